@@ -1,0 +1,47 @@
+# `make run` and `make test` work in a fresh clone: they make .venv and install what is needed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test lint types unit clients format clean
+
+run: $(VENV)/run.stamp
+	$(BIN)/cletus run example_service
+
+test: $(VENV)/test.stamp clients
+	$(MAKE) --no-print-directory lint types unit
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/test.stamp
+	$(BIN)/mypy
+
+unit: $(VENV)/test.stamp
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The real clients of the end-to-end tests. Where they cannot be installed, those tests say so and skip.
+clients:
+	@sh .ci/install-clients
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Cletus needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@sh .ci/make-venv $(PYTHON) $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(VENV)/run.stamp
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .coverage build dist

@@ -1,0 +1,1 @@
+"""Cletus: services that people connect to and talk in, whose code you edit while they are there."""

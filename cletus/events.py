@@ -1,0 +1,86 @@
+"""What can happen in a service: frozen values that listeners are called with.
+
+``@service.listen(events.Receive)`` calls the function for each event of that class and of its
+subclasses. Past and present tense follow Twisted: an event tells what happened (or, with ``Pre``,
+what is about to).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cletus.client import Client
+    from cletus.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything that happens in a service."""
+
+    service: Service
+
+
+# -- the service --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PreStart(Event):
+    """The service is about to open its doors; nobody is connected yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostStart(Event):
+    """The doors are open."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreStop(Event):
+    """The service is about to stop; everybody is still connected and can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostStop(Event):
+    """The doors are closed, the stores saved, everybody gone."""
+
+
+# -- people -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEvent(Event):
+    """Something about one connected person."""
+
+    client: Client
+
+    @property
+    def user(self) -> Any:
+        """Whom the application has put on the client as ``client.user``; ``None`` for a stranger."""
+        return getattr(self.client, "user", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Connect(ClientEvent):
+    """A person has come in through a door."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receive(ClientEvent):
+    """A person has typed a line, and nothing had asked for it.
+
+    ``data`` is the line without its end: decoded, free of control characters, never longer than
+    ``line_max`` bytes were.
+    """
+
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect(ClientEvent):
+    """A person is gone. What is written to the client from now on goes nowhere.
+
+    ``reason`` is a short phrase for the log: ``"closed by peer"``, ``"slow reader"``, ...
+    """
+
+    reason: str

@@ -1,0 +1,95 @@
+"""Settings: typed, documented field by field, and where they come from.
+
+The command line, ``service.run(...)`` and ``service.configure(...)`` all end here; a setting
+``line_rate`` is the option ``--line-rate``. An unknown name or a value of the wrong type stops the
+start, naming its source and the nearest known name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from cletus.errors import SettingError
+
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+def _about(text: str) -> Meta:
+    """The one-line description of a setting, which is also its ``--help``."""
+    return Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a service that can be set from outside. In budgets, 0 means no limit."""
+
+    host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
+    port: Annotated[Port, _about("telnet port; 0 takes any free one")] = 9000
+    store: Annotated[str, _about("folder (or URL) in which stores are saved")] = "store"
+
+    line_max: Annotated[Count, _about("bytes of a line; the rest of it is thrown away")] = 4096
+    subnegotiation_max: Annotated[Count, _about("bytes of a telnet subnegotiation")] = 8192
+    output_max: Annotated[Count, _about("bytes waiting for a slow reader, who is then dropped")] = (
+        1024 * 1024
+    )
+    line_rate: Annotated[Seconds, _about("lines a second taken from one client, in the long run")] = 20.0
+    line_burst: Annotated[Count, _about("lines taken from one client at once")] = 40
+
+    reload: Annotated[bool, _about("watch the application's files and reload when they change")] = True
+    reload_modules: Annotated[
+        tuple[str, ...], _about("packages or modules to rebuild besides the application's own")
+    ] = ()
+    reload_quiet: Annotated[Seconds, _about("seconds without a further save before a reload")] = 0.2
+    reload_timeout: Annotated[Seconds, _about("seconds after which an endless import is cut off")] = 10.0
+    reload_restart_notice: Annotated[
+        str, _about("told to a person whose conversation a reload starts again from its top")
+    ] = "(The code has just changed. Let us start that again.)"
+
+    stop_notice: Annotated[str, _about("told to everybody when the service stops")] = (
+        "The service is going down. Goodbye!"
+    )
+    stop_timeout: Annotated[Seconds, _about("seconds to wait for people's last output at a stop")] = 2.0
+
+
+def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, str]]:
+    """Each setting as (name, type, default, description), in the order of declaration."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in msgspec.structs.fields(kind):
+        metas = getattr(hints[field.name], "__metadata__", ())
+        about = next((meta.description for meta in reversed(metas) if meta.description), "")
+        yield field.name, hints[field.name], field.default, about
+
+
+def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settings:
+    """These settings with the changes made and checked.
+
+    Args:
+        settings: what holds so far; it is not changed.
+        changes: name to value; strings are converted, as they come from command lines.
+        source: where the changes come from, for the message: ``"service.run()"``.
+
+    Raises:
+        SettingError: a name is unknown, or a value is not of the setting's type.
+    """
+    known = {name: hint for name, hint, _, _ in describe(type(settings))}
+    checked = {}
+    for name, value in changes.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"is unknown; did you mean {near[0]!r}?" if near else "is unknown"
+            raise SettingError(name, hint, source=source)
+        checked[name] = _convert(name, value, known[name], source)
+    return msgspec.structs.replace(settings, **checked)
+
+
+def _convert(name: str, value: Any, kind: Any, source: str) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(name, f"cannot be {value!r}: {error}", source=source) from None

@@ -1,0 +1,79 @@
+"""Where documents live: the small protocol between stores and their home.
+
+A document is the JSON text of one store object, named by (store name, key). Stores know nothing of
+files; a home knows nothing of fields. ``json_files.py`` is the home that ships; others register
+their URL scheme through the entry point group ``cletus.stores``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cletus.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One object's text on its way to its home."""
+
+    store: str
+    key: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be written, and why; its old version is intact."""
+
+    document: Document
+    error: StorageError
+
+
+class Backend(Protocol):
+    """A home for documents. All methods may block; which thread calls them is the caller's choice.
+
+    Store names are lower-case class names and keys have passed ``keys.normalise``. One process owns
+    a home between ``open`` and ``close``.
+    """
+
+    def open(self) -> None:
+        """Take possession: create what is missing, lock, sweep what a crash left behind.
+
+        Raises:
+            StoreLocked: another process has it; the message names its pid.
+            StoreUnusable: it cannot be created, read or written.
+        """
+
+    def close(self) -> None:
+        """Let go of the lock. Closing twice is harmless."""
+
+    def read(self, store: str, key: str) -> bytes:
+        """The document as it was last written.
+
+        Raises:
+            NotSaved: there is none.
+            StoreIOError: there is one, and it cannot be read.
+        """
+
+    def write(self, store: str, key: str, data: bytes) -> None:
+        """Write one document; on return it is as safe as the home promises.
+
+        Raises:
+            StoreFull, StoreIOError: the old version is intact.
+        """
+
+    def write_many(self, documents: Sequence[Document]) -> list[Failure]:
+        """Write these with shared flushes; what fails is returned and does not hinder the others."""
+
+    def delete(self, store: str, key: str) -> None:
+        """Remove one document for good.
+
+        Raises:
+            NotSaved: there is none.
+            StoreIOError: it could not be removed.
+        """
+
+    def keys(self, store: str) -> list[str]:
+        """The keys of every document of this store, in no particular order."""
