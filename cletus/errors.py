@@ -6,6 +6,7 @@ thing and says what to do. What a stranger can send over a connection never rais
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -70,6 +71,106 @@ class ProtocolError(CletusError):
 
 class StorageError(CletusError):
     """The root of what can go wrong with stores, fields and their files."""
+
+
+# -- storage: homes (files, memory, whatever registers a URL scheme) ----------------------------
+
+
+class StoreUnusable(StorageError, StartError):  # noqa: N818 - says what is the matter
+    """The home of the stores cannot be created, opened, read or written, or it is not open."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        """Name the folder or URL and the reason."""
+        self.place = place
+        self.reason = reason
+        super().__init__(f"the store {place} cannot be used: {reason}")
+
+
+class StoreLocked(StoreUnusable):
+    """Another process has the store folder open; ``pid`` is its number, or 0 if it is unknown."""
+
+    def __init__(self, place: str, pid: int) -> None:
+        """Name the folder and the process."""
+        self.pid = pid
+        owner = f"process {pid}" if pid else "another process"
+        super().__init__(place, f"{owner} has it open; stop that first, or set `store` to another")
+
+
+class UnknownStoreScheme(StoreUnusable):
+    """No installed package registers this URL scheme in the entry point group ``cletus.stores``."""
+
+    def __init__(self, url: str, scheme: str, known: Iterable[str]) -> None:
+        """Name the URL, its scheme and the schemes that are known."""
+        self.url = url
+        self.scheme = scheme
+        self.known = tuple(sorted(known))
+        names = ", ".join(f"{name}:" for name in self.known)
+        super().__init__(
+            repr(url),
+            f"nothing installed knows {scheme!r}: known are {names} "
+            f"(for a folder of that name write './{url}')",
+        )
+
+
+class UnsafeName(StorageError):  # noqa: N818 - says what is wrong, as NotSaved does
+    """A store name or key is no name for a file: it could leave the folder, or is too long."""
+
+    def __init__(self, store: str, key: str) -> None:
+        """Name both."""
+        self.store = store
+        self.key = key
+        super().__init__(f"store {store!r} with key {key!r} cannot be the name of a file")
+
+
+class NotSaved(StorageError):  # noqa: N818 - a fact in the past tense reads better in `except`
+    """There is no document of this store under this key."""
+
+    def __init__(self, store: str, key: str) -> None:
+        """Name both."""
+        self.store = store
+        self.key = key
+        super().__init__(f"{store} {key!r} is not saved")
+
+
+class StoreIOError(StorageError):
+    """The home failed to read, save or delete one document; the object in memory is as it was.
+
+    ``certain`` tells whether the version saved before is surely still there. It is false only when
+    the last step failed, the flush of the folder: then it is either the old version or the new one.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        key: str,
+        reason: str,
+        *,
+        action: str,
+        place: str = "",
+        certain: bool = True,
+    ) -> None:
+        """Name the document, its place, the action (``read``, ``save``, ``delete``) and the reason."""
+        self.store = store
+        self.key = key
+        self.reason = reason
+        self.action = action
+        self.place = place
+        self.certain = certain
+        end = "" if action == "read" else f"; {self._standing()}"
+        super().__init__(f"cannot {action} {store} {key!r}{place and f' ({place})'}: {reason}{end}")
+
+    def _standing(self) -> str:
+        if self.certain:
+            return "what was saved before is untouched"
+        return "after a power cut now, either the old or the new version will be there"
+
+
+class StoreFull(StoreIOError):  # noqa: N818 - says what is the matter
+    """There is no space left, or a quota is used up. Make room and save again."""
+
+
+class StoreDenied(StoreIOError):  # noqa: N818 - says what is the matter
+    """The operating system forbids it: permissions, or a file system mounted read-only."""
 
 
 # -- reload -------------------------------------------------------------------------------------
