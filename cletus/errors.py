@@ -149,15 +149,16 @@ class StoreIOError(StorageError):
         place: str = "",
         certain: bool = True,
     ) -> None:
-        """Name the document, its place, the action (``read``, ``save``, ``delete``) and the reason."""
+        """Name the document, its place, the action (read, list, save, delete) and the reason."""
         self.store = store
         self.key = key
         self.reason = reason
         self.action = action
         self.place = place
         self.certain = certain
-        end = "" if action == "read" else f"; {self._standing()}"
-        super().__init__(f"cannot {action} {store} {key!r}{place and f' ({place})'}: {reason}{end}")
+        end = "" if action in {"read", "list"} else f"; {self._standing()}"
+        what = f"{store} {key!r}" if key else store
+        super().__init__(f"cannot {action} {what}{place and f' ({place})'}: {reason}{end}")
 
     def _standing(self) -> str:
         if self.certain:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from cletus.errors import SettingError
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
+StoreSync = Literal["full", "rename"]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -32,6 +33,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
     port: Annotated[Port, _about("telnet port; 0 takes any free one")] = 9000
     store: Annotated[str, _about("folder (or URL) in which stores are saved")] = "store"
+    store_sync: Annotated[
+        StoreSync, _about("full: a save is flushed to the disk; rename: it is atomic, not flushed")
+    ] = "full"
+    store_interval: Annotated[
+        Seconds, _about("seconds between the groups that save_soon writes")
+    ] = 0.02
+    store_group_max: Annotated[Count, _about("objects in one such group")] = 1000
 
     line_max: Annotated[Count, _about("bytes of a line; the rest of it is thrown away")] = 4096
     subnegotiation_max: Annotated[Count, _about("bytes of a telnet subnegotiation")] = 8192
@@ -54,7 +62,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_notice: Annotated[str, _about("told to everybody when the service stops")] = (
         "The service is going down. Goodbye!"
     )
-    stop_timeout: Annotated[Seconds, _about("seconds to wait for people's last output at a stop")] = 2.0
+    close_timeout: Annotated[
+        Seconds, _about("seconds that the last output of a closed client, or their unfinished listener, may take")
+    ] = 2.0
 
 
 def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, str]]:
@@ -64,6 +74,41 @@ def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, s
         metas = getattr(hints[field.name], "__metadata__", ())
         about = next((meta.description for meta in reversed(metas) if meta.description), "")
         yield field.name, hints[field.name], field.default, about
+
+
+#: Where settings come from; what stands further right wins.
+SOURCES = ("service.configure()", "service.run()", "command line")
+
+
+class Sources:
+    """What each source says about the settings, and what follows from all of them together."""
+
+    def __init__(self, kind: type[Settings] = Settings) -> None:
+        self._kind = kind
+        self._said: dict[str, dict[str, Any]] = {source: {} for source in SOURCES}
+
+    def update(self, source: str, changes: Mapping[str, Any]) -> Settings:
+        """Add what one of the ``SOURCES`` says; the settings as they then are.
+
+        Raises:
+            SettingError: a name is unknown, or a value is not of the setting's type; nothing is added.
+        """
+        merge(self._kind(), changes, source)
+        self._said[source].update(changes)
+        return self.settings()
+
+    def settings(self) -> Settings:
+        """All sources taken together."""
+        settings = self._kind()
+        for source, changes in self._said.items():
+            settings = merge(settings, changes, source)
+        return settings
+
+    def copy(self) -> Sources:
+        """The same, to be changed on trial."""
+        other = Sources(self._kind)
+        other._said = {source: dict(changes) for source, changes in self._said.items()}
+        return other
 
 
 def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settings:

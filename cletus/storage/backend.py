@@ -61,11 +61,14 @@ class Backend(Protocol):
         """Write one document; on return it is as safe as the home promises.
 
         Raises:
-            StoreFull, StoreIOError: the old version is intact.
+            StoreIOError: (``StoreFull``, ``StoreDenied`` are kinds of it) the old version is
+                intact; only if its ``certain`` is false it may be the old or the new one.
+            UnsafeName: the key cannot be a name in this home.
+            StoreUnusable: the home is not open.
         """
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
-        """Write these with shared flushes; what fails is returned and does not hinder the others."""
+        """Write these with shared flushes; what fails is returned and hinders no other."""
 
     def delete(self, store: str, key: str) -> None:
         """Remove one document for good.
@@ -73,7 +76,14 @@ class Backend(Protocol):
         Raises:
             NotSaved: there is none.
             StoreIOError: it could not be removed.
+            StoreUnusable: the home is not open.
         """
 
     def keys(self, store: str) -> list[str]:
-        """The keys of every document of this store, in no particular order."""
+        """The keys of every document of this store, in no particular order.
+
+        What people put into the home by hand is listed, too: a name need not be a normalised key.
+
+        Raises:
+            StoreIOError: they cannot be listed.
+        """

@@ -1,0 +1,284 @@
+"""Documents as files, ``<folder>/<store>/<key>.json``: the home that ships.
+
+What a crash can do, at any instant: a document is its old version or its new one, never a part of
+one and never neither. With ``sync="full"`` a write that returned is also there after a power cut.
+With ``sync="rename"`` nothing is flushed: a killed process loses nothing, a power cut may take the
+last half a minute with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from cletus.errors import (
+    NotSaved,
+    StorageError,
+    StoreDenied,
+    StoreFull,
+    StoreIOError,
+    StoreUnusable,
+)
+from cletus.settings import StoreSync
+from cletus.storage.backend import Document, Failure
+from cletus.storage.calls import Calls
+from cletus.storage.folder_lock import FolderLock
+from cletus.storage.group_save import GroupSave
+from cletus.storage.store_folder import LEFTOVER, SUFFIX, StoreFolder, check_name, file_name
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""Non-blocking, so that a named pipe put there by hand reads as empty and does not hang us."""
+
+_CHUNK = 1 << 16
+
+
+class JsonFiles:
+    """A folder of stores. It fulfils ``cletus.storage.backend.Backend``, which states the contract.
+
+    Its methods may be called from several threads at once; for one document called by two of them
+    at once the last rename wins.
+
+    Args:
+        folder: where; it and its parents are made by ``open`` if they are missing.
+        sync: ``"full"`` flushes everything before it returns, ``"rename"`` flushes nothing.
+        calls: the system calls; tests pass some that fail.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        sync: StoreSync = "full",
+        calls: Calls | None = None,
+    ) -> None:
+        self.folder = os.path.abspath(folder)
+        self.sync = sync
+        self._calls = Calls() if calls is None else calls
+        self._lock = FolderLock(self.folder)
+        self._settled: set[str] = set()
+        self._opened = False
+
+    # -- the home itself ------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Make the folder (0700), lock it, remove leftovers of a crash, see that all is writable.
+
+        Raises:
+            StoreLocked: another process has it.
+            StoreUnusable: it, or the folder of one store, cannot be made, read or written.
+        """
+        if self._opened:
+            return
+        try:
+            self._make_home()
+            self._lock.take()
+        except OSError as error:
+            raise StoreUnusable(error.filename or self.folder, _reason(error)) from error
+        try:
+            self._take_stock()
+        except OSError as error:
+            self._lock.release()
+            raise StoreUnusable(error.filename or self.folder, _reason(error)) from error
+        self._opened = True
+
+    def close(self) -> None:
+        """Let go of the lock. Closing twice is harmless."""
+        self._opened = False
+        self._lock.release()
+
+    def _make_home(self) -> None:
+        missing = []
+        path = self.folder
+        while not os.path.isdir(path) and path != os.path.dirname(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for folder in reversed(missing):
+            self._make_folder(folder)
+
+    def _make_folder(self, path: str) -> None:
+        """Make a folder that only we can enter, and flush its name into its parent."""
+        with suppress(FileExistsError):
+            self._calls.mkdir(path, 0o700)
+            self._calls.chmod(path, 0o700)  # the umask may have taken even the owner's bits
+        self._flush_folder(os.path.dirname(path))
+
+    def _flush_folder(self, path: str) -> None:
+        if self.sync == "full":
+            folder = StoreFolder(path, self._calls)
+            try:
+                folder.flush()
+            finally:
+                folder.close()
+
+    def _take_stock(self) -> None:
+        """Sweep every store's folder; what is there is durable from now on (its names at least)."""
+        _try_writing(self.folder)
+        with os.scandir(self.folder) as entries:
+            stores = [entry.name for entry in entries if _is_store(entry)]
+        for store in stores:
+            self._sweep(os.path.join(self.folder, store))
+        self._flush_folder(self.folder)
+        self._settled = set(stores)
+
+    def _sweep(self, path: str) -> None:
+        """Remove the temporary files that a killed process left in one store's folder."""
+        for name in self._calls.listdir(path):
+            if LEFTOVER.fullmatch(name):
+                os.unlink(os.path.join(path, name))
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, "the folder of this store is not writable", path)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def path(self, store: str, key: str) -> str:
+        """Where this document is, or would be.
+
+        Raises:
+            UnsafeName: that would not be a file of that store's folder.
+        """
+        return f"{self.folder}/{store}/{file_name(store, key)}"
+
+    def read(self, store: str, key: str) -> bytes:
+        """The document as it was last written; see ``Backend.read``."""
+        path = self.path(store, key)
+        try:
+            fd = self._calls.open(path, _FILE)
+            try:
+                return self._read_all(fd)
+            finally:
+                self._calls.close(fd)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotSaved(store, key) from None
+        except OSError as error:
+            raise self._named(error, store, key, "read") from error
+
+    def _read_all(self, fd: int) -> bytes:
+        """Read until there is no more: some file systems give less than asked before the end."""
+        chunks = []
+        while chunk := self._calls.read(fd, _CHUNK):
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def keys(self, store: str) -> list[str]:
+        """The names of all ``.json`` files in this store's folder, without their suffix.
+
+        Raises:
+            UnsafeName: that is no name of a store.
+            StoreIOError: the folder is there and cannot be listed.
+        """
+        check_name(store, store, "")
+        try:
+            names = self._calls.listdir(os.path.join(self.folder, store))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._named(error, store, "", "list") from error
+        cut = -len(SUFFIX)
+        return [name[:cut] for name in names if name.endswith(SUFFIX) and name[0] != "."]
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def write(self, store: str, key: str, data: bytes) -> None:
+        """Write one document; see ``Backend.write``."""
+        name = file_name(store, key)
+        full = self.sync == "full"
+        renamed = False
+        try:
+            folder = self._enter(store)
+            try:
+                folder.commit(folder.stage(data, flush=full), name)
+                renamed = True
+                if full:
+                    folder.flush()
+            finally:
+                folder.close()
+        except OSError as error:
+            raise self._named(error, store, key, "save", certain=not renamed) from error
+
+    def write_many(self, documents: Sequence[Document]) -> list[Failure]:
+        """Write these with shared flushes; see ``Backend.write_many`` and ``GroupSave``."""
+        group = GroupSave(self._enter, self.sync == "full")
+        try:
+            group.save(documents)
+        finally:
+            group.close()
+        return [self._failure(*failed) for failed in group.failed]
+
+    def delete(self, store: str, key: str) -> None:
+        """Remove one document for good; see ``Backend.delete``."""
+        name = file_name(store, key)
+        removed = False
+        try:
+            folder = StoreFolder(os.path.join(self._home(), store), self._calls)
+            try:
+                folder.remove(name)
+                removed = True
+                if self.sync == "full":
+                    folder.flush()
+            finally:
+                folder.close()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotSaved(store, key) from None
+        except OSError as error:
+            raise self._named(error, store, key, "delete", certain=not removed) from error
+
+    def _enter(self, store: str) -> StoreFolder:
+        """The open folder of this store, made if it is missing, its own name surely on the disk."""
+        path = os.path.join(self._home(), store)
+        if store not in self._settled:
+            self._make_folder(path)
+            self._settled.add(store)
+        try:
+            return StoreFolder(path, self._calls)
+        except FileNotFoundError:  # someone removed it by hand while we were running
+            self._settled.discard(store)
+            self._make_folder(path)
+            self._settled.add(store)
+            return StoreFolder(path, self._calls)
+
+    def _home(self) -> str:
+        if not self._opened:
+            raise StoreUnusable(self.folder, "it is not open")
+        return self.folder
+
+    # -- naming what went wrong -----------------------------------------------------------------
+
+    def _named(
+        self, error: OSError, store: str, key: str, action: str, *, certain: bool = True
+    ) -> StoreIOError:
+        kind = StoreIOError
+        if error.errno in _FULL:
+            kind = StoreFull
+        elif error.errno in _DENIED:
+            kind = StoreDenied
+        place = self.path(store, key) if key else os.path.join(self.folder, store)
+        return kind(store, key, _reason(error), action=action, place=place, certain=certain)
+
+    def _failure(self, document: Document, error: OSError | StorageError, certain: bool) -> Failure:
+        if isinstance(error, StorageError):
+            return Failure(document, error)
+        named = self._named(error, document.store, document.key, "save", certain=certain)
+        named.__cause__ = error
+        return Failure(document, named)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _try_writing(path: str) -> None:
+    """Fail now if files cannot be made in this folder, rather than at the first save."""
+    probe = os.path.join(path, f".probe-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        os.unlink(probe)
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    os.unlink(probe)
+
+
+def _is_store(entry: os.DirEntry[str]) -> bool:
+    """Whether this is the folder of a store; ``lost+found`` of a mounted disk, say, is not."""
+    return entry.is_dir() and entry.name.isidentifier()

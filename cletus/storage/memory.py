@@ -1,0 +1,81 @@
+"""Documents in memory, ``memory:``: a home for tests, gone when the process is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cletus.errors import NotSaved, StorageError, StoreUnusable
+from cletus.settings import Settings
+from cletus.storage.backend import Document, Failure
+from cletus.storage.store_folder import check_name
+
+
+class Memory:
+    """A dict of documents. It fulfils ``cletus.storage.backend.Backend``.
+
+    What was written outlives ``close``: open the same object again and it is there, as a restart
+    would find it. Names are refused where files would refuse them.
+    """
+
+    def __init__(self) -> None:
+        self._stores: dict[str, dict[str, bytes]] = {}
+        self._opened = False
+
+    def open(self) -> None:
+        """Take possession; it cannot fail."""
+        self._opened = True
+
+    def close(self) -> None:
+        """Let go; what was written stays."""
+        self._opened = False
+
+    def read(self, store: str, key: str) -> bytes:
+        """The document as it was last written; see ``Backend.read``."""
+        _check(store, key)
+        try:
+            return self._stores[store][key]
+        except KeyError:
+            raise NotSaved(store, key) from None
+
+    def write(self, store: str, key: str, data: bytes) -> None:
+        """Write one document; it is as safe as the process."""
+        _check(store, key)
+        self._home().setdefault(store, {})[key] = bytes(data)
+
+    def write_many(self, documents: Sequence[Document]) -> list[Failure]:
+        """Write these; only names can be wrong."""
+        failures = []
+        for document in documents:
+            try:
+                self.write(document.store, document.key, document.data)
+            except StorageError as error:
+                failures.append(Failure(document, error))
+        return failures
+
+    def delete(self, store: str, key: str) -> None:
+        """Remove one document; see ``Backend.delete``."""
+        _check(store, key)
+        try:
+            del self._home()[store][key]
+        except KeyError:
+            raise NotSaved(store, key) from None
+
+    def keys(self, store: str) -> list[str]:
+        """The keys of every document of this store."""
+        check_name(store, store, "")
+        return list(self._stores.get(store, ()))
+
+    def _home(self) -> dict[str, dict[str, bytes]]:
+        if not self._opened:
+            raise StoreUnusable("memory:", "it is not open")
+        return self._stores
+
+
+def _check(store: str, key: str) -> None:
+    check_name(store, store, key)
+    check_name(key, store, key)
+
+
+def from_url(url: str, settings: Settings) -> Memory:  # noqa: ARG001 - the form of every such opener
+    """A new, empty home for the URL ``memory:`` (entry point group ``cletus.stores``)."""
+    return Memory()
