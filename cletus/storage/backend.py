@@ -34,6 +34,8 @@ class Failure:
 class Backend(Protocol):
     """A home for documents. All methods may block; which thread calls them is the caller's choice.
 
+    Two threads may be in it at once, though not with the same document: ``Writer`` sees to that.
+
     Store names are lower-case class names and keys have passed ``keys.normalise``. One process owns
     a home between ``open`` and ``close``.
     """

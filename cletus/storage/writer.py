@@ -1,0 +1,283 @@
+"""Saving soon: documents gathered for some 20 ms and written as one group, in a thread.
+
+A ``Writer`` stands in front of a home and is one itself, so that whoever asks it sees one truth:
+``read`` and ``keys`` know what is on its way to the disk, and a ``write`` or ``delete`` of here and
+now overtakes it. Whatever the order of threads, the newest text of a document ends on the disk.
+
+How that is kept: one group is written at a time, under a lock. Who overtakes a document of the
+group that is being written takes the lock too. So it comes after the group; or, if the group's
+thread has not begun yet, before it, and then the document is marked and the thread leaves it out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+from twisted.python.failure import Failure as Reason
+
+from cletus.errors import NotSaved, StorageError
+from cletus.storage.backend import Backend, Document, Failure
+
+_log = Logger()
+
+Name = tuple[str, str]
+"""A store and a key."""
+
+InThread = Callable[..., "Deferred[Any]"]
+"""``in_thread(function, *arguments)``: run it aside; the Deferred fires with what it returns."""
+
+
+class DelayedCall(Protocol):
+    """What ``callLater`` returns (Twisted's ``IDelayedCall``)."""
+
+    def active(self) -> bool:
+        """Whether the call is still to be made."""
+
+    def cancel(self) -> None:
+        """Do not make the call."""
+
+
+class Clock(Protocol):
+    """The reactor, or ``twisted.internet.task.Clock``."""
+
+    def seconds(self) -> float:
+        """The time now."""
+
+    def callLater(self, delay: float, callable: Callable[[], object], /) -> DelayedCall:  # noqa: A002 - Twisted's name
+        """Make the call after that many seconds."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A document that is not safe yet, and who waits for it."""
+
+    document: Document
+    waiting: list[Deferred[None]] = field(default_factory=list)
+    overtaken: bool = False
+
+    def settle(self, error: StorageError | Reason | None) -> None:
+        """Tell everybody who waits. They may submit again while they are told."""
+        waiting, self.waiting = self.waiting, []
+        for deferred in waiting:
+            if error is None:
+                deferred.callback(None)
+            else:
+                deferred.errback(error)
+
+
+class Writer:
+    """A home's front. All methods are called in the reactor's thread.
+
+    Args:
+        backend: the home itself.
+        clock: the reactor.
+        in_thread: runs a function aside: ``partial(deferToThreadPool, reactor, pool)``.
+        interval: seconds from a first ``submit`` to the group that it goes with.
+        group_max: documents in a group; 0 means any number.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock,
+        in_thread: InThread,
+        interval: float = 0.02,
+        group_max: int = 1000,
+    ) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._in_thread = in_thread
+        self._interval = interval
+        self._group_max = group_max
+        self._queue: dict[Name, _Pending] = {}
+        self._group: dict[Name, _Pending] = {}
+        self._order = threading.Lock()
+        self._running = False
+        self._pause: Deferred[None] | None = None
+        self._urgent = 0
+
+    # -- soon -----------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """How many documents are not safe yet."""
+        return len(self._queue) + len(self._group)
+
+    def submit(self, document: Document) -> Deferred[None]:
+        """Save this with the next group.
+
+        Submitted again before that, the latest text is written, once, and everybody who waits is
+        told how that went. Overtaken by a ``write`` or ``delete``, they are told once that is done.
+
+        Returns:
+            a Deferred that fires when the document is as safe as the home promises, or fails with
+            the ``StorageError`` that ``Backend.write`` would have raised. Where nobody handles the
+            failure, Twisted logs it.
+        """
+        name = (document.store, document.key)
+        pending = self._queue.get(name)
+        if pending is None:
+            pending = self._queue[name] = _Pending(document)
+        pending.document = document
+        done: Deferred[None] = Deferred()
+        pending.waiting.append(done)
+        if not self._running:
+            self._running = True
+            Deferred.fromCoroutine(self._run()).addErrback(_log_bug)
+        return done
+
+    def flush(self) -> Deferred[None]:
+        """Write at once what is pending.
+
+        Returns:
+            a Deferred that fires when each document pending now is safe, or has failed and its own
+            Deferred tells so. It does not fail itself.
+        """
+        outcomes: list[Deferred[None]] = []
+        for pending in [*self._group.values(), *self._queue.values()]:
+            outcome: Deferred[None] = Deferred()
+            outcome.addErrback(_told_elsewhere)
+            pending.waiting.append(outcome)
+            outcomes.append(outcome)
+        self._urgent = len(self._queue)
+        self._wake()
+        return DeferredList(outcomes).addCallback(lambda _: None)
+
+    async def _run(self) -> None:
+        """Group after group, until nothing is left."""
+        try:
+            wait = self._interval
+            while self._queue:
+                if wait > 0 and self._urgent <= 0:
+                    await self._sleep(wait)
+                started = self._clock.seconds()
+                await self._write_next_group()
+                wait = self._interval - (self._clock.seconds() - started)
+        finally:
+            self._running = False
+
+    async def _sleep(self, seconds: float) -> None:
+        pause = self._pause = Deferred()
+        call = self._clock.callLater(seconds, self._wake)
+        await pause
+        if call.active():
+            call.cancel()
+
+    def _wake(self) -> None:
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            pause.callback(None)
+
+    async def _write_next_group(self) -> None:
+        names = list(islice(self._queue, self._group_max or None))
+        self._group = {name: self._queue.pop(name) for name in names}
+        self._urgent -= len(names)
+        errors: dict[Name, StorageError] = {}
+        broken: Reason | None = None
+        try:
+            for failure in await self._in_thread(self._write, list(self._group.values())):
+                errors[failure.document.store, failure.document.key] = failure.error
+        except Exception:  # noqa: BLE001 - whatever it is, it goes to those who wait, and is logged
+            broken = Reason()  # type: ignore[no-untyped-call]  # Twisted has not annotated it
+        group, self._group = self._group, {}
+        for name, pending in group.items():
+            pending.settle(None if pending.overtaken else broken or errors.get(name))
+
+    def _write(self, group: list[_Pending]) -> list[Failure]:
+        """In a thread: write what has not been overtaken by now."""
+        with self._order:
+            return self._backend.write_many([one.document for one in group if not one.overtaken])
+
+    # -- now: the methods of a home, in front of it -----------------------------------------------
+
+    def open(self) -> None:
+        """Open the home; see ``Backend.open``."""
+        self._backend.open()
+
+    def close(self) -> None:
+        """Write what is pending, here and now, and close the home. Closing twice is harmless.
+
+        A service that stops waits for ``flush`` first; this is the net below it.
+        """
+        left = [*self._group.values(), *self._queue.values()]
+        for failure in self.write_many([one.document for one in left if not one.overtaken]):
+            pending = self._queue.pop((failure.document.store, failure.document.key), None)
+            if pending is not None:
+                pending.settle(failure.error)
+        self._wake()
+        self._backend.close()
+
+    def read(self, store: str, key: str) -> bytes:
+        """The document as it was last written or submitted; see ``Backend.read``."""
+        pending = self._on_its_way((store, key))
+        return self._backend.read(store, key) if pending is None else pending.document.data
+
+    def keys(self, store: str) -> list[str]:
+        """The keys of what is saved and of what will be in a moment; see ``Backend.keys``."""
+        keys = self._backend.keys(store)
+        names = [name for name in (*self._group, *self._queue) if name[0] == store]
+        coming = {key for _, key in names if self._on_its_way((store, key)) is not None}
+        return [*keys, *coming.difference(keys)] if coming else keys
+
+    def write(self, store: str, key: str, data: bytes) -> None:
+        """Write one document now; see ``Backend.write``.
+
+        It waits for the group that is being written only if that holds the same document.
+        """
+        with self._overtaking({(store, key)}):
+            self._backend.write(store, key, data)
+
+    def write_many(self, documents: Sequence[Document]) -> list[Failure]:
+        """Write these now; see ``Backend.write_many``. Where that fails, a pending text stands."""
+        latest = {(document.store, document.key): document for document in documents}
+        names = set(latest)
+        with self._overtaking(names):
+            failures = self._backend.write_many(documents)
+            for failure in failures:
+                name = (failure.document.store, failure.document.key)
+                if latest[name] is failure.document:
+                    names.discard(name)
+        return failures
+
+    def delete(self, store: str, key: str) -> None:
+        """Remove one document, also if it is only on its way; see ``Backend.delete``."""
+        name = (store, key)
+        coming = self._on_its_way(name) is not None
+        with self._overtaking({name}):
+            try:
+                self._backend.delete(store, key)
+            except NotSaved:
+                if not coming:
+                    raise
+
+    def _on_its_way(self, name: Name) -> _Pending | None:
+        pending = self._queue.get(name, self._group.get(name))
+        return None if pending is None or pending.overtaken else pending
+
+    @contextmanager
+    def _overtaking(self, names: set[Name]) -> Iterator[None]:
+        """What is done within comes after all pending texts of these documents.
+
+        ``names`` may shrink within, by what failed: its pending text is then written after all.
+        """
+        with nullcontext() if names.isdisjoint(self._group) else self._order:
+            yield
+            for name in names.intersection(self._group):
+                self._group[name].overtaken = True
+        for name in names.intersection(self._queue):
+            self._queue.pop(name).settle(None)
+
+
+def _told_elsewhere(_: Reason) -> None:
+    """Whoever submitted the document has a Deferred of their own, which fails."""
+
+
+def _log_bug(reason: Reason) -> None:
+    _log.failure("the background writer stopped; the next save_soon starts it again", reason)
