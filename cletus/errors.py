@@ -43,6 +43,12 @@ class ServiceNotFound(StartError):
 class DoorError(StartError):
     """A door cannot be opened, for instance because its port is in use."""
 
+    def __init__(self, address: str, reason: str) -> None:
+        """Name what it was to listen on, such as ``telnet 127.0.0.1:23``, and what to do about it."""
+        self.address = address
+        self.reason = reason
+        super().__init__(f"cannot listen on {address}: {reason}")
+
 
 class ServiceStateError(CletusError):
     """The service was asked for what its state does not allow, such as being started twice."""
@@ -71,6 +77,149 @@ class ProtocolError(CletusError):
 
 class StorageError(CletusError):
     """The root of what can go wrong with stores, fields and their files."""
+
+
+# -- storage: stores, fields and keys -----------------------------------------------------------
+
+
+class StoreDeclarationError(StorageError):
+    """A store class is declared wrongly. It is raised while the class statement runs."""
+
+    def __init__(self, store: str, attribute: str, reason: str) -> None:
+        """Name the class, the attribute (empty where it is the class as a whole) and the reason."""
+        self.store = store
+        self.attribute = attribute
+        self.reason = reason
+        super().__init__(f"{store}{attribute and '.' + attribute}: {reason}")
+
+
+class DuplicateStore(StoreDeclarationError):  # noqa: N818 - says what is the matter
+    """Two store classes have one name (in lower case), so would share one folder."""
+
+    def __init__(self, store_cls: type, other: type) -> None:
+        """Name both, by module."""
+        self.classes = (store_cls, other)
+        super().__init__(
+            store_cls.__name__,
+            "",
+            f"{other.__module__}.{other.__qualname__} has that name, too, and stores are known by "
+            f"their lower-case class name; rename the one in {store_cls.__module__}",
+        )
+
+
+class AbstractStore(StorageError, TypeError):  # noqa: N818 - says what is the matter
+    """An object of a store class was asked for that says ``abstract = True``."""
+
+    def __init__(self, store: str) -> None:
+        """Name the class."""
+        self.store = store
+        super().__init__(f"{store} is abstract: make objects of a subclass of it")
+
+
+class InvalidKey(StorageError, ValueError):  # noqa: N818 - says what is the matter
+    """A key has characters that keys cannot have, or is empty or too long."""
+
+    def __init__(self, key: object, reason: str) -> None:
+        """Name the key and what is wrong with it."""
+        self.key = key
+        self.reason = reason
+        super().__init__(f"{key!r} cannot be a key: {reason}")
+
+
+class KeyInUse(StorageError):  # noqa: N818 - says what is the matter
+    """``Manager.create`` was given a key that an active or saved object has."""
+
+    def __init__(self, store: str, key: str) -> None:
+        """Name both."""
+        self.store = store
+        self.key = key
+        super().__init__(f"there is a {store} {key!r} already")
+
+
+class UnknownField(StorageError, TypeError):  # noqa: N818 - says what is the matter
+    """A value was given for a field that the store does not declare."""
+
+    def __init__(self, store: str, name: str, known: Iterable[str]) -> None:
+        """Name the class, the field, and those that there are."""
+        self.store = store
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"{store} has no field {name!r}; it has {', '.join(self.known) or 'none'}")
+
+
+class FieldValueError(StorageError, ValueError):
+    """A field holds, or a file has for it, what the field's type or JSON does not allow."""
+
+    def __init__(
+        self, store: str, key: str, field: str, path: str, expected: str, found: str
+    ) -> None:
+        """Name the place and the kinds of value; ``path`` is inside the value: ``[2].level``."""
+        self.store = store
+        self.key = key
+        self.field = field
+        self.path = path
+        self.expected = expected
+        self.found = found
+        super().__init__(f"{store} {key!r}, {field}{path}: expected {expected}, found {found}")
+
+
+class MigrationFailed(StorageError):  # noqa: N818 - what happened, in the past tense
+    """A store's ``migrate()`` raised, or did not return the data. The cause is chained."""
+
+    def __init__(self, store: str, version: int, reason: str) -> None:
+        """Name the class, the version of the data, and the reason."""
+        self.store = store
+        self.version = version
+        self.reason = reason
+        super().__init__(f"{store}.migrate() of data of version {version}: {reason}")
+
+
+class UnreadableStore(StorageError):  # noqa: N818 - says what is the matter
+    """A document is there and cannot be used. It is left alone until ``save(force=True)``.
+
+    ``path`` is the file (empty where the text came from elsewhere), ``line`` counts from 1 and is 0
+    where there is none.
+    """
+
+    def __init__(self, store: str, key: str, reason: str, *, path: str = "", line: int = 0) -> None:
+        """Name the object, the reason and the place."""
+        self.store = store
+        self.key = key
+        self.reason = reason
+        self.path = path
+        self.line = line
+        where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        what = f" in line {line}" if line and not path else ""
+        super().__init__(f"{where}{store} {key!r} cannot be read{what}: {reason}")
+
+
+class CorruptStore(UnreadableStore):
+    """A document is not JSON, or its values do not fit the fields. Mend it and load again."""
+
+
+class NewerStore(UnreadableStore):
+    """A document was saved by code of a later version than this. Load it with that code."""
+
+    def __init__(self, store: str, key: str, version: int, ours: int, *, path: str = "") -> None:
+        """Name the object, the document's version and the version of the class."""
+        self.version = version
+        self.ours = ours
+        super().__init__(
+            store,
+            key,
+            f"it is of version {version}, and this code knows versions up to {ours}",
+            path=path,
+        )
+
+
+class NotSavable(StorageError):  # noqa: N818 - says what is the matter
+    """An object of a store with ``TempStoreMixin`` was to be saved or loaded."""
+
+    def __init__(self, store: str, key: str) -> None:
+        """Name the object."""
+        self.store = store
+        self.key = key
+        super().__init__(f"{store} {key!r} is temporary: TempStoreMixin has nothing saved")
 
 
 # -- storage: homes (files, memory, whatever registers a URL scheme) ----------------------------
