@@ -1,1 +1,1 @@
-""".."""
+"""How people come in: one package for each kind of connection, each making clients of them."""

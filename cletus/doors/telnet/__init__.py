@@ -1,1 +1,5 @@
-""".."""
+"""The telnet door: ``door`` listens, ``protocol`` joins one connection to its client."""
+
+from cletus.doors.telnet.door import TelnetDoor
+
+__all__ = ["TelnetDoor"]

@@ -1,0 +1,73 @@
+"""Bytes into lines.
+
+Every line end that clients are known to send is one (telnet notes, section 0, rule 2): CR LF, LF,
+CR NUL, and a bare CR at once, without waiting for what may follow it; a LF or NUL that does follow
+is swallowed, also when it comes in a later chunk.
+
+Editing bytes (backspace, DEL) stay in the line: what a backspace takes back is a character, and
+only the decoded text knows where those begin. ``text.clean`` carries them out.
+"""
+
+from __future__ import annotations
+
+_CR = 13
+_LF = 10
+
+
+class CutLine(bytes):
+    """A line that was longer than ``line_max``: its first ``line_max`` bytes."""
+
+    __slots__ = ()
+
+
+class LineBuffer:
+    """Collects what arrives until a line is complete.
+
+    Args:
+        line_max: the longest line that is taken, in bytes without its end; of a longer one the
+            rest is thrown away and the line comes as a ``CutLine``. 0 means no limit.
+    """
+
+    __slots__ = ("_after_cr", "_max", "_partial")
+
+    def __init__(self, line_max: int) -> None:
+        self._max = line_max
+        self._partial = bytearray()
+        self._after_cr = False
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """The lines that these bytes complete, in order and without their ends."""
+        if self._after_cr and data:
+            self._after_cr = False
+            if data[0] in b"\n\0":
+                data = data[1:]
+        if not data:
+            return []
+        if b"\0" in data:
+            data = data.replace(b"\r\0", b"\r\n")
+        lines = data.splitlines()  # of bytes: ends at CR LF, LF and CR, and at nothing else
+        last = data[-1]
+        if last == _CR:
+            self._after_cr = True
+        rest = b"" if last in (_LF, _CR) else lines.pop()
+        if self._partial and lines:
+            lines[0] = self._completed(lines[0])
+        if rest:
+            self._keep(rest)
+        return lines if self._max == 0 or len(data) <= self._max else self._cut(lines)
+
+    def _keep(self, piece: bytes) -> None:
+        """Add to the partial line. One byte over the limit is kept, to tell that it was passed."""
+        if self._max:
+            piece = piece[: self._max + 1 - len(self._partial)]
+        self._partial += piece
+
+    def _completed(self, piece: bytes) -> bytes:
+        self._keep(piece)
+        line = bytes(self._partial)
+        self._partial.clear()
+        return CutLine(line[: self._max]) if 0 < self._max < len(line) else line
+
+    def _cut(self, lines: list[bytes]) -> list[bytes]:
+        most = self._max
+        return [line if len(line) <= most else CutLine(line[:most]) for line in lines]

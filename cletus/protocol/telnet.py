@@ -1,0 +1,248 @@
+"""The telnet parser (RFC 854, RFC 855): bytes in, events out.
+
+Telnet is a stream of data in which the byte IAC (255) starts a command; a data byte 255 is sent
+twice. The parser is a table of seven states, one step function each. Three rules shape it:
+
+* Nothing that a peer sends raises. What RFC 854 does not define is dropped.
+* What it remembers between two chunks is bounded by ``subnegotiation_max``.
+* The events do not depend on where the network cut the stream, except for how Data is cut.
+
+Line ends are no concern of the parser; see ``lines``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+SE = 240
+SB = 250
+IAC = 255
+
+_IAC = b"\xff"
+
+
+class Verb(IntEnum):
+    """The four words of option negotiation (RFC 855)."""
+
+    WILL = 251
+    WONT = 252
+    DO = 253
+    DONT = 254
+
+
+class Signal(IntEnum):
+    """The commands of one byte: RFC 854, RFC 885 (EOR) and RFC 1184 (EOF, SUSP, ABORT)."""
+
+    EOF = 236
+    SUSP = 237
+    ABORT = 238
+    EOR = 239
+    NOP = 241
+    DM = 242
+    BRK = 243
+    IP = 244
+    AO = 245
+    AYT = 246
+    EC = 247
+    EL = 248
+    GA = 249
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes for the line buffer, doubled IACs already made single; never empty."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of one byte, such as AYT."""
+
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """The peer asks for, or tells of, the switching of an option (0 to 255)."""
+
+    verb: Verb
+    option: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subnegotiation:
+    """A complete subnegotiation: the payload without its frame, doubled IACs made single."""
+
+    option: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """The bytes of the chunk after a subnegotiation that hands the stream over; may be empty.
+
+    They have not been looked at. Whoever the stream was handed to (MCCP3: the inflater) takes them
+    and all that the socket gives later, and calls ``receive`` with what it makes of them.
+    """
+
+    data: bytes
+
+
+Event = Data | Command | Negotiation | Subnegotiation | Remainder
+
+
+class _State(Enum):
+    """Where in the grammar the next byte stands."""
+
+    DATA = "data"
+    COMMAND = "after IAC"
+    VERB = "after IAC WILL, WONT, DO or DONT"
+    OPTION = "after IAC SB"
+    PAYLOAD = "in a subnegotiation"
+    PAYLOAD_IAC = "after an IAC in a subnegotiation"
+    OPTION_IAC = "after IAC SB IAC"
+
+
+_VERBS = {verb.value: verb for verb in Verb}
+_SIGNALS = {signal.value: signal for signal in Signal}
+
+# As much as possible that is not a command. Possessive, so that a chunk of nothing but doubled IACs
+# costs a scan and no backtracking memory.
+_PLAIN = re.compile(rb"(?:[^\xff]++|\xff\xff)++")
+
+
+class TelnetParser:
+    """One direction of one telnet connection.
+
+    Args:
+        subnegotiation_max: the longest payload that is taken, in bytes, a doubled IAC counting as
+            one; a longer one is thrown away up to its end. 0 means no limit.
+        handover: options after whose complete subnegotiation the stream is no longer plain telnet.
+            Such a subnegotiation is always followed by a ``Remainder``. May be assigned later.
+    """
+
+    __slots__ = ("_max", "_option", "_payload", "_state", "_verb", "handover")
+
+    def __init__(self, subnegotiation_max: int, handover: frozenset[int] = frozenset()) -> None:
+        self.handover = handover
+        self._max = subnegotiation_max
+        self._state = _State.DATA
+        self._verb = Verb.WILL
+        self._option = 0
+        self._payload = bytearray()
+
+    def receive(self, data: bytes) -> list[Event]:
+        """What these bytes mean, in their order. Never raises, whatever the bytes are."""
+        if self._state is _State.DATA and _IAC not in data:
+            return [Data(data)] if data else []
+        events: list[Event] = []
+        position = 0
+        while position < len(data):
+            position = _STEPS[self._state](self, data, position, events)
+        return events
+
+    # Each step takes at least one byte (or changes the state to one that does), appends what it
+    # understood, and returns the position of the byte after.
+
+    def _data(self, data: bytes, position: int, events: list[Event]) -> int:
+        plain = _PLAIN.match(data, position)
+        if plain is None:
+            self._state = _State.COMMAND
+            return position + 1
+        events.append(Data(plain[0].replace(b"\xff\xff", _IAC)))
+        return plain.end()
+
+    def _command(self, data: bytes, position: int, events: list[Event]) -> int:
+        byte = data[position]
+        self._state = _State.DATA
+        if byte in _VERBS:
+            self._verb = _VERBS[byte]
+            self._state = _State.VERB
+        elif byte == SB:
+            self._state = _State.OPTION
+        elif byte == IAC:
+            events.append(Data(_IAC))
+        elif byte in _SIGNALS:
+            events.append(Command(_SIGNALS[byte]))
+        return position + 1  # the rest, a stray SE among it, is dropped
+
+    def _negotiation(self, data: bytes, position: int, events: list[Event]) -> int:
+        self._state = _State.DATA
+        events.append(Negotiation(self._verb, data[position]))
+        return position + 1
+
+    def _begin(self, data: bytes, position: int, _events: list[Event]) -> int:
+        if data[position] == IAC:
+            self._state = _State.OPTION_IAC
+        else:
+            self._open(data[position])
+        return position + 1
+
+    def _begin_iac(self, data: bytes, position: int, _events: list[Event]) -> int:
+        if data[position] == IAC:  # option 255 (RFC 861), doubled like any other byte
+            self._open(IAC)
+            return position + 1
+        self._state = _State.COMMAND
+        return position  # IAC SB IAC SE has no option: nothing, and its SE is a stray one
+
+    def _open(self, option: int) -> None:
+        self._option = option
+        self._payload.clear()
+        self._state = _State.PAYLOAD
+
+    def _collect(self, data: bytes, position: int, _events: list[Event]) -> int:
+        plain = _PLAIN.match(data, position)
+        if plain is None:
+            self._state = _State.PAYLOAD_IAC
+            return position + 1
+        self._keep(plain[0].replace(b"\xff\xff", _IAC))
+        return plain.end()
+
+    def _keep(self, piece: bytes) -> None:
+        """Add to the payload. One byte over the limit is kept, to tell that it was passed."""
+        if self._max:
+            piece = piece[: self._max + 1 - len(self._payload)]
+        self._payload += piece
+
+    def _collect_iac(self, data: bytes, position: int, events: list[Event]) -> int:
+        byte = data[position]
+        if byte == SE:
+            return self._end(data, position + 1, events)
+        if byte == IAC:
+            self._keep(_IAC)
+            self._state = _State.PAYLOAD
+            return position + 1
+        # RFC 855 leaves IAC x open here. The subnegotiation is broken off, and what broke it off
+        # is a command.
+        self._payload.clear()
+        self._state = _State.COMMAND
+        return position
+
+    def _end(self, data: bytes, position: int, events: list[Event]) -> int:
+        self._state = _State.DATA
+        payload = bytes(self._payload)
+        self._payload.clear()
+        if 0 < self._max < len(payload):
+            return position
+        events.append(Subnegotiation(self._option, payload))
+        if self._option not in self.handover:
+            return position
+        events.append(Remainder(data[position:]))
+        return len(data)
+
+
+_Step = Callable[[TelnetParser, bytes, int, list[Event]], int]
+
+_STEPS: dict[_State, _Step] = {
+    _State.DATA: TelnetParser._data,
+    _State.COMMAND: TelnetParser._command,
+    _State.VERB: TelnetParser._negotiation,
+    _State.OPTION: TelnetParser._begin,
+    _State.OPTION_IAC: TelnetParser._begin_iac,
+    _State.PAYLOAD: TelnetParser._collect,
+    _State.PAYLOAD_IAC: TelnetParser._collect_iac,
+}
