@@ -1,0 +1,56 @@
+"""A service and its client that note what the door says to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from cletus.settings import Settings
+
+
+class FakeClient:
+    """Notes the calls of the door, in order, as (name, argument)."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.calls: list[tuple[str, str]] = []
+        self.on_line: Callable[[str], object] = lambda text: None
+
+    @property
+    def lines(self) -> list[str]:
+        return [argument for name, argument in self.calls if name == "line_received"]
+
+    def write(self, text: str) -> None:
+        self.calls.append(("write", text))
+
+    def line_received(self, text: str) -> None:
+        self.calls.append(("line_received", text))
+        self.on_line(text)
+
+    def pause_output(self) -> None:
+        self.calls.append(("pause_output", ""))
+
+    def resume_output(self) -> None:
+        self.calls.append(("resume_output", ""))
+
+    def disconnected(self, reason: str) -> None:
+        self.calls.append(("disconnected", reason))
+
+
+class FakeService:
+    """Makes a FakeClient of whoever comes in."""
+
+    def __init__(self, reactor: Any = None, **settings: Any) -> None:
+        self.settings = Settings(**settings)
+        self.reactor = Clock() if reactor is None else reactor
+        self.clients: list[FakeClient] = []
+        self.on_connect: Callable[[FakeClient], object] = lambda client: None
+
+    def connected(self, transport: Any, *, door: str) -> FakeClient:
+        assert door == "telnet"
+        client = FakeClient(transport)
+        self.clients.append(client)
+        self.on_connect(client)
+        return client

@@ -1,0 +1,132 @@
+"""Opening the door, and the one line that says why it cannot be opened."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+
+from cletus.doors.telnet import TelnetDoor
+from cletus.errors import DoorError
+
+from .fakes import FakeService
+
+
+class NoReactor(MemoryReactorClock):
+    """Cannot listen."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        if isinstance(self._error, OSError):
+            raise CannotListenError(interface, port, self._error)
+        raise self._error
+
+
+def service(reactor: Any = None, **settings: Any) -> Any:
+    return FakeService(MemoryReactorClock() if reactor is None else reactor, **settings)
+
+
+def fired(deferred: Deferred[None]) -> Any:
+    results: list[Any] = []
+    deferred.addBoth(results.append)
+    [result] = results
+    return result
+
+
+def test_it_listens_where_the_settings_say() -> None:
+    made = service(host="127.0.0.2", port=4000)
+    door = TelnetDoor(made)
+    assert door.address == "telnet 127.0.0.2:4000"
+    assert fired(door.open()) is None
+    [(port, _, _, interface)] = made.reactor.tcpServers
+    assert (port, interface) == (4000, "127.0.0.2")
+
+
+def test_it_listens_where_it_is_told() -> None:
+    made = service()
+    fired(TelnetDoor(made, host="::1", port=4001).open())
+    [(port, _, _, interface)] = made.reactor.tcpServers
+    assert (port, interface) == (4001, "::1")
+
+
+def test_an_ipv6_address_is_written_in_brackets() -> None:
+    assert TelnetDoor(service(), host="::1", port=23).address == "telnet [::1]:23"
+
+
+def test_the_address_names_the_real_port_once_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Port 0 takes any free one."""
+    made = service(port=0)
+    door = TelnetDoor(made)
+    listen = made.reactor.listenTCP
+
+    def listen_somewhere(port: int, *args: Any, **named: Any) -> Any:
+        listening = listen(port, *args, **named)
+        listening.getHost = lambda: IPv4Address("TCP", "127.0.0.1", 45678)
+        return listening
+
+    monkeypatch.setattr(made.reactor, "listenTCP", listen_somewhere)
+    fired(door.open())
+    assert door.address == "telnet 127.0.0.1:45678"
+
+
+def test_who_connects_becomes_a_client_of_the_service() -> None:
+    made = service()
+    fired(TelnetDoor(made).open())
+    [(_, factory, _, _)] = made.reactor.tcpServers
+    protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 5))
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"hello\r\n")
+    assert made.clients[0].lines == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EADDRINUSE, "Address already in use"), "the port is in use"),
+        (PermissionError(errno.EACCES, "Permission denied"), "from 1024 up with --port"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), "no address of this machine"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no host of this name"),
+        (UnicodeError("label empty or too long"), "no host of this name"),
+        (OSError(errno.ENOBUFS, "No buffer space available"), "No buffer space available"),
+        (OSError("odd"), "odd"),
+    ],
+)
+def test_why_it_cannot_be_opened_is_one_clear_line(error: Exception, reason: str) -> None:
+    """The message names the address and what to do, and nothing of a traceback."""
+    failure = fired(TelnetDoor(service(NoReactor(error), host="mars", port=80)).open())
+    failure.trap(DoorError)
+    assert failure.value.address == "telnet mars:80"
+    assert reason in failure.value.reason
+    message = str(failure.value)
+    assert message.startswith("cannot listen on telnet mars:80: ")
+    assert reason in message
+    assert "\n" not in message
+
+
+def test_closing_stops_the_listening_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is connected stays so; closing twice, or before opening, is harmless."""
+    made = service()
+    door = TelnetDoor(made)
+    assert fired(door.close()) is None
+    stopped: list[str] = []
+    listen = made.reactor.listenTCP
+
+    def listen_and_note(*args: Any, **named: Any) -> Any:
+        listening = listen(*args, **named)
+        listening.stopListening = lambda: stopped.append("stopped")
+        return listening
+
+    monkeypatch.setattr(made.reactor, "listenTCP", listen_and_note)
+    fired(door.open())
+    fired(door.close())
+    fired(door.close())
+    assert stopped == ["stopped"]

@@ -1,0 +1,389 @@
+"""One telnet connection, between an in-memory transport and a client that notes its calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.testing import EventLoggingObserver, StringTransport
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cletus.doors.telnet.protocol import TelnetProtocol, printable
+from cletus.protocol.charset import telnet_encoder
+from cletus.protocol.options import Options
+
+from .fakes import FakeClient, FakeService
+
+WILL_ECHO = b"\xff\xfb\x01"
+WONT_ECHO = b"\xff\xfc\x01"
+
+
+@implementer(ITCPTransport)
+class Wire(StringTransport):
+    """A transport that notes how it is treated, and is as strict as StringTransport."""
+
+    def __init__(self) -> None:
+        super().__init__(peerAddress=IPv4Address("TCP", "127.0.0.1", 54321))
+        self.options: dict[str, bool] = {}
+        self.reset = False
+        self.aborting = False
+
+    def abortConnection(self) -> None:
+        self.aborting = True
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        if self.reset:
+            raise OSError(22, "Invalid argument")
+        self.options["keepalive"] = enabled
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.options["nodelay"] = enabled
+
+
+class Line:
+    """A connection that is up: the protocol, its wire and its client."""
+
+    def __init__(self, service: FakeService | None = None) -> None:
+        self.service = FakeService() if service is None else service
+        self.wire = Wire()
+        self.protocol = TelnetProtocol(self.service)  # type: ignore[arg-type]  # a double
+        self.protocol.makeConnection(self.wire)
+
+    @property
+    def client(self) -> FakeClient:
+        return self.service.clients[0]
+
+    def receive(self, data: bytes) -> list[str]:
+        self.protocol.dataReceived(data)
+        return self.client.lines
+
+    def lose(self, error: Exception) -> None:
+        self.protocol.connectionLost(Failure(error))
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+@pytest.fixture
+def log() -> Any:
+    observer = EventLoggingObserver.createWithCleanup(CleanUp(), globalLogPublisher)
+    yield observer
+    globalLogPublisher.removeObserver(observer)
+
+
+class CleanUp:
+    """EventLoggingObserver wants a trial TestCase; the fixture removes it itself."""
+
+    def addCleanup(self, *_: object) -> None:
+        """Nothing to note."""
+
+
+# -- coming -------------------------------------------------------------------------------------
+
+
+def test_a_connection_becomes_a_client(line: Line) -> None:
+    """Its transport is the protocol, which knows where the person comes from and how to encode."""
+    assert line.client.transport is line.protocol
+    assert line.protocol.address == "127.0.0.1:54321"
+    assert line.protocol.encoder is telnet_encoder("utf-8")
+
+
+def test_nothing_is_sent_before_somebody_says_something(line: Line) -> None:
+    """Clients of MUDs take WILL ECHO for a password; nc shows every option as junk."""
+    assert line.wire.value() == b""
+
+
+def test_the_socket_is_kept_alive_and_does_not_wait(line: Line) -> None:
+    assert line.wire.options == {"keepalive": True, "nodelay": True}
+
+
+def test_a_peer_that_is_gone_before_we_look_is_no_mistake() -> None:
+    """Some systems refuse socket options on a connection that the peer has reset."""
+    service = FakeService()
+    wire = Wire()
+    wire.reset = True
+    TelnetProtocol(service).makeConnection(wire)  # type: ignore[arg-type]  # a double
+    assert len(service.clients) == 1
+
+
+def test_when_no_client_can_be_made_the_connection_is_not_left_hanging(log: Any) -> None:
+    service = FakeService()
+    service.on_connect = lambda client: 1 / 0
+    line = Line(service)
+    assert line.wire.aborting
+    assert [event["log_failure"].type for event in log] == [ZeroDivisionError]
+    line.receive(b"hello\r\n")
+    line.lose(ConnectionAborted())
+    assert service.clients[0].calls == []
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        (IPv4Address("TCP", "10.0.0.1", 23), "10.0.0.1:23"),
+        (IPv6Address("TCP", "::1", 23), "[::1]:23"),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_addresses_as_people_write_them(address: Any, text: str) -> None:
+    assert printable(address) == text
+
+
+# -- lines --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r\0", b"\r"])
+def test_lines_arrive_whatever_their_end(line: Line, end: bytes) -> None:
+    assert line.receive(b"one" + end + b"two" + end) == ["one", "two"]
+
+
+def test_a_line_is_decoded_and_cleaned(line: Line) -> None:
+    assert line.receive("h\u00e9llo \u2615\x1b[31m w\b\u202e!\r\n".encode()) == [
+        "h\u00e9llo \u2615 !"
+    ]
+
+
+def test_a_line_of_an_old_terminal_is_decoded_too(line: Line) -> None:
+    assert line.receive(b"h\xe9llo \xff\xff\r\n") == ["h\u00e9llo \u00ff"]
+
+
+def test_commands_in_the_middle_of_a_line_do_not_end_it(line: Line) -> None:
+    assert line.receive(b"he\xff\xf1ll\xff\xfb\x1fo\xff\xfa\x1f\0\x50\0\x18\xff\xf0!\r\n") == [
+        "hello!"
+    ]
+
+
+def test_a_line_that_is_too_long_is_cut_and_the_person_told() -> None:
+    line = Line(FakeService(line_max=10))
+    line.receive(b"0123456789ABC\r\nshort\r\n")
+    assert line.client.calls == [
+        ("write", "Your line was too long: only the first 10 bytes were taken."),
+        ("line_received", "0123456789"),
+        ("line_received", "short"),
+    ]
+
+
+def test_a_line_cut_inside_a_character_loses_that_character_only() -> None:
+    line = Line(FakeService(line_max=4))
+    assert line.receive("aéé\r\n".encode()) == ["aé"]
+
+
+def test_lines_that_were_read_arrive_while_reading_is_paused(line: Line) -> None:
+    """The budget stops the socket; what came off it already is not lost and keeps its order."""
+    line.client.on_line = lambda text: line.protocol.pause_reading()
+    assert line.receive(b"one\r\ntwo\r\nthr") == ["one", "two"]
+    assert line.wire.producerState == "paused"
+    line.protocol.resume_reading()
+    assert line.receive(b"ee\r\n") == ["one", "two", "three"]
+
+
+def test_pausing_and_resuming_twice_is_harmless(line: Line) -> None:
+    line.protocol.resume_reading()
+    line.protocol.pause_reading()
+    line.protocol.pause_reading()
+    assert line.wire.producerState == "paused"
+    line.protocol.resume_reading()
+    line.protocol.resume_reading()
+    assert line.wire.producerState == "producing"
+
+
+def test_a_mistake_of_ours_costs_one_line_and_is_logged_with_its_place(
+    line: Line, log: Any
+) -> None:
+    """The connection stays, the lines after it arrive, and the place is logged, not the line."""
+
+    def break_down(text: str) -> None:
+        if text == "s3cret":
+            raise ValueError("ours")
+
+    line.client.on_line = break_down
+    assert line.receive(b"s3cret\r\nnext\r\n") == ["s3cret", "next"]
+    assert not line.wire.disconnecting
+    [event] = log
+    assert event["address"] == "127.0.0.1:54321"
+    assert "break_down" in event["log_failure"].getTraceback()
+    assert "s3cret" not in event["log_format"].format(**event)
+
+
+def test_a_mistake_in_an_option_costs_neither_the_connection_nor_the_line(
+    line: Line, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Options, "receive", lambda options, event: 1 / 0)
+    assert line.receive(b"\xff\xfd\x01hello\r\n") == ["hello"]
+    assert [event["log_failure"].type for event in log] == [ZeroDivisionError]
+
+
+@given(st.lists(st.binary(max_size=80), max_size=5))
+def test_no_bytes_close_the_connection(chunks: list[bytes]) -> None:
+    """Nor are more bytes sent in answer than came in."""
+    line = Line()
+    for chunk in chunks:
+        line.receive(chunk)
+    assert not line.wire.disconnecting
+    assert len(line.wire.value()) <= len(b"".join(chunks))
+
+
+# -- options ------------------------------------------------------------------------------------
+
+
+def test_options_that_nobody_knows_are_refused_in_one_write(line: Line) -> None:
+    writes: list[bytes] = []
+    line.wire.write = writes.append  # type: ignore[method-assign]  # to count them
+    line.receive(b"\xff\xfb\x18\xff\xfd\x03hello\r\n")
+    assert writes == [b"\xff\xfe\x18\xff\xfc\x03"]
+
+
+def test_a_peer_that_does_not_read_gets_no_answers(line: Line) -> None:
+    """Else a negotiation flood would pile up answers in memory."""
+    line.protocol.pauseProducing()
+    line.receive(b"\xff\xfb\x18" * 1000)
+    assert line.wire.value() == b""
+    line.protocol.resumeProducing()
+    line.receive(b"\xff\xf1")
+    assert line.wire.value() == b""
+
+
+def test_hidden_input_is_the_client_s_to_send(line: Line) -> None:
+    """The bytes are handed over, so that they stand in order among the client's text."""
+    assert line.protocol.hide_input(True) == WILL_ECHO
+    assert line.protocol.hide_input(False) == WONT_ECHO
+    assert line.protocol.hide_input(True) == WILL_ECHO
+    assert line.wire.value() == b""
+
+
+# -- output -------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_goes_out_as_it_is(line: Line) -> None:
+    line.protocol.send(b"h\xff\xff\r\n")
+    assert line.wire.value() == b"h\xff\xff\r\n"
+
+
+def test_the_client_hears_when_the_peer_does_not_read(line: Line) -> None:
+    assert line.wire.producer is line.protocol
+    assert line.wire.streaming
+    line.protocol.pauseProducing()
+    line.protocol.resumeProducing()
+    assert line.client.calls == [("pause_output", ""), ("resume_output", "")]
+
+
+def test_the_interfaces_are_those_that_twisted_asks_for(line: Line) -> None:
+    assert IPushProducer.providedBy(line.protocol)
+    assert IHalfCloseableProtocol.providedBy(line.protocol)
+
+
+# -- going --------------------------------------------------------------------------------------
+
+
+def test_close_lets_everything_out_first(line: Line) -> None:
+    """Twisted never closes while a paused producer is registered; so it no longer is."""
+    line.protocol.send(b"goodbye\r\n")
+    line.protocol.close()
+    assert line.wire.value() == b"goodbye\r\n"
+    assert line.wire.disconnecting
+    assert line.wire.producer is None
+    assert not line.wire.aborting
+
+
+def test_close_gives_a_congested_client_the_chance_to_send_its_rest(line: Line) -> None:
+    line.protocol.pauseProducing()
+    line.protocol.close()
+    assert line.client.calls == [("pause_output", ""), ("resume_output", "")]
+
+
+def test_close_shows_what_is_typed_again(line: Line) -> None:
+    """A terminal that was hiding a password must not go on hiding after we are gone."""
+    line.protocol.send(line.protocol.hide_input(True))
+    line.protocol.close()
+    assert line.wire.value() == WILL_ECHO + WONT_ECHO
+
+
+def test_closing_twice_and_pausing_after_it_are_harmless(line: Line) -> None:
+    line.protocol.pause_reading()
+    line.protocol.close()
+    line.protocol.close()
+    line.protocol.resume_reading()
+    line.protocol.pause_reading()
+    assert line.wire.disconnecting
+
+
+def test_abort_really_aborts(line: Line) -> None:
+    """To lose the connection would be to wait for a peer that never reads."""
+    line.protocol.abort()
+    assert line.wire.aborting
+
+
+def test_abort_works_while_closing(line: Line) -> None:
+    line.protocol.close()
+    line.protocol.abort()
+    assert line.wire.aborting
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionDone(), "closed by peer"),
+        (ConnectionAborted(), "aborted"),
+        (ConnectionLost(), "connection lost"),
+        (OSError(110, "timed out"), "connection lost"),
+    ],
+)
+def test_the_client_hears_once_that_the_peer_is_gone(
+    line: Line, error: Exception, reason: str
+) -> None:
+    line.lose(error)
+    line.lose(ConnectionLost())
+    assert line.client.calls == [("disconnected", reason)]
+
+
+def test_nothing_raises_and_nothing_is_sent_after_the_peer_is_gone(line: Line) -> None:
+    line.lose(ConnectionDone())
+    line.protocol.send(b"hello")
+    line.protocol.hide_input(True)
+    line.protocol.pause_reading()
+    line.protocol.resume_reading()
+    line.protocol.close()
+    line.protocol.abort()
+    assert line.wire.value() == b""
+    assert not line.wire.disconnecting
+
+
+def test_no_line_arrives_after_the_client_has_heard_that_it_is_gone(line: Line) -> None:
+    line.client.on_line = lambda text: line.lose(ConnectionDone())
+    assert line.receive(b"quit\r\nmore\r\n") == ["quit"]
+
+
+def test_who_stops_sending_still_gets_what_was_sent(line: Line) -> None:
+    """``printf ... | nc -N`` closes its side at once; the answers still go out."""
+    line.protocol.send(b"answer")
+    line.protocol.readConnectionLost()
+    assert line.wire.disconnecting
+    assert not line.wire.aborting
+    line.lose(ConnectionDone())
+    assert line.client.calls == [("disconnected", "closed by peer")]
+    assert line.service.reactor.getDelayedCalls() == []
+
+
+def test_who_stops_sending_and_never_reads_is_aborted_in_the_end() -> None:
+    line = Line(FakeService(close_timeout=5))
+    line.protocol.readConnectionLost()
+    line.service.reactor.advance(4.9)
+    assert not line.wire.aborting
+    line.service.reactor.advance(0.2)
+    assert line.wire.aborting
+    line.lose(ConnectionAborted())
+
+
+def test_without_a_close_timeout_nobody_is_hurried() -> None:
+    line = Line(FakeService(close_timeout=0))
+    line.protocol.readConnectionLost()
+    assert line.service.reactor.getDelayedCalls() == []
