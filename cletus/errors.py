@@ -160,7 +160,8 @@ class FieldValueError(StorageError, ValueError):
         self.path = path
         self.expected = expected
         self.found = found
-        super().__init__(f"{store} {key!r}, {field}{path}: expected {expected}, found {found}")
+        self.reason = f"{field}{path}: expected {expected}, found {found}"
+        super().__init__(f"{store} {key!r}, {self.reason}")
 
 
 class MigrationFailed(StorageError):  # noqa: N818 - what happened, in the past tense

@@ -1,1 +1,24 @@
-""".."""
+"""Stores: what a service remembers, for this run and for good. See ``docs/storage.md``."""
+
+from cletus.storage.backend import Backend, Document, Failure
+from cletus.storage.field import Field
+from cletus.storage.manager import Manager
+from cletus.storage.saving import Unsaved, save_all
+from cletus.storage.store import Store
+from cletus.storage.temp import TempStoreMixin
+from cletus.storage.urls import backend_for
+from cletus.storage.writer import Writer
+
+__all__ = [
+    "Backend",
+    "Document",
+    "Failure",
+    "Field",
+    "Manager",
+    "Store",
+    "TempStoreMixin",
+    "Unsaved",
+    "Writer",
+    "backend_for",
+    "save_all",
+]

@@ -1,0 +1,154 @@
+"""What a class statement of a store comes to: what contributes to it, and whether that is right.
+
+Whatever has ``contribute_to_class`` contributes; of that, what has ``contribute_to_instance`` is a
+field, and what has ``add_active`` is a manager. Contributors of bases come first, abstract stores
+and plain mixins alike, in the order of declaration; a name that a subclass declares anew belongs to
+the subclass, and ``name = None`` removes it.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from cletus.errors import FieldValueError, InvalidKey, StoreDeclarationError
+from cletus.storage.keys import normalise
+from cletus.storage.layout import Layout
+from cletus.storage.temp import TempStoreMixin
+
+_DECLARED = "_declared"
+"""What a store's class statement itself said, before contributions replaced attributes."""
+
+
+def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
+    """Prepare a new subclass of ``Store`` in all but its registration.
+
+    Args:
+        store_cls: the class; ``abstract``, ``fields``, ``manager`` and what is private are set.
+        reserved: names that no field may have.
+
+    Raises:
+        StoreDeclarationError: naming the class and the attribute.
+    """
+    own = dict(vars(store_cls))
+    setattr(store_cls, _DECLARED, own)
+    store_cls.abstract = bool(own.get("abstract", False))
+    store_cls._store_name = _store_name(store_cls)
+    store_cls._temporary = issubclass(store_cls, TempStoreMixin)
+    _bind_to_service(store_cls, own)
+    contributors = _contributors(store_cls)
+    for name, contributor in contributors.items():
+        _check_name(store_cls, name, contributor, reserved)
+        _contribute(store_cls, name, contributor, inherited=name not in own)
+    _choose_manager(store_cls, contributors)
+    fields = {name: field for name, field in contributors.items() if is_field(field)}
+    store_cls.fields = fields
+    _check_fields(store_cls, fields)
+    store_cls._layout = Layout(fields)
+
+
+def is_field(contributor: object) -> bool:
+    """Whether this has a part in every object of the class."""
+    return hasattr(contributor, "contribute_to_instance")
+
+
+def _store_name(store_cls: type[Any]) -> str:
+    try:
+        return normalise(store_cls.__name__)
+    except InvalidKey as error:
+        raise StoreDeclarationError(store_cls.__name__, "", f"its name {error.reason}") from None
+
+
+def _bind_to_service(store_cls: type[Any], own: dict[str, Any]) -> None:
+    """``service`` is the canonical way; ``session = service.session`` says the same."""
+    if own.get("service") is not None:
+        store_cls.session = own["service"].session
+    elif own.get("session") is not None:
+        store_cls.service = getattr(own["session"], "service", None)
+    if store_cls.session is None and not store_cls.abstract:
+        reason = "a store needs the service that it belongs to: service = service"
+        raise StoreDeclarationError(store_cls.__name__, "service", reason)
+    if store_cls.session is not None and not hasattr(store_cls.session, "register"):
+        reason = f"{store_cls.session!r} is no session of a service"
+        raise StoreDeclarationError(store_cls.__name__, "session", reason)
+
+
+def _contributors(store_cls: type[Any]) -> dict[str, Any]:
+    """What contributes, by name: bases first, and the last to declare a name has it."""
+    found: dict[str, Any] = {}
+    for base in reversed(store_cls.__mro__):
+        for name, attribute in vars(base).get(_DECLARED, vars(base)).items():
+            found.pop(name, None)
+            if _contributes(store_cls, name, attribute):
+                # An inherited field is this class's own, so that what it may note about its class
+                # is not its parent's; a manager sees to that itself.
+                is_new = base is store_cls or not is_field(attribute)
+                found[name] = attribute if is_new else copy.copy(attribute)
+    return found
+
+
+def _contributes(store_cls: type[Any], name: str, attribute: Any) -> bool:
+    if not hasattr(attribute, "contribute_to_class"):
+        return False
+    if not isinstance(attribute, type):
+        return True
+    if attribute.__qualname__.startswith(f"{store_cls.__qualname__}."):
+        return False  # a class of field or manager that is defined within the store
+    reason = f"it is the class {attribute.__name__}; write {attribute.__name__}(), an instance"
+    raise StoreDeclarationError(store_cls.__name__, name, reason)
+
+
+def _check_name(
+    store_cls: type[Any], name: str, contributor: Any, reserved: frozenset[str]
+) -> None:
+    if name == "manager" and not is_field(contributor):
+        return
+    if name in reserved:
+        reason = "this name is reserved: stores have an attribute or method called so"
+        raise StoreDeclarationError(store_cls.__name__, name, reason)
+    if name.startswith("_") and is_field(contributor):
+        reason = "a field's name cannot start with an underscore"
+        raise StoreDeclarationError(store_cls.__name__, name, reason)
+
+
+def _contribute(store_cls: type[Any], name: str, contributor: Any, *, inherited: bool) -> None:
+    if inherited and is_field(contributor):
+        setattr(store_cls, name, contributor)
+    try:
+        contributor.contribute_to_class(store_cls, name)
+    except StoreDeclarationError:
+        raise
+    except Exception as error:
+        reason = f"{type(contributor).__name__}.contribute_to_class raised {error!r}"
+        raise StoreDeclarationError(store_cls.__name__, name, reason) from error
+
+
+def _choose_manager(store_cls: type[Any], contributors: dict[str, Any]) -> None:
+    """``manager`` is the manager that was declared last, whatever it was called."""
+    name = [name for name, each in contributors.items() if hasattr(each, "add_active")][-1]
+    manager = vars(store_cls).get(name)
+    if not hasattr(manager, "add_active"):  # its contribute_to_class does not do as ours does
+        manager = copy.copy(contributors[name])
+        setattr(store_cls, name, manager)
+    manager.store_cls = store_cls
+    store_cls.manager = manager
+
+
+def _check_fields(store_cls: type[Any], fields: dict[str, Any]) -> None:
+    for name, field in fields.items():
+        for old in getattr(field, "was", ()):
+            if old in fields:
+                reason = f"it was called {old!r}, but a field is called so now; use a version"
+                raise StoreDeclarationError(store_cls.__name__, name, reason)
+        _check_default(store_cls, name, field)
+
+
+def _check_default(store_cls: type[Any], name: str, field: Any) -> None:
+    typed = getattr(field, "typed", None)
+    if typed is None or field.default is None or callable(field.default):
+        return
+    try:
+        typed.accept(field.default, None, name)
+    except FieldValueError as error:
+        reason = f"the default{error.path}: expected {error.expected}, found {error.found}"
+        raise StoreDeclarationError(store_cls.__name__, name, reason) from None

@@ -1,0 +1,151 @@
+"""Fields: what a store object remembers, one declaration each.
+
+A ``Field`` is a descriptor without ``__set__``: ``User.score`` is the field, while the value of
+``user.score`` stands in the object's own ``__dict__``, where reading and writing it costs what any
+attribute costs. Subclasses may override any of the four methods; ``layout.py`` calls only those that
+are overridden, and does itself what the ordinary ones would do.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from cletus.storage.typed import Typed
+
+if TYPE_CHECKING:
+    from cletus.storage.store import Store
+
+T = TypeVar("T")
+
+
+class Field(Generic[T]):
+    """One thing that the objects of a store remember.
+
+    Args:
+        default: the value of a new object. A callable is called for each object, without arguments.
+            A list, dict or set is copied for each (our choice; the document asks for a callable).
+        session: the value belongs to this run of the service: it survives reloads and is never
+            written to disk.
+        type: what values must be, anything that msgspec converts: ``datetime``, ``set[str]``, a
+            dataclass, ``Annotated[int, msgspec.Meta(ge=0)]``. It is checked when an object is loaded
+            and when it is saved, and values are converted both ways. Without a default, ``None``
+            is allowed, too. Without a type, a permanent field takes what JSON takes.
+        was: the field's earlier name, or names; data under it becomes this field's.
+
+    Attributes:
+        default, session, type, was: as given; ``was`` as a tuple.
+    """
+
+    default: T | Callable[[], T] | None
+    session: bool
+    type: Any
+    was: tuple[str, ...]
+
+    @overload
+    def __init__(
+        self: Field[Any],
+        default: None = None,
+        session: bool = False,
+        *,
+        type: None = None,
+        was: str | tuple[str, ...] = (),
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Field[T | None],
+        default: None = None,
+        session: bool = False,
+        *,
+        type: builtins.type[T],
+        was: str | tuple[str, ...] = (),
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        default: Callable[[], T],
+        session: bool = False,
+        *,
+        type: Any = None,
+        was: str | tuple[str, ...] = (),
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        default: T,
+        session: bool = False,
+        *,
+        type: Any = None,
+        was: str | tuple[str, ...] = (),
+    ) -> None: ...
+    def __init__(
+        self,
+        default: Any = None,
+        session: bool = False,  # noqa: FBT001, FBT002 - the storage document's signature
+        *,
+        type: Any = None,  # noqa: A002 - the word that a reader of a declaration expects
+        was: str | tuple[str, ...] = (),
+    ) -> None:
+        self.default = default
+        self.session = session
+        self.type = type
+        self.was = (was,) if isinstance(was, str) else tuple(was)
+        self._name = ""
+        self.typed = None if type is None else Typed(type, optional=default is None)
+
+    def __set_name__(self, owner: builtins.type[Any], name: str) -> None:
+        self._name = name  # for messages alone: everything else is told the name when it is called
+
+    @overload
+    def __get__(self, obj: None, owner: builtins.type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, obj: object, owner: builtins.type[Any] | None = None) -> T: ...
+    def __get__(self, obj: object | None, owner: builtins.type[Any] | None = None) -> Any:
+        """The field itself on the class. An object's value is found before this is asked."""
+        if obj is None:
+            return self
+        raise AttributeError(f"{obj!r} has no value for its field {self._name!r}: was it deleted?")
+
+    if TYPE_CHECKING:  # without it at run time, a value is a plain attribute
+
+        def __set__(self, obj: Any, value: T) -> None: ...
+
+    def contribute_to_class(self, store_cls: builtins.type[Store], name: str) -> None:
+        """Prepare the class; called once, when it is made. By itself a field does nothing here.
+
+        A subclass may replace the attribute, for instance by a descriptor of its own. A field that
+        a class inherits is copied for it first (our choice), so what is set on ``self`` is not
+        shared with the parent's.
+        """
+
+    def contribute_to_instance(self, store: Store, name: str) -> None:
+        """Give a new object its default value."""
+        setattr(store, name, self.make_default())
+
+    def serialise(self, obj: Store, name: str) -> Any:
+        """The value for ``to_dict()``: as it is, not copied and not converted (our choice).
+
+        A reload must see references as what they are; ``to_json()`` converts typed values.
+        """
+        return getattr(obj, name)
+
+    def deserialise(self, obj: Store, name: str, data: Any) -> None:
+        """Set the value from what ``serialise`` gave, or from the form that it has in JSON.
+
+        Raises:
+            FieldValueError: it does not fit the type.
+        """
+        if self.typed is not None:
+            data = self.typed.accept(data, obj, name)
+        setattr(obj, name, data)
+
+    def make_default(self) -> T:
+        """A default value for one object."""
+        default: Any = self.default
+        if callable(default):
+            default = default()
+        elif isinstance(default, (list, dict, set)):
+            default = copy.deepcopy(default)
+        return default  # type: ignore[no-any-return]  # None where T does not say so: not set yet

@@ -1,0 +1,56 @@
+"""Keys: what store objects are called, and so what their files are called.
+
+The storage document: "Store keys will be converted to lowercase, and can only contain alphabetic
+characters, digits and underscore or dash." The rest is our choice (decisions in the design):
+letters of any script in Unicode's composed form (NFC), and 120 bytes of UTF-8 at most, so that a
+key with its suffix fits into any file system's file name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from cletus.errors import InvalidKey
+
+MAX_BYTES = 120
+
+_PLAIN = re.compile(r"[a-z0-9_-]{1,120}").fullmatch
+
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters to Unicode, but drawn as nothing: two people could have names that look the same."""
+
+
+def normalise(key: str) -> str:
+    """The key as it is used, in lower case and NFC.
+
+    ``normalise(normalise(key)) == normalise(key)`` for every key that is accepted.
+
+    Raises:
+        InvalidKey: it is not a string, is empty or too long, or has other characters.
+    """
+    if isinstance(key, str) and _PLAIN(key):
+        return key  # the usual case, and the fast one: a reload makes every object anew
+    if not isinstance(key, str):
+        raise InvalidKey(key, f"a key is a str, not {type(key).__name__}")
+    lower = _composed(key)
+    if not lower:
+        raise InvalidKey(key, "it is empty")
+    wrong = [character for character in lower if not _allowed(character)]
+    if wrong:
+        raise InvalidKey(key, f"{wrong[0]!r} is no letter, digit, '_' or '-'")
+    if len(lower.encode()) > MAX_BYTES:
+        raise InvalidKey(key, f"it is longer than {MAX_BYTES} bytes")
+    if _composed(lower) != lower:
+        raise InvalidKey(key, "it has no stable lower-case form")
+    return lower
+
+
+def _composed(key: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).lower())
+
+
+def _allowed(character: str) -> bool:
+    if character in _BLANK_LETTERS:
+        return False
+    return character.isalpha() or character.isdecimal() or character in "_-"

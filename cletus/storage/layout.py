@@ -1,0 +1,140 @@
+"""The layout of a store class: its fields, worked out once for what is done with every object.
+
+A reload makes, reads and fills each active object anew in one reactor turn, so what an ordinary field
+does is done here in loops without a call per field. A field counts as ordinary for an operation if
+its class does not override the method of ``Field`` that stands for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from cletus.storage.field import Field
+from cletus.storage.typed import Typed
+
+
+class Layout:
+    """What a class's fields come to.
+
+    Args:
+        fields: every field by name, in the order of declaration. Whatever has
+            ``contribute_to_instance`` is a field; it need not be a ``Field``.
+
+    Attributes:
+        fields: as given.
+        typed: the ordinary fields that state a type, and these types.
+        renames: (name, earlier names) of each field that had another.
+    """
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+        self.typed: dict[str, Typed] = {
+            name: field.typed
+            for name, field in fields.items()
+            if _ordinary(field, "serialise", "deserialise") and field.typed is not None
+        }
+        self.renames = tuple(
+            (name, field.was) for name, field in fields.items() if getattr(field, "was", ())
+        )
+        self._initial = tuple(_initial(name, field) for name, field in fields.items())
+        self._parts = {session: _Part(fields, session=session) for session in (False, True)}
+
+    def initialise(self, obj: Any) -> None:
+        """Give a new object its default values, in the order of declaration."""
+        for name, constant, make, contribute in self._initial:
+            if contribute is not None:
+                contribute(obj, name)
+            elif make is not None:
+                setattr(obj, name, make())
+            else:
+                setattr(obj, name, constant)
+
+    def serialise(self, obj: Any, *, session: bool) -> dict[str, Any]:
+        """The object's fields, in the order of declaration; a deleted attribute is left out."""
+        part = self._parts[session]
+        if part.get_all is not None:
+            try:
+                return dict(zip(part.names, part.get_all(obj), strict=True))
+            except AttributeError:
+                pass  # an attribute was deleted: go one by one
+        data = {}
+        for name, serialise in part.serialisers:
+            if serialise is not None:
+                data[name] = serialise(obj, name)
+            elif (value := getattr(obj, name, _NOTHING)) is not _NOTHING:
+                data[name] = value
+        return data
+
+    def deserialise(self, obj: Any, data: Mapping[str, Any], *, session: bool) -> None:
+        """Set the fields that the data has: all types are checked before the first is set."""
+        part = self._parts[session]
+        if self.typed:
+            data = self._accepted(obj, data)
+        for name in part.plain:
+            if name in data:
+                setattr(obj, name, data[name])
+        for name, deserialise in part.deserialisers:
+            if name in data:
+                deserialise(obj, name, data[name])
+
+    def _accepted(self, obj: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+        accepted = dict(data)
+        for name, typed in self.typed.items():
+            if name in accepted:
+                accepted[name] = typed.accept(accepted[name], obj, name)
+        return accepted
+
+
+class _Part:
+    """The fields that one operation is about: all, or the permanent ones."""
+
+    def __init__(self, fields: Mapping[str, Any], *, session: bool) -> None:
+        chosen = {
+            name: field
+            for name, field in fields.items()
+            if session or not getattr(field, "session", False)
+        }
+        self.names = tuple(chosen)
+        self.serialisers = tuple(
+            (name, None if _ordinary(field, "serialise") else field.serialise)
+            for name, field in chosen.items()
+        )
+        self.plain = tuple(
+            name for name, field in chosen.items() if _ordinary(field, "deserialise")
+        )
+        self.deserialisers = tuple(
+            (name, field.deserialise)
+            for name, field in chosen.items()
+            if not _ordinary(field, "deserialise")
+        )
+        self.get_all = self._getter()
+
+    def _getter(self) -> Callable[[Any], tuple[Any, ...]] | None:
+        """All values by one call, where every field is ordinary; attrgetter wants two at least."""
+        if len(self.names) > 1 and all(serialise is None for _, serialise in self.serialisers):
+            return attrgetter(*self.names)
+        return None
+
+
+_NOTHING = object()
+
+_Initial = tuple[str, Any, Callable[[], Any] | None, Callable[[Any, str], None] | None]
+
+
+def _ordinary(field: Any, *methods: str) -> bool:
+    return isinstance(field, Field) and all(
+        getattr(type(field), method) is getattr(Field, method) for method in methods
+    )
+
+
+def _initial(name: str, field: Any) -> _Initial:
+    """How a new object gets this field: a constant, a factory, or the field's own way."""
+    if not _ordinary(field, "contribute_to_instance", "make_default"):
+        return name, None, None, field.contribute_to_instance
+    if callable(field.default):
+        return name, None, field.default, None
+    if isinstance(field.default, (list, dict, set)):
+        return name, None, field.make_default, None
+    return name, field.default, None, None

@@ -1,0 +1,241 @@
+"""Managers: which objects of a store are active, and which are saved.
+
+An object is active from when it is made until ``remove_active``. The storage document: "Managers are
+intentionally simple, and do not provide functionality for querying or filtering".
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from twisted.logger import Logger
+
+from cletus.errors import (
+    InvalidKey,
+    KeyInUse,
+    NotSaved,
+    StorageError,
+    StoreDeclarationError,
+)
+from cletus.storage.keys import normalise
+from cletus.storage.saving import Unsaved, save_all
+
+if TYPE_CHECKING:
+    from cletus.storage.home import Front
+    from cletus.storage.store import Store
+
+S = TypeVar("S", bound="Store")
+
+
+class Manager(Generic[S]):
+    """The objects of one store class.
+
+    Declare one as ``manager = UserManager()`` or under another name; ``User.manager`` is it. Every
+    class has its own instance: a subclass never shares its parent's.
+
+    Attributes:
+        store_cls: the class whose objects these are.
+    """
+
+    store_cls: type[S]
+    log = Logger()
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        """A manager that works though a subclass's ``__init__`` may call no other."""
+        self = super().__new__(cls)
+        self._active = {}
+        self._unreadable = {}
+        return self
+
+    _active: dict[str, S]
+    _unreadable: dict[str, StorageError]
+
+    def __copy__(self) -> Self:
+        """A new manager of this kind, without objects.
+
+        Override it if the constructor takes arguments, and pass them on.
+        """
+        return type(self)()
+
+    def contribute_to_class(self, store_cls: type[S], name: str) -> None:
+        """Give the class a manager of its own, a copy of this one."""
+        try:
+            manager = copy.copy(self)
+        except TypeError as error:
+            reason = f"{type(self).__name__}.__copy__ must pass on the constructor's arguments"
+            raise StoreDeclarationError(store_cls.__name__, name, f"{reason}: {error}") from error
+        manager.store_cls = store_cls
+        setattr(store_cls, name, manager)
+
+    # -- active objects -------------------------------------------------------------------------
+
+    def active(self) -> dict[str, S]:
+        """All active objects, saved or not, by key. The dict is the caller's own."""
+        return dict(self._active)
+
+    def add_active(self, obj: S) -> None:
+        """Take an object among the active ones; called whenever one is made.
+
+        Another active object of the same key is replaced, with a warning in the log.
+        """
+        other = self._active.get(obj.key)
+        if other is not None and other != obj:
+            self.log.warn("a second {obj} was made: it replaces the active one", obj=repr(obj))
+        self._active[obj.key] = obj
+
+    def remove_active(self, obj: S) -> None:
+        """The object is no longer needed in memory. Harmless if it is not active.
+
+        What was not saved of it is gone with its last reference.
+        """
+        if self._active.get(obj.key) == obj:
+            del self._active[obj.key]
+
+    def remove(self, obj: S) -> None:
+        """The same as ``remove_active``."""
+        self.remove_active(obj)
+
+    # -- saved objects --------------------------------------------------------------------------
+
+    def keys(self) -> list[str]:
+        """The keys of all saved objects, in no particular order. Nothing is loaded.
+
+        Raises:
+            StoreIOError: the home of the documents cannot list them.
+        """
+        if self.store_cls._temporary:
+            return []
+        return self._front().keys(self.store_cls._store_name)
+
+    def saved(self) -> dict[str, S]:
+        """Every saved object as it is saved, by key.
+
+        They are objects of their own: none of them is active, and those that are stay as they are.
+        One that cannot be read is left out, logged, and listed by ``unreadable()``.
+        """
+        return self._fetch_each(self.keys())
+
+    def all(self) -> dict[str, S]:
+        """Every active and every saved object, by key; of an object that is both, the active one."""
+        found = self._fetch_each(key for key in self.keys() if key not in self._active)
+        return {**found, **self._active}
+
+    def unreadable(self) -> dict[str, StorageError]:
+        """What is saved and could not be read when it was last tried, and why, by key."""
+        return dict(self._unreadable)
+
+    # -- one object -----------------------------------------------------------------------------
+
+    def get(self, key: str) -> S | None:
+        """The active object of this key, else the saved one, made active, else ``None``.
+
+        Raises:
+            UnreadableStore: it is saved and cannot be used.
+            StoreIOError: it is saved and cannot be read.
+        """
+        try:
+            key = normalise(key)
+        except InvalidKey:
+            return None  # nothing can be called so
+        obj = self._active.get(key)
+        if obj is not None or self.store_cls._temporary:
+            return obj
+        try:
+            obj = self._fetch(key)
+        except NotSaved:
+            return None
+        self.add_active(obj)
+        return obj
+
+    def create(self, key: str, **values: Any) -> S:
+        """Make a new object, sure not to replace one. It is active and not saved yet.
+
+        Raises:
+            KeyInUse: an active or saved object, readable or not, has the key.
+            InvalidKey: it cannot be a key.
+            UnknownField: a value is for a field that there is not.
+        """
+        key = normalise(key)
+        if key in self._active or self._is_saved(key):
+            raise KeyInUse(self.store_cls._store_name, key)
+        return self.store_cls(key, **values)
+
+    def delete(self, key: str) -> None:
+        """Remove the object of this key, from memory and from where it is saved, for good.
+
+        Raises:
+            NotSaved: it is neither active nor saved.
+            StoreIOError: it could not be removed; then it is still active.
+        """
+        key = normalise(key)
+        if not self.store_cls._temporary:
+            try:
+                self._front().delete(self.store_cls._store_name, key)
+            except NotSaved:
+                if key not in self._active:
+                    raise
+        elif key not in self._active:
+            raise NotSaved(self.store_cls._store_name, key)
+        self._unreadable.pop(key, None)
+        obj = self._active.get(key)
+        if obj is not None:
+            self.remove_active(obj)
+
+    def save_all(self, objects: Iterable[S] | None = None) -> list[Unsaved]:
+        """Save these objects, or all active ones, with shared flushes: far faster than one by one.
+
+        Returns:
+            those that could not be saved, each with the reason; all others are saved.
+        """
+        if objects is None:
+            objects = () if self.store_cls._temporary else self.active().values()
+        return save_all(objects)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _front(self) -> Front:
+        return self.store_cls._front()
+
+    def _is_saved(self, key: str) -> bool:
+        if self.store_cls._temporary:
+            return False
+        try:
+            self._front().read(self.store_cls._store_name, key)
+        except NotSaved:
+            return False
+        return True
+
+    def _fetch(self, key: str) -> S:
+        """A saved object that is not active."""
+        return self.store_cls._apart(key).load()
+
+    def _fetch_each(self, keys: Iterable[str]) -> dict[str, S]:
+        found = {}
+        for key in keys:
+            try:
+                found[key] = self._fetch(_as_is(key))
+            except NotSaved:
+                continue  # deleted just now, by somebody's hand
+            except StorageError as error:
+                self._note_unreadable(key, error)
+                self.log.error("left out: {error}", error=error)
+        return found
+
+    def _note_unreadable(self, key: str, error: StorageError) -> None:
+        self._unreadable[key] = error
+
+    def _note_readable(self, key: str) -> None:
+        self._unreadable.pop(key, None)
+
+
+def _as_is(key: str) -> str:
+    """A key that a home lists, if it is one: what people put there by hand may be none.
+
+    Raises:
+        InvalidKey: no object can be called so.
+    """
+    if normalise(key) != key:
+        raise InvalidKey(key, f"objects are called {normalise(key)!r}; rename it")
+    return key

@@ -1,0 +1,159 @@
+"""Where inside a value a mistake is, what was expected there, and what was found.
+
+msgspec tells most of it in words, ``Expected `int`, got `str` - at `$.value[...].level```; this reads
+them, and finds out which key of a dict the dots stand for.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+_WORDS = re.compile(
+    r"(?P<message>.*?)(?: - at (?P<key>`key` in )?`\$\.value(?P<path>.*)`)?", re.DOTALL
+)
+_EXPECTED = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<found>.*))?", re.DOTALL)
+_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
+
+_DEEPEST = 500
+"""msgspec and Python both give up at some thousand levels."""
+
+Convert = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A path such as ``['sword'].level[2]`` (empty for the value itself), and two kinds in words."""
+
+    path: str
+    expected: str
+    found: str
+
+
+def kind_of(value: object) -> str:
+    """What sort of value this is. Numbers are shown; texts are not: one might be a password."""
+    words = getattr(type(value), "_in_words", None)
+    if isinstance(words, str):
+        return f"{type(value).__name__}, {words}"
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    return type(value).__name__
+
+
+def locate(error: Exception, value: Any, convert: Convert, kind: Any) -> Mistake:
+    """Read msgspec's error.
+
+    Args:
+        error: what ``convert`` raised: a ``ValidationError``, or a ``RecursionError``.
+        value: what it was given.
+        convert: raises the same error for the same mistake.
+        kind: the type that was asked for, for messages that do not name it.
+    """
+    words = _WORDS.fullmatch(str(error))
+    if isinstance(error, RecursionError) or words is None:
+        return Mistake("", f"{_name(kind)}, not nested too deep", kind_of(value))
+    path, culprit = _follow(value, words["path"] or "", convert)
+    if words["key"]:
+        path += " (a key)"
+    return Mistake(path, *_expected_and_found(words["message"].replace("`", ""), culprit, kind))
+
+
+def _expected_and_found(message: str, culprit: Any, kind: Any) -> tuple[str, str]:
+    match = _EXPECTED.fullmatch(message)
+    if match is None:  # such as "Invalid enum value 'x'", "Object missing required field `x`"
+        return _name(kind), message[:1].lower() + message[1:]
+    return match["expected"], match["found"] or kind_of(culprit)
+
+
+def _name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+
+
+def _follow(value: Any, path: str, convert: Convert) -> tuple[str, Any]:
+    """The path with the keys of dicts in it, and what is there."""
+    culprit, exact = value, ""
+    rebuild: Callable[[Any], Any] = lambda part: part  # noqa: E731 - it grows step by step
+    for step in _STEP.finditer(path):
+        try:
+            key = _key(step, culprit, rebuild, convert)
+            culprit, rebuild = _enter(culprit, key, rebuild)
+        except (
+            LookupError,
+            TypeError,
+            AttributeError,
+            StopIteration,
+        ):  # not a form that we can follow
+            return path, None
+        exact += f".{key}" if step["name"] else f"[{key!r}]"
+    return exact, culprit
+
+
+def _key(
+    step: re.Match[str], container: Any, rebuild: Callable[[Any], Any], convert: Convert
+) -> Any:
+    if step["name"]:
+        return step["name"]
+    if step["index"]:
+        return int(step["index"])
+    return next(key for key, part in container.items() if _fails(convert, rebuild({key: part})))
+
+
+def _fails(convert: Convert, value: Any) -> bool:
+    try:
+        convert(value)
+    except msgspec.ValidationError:
+        return True
+    return False
+
+
+def _enter(
+    container: Any, key: Any, rebuild: Callable[[Any], Any]
+) -> tuple[Any, Callable[[Any], Any]]:
+    """What is under the key, and how to make the whole value anew with something else there."""
+    if isinstance(container, dict):
+        return container[key], lambda part: rebuild({**container, key: part})
+    items = list(container)
+    kind = type(container) if isinstance(container, (list, tuple)) else list
+    return items[key], lambda part: rebuild(kind([*items[:key], part, *items[key + 1 :]]))
+
+
+_TYPE = "state the field's type: Field(type=...)"
+
+
+def not_json(value: Any, path: str = "", depth: int = 0) -> Mistake | None:
+    """What in an untyped value JSON does not take as it is, if anything."""
+    if depth > _DEEPEST:
+        return Mistake("", "a value", "one that is nested too deep, or inside itself")
+    if isinstance(value, enum.Enum):
+        return Mistake(path, "what JSON takes", f"{kind_of(value)} ({_TYPE})")
+    if value is None or isinstance(value, (bool, int)):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else Mistake(path, "a finite number", repr(value))
+    if isinstance(value, str):
+        return _not_text(value, path)
+    if isinstance(value, dict):
+        parts = ((f"{path}[{key!r}]", part) for key, part in value.items())
+        wrong = next((key for key in value if not isinstance(key, str)), None)
+        if wrong is not None:
+            return Mistake(path, "keys that are texts", f"{kind_of(wrong)} as a key ({_TYPE})")
+    elif isinstance(value, list):
+        parts = ((f"{path}[{index}]", part) for index, part in enumerate(value))
+    else:
+        return Mistake(path, "what JSON takes", f"{kind_of(value)} ({_TYPE})")
+    found = (not_json(part, place, depth + 1) for place, part in parts)
+    return next((mistake for mistake in found if mistake is not None), None)
+
+
+def _not_text(value: str, path: str) -> Mistake | None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return Mistake(path, "text", "a lone surrogate, which UTF-8 cannot express")
+    return None

@@ -1,0 +1,177 @@
+"""Typed values: checked and converted by msgspec, in memory and in JSON.
+
+A value has two forms. In memory it is what the application works with (a ``datetime``, a set, a
+dataclass); in JSON it is made of dicts, lists, strings, numbers, booleans and ``None``. ``accept``
+takes either form, ``to_json`` gives the second, and both raise a ``FieldValueError`` that tells where
+inside the value the mistake is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import json
+import types
+import uuid
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
+
+import msgspec
+
+from cletus.errors import FieldValueError
+from cletus.storage.mistake import Mistake, kind_of, locate
+
+_SCALARS = (
+    bytes,
+    bytearray,
+    datetime.datetime,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    uuid.UUID,
+    decimal.Decimal,
+)
+"""Types that have another form in JSON; told to msgspec as built in, that other form is refused."""
+
+_DISTINCT = frozenset({str, int, bool, types.NoneType, *_SCALARS[:-1]})
+"""Types whose form in JSON never equals their form in memory, unless it is the very same.
+
+Not so with ``float`` (1 == 1.0), ``Decimal``, and Enums that are numbers or strings as well.
+"""
+
+_CONTAINERS = frozenset({list, dict, set, frozenset, tuple, types.UnionType, Union})
+
+
+class Typed:
+    """The type that one field states.
+
+    Args:
+        kind: anything that msgspec converts.
+        optional: ``None`` is a value, too. (Not ``kind | None``: ``typing`` caches such unions, and
+            a cached union keeps a class of old code alive after a reload.)
+
+    Raises:
+        TypeError: msgspec cannot convert such a type; the message says why.
+    """
+
+    def __init__(self, kind: Any, *, optional: bool) -> None:
+        self.kind = kind
+        self.optional = optional
+        # In a Struct, for msgspec remembers what it worked out about a type on classes alone.
+        self._holder: Any = msgspec.defstruct("Holder", [("value", kind)])
+        msgspec.json.Decoder(self._holder)
+        self._distinct = _is_distinct(kind)
+        self._loose = _is_loose(kind)
+
+    def accept(self, data: Any, obj: Any, name: str) -> Any:
+        """The value in memory, from either form; what fits already is not copied.
+
+        Raises:
+            FieldValueError: it does not fit.
+        """
+        if data is None and self.optional:
+            return None
+        try:
+            value = self._convert(data)
+        except (msgspec.ValidationError, RecursionError) as error:
+            self._refuse(error, data, self._convert, obj, name)
+        if value is data or not isinstance(data, type(value)):
+            return value
+        same = value == data and (self._distinct or _same(value, data))
+        return data if same else value
+
+    def to_json(self, value: Any, obj: Any, name: str) -> Any:
+        """The form in JSON, which ``accept`` is sure to take.
+
+        Raises:
+            FieldValueError: the value does not fit, or has no form in JSON.
+        """
+        if value is None and self.optional:
+            return None
+        check = self._check
+        try:
+            check(value)
+            plain = msgspec.to_builtins(value, str_keys=True)
+            check = self._convert
+            back = check(plain)
+        except (msgspec.ValidationError, RecursionError) as error:
+            self._refuse(error, value, check, obj, name)
+        except (TypeError, ValueError) as error:  # msgspec's words for what it cannot express
+            _raise(
+                obj, name, Mistake("", "what JSON can express", f"{kind_of(value)}: {error}"), error
+            )
+        if not self._distinct:
+            self._see_that_it_survives(value, plain, back, obj, name)
+        return plain
+
+    def _convert(self, data: Any) -> Any:
+        return msgspec.convert({"value": data}, self._holder, str_keys=True).value
+
+    def _check(self, value: Any) -> None:
+        """Raises ``ValidationError`` if this is not the form in memory."""
+        msgspec.convert({"value": value}, self._holder, str_keys=True, builtin_types=_SCALARS)
+
+    def _see_that_it_survives(self, value: Any, plain: Any, back: Any, obj: Any, name: str) -> None:
+        """JSON has no NaN and no infinity; and inside ``Any``, it turns tuples into lists, and so on."""
+        try:
+            json.dumps(plain, allow_nan=False)
+        except ValueError as error:
+            _raise(obj, name, Mistake("", "numbers that JSON has", "one that is not finite"), error)
+        if self._loose and back != value:
+            found = "something that JSON would change: state its type more closely"
+            _raise(obj, name, Mistake("", "what JSON takes", found), None)
+
+    def _refuse(self, error: Exception, value: Any, convert: Any, obj: Any, name: str) -> NoReturn:
+        _raise(obj, name, locate(error, value, convert, self.kind), error)
+
+
+def _raise(obj: Any, name: str, mistake: Mistake, cause: Exception | None) -> NoReturn:
+    store, key = type(obj).__name__, getattr(obj, "key", "")
+    raise FieldValueError(
+        store, key, name, mistake.path, mistake.expected, mistake.found
+    ) from cause
+
+
+def _is_distinct(kind: Any) -> bool:
+    """No value of this type in its JSON form equals another one in memory form."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _is_distinct(get_args(kind)[0])
+    if origin in _CONTAINERS:
+        return all(part is ... or _is_distinct(part) for part in get_args(kind))
+    if origin is Literal or kind is None or kind in _DISTINCT:
+        return True
+    if not isinstance(kind, type):
+        return False
+    if issubclass(kind, enum.Enum):
+        return not issubclass(kind, (int, str, float))
+    return (
+        issubclass(kind, msgspec.Struct)
+        or dataclasses.is_dataclass(kind)
+        or hasattr(kind, "__attrs_attrs__")
+    )
+
+
+def _is_loose(kind: Any) -> bool:
+    """The type leaves open what is inside, so that JSON may change it unnoticed."""
+    if get_origin(kind) is Annotated:
+        return _is_loose(get_args(kind)[0])
+    if kind is Any or kind is object or kind in _CONTAINERS:
+        return True
+    return get_origin(kind) in _CONTAINERS and any(_is_loose(part) for part in get_args(kind))
+
+
+def _same(value: Any, data: Any) -> bool:
+    """These, which are equal, are so in their types, too."""
+    if value is data:
+        return True
+    if not isinstance(data, type(value)):
+        return False
+    if isinstance(value, dict):
+        return all(map(_same, value, data)) and all(map(_same, value.values(), data.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_same, value, data))
+    if isinstance(value, (set, frozenset)):
+        return {(type(part), part) for part in value} == {(type(part), part) for part in data}
+    return True

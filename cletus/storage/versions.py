@@ -1,0 +1,84 @@
+"""Versions: bringing old data up to the class that reads it, from a file or from a reload.
+
+A class that changes what its fields mean says ``version = 1`` (2, 3, ...) and how to get there:
+``migrate(cls, data, version)`` is called once per step with data of ``version`` and leaves data of
+``version + 1``. It always sees data as a file has it, from wherever it comes: a ``datetime`` is its
+text. A field that only changed its name says so by ``Field(was="old_name")``, without a version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cletus.errors import MigrationFailed
+
+if TYPE_CHECKING:
+    from cletus.storage.store import Store
+
+
+def upgrade(
+    store_cls: type[Store],
+    data: dict[str, Any],
+    version: int,
+    before: type[Store] | None = None,
+) -> dict[str, Any]:
+    """Data of an earlier version, as this class wants it.
+
+    Args:
+        store_cls: the class that is to have it.
+        data: name to value; it is left as it is.
+        version: what the data is of.
+        before: the class of the objects that the data was taken from, where that was a reload. Its
+            typed permanent values are given to ``migrate`` in the form that a file has.
+
+    Raises:
+        MigrationFailed: a step raised, or the data is of a later version than the class.
+    """
+    if version > store_cls.version:
+        reason = f"the code knows versions up to {store_cls.version}; there is no way back"
+        raise MigrationFailed(store_cls.__name__, version, reason)
+    if version < store_cls.version:
+        data = dict(data) if before is None else as_saved(before, data)
+        for step in range(version, store_cls.version):
+            data = _step(store_cls, data, step)
+    return renamed(store_cls, data)
+
+
+def _step(store_cls: type[Store], data: dict[str, Any], version: int) -> dict[str, Any]:
+    try:
+        result = store_cls.migrate(data, version)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise MigrationFailed(store_cls.__name__, version, reason) from error
+    if result is None:
+        return data  # changed in place
+    if not isinstance(result, dict):
+        reason = f"it returned {type(result).__name__}, not the data"
+        raise MigrationFailed(store_cls.__name__, version, reason)
+    return result
+
+
+def renamed(store_cls: type[Store], data: dict[str, Any]) -> dict[str, Any]:
+    """The data with what stands under a field's earlier name under its present one."""
+    for name, earlier in store_cls._layout.renames:
+        for old in earlier:
+            if old in data and name not in data:
+                data = {name if each == old else each: data[each] for each in data}
+    return data
+
+
+def as_saved(store_cls: type[Store], data: dict[str, Any]) -> dict[str, Any]:
+    """The data of a reload with the permanent typed values of that class as a file would have them.
+
+    What has no such form stays as it is, so that ``migrate`` or ``deserialise`` may deal with it.
+    """
+    plain = dict(data)
+    for name, field in store_cls.fields.items():
+        if name in plain and getattr(field, "typed", None) is not None and not field.session:
+            try:
+                plain[name] = msgspec.to_builtins(plain[name], str_keys=True)
+            except (TypeError, ValueError, RecursionError):
+                continue
+    return plain
