@@ -177,6 +177,8 @@ class Writer:
 
     async def _write_next_group(self) -> None:
         names = list(islice(self._queue, self._group_max or None))
+        if not names:  # all was overtaken during the pause
+            return
         self._group = {name: self._queue.pop(name) for name in names}
         self._urgent -= len(names)
         errors: dict[Name, StorageError] = {}

@@ -1,0 +1,86 @@
+"""``cletus/storage/urls.py``."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from cletus.errors import StartError, StoreUnusable, UnknownStoreScheme
+from cletus.settings import Settings
+from cletus.storage import urls
+from cletus.storage.json_files import JsonFiles
+from cletus.storage.memory import Memory
+from cletus.storage.urls import backend_for
+
+
+@pytest.mark.parametrize(
+    ("store", "folder"),
+    [
+        ("store", os.path.abspath("store")),
+        ("/var/lib/talker", "/var/lib/talker"),
+        ("./redis:x", os.path.abspath("redis:x")),
+        ("file:store", os.path.abspath("store")),
+        ("file:///var/lib/my%20talker", "/var/lib/my talker"),
+        ("file://localhost/var", "/var"),
+        ("FILE:/var", "/var"),
+    ],
+)
+def test_paths_and_file_urls_are_folders(store: str, folder: str) -> None:
+    """Of JSON files."""
+    home = backend_for(Settings(store=store))
+    assert isinstance(home, JsonFiles)
+    assert home.folder == folder
+    assert home.sync == "full"
+
+
+@pytest.mark.parametrize("store", ["store", "file:store"])
+def test_the_sync_mode_is_a_setting(store: str) -> None:
+    """``store_sync`` ``rename`` reaches the files."""
+    home = backend_for(Settings(store=store, store_sync="rename"))
+    assert home.sync == "rename"
+
+
+@pytest.mark.parametrize("store", ["file://elsewhere/x", "file:", "file:/x?mode=ro", "file:/x#y"])
+def test_odd_file_urls_are_refused(store: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(StoreUnusable, match="a file: URL"):
+        backend_for(Settings(store=store))
+
+
+def test_memory_comes_through_the_entry_points() -> None:
+    """The home that ships registers just as another package's would."""
+    assert isinstance(backend_for(Settings(store="memory:")), Memory)
+
+
+def test_an_unknown_scheme_names_the_known() -> None:
+    """And how to write a folder that is called so."""
+    with pytest.raises(UnknownStoreScheme) as caught:
+        backend_for(Settings(store="redis://localhost/0"))
+    assert caught.value.scheme == "redis"
+    assert set(caught.value.known) >= {"file", "memory"}
+    assert isinstance(caught.value, StartError)
+    assert "known are file:, memory:" in str(caught.value)
+    assert "'./redis://localhost/0'" in str(caught.value)
+
+
+def test_other_packages_register_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their callable gets the URL and the settings."""
+    point = EntryPoint("dict", f"{__name__}:opener", urls.GROUP)
+    monkeypatch.setattr(urls, "entry_points", lambda group: [point])
+    settings = Settings(store="dict:x")
+    assert backend_for(settings) == ("dict:x", settings)
+
+
+def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names it."""
+    point = EntryPoint("dict", "no_such_package:opener", urls.GROUP)
+    monkeypatch.setattr(urls, "entry_points", lambda group: [point])
+    with pytest.raises(StoreUnusable, match="no_such_package:opener cannot be imported"):
+        backend_for(Settings(store="dict:x"))
+
+
+def opener(url: str, settings: Settings) -> object:
+    """What an entry point names."""
+    return url, settings
