@@ -159,6 +159,23 @@ CONVERSATIONS: dict[str, tuple[type[Willing], list[tuple[Verb | str, Verb | None
         [(ON_NOW, WILL), (ON_NOW, None), (DO, None), (ON_NOW, None)],
         State.YES,
     ),
+    "insisting while the peer may still refuse": (
+        Unwilling,
+        [(ON_NOW, WILL), (ON_NOW, None), (DONT, None)],
+        State.NO,
+    ),
+    "a change of mind is no late answer": (
+        Unwilling,
+        [
+            (ON_NOW, WILL),
+            (DO, None),
+            (OFF_NOW, WONT),
+            (ON_NOW, WILL),
+            (DO, None),
+            (DONT, WONT),
+        ],
+        State.NO,
+    ),
     "insisting on what waits does not wait": (
         Unwilling,
         [(ON, WILL), (DO, None), (OFF, WONT), (ON, None), (ON_NOW, WILL), (DONT, None), (DO, None)],

@@ -50,6 +50,10 @@ CASES = {
     ),
     "enclosing marks": ("a" + "\u20dd" * 9, "a" + "\u20dd" * MARKS_MAX),
     "a character that NFC takes apart": ("\ufb2c" + ACUTE * 9, "\u05e9\u05bc\u05c1" + ACUTE * 2),
+    "a vowel that composes when a mark before it goes": (
+        "\ufb2c" + ACUTE * 2 + "\u09c7" + ACUTE + "\u09be",
+        "\u05e9\u05bc\u05c1" + ACUTE * 2 + "\u09cb",
+    ),
     "a family": ("👨\u200d👩\u200d👧\u200d👦", "👨\u200d👩\u200d👧\u200d👦"),
     "the flag of Scotland": (
         "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
