@@ -1,1 +1,36 @@
-"""Cletus: services that people connect to and talk in, whose code you edit while they are there."""
+"""Cletus: services that people connect to and talk in, whose code you edit while they are there.
+
+This module puts the house together: the service stands below the doors, the reload and the command
+line, and is handed them here.
+"""
+
+from collections.abc import Iterator
+
+from cletus import events
+from cletus.broadcast import write_all
+from cletus.cli import run_service
+from cletus.client import Client
+from cletus.doors.telnet import TelnetDoor
+from cletus.errors import CletusError
+from cletus.reload import ReloadReport, ServiceReloader
+from cletus.service import Door, Parts, Service
+from cletus.settings import Settings
+from cletus.version import __version__
+
+
+def _doors(service: Service) -> Iterator[Door]:
+    yield TelnetDoor(service)
+
+
+Service.parts = Parts(doors=_doors, reloader=ServiceReloader, run=run_service)
+
+__all__ = [
+    "CletusError",
+    "Client",
+    "ReloadReport",
+    "Service",
+    "Settings",
+    "__version__",
+    "events",
+    "write_all",
+]

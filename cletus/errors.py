@@ -61,7 +61,7 @@ class ClientError(CletusError):
     """The root of what can go wrong with one connected person."""
 
 
-class Disconnected(ClientError):  # noqa: N818 - a fact in the past tense reads better in `except`
+class Disconnected(ClientError):
     """The person left while the code was waiting for their answer."""
 
 
@@ -93,7 +93,7 @@ class StoreDeclarationError(StorageError):
         super().__init__(f"{store}{attribute and '.' + attribute}: {reason}")
 
 
-class DuplicateStore(StoreDeclarationError):  # noqa: N818 - says what is the matter
+class DuplicateStore(StoreDeclarationError):
     """Two store classes have one name (in lower case), so would share one folder."""
 
     def __init__(self, store_cls: type, other: type) -> None:
@@ -107,7 +107,7 @@ class DuplicateStore(StoreDeclarationError):  # noqa: N818 - says what is the ma
         )
 
 
-class AbstractStore(StorageError, TypeError):  # noqa: N818 - says what is the matter
+class AbstractStore(StorageError, TypeError):
     """An object of a store class was asked for that says ``abstract = True``."""
 
     def __init__(self, store: str) -> None:
@@ -116,7 +116,7 @@ class AbstractStore(StorageError, TypeError):  # noqa: N818 - says what is the m
         super().__init__(f"{store} is abstract: make objects of a subclass of it")
 
 
-class InvalidKey(StorageError, ValueError):  # noqa: N818 - says what is the matter
+class InvalidKey(StorageError, ValueError):
     """A key has characters that keys cannot have, or is empty or too long."""
 
     def __init__(self, key: object, reason: str) -> None:
@@ -126,7 +126,7 @@ class InvalidKey(StorageError, ValueError):  # noqa: N818 - says what is the mat
         super().__init__(f"{key!r} cannot be a key: {reason}")
 
 
-class KeyInUse(StorageError):  # noqa: N818 - says what is the matter
+class KeyInUse(StorageError):
     """``Manager.create`` was given a key that an active or saved object has."""
 
     def __init__(self, store: str, key: str) -> None:
@@ -136,7 +136,7 @@ class KeyInUse(StorageError):  # noqa: N818 - says what is the matter
         super().__init__(f"there is a {store} {key!r} already")
 
 
-class UnknownField(StorageError, TypeError):  # noqa: N818 - says what is the matter
+class UnknownField(StorageError, TypeError):
     """A value was given for a field that the store does not declare."""
 
     def __init__(self, store: str, name: str, known: Iterable[str]) -> None:
@@ -164,7 +164,7 @@ class FieldValueError(StorageError, ValueError):
         super().__init__(f"{store} {key!r}, {self.reason}")
 
 
-class MigrationFailed(StorageError):  # noqa: N818 - what happened, in the past tense
+class MigrationFailed(StorageError):
     """A store's ``migrate()`` raised, or did not return the data. The cause is chained."""
 
     def __init__(self, store: str, version: int, reason: str) -> None:
@@ -175,7 +175,7 @@ class MigrationFailed(StorageError):  # noqa: N818 - what happened, in the past 
         super().__init__(f"{store}.migrate() of data of version {version}: {reason}")
 
 
-class UnreadableStore(StorageError):  # noqa: N818 - says what is the matter
+class UnreadableStore(StorageError):
     """A document is there and cannot be used. It is left alone until ``save(force=True)``.
 
     ``path`` is the file (empty where the text came from elsewhere), ``line`` counts from 1 and is 0
@@ -213,7 +213,7 @@ class NewerStore(UnreadableStore):
         )
 
 
-class NotSavable(StorageError):  # noqa: N818 - says what is the matter
+class NotSavable(StorageError):
     """An object of a store with ``TempStoreMixin`` was to be saved or loaded."""
 
     def __init__(self, store: str, key: str) -> None:
@@ -226,7 +226,7 @@ class NotSavable(StorageError):  # noqa: N818 - says what is the matter
 # -- storage: homes (files, memory, whatever registers a URL scheme) ----------------------------
 
 
-class StoreUnusable(StorageError, StartError):  # noqa: N818 - says what is the matter
+class StoreUnusable(StorageError, StartError):
     """The home of the stores cannot be created, opened, read or written, or it is not open."""
 
     def __init__(self, place: str, reason: str) -> None:
@@ -262,7 +262,7 @@ class UnknownStoreScheme(StoreUnusable):
         )
 
 
-class UnsafeName(StorageError):  # noqa: N818 - says what is wrong, as NotSaved does
+class UnsafeName(StorageError):
     """A store name or key is no name for a file: it could leave the folder, or is too long."""
 
     def __init__(self, store: str, key: str) -> None:
@@ -272,7 +272,7 @@ class UnsafeName(StorageError):  # noqa: N818 - says what is wrong, as NotSaved 
         super().__init__(f"store {store!r} with key {key!r} cannot be the name of a file")
 
 
-class NotSaved(StorageError):  # noqa: N818 - a fact in the past tense reads better in `except`
+class NotSaved(StorageError):
     """There is no document of this store under this key."""
 
     def __init__(self, store: str, key: str) -> None:
@@ -316,11 +316,11 @@ class StoreIOError(StorageError):
         return "after a power cut now, either the old or the new version will be there"
 
 
-class StoreFull(StoreIOError):  # noqa: N818 - says what is the matter
+class StoreFull(StoreIOError):
     """There is no space left, or a quota is used up. Make room and save again."""
 
 
-class StoreDenied(StoreIOError):  # noqa: N818 - says what is the matter
+class StoreDenied(StoreIOError):
     """The operating system forbids it: permissions, or a file system mounted read-only."""
 
 
@@ -344,11 +344,11 @@ class SourceError(ReloadError):
         super().__init__(f"{place}: {reason}" + (f"\n    {text.strip()}" if text.strip() else ""))
 
 
-class ImportFailed(ReloadError):  # noqa: N818 - what happened, in the past tense
+class ImportFailed(ReloadError):
     """A module of the application raised while its new code was being imported."""
 
 
-class ImportTimeout(ReloadError):  # noqa: N818 - the established name for this kind of error
+class ImportTimeout(ReloadError):
     """The new code did not finish importing within ``reload_timeout`` seconds."""
 
 
@@ -362,5 +362,5 @@ class CarryError(ReloadError):
         super().__init__(f"{place}: {reason}")
 
 
-class ReloadVetoed(ReloadError):  # noqa: N818 - what happened, in the past tense
+class ReloadVetoed(ReloadError):
     """A listener of ``events.PreReload`` asked for this reload not to happen."""

@@ -7,11 +7,12 @@ what is about to).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cletus.client import Client
+    from cletus.reload.report import ReloadReport
     from cletus.service import Service
 
 
@@ -43,6 +44,35 @@ class PreStop(Event):
 @dataclass(frozen=True, slots=True)
 class PostStop(Event):
     """The doors are closed, the stores saved, everybody gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreReload(Event):
+    """New code is about to be imported. Call ``veto(reason)`` for it not to be.
+
+    ``changed`` names the modules whose text differs.
+    """
+
+    changed: tuple[str, ...] = ()
+    vetoes: list[str] = field(default_factory=list)
+
+    def veto(self, reason: str) -> None:
+        """Refuse this reload; the reason is shown to its author."""
+        self.vetoes.append(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class PostReload(Event):
+    """The new code is in force; its listeners are called, in the same turn as the commit."""
+
+    report: ReloadReport
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadFailed(Event):
+    """A reload was refused; nothing has changed. The old code's listeners are called."""
+
+    report: ReloadReport
 
 
 # -- people -------------------------------------------------------------------------------------

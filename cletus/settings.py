@@ -46,15 +46,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     output_max: Annotated[Count, _about("bytes waiting for a slow reader, who is then dropped")] = (
         1024 * 1024
     )
-    line_rate: Annotated[Seconds, _about("lines a second taken from one client, in the long run")] = 20.0
+    line_rate: Annotated[
+        Seconds, _about("lines a second taken from one client, in the long run")
+    ] = 20.0
     line_burst: Annotated[Count, _about("lines taken from one client at once")] = 40
 
-    reload: Annotated[bool, _about("watch the application's files and reload when they change")] = True
+    reload: Annotated[bool, _about("watch the application's files and reload when they change")] = (
+        True
+    )
     reload_modules: Annotated[
         tuple[str, ...], _about("packages or modules to rebuild besides the application's own")
     ] = ()
     reload_quiet: Annotated[Seconds, _about("seconds without a further save before a reload")] = 0.2
-    reload_timeout: Annotated[Seconds, _about("seconds after which an endless import is cut off")] = 10.0
+    reload_timeout: Annotated[
+        Seconds, _about("seconds after which an endless import is cut off")
+    ] = 10.0
     reload_restart_notice: Annotated[
         str, _about("told to a person whose conversation a reload starts again from its top")
     ] = "(The code has just changed. Let us start that again.)"
@@ -63,7 +69,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "The service is going down. Goodbye!"
     )
     close_timeout: Annotated[
-        Seconds, _about("seconds that the last output of a closed client, or their unfinished listener, may take")
+        Seconds,
+        _about(
+            "seconds that the last output of a closed client, or their unfinished listener, may take"
+        ),
     ] = 2.0
 
 

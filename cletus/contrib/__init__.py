@@ -1,1 +1,1 @@
-""".."""
+"""What makes an evening's work of a service. Everything here uses only public names of the core."""

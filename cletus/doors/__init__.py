@@ -1,1 +1,1 @@
-"""How people come in: one package for each kind of connection, each making clients of them."""
+"""How people come in. Each door is a folder of its own; all of them make clients."""

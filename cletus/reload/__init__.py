@@ -1,1 +1,9 @@
-""".."""
+"""Editing the code while people are connected.
+
+Watch -> check -> stage -> freeze -> thaw -> commit or roll back -> retire; a module for each step.
+"""
+
+from cletus.reload.reloader import ServiceReloader
+from cletus.reload.report import Outcome, ReloadReport
+
+__all__ = ["Outcome", "ReloadReport", "ServiceReloader"]

@@ -1,0 +1,118 @@
+"""The application: the modules that a reload rebuilds, and how to tell them from all others.
+
+The application is the package (or single file) whose module body called ``Service()``, and what the
+setting ``reload_modules`` names. Cletus itself and third-party packages are never part of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType, ModuleType
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One package or single-file module of the application.
+
+    Attributes:
+        name: dotted module name; ``__main__`` for ``python app.py``.
+        path: the package's folder, or the file of a module that is no package.
+        is_package: whether ``path`` is a folder.
+    """
+
+    name: str
+    path: Path
+    is_package: bool
+
+    def owns(self, module: str) -> bool:
+        """Whether a module of this dotted name is this root or below it."""
+        return module == self.name or (self.is_package and module.startswith(self.name + "."))
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """All that is rebuilt.
+
+    Attributes:
+        roots: the packages and modules.
+        entries: names of the modules to import, in order; the others follow from their imports.
+    """
+
+    roots: tuple[Root, ...] = ()
+    entries: tuple[str, ...] = ()
+
+    def owns(self, module: str | None) -> bool:
+        """Whether a module of this dotted name is rebuilt by a reload."""
+        return module is not None and any(root.owns(module) for root in self.roots)
+
+    def is_importing(self) -> bool:
+        """Whether the caller is being run by the body of one of these modules.
+
+        What a module body registers belongs to its generation and is made anew by the next one; what
+        is registered while the service runs has no module body to make it again and is carried over.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__")):
+                return True
+            frame = frame.f_back
+        return False
+
+    def loaded(self) -> dict[str, ModuleType]:
+        """Those of its modules that are imported now, by name."""
+        return {name: module for name, module in list(sys.modules.items()) if self.owns(name)}
+
+    def including(self, names: Iterable[str]) -> Application:
+        """This application with further importable packages or modules, by dotted name.
+
+        Raises:
+            ImportError: one of them cannot be imported.
+        """
+        more = tuple(root_of(_imported(name)) for name in names if not self.owns(name))
+        entries = self.entries + tuple(root.name for root in more)
+        return replace(self, roots=self.roots + more, entries=entries)
+
+
+def application_of(frame: FrameType) -> Application:
+    """The application whose module body this frame is; an empty one if it is no module body."""
+    if frame.f_code.co_name != "<module>":
+        return Application()
+    name = frame.f_globals["__name__"]
+    module = sys.modules.get(name)
+    if module is None or getattr(module, "__file__", None) is None:
+        return Application()
+    root = root_of(module)
+    entry = name if name != "__main__" or root.name == "__main__" else _spec_name(module)
+    return Application((root,), (entry,))
+
+
+def root_of(module: ModuleType) -> Root:
+    """The outermost regular package that holds this module, or the module itself if none does.
+
+    A namespace package is not taken for a root: others may have put their modules into it.
+    """
+    name = _spec_name(module)
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        holder = sys.modules.get(".".join(parts[:end]))
+        if holder is not None and _is_regular_package(holder):
+            return Root(".".join(parts[:end]), Path(str(holder.__file__)).resolve().parent, True)
+    return Root(name, Path(str(module.__file__)).resolve(), False)
+
+
+def _spec_name(module: ModuleType) -> str:
+    """Its dotted name, also where ``python -m`` runs it as ``__main__``."""
+    spec = getattr(module, "__spec__", None)
+    return module.__name__ if spec is None else str(spec.name)
+
+
+def _is_regular_package(module: ModuleType) -> bool:
+    return hasattr(module, "__path__") and getattr(module, "__file__", None) is not None
+
+
+def _imported(name: str) -> ModuleType:
+    __import__(name)
+    return sys.modules[name]

@@ -1,0 +1,141 @@
+"""The command line: ``cletus run TARGET``, and what ``service.run()`` does with ``sys.argv``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import click
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cletus.console import begin_logging
+from cletus.errors import CletusError
+from cletus.reload.loading import load
+from cletus.service import Service
+from cletus.settings import Settings, describe
+from cletus.version import __version__
+
+#: What could not be started as asked: the exit code of a usage error.
+USAGE = 2
+log = Logger()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cletus")
+def main() -> None:
+    """Run services that people talk in, and edit them while they do."""
+
+
+def _options(kind: type[Settings] = Settings) -> Iterator[click.Option]:
+    """An option for each setting; one that is not given is left to the other sources."""
+    for name, hint, default, about in describe(kind):
+        option = "--" + name.replace("_", "-")
+        base = get_args(hint)[0] if get_args(hint) and get_origin(hint) is None else hint
+        base = getattr(hint, "__origin__", base)
+        if base is bool:
+            negative = option.replace("--", "--no-", 1)
+            yield click.Option([f"{option}/{negative}"], default=None, help=f"{about}  [{default}]")
+        elif get_origin(base) is tuple:
+            yield click.Option([option], multiple=True, default=None, help=about, metavar="NAME")
+        else:
+            metavar = getattr(base, "__name__", "text").upper()
+            yield click.Option([option], help=f"{about}  [{default}]", metavar=metavar)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, ())}
+
+
+def _command(
+    name: str, run: Callable[..., None], *arguments: click.Parameter, about: str
+) -> click.Command:
+    return click.Command(
+        name,
+        callback=run,
+        params=[*arguments, *_options()],
+        help=about,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _run_target(target: str, **options: Any) -> None:
+    try:
+        service = load(target, Path.cwd())
+        service.set("command line", _given(options))
+    except CletusError as error:
+        _refuse(error)
+    sys.exit(serve(service))
+
+
+main.add_command(
+    _command(
+        "run",
+        _run_target,
+        click.Argument(["target"]),
+        about="Run the service of TARGET: a package, a module, or the path of a Python file.",
+    )
+)
+
+
+def run_service(service: Service, settings: Mapping[str, Any]) -> None:
+    """What ``service.run(**settings)`` does: options of the command line override the settings."""
+
+    def run(**options: Any) -> None:
+        try:
+            service.set("service.run()", settings)
+            service.set("command line", _given(options))
+        except CletusError as error:
+            _refuse(error)
+        sys.exit(serve(service))
+
+    _command(Path(sys.argv[0]).name, run, about="Run this service.").main()
+
+
+def serve(service: Service) -> int:
+    """Run the reactor until the service has stopped.
+
+    Returns:
+        The exit code: 0 after an orderly stop, 2 if it could not be started as asked, 1 if an
+        error of the code stopped the start.
+    """
+    from twisted.internet import reactor as installed  # noqa: PLC0415 - importing it installs it
+
+    reactor: Any = installed
+    begin_logging()
+    codes = [0]
+
+    def started(_: object) -> None:
+        for address in service.addresses:
+            click.echo(f"Listening on {address}")
+        click.echo(f"Storing in {_where(service.settings.store)}")
+        names = ", ".join(root.name for root in service.session.application.roots)
+        if service.settings.reload and names:
+            click.echo(f"Reloading {names} when its files change")
+        click.echo("Stop with Ctrl-C")
+
+    def failed(failure: Failure) -> None:
+        codes[0] = USAGE if failure.check(CletusError) else 1
+        click.echo(f"cletus: {failure.getErrorMessage()}", err=True)
+        if codes[0] != USAGE:
+            log.failure("The start has failed", failure=failure)
+        reactor.stop()
+
+    def start() -> None:
+        service.start(reactor).addCallbacks(started, failed)
+
+    reactor.callWhenRunning(start)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stop)
+    reactor.run()
+    return codes[0]
+
+
+def _where(store: str) -> str:
+    return store if ":" in store else str(Path(store).resolve())
+
+
+def _refuse(error: CletusError) -> None:
+    click.echo(f"cletus: {error}", err=True)
+    sys.exit(USAGE)

@@ -1,0 +1,295 @@
+"""One connected person, whatever the door they came in by.
+
+A client persists across reloads. Applications may set attributes on it (``client.user``); those that
+refer to what a reload rebuilds are rebound by it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from cletus.conversation import Conversation, current
+from cletus.errors import Disconnected
+from cletus.inbox import Inbox
+from cletus.outbox import Outbox
+from cletus.persistent import Persistent
+from cletus.protocol.charset import Encoder
+
+if TYPE_CHECKING:
+    from cletus.service import Service
+
+
+class Transport(Protocol):
+    """What a client needs of its door.
+
+    ``encoder`` is shared by all clients whose text becomes the same bytes, so that a broadcast is
+    encoded once for all of them.
+    """
+
+    address: str
+    encoder: Encoder
+
+    def send(self, data: bytes) -> None:
+        """Send this; called once in a reactor turn at the most."""
+
+    def pause_reading(self) -> None:
+        """Take nothing more from the connection for now. Calling it twice is harmless."""
+
+    def resume_reading(self) -> None:
+        """Go on taking. Calling it twice is harmless."""
+
+    def hide_input(self, hidden: bool) -> bytes:
+        """The bytes that make the person's terminal stop (or resume) showing what they type."""
+
+    def close(self) -> None:
+        """Close when all that was sent has gone out."""
+
+    def abort(self) -> None:
+        """Close at once, also when the peer does not read."""
+
+
+class Client(Persistent):
+    """One connected person.
+
+    Attributes:
+        service: the service that they are connected to.
+        id: a number that no other client of this service has had, for logs.
+        address: where they come from, for logs: ``127.0.0.1:54321``.
+        door: the name of the door that they came in by: ``telnet``.
+        connected: false from the moment the connection is closing or gone.
+        user: for applications: who they have turned out to be; ``None`` for a stranger.
+    """
+
+    user: Any = None
+
+    def __init__(self, service: Service, transport: Transport, *, id: int, door: str) -> None:  # noqa: A002 - it is their id
+        settings = service.settings
+        self.service = service
+        self.id = id
+        self.door = door
+        self.address = transport.address
+        self.connected = True
+        self._gone = False
+        self._left = False
+        self._transport = transport
+        self._outbox = Outbox(transport.send, settings.output_max)
+        self._inbox = Inbox(
+            service.reactor,
+            ready=self._is_ready,
+            deliver=self._deliver,
+            pause=self._pause_reading,
+            rate=settings.line_rate,
+            burst=settings.line_burst,
+        )
+        self._asks: deque[Deferred[str]] = deque()
+        self._conversations: list[Conversation] = []
+        self._closing: Any = None
+        self._reason: str | None = None
+        self._made()
+
+    def __repr__(self) -> str:
+        return f"<Client {self.id} {self.door} {self.address}>"
+
+    # -- what applications say --------------------------------------------------------------
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns text into bytes for this person's terminal."""
+        return self._transport.encoder
+
+    def write(self, *lines: object) -> None:
+        """Send these as whole lines; without arguments, an empty one.
+
+        What is written after the person has gone is thrown away.
+        """
+        self.write_raw("".join(f"{line}\n" for line in lines or ("",)))
+
+    def write_raw(self, text: str) -> None:
+        """Send this text as it is, without a newline at its end; for prompts."""
+        self.write_encoded(self.encoder.encode(text))
+
+    def write_encoded(self, data: bytes) -> None:
+        """Send bytes that ``self.encoder`` has made; a broadcast makes them once for many."""
+        if self.connected:
+            self._outbox.put(data)
+            self.service.turn.at_end(self._flush)
+
+    def ask(self, prompt: str = "", *, hidden: bool = False) -> Deferred[str]:
+        """Send a prompt and wait for the next line.
+
+        Args:
+            prompt: sent as it is, without a newline.
+            hidden: ask the terminal not to show what is typed, for passwords.
+
+        Returns:
+            A Deferred (so it can be awaited) of the line.
+
+        Raises:
+            Disconnected: through the Deferred, when the person leaves before they answer.
+        """
+        answer: Deferred[str] = Deferred(self._withdraw)
+        if not self._can_still_answer():
+            answer.errback(Disconnected(f"{self!r} left before answering"))
+            return answer
+        conversation = current()
+        if conversation is not None and conversation in self._conversations:
+            conversation.asking = answer
+        self._asks.append(answer)
+        self.write_raw(prompt)
+        if hidden:
+            self._hide(True)
+            answer.addBoth(self._unhide)
+        answer.addBoth(self._answered, conversation)
+        # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
+        self.service.turn.at_end(self._inbox.pump)
+        return answer
+
+    def close(self, reason: str = "closed by the service") -> None:
+        """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
+        if not self.connected:
+            return
+        self._flush()
+        self.connected = False
+        self._reason = self._reason or reason
+        self._inbox.clear()
+        self._transport.close()
+        timeout = self.service.settings.close_timeout
+        if timeout:
+            self._closing = self.service.reactor.callLater(timeout, self._give_up)
+
+    def abort(self, reason: str) -> None:
+        """Close at once; what was not sent yet is lost."""
+        self.connected = False
+        self._reason = self._reason or reason
+        self._outbox.discard()
+        self._inbox.clear()
+        self._transport.abort()
+
+    # -- what the door says -----------------------------------------------------------------
+
+    def line_received(self, text: str) -> None:
+        """The person has typed a line: decoded, clean, without its end."""
+        if self.connected:
+            self._inbox.put(text)
+
+    def pause_output(self) -> None:
+        """The connection takes no more for now."""
+        self._outbox.paused = True
+
+    def resume_output(self) -> None:
+        """The connection takes more."""
+        self._outbox.paused = False
+        self.service.turn.at_end(self._flush)
+
+    def disconnected(self, reason: str) -> None:
+        """The connection is gone. What was typed before is handled first, then ``Disconnect`` fires."""
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+        self.connected = False
+        self._reason = self._reason or reason
+        self._outbox.discard()
+        self._gone = True
+        self._inbox.close()
+        self._leave()
+        if not self._left:
+            timeout = self.service.settings.close_timeout
+            self._closing = self.service.reactor.callLater(timeout, self._break_off)
+
+    # -- conversations ----------------------------------------------------------------------
+
+    @property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """The ``async def`` listeners that are running for this person."""
+        return tuple(self._conversations)
+
+    def conversation_began(self, conversation: Conversation) -> None:
+        """Lines wait from now on until it asks for one or ends."""
+        self._conversations.append(conversation)
+
+    def conversation_ended(self, conversation: Conversation) -> None:
+        """The next line can go to listeners again."""
+        if conversation in self._conversations:
+            self._conversations.remove(conversation)
+        self._inbox.pump()
+        self._leave()
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _is_ready(self) -> bool:
+        return bool(self._asks) or not self._conversations
+
+    def _deliver(self, line: str) -> None:
+        if self._asks:
+            self._asks.popleft().callback(line)
+        else:
+            self.service.received(self, line)
+
+    def _can_still_answer(self) -> bool:
+        return self.connected or (self._gone and len(self._inbox) > 0)
+
+    def _answered(self, result: Any, conversation: Conversation | None) -> Any:
+        if conversation is not None:
+            conversation.asking = None
+        return result
+
+    def _withdraw(self, answer: Deferred[str]) -> None:
+        """A cancelled question takes no line."""
+        if answer in self._asks:
+            self._asks.remove(answer)
+
+    def _hide(self, hidden: bool) -> None:
+        self.write_encoded(self._transport.hide_input(hidden))
+
+    def _unhide(self, result: Any) -> Any:
+        self._hide(False)
+        # The person's own newline was hidden too.
+        self.write()
+        return result
+
+    def _flush(self) -> None:
+        if self._outbox.overflowed:
+            self.service.log.warn(
+                "{client!r} dropped: {size} bytes waited, more than output_max allows",
+                client=self,
+                size=self._outbox.size,
+            )
+            self.abort("slow reader")
+        else:
+            self._outbox.flush()
+
+    def _pause_reading(self, paused: bool) -> None:
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _give_up(self) -> None:
+        self._closing = None
+        self._transport.abort()
+
+    def _break_off(self) -> None:
+        """Their listeners are still busy long after they left: end those, so that they can leave."""
+        self._closing = None
+        self._inbox.clear()
+        for conversation in self.conversations:
+            conversation.dismiss()
+        self._conversations.clear()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
+        if not self._gone or self._left or len(self._inbox):
+            return
+        while self._asks:
+            self._asks.popleft().errback(Disconnected(f"{self!r} left before answering"))
+        if self._conversations or self._left:
+            return
+        self._left = True
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+        self.service.disconnected(self, self._reason or "closed by peer")

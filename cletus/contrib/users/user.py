@@ -1,0 +1,43 @@
+"""What a user is: somebody with a name, who may be online."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from cletus.contrib.users.client_field import ClientField
+from cletus.contrib.users.manager import UserManager
+from cletus.storage import Field, Store
+
+
+class BaseUser(Store):
+    """The base of an application's ``User`` store.
+
+    ``user.client`` is the connection they are at, ``client.user`` and ``event.user`` are they.
+    """
+
+    abstract = True
+    manager: ClassVar[UserManager[Any]] = UserManager()
+
+    name: Field[str | None] = Field(type=str)
+    client = ClientField()
+
+    def write(self, *lines: object) -> None:
+        """Send these as whole lines; nothing happens if they are offline."""
+        if self.client is not None:
+            self.client.write(*lines)
+
+    def __str__(self) -> str:
+        return self.name or self.key
+
+    def log_in(self, client: Any) -> None:
+        """They are at this client now. Who was there as the same user before is disconnected."""
+        before = self.client
+        self.client = client
+        if before is not None and before is not client:
+            before.write("You have logged in from elsewhere.")
+            before.close("replaced by a new connection")
+
+    def log_out(self) -> None:
+        """They are offline; what was not saved of them is forgotten with the manager's reference."""
+        self.client = None
+        self.manager.remove_active(self)

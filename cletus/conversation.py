@@ -1,0 +1,65 @@
+"""A running ``async def`` listener: a conversation that lives in a frame.
+
+A frame cannot be carried over to new code. While its person is being asked something, a reload can
+start the conversation again from its top; while it waits for anything else it runs on to its end,
+in the old code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from cletus.errors import Disconnected
+from cletus.events import ClientEvent
+from cletus.listeners import Listener
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+_current: ContextVar[Conversation | None] = ContextVar("cletus.conversation", default=None)
+
+
+def current() -> Conversation | None:
+    """The conversation whose code is running now, or ``None`` outside of any."""
+    return _current.get()
+
+
+class Conversation:
+    """One call of an ``async def`` listener for one client.
+
+    Args:
+        listener: whose function it is.
+        event: what it was called with; a restart is called with the same.
+    """
+
+    def __init__(self, listener: Listener, event: ClientEvent) -> None:
+        self.listener = listener
+        self.event = event
+        self.asking: Deferred[str] | None = None
+        self._done: Deferred[Any] | None = None
+        self.dismissed = False
+
+    def start(self, coroutine: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
+        """Run the coroutine; the Deferred fires with its result or its failure."""
+        token = _current.set(self)
+        try:
+            self._done = Deferred.fromCoroutine(coroutine)
+        finally:
+            _current.reset(token)
+        return self._done
+
+    def dismiss(self) -> None:
+        """Cancel it, so that its ``finally`` blocks run. What it raises from then on is expected."""
+        self.dismissed = True
+        if self._done is not None:
+            self._done.cancel()
+
+    def ended_as_expected(self, failure: Failure) -> bool:
+        """Whether this failure is the ordinary end of a conversation whose person has left."""
+        if self.dismissed:
+            return failure.check(CancelledError, Disconnected) is not None
+        return failure.check(Disconnected) is not None and not self.event.client.connected

@@ -1,0 +1,346 @@
+"""Carrying values from one generation of code to the next.
+
+A value is copied for the new code: containers are copied (so that a rollback finds the old ones as
+they were), store objects become their successors, what is of an application class is rebuilt on the
+class that now has its name, and functions, classes and bound methods are looked up by name. What is
+shared before is shared after, and cycles survive. All else (a client, the service, a socket) is
+carried as it is.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import ipaddress
+import pathlib
+import re
+import sys
+import types
+import uuid
+import weakref
+import zoneinfo
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from cletus.application import Application
+from cletus.conversation import Conversation
+from cletus.errors import CarryError
+from cletus.persistent import Persistent
+from cletus.session import Session
+from cletus.storage import Manager, Store
+
+#: Values without parts that cannot change: they are carried as they are, without a second look.
+ATOMS = frozenset(
+    {
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        type(Ellipsis),
+        type(NotImplemented),
+        range,
+        slice,
+    }
+    | {datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone}
+    | {decimal.Decimal, fractions.Fraction, uuid.UUID, re.Pattern, zoneinfo.ZoneInfo}
+    | {pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, pathlib.PureWindowsPath}
+    | {ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network}
+    | {types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, type(sys)}
+)
+
+#: Containers of the standard library that may hold anything; they are rebuilt by their own reduction.
+CONTAINERS = (
+    bytearray,
+    deque,
+    defaultdict,
+    OrderedDict,
+    Counter,
+    ChainMap,
+    UserDict,
+    UserList,
+    functools.partial,
+    types.SimpleNamespace,
+    types.MappingProxyType,
+)
+
+#: Objects of ours that persist across reloads, and so are carried as they are.
+_PERSISTENT = (Persistent, Session, Conversation)
+
+
+class Carrier:
+    """Carries values to the generation whose modules are now in ``sys.modules``.
+
+    Args:
+        application: whose classes are rebuilt.
+
+    Attributes:
+        by_reference: what was carried as it is although it is neither plain data nor ours, as
+            ``place: type`` lines for the report.
+        aliases: pairs (old store object, its successor) in the order of finding.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._owned: dict[type, bool] = {}
+        self._classes: dict[type, type] = {}
+        self._memo: dict[int, Any] = {}
+        # Values made on the fly by `serialise` must stay alive, or another could get their id().
+        self._kept: list[Any] = []
+        self._place = ""
+        self.by_reference: dict[str, None] = {}
+        self.aliases: list[tuple[Store, Store]] = []
+
+    def succeed(self, old: Store, new: Store) -> None:
+        """Wherever the old store object is referred to, refer to the new one from now on."""
+        self._remember(old, new)
+        self.aliases.append((old, new))
+
+    def carry(self, value: Any, place: str) -> Any:
+        """The value for the new code.
+
+        Args:
+            value: anything.
+            place: where it was found, for messages: ``User 'bob', field 'pet'``.
+
+        Raises:
+            CarryError: it cannot be carried; the error names the place and the reason.
+        """
+        self._place = place
+        return self._carry(value)
+
+    def owns(self, kind: type) -> bool:
+        """Whether this class is of the application's modules."""
+        owned = self._owned.get(kind)
+        if owned is None:
+            owned = self._owned[kind] = self._application.owns(kind.__module__)
+        return owned
+
+    def new_class(self, kind: type) -> type:
+        """The class that has the name of this one in the new code.
+
+        Raises:
+            CarryError: there is none.
+        """
+        found = self._classes.get(kind)
+        if found is None:
+            found = self._by_name(kind)
+            if not isinstance(found, type):
+                raise self._error(f"{_name(kind)} is not a class any more")
+            self._classes[kind] = found
+        return found
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _error(self, reason: str) -> CarryError:
+        return CarryError(self._place, reason)
+
+    def _carry(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in ATOMS:
+            return value
+        known = self._memo.get(id(value))
+        if known is not None:
+            return known
+        carry = _BY_TYPE.get(kind)
+        if carry is not None:
+            return carry(self, value)
+        return self._carry_object(value, kind)
+
+    def _remember(self, old: Any, new: Any) -> Any:
+        self._memo[id(old)] = new
+        self._kept.append(old)
+        return new
+
+    def _carry_list(self, value: list[Any]) -> list[Any]:
+        new: list[Any] = self._remember(value, [])
+        carry = self._carry
+        new.extend([one if type(one) in ATOMS else carry(one) for one in value])
+        return new
+
+    def _carry_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        new: dict[Any, Any] = self._remember(value, {})
+        carry = self._carry
+        for name, one in value.items():
+            key = name if type(name) in ATOMS else carry(name)
+            new[key] = one if type(one) in ATOMS else carry(one)
+        return new
+
+    def _carry_set(self, value: set[Any]) -> set[Any]:
+        new: set[Any] = self._remember(value, set())
+        new.update([self._carry(one) for one in value])
+        return new
+
+    def _carry_frozenset(self, value: frozenset[Any]) -> Any:
+        return self._unless_same(value, frozenset, [self._carry(one) for one in value])
+
+    def _carry_tuple(self, value: tuple[Any, ...]) -> Any:
+        return self._unless_same(value, tuple, [self._carry(one) for one in value])
+
+    def _unless_same(self, value: Any, kind: Callable[[Any], Any], items: list[Any]) -> Any:
+        """An immutable collection whose items are carried as they are is itself carried as it is."""
+        known = self._memo.get(id(value))
+        if known is not None:  # a cycle through a mutable item has been here before
+            return known
+        same = all(new is old for new, old in zip(items, value, strict=True))
+        return self._remember(value, value if same else kind(items))
+
+    def _carry_object(self, value: Any, kind: type) -> Any:
+        if isinstance(value, type):
+            return self._by_name(value) if self.owns(value) else value
+        if self.owns(kind):
+            return self._carry_owned(value, kind)
+        if isinstance(value, CONTAINERS):
+            return self._rebuild(value, kind)
+        if not isinstance(value, (*_PERSISTENT, enum.Enum)):
+            self.by_reference[f"{self._place}: {_name(kind)}"] = None
+        return value
+
+    def _carry_owned(self, value: Any, kind: type) -> Any:
+        new_kind = self.new_class(kind)
+        if new_kind is kind:
+            # Made by the new code already: by a module body, or by a field's deserialise().
+            return value
+        if isinstance(value, enum.Enum):
+            return self._carry_enum(value, new_kind)
+        if isinstance(value, Manager):
+            return self._carry_manager(value)
+        if isinstance(value, Store):
+            return self._carry_inactive(value, new_kind)
+        return self._rebuild(value, kind)
+
+    def _carry_enum(self, value: enum.Enum, new_kind: Any) -> Any:
+        try:
+            # A combination of flags has no name of its own.
+            if isinstance(value, enum.Flag):
+                return new_kind(value.value)
+            return new_kind[value.name]
+        except (KeyError, ValueError):
+            raise self._error(
+                f"{_name(type(value))} has no member {value.name!r} any more"
+            ) from None
+
+    def _carry_manager(self, value: Manager[Any]) -> Manager[Any]:
+        new: Any = self.new_class(value.store_cls)
+        return cast("Manager[Any]", new.manager)
+
+    def _carry_inactive(self, value: Store, new_kind: Any) -> Store:
+        """A store object that is not in its manager's active list but is referred to all the same."""
+        new: Store = new_kind.__new__(new_kind)
+        self.succeed(value, new)
+        for name, one in vars(value).items():
+            new.__dict__[name] = self._carry(one)
+        return new
+
+    def _carry_function(self, value: types.FunctionType) -> Any:
+        return self._by_name(value) if self._application.owns(value.__module__) else value
+
+    def _carry_method(self, value: types.MethodType) -> Any:
+        owner = self._carry(value.__self__)
+        if owner is value.__self__:
+            return value
+        name = value.__func__.__name__
+        method = getattr(owner, name, None)
+        if method is None:
+            raise self._error(f"{_name(type(owner))} has no method {name!r} any more")
+        return method
+
+    def _carry_module(self, value: types.ModuleType) -> Any:
+        if not self._application.owns(value.__name__):
+            return value
+        if value.__name__ not in sys.modules:
+            raise self._error(f"the module {value.__name__} is not imported any more")
+        return sys.modules[value.__name__]
+
+    def _carry_reference(self, value: weakref.ref[Any]) -> Any:
+        target = value()
+        return self._remember(value, value if target is None else weakref.ref(self._carry(target)))
+
+    def _by_name(self, value: Any) -> Any:
+        """What stands now where this class or function stood."""
+        module, path = value.__module__, value.__qualname__
+        if "<" in path:
+            raise self._error(
+                f"{module}.{path} has no name that the new code could be asked for: "
+                "define it at the top level of its module"
+            )
+        found = sys.modules.get(module)
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if found is None:
+            raise self._error(f"{module}.{path} is gone")
+        return found
+
+    def _rebuild(self, value: Any, kind: type) -> Any:
+        """Rebuild an object as ``copy`` would: by what its own ``__reduce_ex__`` says of it."""
+        reduced: Any
+        try:
+            reduced = value.__reduce_ex__(4)
+        except Exception as error:
+            raise self._error(f"{_name(kind)} cannot be taken apart: {error}") from error
+        if isinstance(reduced, str):
+            return self._by_name(value)
+        parts: list[Any] = [*reduced, *(None,) * (6 - len(reduced))]
+        make, arguments, state, items, pairs, set_state = parts
+        new = self._make(value, make, arguments)
+        if state is not None:
+            _set_state(new, self._carry(state), set_state)
+        if items is not None:
+            for one in items:
+                new.append(self._carry(one))
+        if pairs is not None:
+            for name, one in pairs:
+                new[self._carry(name)] = self._carry(one)
+        return new
+
+    def _make(self, value: Any, make: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        if make is copyreg._reconstructor:  # type: ignore[attr-defined] # what protocol 2 reduces to
+            make, arguments = copyreg.__newobj__, arguments[:1]  # type: ignore[attr-defined] # as above
+        carried = [self._carry(one) for one in arguments]
+        known = self._memo.get(id(value))
+        if known is not None:
+            return known
+        if not isinstance(make, types.BuiltinFunctionType):
+            make = self._carry(make)
+        return self._remember(value, make(*carried))
+
+
+def _set_state(new: Any, state: Any, set_state: Any) -> None:
+    if set_state is not None:
+        set_state(new, state)
+        return
+    if hasattr(new, "__setstate__"):
+        new.__setstate__(state)
+        return
+    slots: dict[str, Any] = {}
+    if isinstance(state, tuple) and len(state) == 2:
+        state, slots = state
+    if state:
+        new.__dict__.update(state)
+    for name, one in (slots or {}).items():
+        # Past the class's own __setattr__, which a frozen class forbids.
+        object.__setattr__(new, name, one)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+_BY_TYPE: dict[type, Callable[[Carrier, Any], Any]] = {
+    list: Carrier._carry_list,
+    dict: Carrier._carry_dict,
+    set: Carrier._carry_set,
+    frozenset: Carrier._carry_frozenset,
+    tuple: Carrier._carry_tuple,
+    types.FunctionType: Carrier._carry_function,
+    types.MethodType: Carrier._carry_method,
+    types.ModuleType: Carrier._carry_module,
+    weakref.ref: Carrier._carry_reference,
+}

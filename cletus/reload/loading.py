@@ -1,0 +1,134 @@
+"""Importing an application for the first time, from a name or a path, the way reloads will do it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from cletus.application import Application, Root
+from cletus.errors import ApplicationNotFound, CletusError, ImportFailed, ServiceNotFound
+from cletus.reload.modules import ApplicationFinder, quote
+from cletus.reload.plan import Plan, check
+from cletus.reload.report import describe_error
+from cletus.reload.sources import CodeCache, read
+from cletus.service import Service
+
+
+def load(target: str, folder: Path) -> Service:
+    """Import an application and give the service that it made.
+
+    Args:
+        target: a dotted module or package name, or the path of a Python file or package folder.
+        folder: where names and relative paths are looked up first; it goes to the front of
+            ``sys.path``, as ``python -m`` puts the current folder there.
+
+    Raises:
+        ApplicationNotFound: there is no such module or file.
+        SourceError: a file of it cannot be compiled.
+        ImportFailed: a module of it raised.
+        ServiceNotFound: no module of it made a service, or several made one each.
+    """
+    application = locate(target, folder)
+    cache = CodeCache()
+    sources = read(application)
+    check(Plan(sources), cache)
+    finder = ApplicationFinder(application, sources, cache)
+    finder.install()
+    quote(sources)
+    try:
+        _import(application)
+        service = _find_service(application, target)
+    except BaseException:
+        finder.uninstall()
+        raise
+    service.session.application = application
+    return service
+
+
+def locate(target: str, folder: Path) -> Application:
+    """The application that a target names, without importing anything.
+
+    Raises:
+        ApplicationNotFound: there is none.
+    """
+    path = (folder / target).resolve()
+    if path.is_file():
+        return _at_file(path)
+    if "/" not in target:
+        _search_first(folder)
+        return _by_name(target)
+    if (path / "__init__.py").is_file():
+        _search_first(path.parent)
+        return Application((Root(path.name, path, True),), (path.name,))
+    raise ApplicationNotFound(f"{target}: there is no such Python file or package")
+
+
+def _at_file(path: Path) -> Application:
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise ApplicationNotFound(f"{path}: not a Python module (a name like app.py)")
+    _search_first(path.parent)
+    return Application((Root(path.stem, path, False),), (path.stem,))
+
+
+def _by_name(target: str) -> Application:
+    """Find the outermost regular package on the way to the module, or the module itself."""
+    parts = target.split(".")
+    search: list[str] | None = None
+    for end in range(1, len(parts) + 1):
+        name = ".".join(parts[:end])
+        spec = PathFinder.find_spec(name, search)
+        if spec is None:
+            break
+        if spec.origin is not None and spec.has_location:
+            return Application((_root(name, spec),), (target,))
+        search = list(spec.submodule_search_locations or ())
+    raise ApplicationNotFound(
+        f"{target}: no module of this name; give a package or module that Python can import "
+        "from here, or the path of a .py file"
+    )
+
+
+def _root(name: str, spec: ModuleSpec) -> Root:
+    path = Path(str(spec.origin)).resolve()
+    if path.suffix != ".py":
+        raise ApplicationNotFound(f"{name}: {path} is not Python source")
+    if spec.submodule_search_locations is None:
+        return Root(name, path, False)
+    return Root(name, path.parent, True)
+
+
+def _search_first(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _import(application: Application) -> None:
+    try:
+        for entry in application.entries:
+            importlib.import_module(entry)
+    except CletusError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name in application.entries:
+            raise ApplicationNotFound(f"{error.name}: no module of this name") from None
+        raise ImportFailed(describe_error(error, application)) from None
+    except Exception as error:
+        raise ImportFailed(describe_error(error, application)) from error
+
+
+def _find_service(application: Application, target: str) -> Service:
+    found = {
+        id(value): value
+        for module in application.loaded().values()
+        for value in list(vars(module).values())
+        if isinstance(value, Service)
+    }
+    if len(found) > 1:
+        raise ServiceNotFound(f"{target}: it makes {len(found)} services; there can be one")
+    if not found:
+        raise ServiceNotFound(
+            f"{target}: no module of it has a Service(); add: service = Service()"
+        )
+    return next(iter(found.values()))

@@ -1,0 +1,223 @@
+"""Importing a new generation of the application's modules beside the old one.
+
+While the service runs, all modules of the application come from text that was read before
+(``sources.py``), also those that are first imported inside a function. Staging takes the old
+modules out of ``sys.modules``, imports the entries anew, and can put everything back exactly.
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import decode_source, spec_from_file_location
+from types import CodeType, ModuleType
+
+from cletus.application import Application, Root
+from cletus.reload.sources import CodeCache, Source, Sources
+
+#: The name in a module's namespace that marks its generation; see ``stale.py``.
+MARK = "__cletus_generation__"
+
+
+class Mark:
+    """Lives exactly as long as the namespace that holds it."""
+
+    __slots__ = ("__weakref__", "module", "number")
+
+    def __init__(self, module: str, number: int) -> None:
+        self.module = module
+        self.number = number
+
+
+class SourceLoader(SourceFileLoader):
+    """Loads one module from text in memory, never from ``.pyc``."""
+
+    def __init__(self, source: Source, cache: CodeCache, generation: int) -> None:
+        super().__init__(source.name, str(source.path))
+        self._source = source
+        self._cache = cache
+        self._generation = generation
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code, compiled from the text that was read."""
+        return self._cache.code(self._source)
+
+    def get_source(self, fullname: str) -> str:
+        """The text that was read, which may not be what the file holds now."""
+        return decode_source(self._source.data)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's body."""
+        setattr(module, MARK, Mark(module.__name__, self._generation))
+        super().exec_module(module)
+
+
+class ApplicationFinder(MetaPathFinder):
+    """Finds the application's modules in its sources, and leaves all others to Python.
+
+    Attributes:
+        application: which modules are its business.
+        sources: where it finds them.
+        generation: the number of the generation that it imports for.
+        staging: whether an import belongs to a generation that is not in force yet.
+        late: modules that were first imported while the service ran.
+    """
+
+    def __init__(self, application: Application, sources: Sources, cache: CodeCache) -> None:
+        self.application = application
+        self.sources = sources
+        self.cache = cache
+        self.generation = 0
+        self.staging = True
+        self.late: set[str] = set()
+
+    def install(self) -> None:
+        """Be asked first by every import from now on."""
+        sys.meta_path.insert(0, self)
+
+    def uninstall(self) -> None:
+        """Be asked no more; doing it twice is harmless."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """The spec of a module of the application; ``None`` for others.
+
+        Raises:
+            ModuleNotFoundError: the application has no such module. What a ``.pyc`` file or an
+                empty folder left behind pretends to be one is not asked.
+        """
+        if not self.application.owns(fullname):
+            return None
+        source = self.sources.modules.get(fullname)
+        if source is None and not self.sources.is_namespace(fullname):
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if not self.staging:
+            self.late.add(fullname)
+        if source is None:
+            folder = fullname.rpartition(".")[2]
+            spec = ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = [os.path.join(above, folder) for above in path or ()]
+            return spec
+        return spec_from_file_location(
+            fullname,
+            source.path,
+            loader=SourceLoader(source, self.cache, self.generation),
+            submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
+        )
+
+
+class Staging:
+    """One attempt to import a generation.
+
+    Args:
+        finder: the finder of the running application.
+        sources: what the new modules are made from.
+    """
+
+    def __init__(self, finder: ApplicationFinder, sources: Sources) -> None:
+        self._finder = finder
+        self._sources = sources
+        self._old_sources = finder.sources
+        self._old_late = set(finder.late)
+        self._old_number = finder.generation
+        self._old_modules = finder.application.loaded()
+        self._old_attributes = [
+            (holder, name, getattr(holder, name, None))
+            for holder, name in _attributes_of_parents(finder.application.roots)
+        ]
+
+    @property
+    def old_modules(self) -> dict[str, ModuleType]:
+        """The modules of the generation in force, by name."""
+        return self._old_modules
+
+    def run(self) -> None:
+        """Import the new modules. Whatever a module's body raises comes out of here."""
+        finder = self._finder
+        _remove(self._old_modules)
+        finder.sources = self._sources
+        finder.generation = self._old_number + 1
+        finder.staging = True
+        importlib.invalidate_caches()
+        try:
+            for entry in finder.application.entries:
+                importlib.import_module(entry)
+            for name in sorted(self._old_late):
+                if name in self._sources.modules or self._sources.is_namespace(name):
+                    importlib.import_module(name)
+        finally:
+            finder.staging = False
+
+    def commit(self) -> None:
+        """The new modules are in force. Plain assignments: nothing here can fail."""
+        self._finder.late &= self._finder.application.loaded().keys()
+        quote(self._sources)
+
+    def rollback(self) -> None:
+        """Put the old modules back. Modules of others that were imported meanwhile stay.
+
+        They are not the application's, and some (numpy, PyO3 modules) cannot be imported twice.
+        """
+        finder = self._finder
+        _remove(finder.application.loaded())
+        sys.modules.update(self._old_modules)
+        for holder, name, value in self._old_attributes:
+            setattr(holder, name, value)
+        finder.sources = self._old_sources
+        finder.generation = self._old_number
+        finder.late = self._old_late
+
+
+def installed(application: Application) -> ApplicationFinder | None:
+    """The finder that imports the first of this application's roots already, if there is one."""
+    for finder in sys.meta_path:
+        if (
+            isinstance(finder, ApplicationFinder)
+            and finder.application.roots[:1] == application.roots[:1]
+        ):
+            return finder
+    return None
+
+
+def mark(modules: dict[str, ModuleType], generation: int) -> None:
+    """Mark modules that were imported before there was a finder."""
+    for name, module in modules.items():
+        if MARK not in vars(module):
+            setattr(module, MARK, Mark(name, generation))
+
+
+def quote(sources: Sources) -> None:
+    """Have tracebacks and ``inspect`` quote this text, whatever the files hold meanwhile."""
+    for source in sources.modules.values():
+        try:
+            lines = decode_source(source.data).splitlines(keepends=True)
+        except (SyntaxError, UnicodeDecodeError):
+            continue  # a file that is not imported need not be readable
+        # No time stamp: linecache then never compares the entry with the file.
+        linecache.cache[str(source.path)] = (len(source.data), None, lines, str(source.path))
+
+
+def _remove(modules: dict[str, ModuleType]) -> None:
+    for name in modules:
+        sys.modules.pop(name, None)
+
+
+def _attributes_of_parents(roots: tuple[Root, ...]) -> list[tuple[ModuleType, str]]:
+    """Where packages outside the application hold its roots as attributes."""
+    found = []
+    for root in roots:
+        parent, _, child = root.name.rpartition(".")
+        if parent in sys.modules:
+            found.append((sys.modules[parent], child))
+    return found

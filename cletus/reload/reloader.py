@@ -1,0 +1,241 @@
+"""When a reload happens: one at a time, at a safe point, once for all who asked meanwhile.
+
+A request only schedules. Sources are read and compiled in a thread; the transaction then runs from
+the reactor's own loop, where no listener of the application is on the stack.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cletus import events
+from cletus.errors import ReloadError
+from cletus.reload.modules import ApplicationFinder, installed, mark, quote
+from cletus.reload.plan import Plan, check, make_plan
+from cletus.reload.report import Outcome, ReloadReport, describe_error
+from cletus.reload.sources import CodeCache, Sources, Unsettled, read
+from cletus.reload.stale import OldCode, collect
+from cletus.reload.transaction import Transaction
+from cletus.reload.watcher import Watcher
+from cletus.service import Service
+
+
+class ServiceReloader:
+    """Rebuilds the application of one service.
+
+    Args:
+        service: whose application.
+    """
+
+    log = Logger()
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._cache = CodeCache()
+        self._finder: ApplicationFinder | None = None
+        self._watcher: Watcher | None = None
+        self._attempted: dict[str, bytes] = {}
+        # Those who wait for the reload under way, and for the one after it.
+        self._waiting: list[Deferred[ReloadReport]] = []
+        self._next: list[Deferred[ReloadReport]] = []
+        self._running = False
+        self._scheduled: Any = None
+        self._forced = False
+        self._stopped = False
+
+    # -- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the application's modules over, and watch their files if the settings say so."""
+        application = self._service.session.application
+        if not application.roots:
+            return
+        self._finder = installed(application)
+        if self._finder is None:
+            self._finder = ApplicationFinder(application, Sources({}), self._cache)
+            self._finder.install()
+        self._adopt(self._finder)
+        self._attempted = self._finder.sources.digests()
+        if self._service.settings.reload:
+            self._watch()
+
+    def stop(self) -> None:
+        """Watch no more, and reload no more. A reload that was asked for is given up."""
+        self._stopped = True
+        if self._watcher is not None:
+            self._watcher.stop()
+        if self._finder is not None:
+            self._finder.uninstall()
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        if not self._running:
+            self._give_up()
+
+    def request(self) -> Deferred[ReloadReport]:
+        """Reload at the next safe point, even if no file has changed.
+
+        Asked for while a reload is under way, it happens after that one, once.
+
+        Returns:
+            A Deferred of the report; it fires when old code has been looked for.
+        """
+        asked: Deferred[ReloadReport] = Deferred()
+        (self._next if self._running else self._waiting).append(asked)
+        self._forced = True
+        self._schedule()
+        return asked
+
+    # -- the steps --------------------------------------------------------------------------
+
+    def _adopt(self, finder: ApplicationFinder) -> None:
+        """What was imported the ordinary way: its files as they are now are taken for what runs."""
+        application = self._service.session.application
+        on_disk = read(application)
+        finder.sources = Sources({**on_disk.modules, **finder.sources.modules})
+        finder.application = application
+        finder.staging = False
+        self._cache = finder.cache
+        mark(application.loaded(), 0)
+        quote(finder.sources)
+
+    def _watch(self) -> None:
+        self._watcher = Watcher(
+            self._service.reactor,
+            self._service.session.application,
+            quiet=self._service.settings.reload_quiet,
+            changed=self._schedule,
+        )
+        self._watcher.start()
+
+    def _schedule(self) -> None:
+        if self._scheduled is None and not self._running and not self._stopped:
+            self._scheduled = self._service.reactor.callLater(0, self._begin)
+
+    def _begin(self) -> None:
+        self._scheduled = None
+        self._running = True
+        forced, self._forced = self._forced, False
+        done = self._service.in_thread(self._look)
+        done.addCallback(self._decide, forced)
+        done.addErrback(self._failed)
+        done.addErrback(self._gone_wrong)
+
+    def _look(self) -> Sources:
+        """In a thread: read all sources."""
+        return read(self._service.session.application)
+
+    def _decide(self, found: Sources, forced: bool) -> Any:
+        """Back in the reactor: is there anything to do?"""
+        digests = found.digests()
+        if not forced and digests == self._attempted:
+            self._finish(ReloadReport(), quietly=True)
+            return None
+        self._attempted = digests
+        assert self._finder is not None  # noqa: S101 - start() made it
+        plan = make_plan(self._finder.sources, found)
+        if plan.is_empty and not forced:
+            self._finish(ReloadReport(generation=self._service.session.generation))
+            return None
+        report = ReloadReport(changed=plan.changed, added=plan.added, removed=plan.removed)
+        return self._service.in_thread(self._check, plan, report).addCallback(self._reload, report)
+
+    def _check(self, plan: Plan, report: ReloadReport) -> Plan:
+        """In a thread: compile what has changed."""
+        with report.timed("check"):
+            check(plan, self._cache)
+        return plan
+
+    def _reload(self, plan: Plan, report: ReloadReport) -> None:
+        """Back in the reactor, in a turn of its own: the transaction."""
+        self._service.reactor.callLater(0, self._transact, plan, report)
+
+    def _transact(self, plan: Plan, report: ReloadReport) -> None:
+        if self._stopped:
+            self._finish(report, quietly=True)
+            return
+        if self._vetoed(plan, report):
+            self._finish(report)
+            return
+        assert self._finder is not None  # noqa: S101 - start() made it
+        transaction = Transaction(self._service, self._finder, plan, report)
+        if not transaction.run():
+            self._finish(report)
+            return
+        self._cache.keep_only(plan.sources)
+        self._service.last_reload = report
+        self._service.fire(events.PostReload(self._service, report))
+        transaction.restart_conversations()
+        self._service.reactor.callLater(0, self._retire, transaction.old_code, report)
+
+    def _vetoed(self, plan: Plan, report: ReloadReport) -> bool:
+        """Whether a listener of ``PreReload`` asks for this reload not to happen."""
+        event = events.PreReload(self._service, (*plan.changed, *plan.added, *plan.removed))
+        self._service.fire(event)
+        if event.vetoes:
+            report.generation = self._service.session.generation
+            report.phase = "veto"
+            report.refuse("; ".join(event.vetoes))
+        return bool(event.vetoes)
+
+    def _retire(self, old_code: OldCode, report: ReloadReport) -> None:
+        """In a later turn, when nothing of the reload itself is on the stack any more."""
+        with report.timed("retire"):
+            collect()
+            for name in old_code.alive():
+                report.holders.append(f"old code of {name} is still referred to")
+        self._finish(report)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def _failed(self, failure: Failure) -> None:
+        """The sources could not be read or compiled: the old code goes on."""
+        if failure.check(Unsettled):
+            self._running = False
+            self._look_again()
+            return
+        failure.trap(ReloadError)
+        report = ReloadReport(generation=self._service.session.generation, phase="check")
+        error: Any = failure.value
+        report.refuse(describe_error(error, self._service.session.application))
+        self._finish(report)
+
+    def _look_again(self) -> None:
+        if self._watcher is not None:
+            self._watcher.again()
+        else:
+            self._service.reactor.callLater(self._service.settings.reload_quiet, self._schedule)
+
+    def _gone_wrong(self, failure: Failure) -> None:
+        """An error of our own. Nothing was committed; those who wait must not wait for ever."""
+        self.log.failure("The reload itself has failed", failure=failure)
+        report = ReloadReport(generation=self._service.session.generation)
+        report.refuse(failure.getErrorMessage())
+        self._finish(report)
+
+    def _finish(self, report: ReloadReport, *, quietly: bool = False) -> None:
+        self._running = False
+        if report.outcome is Outcome.REFUSED:
+            self._service.last_reload = report
+            self.log.error("{report}", report=str(report))
+            self._service.fire(events.ReloadFailed(self._service, report))
+        elif not quietly:
+            self.log.info("{report}", report=str(report))
+        waiting, self._waiting, self._next = self._waiting, self._next, []
+        for asked in waiting:
+            asked.callback(report)
+        if self._waiting or self._forced:
+            self._schedule()
+        if self._stopped:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        waiting, self._waiting = self._waiting + self._next, []
+        for asked in waiting:
+            report = ReloadReport(generation=self._service.session.generation, phase="stop")
+            report.refuse("the service is stopping")
+            asked.callback(report)

@@ -1,0 +1,64 @@
+"""Finding out whether old code is really gone, and if not, what holds it.
+
+Python frees the modules of an old generation only when nothing refers to them any more. Weak
+references tell whether that has come true; a search through the garbage collector's view of the
+world tells why not.
+"""
+
+from __future__ import annotations
+
+import gc
+import typing
+import weakref
+from collections.abc import Iterable
+from types import FunctionType, ModuleType
+from typing import Any
+
+from cletus.reload.modules import MARK
+
+
+class OldCode:
+    """Watches the modules of one generation die.
+
+    Args:
+        modules: they, by name; only weak references to them are kept.
+    """
+
+    def __init__(self, modules: dict[str, ModuleType]) -> None:
+        self._parts: dict[str, list[weakref.ref[Any]]] = {
+            name: [weakref.ref(part) for part in _parts(module)] for name, module in modules.items()
+        }
+
+    def alive(self) -> tuple[str, ...]:
+        """The names of the modules of which something is still alive."""
+        return tuple(
+            name for name, parts in self._parts.items() if any(part() is not None for part in parts)
+        )
+
+    def survivors(self) -> list[Any]:
+        """What is still alive: modules, marks of their namespaces, classes, functions."""
+        return [
+            part
+            for parts in self._parts.values()
+            for reference in parts
+            if (part := reference()) is not None
+        ]
+
+
+def collect() -> None:
+    """Let go of what Python itself keeps of old classes, and collect."""
+    # The caches of Optional[X], List[X] and the like; typing offers no public way to empty them.
+    for clear in getattr(typing, "_cleanups", ()):
+        clear()
+    typing.clear_overloads()
+    gc.collect()
+
+
+def _parts(module: ModuleType) -> Iterable[Any]:
+    yield module
+    for value in list(vars(module).values()):
+        if isinstance(value, type | FunctionType) and value.__module__ == module.__name__:
+            yield value
+    mark = vars(module).get(MARK)
+    if mark is not None:
+        yield mark

@@ -1,0 +1,198 @@
+"""One reload from staging to its end: it commits, or it leaves everything as it was.
+
+Everything that can fail stands before the commit. The commit is plain assignments and runs none of
+the application's code.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cletus.client import Client
+from cletus.conversation import Conversation
+from cletus.errors import CarryError, ImportFailed, ImportTimeout
+from cletus.generation import Generation
+from cletus.listeners import Listener
+from cletus.persistent import Persistent
+from cletus.reload.carrier import Carrier
+from cletus.reload.deadline import DeadlinePassed, deadline
+from cletus.reload.modules import ApplicationFinder, Staging
+from cletus.reload.plan import Plan
+from cletus.reload.report import Outcome, ReloadReport, describe_error
+from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
+from cletus.reload.stale import OldCode
+from cletus.service import Service
+
+
+class Transaction:
+    """One attempt.
+
+    Args:
+        service: whose application is rebuilt.
+        finder: the finder of its modules.
+        plan: what to import.
+        report: is filled in.
+    """
+
+    def __init__(
+        self, service: Service, finder: ApplicationFinder, plan: Plan, report: ReloadReport
+    ) -> None:
+        self._service = service
+        self._session = service.session
+        self._report = report
+        self._staging = Staging(finder, plan.sources)
+        self._carrier = Carrier(self._session.application)
+        self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
+        self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
+        self.old_code = OldCode(self._staging.old_modules)
+
+    def run(self) -> bool:
+        """Do it, all of it, without letting anybody else run meanwhile.
+
+        Returns:
+            Whether it was committed. If not, the report says why, and nothing has changed.
+        """
+        with _no_garbage_collection():
+            try:
+                with deadline(self._service.settings.reload_timeout):
+                    self._prepare()
+            except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
+                self._roll_back()
+                self._report.refuse(describe_error(_explained(error), self._session.application))
+                return False
+            with self._report.timed("commit"):
+                self._commit()
+        return True
+
+    # -- before the point of no return ------------------------------------------------------
+
+    def _prepare(self) -> None:
+        report, session = self._report, self._session
+        staged = Generation(session.generation + 1)
+        session.staged = staged
+        with report.timed("stage"):
+            self._import()
+            keep_foreign_stores(session, staged, session.application)
+        with report.timed("freeze"):
+            snapshot = freeze(session)
+        with report.timed("thaw"):
+            thaw(snapshot, session, staged, self._carrier, report)
+            self._carry_listeners(staged)
+            self._carry_attachments()
+
+    def _import(self) -> None:
+        Service.rebuilding = self._service
+        self._service.staged_sources = None
+        self._service.staged_class = type(self._service)
+        try:
+            self._staging.run()
+        finally:
+            Service.rebuilding = None
+
+    def _carry_listeners(self, staged: Generation) -> None:
+        """Those that no module body registered: it will not register them again."""
+        for listener in self._session.current.listeners:
+            if listener.imported:
+                continue
+            try:
+                function = self._carrier.carry(listener.function, f"listener {listener.place}")
+            except CarryError as error:
+                self._report.notes.append(f"{error}; it is not called any more")
+                continue
+            staged.listeners.add(Listener(listener.event, function, listener.on_reload))
+
+    def _carry_attachments(self) -> None:
+        """What the application has put on clients and on the service, where no field rebinds it."""
+        for holder in self._persistent():
+            carried = {
+                name: self._carry_attachment(holder, name, value)
+                for name, value in holder.attachments().items()
+            }
+            self._attachments.append((holder, carried))
+
+    def _carry_attachment(self, holder: Persistent, name: str, value: Any) -> Any:
+        try:
+            return self._carrier.carry(value, f"{holder!r}, attribute {name!r}")
+        except CarryError as error:
+            self._report.notes.append(f"{error}; it still refers to the old code")
+            return value
+
+    def _persistent(self) -> Iterator[Persistent]:
+        yield self._service
+        yield from self._service.clients
+
+    # -- the two ways on --------------------------------------------------------------------
+
+    def _commit(self) -> None:
+        service, session = self._service, self._session
+        for old, new in self._carrier.aliases:
+            object.__setattr__(old, "__class__", type(new))
+            object.__setattr__(old, "__dict__", new.__dict__)
+        for holder, attachments in self._attachments:
+            holder.attach(attachments)
+        if service.staged_class is not type(service):
+            object.__setattr__(service, "__class__", service.staged_class)
+        assert session.staged is not None  # noqa: S101 - it was made in _prepare
+        session.current, session.staged = session.staged, None
+        self._staging.commit()
+        self._report.outcome = Outcome.COMMITTED
+        self._report.generation = session.generation
+
+    def _roll_back(self) -> None:
+        self._staging.rollback()
+        self._session.staged = None
+        for holder, attachments in self._checkpoint:
+            holder.attach(attachments)
+        self._report.generation = self._session.generation
+
+    # -- after it ---------------------------------------------------------------------------
+
+    def restart_conversations(self) -> None:
+        """Conversations of the old code that wait for an answer start again in the new code."""
+        for client in self._service.clients:
+            for conversation in client.conversations:
+                if self._session.application.owns(conversation.listener.function.__module__):
+                    self._restart(client, conversation)
+
+    def _restart(self, client: Client, conversation: Conversation) -> None:
+        if conversation.asking is None:
+            self._report.notes.append(
+                f"{conversation.listener.place} is still running for {client!r}"
+            )
+            return
+        conversation.dismiss()
+        if conversation.listener.on_reload == "cancel":
+            return
+        successor = self._session.current.listeners.named_like(conversation.listener)
+        client.write("", self._service.settings.reload_restart_notice)
+        if successor is not None:
+            self._report.restarted += 1
+            self._service.call(successor, conversation.event)
+
+
+def _explained(error: BaseException) -> BaseException:
+    """The error as one of ours where its own kind would mislead."""
+    if isinstance(error, DeadlinePassed):
+        explained = ImportTimeout(str(error))
+        explained.__traceback__ = error.__traceback__
+        return explained
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        explained_exit = ImportFailed(f"the module called for an exit: {error!r}")
+        explained_exit.__traceback__ = error.__traceback__
+        return explained_exit
+    return error
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Half of the time of a large reload would go into collections that find nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,422 @@
+"""The service: it owns everything that lives, and persists across reloads.
+
+``service = Service()`` in the application's module, run again while that module is being rebuilt,
+gives back the running instance.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from inspect import iscoroutine
+from types import FrameType
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python import failure as twisted_failure
+
+from cletus import events
+from cletus.application import application_of
+from cletus.broadcast import Who, write_all
+from cletus.client import Client, Transport
+from cletus.conversation import Conversation
+from cletus.errors import ServiceStateError
+from cletus.listeners import Listener, OnReload
+from cletus.outbox import Turn
+from cletus.persistent import Persistent
+from cletus.session import Session
+from cletus.settings import Settings, Sources
+from cletus.storage import TempStoreMixin, Unsaved, Writer, backend_for, save_all
+
+ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
+
+
+class Door(Protocol):
+    """A way in. ``doors/`` is above this module, so this is all that is known of them here."""
+
+    address: str
+
+    def open(self) -> Deferred[None]:
+        """Start to accept connections; fails with ``DoorError``."""
+
+    def close(self) -> Deferred[None]:
+        """Accept no more; those who are connected stay so."""
+
+
+class Reloader(Protocol):
+    """What rebuilds the application. ``reload/`` is above this module as well."""
+
+    def start(self) -> None:
+        """Watch the application's files, if the settings say so."""
+
+    def stop(self) -> None:
+        """Watch no more."""
+
+    def request(self) -> Deferred[Any]:
+        """Reload at the next safe point; fires with the ``ReloadReport``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is put together from. ``cletus/__init__.py`` states the usual ones."""
+
+    doors: Callable[[Service], Iterable[Door]]
+    reloader: Callable[[Service], Reloader]
+    run: Callable[[Service, Mapping[str, Any]], None]
+
+
+class State(enum.Enum):
+    """Where in its life a service is."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class ServiceClock:
+    """The clock of a service that may not have been started yet.
+
+    Args:
+        service: whose reactor tells the time.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def seconds(self) -> float:
+        """The reactor's time; before the start, some other monotonic time."""
+        reactor = self._service.reactor
+        return time.monotonic() if reactor is None else float(reactor.seconds())
+
+    def callLater(self, delay: float, call: Callable[..., Any], *args: Any) -> Any:
+        """Twisted's ``callLater``.
+
+        Raises:
+            ServiceStateError: the service was not started yet, so nothing would ever be called.
+        """
+        if self._service.reactor is None:
+            raise ServiceStateError(
+                "nothing can be done later by a service that is not started yet"
+            )
+        return self._service.reactor.callLater(delay, call, *args)
+
+
+class Service(Persistent):
+    """One application's service.
+
+    Args:
+        settings: as for ``configure()``.
+
+    Attributes:
+        session: the live state: store classes, active objects, generation number.
+        settings: all settings as they are in force.
+        reactor: Twisted's reactor, or a ``Clock``; ``None`` before the start.
+        clock: the time and timers of that reactor.
+        turn: what is done once at the end of a reactor turn.
+        last_reload: the report of the latest reload, or ``None``.
+    """
+
+    parts: ClassVar[Parts]
+    #: The service whose modules are being imported anew at this moment, if any.
+    rebuilding: ClassVar[Service | None] = None
+    log = Logger()
+
+    def __new__(cls, **settings: Any) -> Service:
+        """The running instance while its application is being rebuilt, else a new one."""
+        running = Service.rebuilding
+        if running is None:
+            return super().__new__(cls)
+        running.staged_class = cls
+        if settings:
+            running.configure(**settings)
+        return running
+
+    def __init__(self, **settings: Any) -> None:
+        if Service.rebuilding is self:
+            return
+        self.session = Session(application_of(_caller_of_init(self)), self._open_writer)
+        self.sources = Sources()
+        self.settings: Settings = self.sources.update("service.configure()", settings)
+        self.state = State.IDLE
+        self.reactor: Any = None
+        self.clock = ServiceClock(self)
+        self.turn = Turn(self.clock.callLater)
+        self.staged_class: type[Service] = type(self)
+        self.staged_sources: Sources | None = None
+        self.last_reload: Any = None
+        self._clients: dict[Client, None] = {}
+        self._next_client = 1
+        self._doors: list[Door] = []
+        self._reloader: Reloader | None = None
+        self._empty: Deferred[None] | None = None
+        self._made()
+
+    # -- settings ---------------------------------------------------------------------------
+
+    def configure(self, **settings: Any) -> Settings:
+        """Set settings without running; keywords are the names of ``cletus.settings.Settings``.
+
+        In a module body that a reload runs again, they come into force with the commit.
+
+        Raises:
+            SettingError: a name is unknown, or a value is of the wrong type.
+        """
+        if Service.rebuilding is self:
+            self.staged_sources = self.staged_sources or self.sources.copy()
+            return self.staged_sources.update("service.configure()", settings)
+        return self.set("service.configure()", settings)
+
+    def set(self, source: str, changes: Mapping[str, Any]) -> Settings:
+        """Set what one of ``settings.SOURCES`` says. Raises as ``configure()`` does."""
+        self.settings = self.sources.update(source, changes)
+        return self.settings
+
+    # -- listeners and events ---------------------------------------------------------------
+
+    def listen(
+        self, event: type[events.Event], *, on_reload: OnReload = "restart"
+    ) -> Callable[[ListenerFunction], ListenerFunction]:
+        """Have the decorated function called for each event of this class.
+
+        Args:
+            event: a class of ``cletus.events``.
+            on_reload: for an ``async def`` that waits in ``client.ask()`` while the code is
+                reloaded: ``"restart"`` starts the new code from its top with the same event;
+                ``"cancel"`` ends it, so that its ``finally`` runs.
+        """
+
+        def register(function: ListenerFunction) -> ListenerFunction:
+            imported = self.session.application.is_importing()
+            self.session.defining.listeners.add(Listener(event, function, on_reload, imported))
+            return function
+
+        return register
+
+    def fire(self, event: events.Event) -> Deferred[None]:
+        """Call the listeners of an event; fires when those that are ``async`` have ended.
+
+        It never fails: what a listener raises is logged.
+        """
+        waiting = []
+        for listener in self.session.current.listeners.of(type(event)):
+            result = self.call(listener, event)
+            if result is not None:
+                waiting.append(result)
+        return DeferredList(waiting).addCallback(lambda _: None) if waiting else succeed(None)
+
+    def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
+        """Call one listener; the Deferred of its end if it did not end at once."""
+        try:
+            result = listener.function(event)
+        except (Exception, SystemExit):  # noqa: BLE001 - a stray sys.exit() must not close a connection
+            self._log_failure(listener, event, twisted_failure.Failure())
+            return None
+        if iscoroutine(result):
+            result = self._converse(listener, event, result)
+        if isinstance(result, Deferred):
+            return result.addErrback(lambda failure: self._log_failure(listener, event, failure))
+        return None
+
+    # -- people -----------------------------------------------------------------------------
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """Everybody who is connected, in the order of their coming."""
+        return tuple(self._clients)
+
+    def write_all(
+        self,
+        *lines: object,
+        exclude: Who = None,
+        filter: Callable[[Client], bool] | None = None,  # noqa: A002 - the name is fixed by the API
+    ) -> None:
+        """Send whole lines to everybody, but for those excluded or not accepted by the filter."""
+        write_all(self._clients, *lines, exclude=exclude, filter=filter)
+
+    def connected(self, transport: Transport, *, door: str) -> Client:
+        """For doors: somebody has come in. Fires ``Connect``."""
+        client = Client(self, transport, id=self._next_client, door=door)
+        self._next_client += 1
+        self._clients[client] = None
+        self.log.info("{client} connected", client=repr(client))
+        self.fire(events.Connect(self, client))
+        return client
+
+    def received(self, client: Client, line: str) -> None:
+        """For clients: a line that nothing had asked for. Fires ``Receive``."""
+        self.fire(events.Receive(self, client, line))
+
+    def disconnected(self, client: Client, reason: str) -> None:
+        """For clients: they are gone. Fires ``Disconnect``."""
+        self._clients.pop(client, None)
+        self.log.info("{client} disconnected: {reason}", client=repr(client), reason=reason)
+        self.fire(events.Disconnect(self, client, reason))
+        if not self._clients and self._empty is not None:
+            self._empty.callback(None)
+
+    # -- life -------------------------------------------------------------------------------
+
+    def run(self, **settings: Any) -> None:
+        """Run until stopped, as a program: options of the command line override the settings.
+
+        Returns at once when called by a module body that a reload runs again.
+        """
+        if Service.rebuilding is not self:
+            self.parts.run(self, settings)
+
+    def start(self, reactor: Any, *, doors: Iterable[Door] | None = None) -> Deferred[None]:
+        """Open the store, the doors and the watch on the application's files.
+
+        Args:
+            reactor: Twisted's reactor, or a ``Clock`` for tests.
+            doors: in place of those that the settings name.
+
+        Raises:
+            CletusError: through the Deferred; whatever had been opened is closed again.
+        """
+        if self.state is not State.IDLE:
+            raise ServiceStateError(f"the service is {self.state.value}: it can be started once")
+        self.state = State.STARTING
+        self.reactor = reactor
+        return Deferred.fromCoroutine(self._start(doors))
+
+    def stop(self) -> Deferred[None]:
+        """Tell everybody, close the doors, save the stores, and let go of everything."""
+        if self.state not in (State.STARTING, State.RUNNING):
+            return succeed(None)
+        self.state = State.STOPPING
+        return Deferred.fromCoroutine(self._stop())
+
+    def reload(self) -> Deferred[Any]:
+        """Reload the application's code at the next safe point.
+
+        Returns:
+            A Deferred of the ``ReloadReport``; it does not fail when the reload does.
+
+        Raises:
+            ServiceStateError: the service is not running.
+        """
+        if self._reloader is None:
+            raise ServiceStateError(f"the service is {self.state.value}: nothing to reload")
+        return self._reloader.request()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What the doors listen on, for people: ``telnet 127.0.0.1:9000``."""
+        return tuple(door.address for door in self._doors)
+
+    def in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Call this in one of the reactor's threads; at once where there are none, as in tests."""
+        if IReactorThreads.providedBy(self.reactor):
+            return deferToThreadPool(self.reactor, self.reactor.getThreadPool(), call, *args)
+        return maybeDeferred(call, *args)
+
+    def save_all(self) -> list[Unsaved]:
+        """Save every active object of every store that can be saved, as one group.
+
+        Returns:
+            What could not be saved, and why; it does not hinder the others.
+        """
+        return save_all(
+            obj
+            for store_cls in self.session.stores.values()
+            if not issubclass(store_cls, TempStoreMixin)
+            for obj in store_cls.manager.active().values()
+        )
+
+    # -- inside -----------------------------------------------------------------------------
+
+    async def _start(self, doors: Iterable[Door] | None) -> None:
+        try:
+            application = self.session.application.including(self.settings.reload_modules)
+            self.session.application = application
+            _ = self.session.writer  # opens it: an unusable store folder stops the start here
+            await self.fire(events.PreStart(self))
+            for door in self.parts.doors(self) if doors is None else doors:
+                await door.open()
+                self._doors.append(door)
+            self._reloader = self.parts.reloader(self)
+            self._reloader.start()
+        except BaseException:
+            await self._close()
+            raise
+        self.state = State.RUNNING
+        await self.fire(events.PostStart(self))
+
+    async def _stop(self) -> None:
+        await self.fire(events.PreStop(self))
+        await self._close()
+        await self.fire(events.PostStop(self))
+
+    async def _close(self) -> None:
+        """Undo the start, in reverse."""
+        if self._reloader is not None:
+            self._reloader.stop()
+        while self._doors:
+            await self._doors.pop().close()
+        await self._see_everybody_off()
+        for failure in self.save_all():
+            self.log.error("{failure}", failure=str(failure))
+        self.session.close()
+        self.state = State.STOPPED
+
+    async def _see_everybody_off(self) -> None:
+        if not self._clients:
+            return
+        self._empty = Deferred()
+        self.write_all(self.settings.stop_notice)
+        for client in self.clients:
+            client.close("service stopped")
+        await self._empty
+
+    def _open_writer(self) -> Writer:
+        backend = backend_for(self.settings)
+        backend.open()
+        return Writer(backend, self.clock, self.in_thread)
+
+    def _converse(self, listener: Listener, event: events.Event, coroutine: Any) -> Deferred[Any]:
+        if not isinstance(event, events.ClientEvent):
+            return Deferred.fromCoroutine(coroutine)
+        conversation = Conversation(listener, event)
+        client = event.client
+        client.conversation_began(conversation)
+        done = conversation.start(coroutine)
+
+        def ended(result: Any) -> Any:
+            client.conversation_ended(conversation)
+            if isinstance(result, twisted_failure.Failure) and conversation.ended_as_expected(
+                result
+            ):
+                return None
+            return result
+
+        return done.addBoth(ended)
+
+    def _log_failure(
+        self, listener: Listener, event: events.Event, failure: twisted_failure.Failure
+    ) -> None:
+        who = f" of {event.client!r}" if isinstance(event, events.ClientEvent) else ""
+        self.log.failure(
+            "Listener {place} failed on {event}{who}",
+            failure=failure,
+            place=listener.place,
+            event=type(event).__name__,
+            who=who,
+        )
+
+
+def _caller_of_init(instance: Service) -> FrameType:
+    """The frame that made this instance: the first that is not an ``__init__`` of its own."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_name == "__init__" and instance in frame.f_locals.values():
+        assert frame.f_back is not None  # noqa: S101 - an __init__ has always been called by something
+        frame = frame.f_back
+    return frame

@@ -1,0 +1,76 @@
+"""The live state of a service: its generation of code, and through it all active store objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cletus.application import Application
+from cletus.generation import Generation
+from cletus.storage import Store, Writer
+
+
+class Session:
+    """What persists while generations of code come and go.
+
+    Attributes:
+        application: which modules a reload rebuilds.
+        current: the generation in force.
+        staged: the generation that a reload is building, else ``None``.
+        freezing: true while a reload serialises the active objects.
+
+    Args:
+        application: what ``service.session.application`` shall be.
+        open_writer: opens the home of saved documents, with the writer in front of it, on first use.
+    """
+
+    def __init__(self, application: Application, open_writer: Callable[[], Writer]) -> None:
+        self.application = application
+        self.current = Generation(0)
+        self.staged: Generation | None = None
+        self.freezing = False
+        self._open_writer = open_writer
+        self._writer: Writer | None = None
+
+    @property
+    def generation(self) -> int:
+        """How many reloads have been committed."""
+        return self.current.number
+
+    @property
+    def defining(self) -> Generation:
+        """Where registrations go: the generation that is being staged, else the one in force."""
+        return self.staged or self.current
+
+    @property
+    def stores(self) -> dict[str, type[Store]]:
+        """The concrete store classes of the generation in force, by lower-case name."""
+        return dict(self.current.stores)
+
+    def register(self, store_cls: type[Store]) -> None:
+        """A store class has been defined.
+
+        Raises:
+            DuplicateStore: this generation has another one of that name.
+        """
+        self.defining.add_store(store_cls, imported=self.application.is_importing())
+
+    def find(self, name: str) -> type[Store] | None:
+        """The store class of this name, in the generation that is being defined."""
+        return self.defining.stores.get(name.lower())
+
+    @property
+    def writer(self) -> Writer:
+        """The home of saved documents; it is opened on first use.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        if self._writer is None:
+            self._writer = self._open_writer()
+        return self._writer
+
+    def close(self) -> None:
+        """Write what is pending and let go of the home of saved documents."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
