@@ -38,7 +38,7 @@ class TelnetFactory(ServerFactory):
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def buildProtocol(self, addr: IAddress | None) -> TelnetProtocol:  # noqa: ARG002 - Twisted's signature
+    def buildProtocol(self, addr: IAddress | None) -> TelnetProtocol:
         """Twisted's: somebody has connected."""
         return TelnetProtocol(self._service)
 

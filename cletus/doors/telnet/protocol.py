@@ -144,6 +144,10 @@ class TelnetProtocol(Protocol):
         self._congested = False
         if self._client is not None:
             self._client.resume_output()
+        if self._life is _Life.CLOSING:
+            # A producer that was paused keeps Twisted from closing after the last byte. What the
+            # client sends now is written in this turn still, and so before the connection closes.
+            self.transport.unregisterProducer()
 
     def stopProducing(self) -> None:
         """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
@@ -174,6 +178,8 @@ class TelnetProtocol(Protocol):
     def close(self) -> None:
         """Close when what was sent has gone out. A terminal that hides is told to show again."""
         self.send(self.hide_input(False))
+        if not self._congested and self._life is _Life.OPEN:
+            self.transport.unregisterProducer()  # TLS does not close while there is one
         self._lose_connection()
 
     def abort(self) -> None:
@@ -214,14 +220,9 @@ class TelnetProtocol(Protocol):
         self.log.failure("input from {address} met a mistake of ours", address=self.address)
 
     def _lose_connection(self) -> None:
-        if self._life is not _Life.OPEN:
-            return
-        self._life = _Life.CLOSING
-        # Twisted would not close after the last byte while a paused producer is registered.
-        self.transport.unregisterProducer()
-        if self._congested:  # nobody else will tell the client now that it can send the rest
-            self.resumeProducing()
-        self.transport.loseConnection()
+        if self._life is _Life.OPEN:
+            self._life = _Life.CLOSING
+            self.transport.loseConnection()
 
     def _hang_up(self) -> None:
         self._hanging_up = None

@@ -287,7 +287,7 @@ def test_the_interfaces_are_those_that_twisted_asks_for(line: Line) -> None:
 
 
 def test_close_lets_everything_out_first(line: Line) -> None:
-    """Twisted never closes while a paused producer is registered; so it no longer is."""
+    """TLS never closes while a producer is registered; so it no longer is."""
     line.protocol.send(b"goodbye\r\n")
     line.protocol.close()
     assert line.wire.value() == b"goodbye\r\n"
@@ -297,9 +297,14 @@ def test_close_lets_everything_out_first(line: Line) -> None:
 
 
 def test_close_gives_a_congested_client_the_chance_to_send_its_rest(line: Line) -> None:
+    """It hears of the end of the congestion; then the producer goes, else Twisted never closes."""
     line.protocol.pauseProducing()
     line.protocol.close()
+    assert line.wire.disconnecting
+    assert line.wire.producer is line.protocol
+    line.protocol.resumeProducing()
     assert line.client.calls == [("pause_output", ""), ("resume_output", "")]
+    assert line.wire.producer is None
 
 
 def test_close_shows_what_is_typed_again(line: Line) -> None:
@@ -370,6 +375,8 @@ def test_who_stops_sending_still_gets_what_was_sent(line: Line) -> None:
     line.protocol.readConnectionLost()
     assert line.wire.disconnecting
     assert not line.wire.aborting
+    assert line.wire.producer is line.protocol, "the output budget still holds"
+    line.protocol.close()
     line.lose(ConnectionDone())
     assert line.client.calls == [("disconnected", "closed by peer")]
     assert line.service.reactor.getDelayedCalls() == []
