@@ -51,6 +51,9 @@ class Backend(Protocol):
     def close(self) -> None:
         """Let go of the lock. Closing twice is harmless."""
 
+    def place(self, store: str, key: str) -> str:
+        """Where this document is or would be, in words for people: a path, say."""
+
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written.
 

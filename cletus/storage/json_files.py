@@ -134,8 +134,8 @@ class JsonFiles:
 
     # -- reading --------------------------------------------------------------------------------
 
-    def path(self, store: str, key: str) -> str:
-        """Where this document is, or would be.
+    def place(self, store: str, key: str) -> str:
+        """The path of this document; see ``Backend.place``.
 
         Raises:
             UnsafeName: that would not be a file of that store's folder.
@@ -144,7 +144,7 @@ class JsonFiles:
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written; see ``Backend.read``."""
-        path = self.path(store, key)
+        path = self.place(store, key)
         try:
             fd = self._calls.open(path, _FILE)
             try:
@@ -255,7 +255,7 @@ class JsonFiles:
             kind = StoreFull
         elif error.errno in _DENIED:
             kind = StoreDenied
-        place = self.path(store, key) if key else os.path.join(self.folder, store)
+        place = self.place(store, key) if key else os.path.join(self.folder, store)
         return kind(store, key, _reason(error), action=action, place=place, certain=certain)
 
     def _failure(self, document: Document, error: OSError | StorageError, certain: bool) -> Failure:

@@ -29,6 +29,10 @@ class Memory:
         """Let go; what was written stays."""
         self._opened = False
 
+    def place(self, store: str, key: str) -> str:
+        """``memory:user/bob``."""
+        return f"memory:{store}/{key}"
+
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written; see ``Backend.read``."""
         _check(store, key)

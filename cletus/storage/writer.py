@@ -128,9 +128,7 @@ class Writer:
         pending.document = document
         done: Deferred[None] = Deferred()
         pending.waiting.append(done)
-        if not self._running:
-            self._running = True
-            Deferred.fromCoroutine(self._run()).addErrback(_log_bug)
+        self._start()
         return done
 
     def flush(self) -> Deferred[None]:
@@ -148,7 +146,13 @@ class Writer:
             outcomes.append(outcome)
         self._urgent = len(self._queue)
         self._wake()
+        self._start()
         return DeferredList(outcomes).addCallback(lambda _: None)
+
+    def _start(self) -> None:
+        if not self._running:
+            self._running = True
+            Deferred.fromCoroutine(self._run()).addErrback(_log_bug)
 
     async def _run(self) -> None:
         """Group after group, until nothing is left."""
@@ -187,7 +191,7 @@ class Writer:
             for failure in await self._in_thread(self._write, list(self._group.values())):
                 errors[failure.document.store, failure.document.key] = failure.error
         except Exception:  # noqa: BLE001 - whatever it is, it goes to those who wait, and is logged
-            broken = Reason()  # type: ignore[no-untyped-call]  # Twisted has not annotated it
+            broken = Reason()
         group, self._group = self._group, {}
         for name, pending in group.items():
             pending.settle(None if pending.overtaken else broken or errors.get(name))
@@ -215,6 +219,10 @@ class Writer:
                 pending.settle(failure.error)
         self._wake()
         self._backend.close()
+
+    def place(self, store: str, key: str) -> str:
+        """Where this document is or would be; see ``Backend.place``."""
+        return self._backend.place(store, key)
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written or submitted; see ``Backend.read``."""
@@ -282,4 +290,4 @@ def _told_elsewhere(_: Reason) -> None:
 
 
 def _log_bug(reason: Reason) -> None:
-    _log.failure("the background writer stopped; the next save_soon starts it again", reason)
+    _log.failure("the background writer stopped; the next save or flush starts it again", reason)

@@ -285,6 +285,17 @@ class TestFlush:
             bench.threads.run()
         assert flushed.called
 
+    def test_a_clock_that_does_not_run_yet(self, bench: Bench, logged: list[Any]) -> None:
+        """What was submitted before the service started is logged, kept, and flushed."""
+        bench.writer._clock = None
+        outcome = bench.submit("bob", "1")
+        assert any("log_failure" in event for event in logged)
+        bench.writer._clock = bench.clock
+        flushed = bench.writer.flush()
+        bench.threads.run()
+        assert flushed.called
+        assert outcome == [None]
+
     def test_what_comes_later_does_not_hold_it_up(self, bench: Bench) -> None:
         """It is about what was pending when it was called; the later has its own interval."""
         bench.submit("bob", "1")
