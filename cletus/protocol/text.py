@@ -43,11 +43,10 @@ def clean(line: str) -> str:
     Args:
         line: one decoded line, without its end.
     """
-    if line.isascii() and line.isprintable():
-        return line
-    if "\b" in line or "\x7f" in line:
-        line = _erased(line)
-    line = _UNWANTED.sub("", _KEYS.sub("", line))
+    if not line.isprintable():  # true of every line with a control or format character in it
+        if "\b" in line or "\x7f" in line:
+            line = _erased(line)
+        line = _UNWANTED.sub("", _KEYS.sub("", line))
     if line.isascii():
         return line
     # Before NFC, which sorts marks in quadratic time; and after, since some characters come apart
