@@ -114,11 +114,11 @@ class Option:
     accepts: ClassVar[frozenset[Side]] = frozenset()
     """The sides that the peer may switch on by asking; on the others only we can."""
 
-    def switched(self, side: Side, on: bool) -> bytes:  # noqa: ARG002 - for subclasses
+    def switched(self, side: Side, on: bool) -> bytes:
         """One side has just gone on or off, by agreement. Returns what to send after the answer."""
         return b""
 
-    def received(self, payload: bytes) -> bytes:  # noqa: ARG002 - for subclasses
+    def received(self, payload: bytes) -> bytes:
         """A subnegotiation has come while a side was on. Returns what to send."""
         return b""
 
