@@ -3,6 +3,8 @@
 from cletus.storage.backend import Backend, Document, Failure
 from cletus.storage.field import Field
 from cletus.storage.manager import Manager
+from cletus.storage.reference_collections import StoreDict, StoreList, StoreSet
+from cletus.storage.references import StoreDictField, StoreField, StoreListField, StoreSetField
 from cletus.storage.saving import Unsaved, save_all
 from cletus.storage.store import Store
 from cletus.storage.temp import TempStoreMixin
@@ -16,6 +18,13 @@ __all__ = [
     "Field",
     "Manager",
     "Store",
+    "StoreDict",
+    "StoreDictField",
+    "StoreField",
+    "StoreList",
+    "StoreListField",
+    "StoreSet",
+    "StoreSetField",
     "TempStoreMixin",
     "Unsaved",
     "Writer",

@@ -44,7 +44,7 @@ def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
     fields = {name: field for name, field in contributors.items() if is_field(field)}
     store_cls.fields = fields
     _check_fields(store_cls, fields)
-    store_cls._layout = Layout(fields)
+    store_cls._layout = Layout(fields, store_cls)
 
 
 def is_field(contributor: object) -> bool:

@@ -83,7 +83,7 @@ class Field(Generic[T]):
     def __init__(
         self,
         default: Any = None,
-        session: bool = False,  # noqa: FBT001, FBT002 - the storage document's signature
+        session: bool = False,
         *,
         type: Any = None,  # noqa: A002 - the word that a reader of a declaration expects
         was: str | tuple[str, ...] = (),

@@ -6,7 +6,7 @@ may pass anything of this shape.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -46,9 +46,3 @@ class Home(Protocol):
 
     def find(self, name: str) -> type[Store] | None:
         """The store class of this lower-case name, in the generation that is being defined."""
-
-
-def place(front: Any, store: str, key: str) -> str:
-    """Where a document is, for people: its path, if the home can tell, else its names."""
-    tell = getattr(front, "place", None)
-    return str(tell(store, key)) if tell is not None else f"{store}/{key}"

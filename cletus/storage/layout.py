@@ -7,6 +7,7 @@ its class does not override the method of ``Field`` that stands for it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
@@ -21,6 +22,7 @@ class Layout:
     Args:
         fields: every field by name, in the order of declaration. Whatever has
             ``contribute_to_instance`` is a field; it need not be a ``Field``.
+        owner: the class whose they are, all contributions to it done.
 
     Attributes:
         fields: as given.
@@ -28,7 +30,7 @@ class Layout:
         renames: (name, earlier names) of each field that had another.
     """
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, Any], owner: type[Any] = object) -> None:
         self.fields = fields
         self.typed: dict[str, Typed] = {
             name: field.typed
@@ -39,7 +41,7 @@ class Layout:
             (name, field.was) for name, field in fields.items() if getattr(field, "was", ())
         )
         self._initial = tuple(_initial(name, field) for name, field in fields.items())
-        self._parts = {session: _Part(fields, session=session) for session in (False, True)}
+        self._parts = {session: _Part(owner, fields, session=session) for session in (False, True)}
 
     def initialise(self, obj: Any) -> None:
         """Give a new object its default values, in the order of declaration."""
@@ -56,7 +58,8 @@ class Layout:
         part = self._parts[session]
         if part.get_all is not None:
             try:
-                return dict(zip(part.names, part.get_all(obj), strict=True))
+                # Not strict: there are as many values as names, and the check costs a third more.
+                return dict(zip(part.names, part.get_all(obj)))  # noqa: B905 - see above
             except AttributeError:
                 pass  # an attribute was deleted: go one by one
         data = {}
@@ -79,6 +82,29 @@ class Layout:
             if name in data:
                 deserialise(obj, name, data[name])
 
+    def restore(self, obj: Any, data: dict[str, Any]) -> bool:
+        """Do as ``deserialise`` does with a new object in a reload, where time is short.
+
+        Returns:
+            false if nothing was done, for this data or class needs more than that.
+        """
+        part = self._parts[True]
+        if not part.direct or not data.keys() <= self.fields.keys():
+            return False
+        if self.typed:
+            data = self._accepted(obj, data)
+        if part.deserialisers:
+            data = dict(data)
+            later = [
+                (each, name, data.pop(name)) for name, each in part.deserialisers if name in data
+            ]
+            vars(obj).update(data)
+            for deserialise, name, value in later:
+                deserialise(obj, name, value)
+        else:
+            vars(obj).update(data)
+        return True
+
     def _accepted(self, obj: Any, data: Mapping[str, Any]) -> dict[str, Any]:
         accepted = dict(data)
         for name, typed in self.typed.items():
@@ -90,7 +116,7 @@ class Layout:
 class _Part:
     """The fields that one operation is about: all, or the permanent ones."""
 
-    def __init__(self, fields: Mapping[str, Any], *, session: bool) -> None:
+    def __init__(self, owner: type[Any], fields: Mapping[str, Any], *, session: bool) -> None:
         chosen = {
             name: field
             for name, field in fields.items()
@@ -110,6 +136,11 @@ class _Part:
             if not _ordinary(field, "deserialise")
         )
         self.get_all = self._getter()
+        self.direct = inspect.getattr_static(
+            owner, "__setattr__"
+        ) is object.__setattr__ and not any(
+            hasattr(inspect.getattr_static(owner, name, None), "__set__") for name in self.plain
+        )
 
     def _getter(self) -> Callable[[Any], tuple[Any, ...]] | None:
         """All values by one call, where every field is ordinary; attrgetter wants two at least."""
@@ -133,8 +164,15 @@ def _initial(name: str, field: Any) -> _Initial:
     """How a new object gets this field: a constant, a factory, or the field's own way."""
     if not _ordinary(field, "contribute_to_instance", "make_default"):
         return name, None, None, field.contribute_to_instance
-    if callable(field.default):
-        return name, None, field.default, None
-    if isinstance(field.default, (list, dict, set)):
-        return name, None, field.make_default, None
-    return name, field.default, None, None
+    default = field.default
+    if callable(default):
+        return name, None, default, None
+    if isinstance(default, (list, dict, set)):
+        return name, None, default.copy if _is_flat(default) else field.make_default, None
+    return name, default, None, None
+
+
+def _is_flat(default: list[Any] | dict[Any, Any] | set[Any]) -> bool:
+    """Nothing inside that would have to be copied as well."""
+    parts = default.values() if isinstance(default, dict) else default
+    return all(part is None or isinstance(part, (str, int, float)) for part in parts)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from twisted.logger import Logger
+from typing_extensions import TypeVar  # typing's own knows defaults from Python 3.13 on
 
 from cletus.errors import (
     InvalidKey,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from cletus.storage.home import Front
     from cletus.storage.store import Store
 
-S = TypeVar("S", bound="Store")
+S = TypeVar("S", bound="Store", default=Any)
 
 
 class Manager(Generic[S]):

@@ -1,16 +1,38 @@
-"""Saving many objects at once: one group of documents, and an account of what failed."""
+"""The way of objects to their documents and back, and what stands in it.
+
+The rule that must not break: a document that cannot be used is never written over, unless that is
+asked for by ``force``. So an object that has neither been loaded nor saved looks first.
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cletus.errors import StorageError
+from cletus.errors import (
+    CorruptStore,
+    FieldValueError,
+    NewerStore,
+    NotSavable,
+    NotSaved,
+    StorageError,
+)
 from cletus.storage.backend import Document
+from cletus.storage.document import line_of
 
 if TYPE_CHECKING:
     from cletus.storage.home import Front
+    from cletus.storage.store import Store
+
+
+class Standing(enum.Enum):
+    """What an object knows of the document under its key."""
+
+    NEW = "not looked at: it may be one that nobody can read"
+    APART = "it is being read; the object shall not be active"
+    KNOWN = "it was read or written by this object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,36 +46,98 @@ class Unsaved:
         return f"{self.obj!r} was not saved: {self.error}"
 
 
-def save_all(objects: Iterable[Any]) -> list[Unsaved]:
+def save_all(objects: Iterable[Store]) -> list[Unsaved]:
     """Save these objects, of whichever stores, with shared flushes; on return they are durable.
 
     Returns:
         those that could not be saved, each with the reason. They hinder no other.
     """
     unsaved = []
-    homes: dict[int, tuple[Front, list[Any], list[Document]]] = {}
+    groups: dict[int, tuple[Front, list[tuple[Store, Document]]]] = {}
     for obj in objects:
         try:
-            document = obj._document(force=False)
+            document = document_of(obj, force=False)
         except StorageError as error:
             unsaved.append(Unsaved(obj, error))
             continue
-        front = obj._front()
-        _, members, documents = homes.setdefault(id(front), (front, [], []))
-        members.append(obj)
-        documents.append(document)
-    for front, members, documents in homes.values():
-        unsaved += _write(front, members, documents)
+        front = type(obj)._front()
+        groups.setdefault(id(front), (front, []))[1].append((obj, document))
+    for front, group in groups.values():
+        unsaved += _write(front, group)
     return unsaved
 
 
-def _write(front: Front, members: list[Any], documents: list[Document]) -> list[Unsaved]:
-    failed = {id(failure.document): failure.error for failure in front.write_many(documents)}
-    unsaved = []
-    for obj, document in zip(members, documents, strict=True):
-        error = failed.get(id(document))
-        if error is None:
-            obj._was_saved()
-        else:
-            unsaved.append(Unsaved(obj, error))
-    return unsaved
+def _write(front: Front, group: list[tuple[Store, Document]]) -> list[Unsaved]:
+    failures = front.write_many([document for _, document in group])
+    errors = {id(failure.document): failure.error for failure in failures}
+    for obj, document in group:
+        if id(document) not in errors:
+            was_saved(obj)
+    return [Unsaved(obj, errors[id(doc)]) for obj, doc in group if id(doc) in errors]
+
+
+def must_be_savable(obj: Store) -> None:
+    """Raises ``NotSavable`` for an object of a temporary store."""
+    if obj._temporary:
+        raise NotSavable(type(obj).__name__, obj.key)
+
+
+def document_of(obj: Store, *, force: bool) -> Document:
+    """What to write for this object.
+
+    Raises:
+        StorageError: what ``Store.save`` says, but for what only writing can find out.
+    """
+    must_be_savable(obj)
+    data = obj.to_json().encode()
+    if not force and obj._standing is not Standing.KNOWN:
+        _look_first(obj)
+    return Document(obj._store_name, obj.key, data)
+
+
+def _look_first(obj: Store) -> None:
+    """Raises ``UnreadableStore`` if there is a document under the key that cannot be used."""
+    try:
+        type(obj)._apart(obj.key).load()
+    except NotSaved:
+        return
+
+
+def was_saved(obj: Store) -> None:
+    """The object's document is its own from now on."""
+    obj._standing = Standing.KNOWN
+    type(obj).manager._note_readable(obj.key)
+
+
+def load(obj: Store) -> None:
+    """Read the object's document.
+
+    Raises:
+        StorageError: what ``Store.load`` says.
+    """
+    cls = type(obj)
+    must_be_savable(obj)
+    try:
+        _understand(obj, cls._front().read(cls._store_name, obj.key))
+    except NotSaved:
+        raise
+    except StorageError as error:
+        cls.manager._note_unreadable(obj.key, error)
+        raise
+    was_saved(obj)
+
+
+def _understand(obj: Store, raw: bytes) -> None:
+    """Take the document's text; whatever is wrong with it is told with its place."""
+    store, key = obj._store_name, obj.key
+    place = type(obj)._front().place(store, key)
+    try:
+        obj.from_json(raw)
+    except NewerStore as error:
+        raise NewerStore(store, key, error.version, error.ours, path=place) from error
+    except Exception as error:
+        line = getattr(error, "line", 0)
+        if isinstance(error, FieldValueError):
+            line = line_of(raw, error.field)
+        reason = getattr(error, "reason", "") or f"{type(error).__name__}: {error}"
+        raise CorruptStore(store, key, str(reason), path=place, line=line) from error

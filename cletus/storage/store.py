@@ -14,42 +14,27 @@ fields hold is saved when ``save()`` is called. ``seed/storage.rst`` is the cont
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from twisted.internet.defer import Deferred, fail
-from twisted.logger import Logger
 
 from cletus.errors import (
     AbstractStore,
-    CorruptStore,
-    FieldValueError,
     NewerStore,
-    NotSavable,
     NotSaved,
     StorageError,
     UnknownField,
 )
-from cletus.storage import document, versions
-from cletus.storage.backend import Document
+from cletus.storage import document, kept, saving, versions
 from cletus.storage.declaration import declare
 from cletus.storage.field import Field
-from cletus.storage.home import Front, Home, place
+from cletus.storage.home import Front, Home
 from cletus.storage.keys import normalise
 from cletus.storage.layout import Layout
 from cletus.storage.manager import Manager
-
-_log = Logger()
-
-
-class _Standing(enum.Enum):
-    """What an object knows of the document under its key."""
-
-    NEW = "not looked at: it may be one that nobody can read"
-    APART = "it is being read; the object shall not be active"
-    KNOWN = "it was read or written by this object"
+from cletus.storage.saving import Standing
 
 
 class Store:
@@ -90,7 +75,7 @@ class Store:
         "an object of a store: hold it in a StoreField (or StoreListField, StoreSetField, "
         "StoreDictField)"
     )
-    _standing: _Standing = _Standing.NEW
+    _standing: Standing = Standing.NEW
     _unknown: Mapping[str, Any] = MappingProxyType({})
     _parked: Mapping[str, Any] = MappingProxyType({})
 
@@ -112,11 +97,9 @@ class Store:
             raise AbstractStore(cls.__name__)
         self.key = normalise(key)
         cls._layout.initialise(self)
-        for name, value in values.items():
-            if name not in cls.fields:
-                raise UnknownField(cls.__name__, name, cls.fields)
-            setattr(self, name, value)
-        if self._standing is not _Standing.APART:
+        if values:
+            self._set(values)
+        if self._standing is not Standing.APART:
             cls.manager.add_active(self)
 
     def __repr__(self) -> str:
@@ -144,9 +127,14 @@ class Store:
         """The fields' values, each as its field's ``serialise`` gives it.
 
         Args:
-            session: with session fields; else without them.
+            session: with session fields; else without them. And with what is kept for fields that
+                the class does not declare, if there is any: under ``"_unknown"`` what belongs into
+                the file, under ``"_parked"`` what an earlier generation's session fields held.
         """
-        return self._layout.serialise(self, session=session)
+        data = self._layout.serialise(self, session=session)
+        if session and (self._unknown or self._parked):
+            data |= kept.of(self)
+        return data
 
     def from_dict(
         self, data: Mapping[str, Any], session: bool = False, *, parked: Collection[str] = ()
@@ -158,18 +146,37 @@ class Store:
         Args:
             data: name to value, as from ``to_dict``, or in the form that JSON has.
             session: with session fields; else data for them is ignored.
-            parked: for the reload: names of session data, which is kept but never saved if the
-                class does not declare them.
+            parked: names of session data, which is kept but never saved if the class does not
+                declare them.
 
         Raises:
             FieldValueError: a value does not fit its field's type; then no ordinary field is set.
         """
         layout = self._layout
+        if session and not data.keys().isdisjoint(kept.NAMES):
+            data, parked = kept.unfold(data, parked)
         if layout.renames:
             data = versions.renamed(type(self), dict(data))
         layout.deserialise(self, data, session=session)
         if not data.keys() <= layout.fields.keys() or self._unknown or self._parked:
-            self._keep(data, parked)
+            kept.keep(self, data, parked)
+
+    def restore(self, data: dict[str, Any], before: type[Store]) -> None:
+        """For the reload: take what ``to_dict(session=True)`` of an object of that class gave.
+
+        It is brought up to this class's version. What this class no longer declares is parked, and
+        what had been parked for a field that it declares again is back.
+
+        Raises:
+            MigrationFailed, FieldValueError: as ``from_json`` does.
+        """
+        cls = type(self)
+        usual = before.version == cls.version and cls.from_dict is Store.from_dict
+        if usual and cls._layout.restore(self, data):
+            return
+        flat, parked = kept.unfold(data, kept.session_names(before))
+        flat = cls.upgrade(flat, before.version, before)
+        self.from_dict(flat, session=True, parked=parked)
 
     def to_json(self, session: bool = False) -> str:
         """The text of a file: indented JSON, fields in the order of declaration.
@@ -180,7 +187,10 @@ class Store:
         Raises:
             FieldValueError: a value does not fit its type, or is not what JSON takes.
         """
-        values = {**self.to_dict(session=session), **self._unknown_in_json()}
+        values = self.to_dict(session=session)
+        for name in kept.NAMES:
+            values.pop(name, None)
+        values |= self._unknown
         return document.encode(self, values, self._layout.typed, self.version)
 
     def from_json(self, raw: str | bytes, session: bool = False) -> None:
@@ -197,7 +207,9 @@ class Store:
         version = document.version_of(data, cls._store_name, self.key, raw)
         if version > cls.version:
             raise NewerStore(cls._store_name, self.key, version, cls.version)
-        self.from_dict(cls.upgrade(data, version), session=session)
+        data = cls.upgrade(data, version)
+        self.from_dict(data, session=session)
+        kept.keep_only(self, data)
 
     # -- versions -------------------------------------------------------------------------------
 
@@ -244,9 +256,9 @@ class Store:
                 before is intact.
             NotSavable: the store is temporary.
         """
-        saved = self._document(force=force)
-        self._front().write(saved.store, saved.key, saved.data)
-        self._was_saved()
+        text = saving.document_of(self, force=force)
+        self._front().write(text.store, text.key, text.data)
+        saving.was_saved(self)
 
     def save_soon(self, *, force: bool = False) -> Deferred[None]:
         """Save what the permanent fields hold now, without holding up the reactor.
@@ -257,11 +269,10 @@ class Store:
             a Deferred that fires when that is durable. It fails with what ``save`` raises.
         """
         try:
-            saved = self._document(force=force)
-            deferred = self._front().submit(saved)
-        except StorageError:
-            return fail()
-        return deferred.addCallback(lambda _: self._was_saved())
+            deferred = self._front().submit(saving.document_of(self, force=force))
+        except StorageError as error:
+            return fail(error)
+        return deferred.addCallback(lambda _: saving.was_saved(self))
 
     def load(self) -> Self:
         """Load the permanent fields, and return the object: ``bob = User("bob").load()``.
@@ -273,19 +284,7 @@ class Store:
             StoreIOError: it cannot be read.
             NotSavable: the store is temporary.
         """
-        cls = type(self)
-        self._must_be_savable()
-        try:
-            raw = cls._front().read(cls._store_name, self.key)
-            self._unknown = MappingProxyType({})
-            self._understand(raw)
-        except NotSaved:
-            raise
-        except StorageError as error:
-            cls.manager._note_unreadable(self.key, error)
-            raise
-        cls.manager._note_readable(self.key)
-        self._standing = _Standing.KNOWN
+        saving.load(self)
         return self
 
     def delete(self) -> None:
@@ -309,72 +308,16 @@ class Store:
     @classmethod
     def _apart(cls, key: str) -> Self:
         """A new object that is not among the active ones."""
-        obj = cls.__new__(cls, key)
-        obj._standing = _Standing.APART
+        obj = cls.__new__(cls, key)  # type: ignore[call-arg]  # a subclass may want it, as in cls(key)
+        obj._standing = Standing.APART
         obj.__init__(key)  # type: ignore[misc]  # the rest of what calling the class does
         return obj
 
-    def _must_be_savable(self) -> None:
-        if self._temporary:
-            raise NotSavable(type(self).__name__, self.key)
-
-    def _understand(self, raw: bytes) -> None:
-        """Take the text of the document under our key, whatever is wrong with it being named."""
-        cls = type(self)
-        path = place(cls._front(), cls._store_name, self.key)
-        try:
-            self.from_json(raw)
-        except NewerStore as error:
-            raise NewerStore(
-                error.store, error.key, error.version, error.ours, path=path
-            ) from error
-        except Exception as error:
-            line = getattr(error, "line", 0)
-            if isinstance(error, FieldValueError):
-                line = document.line_of(raw, error.field)
-            reason = getattr(error, "reason", "") or f"{type(error).__name__}: {error}"
-            raise CorruptStore(cls._store_name, self.key, reason, path=path, line=line) from error
-
-    def _document(self, *, force: bool) -> Document:
-        """What to write, once it is sure that nothing unreadable is written over."""
-        self._must_be_savable()
-        text = self.to_json()
-        if not force and self._standing is _Standing.NEW:
-            self._look_before_writing()
-        return Document(self._store_name, self.key, text.encode())
-
-    def _look_before_writing(self) -> None:
-        """Raises ``UnreadableStore`` if there is a document under our key that cannot be used."""
-        try:
-            type(self)._apart(self.key).load()
-        except NotSaved:
-            return
-
-    def _was_saved(self) -> None:
-        type(self).manager._note_readable(self.key)
-        self._standing = _Standing.KNOWN
-
-    def _keep(self, data: Mapping[str, Any], parked: Collection[str]) -> None:
-        """Keep what the class does not declare; forget what it does."""
-        declared = self.fields
-        strange = {name: value for name, value in data.items() if name not in declared}
-        kept = {**self._unknown, **{n: v for n, v in strange.items() if n not in parked}}
-        aside = {**self._parked, **{n: v for n, v in strange.items() if n in parked}}
-        self._unknown = {name: value for name, value in kept.items() if name not in declared}
-        self._parked = {name: value for name, value in aside.items() if name not in declared}
-
-    def _unknown_in_json(self) -> dict[str, Any]:
-        """What the class does not declare, in JSON's form; it may have come from a reload."""
-        if not self._unknown:
-            return {}
-        plain = document.plain(self._unknown)
-        for name in self._unknown.keys() - plain.keys():
-            _log.warn(
-                "{obj}: the code no longer has {name!r}, and its value cannot be saved",
-                obj=repr(self),
-                name=name,
-            )
-        return plain
+    def _set(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if name not in self.fields:
+                raise UnknownField(type(self).__name__, name, self.fields)
+            setattr(self, name, value)
 
 
 RESERVED = frozenset(

@@ -15,6 +15,7 @@ import enum
 import json
 import types
 import uuid
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
 import msgspec
@@ -89,7 +90,7 @@ class Typed:
         """
         if value is None and self.optional:
             return None
-        check = self._check
+        check: Callable[[Any], Any] = self._check
         try:
             check(value)
             plain = msgspec.to_builtins(value, str_keys=True)
