@@ -10,10 +10,12 @@ from cletus import events
 from cletus.broadcast import write_all
 from cletus.cli import run_service
 from cletus.client import Client
+from cletus.dialogue import Dialogue, step
 from cletus.doors.telnet import TelnetDoor
 from cletus.errors import CletusError
+from cletus.parts import Door, Parts
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.service import Door, Parts, Service
+from cletus.service import Service
 from cletus.settings import Settings
 from cletus.version import __version__
 
@@ -27,10 +29,12 @@ Service.parts = Parts(doors=_doors, reloader=ServiceReloader, run=run_service)
 __all__ = [
     "CletusError",
     "Client",
+    "Dialogue",
     "ReloadReport",
     "Service",
     "Settings",
     "__version__",
     "events",
+    "step",
     "write_all",
 ]

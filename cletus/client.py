@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cletus.conversation import Conversation, current
-from cletus.errors import Disconnected
+from cletus.dialogue import Dialogue
+from cletus.errors import DialogueError, Disconnected
 from cletus.inbox import Inbox
 from cletus.outbox import Outbox
 from cletus.persistent import Persistent
 from cletus.protocol.charset import Encoder
 
 if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
     from cletus.service import Service
 
 
@@ -86,6 +89,7 @@ class Client(Persistent):
         )
         self._asks: deque[Deferred[str]] = deque()
         self._conversations: list[Conversation] = []
+        self._dialogues: list[Dialogue] = []
         self._closing: Any = None
         self._reason: str | None = None
         self._made()
@@ -135,17 +139,55 @@ class Client(Persistent):
             answer.errback(Disconnected(f"{self!r} left before answering"))
             return answer
         conversation = current()
-        if conversation is not None and conversation in self._conversations:
+        if conversation is not None and conversation.client is self:
             conversation.asking = answer
         self._asks.append(answer)
         self.write_raw(prompt)
         if hidden:
-            self._hide(True)
-            answer.addBoth(self._unhide)
+            self.hide_input()
+            answer.addBoth(self._shown)
         answer.addBoth(self._answered, conversation)
         # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
         self.service.turn.at_end(self._inbox.pump)
         return answer
+
+    def begin(self, dialogue: Dialogue) -> None:
+        """Begin a dialogue; the lines that are typed go to it until it ends.
+
+        A dialogue that is under way waits until this one has ended.
+
+        Raises:
+            DialogueError: it has no step, or was begun already.
+        """
+        self.dialogue(dialogue).addErrback(lambda failure: failure.trap(Disconnected) and None)
+
+    def dialogue(self, dialogue: Dialogue) -> Deferred[Any]:
+        """Begin a dialogue and wait for its end.
+
+        Returns:
+            A Deferred of what it gave to ``self.done()``.
+
+        Raises:
+            Disconnected: through the Deferred, when the person leaves before its end.
+            DialogueError: it has no step, or was begun already.
+        """
+        result: Deferred[Any] = Deferred()
+        self._dialogues.append(dialogue)
+        try:
+            dialogue.start(self, result)
+        except DialogueError:
+            self._dialogues.remove(dialogue)
+            raise
+        return result
+
+    def hide_input(self) -> None:
+        """Ask the terminal not to show what is typed from now on; for dialogues."""
+        self.write_encoded(self._transport.hide_input(True))
+
+    def show_input(self) -> None:
+        """Have what is typed shown again, on a new line, since the person's own was hidden too."""
+        self.write_encoded(self._transport.hide_input(False))
+        self.write()
 
     def close(self, reason: str = "closed by the service") -> None:
         """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
@@ -214,17 +256,40 @@ class Client(Persistent):
         """The next line can go to listeners again."""
         if conversation in self._conversations:
             self._conversations.remove(conversation)
+        self.go_on()
+
+    @property
+    def dialogues(self) -> list[Dialogue]:
+        """The dialogues that are under way, the one in front last. A reload replaces them here."""
+        return self._dialogues
+
+    def dialogue_ended(self, dialogue: Dialogue) -> None:
+        """It takes no more lines. After a reload, an older self of it may be the one that ends."""
+        self._dialogues[:] = [one for one in self._dialogues if vars(one) is not vars(dialogue)]
+
+    def go_on(self) -> None:
+        """Somebody may have become ready for the next line."""
         self._inbox.pump()
         self._leave()
+
+    def failed(self, place: str, failure: Failure) -> None:
+        """Code that was about this person raised: log it, and tell them that it was logged."""
+        self.service.dispatcher.failed(place, failure, client=self)
 
     # -- inside -----------------------------------------------------------------------------
 
     def _is_ready(self) -> bool:
-        return bool(self._asks) or not self._conversations
+        if self._asks:
+            return True
+        if self._dialogues:
+            return not self._dialogues[-1].is_busy
+        return not self._conversations
 
     def _deliver(self, line: str) -> None:
         if self._asks:
             self._asks.popleft().callback(line)
+        elif self._dialogues:
+            self._dialogues[-1].take(line)
         else:
             self.service.received(self, line)
 
@@ -241,13 +306,8 @@ class Client(Persistent):
         if answer in self._asks:
             self._asks.remove(answer)
 
-    def _hide(self, hidden: bool) -> None:
-        self.write_encoded(self._transport.hide_input(hidden))
-
-    def _unhide(self, result: Any) -> Any:
-        self._hide(False)
-        # The person's own newline was hidden too.
-        self.write()
+    def _shown(self, result: Any) -> Any:
+        self.show_input()
         return result
 
     def _flush(self) -> None:
@@ -278,7 +338,12 @@ class Client(Persistent):
         for conversation in self.conversations:
             conversation.dismiss()
         self._conversations.clear()
+        self._stop_dialogues()
         self._leave()
+
+    def _stop_dialogues(self) -> None:
+        while self._dialogues:
+            self._dialogues.pop().stop()
 
     def _leave(self) -> None:
         """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
@@ -286,9 +351,10 @@ class Client(Persistent):
             return
         while self._asks:
             self._asks.popleft().errback(Disconnected(f"{self!r} left before answering"))
-        if self._conversations or self._left:
+        if self._conversations or any(one.is_busy for one in self._dialogues) or self._left:
             return
         self._left = True
+        self._stop_dialogues()
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None

@@ -1,4 +1,4 @@
-"""A running ``async def`` listener: a conversation that lives in a frame.
+"""A running ``async def`` of the application that is about one person: it lives in a frame.
 
 A frame cannot be carried over to new code. While its person is being asked something, a reload can
 start the conversation again from its top; while it waits for anything else it runs on to its end,
@@ -20,6 +20,8 @@ from cletus.listeners import Listener
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+    from cletus.client import Client
+
 _current: ContextVar[Conversation | None] = ContextVar("cletus.conversation", default=None)
 
 
@@ -29,14 +31,21 @@ def current() -> Conversation | None:
 
 
 class Conversation:
-    """One call of an ``async def`` listener for one client.
+    """One call of an ``async def`` listener, or of an ``async`` step of a dialogue.
 
     Args:
-        listener: whose function it is.
-        event: what it was called with; a restart is called with the same.
+        client: whom it is with.
+        listener: whose function it is; ``None`` for a step of a dialogue.
+        event: what the listener was called with; a restart is called with the same.
+
+    Attributes:
+        asking: what the person is being asked in it, if anything.
     """
 
-    def __init__(self, listener: Listener, event: ClientEvent) -> None:
+    def __init__(
+        self, client: Client, listener: Listener | None = None, event: ClientEvent | None = None
+    ) -> None:
+        self.client = client
         self.listener = listener
         self.event = event
         self.asking: Deferred[str] | None = None
@@ -62,4 +71,4 @@ class Conversation:
         """Whether this failure is the ordinary end of a conversation whose person has left."""
         if self.dismissed:
             return failure.check(CancelledError, Disconnected) is not None
-        return failure.check(Disconnected) is not None and not self.event.client.connected
+        return failure.check(Disconnected) is not None and not self.client.connected

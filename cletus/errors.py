@@ -65,6 +65,10 @@ class Disconnected(ClientError):
     """The person left while the code was waiting for their answer."""
 
 
+class DialogueError(ClientError):
+    """A dialogue is declared or used wrongly: it has no step, or a value is for no field of it."""
+
+
 # -- protocol -----------------------------------------------------------------------------------
 
 

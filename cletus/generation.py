@@ -11,6 +11,7 @@ from typing import Any
 from cletus.errors import DuplicateStore
 from cletus.listeners import Listeners
 from cletus.storage import Store
+from cletus.timers import Timers
 
 
 class Generation:
@@ -22,6 +23,7 @@ class Generation:
         imported_stores: names of those that a module body of the application has defined; the
             others are not defined again by an import.
         listeners: who is called for which event.
+        timers: calls that are due.
         parked: objects of stores that this generation lacks, for when a later one defines them
             again: store name to what ``reload/parking.py`` made of them.
     """
@@ -31,6 +33,7 @@ class Generation:
         self.stores: dict[str, type[Store]] = {}
         self.imported_stores: set[str] = set()
         self.listeners = Listeners()
+        self.timers = Timers()
         self.parked: dict[str, Any] = {}
 
     def add_store(self, store_cls: type[Store], *, imported: bool) -> None:

@@ -9,17 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-
-class Clock(Protocol):
-    """What is needed of a reactor."""
-
-    def seconds(self) -> float:
-        """The time, in seconds since some fixed instant."""
-
-    def callLater(self, delay: float, call: Callable[..., Any], /) -> Any:
-        """Call this after so many seconds."""
+from cletus.clock import Clock
 
 
 class Bucket:

@@ -8,67 +8,32 @@ from __future__ import annotations
 
 import enum
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from inspect import iscoroutine
 from types import FrameType
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar, overload
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python import failure as twisted_failure
 
 from cletus import events
 from cletus.application import application_of
 from cletus.broadcast import Who, write_all
 from cletus.client import Client, Transport
-from cletus.conversation import Conversation
+from cletus.clock import ServiceClock
+from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError
 from cletus.listeners import Listener, OnReload
 from cletus.outbox import Turn
+from cletus.parts import Door, Parts, Reloader
 from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.settings import Settings, Sources
 from cletus.storage import TempStoreMixin, Unsaved, Writer, backend_for, save_all
+from cletus.timers import Timer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
-
-
-class Door(Protocol):
-    """A way in. ``doors/`` is above this module, so this is all that is known of them here."""
-
-    address: str
-
-    def open(self) -> Deferred[None]:
-        """Start to accept connections; fails with ``DoorError``."""
-
-    def close(self) -> Deferred[None]:
-        """Accept no more; those who are connected stay so."""
-
-
-class Reloader(Protocol):
-    """What rebuilds the application. ``reload/`` is above this module as well."""
-
-    def start(self) -> None:
-        """Watch the application's files, if the settings say so."""
-
-    def stop(self) -> None:
-        """Watch no more."""
-
-    def request(self) -> Deferred[Any]:
-        """Reload at the next safe point; fires with the ``ReloadReport``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a service is put together from. ``cletus/__init__.py`` states the usual ones."""
-
-    doors: Callable[[Service], Iterable[Door]]
-    reloader: Callable[[Service], Reloader]
-    run: Callable[[Service, Mapping[str, Any]], None]
 
 
 class State(enum.Enum):
@@ -79,34 +44,6 @@ class State(enum.Enum):
     RUNNING = "running"
     STOPPING = "stopping"
     STOPPED = "stopped"
-
-
-class ServiceClock:
-    """The clock of a service that may not have been started yet.
-
-    Args:
-        service: whose reactor tells the time.
-    """
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def seconds(self) -> float:
-        """The reactor's time; before the start, some other monotonic time."""
-        reactor = self._service.reactor
-        return time.monotonic() if reactor is None else float(reactor.seconds())
-
-    def callLater(self, delay: float, call: Callable[..., Any], *args: Any) -> Any:
-        """Twisted's ``callLater``.
-
-        Raises:
-            ServiceStateError: the service was not started yet, so nothing would ever be called.
-        """
-        if self._service.reactor is None:
-            raise ServiceStateError(
-                "nothing can be done later by a service that is not started yet"
-            )
-        return self._service.reactor.callLater(delay, call, *args)
 
 
 class Service(Persistent):
@@ -120,6 +57,7 @@ class Service(Persistent):
         settings: all settings as they are in force.
         reactor: Twisted's reactor, or a ``Clock``; ``None`` before the start.
         clock: the time and timers of that reactor.
+        dispatcher: what calls the application's code.
         turn: what is done once at the end of a reactor turn.
         last_reload: the report of the latest reload, or ``None``.
     """
@@ -148,6 +86,7 @@ class Service(Persistent):
         self.state = State.IDLE
         self.reactor: Any = None
         self.clock = ServiceClock(self)
+        self.dispatcher = Dispatcher(self)
         self.turn = Turn(self.clock.callLater)
         self.staged_class: type[Service] = type(self)
         self.staged_sources: Sources | None = None
@@ -205,25 +144,7 @@ class Service(Persistent):
 
         It never fails: what a listener raises is logged.
         """
-        waiting = []
-        for listener in self.session.current.listeners.of(type(event)):
-            result = self.call(listener, event)
-            if result is not None:
-                waiting.append(result)
-        return DeferredList(waiting).addCallback(lambda _: None) if waiting else succeed(None)
-
-    def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
-        """Call one listener; the Deferred of its end if it did not end at once."""
-        try:
-            result = listener.function(event)
-        except (Exception, SystemExit):  # noqa: BLE001 - a stray sys.exit() must not close a connection
-            self._log_failure(listener, event, twisted_failure.Failure())
-            return None
-        if iscoroutine(result):
-            result = self._converse(listener, event, result)
-        if isinstance(result, Deferred):
-            return result.addErrback(lambda failure: self._log_failure(listener, event, failure))
-        return None
+        return self.dispatcher.fire(event)
 
     # -- people -----------------------------------------------------------------------------
 
@@ -261,6 +182,48 @@ class Service(Persistent):
         self.fire(events.Disconnect(self, client, reason))
         if not self._clients and self._empty is not None:
             self._empty.callback(None)
+
+    # -- timers -----------------------------------------------------------------------------
+
+    def later(self, delay: float, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Timer:
+        """Call this once, after so many seconds; a reload in between does not touch its time.
+
+        Args:
+            delay: seconds.
+            target: a function at the top level of its module, or a method of a store object.
+            *args: what it is called with.
+            **kwargs: what it is called with.
+
+        Returns:
+            The handle, for ``cancel()``.
+        """
+        return self._add_timer(Timer(delay, None, target, args, kwargs))
+
+    @overload
+    def every(self, interval: float) -> Callable[[ListenerFunction], ListenerFunction]: ...
+    @overload
+    def every(
+        self, interval: float, target: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Timer: ...
+    def every(
+        self, interval: float, target: Callable[..., Any] | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Call this every so many seconds: ``@service.every(60)``, or as ``later`` is called.
+
+        A reload keeps its phase if name and interval stay, and starts it anew if they do not. A call
+        that is due while an ``async`` target is still at work is left out.
+
+        Returns:
+            The handle, for ``cancel()``; used as a decorator, the function.
+        """
+        if target is not None:
+            return self._add_timer(Timer(interval, interval, target, args, kwargs))
+
+        def register(function: ListenerFunction) -> ListenerFunction:
+            self._add_timer(Timer(interval, interval, function))
+            return function
+
+        return register
 
     # -- life -------------------------------------------------------------------------------
 
@@ -349,6 +312,7 @@ class Service(Persistent):
             await self._close()
             raise
         self.state = State.RUNNING
+        self.start_timers()
         await self.fire(events.PostStart(self))
 
     async def _stop(self) -> None:
@@ -358,6 +322,7 @@ class Service(Persistent):
 
     async def _close(self) -> None:
         """Undo the start, in reverse."""
+        self.session.current.timers.cancel()
         if self._reloader is not None:
             self._reloader.stop()
         while self._doors:
@@ -380,37 +345,20 @@ class Service(Persistent):
     def _open_writer(self) -> Writer:
         backend = backend_for(self.settings)
         backend.open()
-        return Writer(backend, self.clock, self.in_thread)
+        interval, group_max = self.settings.store_interval, self.settings.store_group_max
+        return Writer(backend, self.clock, self.in_thread, interval, group_max)
 
-    def _converse(self, listener: Listener, event: events.Event, coroutine: Any) -> Deferred[Any]:
-        if not isinstance(event, events.ClientEvent):
-            return Deferred.fromCoroutine(coroutine)
-        conversation = Conversation(listener, event)
-        client = event.client
-        client.conversation_began(conversation)
-        done = conversation.start(coroutine)
+    def _add_timer(self, timer: Timer) -> Timer:
+        timer.imported = self.session.application.is_importing()
+        self.session.defining.timers.add(timer)
+        if self.session.staged is None and self.state in (State.STARTING, State.RUNNING):
+            timer.start(self.clock, self.dispatcher.ring)
+        return timer
 
-        def ended(result: Any) -> Any:
-            client.conversation_ended(conversation)
-            if isinstance(result, twisted_failure.Failure) and conversation.ended_as_expected(
-                result
-            ):
-                return None
-            return result
-
-        return done.addBoth(ended)
-
-    def _log_failure(
-        self, listener: Listener, event: events.Event, failure: twisted_failure.Failure
-    ) -> None:
-        who = f" of {event.client!r}" if isinstance(event, events.ClientEvent) else ""
-        self.log.failure(
-            "Listener {place} failed on {event}{who}",
-            failure=failure,
-            place=listener.place,
-            event=type(event).__name__,
-            who=who,
-        )
+    def start_timers(self) -> None:
+        """Let the time of all timers run that does not run yet."""
+        for timer in self.session.current.timers:
+            timer.start(self.clock, self.dispatcher.ring)
 
 
 def _caller_of_init(instance: Service) -> FrameType:

@@ -65,6 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _about("told to a person whose conversation a reload starts again from its top")
     ] = "(The code has just changed. Let us start that again.)"
 
+    error_notice: Annotated[
+        str, _about("told to a person whose line met a mistake in the code")
+    ] = "Something went wrong here. It has been logged."
     stop_notice: Annotated[str, _about("told to everybody when the service stops")] = (
         "The service is going down. Goodbye!"
     )

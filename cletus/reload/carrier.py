@@ -33,6 +33,7 @@ from cletus.errors import CarryError
 from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.storage import Manager, Store
+from cletus.timers import Timer
 
 #: Values without parts that cannot change: they are carried as they are, without a second look.
 ATOMS = frozenset(
@@ -72,7 +73,7 @@ CONTAINERS = (
 )
 
 #: Objects of ours that persist across reloads, and so are carried as they are.
-_PERSISTENT = (Persistent, Session, Conversation)
+_PERSISTENT = (Persistent, Session, Conversation, Timer)
 
 
 class Carrier:
@@ -96,10 +97,10 @@ class Carrier:
         self._kept: list[Any] = []
         self._place = ""
         self.by_reference: dict[str, None] = {}
-        self.aliases: list[tuple[Store, Store]] = []
+        self.aliases: list[tuple[Any, Any]] = []
 
-    def succeed(self, old: Store, new: Store) -> None:
-        """Wherever the old store object is referred to, refer to the new one from now on."""
+    def succeed(self, old: Any, new: Any) -> None:
+        """Wherever the old store object (or dialogue) is referred to, refer to the new one from now on."""
         self._remember(old, new)
         self.aliases.append((old, new))
 

@@ -169,7 +169,7 @@ class ServiceReloader:
         self._cache.keep_only(plan.sources)
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
-        transaction.restart_conversations()
+        transaction.resume()
         self._service.reactor.callLater(0, self._retire, transaction.old_code, report)
 
     def _vetoed(self, plan: Plan, report: ReloadReport) -> bool:

@@ -17,6 +17,14 @@ from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.generation import Generation
 from cletus.listeners import Listener
 from cletus.persistent import Persistent
+from cletus.reload.carried_dialogues import (
+    CarriedDialogue,
+    begin_dialogues,
+    commit_dialogues,
+    fill_dialogues,
+    resume_dialogues,
+)
+from cletus.reload.carried_timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.carrier import Carrier
 from cletus.reload.deadline import DeadlinePassed, deadline
 from cletus.reload.modules import ApplicationFinder, Staging
@@ -46,6 +54,8 @@ class Transaction:
         self._staging = Staging(finder, plan.sources)
         self._carrier = Carrier(self._session.application)
         self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
+        self._timers = CarriedTimers([], [])
+        self._dialogues: list[CarriedDialogue] = []
         self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
         self.old_code = OldCode(self._staging.old_modules)
 
@@ -79,8 +89,13 @@ class Transaction:
         with report.timed("freeze"):
             snapshot = freeze(session)
         with report.timed("thaw"):
+            self._dialogues = begin_dialogues(self._service.clients, self._carrier, report)
             thaw(snapshot, session, staged, self._carrier, report)
+            fill_dialogues(self._dialogues, self._carrier)
             self._carry_listeners(staged)
+            self._timers = carry_timers(
+                session.current.timers, staged.timers, self._carrier, report
+            )
             self._carry_attachments()
 
     def _import(self) -> None:
@@ -131,6 +146,8 @@ class Transaction:
         for old, new in self._carrier.aliases:
             object.__setattr__(old, "__class__", type(new))
             object.__setattr__(old, "__dict__", new.__dict__)
+        commit_timers(self._timers)
+        commit_dialogues(self._dialogues)
         for holder, attachments in self._attachments:
             holder.attach(attachments)
         if service.staged_class is not type(service):
@@ -150,27 +167,31 @@ class Transaction:
 
     # -- after it ---------------------------------------------------------------------------
 
-    def restart_conversations(self) -> None:
-        """Conversations of the old code that wait for an answer start again in the new code."""
+    def resume(self) -> None:
+        """What the new code has to do first, now that it is in force."""
+        self._service.start_timers()
         for client in self._service.clients:
             for conversation in client.conversations:
-                if self._session.application.owns(conversation.listener.function.__module__):
-                    self._restart(client, conversation)
+                listener = conversation.listener
+                if listener is not None and self._is_old(listener):
+                    self._restart(client, conversation, listener)
+        resume_dialogues(self._dialogues, self._service.settings.reload_restart_notice)
 
-    def _restart(self, client: Client, conversation: Conversation) -> None:
+    def _is_old(self, listener: Listener) -> bool:
+        return self._session.application.owns(listener.function.__module__)
+
+    def _restart(self, client: Client, conversation: Conversation, listener: Listener) -> None:
         if conversation.asking is None:
-            self._report.notes.append(
-                f"{conversation.listener.place} is still running for {client!r}"
-            )
+            self._report.notes.append(f"{listener.place} is still running for {client!r}")
             return
         conversation.dismiss()
-        if conversation.listener.on_reload == "cancel":
+        if listener.on_reload == "cancel" or conversation.event is None:
             return
-        successor = self._session.current.listeners.named_like(conversation.listener)
         client.write("", self._service.settings.reload_restart_notice)
+        successor = self._session.current.listeners.named_like(listener)
         if successor is not None:
             self._report.restarted += 1
-            self._service.call(successor, conversation.event)
+            self._service.dispatcher.call(successor, conversation.event)
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -24,7 +24,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from cletus.application import Application
-from cletus.inbox import Clock
+from cletus.clock import Clock
 
 #: An allow-list: each new kind of event that watchdog brought (opened, closed_no_write, attrib) has
 #: made reloaders elsewhere reload for ever.

@@ -1,0 +1,289 @@
+"""Conversations written as named steps, so that they are state and survive a reload.
+
+    class Login(Dialogue):
+        name = Field("")
+
+        @step("What is your name? ")
+        def ask_name(self, line):
+            self.name = line
+            return self.ask_password
+
+        @step("Your password? ", hidden=True)
+        async def ask_password(self, line):
+            ...
+            return self.done(user)
+
+A step is called with the line that answers its prompt. It returns the next step, or
+``self.done(value)``, or ``None`` to stay. What the dialogue has learnt is in its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from cletus.conversation import Conversation
+from cletus.errors import DialogueError, Disconnected
+from cletus.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from cletus.client import Client
+
+Prompt = str | Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What ``@step`` says about a method: its prompt, and whether the answer is hidden."""
+
+    prompt: Prompt
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What ``self.done(value)`` returns to end the dialogue."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What ``self.call(other, then=...)`` returns to have another dialogue first."""
+
+    dialogue: Dialogue
+    then: str
+
+
+def step(prompt: Prompt = "", *, hidden: bool = False) -> Callable[[Any], Any]:
+    """Make a method a step of its dialogue.
+
+    Args:
+        prompt: what is sent before the answer is awaited, without a newline; or a function of the
+            dialogue that gives it.
+        hidden: ask the terminal not to show what is typed.
+    """
+
+    def declare(method: Any) -> Any:
+        method.step = Step(prompt, hidden)
+        return method
+
+    return declare
+
+
+class Dialogue:
+    """A conversation with one person.
+
+    Args:
+        values: of fields, by name, in place of their defaults.
+
+    Attributes:
+        client: whom it is with, from when it has begun.
+        fields: the class's fields by name.
+        steps: the names of the class's steps, in the order of declaration; the first is where it
+            begins.
+
+    Raises:
+        DialogueError: a value is for a field that there is not.
+    """
+
+    fields: ClassVar[dict[str, Any]] = {}
+    steps: ClassVar[tuple[str, ...]] = ()
+    _layout: ClassVar[Layout] = Layout({})
+    #: Names of what an instance keeps for itself; it is not the application's and persists.
+    OWN: ClassVar[frozenset[str]] = frozenset({"client", "_step", "_running", "_then", "_result"})
+
+    client: Client
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            declared.update(vars(base))
+        cls.fields = {
+            name: one for name, one in declared.items() if hasattr(one, "contribute_to_instance")
+        }
+        cls.steps = tuple(
+            name for name, one in declared.items() if isinstance(getattr(one, "step", None), Step)
+        )
+        cls._layout = Layout(cls.fields)
+
+    def __init__(self, **values: Any) -> None:
+        self._layout.initialise(self)
+        for name, value in values.items():
+            if name not in self.fields:
+                known = ", ".join(self.fields) or "none"
+                raise DialogueError(f"{self!r} has no field {name!r}; it has {known}")
+            setattr(self, name, value)
+        self._step = ""
+        self._running: Conversation | None = None
+        self._then = ""
+        self._result: Deferred[Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__}>"
+
+    # -- to override ------------------------------------------------------------------------
+
+    def begin(self) -> Any:
+        """Called first; may greet, and may return what a step may. It may be ``async``."""
+
+    def left(self) -> None:
+        """Called when the person has gone, or the dialogue was ended from outside."""
+
+    # -- what a step may return -------------------------------------------------------------
+
+    def done(self, value: Any = None) -> Any:
+        """Return this from a step to end the dialogue with a result."""
+        return _Done(value)
+
+    def call(self, dialogue: Dialogue, *, then: Callable[..., Any]) -> Any:
+        """Return this from a step to have another dialogue first.
+
+        Args:
+            dialogue: it begins now.
+            then: the step of this dialogue that is called with its result.
+        """
+        return _Call(dialogue, then.__name__)
+
+    # -- for the client ---------------------------------------------------------------------
+
+    @property
+    def step(self) -> str:
+        """The name of the step whose answer is awaited."""
+        return self._step
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an ``async`` step is at work, so that no line can be taken."""
+        return self._running is not None
+
+    @property
+    def running(self) -> Conversation | None:
+        """The ``async`` step that is at work."""
+        return self._running
+
+    def start(self, client: Client, result: Deferred[Any]) -> None:
+        """The client has begun it.
+
+        Raises:
+            DialogueError: it has no step, or was begun already.
+        """
+        if not self.steps:
+            raise DialogueError(f"{self!r} has no step: mark its methods with @step")
+        if self._result is not None:
+            raise DialogueError(f"{self!r} was begun already; make a new one")
+        self.client, self._result = client, result
+        self._step = self.steps[0]
+        self._run(self.begin)
+
+    def take(self, line: str) -> None:
+        """The person has answered."""
+        if self._declared.hidden:
+            self.client.show_input()
+        self._run(getattr(self, self._step), line)
+
+    def prompt(self) -> None:
+        """Send the prompt of the present step."""
+        declared = self._declared
+        text = declared.prompt if isinstance(declared.prompt, str) else declared.prompt(self)
+        self.client.write_raw(text)
+        if declared.hidden:
+            self.client.hide_input()
+
+    def restart(self) -> None:
+        """Ask for the first step again; for a reload whose new code lacks the present one."""
+        self._step = self.steps[0]
+        self._stay()
+
+    def stop(self) -> None:
+        """End it from outside: the person has gone, or its class has."""
+        if self._running is not None:
+            self._running.dismiss()
+        self._guard(self.left)
+        result, self._result = self._result, None
+        if result is not None:
+            result.errback(Disconnected(f"{self!r} was ended from outside"))
+
+    # -- inside -----------------------------------------------------------------------------
+
+    @property
+    def _declared(self) -> Step:
+        found: Step = getattr(type(self), self._step).step
+        return found
+
+    def _run(self, method: Callable[..., Any], *args: Any) -> None:
+        """Call a step, and go where it says; if it fails, stay."""
+        try:
+            result = method(*args)
+        except Exception:  # noqa: BLE001 - a step's mistake must not cost the person their place
+            self._failed(Failure())
+            return
+        if iscoroutine(result):
+            running = self._running = Conversation(self.client)
+            running.start(result).addCallbacks(self._step_ended, self._step_failed)
+        else:
+            self._go(result)
+
+    def _step_ended(self, result: Any) -> None:
+        self._running = None
+        self._go(result)
+
+    def _step_failed(self, failure: Failure) -> None:
+        running, self._running = self._running, None
+        if running is None or not running.ended_as_expected(failure):
+            self._failed(failure)
+        else:
+            self._stay()
+
+    def _failed(self, failure: Failure) -> None:
+        self.client.failed(f"{type(self).__qualname__}.{self._step}", failure)
+        self._stay()
+
+    def _stay(self) -> None:
+        if self._result is not None:
+            self._guard(self.prompt)
+        self.client.go_on()
+
+    def _go(self, result: Any) -> None:
+        if self._result is None:
+            self.client.go_on()  # it was ended from outside meanwhile
+        elif isinstance(result, _Done):
+            self._finish(result.value)
+        elif isinstance(result, _Call):
+            self._then = result.then
+            self.client.dialogue(result.dialogue).addCallbacks(self._called, _ignore)
+        else:
+            if result is not None:
+                self._step = result if isinstance(result, str) else result.__name__
+            self._stay()
+
+    def _called(self, value: Any) -> None:
+        """The dialogue that was called for has ended."""
+        then = getattr(self, self._then, None)
+        if then is None:  # a reload has brought code without it
+            self.restart()
+        else:
+            self._run(then, value)
+
+    def _finish(self, value: Any) -> None:
+        result, self._result = self._result, None
+        self.client.dialogue_ended(self)
+        if result is not None:
+            result.callback(value)
+        self.client.go_on()
+
+    def _guard(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - as in _run
+            self.client.failed(f"{type(self).__qualname__}.{self._step}", Failure())
+
+
+def _ignore(_: Failure) -> None:
+    """A called dialogue that was ended from outside has no result; so was ours."""

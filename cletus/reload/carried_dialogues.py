@@ -1,0 +1,112 @@
+"""Dialogues across a reload: each person stays at their step, with what has been learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cletus.client import Client
+from cletus.dialogue import Dialogue
+from cletus.errors import CarryError
+from cletus.reload.carrier import Carrier
+from cletus.reload.report import ReloadReport
+
+
+@dataclass(slots=True)
+class CarriedDialogue:
+    """One dialogue under way and what becomes of it.
+
+    Attributes:
+        client: whom it is with.
+        old: the dialogue.
+        new: the same on the new class; ``None`` if there is no such class any more.
+        again: whether it starts from its first step, its own being gone.
+    """
+
+    client: Client
+    old: Dialogue
+    new: Dialogue | None
+    again: bool = False
+
+
+def begin_dialogues(
+    clients: Iterable[Client], carrier: Carrier, report: ReloadReport
+) -> list[CarriedDialogue]:
+    """Make all dialogues on their new classes, empty, so that others can refer to them."""
+    carried = []
+    for client in clients:
+        for old in client.dialogues:
+            one = CarriedDialogue(client, old, _successor(old, carrier, report))
+            if one.new is not None:
+                carrier.succeed(old, one.new)
+            carried.append(one)
+    return carried
+
+
+def fill_dialogues(dialogues: Iterable[CarriedDialogue], carrier: Carrier) -> None:
+    """Give the new dialogues what the old ones know.
+
+    Raises:
+        CarryError: a field or value cannot be carried.
+    """
+    for one in dialogues:
+        if one.new is not None:
+            _fill(one, one.new, carrier)
+
+
+def commit_dialogues(dialogues: Iterable[CarriedDialogue]) -> None:
+    """Put the new ones in the place of the old. Plain assignments."""
+    for one in dialogues:
+        stack = one.client.dialogues
+        for place, dialogue in enumerate(stack):
+            if dialogue is one.old and one.new is not None:
+                stack[place] = one.new
+
+
+def resume_dialogues(dialogues: Iterable[CarriedDialogue], notice: str) -> None:
+    """End those without a class, restart those without a step, ask again what was being asked."""
+    for one in dialogues:
+        if one.new is None:
+            one.client.dialogue_ended(one.old)
+            one.client.write("", notice)
+            one.old.stop()
+            one.client.go_on()
+        elif one.again:
+            one.client.write("", notice)
+            one.new.restart()
+        elif one.new.running is not None and one.new.running.asking is not None:
+            one.client.write("", notice)
+            one.new.running.dismiss()
+
+
+def _successor(old: Dialogue, carrier: Carrier, report: ReloadReport) -> Dialogue | None:
+    kind: Any = type(old)
+    try:
+        new_kind = carrier.new_class(kind) if carrier.owns(kind) else kind
+    except CarryError as error:
+        report.notes.append(f"{error}: a dialogue of it is ended")
+        return None
+    new: Dialogue = object.__new__(new_kind)
+    return new
+
+
+def _fill(one: CarriedDialogue, new: Dialogue, carrier: Carrier) -> None:
+    place = f"{one.old!r} of {one.client!r}"
+    old_layout, new_layout = type(one.old)._layout, type(new)._layout
+    try:
+        data = old_layout.serialise(one.old, session=True)
+        new_layout.initialise(new)
+        carried = {
+            name: carrier.carry(value, f"{place}, field {name!r}") for name, value in data.items()
+        }
+        new_layout.deserialise(new, carried, session=True)
+    except CarryError:
+        raise
+    except Exception as error:
+        raise CarryError(place, "it cannot be filled") from error
+    for name, value in vars(one.old).items():
+        if name not in data and name not in vars(new):
+            # What the dialogue keeps for itself (its client, the Deferred of its result) persists.
+            new.__dict__[name] = value if name in Dialogue.OWN else carrier.carry(value, place)
+    one.again = new.step not in type(new).steps

@@ -1,0 +1,86 @@
+"""Timers across a reload: they stay, their time runs on, and they call the new code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cletus.errors import CarryError
+from cletus.reload.carrier import Carrier
+from cletus.reload.report import ReloadReport
+from cletus.timers import Timer, Timers
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedTimers:
+    """What the commit does to timers.
+
+    Attributes:
+        kept: each that goes on, with its target and arguments in the new code.
+        dropped: those that the new code has no place for.
+    """
+
+    kept: list[tuple[Timer, Any, tuple[Any, ...], dict[str, Any]]]
+    dropped: list[Timer]
+
+
+def carry_timers(
+    old: Timers, staged: Timers, carrier: Carrier, report: ReloadReport
+) -> CarriedTimers:
+    """Find out which timers go on, and put them among the staged ones.
+
+    What a module body asked for is asked for again by its new body: then the running timer takes
+    the new one's place, so that its phase is kept. If it is not asked for again, it is dropped.
+
+    Args:
+        old: the timers of the generation in force; they are not changed yet.
+        staged: those that the new module bodies asked for.
+        carrier: finds targets and arguments in the new code.
+        report: is told of what is dropped.
+    """
+    asked = list(staged)
+    carried = CarriedTimers([], [])
+    staged.clear()
+    for timer in old:
+        if timer.imported:
+            twin = next((one for one in asked if one.is_like(timer)), None)
+            if twin is None:
+                carried.dropped.append(timer)
+                continue
+            asked.remove(twin)
+            new = (twin.target, twin.args, twin.kwargs)
+        else:
+            found = _found(timer, carrier, report)
+            if found is None:
+                carried.dropped.append(timer)
+                continue
+            new = found
+        carried.kept.append((timer, *new))
+        staged.add(timer)
+    for timer in asked:
+        staged.add(timer)
+    return carried
+
+
+def commit_timers(carried: CarriedTimers) -> None:
+    """Have them call the new code. Plain assignments, and calls of the reactor that cannot fail."""
+    for timer, target, args, kwargs in carried.kept:
+        timer.target, timer.args, timer.kwargs = target, args, kwargs
+    for timer in carried.dropped:
+        timer.cancel()
+
+
+def _found(
+    timer: Timer, carrier: Carrier, report: ReloadReport
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
+    try:
+        place = f"timer {timer.place}"
+        target = carrier.carry(timer.target, place)
+        return (
+            target,
+            tuple(carrier.carry(list(timer.args), place)),
+            carrier.carry(timer.kwargs, place),
+        )
+    except CarryError as error:
+        report.notes.append(f"{error}; it was due in {timer.remaining:.1f} s and is cancelled")
+        return None
