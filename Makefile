@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint types unit clients format clean
+.PHONY: run test lint types unit soak clients format clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/cletus run example_service
@@ -21,6 +21,10 @@ types: $(VENV)/test.stamp
 
 unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+# What takes minutes, or root: thousands of kills, power cuts on a mounted image.
+soak: $(VENV)/test.stamp clients
+	$(BIN)/python -m pytest -m soak
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
