@@ -35,10 +35,11 @@ def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
     store_cls.abstract = bool(own.get("abstract", False))
     store_cls._store_name = _store_name(store_cls)
     store_cls._temporary = issubclass(store_cls, TempStoreMixin)
-    _bind_to_service(store_cls, own)
     contributors = _contributors(store_cls)
     for name, contributor in contributors.items():
         _check_name(store_cls, name, contributor, reserved)
+    _bind_to_service(store_cls, own)
+    for name, contributor in contributors.items():
         _contribute(store_cls, name, contributor, inherited=name not in own)
     _choose_manager(store_cls, contributors)
     fields = {name: field for name, field in contributors.items() if is_field(field)}
