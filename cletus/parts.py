@@ -36,6 +36,9 @@ class Reloader(Protocol):
     def request(self) -> Deferred[Any]:
         """Reload at the next safe point; fires with the ``ReloadReport``."""
 
+    def rollback(self) -> Deferred[Any]:
+        """Go back to the code of the generation before; fires with the ``ReloadReport``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:

@@ -267,9 +267,32 @@ class Service(Persistent):
         Raises:
             ServiceStateError: the service is not running.
         """
+        return self.reloader.request()
+
+    def rollback(self) -> Deferred[Any]:
+        """Go back to the code of the generation before; the files are not touched.
+
+        The next edit of a file goes forward again.
+
+        Returns:
+            As ``reload()``.
+
+        Raises:
+            ReloadError: no earlier generation is kept (setting ``reload_keep``).
+            ServiceStateError: the service is not running.
+        """
+        return self.reloader.rollback()
+
+    @property
+    def reloader(self) -> Reloader:
+        """What rebuilds the application.
+
+        Raises:
+            ServiceStateError: the service is not running.
+        """
         if self._reloader is None:
             raise ServiceStateError(f"the service is {self.state.value}: nothing to reload")
-        return self._reloader.request()
+        return self._reloader
 
     @property
     def addresses(self) -> tuple[str, ...]:

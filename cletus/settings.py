@@ -61,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reload_timeout: Annotated[
         Seconds, _about("seconds after which an endless import is cut off")
     ] = 10.0
+    reload_keep: Annotated[
+        Count, _about("earlier generations whose sources are kept for service.rollback()")
+    ] = 5
     reload_restart_notice: Annotated[
         str, _about("told to a person whose conversation a reload starts again from its top")
     ] = "(The code has just changed. Let us start that again.)"

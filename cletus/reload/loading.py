@@ -12,7 +12,7 @@ from cletus.errors import ApplicationNotFound, CletusError, ImportFailed, Servic
 from cletus.reload.modules import ApplicationFinder, quote
 from cletus.reload.plan import Plan, check
 from cletus.reload.report import describe_error
-from cletus.reload.sources import CodeCache, read
+from cletus.reload.sources import CodeCache, Sources, read
 from cletus.service import Service
 
 
@@ -38,7 +38,7 @@ def load(target: str, folder: Path) -> Service:
     finder.install()
     quote(sources)
     try:
-        _import(application)
+        _import(application, sources)
         service = _find_service(application, target)
     except BaseException:
         finder.uninstall()
@@ -104,7 +104,7 @@ def _search_first(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _import(application: Application) -> None:
+def _import(application: Application, sources: Sources) -> None:
     try:
         for entry in application.entries:
             importlib.import_module(entry)
@@ -113,9 +113,9 @@ def _import(application: Application) -> None:
     except ModuleNotFoundError as error:
         if error.name in application.entries:
             raise ApplicationNotFound(f"{error.name}: no module of this name") from None
-        raise ImportFailed(describe_error(error, application)) from None
+        raise ImportFailed(describe_error(error, application, sources)) from None
     except Exception as error:
-        raise ImportFailed(describe_error(error, application)) from error
+        raise ImportFailed(describe_error(error, application, sources)) from error
 
 
 def _find_service(application: Application, target: str) -> Service:

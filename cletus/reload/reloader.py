@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -39,6 +39,8 @@ class ServiceReloader:
         self._finder: ApplicationFinder | None = None
         self._watcher: Watcher | None = None
         self._attempted: dict[str, bytes] = {}
+        self._kept: list[Sources] = []
+        self._given: Sources | None = None
         # Those who wait for the reload under way, and for the one after it.
         self._waiting: list[Deferred[ReloadReport]] = []
         self._next: list[Deferred[ReloadReport]] = []
@@ -76,10 +78,13 @@ class ServiceReloader:
         if not self._running:
             self._give_up()
 
-    def request(self) -> Deferred[ReloadReport]:
+    def request(self, sources: Sources | None = None) -> Deferred[ReloadReport]:
         """Reload at the next safe point, even if no file has changed.
 
         Asked for while a reload is under way, it happens after that one, once.
+
+        Args:
+            sources: what to make the new generation from, in place of what the files hold.
 
         Returns:
             A Deferred of the report; it fires when old code has been looked for.
@@ -87,8 +92,28 @@ class ServiceReloader:
         asked: Deferred[ReloadReport] = Deferred()
         (self._next if self._running else self._waiting).append(asked)
         self._forced = True
+        if sources is not None:
+            self._given = sources
         self._schedule()
         return asked
+
+    def rollback(self) -> Deferred[ReloadReport]:
+        """Go back to the sources of the generation before; the files are not touched.
+
+        The next edit of a file goes forward again. Going back twice goes back two generations.
+
+        Raises:
+            ReloadError: no earlier generation is kept (``reload_keep``).
+        """
+        if not self._kept:
+            raise ReloadError("no earlier generation is kept to go back to")
+        return self.request(self._kept[-1])
+
+    @property
+    def sources(self) -> Sources:
+        """What the generation in force was made from."""
+        assert self._finder is not None  # noqa: S101 - start() made it
+        return self._finder.sources
 
     # -- the steps --------------------------------------------------------------------------
 
@@ -120,8 +145,13 @@ class ServiceReloader:
         self._scheduled = None
         self._running = True
         forced, self._forced = self._forced, False
-        done = self._service.in_thread(self._look)
-        done.addCallback(self._decide, forced)
+        given, self._given = self._given, None
+        done: Deferred[Any]
+        if given is not None:
+            done = maybeDeferred(self._prepare, given)
+        else:
+            done = self._service.in_thread(self._look)
+            done.addCallback(self._decide, forced)
         done.addErrback(self._failed)
         done.addErrback(self._gone_wrong)
 
@@ -136,11 +166,14 @@ class ServiceReloader:
             self._finish(ReloadReport(), quietly=True)
             return None
         self._attempted = digests
-        assert self._finder is not None  # noqa: S101 - start() made it
-        plan = make_plan(self._finder.sources, found)
-        if plan.is_empty and not forced:
+        if not forced and digests == self.sources.digests():
             self._finish(ReloadReport(generation=self._service.session.generation))
             return None
+        return self._prepare(found)
+
+    def _prepare(self, found: Sources) -> Deferred[None]:
+        """Compile what differs, and have the transaction run after that."""
+        plan = make_plan(self.sources, found)
         report = ReloadReport(changed=plan.changed, added=plan.added, removed=plan.removed)
         return self._service.in_thread(self._check, plan, report).addCallback(self._reload, report)
 
@@ -161,16 +194,27 @@ class ServiceReloader:
         if self._vetoed(plan, report):
             self._finish(report)
             return
+        before = self.sources
         assert self._finder is not None  # noqa: S101 - start() made it
         transaction = Transaction(self._service, self._finder, plan, report)
         if not transaction.run():
             self._finish(report)
             return
-        self._cache.keep_only(plan.sources)
+        self._keep(before, plan.sources)
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
         transaction.resume()
         self._service.reactor.callLater(0, self._retire, transaction.old_code, report)
+
+    def _keep(self, before: Sources, now: Sources) -> None:
+        """Remember what can be gone back to; going back is not something to go back to."""
+        if self._kept and self._kept[-1] is now:
+            self._kept.pop()
+        elif before.digests() != now.digests():
+            self._kept.append(before)
+        keep = self._service.settings.reload_keep
+        del self._kept[: max(0, len(self._kept) - keep) if keep else 0]
+        self._cache.keep_only(now, *self._kept)
 
     def _vetoed(self, plan: Plan, report: ReloadReport) -> bool:
         """Whether a listener of ``PreReload`` asks for this reload not to happen."""
@@ -201,7 +245,7 @@ class ServiceReloader:
         failure.trap(ReloadError)
         report = ReloadReport(generation=self._service.session.generation, phase="check")
         error: Any = failure.value
-        report.refuse(describe_error(error, self._service.session.application))
+        report.refuse(describe_error(error, self._service.session.application, self.sources))
         self._finish(report)
 
     def _look_again(self) -> None:

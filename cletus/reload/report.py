@@ -13,6 +13,7 @@ from types import TracebackType
 
 from cletus.application import Application
 from cletus.errors import ReloadError, SourceError
+from cletus.reload.sources import Sources
 
 
 class Outcome(enum.Enum):
@@ -131,47 +132,43 @@ class ReloadReport:
         yield from self.holders
 
 
-def describe_error(error: BaseException, application: Application) -> str:
+def describe_error(error: BaseException, application: Application, sources: Sources) -> str:
     """An error as the author wants to see it: the place in their code, nothing of our own frames.
 
     Args:
         error: what was raised.
         application: whose frames are shown.
+        sources: what they are quoted from, since the files may hold something else by now.
     """
     if isinstance(error, SourceError):
         return str(error)
-    place = _place(error, application)
-    if isinstance(error, ReloadError) and error.__cause__ is not None:
-        error = error.__cause__
-    elif isinstance(error, ReloadError):
-        return f"{place}{error}" if place else str(error)
-    return f"{place}{type(error).__name__}: {error}{_notes(error)}"
+    cause = error.__cause__ if isinstance(error, ReloadError) else error
+    words = [str(error)] if isinstance(error, ReloadError) else []
+    if cause is not None:
+        if cause is not error:
+            words.append(": ")
+        words += [_place(cause, application, sources), f"{type(cause).__name__}: {cause}"]
+        words += [f"\n    {note}" for note in getattr(cause, "__notes__", ())]
+    elif error.__traceback__ is not None:
+        place = _place(error, application, sources)
+        words = [place, *words]
+    return "".join(words)
 
 
-def _place(error: BaseException, application: Application) -> str:
-    """``file:line`` and source line of the innermost frame of the application, each on a line."""
-    cause = error.__cause__ if isinstance(error, ReloadError) and error.__cause__ else error
-    frame = _innermost(cause.__traceback__, application)
-    prefix = f"{error}: " if cause is not error else ""
+def _place(error: BaseException, application: Application, sources: Sources) -> str:
+    """``file:line`` and source line of the innermost frame of the application."""
+    frame = _innermost(error.__traceback__, application)
     if frame is None:
-        return prefix
-    source = f"\n    {frame.line}\n" if frame.line else ": "
-    return f"{prefix}{frame.filename}:{frame.lineno} in {frame.name}{source}"
+        return ""
+    text = sources.line(frame.filename, frame.lineno or 0)
+    quoted = f"\n    {text}\n" if text else ": "
+    return f"{frame.filename}:{frame.lineno} in {frame.name}{quoted}"
 
 
 def _innermost(
     trace: TracebackType | None, application: Application
 ) -> traceback.FrameSummary | None:
-    frames = traceback.extract_tb(trace)
-    for frame in reversed(frames):
-        if any(_is_below(frame.filename, root.path) for root in application.roots):
+    for frame in reversed(traceback.extract_tb(trace)):
+        if any(Path(frame.filename).is_relative_to(root.path) for root in application.roots):
             return frame
     return None
-
-
-def _is_below(file: str, path: Path) -> bool:
-    return Path(file).is_relative_to(path)
-
-
-def _notes(error: BaseException) -> str:
-    return "".join(f"\n    {note}" for note in getattr(error, "__notes__", ()))

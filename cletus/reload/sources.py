@@ -42,6 +42,11 @@ class Source:
     data: bytes
     digest: bytes
 
+    def line(self, number: int) -> str:
+        """One of its lines, from 1, without white space around it; "" if there is none."""
+        lines = self.data.decode(errors="replace").splitlines()
+        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -52,6 +57,13 @@ class Sources:
     def digests(self) -> dict[str, bytes]:
         """Module name to digest: equal for equal content."""
         return {name: source.digest for name, source in self.modules.items()}
+
+    def line(self, path: str, number: int) -> str:
+        """A line of a file as it was read, from 1; "" if there is none."""
+        for source in self.modules.values():
+            if str(source.path) == path:
+                return source.line(number)
+        return ""
 
     def is_namespace(self, name: str) -> bool:
         """Whether this is a package only in so far as there are modules below it."""
@@ -82,9 +94,9 @@ def compiled(source: Source) -> CodeType:
     try:
         return compile(source.data, str(source.path), "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise SourceError(
-            source.path, f"{type(error).__name__}: {error.msg}", error.lineno or 0, error.text or ""
-        ) from None
+        line = error.lineno or 0
+        reason = f"{type(error).__name__}: {error.msg}"
+        raise SourceError(source.path, reason, line, source.line(line)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SourceError(source.path, f"{type(error).__name__}: {error}") from None
 

@@ -51,6 +51,7 @@ class Transaction:
         self._service = service
         self._session = service.session
         self._report = report
+        self._plan = plan
         self._staging = Staging(finder, plan.sources)
         self._carrier = Carrier(self._session.application)
         self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
@@ -71,7 +72,10 @@ class Transaction:
                     self._prepare()
             except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
                 self._roll_back()
-                self._report.refuse(describe_error(_explained(error), self._session.application))
+                described = describe_error(
+                    _explained(error), self._session.application, self._plan.sources
+                )
+                self._report.refuse(described)
                 return False
             with self._report.timed("commit"):
                 self._commit()
