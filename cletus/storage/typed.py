@@ -95,7 +95,7 @@ class Typed:
             check(value)
             plain = msgspec.to_builtins(value, str_keys=True)
             check = self._convert
-            back = check(plain)
+            check(plain)
         except (msgspec.ValidationError, RecursionError) as error:
             self._refuse(error, value, check, obj, name)
         except (TypeError, ValueError) as error:  # msgspec's words for what it cannot express
@@ -103,7 +103,7 @@ class Typed:
                 obj, name, Mistake("", "what JSON can express", f"{kind_of(value)}: {error}"), error
             )
         if not self._distinct:
-            self._see_that_it_survives(value, plain, back, obj, name)
+            self._see_that_it_survives(value, plain, obj, name)
         return plain
 
     def _convert(self, data: Any) -> Any:
@@ -113,13 +113,13 @@ class Typed:
         """Raises ``ValidationError`` if this is not the form in memory."""
         msgspec.convert({"value": value}, self._holder, str_keys=True, builtin_types=_SCALARS)
 
-    def _see_that_it_survives(self, value: Any, plain: Any, back: Any, obj: Any, name: str) -> None:
-        """JSON has no NaN and no infinity; and inside ``Any``, it turns tuples into lists, and so on."""
+    def _see_that_it_survives(self, value: Any, plain: Any, obj: Any, name: str) -> None:
+        """JSON has no NaN and no infinity; and inside ``Any`` it makes lists of tuples, and so on."""
         try:
-            json.dumps(plain, allow_nan=False)
+            text = json.dumps(plain, allow_nan=False)
         except ValueError as error:
             _raise(obj, name, Mistake("", "numbers that JSON has", "one that is not finite"), error)
-        if self._loose and back != value:
+        if self._loose and self._convert(json.loads(text)) != value:
             found = "something that JSON would change: state its type more closely"
             _raise(obj, name, Mistake("", "what JSON takes", found), None)
 
