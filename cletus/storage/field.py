@@ -13,7 +13,7 @@ import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from cletus.storage.typed import Typed
+from cletus.storage.typed import typed
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store
@@ -93,7 +93,7 @@ class Field(Generic[T]):
         self.type = type
         self.was = (was,) if isinstance(was, str) else tuple(was)
         self._name = ""
-        self.typed = None if type is None else Typed(type, optional=default is None)
+        self.typed = None if type is None else typed(type, optional=default is None)
 
     def __set_name__(self, owner: builtins.type[Any], name: str) -> None:
         self._name = name  # for messages alone: everything else is told the name when it is called

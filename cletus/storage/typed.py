@@ -127,6 +127,35 @@ class Typed:
         _raise(obj, name, locate(error, value, convert, self.kind), error)
 
 
+class _Flags(Typed):
+    """A type of flags, saved as its number: msgspec reads such, but does not take the flags themselves."""
+
+    def accept(self, data: Any, obj: Any, name: str) -> Any:
+        """The flags, from themselves or their number."""
+        if (data is None and self.optional) or isinstance(data, self.kind):
+            return data
+        try:
+            if isinstance(data, int) and not isinstance(data, bool):
+                return self.kind(data)
+        except ValueError as error:
+            _raise(obj, name, Mistake("", self.kind.__name__, repr(data)), error)
+        _raise(obj, name, Mistake("", self.kind.__name__, kind_of(data)), None)
+
+    def to_json(self, value: Any, obj: Any, name: str) -> Any:
+        """The number."""
+        if value is None and self.optional:
+            return None
+        if not isinstance(value, self.kind):
+            _raise(obj, name, Mistake("", self.kind.__name__, kind_of(value)), None)
+        return value.value
+
+
+def typed(kind: Any, *, optional: bool) -> Typed:
+    """What checks and converts values of this type. Arguments and errors are those of ``Typed``."""
+    flags = isinstance(kind, type) and issubclass(kind, enum.Flag)
+    return (_Flags if flags else Typed)(kind, optional=optional)
+
+
 def _raise(obj: Any, name: str, mistake: Mistake, cause: Exception | None) -> NoReturn:
     store, key = type(obj).__name__, getattr(obj, "key", "")
     raise FieldValueError(

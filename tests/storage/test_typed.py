@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from cletus.errors import FieldValueError
-from cletus.storage.typed import Typed
+from cletus.storage.typed import typed
 
 
 class Colour(enum.Enum):
@@ -90,7 +90,7 @@ GOOD: list[tuple[Any, Any, Any]] = [
     (Colour, Colour.RED, "red"),
     (Rank, Rank.OLD, 2),
     (Mood, Mood.GLAD, "glad"),
-    (Rights, Rights.READ, 1),
+    (Rights, Rights.READ | Rights.WRITE, 3),
     (set[int], {1, 2}, [1, 2]),
     (frozenset[str], frozenset({"a"}), ["a"]),
     (tuple[int, str], (1, "a"), (1, "a")),
@@ -118,11 +118,11 @@ GOOD: list[tuple[Any, Any, Any]] = [
 @pytest.mark.parametrize(("kind", "value", "plain"), GOOD)
 def test_a_value_has_two_forms(kind: Any, value: Any, plain: Any) -> None:
     """The form in JSON is accepted again, and equals the value in all its types."""
-    typed = Typed(kind, optional=False)
+    form = typed(kind, optional=False)
 
-    assert typed.to_json(value, None, "x") == plain
+    assert form.to_json(value, None, "x") == plain
     text = msgspec.json.encode(plain)
-    back = typed.accept(msgspec.json.decode(text), None, "x")
+    back = form.accept(msgspec.json.decode(text), None, "x")
     assert back == value
     assert type(back) is type(value)
 
@@ -132,7 +132,7 @@ def test_a_value_in_memory_is_accepted_as_the_same_object(
     kind: Any, value: Any, plain: Any
 ) -> None:
     """A reload must not copy: two fields that share a list share it afterwards."""
-    assert Typed(kind, optional=False).accept(value, None, "x") is value
+    assert typed(kind, optional=False).accept(value, None, "x") is value
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_value_in_memory_is_accepted_as_the_same_object(
 )
 def test_equal_is_not_enough(kind: Any, data: Any, value: Any) -> None:
     """1 == 1.0 and 2 == Rank.OLD, and yet a list of the one is no list of the other."""
-    back = Typed(kind, optional=False).accept(data, None, "x")
+    back = typed(kind, optional=False).accept(data, None, "x")
 
     assert repr(back) == repr(value)
 
@@ -160,17 +160,17 @@ def test_instances_inside_containers_are_the_same() -> None:
     sword = Sword("x")
     swords = {"a": [sword]}
 
-    assert Typed(dict[str, list[Sword]], optional=False).accept(swords, None, "x") is swords
+    assert typed(dict[str, list[Sword]], optional=False).accept(swords, None, "x") is swords
 
 
 def test_without_a_default_none_is_a_value() -> None:
     """A field that was never set can be saved and loaded."""
-    typed = Typed(int, optional=True)
+    form = typed(int, optional=True)
 
-    assert typed.to_json(None, None, "x") is None
-    assert typed.accept(None, None, "x") is None
+    assert form.to_json(None, None, "x") is None
+    assert form.accept(None, None, "x") is None
     with pytest.raises(FieldValueError, match="expected int, found null"):
-        Typed(int, optional=False).accept(None, None, "x")
+        typed(int, optional=False).accept(None, None, "x")
 
 
 BAD: list[tuple[Any, Any, str, str, str]] = [
@@ -193,6 +193,8 @@ BAD: list[tuple[Any, Any, str, str, str]] = [
     (Colour, "green", "", "Colour", "invalid enum value 'green'"),
     (dt.date, "yesterday", "", "date", "invalid RFC3339 encoded date"),
     (Annotated[int, msgspec.Meta(ge=0)], -5, "", "int >= 0", "-5"),
+    (Rights, "READ", "", "Rights", "str"),
+    (Rights, 8, "", "Rights", "8"),
     (list[Annotated[int, msgspec.Meta(ge=0)]], [1, -5], "[1]", "int >= 0", "-5"),
     (Annotated[str, msgspec.Meta(max_length=2)], "secret", "", "str of length <= 2", "str"),
 ]
@@ -202,7 +204,7 @@ BAD: list[tuple[Any, Any, str, str, str]] = [
 def test_a_mistake_is_named(kind: Any, data: Any, path: str, expected: str, found: str) -> None:
     """The path inside the value, what was expected there, and what was found."""
     with pytest.raises(FieldValueError) as caught:
-        Typed(kind, optional=False).accept(data, None, "field")
+        typed(kind, optional=False).accept(data, None, "field")
     error = caught.value
     assert (error.field, error.path, error.expected, error.found) == (
         "field",
@@ -223,6 +225,7 @@ def test_a_mistake_is_named(kind: Any, data: Any, path: str, expected: str, foun
         (list[Sword], [Sword("x"), Sword("y", forged=5)], "[1].forged", "date | null", "int"),  # type: ignore[arg-type]
         (list[int], ["x"], "[0]", "int", "str"),
         (int, None, "", "int", "null"),
+        (Rights, 1, "", "Rights", "1"),
     ],
 )
 def test_a_value_is_checked_before_it_is_saved(
@@ -230,7 +233,7 @@ def test_a_value_is_checked_before_it_is_saved(
 ) -> None:
     """A text in place of a date would load as a date: what is in memory must fit as it is."""
     with pytest.raises(FieldValueError) as caught:
-        Typed(kind, optional=False).to_json(value, None, "field")
+        typed(kind, optional=False).to_json(value, None, "field")
     assert (caught.value.path, caught.value.expected) == (path, expected)
     assert caught.value.found == found
 
@@ -253,7 +256,7 @@ def test_a_value_is_checked_before_it_is_saved(
 def test_what_json_would_change_is_refused(kind: Any, value: Any, words: str) -> None:
     """Nothing is written that would come back as something else."""
     with pytest.raises(FieldValueError, match=words):
-        Typed(kind, optional=False).to_json(value, None, "x")
+        typed(kind, optional=False).to_json(value, None, "x")
 
 
 def test_a_value_inside_itself_is_refused() -> None:
@@ -262,18 +265,18 @@ def test_a_value_inside_itself_is_refused() -> None:
     value.append(value)
 
     with pytest.raises(FieldValueError, match="nested"):
-        Typed(list[Any], optional=False).to_json(value, None, "x")
+        typed(list[Any], optional=False).to_json(value, None, "x")
 
 
 @pytest.mark.parametrize("kind", [Callable, 5, dt.date | dt.datetime, object()])
 def test_a_type_that_msgspec_does_not_convert(kind: Any) -> None:
     """It is a TypeError at once, or a value of such a type cannot be saved."""
     try:
-        typed = Typed(kind, optional=False)
+        form = typed(kind, optional=False)
     except TypeError:
         return
     with pytest.raises(FieldValueError):
-        typed.to_json(print, None, "x")
+        form.to_json(print, None, "x")
 
 
 def test_a_type_of_ones_own_is_checked_by_isinstance() -> None:
@@ -283,20 +286,20 @@ def test_a_type_of_ones_own_is_checked_by_isinstance() -> None:
         pass
 
     socket = Socket()
-    typed = Typed(Socket, optional=True)
+    form = typed(Socket, optional=True)
 
-    assert typed.accept(socket, None, "x") is socket
+    assert form.accept(socket, None, "x") is socket
     with pytest.raises(FieldValueError, match="expected Socket, found int"):
-        typed.accept(5, None, "x")
+        form.accept(5, None, "x")
     with pytest.raises(FieldValueError, match="what JSON can express, found Socket"):
-        typed.to_json(socket, None, "x")
+        form.to_json(socket, None, "x")
 
 
 def test_equality_of_their_own_does_not_matter() -> None:
     """A class without equality is checked and converted like any other."""
     shield = Shield("x", [Sword("y")])
-    typed = Typed(Shield, optional=False)
-    back = typed.accept(typed.to_json(shield, None, "x"), None, "x")
+    form = typed(Shield, optional=False)
+    back = form.accept(form.to_json(shield, None, "x"), None, "x")
 
     assert (back.name, back.parts) == (shield.name, shield.parts)
-    assert typed.accept(shield, None, "x") is shield
+    assert form.accept(shield, None, "x") is shield
