@@ -48,12 +48,18 @@ def check_name(name: str, store: str, key: str) -> None:
     """
     if not name or name[0] == "." or "/" in name or "\0" in name:
         raise UnsafeName(store, key)
-    try:
-        length = len(os.fsencode(name))
-    except UnicodeEncodeError:
-        raise UnsafeName(store, key) from None
-    if length > _NAME_MAX - len(SUFFIX):
+    if _length(name) > _NAME_MAX - len(SUFFIX):
         raise UnsafeName(store, key)
+
+
+def _length(name: str) -> int:
+    """In bytes, as the file system counts; what has no bytes is too long for any."""
+    if name.isascii():  # most are, and this is done for every document that is read
+        return len(name)
+    try:
+        return len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return _NAME_MAX + 1
 
 
 class StoreFolder:

@@ -11,14 +11,16 @@ thread has not begun yet, before it, and then the document is marked and the thr
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure as Reason
 
@@ -56,9 +58,10 @@ class Clock(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Pending:
-    """A document that is not safe yet, and who waits for it."""
+    """A document that is not safe yet, and who waits for it. Serial numbers rise with time."""
 
     document: Document
+    serial: int
     waiting: list[Deferred[None]] = field(default_factory=list)
     overtaken: bool = False
 
@@ -102,6 +105,8 @@ class Writer:
         self._running = False
         self._pause: Deferred[None] | None = None
         self._urgent = 0
+        self._serial = 0
+        self._flushes: deque[tuple[int, Deferred[None]]] = deque()
 
     # -- soon -----------------------------------------------------------------------------------
 
@@ -124,7 +129,8 @@ class Writer:
         name = (document.store, document.key)
         pending = self._queue.get(name)
         if pending is None:
-            pending = self._queue[name] = _Pending(document)
+            self._serial += 1
+            pending = self._queue[name] = _Pending(document, self._serial)
         pending.document = document
         done: Deferred[None] = Deferred()
         pending.waiting.append(done)
@@ -138,16 +144,23 @@ class Writer:
             a Deferred that fires when each document pending now is safe, or has failed and its own
             Deferred tells so. It does not fail itself.
         """
-        outcomes: list[Deferred[None]] = []
-        for pending in [*self._group.values(), *self._queue.values()]:
-            outcome: Deferred[None] = Deferred()
-            outcome.addErrback(_told_elsewhere)
-            pending.waiting.append(outcome)
-            outcomes.append(outcome)
+        done: Deferred[None] = Deferred()
+        self._flushes.append((self._serial, done))
         self._urgent = len(self._queue)
         self._wake()
         self._start()
-        return DeferredList(outcomes).addCallback(lambda _: None)
+        self._tell_flushes()
+        return done
+
+    def _tell_flushes(self) -> None:
+        """Those are done whose documents are all older than the oldest that is still pending."""
+        while self._flushes and self._flushes[0][0] < self._oldest():
+            self._flushes.popleft()[1].callback(None)
+
+    def _oldest(self) -> float:
+        """The first of the group, else of the queue: both are in the order of their coming."""
+        pending = next(chain(self._group.values(), self._queue.values()), None)
+        return math.inf if pending is None else pending.serial
 
     def _start(self) -> None:
         if not self._running:
@@ -195,6 +208,7 @@ class Writer:
         group, self._group = self._group, {}
         for name, pending in group.items():
             pending.settle(None if pending.overtaken else broken or errors.get(name))
+        self._tell_flushes()
 
     def _write(self, group: list[_Pending]) -> list[Failure]:
         """In a thread: write what has not been overtaken by now."""
@@ -217,6 +231,7 @@ class Writer:
             pending = self._queue.pop((failure.document.store, failure.document.key), None)
             if pending is not None:
                 pending.settle(failure.error)
+        self._tell_flushes()
         self._wake()
         self._backend.close()
 
@@ -283,10 +298,7 @@ class Writer:
                 self._group[name].overtaken = True
         for name in names.intersection(self._queue):
             self._queue.pop(name).settle(None)
-
-
-def _told_elsewhere(_: Reason) -> None:
-    """Whoever submitted the document has a Deferred of their own, which fails."""
+        self._tell_flushes()
 
 
 def _log_bug(reason: Reason) -> None:
