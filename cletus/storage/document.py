@@ -7,9 +7,10 @@ is written that would not come back as it was.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -42,33 +43,43 @@ def encode(obj: Any, values: dict[str, Any], typed: Mapping[str, Typed], version
         document[name] = value if kind is None else kind.to_json(value, obj, name)
     try:
         text = msgspec.json.encode(document)
-        same = msgspec.json.decode(text) == document
+        back = msgspec.json.decode(text)
     except (TypeError, ValueError, RecursionError) as error:
-        _refuse(obj, document, typed, error)
-    if not same:
-        _see_that_all_survives(obj, document, typed, msgspec.json.decode(text))
+        raise _first_mistake(obj, document, typed, str(error)) from error
+    if back != document:
+        _see_that_all_survives(obj, document, back, typed)
     return msgspec.json.format(text, indent=2).decode() + "\n"
 
 
 def _see_that_all_survives(
-    obj: Any, document: dict[str, Any], typed: Mapping[str, Typed], back: dict[str, Any]
+    obj: Any, document: dict[str, Any], back: dict[str, Any], typed: Mapping[str, Typed]
 ) -> None:
-    """A typed value may change on its way (a tuple is a list there): its type puts that right."""
-    if any(back[name] != value for name, value in document.items() if name not in typed):
-        _refuse(obj, document, typed, None)
-
-
-def _refuse(
-    obj: Any, document: dict[str, Any], typed: Mapping[str, Typed], cause: Exception | None
-) -> NoReturn:
+    """A typed value may change on its way, a tuple into a list: its type puts that right."""
     for name, value in document.items():
-        mistake = not_json(value)
-        if mistake is not None and name not in typed:
-            break
-    else:  # such as a text that UTF-8 cannot express, in a typed field
-        name, mistake = "", Mistake("", "what JSON takes", str(cause))
+        if back[name] != value and not (name in typed and _is_finite(value)):
+            change = "something that JSON would change"
+            raise _first_mistake(obj, {name: value}, typed, change)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_mistake(
+    obj: Any, document: dict[str, Any], typed: Mapping[str, Typed], otherwise: str
+) -> FieldValueError:
+    found = (
+        (name, not_json(value, arrays=(list, tuple) if name in typed else (list,)))
+        for name, value in document.items()
+    )
+    wrong = ((name, mistake) for name, mistake in found if mistake is not None)
+    name, mistake = next(wrong, ("", Mistake("", "what JSON takes", otherwise)))
     place = type(obj).__name__, obj.key, name
-    raise FieldValueError(*place, mistake.path, mistake.expected, mistake.found) from cause
+    return FieldValueError(*place, mistake.path, mistake.expected, mistake.found)
 
 
 def decode(raw: str | bytes, store: str, key: str) -> dict[str, Any]:
@@ -105,8 +116,11 @@ def version_of(document: dict[str, Any], store: str, key: str, raw: str | bytes)
 def line_of(raw: str | bytes, field: str) -> int:
     """The line, from 1, on which a field stands in a text; 0 if it cannot be told."""
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
-    match = re.search(rf'^[ \t{{,]*"{re.escape(field)}"\s*:', text, re.MULTILINE)
-    return text.count("\n", 0, match.end()) + 1 if match else 0
+    places = list(re.finditer(rf'^(\s*)(?:\{{.*)?"{re.escape(field)}"\s*:', text, re.MULTILINE))
+    if not places:
+        return 0
+    outermost = min(places, key=lambda match: len(match[1].expandtabs().rpartition("\n")[2]))
+    return text.count("\n", 0, outermost.end()) + 1
 
 
 def _line(data: bytes, message: str) -> int:

@@ -6,12 +6,12 @@ them, and finds out which key of a dict the dots stand for.
 
 from __future__ import annotations
 
-import enum
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 import msgspec
 
@@ -20,9 +20,6 @@ _WORDS = re.compile(
 )
 _EXPECTED = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<found>.*))?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
-
-_DEEPEST = 500
-"""msgspec and Python both give up at some thousand levels."""
 
 Convert = Callable[[Any], object]
 
@@ -126,28 +123,35 @@ def _enter(
 _TYPE = "state the field's type: Field(type=...)"
 
 
-def not_json(value: Any, path: str = "", depth: int = 0) -> Mistake | None:
-    """What in an untyped value JSON does not take as it is, if anything."""
-    if depth > _DEEPEST:
+def not_json(value: Any, *, arrays: tuple[type, ...] = (list,)) -> Mistake | None:
+    """What in a value JSON does not take as it is, if anything.
+
+    Args:
+        value: any.
+        arrays: what counts as an array. (A tuple is one for msgspec, but comes back as a list.)
+    """
+    try:
+        return _not_json(value, "", arrays)
+    except RecursionError:
         return Mistake("", "a value", "one that is nested too deep, or inside itself")
-    if isinstance(value, enum.Enum):
-        return Mistake(path, "what JSON takes", f"{kind_of(value)} ({_TYPE})")
-    if value is None or isinstance(value, (bool, int)):
-        return None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else Mistake(path, "a finite number", repr(value))
+
+
+def _not_json(value: Any, path: str, arrays: tuple[type, ...]) -> Mistake | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return Mistake(path, "a number that JSON has", repr(value))
     if isinstance(value, str):
         return _not_text(value, path)
+    if value is None or isinstance(value, (bool, int, float)):
+        return None
+    keys: Iterable[Any] = value if isinstance(value, dict) else ()
     if isinstance(value, dict):
-        parts = ((f"{path}[{key!r}]", part) for key, part in value.items())
-        wrong = next((key for key in value if not isinstance(key, str)), None)
-        if wrong is not None:
-            return Mistake(path, "keys that are texts", f"{kind_of(wrong)} as a key ({_TYPE})")
-    elif isinstance(value, list):
-        parts = ((f"{path}[{index}]", part) for index, part in enumerate(value))
+        parts: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, arrays):
+        parts = enumerate(cast("Iterable[Any]", value))
     else:
         return Mistake(path, "what JSON takes", f"{kind_of(value)} ({_TYPE})")
-    found = (not_json(part, place, depth + 1) for place, part in parts)
+    inside = (_not_json(part, f"{path}[{at!r}]", arrays) for at, part in parts)
+    found = chain((_not_a_key(key, path) for key in keys), inside)
     return next((mistake for mistake in found if mistake is not None), None)
 
 
@@ -155,5 +159,29 @@ def _not_text(value: str, path: str) -> Mistake | None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return Mistake(path, "text", "a lone surrogate, which UTF-8 cannot express")
+        return Mistake(path, "a text", "a lone surrogate, which UTF-8 cannot express")
     return None
+
+
+def _not_a_key(key: Any, path: str) -> Mistake | None:
+    if isinstance(key, str):
+        return _not_text(key, f"{path} (a key)")
+    return Mistake(path, "keys that are texts", f"{kind_of(key)} as a key ({_TYPE})")
+
+
+def store_object_in(value: Any) -> str:
+    """In words, the first object of a store in these nested containers; empty if there is none."""
+    try:
+        return _store_object_in(value)
+    except RecursionError:
+        return ""
+
+
+def _store_object_in(value: Any) -> str:
+    if hasattr(type(value), "_in_words"):
+        return kind_of(value)
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return ""
+    return next(filter(None, map(_store_object_in, value)), "")

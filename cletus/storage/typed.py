@@ -12,7 +12,6 @@ import dataclasses
 import datetime
 import decimal
 import enum
-import json
 import types
 import uuid
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 import msgspec
 
 from cletus.errors import FieldValueError
-from cletus.storage.mistake import Mistake, kind_of, locate
+from cletus.storage.mistake import Mistake, kind_of, locate, store_object_in
 
 _SCALARS = (
     bytes,
@@ -85,6 +84,8 @@ class Typed:
     def to_json(self, value: Any, obj: Any, name: str) -> Any:
         """The form in JSON, which ``accept`` is sure to take.
 
+        Numbers that JSON does not have are left to ``document.encode``, which sees the whole text.
+
         Raises:
             FieldValueError: the value does not fit, or has no form in JSON.
         """
@@ -99,11 +100,11 @@ class Typed:
         except (msgspec.ValidationError, RecursionError) as error:
             self._refuse(error, value, check, obj, name)
         except (TypeError, ValueError) as error:  # msgspec's words for what it cannot express
-            _raise(
-                obj, name, Mistake("", "what JSON can express", f"{kind_of(value)}: {error}"), error
-            )
-        if not self._distinct:
-            self._see_that_it_survives(value, plain, obj, name)
+            found = store_object_in(value) or f"{kind_of(value)}: {error}"
+            raise _error(obj, name, Mistake("", "what JSON can express", found)) from error
+        if self._loose and self._convert(msgspec.json.decode(msgspec.json.encode(plain))) != value:
+            found = "something that JSON would change: state its type more closely"
+            raise _error(obj, name, Mistake("", "what JSON takes", found))
         return plain
 
     def _convert(self, data: Any) -> Any:
@@ -113,18 +114,8 @@ class Typed:
         """Raises ``ValidationError`` if this is not the form in memory."""
         msgspec.convert({"value": value}, self._holder, str_keys=True, builtin_types=_SCALARS)
 
-    def _see_that_it_survives(self, value: Any, plain: Any, obj: Any, name: str) -> None:
-        """JSON has no NaN and no infinity; and inside ``Any`` it makes lists of tuples, and so on."""
-        try:
-            text = json.dumps(plain, allow_nan=False)
-        except ValueError as error:
-            _raise(obj, name, Mistake("", "numbers that JSON has", "one that is not finite"), error)
-        if self._loose and self._convert(json.loads(text)) != value:
-            found = "something that JSON would change: state its type more closely"
-            _raise(obj, name, Mistake("", "what JSON takes", found), None)
-
     def _refuse(self, error: Exception, value: Any, convert: Any, obj: Any, name: str) -> NoReturn:
-        _raise(obj, name, locate(error, value, convert, self.kind), error)
+        raise _error(obj, name, locate(error, value, convert, self.kind)) from error
 
 
 class _Flags(Typed):
@@ -135,18 +126,16 @@ class _Flags(Typed):
         if (data is None and self.optional) or isinstance(data, self.kind):
             return data
         try:
-            if isinstance(data, int) and not isinstance(data, bool):
-                return self.kind(data)
+            return self.kind(data)
         except ValueError as error:
-            _raise(obj, name, Mistake("", self.kind.__name__, repr(data)), error)
-        _raise(obj, name, Mistake("", self.kind.__name__, kind_of(data)), None)
+            raise _error(obj, name, Mistake("", self.kind.__name__, kind_of(data))) from error
 
     def to_json(self, value: Any, obj: Any, name: str) -> Any:
         """The number."""
         if value is None and self.optional:
             return None
         if not isinstance(value, self.kind):
-            _raise(obj, name, Mistake("", self.kind.__name__, kind_of(value)), None)
+            raise _error(obj, name, Mistake("", self.kind.__name__, kind_of(value)))
         return value.value
 
 
@@ -156,11 +145,9 @@ def typed(kind: Any, *, optional: bool) -> Typed:
     return (_Flags if flags else Typed)(kind, optional=optional)
 
 
-def _raise(obj: Any, name: str, mistake: Mistake, cause: Exception | None) -> NoReturn:
-    store, key = type(obj).__name__, getattr(obj, "key", "")
-    raise FieldValueError(
-        store, key, name, mistake.path, mistake.expected, mistake.found
-    ) from cause
+def _error(obj: Any, name: str, mistake: Mistake) -> FieldValueError:
+    place = type(obj).__name__, getattr(obj, "key", ""), name
+    return FieldValueError(*place, mistake.path, mistake.expected, mistake.found)
 
 
 def _is_distinct(kind: Any) -> bool:

@@ -241,9 +241,7 @@ def test_a_value_is_checked_before_it_is_saved(
 @pytest.mark.parametrize(
     ("kind", "value", "words"),
     [
-        (float, float("nan"), "numbers that JSON has"),
-        (list[float], [float("inf")], "numbers that JSON has"),
-        (float | None, float("nan"), "numbers that JSON has"),
+        (Any, float("nan"), "state its type more closely"),
         (Any, (1, 2), "state its type more closely"),
         (list[Any], [(1, 2)], "state its type more closely"),
         (dict[str, Any], {"a": {1: 2}}, "state its type more closely"),
