@@ -9,6 +9,7 @@ the subclass, and ``name = None`` removes it.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from cletus.errors import FieldValueError, InvalidKey, StoreDeclarationError
@@ -38,7 +39,7 @@ def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
     contributors = _contributors(store_cls)
     for name, contributor in contributors.items():
         _check_name(store_cls, name, contributor, reserved)
-    _bind_to_service(store_cls, own)
+    _bind_to_service(store_cls)
     for name, contributor in contributors.items():
         _contribute(store_cls, name, contributor, inherited=name not in own)
     _choose_manager(store_cls, contributors)
@@ -60,12 +61,17 @@ def _store_name(store_cls: type[Any]) -> str:
         raise StoreDeclarationError(store_cls.__name__, "", f"its name {error.reason}") from None
 
 
-def _bind_to_service(store_cls: type[Any], own: dict[str, Any]) -> None:
+def _bind_to_service(store_cls: type[Any]) -> None:
     """``service`` is the canonical way; ``session = service.session`` says the same."""
-    if own.get("service") is not None:
-        store_cls.session = own["service"].session
-    elif own.get("session") is not None:
-        store_cls.service = getattr(own["session"], "service", None)
+    for base in store_cls.__mro__:
+        said = _declared_by(base)
+        if said.get("service") is not None:
+            store_cls.session = said["service"].session
+            break
+        if said.get("session") is not None:
+            store_cls.session = said["session"]
+            store_cls.service = getattr(said["session"], "service", None)
+            break
     if store_cls.session is None and not store_cls.abstract:
         reason = "a store needs the service that it belongs to: service = service"
         raise StoreDeclarationError(store_cls.__name__, "service", reason)
@@ -78,7 +84,7 @@ def _contributors(store_cls: type[Any]) -> dict[str, Any]:
     """What contributes, by name: bases first, and the last to declare a name has it."""
     found: dict[str, Any] = {}
     for base in reversed(store_cls.__mro__):
-        for name, attribute in vars(base).get(_DECLARED, vars(base)).items():
+        for name, attribute in _declared_by(base).items():
             found.pop(name, None)
             if _contributes(store_cls, name, attribute):
                 # An inherited field is this class's own, so that what it may note about its class
@@ -86,6 +92,12 @@ def _contributors(store_cls: type[Any]) -> dict[str, Any]:
                 is_new = base is store_cls or not is_field(attribute)
                 found[name] = attribute if is_new else copy.copy(attribute)
     return found
+
+
+def _declared_by(base: type[Any]) -> Mapping[str, Any]:
+    """What the statement of one class said: a store's, or a plain mixin's."""
+    declared: Mapping[str, Any] = vars(base).get(_DECLARED, vars(base))
+    return declared
 
 
 def _contributes(store_cls: type[Any], name: str, attribute: Any) -> bool:
