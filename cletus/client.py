@@ -63,6 +63,8 @@ class Client(Persistent):
         address: where they come from, for logs: ``127.0.0.1:54321``.
         door: the name of the door that they came in by: ``telnet``.
         connected: false from the moment the connection is closing or gone.
+        was_closed: whether the service itself closed the connection, by ``close()``: then it did not
+            break, and the person did not just go.
         user: for applications: who they have turned out to be; ``None`` for a stranger.
     """
 
@@ -75,8 +77,10 @@ class Client(Persistent):
         self.door = door
         self.address = transport.address
         self.connected = True
+        self.was_closed = False
         self._gone = False
         self._left = False
+        self._hidden = False
         self._transport = transport
         self._outbox = Outbox(transport.send, settings.output_max)
         self._inbox = Inbox(
@@ -103,6 +107,11 @@ class Client(Persistent):
     def encoder(self) -> Encoder:
         """What turns text into bytes for this person's terminal."""
         return self._transport.encoder
+
+    @property
+    def gone(self) -> bool:
+        """Whether their ``Disconnect`` has fired, so that nothing of them is left."""
+        return self._left
 
     def write(self, *lines: object) -> None:
         """Send these as whole lines; without arguments, an empty one.
@@ -182,19 +191,25 @@ class Client(Persistent):
 
     def hide_input(self) -> None:
         """Ask the terminal not to show what is typed from now on; for dialogues."""
+        self._hidden = True
         self.write_encoded(self._transport.hide_input(True))
 
     def show_input(self) -> None:
         """Have what is typed shown again, on a new line, since the person's own was hidden too."""
-        self.write_encoded(self._transport.hide_input(False))
-        self.write()
+        if self._hidden:
+            self._hidden = False
+            self.write_encoded(self._transport.hide_input(False))
+            self.write()
 
     def close(self, reason: str = "closed by the service") -> None:
         """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
         if not self.connected:
             return
         self._flush()
+        if not self.connected:
+            return  # that was one byte too many for a slow reader, who has been dropped
         self.connected = False
+        self.was_closed = True
         self._reason = self._reason or reason
         self._inbox.clear()
         self._transport.close()

@@ -76,6 +76,16 @@ class ProtocolError(CletusError):
     """A peer sent what its protocol forbids. Doors catch this; applications never see it."""
 
 
+class InflationTooLarge(ProtocolError):
+    """A peer sent compressed bytes that become far more than a person could have typed."""
+
+    def __init__(self, compressed: int, limit: int) -> None:
+        """Say how many bytes came, and how many they were allowed to become."""
+        self.compressed = compressed
+        self.limit = limit
+        super().__init__(f"{compressed} bytes inflate to more than {limit}")
+
+
 # -- storage ------------------------------------------------------------------------------------
 
 
@@ -328,6 +338,82 @@ class StoreDenied(StoreIOError):
     """The operating system forbids it: permissions, or a file system mounted read-only."""
 
 
+# -- contrib: commands --------------------------------------------------------------------------
+
+
+class CommandError(CletusError):
+    """The root of what can go wrong with commands."""
+
+
+class CommandDeclarationError(CommandError):
+    """A command is declared wrongly. It is raised while its module is imported."""
+
+    def __init__(self, command: str, reason: str) -> None:
+        """Name the command and the reason."""
+        self.command = command
+        self.reason = reason
+        super().__init__(f"command {command!r}: {reason}")
+
+
+class Refused(CommandError):
+    """What was asked for cannot be done; the message is a sentence for the person who asked.
+
+    Commands, converters and the methods of contrib's stores raise it.
+    """
+
+
+# -- contrib: users -----------------------------------------------------------------------------
+
+
+class NameRefused(Refused):
+    """A name cannot be had: it breaks a rule, is reserved, or looks like somebody else's."""
+
+
+class PasswordRefused(Refused):
+    """A password cannot be had: it is too short, too long, or too easy. It was not hashed."""
+
+
+class PasswordsBusy(Refused):
+    """So many passwords wait to be hashed that one more is not taken."""
+
+
+class UnknownRole(Refused):
+    """A role was granted that the class of users does not declare in ``ROLES``."""
+
+    def __init__(self, role: str, known: Iterable[str]) -> None:
+        """Name the role and those that there are."""
+        self.role = role
+        self.known = tuple(sorted(known))
+        super().__init__(f"There is no role {role!r}; there are {', '.join(self.known)}.")
+
+
+# -- contrib: orm -------------------------------------------------------------------------------
+
+
+class NoDatabase(StorageError):
+    """A ``ModelField`` was used, and its service was never given a session of SQLAlchemy."""
+
+    def __init__(self, place: str) -> None:
+        """Name the field, as ``User 'bob', field 'account'``."""
+        self.place = place
+        super().__init__(
+            f"{place}: its service has no SQLAlchemy session; call orm.connect(service, url), or "
+            "set service.orm_session, and declare the store with service = service"
+        )
+
+
+class NotInDatabase(StorageError):
+    """An object in a ``ModelField`` has no primary key yet, so it cannot be saved or carried."""
+
+    def __init__(self, place: str, model: str) -> None:
+        """Name the field and the class of the object."""
+        self.place = place
+        self.model = model
+        super().__init__(
+            f"{place}: its {model} is not in the database yet; add it to the session and commit"
+        )
+
+
 # -- reload -------------------------------------------------------------------------------------
 
 
@@ -364,6 +450,10 @@ class CarryError(ReloadError):
         self.place = place
         self.reason = reason
         super().__init__(f"{place}: {reason}")
+
+
+class StoreGone(CarryError):
+    """A value refers to an object of a store that the new code does not define."""
 
 
 class ReloadVetoed(ReloadError):

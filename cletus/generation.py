@@ -26,6 +26,8 @@ class Generation:
         timers: calls that are due.
         parked: objects of stores that this generation lacks, for when a later one defines them
             again: store name to what ``reload/parking.py`` made of them.
+        waiting: fields whose values refer to such objects: (store name, key) to field names to
+            what was made of the values.
     """
 
     def __init__(self, number: int) -> None:
@@ -35,6 +37,7 @@ class Generation:
         self.listeners = Listeners()
         self.timers = Timers()
         self.parked: dict[str, Any] = {}
+        self.waiting: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add_store(self, store_cls: type[Store], *, imported: bool) -> None:
         """Register a store class under its name.

@@ -69,10 +69,12 @@ def resume_dialogues(dialogues: Iterable[CarriedDialogue], notice: str) -> None:
     for one in dialogues:
         if one.new is None:
             one.client.dialogue_ended(one.old)
+            one.client.show_input()
             one.client.write("", notice)
             one.old.stop()
             one.client.go_on()
         elif one.again:
+            one.client.show_input()
             one.client.write("", notice)
             one.new.restart()
         elif one.new.running is not None and one.new.running.asking is not None:

@@ -27,9 +27,8 @@ from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defa
 from collections.abc import Callable
 from typing import Any, cast
 
-from cletus.application import Application
 from cletus.conversation import Conversation
-from cletus.errors import CarryError
+from cletus.errors import CarryError, StoreGone
 from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.storage import Manager, Store
@@ -80,16 +79,19 @@ class Carrier:
     """Carries values to the generation whose modules are now in ``sys.modules``.
 
     Args:
-        application: whose classes are rebuilt.
+        session: whose application's classes are rebuilt.
 
     Attributes:
         by_reference: what was carried as it is although it is neither plain data nor ours, as
             ``place: type`` lines for the report.
         aliases: pairs (old store object, its successor) in the order of finding.
+        updates: lists and dicts that keep their identity, with the content that the commit gives
+            them; see ``carry_in_place``.
     """
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._application = session.application
         self._owned: dict[type, bool] = {}
         self._classes: dict[type, type] = {}
         self._memo: dict[int, Any] = {}
@@ -98,6 +100,8 @@ class Carrier:
         self._place = ""
         self.by_reference: dict[str, None] = {}
         self.aliases: list[tuple[Any, Any]] = []
+        self.updates: list[tuple[Any, Any]] = []
+        self._in_place = False
 
     def succeed(self, old: Any, new: Any) -> None:
         """Wherever the old store object (or dialogue) is referred to, refer to the new one from now on."""
@@ -115,7 +119,27 @@ class Carrier:
             CarryError: it cannot be carried; the error names the place and the reason.
         """
         self._place = place
-        return self._carry(value)
+        known, found = len(self._kept), len(self.aliases)
+        try:
+            return self._carry(value)
+        except CarryError:
+            # What was built halfway is not for the next who meets the same objects.
+            for half in self._kept[known:]:
+                self._memo.pop(id(half), None)
+            del self._kept[known:], self.aliases[found:]
+            raise
+
+    def carry_in_place(self, value: Any, place: str) -> Any:
+        """As ``carry``, but lists and dicts stay the same objects, and get new content at the commit.
+
+        For what hangs on objects that persist: a module body may have taken such a list for its own
+        (``online = service.online``), and it must go on being the same.
+        """
+        self._in_place = True
+        try:
+            return self.carry(value, place)
+        finally:
+            self._in_place = False
 
     def owns(self, kind: type) -> bool:
         """Whether this class is of the application's modules."""
@@ -161,12 +185,25 @@ class Carrier:
         return new
 
     def _carry_list(self, value: list[Any]) -> list[Any]:
+        if self._in_place:
+            self._remember(value, value)
+            items = [self._carry(one) for one in value]
+            if any(new is not old for new, old in zip(items, value, strict=True)):
+                self.updates.append((value, items))
+            return value
         new: list[Any] = self._remember(value, [])
         carry = self._carry
         new.extend([one if type(one) in ATOMS else carry(one) for one in value])
         return new
 
     def _carry_dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        # Keys that are objects would have to be hashed by the application's code at the commit.
+        if self._in_place and all(type(name) in ATOMS for name in value):
+            self._remember(value, value)
+            content = {name: self._carry(one) for name, one in value.items()}
+            if any(content[name] is not one for name, one in value.items()):
+                self.updates.append((value, content))
+            return value
         new: dict[Any, Any] = self._remember(value, {})
         carry = self._carry
         for name, one in value.items():
@@ -175,6 +212,8 @@ class Carrier:
         return new
 
     def _carry_set(self, value: set[Any]) -> set[Any]:
+        if self._in_place and all(type(one) in ATOMS for one in value):
+            return value
         new: set[Any] = self._remember(value, set())
         new.update([self._carry(one) for one in value])
         return new
@@ -205,6 +244,8 @@ class Carrier:
         return value
 
     def _carry_owned(self, value: Any, kind: type) -> Any:
+        if isinstance(value, Store) and self._session.find(kind.__name__) is None:
+            raise StoreGone(self._place, f"the store {kind.__name__} is gone")
         new_kind = self.new_class(kind)
         if new_kind is kind:
             # Made by the new code already: by a module body, or by a field's deserialise().

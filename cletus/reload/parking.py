@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.application import Application
-from cletus.errors import CarryError
+from cletus.errors import CarryError, StoreGone
 from cletus.reload.carrier import ATOMS, CONTAINERS
 from cletus.session import Session
 from cletus.storage import Store
@@ -58,13 +58,20 @@ def unpark(parked: Parked, session: Session, place: str) -> dict[str, Any]:
     """The values, on the classes that have their names now.
 
     Raises:
+        StoreGone: they refer to an object of a store that is still gone.
         CarryError: a class or function that they need is gone.
     """
     try:
         found: dict[str, Any] = _Unpickler(io.BytesIO(parked.data), session, parked.kept).load()
+    except _StillGone as error:
+        raise StoreGone(place, f"the store {error} is gone") from None
     except Exception as error:
         raise CarryError(place, f"its parked data cannot be brought back: {error}") from error
     return found
+
+
+class _StillGone(Exception):
+    """A store object is referred to whose store the code does not define."""
 
 
 class _Pickler(pickle.Pickler):
@@ -83,7 +90,7 @@ class _Pickler(pickle.Pickler):
             if self._application.owns(obj.__module__):
                 return ("name", obj.__module__, obj.__qualname__)
             return None
-        if isinstance(obj, types.MethodType | CONTAINERS):
+        if isinstance(obj, (types.MethodType, *CONTAINERS)):
             return None
         if not self._application.owns(kind.__module__):
             self._kept.append(obj)
@@ -106,7 +113,9 @@ class _Unpickler(pickle.Unpickler):
             return self._kept[rest[0]]
         if what == "store":
             store_cls = self._session.find(rest[0])
-            return None if store_cls is None else store_cls.manager.active().get(rest[1])
+            if store_cls is None:
+                raise _StillGone(rest[0])
+            return store_cls.manager.active().get(rest[1])
         found: Any = sys.modules[rest[0]]
         for part in rest[1].split("."):
             found = getattr(found, part)

@@ -7,18 +7,18 @@ thawing makes are new ones, and until the commit the old ones are in force.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cletus.application import Application
-from cletus.errors import CarryError
+from cletus.errors import CarryError, StoreGone
 from cletus.generation import Generation
 from cletus.reload.carrier import ATOMS, Carrier
 from cletus.reload.parking import Parked, park, unpark
 from cletus.reload.report import ReloadReport
 from cletus.session import Session
-from cletus.storage import Store
+from cletus.storage import Store, kept
 from cletus.storage.versions import as_saved
 
 
@@ -84,8 +84,9 @@ def thaw(
             _compare_fields(session.current.stores[name], staged.stores[name], frozen, report)
             report.stores[name] = len(frozen)
     for one, new in successors:
-        _fill(one, new, carrier, session)
+        _fill(one, new, carrier, session, staged)
     _return_stores(parked, session, staged, report)
+    _return_references(session, staged)
     staged.parked = parked
 
 
@@ -113,6 +114,21 @@ def _return_stores(
             obj = store_cls.manager.active().get(key) or store_cls(key)
             obj.from_dict(data, session=True)
         report.stores_returned[name] = len(values)
+
+
+def _return_references(session: Session, staged: Generation) -> None:
+    """Set the fields that waited for a store to come back, once all objects are there again."""
+    for (name, key), fields in session.current.waiting.items():
+        store_cls = staged.stores.get(name)
+        obj = None if store_cls is None else store_cls.manager.active().get(key)
+        for field, parked in fields.items():
+            try:
+                values = unpark(parked, session, f"{name} {key!r}, field {field!r}")
+            except StoreGone:
+                staged.waiting.setdefault((name, key), {}).setdefault(field, parked)
+                continue
+            if obj is not None and field in obj.fields:
+                obj.from_dict(values, session=True)
 
 
 def keep_foreign_stores(session: Session, staged: Generation, application: Application) -> None:
@@ -171,54 +187,69 @@ def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
         ) from None
 
 
-def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session) -> None:
-    old_class, new_class = type(one.old), type(new)
-    if new_class.version == old_class.version and not new_class._layout.renames:
-        wanted: Container[str] = new_class.fields
-    else:
-        wanted = one.data  # a migration may want any of them
+def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:
     place = _place(one.old)
-    data, parked = _carried(one, wanted, carrier, session, place)
+    data = _carried(one, type(new), carrier, session, staged)
     try:
-        if new_class.version != old_class.version or new_class._layout.renames:
-            data = new_class.upgrade(data, old_class.version, before=old_class)
-        new.from_dict(data, session=True, parked=parked)
+        new.restore(data, type(one.old))
     except Exception as error:
         raise CarryError(place, "it cannot be filled") from error
     _carry_undeclared(one, new, carrier, place)
 
 
 def _carried(
-    one: Frozen, wanted: Container[str], carrier: Carrier, session: Session, place: str
-) -> tuple[dict[str, Any], set[str]]:
-    """The data for the new code, and the names of what is session data that it may not declare."""
+    one: Frozen, new_class: type[Store], carrier: Carrier, session: Session, staged: Generation
+) -> dict[str, Any]:
+    """The data for the new code, also of fields that it lacks or lacked until now."""
     data: dict[str, Any] = {}
-    parked: set[str] = set()
-    carry = carrier.carry
+    wanted = new_class.fields
     for name, value in one.data.items():
         if type(value) in ATOMS:
             data[name] = value
-        elif name in wanted:
-            data[name] = carry(value, f"{place}, field {name!r}")
+        elif name in kept.NAMES:
+            data[name] = _carried_kept(one.old, value, new_class, carrier, session)
+        elif name in wanted or _may_be_wanted(type(one.old), new_class):
+            place = f"{_place(one.old)}, field {name!r}"
+            try:
+                data[name] = carrier.carry(value, place)
+            except StoreGone:
+                waiting = staged.waiting.setdefault(
+                    (type(one.old).__name__.lower(), one.old.key), {}
+                )
+                waiting[name] = park({name: value}, session.application, place)
         else:
-            data[name] = _parked_value(one.old, name, value, carrier, session, place)
-    old = one.old
-    if old._unknown or old._parked:
-        for name, value in {**old._parked, **old._unknown}.items():
-            wakes = isinstance(value, Parked) and name in wanted
-            back = unpark(value, session, place)[name] if wakes else value
-            data.setdefault(name, carry(back, f"{place}, parked field {name!r}"))
-    fields = type(old).fields
-    parked.update(name for name in one.data if getattr(fields[name], "session", False))
-    parked.update(old._parked)
-    return data, parked
+            data[name] = _parked_value(one.old, name, value, carrier, session)
+    return data
 
 
-def _parked_value(
-    old: Store, name: str, value: Any, carrier: Carrier, session: Session, place: str
-) -> Any:
+def _may_be_wanted(old_class: type[Store], new_class: type[Store]) -> bool:
+    """Whether a migration or a renaming may want fields that the new class does not declare."""
+    return new_class.version != old_class.version or bool(new_class._layout.renames)
+
+
+def _carried_kept(
+    old: Store,
+    values: dict[str, Any],
+    new_class: type[Store],
+    carrier: Carrier,
+    session: Session,
+) -> dict[str, Any]:
+    """What the object kept for fields that its class did not declare; some may be declared again."""
+    carried = {}
+    for name, value in values.items():
+        place = f"{_place(old)}, parked field {name!r}"
+        if not isinstance(value, Parked):
+            carried[name] = carrier.carry(value, place)
+        elif name in new_class.fields:
+            carried[name] = unpark(value, session, place)[name]
+        else:
+            carried[name] = value
+    return carried
+
+
+def _parked_value(old: Store, name: str, value: Any, carrier: Carrier, session: Session) -> Any:
     """The value of a field that the new code lacks; its classes may be gone with it."""
-    field = type(old).fields[name]
+    field, place = type(old).fields[name], _place(old)
     if getattr(field, "typed", None) is not None and not field.session:
         return as_saved(type(old), {name: value})[name]
     try:

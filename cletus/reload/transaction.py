@@ -53,7 +53,7 @@ class Transaction:
         self._report = report
         self._plan = plan
         self._staging = Staging(finder, plan.sources)
-        self._carrier = Carrier(self._session.application)
+        self._carrier = Carrier(self._session)
         self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
         self._timers = CarriedTimers([], [])
         self._dialogues: list[CarriedDialogue] = []
@@ -101,6 +101,7 @@ class Transaction:
                 session.current.timers, staged.timers, self._carrier, report
             )
             self._carry_attachments()
+            report.notes += [f"{one} is carried as it is" for one in self._carrier.by_reference]
 
     def _import(self) -> None:
         Service.rebuilding = self._service
@@ -134,7 +135,7 @@ class Transaction:
 
     def _carry_attachment(self, holder: Persistent, name: str, value: Any) -> Any:
         try:
-            return self._carrier.carry(value, f"{holder!r}, attribute {name!r}")
+            return self._carrier.carry_in_place(value, f"{holder!r}, attribute {name!r}")
         except CarryError as error:
             self._report.notes.append(f"{error}; it still refers to the old code")
             return value
@@ -154,6 +155,11 @@ class Transaction:
         commit_dialogues(self._dialogues)
         for holder, attachments in self._attachments:
             holder.attach(attachments)
+        for container, content in self._carrier.updates:
+            if isinstance(container, list):
+                container[:] = content
+            else:
+                container.update(content)
         if service.staged_class is not type(service):
             object.__setattr__(service, "__class__", service.staged_class)
         assert session.staged is not None  # noqa: S101 - it was made in _prepare

@@ -50,8 +50,8 @@ class ClientField(Field[Client | None]):
         return client
 
     def deserialise(self, obj: Store, name: str, data: Any) -> None:
-        """Join the new user object with the client."""
-        self.__set__(obj, data)
+        """Join the new user object with the client, if that is still there."""
+        self.__set__(obj, None if data is None or data.gone else data)
 
     def _leave(self, obj: Any) -> None:
         client = obj.__dict__.get(self._name)

@@ -1,0 +1,258 @@
+"""R5: what was one object before is one object after; cycles survive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cletus.testing import assert_survives_reload
+from cletus.testing.reloading import portrait
+
+THINGS = """
+    import collections, dataclasses, datetime, decimal, enum, weakref
+    from cletus.storage import Field, Store
+    from APP.core import service
+
+    class Colour(enum.Enum):
+        RED = 1
+        BLUE = 2
+
+    class Can(enum.Flag):
+        READ = 1
+        WRITE = 2
+
+    @dataclasses.dataclass
+    class Point:
+        x: object
+        y: object = None
+
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Fixed:
+        x: object
+
+    Pair = collections.namedtuple("Pair", "left right")
+
+    class Plain:
+        pass
+
+    class Slotted:
+        __slots__ = ("a", "b", "__weakref__")
+
+    class Bag(list):
+        pass
+
+    class Names(dict):
+        pass
+
+    class Trouble(Exception):
+        def __init__(self, what, *, level=0):
+            super().__init__(what)
+            self.level = level
+        def __reduce__(self):
+            return Trouble, self.args, {"level": self.level}
+
+    class Thing(Store):
+        service = service
+        a = Field(session=True)
+        b = Field(session=True)
+"""
+
+
+@pytest.fixture
+def app(run):
+    return run(things=THINGS)
+
+
+def thing(app, key: str) -> Any:
+    return app.active("thing").get(key) or app.store("thing")(key)
+
+
+def test_two_fields_that_share_a_list_share_one_after(app):
+    one, two = thing(app, "one"), thing(app, "two")
+    one.a = one.b = two.a = ["x"]
+    assert app.reload().ok
+    one, two = thing(app, "one"), thing(app, "two")
+    assert one.a is one.b is two.a
+    assert one.a == ["x"]
+
+
+def test_the_old_containers_are_not_the_new_ones(app):
+    """A list is copied, so that a rollback would find the old one as it was."""
+    before = thing(app, "one").a = ["x"]
+    app.reload()
+    thing(app, "one").a.append("y")
+    assert before == ["x"]
+
+
+def test_cycles_through_containers_objects_and_stores_survive(app):
+    one, two = thing(app, "one"), thing(app, "two")
+    point = app.module("things").Point(one)
+    point.y = [point, two, {"self": point}]
+    one.a, two.a = two, (one, point)
+    one.b = one
+    loop: list[Any] = []
+    loop.append(loop)
+    two.b = loop
+    app.reload()
+    one, two = thing(app, "one"), thing(app, "two")
+    point = two.a[1]
+    assert one.a is two
+    assert one.b is one
+    assert two.a[0] is one
+    assert point.x is one
+    assert point.y[0] is point
+    assert point.y[2]["self"] is point
+    assert point.y[1] is two
+    assert two.b[0] is two.b
+
+
+def test_a_tuple_in_a_cycle_survives(app):
+    one = thing(app, "one")
+    inner: list[Any] = []
+    one.a = (inner, 1)
+    inner.append(one.a)
+    app.reload()
+    one = thing(app, "one")
+    assert one.a[0][0] is one.a
+
+
+def instances(things: Any) -> dict[str, Any]:
+    plain, slotted = things.Plain(), things.Slotted()
+    plain.x, slotted.a = [1], {"k": plain}
+    bag, names = things.Bag([1, plain]), things.Names(k=plain)
+    bag.owner = "bob"
+    return {
+        "enum": things.Colour.BLUE,
+        "flags": things.Can.READ | things.Can.WRITE,
+        "dataclass": things.Point(1, [2]),
+        "frozen slotted dataclass": things.Fixed([plain]),
+        "namedtuple": things.Pair(plain, 2),
+        "plain class": plain,
+        "slotted class": slotted,
+        "list subclass": bag,
+        "dict subclass": names,
+        "exception": things.Trouble("x", level=3),
+        "class": things.Point,
+        "function": things.Trouble.__init__,
+        "bound method": things.Thing("m").to_dict,
+        "deque": things.collections.deque([plain], maxlen=3),
+        "defaultdict": things.collections.defaultdict(list, k=[plain]),
+        "ordered": things.collections.OrderedDict(k=plain),
+        "counter": things.collections.Counter("abca"),
+        "set": {things.Colour.RED, 1},
+        "frozenset": frozenset({things.Colour.RED}),
+        "weak reference": things.weakref.ref(things.Thing("kept")),
+        "datetime": things.datetime.datetime(2026, 1, 1, tzinfo=things.datetime.UTC),
+        "decimal": things.decimal.Decimal("1.5"),
+        "bytes": b"x",
+        "bytearray": bytearray(b"x"),
+        "range": range(3),
+        "complex": 1 + 2j,
+        "module": things,
+    }
+
+
+@pytest.mark.parametrize("what", [
+    "enum", "flags", "dataclass", "frozen slotted dataclass", "namedtuple", "plain class", "slotted class",
+    "list subclass", "dict subclass", "exception", "class", "function", "bound method", "deque",
+    "defaultdict", "ordered", "counter", "set", "frozenset", "weak reference", "datetime", "decimal",
+    "bytes", "bytearray", "range", "complex", "module",
+])
+def test_every_kind_of_value_is_carried_to_the_new_classes(app, what):
+    value = instances(app.module("things"))[what]
+    one = thing(app, "one")
+    one.a, one.b = value, [value]
+    before = portrait(value)
+    report = app.reload()
+    assert report.ok, str(report)
+    assert report.notes == []
+    one = thing(app, "one")
+    assert portrait(one.a) == before
+    assert one.a is one.b[0] or one.a == one.b[0]
+    kind = type(one.a)
+    if kind.__module__ == "app0.things":
+        assert kind is getattr(app.module("things"), kind.__name__)
+
+
+def test_enum_members_are_the_new_members(app):
+    thing(app, "one").a = app.module("things").Colour.BLUE
+    app.reload()
+    assert thing(app, "one").a is app.module("things").Colour.BLUE
+
+
+def test_what_is_neither_data_nor_ours_is_carried_as_it_is_and_named(app):
+    """A Deferred, a lock, a socket: they cannot be copied, and need not be."""
+    import threading
+
+    from twisted.internet.defer import Deferred
+
+    lock, deferred = threading.Lock(), Deferred()
+    thing(app, "one").a = [lock, deferred]
+    report = app.reload()
+    assert thing(app, "one").a == [lock, deferred]
+    assert [note for note in report.notes if "Deferred" in note and "Thing 'one'" in note]
+    assert [note for note in report.notes if "lock" in note]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("lambda: 1", "no name"),
+        ("type('Local', (), {'__module__': things.__name__, '__qualname__': 'f.<locals>.Local'})()", "no name"),
+        ("(n for n in [1])", ""),
+    ],
+)
+def test_what_cannot_be_carried_refuses_the_reload_naming_store_key_field_and_reason(app, value, reason):
+    things = app.module("things")
+    namespace = {"things": things, "__name__": things.__name__}
+    thing(app, "one").a = {"deep": [eval(value, namespace)]}
+    report = app.reload()
+    if not reason:
+        assert report.ok  # a generator is carried as it is
+        return
+    assert not report.ok
+    for word in ("Thing 'one'", "field 'a'", reason):
+        assert word in report.error
+
+
+def test_old_store_objects_that_are_not_active_are_carried_as_the_same_object(app):
+    one, lost = thing(app, "one"), thing(app, "lost")
+    lost.a = ["kept"]
+    app.store("thing").manager.remove_active(lost)
+    one.a, one.b = lost, [lost]
+    app.reload()
+    one = thing(app, "one")
+    assert one.a is one.b[0]
+    assert one.a.a == ["kept"]
+    assert type(one.a) is app.store("thing")
+    assert "lost" not in app.active("thing")
+    lost.a.append("written through the old reference")
+    assert one.a.a == ["kept", "written through the old reference"]
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
+hashable = st.integers() | st.text() | st.booleans()
+graphs = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner)
+    | st.dictionaries(hashable, inner)
+    | st.tuples(inner, inner)
+    | st.sets(hashable)
+    | st.frozensets(hashable),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=graphs, shared=graphs)
+def test_any_graph_of_plain_data_survives_with_its_sharing(app, value, shared):
+    one, two = thing(app, "one"), thing(app, "two")
+    one.a, one.b, two.a, two.b = value, shared, [shared, value], one
+    new = assert_survives_reload(app.service, one)
+    two = thing(app, "two")
+    assert two.a[0] is new.b
+    assert two.a[1] is new.a
+    assert two.b is new

@@ -1,0 +1,153 @@
+"""R7: timers keep their remaining time and fire once."""
+
+from __future__ import annotations
+
+import pytest
+
+CLOCKS = """
+    from cletus.contrib.users import BaseUser
+    from cletus.storage import Field
+    from APP.core import service
+
+    class User(BaseUser):
+        service = service
+        woken = Field(0, session=True)
+        def wake_up(self, word):
+            self.woken += 1
+            rang.append((word, self.key, GENERATION))
+
+    GENERATION = 1
+    rang = service.rang = getattr(service, "rang", [])
+
+    @service.every(10)
+    def tick():
+        rang.append(("tick", GENERATION))
+
+    def once(word):
+        rang.append((word, GENERATION))
+
+    service.later(7, once, "from the import")
+"""
+
+
+@pytest.fixture
+def app(run):
+    app = run(clocks=CLOCKS)
+    app.generation = 1
+    return app
+
+
+def reload(app, change=lambda text: text):
+    app.generation += 1
+    n = app.generation
+    report = app.reload(clocks=lambda text: change(text).replace(f"GENERATION = {n - 1}", f"GENERATION = {n}"))
+    assert report.ok, str(report)
+    return report
+
+
+def rang(app):
+    found = list(app.service.rang)
+    app.service.rang.clear()
+    return found
+
+
+def test_a_call_due_later_is_made_when_it_was_due_once_in_the_new_code(app):
+    bob = app.store("user")("bob")
+    app.service.later(5, bob.wake_up, "hello")
+    app.clock.advance(3)
+    reload(app)
+    reload(app)
+    app.clock.advance(1.9)
+    assert rang(app) == []
+    app.clock.advance(0.1)
+    assert rang(app) == [("hello", "bob", 3)]
+    app.clock.advance(100)
+    assert ("hello", "bob", 3) not in rang(app)
+    assert app.active("user")["bob"].woken == 1
+
+
+def test_a_repeating_call_keeps_its_phase_over_reloads(app):
+    app.clock.advance(6)
+    reload(app)
+    app.clock.advance(3.9)
+    assert ("tick", 2) not in app.service.rang
+    app.clock.advance(0.1)
+    reload(app)
+    app.clock.pump([10] * 3)
+    assert [one for one in rang(app) if one[0] == "tick"] == [("tick", 2)] + [("tick", 3)] * 3
+
+
+def test_no_ghost_of_a_repeating_call_ticks_beside_it(app):
+    for _ in range(5):
+        app.clock.advance(1)
+        reload(app)
+    app.clock.advance(5)
+    assert [one for one in rang(app) if one[0] == "tick"] == [("tick", 6)]
+    assert len([call for call in app.clock.getDelayedCalls()]) == 1
+
+
+def test_another_interval_starts_anew(app):
+    app.clock.advance(6)
+    reload(app, lambda text: text.replace("service.every(10)", "service.every(8)"))
+    app.clock.advance(7.9)
+    assert ("tick", 2) not in app.service.rang
+    app.clock.advance(0.1)
+    assert ("tick", 2) in rang(app)
+
+
+def test_a_repeating_call_that_the_new_code_lacks_is_cancelled(app):
+    reload(app, lambda text: text.replace("@service.every(10)\n", ""))
+    app.clock.pump([10] * 3)
+    assert [one for one in rang(app) if one[0] == "tick"] == []
+
+
+def test_a_call_that_the_module_body_asks_for_is_not_doubled_while_it_is_due(app):
+    app.clock.advance(5)
+    reload(app)
+    app.clock.advance(2)
+    assert rang(app) == [("from the import", 2)]
+
+
+def test_a_target_that_is_gone_is_reported_and_dropped(app):
+    app.service.later(5, app.module("clocks").once, "gone")
+    report = reload(app, lambda text: text.replace("def once", "def twice").replace("once,", "twice,"))
+    assert [note for note in report.notes if "once" in note and "cancelled" in note]
+    app.clock.advance(5)
+    assert ("gone", 2) not in rang(app)
+
+
+def test_a_cancelled_call_stays_cancelled_and_a_handle_works_after_a_reload(app):
+    once = app.module("clocks").once
+    one, two = app.service.later(5, once, "one"), app.service.later(5, once, "two")
+    one.cancel()
+    reload(app)
+    two.cancel()
+    app.clock.advance(6)
+    assert rang(app) == []
+
+
+def test_a_refused_reload_moves_no_timer(app):
+    app.service.later(5, app.module("clocks").once, "x")
+    app.clock.advance(3)
+    assert not app.reload(clocks=lambda text: text + "\n1/0").ok
+    app.clock.advance(2)
+    assert rang(app) == [("x", 1)]
+    app.clock.advance(2)
+    assert rang(app) == [("from the import", 1)]
+
+
+def test_a_call_asked_for_by_an_aborted_import_is_never_made(app):
+    app.reload(clocks=lambda text: text + "\nservice.later(1, once, 'ghost')\n1/0")
+    app.clock.advance(2)
+    assert rang(app) == []
+
+
+def test_a_failing_target_is_logged_and_ticks_on(app):
+    from cletus.dispatch import Dispatcher
+
+    failures = []
+    reload(app, lambda text: text.replace('rang.append(("tick", GENERATION))', "1/0"))
+    app.service.dispatcher.failed = lambda place, failure, client=None: failures.append(place)
+    app.clock.pump([10, 10])
+    assert failures == ["Timer app0.clocks.tick"] * 2
+    assert isinstance(app.service.dispatcher, Dispatcher)
