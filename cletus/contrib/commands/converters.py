@@ -1,0 +1,157 @@
+"""From a word to a value: one converter for each type that a command's parameter may state.
+
+A converter is called with the word, the type and the event, and raises ``Refused`` with a sentence
+for the person if the word does not fit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from cletus.contrib.commands.durations import parse_duration
+from cletus.errors import Refused, StorageError
+from cletus.events import ClientEvent
+from cletus.storage import Store
+
+Converter: TypeAlias = Callable[[str, Any, ClientEvent], Any]
+
+#: Methods by which a store's manager may be asked for an object, the first that it has.
+LOOKUPS = ("get_by_username", "get_by_name", "get")
+
+_YES = frozenset({"y", "yes", "on", "true", "1"})
+_NO = frozenset({"n", "no", "off", "false", "0"})
+_DIGITS_MAX = 18  # what fits 64 bits; int() of a line of digits would take its time
+
+
+def text(word: str, _kind: Any, _event: ClientEvent) -> str:
+    """The word itself."""
+    return word
+
+
+def integer(word: str, _kind: Any, _event: ClientEvent) -> int:
+    """A whole number."""
+    digits = word.removeprefix("-").removeprefix("+")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX):
+        raise Refused(f"{word!r} is no whole number.")
+    return int(word)
+
+
+def number(word: str, _kind: Any, _event: ClientEvent) -> float:
+    """A number, with a fraction or without."""
+    try:
+        value = float(word)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < 10**_DIGITS_MAX:  # neither nan nor infinite
+        raise Refused(f"{word!r} is no number.")
+    return value
+
+
+def switch(word: str, _kind: Any, _event: ClientEvent) -> bool:
+    """Yes or no, on or off."""
+    if word.lower() not in _YES | _NO:
+        raise Refused(f"{word!r} is neither yes nor no.")
+    return word.lower() in _YES
+
+
+def duration(word: str, _kind: Any, _event: ClientEvent) -> timedelta:
+    """A duration: ``5m``, ``1h30m``."""
+    return parse_duration(word)
+
+
+def member(word: str, kind: Any, _event: ClientEvent) -> enum.Enum:
+    """A member of an Enum, by its name in any case."""
+    found: enum.Enum = choose(word, {one.name.lower(): one for one in kind})
+    return found
+
+
+def stored(word: str, kind: Any, event: ClientEvent) -> Any:
+    """An object of a store: somebody by name, a room, a channel.
+
+    Somebody who is here is found by the beginning of their name, too, if it is nobody else's.
+    """
+    try:
+        return online(word, kind, event)
+    except Refused as refused:
+        try:
+            found = _look_up(kind.manager, word)
+        except StorageError:
+            found = None  # such a document cannot be read; that is logged by who saved it
+        if found is None:
+            raise refused from None
+        return found
+
+
+def online(word: str, kind: Any, event: ClientEvent) -> Any:
+    """An active object of a store; of a store of users, one that is connected."""
+    active = kind.manager.active()
+    word = word.lower()
+    if word in ("me", "myself") and isinstance(event.user, kind):
+        return event.user
+    found = active.get(word)
+    if found is not None and _is_here(found):
+        return found
+    names = {_name(one).lower(): one for one in active.values() if _is_here(one)}
+    return choose(word, names, nobody=f"There is no {kind.__name__.lower()} called {word!r}.")
+
+
+def choose(word: str, choices: Mapping[str, Any], *, nobody: str = "") -> Any:
+    """The choice of this name, or whose name begins so if it is the only one.
+
+    Args:
+        word: what was typed.
+        choices: values by name, in lower case.
+        nobody: what is said if there is none; by default the choices.
+
+    Raises:
+        Refused: no choice fits, or several do.
+    """
+    word = word.lower()
+    if word in choices:
+        return choices[word]
+    fitting = [name for name in choices if name.startswith(word)]
+    if len(fitting) == 1:
+        return choices[fitting[0]]
+    if fitting:
+        raise Refused(f"{word!r} could be {either(sorted(fitting)[:5])}.")
+    near = difflib.get_close_matches(word, choices, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise Refused((nobody or f"{word!r} is not {either(sorted(choices)[:10])}.") + hint)
+
+
+def either(names: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _look_up(manager: Any, word: str) -> Any:
+    look_up = next(getattr(manager, name) for name in LOOKUPS if hasattr(manager, name))
+    return look_up(word)
+
+
+def _is_here(obj: Any) -> bool:
+    return getattr(obj, "client", obj) is not None
+
+
+def _name(obj: Any) -> str:
+    return str(getattr(obj, "name", None) or obj.key)
+
+
+#: What a registry begins with; classes are looked up with their bases.
+BUILT_IN: Mapping[type, Converter] = MappingProxyType(
+    {
+        str: text,
+        int: integer,
+        float: number,
+        bool: switch,
+        timedelta: duration,
+        enum.Enum: member,
+        Store: stored,
+    }
+)
