@@ -39,14 +39,21 @@ class Application:
     Attributes:
         roots: the packages and modules.
         entries: names of the modules to import, in order; the others follow from their imports.
+        main: the dotted name of its module that runs as ``__main__``, as with ``python -m talker``;
+            "" if that is not one of its modules, or has no other name, as with ``python app.py``.
     """
 
     roots: tuple[Root, ...] = ()
     entries: tuple[str, ...] = ()
+    main: str = ""
 
     def owns(self, module: str | None) -> bool:
         """Whether a module of this dotted name is rebuilt by a reload."""
-        return module is not None and any(root.owns(module) for root in self.roots)
+        if module is None:
+            return False
+        if self.main and module == "__main__":
+            return True
+        return any(root.owns(module) for root in self.roots)
 
     def is_importing(self) -> bool:
         """Whether the caller is being run by the body of one of these modules.
@@ -71,9 +78,9 @@ class Application:
         Raises:
             ImportError: one of them cannot be imported.
         """
-        more = tuple(root_of(_imported(name)) for name in names if not self.owns(name))
-        entries = self.entries + tuple(root.name for root in more)
-        return replace(self, roots=self.roots + more, entries=entries)
+        wanted = tuple(name for name in names if not self.owns(name))
+        more = dict.fromkeys(root_of(_imported(name)) for name in wanted)
+        return replace(self, roots=(*self.roots, *more), entries=self.entries + wanted)
 
 
 def application_of(frame: FrameType) -> Application:
@@ -85,8 +92,19 @@ def application_of(frame: FrameType) -> Application:
     if module is None or getattr(module, "__file__", None) is None:
         return Application()
     root = root_of(module)
-    entry = name if name != "__main__" or root.name == "__main__" else _spec_name(module)
-    return Application((root,), (entry,))
+    main = _name_of_main(root)
+    if not main:
+        return Application((root,), (name,))
+    # As ``python -m`` does it: first the package, then the module as ``__main__``.
+    packages = (root.name,) if root.is_package and main != root.name else ()
+    return Application((root,), (*packages, "__main__"), main)
+
+
+def _name_of_main(root: Root) -> str:
+    """The dotted name of the module that runs as ``__main__``, if it is of this root."""
+    module = sys.modules.get("__main__")
+    name = "__main__" if module is None else _spec_name(module)
+    return name if name != "__main__" and root.owns(name) else ""
 
 
 def root_of(module: ModuleType) -> Root:

@@ -18,6 +18,7 @@ from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
 
 from cletus.application import Application, Root
+from cletus.reload.imports import ImportCache
 from cletus.reload.sources import CodeCache, Source, Sources
 
 #: The name in a module's namespace that marks its generation; see ``stale.py``.
@@ -35,10 +36,17 @@ class Mark:
 
 
 class SourceLoader(SourceFileLoader):
-    """Loads one module from text in memory, never from ``.pyc``."""
+    """Loads one module from text in memory, never from ``.pyc``.
 
-    def __init__(self, source: Source, cache: CodeCache, generation: int) -> None:
-        super().__init__(source.name, str(source.path))
+    Args:
+        name: of the module in ``sys.modules``.
+        source: its text; its name differs from that of the module that runs as ``__main__``.
+        cache: has its code.
+        generation: what to mark it with.
+    """
+
+    def __init__(self, name: str, source: Source, cache: CodeCache, generation: int) -> None:
+        super().__init__(name, str(source.path))
         self._source = source
         self._cache = cache
         self._generation = generation
@@ -54,6 +62,10 @@ class SourceLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's body."""
         setattr(module, MARK, Mark(module.__name__, self._generation))
+        if module.__name__ != self._source.name:
+            # As runpy leaves it for ``python -m``: relative imports need the package's name.
+            module.__spec__ = ModuleSpec(self._source.name, self, origin=self.path)
+            module.__package__ = module.__spec__.parent
         super().exec_module(module)
 
 
@@ -65,7 +77,8 @@ class ApplicationFinder(MetaPathFinder):
         sources: where it finds them.
         generation: the number of the generation that it imports for.
         staging: whether an import belongs to a generation that is not in force yet.
-        late: modules that were first imported while the service ran.
+        late: modules that no entry need lead to, in the order of their import: those that were
+            first imported while the service ran, or by code outside the application.
     """
 
     def __init__(self, application: Application, sources: Sources, cache: CodeCache) -> None:
@@ -74,7 +87,8 @@ class ApplicationFinder(MetaPathFinder):
         self.cache = cache
         self.generation = 0
         self.staging = True
-        self.late: set[str] = set()
+        self.late: dict[str, None] = {}
+        self.imports = ImportCache()
 
     def install(self) -> None:
         """Be asked first by every import from now on."""
@@ -99,11 +113,12 @@ class ApplicationFinder(MetaPathFinder):
         """
         if not self.application.owns(fullname):
             return None
-        source = self.sources.modules.get(fullname)
+        name = self.application.main if fullname == "__main__" else ""
+        source = self.sources.modules.get(name or fullname)
         if source is None and not self.sources.is_namespace(fullname):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if not self.staging:
-            self.late.add(fullname)
+            self.late[fullname] = None
         if source is None:
             folder = fullname.rpartition(".")[2]
             spec = ModuleSpec(fullname, None, is_package=True)
@@ -112,7 +127,7 @@ class ApplicationFinder(MetaPathFinder):
         return spec_from_file_location(
             fullname,
             source.path,
-            loader=SourceLoader(source, self.cache, self.generation),
+            loader=SourceLoader(fullname, source, self.cache, self.generation),
             submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
         )
 
@@ -129,7 +144,7 @@ class Staging:
         self._finder = finder
         self._sources = sources
         self._old_sources = finder.sources
-        self._old_late = set(finder.late)
+        self._old_late = dict(finder.late)
         self._old_number = finder.generation
         self._old_modules = finder.application.loaded()
         self._old_attributes = [
@@ -150,19 +165,32 @@ class Staging:
         finder.generation = self._old_number + 1
         finder.staging = True
         importlib.invalidate_caches()
+        quote(self._sources)
         try:
             for entry in finder.application.entries:
                 importlib.import_module(entry)
-            for name in sorted(self._old_late):
-                if name in self._sources.modules or self._sources.is_namespace(name):
+            for name in self._old_late:
+                if name not in sys.modules and self._is_wanted(name):
                     importlib.import_module(name)
         finally:
             finder.staging = False
 
+    def _is_wanted(self, name: str) -> bool:
+        """Whether a module that no entry has led to shall be imported all the same.
+
+        It shall not when its file is gone, or when the import statement that named it is gone.
+        """
+        if name not in self._sources.modules and not self._sources.is_namespace(name):
+            return False
+        imports = self._finder.imports
+        return name in imports.of(self._sources) or name not in imports.of(self._old_sources)
+
     def commit(self) -> None:
         """The new modules are in force. Plain assignments: nothing here can fail."""
-        self._finder.late &= self._finder.application.loaded().keys()
-        quote(self._sources)
+        finder = self._finder
+        loaded = finder.application.loaded()
+        finder.late = {name: None for name in finder.late if name in loaded}
+        finder.imports.keep_only(self._sources)
 
     def rollback(self) -> None:
         """Put the old modules back. Modules of others that were imported meanwhile stay.
@@ -177,6 +205,7 @@ class Staging:
         finder.sources = self._old_sources
         finder.generation = self._old_number
         finder.late = self._old_late
+        quote(self._old_sources)
 
 
 def installed(application: Application) -> ApplicationFinder | None:

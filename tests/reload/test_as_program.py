@@ -1,0 +1,127 @@
+"""Applications that run as programs: ``python app.py``, ``python -m app``, and start scripts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+
+DRIVER = """
+import json
+import sys
+from twisted.internet import reactor
+
+def drive(service, path, old, new):
+    def ended(report):
+        main = sys.modules["__main__"]
+        facts = {
+            "report": str(report), "ok": report.ok, "main": vars(main).get("N"),
+            "same_service": main.service is service, "package": main.__package__,
+            "modules": sorted(one for one in sys.modules if service.session.application.owns(one)),
+            "heard": service.heard,
+        }
+        print("FACTS", json.dumps(facts), flush=True)
+        reactor.stop()
+    def edited(_):
+        with open(path) as file: text = file.read()
+        with open(path, "w") as file: file.write(text.replace(old, new))
+        service.reload().addCallback(ended)
+    service.reload().addCallback(edited)
+"""
+
+PROGRAM = """
+import driver
+from cletus import Service, events
+service = Service()
+N = 1
+
+class Thing:
+    pass
+
+@service.listen(events.PostStart)
+def started(event):
+    service.heard = []
+    service.thing = Thing()
+    driver.drive(event.service, __file__, "N = 1", "N = 2")
+
+@service.listen(events.PostReload)
+def reloaded(event):
+    service.heard.append(f"{N} {type(service.thing) is Thing} {__name__}")
+
+if __name__ == "__main__":
+    service.run(port=0, reload=False)
+"""
+
+
+def run_program(folder: Path, *arguments: str) -> dict[str, typing.Any]:
+    (folder / "driver.py").write_text(DRIVER)
+    done = subprocess.run(
+        [sys.executable, *arguments, "--store", "memory:"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FACTS ")]
+    assert lines, done.stdout + done.stderr
+    return json.loads(lines[0][6:])
+
+
+@pytest.mark.parametrize(("arguments", "package"), [(["app.py"], ""), (["-m", "app"], "")])
+def test_single_file_as_program(tmp_path, arguments, package):
+    """``python app.py`` and ``python -m app``: ``__main__`` itself is rebuilt, and does not run twice."""
+    (tmp_path / "app.py").write_text(PROGRAM)
+    facts = run_program(tmp_path, *arguments)
+    assert facts["ok"], facts["report"]
+    assert facts["main"] == 2
+    assert facts["same_service"]
+    assert facts["package"] == package or facts["package"] is None
+    assert facts["modules"] == ["__main__"]
+    assert facts["heard"] == ["1 True __main__", "2 True __main__"]
+
+
+def test_package_as_program(tmp_path):
+    """``python -m pkg``: what only ``__main__`` imports is rebuilt, and so is ``__main__``."""
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "core.py").write_text("from cletus import Service\nservice = Service()\n")
+    (package / "commands.py").write_text(
+        "from .core import service\nfrom cletus import events\n"
+        "@service.listen(events.PostReload)\n"
+        "def reloaded(event):\n    service.heard.append(__name__)\n"
+    )
+    (package / "__main__.py").write_text(
+        PROGRAM.replace("service = Service()", "from .core import service\nfrom . import commands")
+    )
+    facts = run_program(tmp_path, "-m", "pkg")
+    assert facts["ok"], facts["report"]
+    assert facts["main"] == 2
+    assert facts["package"] == "pkg"
+    assert facts["modules"] == ["__main__", "pkg", "pkg.commands", "pkg.core"]
+    assert facts["heard"] == [
+        "pkg.commands", "1 True __main__", "pkg.commands", "2 True __main__"
+    ]  # fmt: skip
+
+
+def test_start_script_outside(tmp_path):
+    """A module that only a script outside the application imports is rebuilt all the same."""
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "core.py").write_text("from cletus import Service\nservice = Service()\n")
+    (package / "commands.py").write_text(
+        PROGRAM.replace("service = Service()", "from pkg.core import service")
+    )
+    (tmp_path / "start.py").write_text(
+        "from pkg.core import service\nimport pkg.commands\nservice.run(port=0, reload=False)\n"
+    )
+    facts = run_program(tmp_path, "start.py")
+    assert facts["ok"], facts["report"]
+    assert facts["modules"] == ["pkg", "pkg.commands", "pkg.core"]
+    assert facts["heard"] == ["1 True pkg.commands", "2 True pkg.commands"]
