@@ -58,6 +58,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], _about("packages or modules to rebuild besides the application's own")
     ] = ()
     reload_quiet: Annotated[Seconds, _about("seconds without a further save before a reload")] = 0.2
+    reload_quiet_max: Annotated[
+        Seconds, _about("seconds of saving without a pause after which is reloaded all the same")
+    ] = 5.0
+    reload_retries: Annotated[
+        Count, _about("times that files which change while they are read are read again")
+    ] = 20
+    reload_patterns: Annotated[
+        tuple[str, ...], _about("data files of the application that are watched, too: *.toml")
+    ] = ()
+    reload_poll: Annotated[
+        bool, _about("look for changes from time to time, and do not rely on the system's events")
+    ] = False
+    reload_poll_interval: Annotated[
+        Annotated[float, Meta(gt=0)], _about("seconds between two such looks")
+    ] = 1.0
+    reload_rescan: Annotated[
+        Seconds, _about("seconds between two looks for changes of which no event told")
+    ] = 10.0
     reload_timeout: Annotated[
         Seconds, _about("seconds after which an endless import is cut off")
     ] = 10.0
@@ -80,6 +98,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "seconds that the last output of a closed client, or their unfinished listener, may take"
         ),
     ] = 2.0
+
+    # Of contrib.users; 0 means no limit, and no grace.
+    users_login_time: Annotated[
+        Seconds, _about("seconds in which a stranger has to log in, or is told and closed")
+    ] = 120.0
+    users_strangers_per_address: Annotated[
+        Count, _about("people of one address who may be logging in at once")
+    ] = 20
+    users_accounts_per_hour: Annotated[
+        Count, _about("new accounts from one address in an hour")
+    ] = 10
+    users_grace: Annotated[
+        Seconds, _about("seconds for which somebody whose connection broke is kept")
+    ] = 120.0
 
 
 def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, str]]:

@@ -8,11 +8,18 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from cletus.application import Application, Root
-from cletus.errors import ApplicationNotFound, CletusError, ImportFailed, ServiceNotFound
+from cletus.errors import (
+    ApplicationNotFound,
+    CletusError,
+    ImportFailed,
+    ServiceNotFound,
+    SourceError,
+)
 from cletus.reload.modules import ApplicationFinder, quote
 from cletus.reload.plan import Plan, check
 from cletus.reload.report import describe_error
-from cletus.reload.sources import CodeCache, Sources, read
+from cletus.reload.scope import Scope
+from cletus.reload.sources import CodeCache, Sources, Unsettled, read
 from cletus.service import Service
 
 
@@ -32,7 +39,7 @@ def load(target: str, folder: Path) -> Service:
     """
     application = locate(target, folder)
     cache = CodeCache()
-    sources = read(application)
+    sources = _read(application)
     check(Plan(sources), cache)
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
@@ -45,6 +52,14 @@ def load(target: str, folder: Path) -> Service:
         raise
     service.session.application = application
     return service
+
+
+def _read(application: Application) -> Sources:
+    """The sources as they are now. Nobody waits for an editor at this point: it is started anew."""
+    try:
+        return read(Scope(application))
+    except Unsettled as error:
+        raise SourceError(Path(error.path), "it changed while it was being read") from None
 
 
 def locate(target: str, folder: Path) -> Application:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cletus.reload.sources import CodeCache, Sources
+from cletus.errors import SourceError
+from cletus.reload.sources import CodeCache, Content, Sources
+
+#: Python has no way to unload compiled code, and most extensions break when they are loaded twice.
+UNLOADABLE = (
+    "this compiled code has changed, and cannot be loaded a second time into one process: "
+    "restart the service, or put the old file back"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,15 +20,17 @@ class Plan:
 
     Attributes:
         sources: what the new generation would be made from.
-        changed: names of modules whose text differs.
-        added: names of modules that are new.
-        removed: names of modules that are gone.
+        changed: names of modules (and of data files) whose content differs.
+        added: names of those that are new.
+        removed: names of those that are gone.
+        unloadable: C extensions whose content differs.
     """
 
     sources: Sources
     changed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    unloadable: tuple[Content, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -37,6 +46,11 @@ def make_plan(running: Sources, found: Sources) -> Plan:
         changed=tuple(sorted(name for name in old.keys() & new.keys() if old[name] != new[name])),
         added=tuple(sorted(new.keys() - old.keys())),
         removed=tuple(sorted(old.keys() - new.keys())),
+        unloadable=tuple(
+            extension
+            for name, extension in found.extensions.items()
+            if name in running.extensions and extension.digest != running.extensions[name].digest
+        ),
     )
 
 
@@ -44,7 +58,10 @@ def check(plan: Plan, cache: CodeCache) -> None:
     """Compile every module from the text that was read.
 
     Raises:
-        SourceError: one of them cannot be compiled; it names file and line.
+        SourceError: one of them cannot be compiled; it names file and line. Or a C extension has
+            changed.
     """
+    for extension in plan.unloadable:
+        raise SourceError(extension.path, UNLOADABLE)
     for source in plan.sources.modules.values():
         cache.code(source)

@@ -6,6 +6,7 @@ the reactor's own loop, where no listener of the application is on the stack.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -13,14 +14,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus import events
-from cletus.errors import ReloadError
+from cletus.errors import ReloadError, SourceError
 from cletus.reload.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.plan import Plan, check, make_plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
+from cletus.reload.scope import Scope
 from cletus.reload.sources import CodeCache, Sources, Unsettled, read
 from cletus.reload.stale import OldCode, collect
 from cletus.reload.transaction import Transaction
-from cletus.reload.watcher import Watcher
+from cletus.reload.watcher import Pace, Watcher
 from cletus.service import Service
 
 
@@ -47,6 +49,10 @@ class ServiceReloader:
         self._running = False
         self._scheduled: Any = None
         self._forced = False
+        # Whether files have changed while a reload was under way, and how often in a row they did
+        # while they were being read.
+        self._dirty = False
+        self._unsettled = 0
         self._stopped = False
 
     # -- life -------------------------------------------------------------------------------
@@ -59,6 +65,8 @@ class ServiceReloader:
         self._finder = installed(application)
         if self._finder is None:
             self._finder = ApplicationFinder(application, Sources({}), self._cache)
+            # What a start script has imported may not be reached from the entries.
+            self._finder.late = dict.fromkeys(application.loaded())
             self._finder.install()
         self._adopt(self._finder)
         self._attempted = self._finder.sources.digests()
@@ -120,30 +128,51 @@ class ServiceReloader:
     def _adopt(self, finder: ApplicationFinder) -> None:
         """What was imported the ordinary way: its files as they are now are taken for what runs."""
         application = self._service.session.application
-        on_disk = read(application)
-        finder.sources = Sources({**on_disk.modules, **finder.sources.modules})
+        on_disk = read(self._scope())
+        finder.sources = Sources(
+            {**on_disk.modules, **finder.sources.modules},
+            {**on_disk.extensions, **finder.sources.extensions},
+            on_disk.files,
+        )
         finder.application = application
         finder.staging = False
         self._cache = finder.cache
         mark(application.loaded(), 0)
         quote(finder.sources)
 
+    def _scope(self) -> Scope:
+        """Which files are the application's. The folder of its stores is not, wherever it is."""
+        settings = self._service.settings
+        store = Path(settings.store.removeprefix("file:")).resolve()
+        return Scope(self._service.session.application, settings.reload_patterns, (store,))
+
     def _watch(self) -> None:
+        settings = self._service.settings
         self._watcher = Watcher(
             self._service.reactor,
-            self._service.session.application,
-            quiet=self._service.settings.reload_quiet,
+            self._scope,
+            self._service.in_thread,
+            pace=Pace(
+                settings.reload_quiet,
+                settings.reload_quiet_max,
+                settings.reload_poll_interval,
+                settings.reload_rescan,
+            ),
             changed=self._schedule,
+            poll=settings.reload_poll,
         )
         self._watcher.start()
 
     def _schedule(self) -> None:
-        if self._scheduled is None and not self._running and not self._stopped:
+        if self._running:
+            self._dirty = True
+        elif self._scheduled is None and not self._stopped:
             self._scheduled = self._service.reactor.callLater(0, self._begin)
 
     def _begin(self) -> None:
         self._scheduled = None
         self._running = True
+        self._dirty = False
         forced, self._forced = self._forced, False
         given, self._given = self._given, None
         done: Deferred[Any]
@@ -152,15 +181,17 @@ class ServiceReloader:
         else:
             done = self._service.in_thread(self._look)
             done.addCallback(self._decide, forced)
+        done.addErrback(self._put_off, forced)
         done.addErrback(self._failed)
         done.addErrback(self._gone_wrong)
 
     def _look(self) -> Sources:
         """In a thread: read all sources."""
-        return read(self._service.session.application)
+        return read(self._scope())
 
     def _decide(self, found: Sources, forced: bool) -> Any:
         """Back in the reactor: is there anything to do?"""
+        self._unsettled = 0
         digests = found.digests()
         if not forced and digests == self._attempted:
             self._finish(ReloadReport(), quietly=True)
@@ -236,23 +267,34 @@ class ServiceReloader:
 
     # -- the end ----------------------------------------------------------------------------
 
+    def _put_off(self, failure: Failure, forced: bool) -> None:
+        """A file is being saved just now: read again when it is quiet, but not for ever."""
+        failure.trap(Unsettled)
+        self._unsettled += 1
+        error: Any = failure.value
+        if self._stopped:
+            self._give_up()
+            return
+        if self._unsettled > self._service.settings.reload_retries:
+            self._unsettled = 0
+            raise SourceError(
+                Path(error.path), "it is missing, or keeps changing; save it once more"
+            )
+        self._running = False
+        self._forced = self._forced or forced
+        self._waiting, self._next = self._waiting + self._next, []
+        if self._watcher is not None:
+            self._watcher.again()
+        else:
+            self._service.reactor.callLater(self._service.settings.reload_quiet, self._schedule)
+
     def _failed(self, failure: Failure) -> None:
         """The sources could not be read or compiled: the old code goes on."""
-        if failure.check(Unsettled):
-            self._running = False
-            self._look_again()
-            return
         failure.trap(ReloadError)
         report = ReloadReport(generation=self._service.session.generation, phase="check")
         error: Any = failure.value
         report.refuse(describe_error(error, self._service.session.application, self.sources))
         self._finish(report)
-
-    def _look_again(self) -> None:
-        if self._watcher is not None:
-            self._watcher.again()
-        else:
-            self._service.reactor.callLater(self._service.settings.reload_quiet, self._schedule)
 
     def _gone_wrong(self, failure: Failure) -> None:
         """An error of our own. Nothing was committed; those who wait must not wait for ever."""
@@ -272,7 +314,7 @@ class ServiceReloader:
         waiting, self._waiting, self._next = self._waiting, self._next, []
         for asked in waiting:
             asked.callback(report)
-        if self._waiting or self._forced:
+        if self._waiting or self._forced or self._dirty:
             self._schedule()
         if self._stopped:
             self._give_up()

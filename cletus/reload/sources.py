@@ -2,26 +2,33 @@
 
 Code is never taken from ``.pyc`` files, whose time stamps miss a second edit in the same second, and
 no file is read again while a generation lives, so that its tracebacks quote what really runs.
+
+All files are looked at, read, and looked at again: what moved meanwhile is being saved just now.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
 
-from cletus.application import Application, Root
 from cletus.errors import SourceError
-
-#: Folders that never hold modules of the application.
-_IGNORED = ("__pycache__", "node_modules")
+from cletus.reload.scope import File, Kind, Scope
+from cletus.reload.survey import Stamp, stamp_of
 
 
 class Unsettled(Exception):
-    """A file changed while it was being read."""
+    """A file changed while it was being read, or is missing for the moment.
+
+    Attributes:
+        path: the file or folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,42 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A file whose content is compared, and not kept: a C extension or data.
+
+    Attributes:
+        name: dotted module name; for data the path from the root's parent: ``talker/rooms.toml``.
+        path: the file.
+        digest: a hash of its bytes.
+    """
+
+    name: str
+    path: Path
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
-    """All modules of the application at one instant, by dotted name."""
+    """All files of the application at one instant.
+
+    Attributes:
+        modules: by dotted name.
+        extensions: C extensions among the modules, by dotted name.
+        files: the data files that the setting ``reload_patterns`` names.
+    """
 
     modules: dict[str, Source]
+    extensions: dict[str, Content] = field(default_factory=dict)
+    files: dict[str, Content] = field(default_factory=dict)
 
     def digests(self) -> dict[str, bytes]:
-        """Module name to digest: equal for equal content."""
-        return {name: source.digest for name, source in self.modules.items()}
+        """Name to digest, of modules and all else: equal for equal content."""
+        everything: Iterable[Source | Content] = (
+            *self.modules.values(),
+            *self.extensions.values(),
+            *self.files.values(),
+        )
+        return {one.name: one.digest for one in everything}
 
     def line(self, path: str, number: int) -> str:
         """A line of a file as it was read, from 1; "" if there is none."""
@@ -67,22 +102,23 @@ class Sources:
 
     def is_namespace(self, name: str) -> bool:
         """Whether this is a package only in so far as there are modules below it."""
-        return any(module.startswith(name + ".") for module in self.modules)
+        return any(module.startswith(name + ".") for module in (*self.modules, *self.extensions))
 
 
-def read(application: Application) -> Sources:
-    """Read every module of the application.
+def read(scope: Scope) -> Sources:
+    """Read every file of the application.
 
     Raises:
         Unsettled: a file changed or vanished meanwhile; it is being saved just now.
-        SourceError: a file cannot be read.
+        SourceError: a file or folder cannot be read.
     """
-    modules: dict[str, Source] = {}
-    for root in application.roots:
-        for name, path, is_package in _files(root):
-            if is_package or name not in modules:
-                modules[name] = _read(name, path, is_package)
-    return Sources(modules)
+    before = _look(scope)
+    contents = {path: _bytes(path) for path in before}
+    after = _look(scope)
+    if before != after:
+        moved = before.keys() ^ after.keys() or {p for p in before if before[p] != after[p]}
+        raise Unsettled(str(min(moved)))
+    return _sources((file, contents[path]) for path, (file, _) in before.items())
 
 
 def compiled(source: Source) -> CodeType:
@@ -125,48 +161,51 @@ class CodeCache:
         self._codes = {key: code for key, code in self._codes.items() if key in wanted}
 
 
-def _files(root: Root) -> Iterator[tuple[str, Path, bool]]:
-    """Each module of a root as (name, file, whether it is a package)."""
-    if not root.is_package:
-        yield root.name, root.path, False
-        return
-    seen: set[str] = set()
-    for folder, folders, files in os.walk(root.path, followlinks=True):
-        real = os.path.realpath(folder)
-        # A link may lead back to a folder above it.
-        folders[:] = (
-            [] if real in seen else sorted(one for one in folders if _may_hold_modules(one))
-        )
-        seen.add(real)
-        package = ".".join((root.name, *Path(folder).relative_to(root.path).parts))
-        for file in sorted(files):
-            stem, ending = os.path.splitext(file)
-            if ending != ".py" or not stem.isidentifier():
-                continue
-            if stem == "__init__":
-                yield package, Path(folder, file), True
-            else:
-                yield f"{package}.{stem}", Path(folder, file), False
+def _look(scope: Scope) -> dict[Path, tuple[File, Stamp]]:
+    """The stamp of every file, in the order of the walk."""
+    found: dict[Path, tuple[File, Stamp]] = {}
+    for _, tree in scope.trees(_cannot_list):
+        for folder in tree.walk():
+            for file in folder.files:
+                stamp = stamp_of(file.path)
+                if stamp is None:
+                    # Listed a moment ago: an editor is putting a new version in its place.
+                    raise Unsettled(str(file.path))
+                found[file.path] = file, stamp
+    return found
 
 
-def _may_hold_modules(folder: str) -> bool:
-    return folder.isidentifier() and folder not in _IGNORED
+def _cannot_list(error: OSError) -> None:
+    """A folder that is gone may be on its way to being replaced; one that is locked is not."""
+    path = str(error.filename)
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise Unsettled(path) from None
+    raise SourceError(Path(path), error.strerror or str(error)) from None
 
 
-def _read(name: str, path: Path, is_package: bool) -> Source:
+def _bytes(path: Path) -> bytes:
     try:
-        before = path.stat()
-        data = path.read_bytes()
-        after = path.stat()
+        return path.read_bytes()
     except FileNotFoundError:
-        # Listed a moment ago: an editor is putting a new version in its place.
         raise Unsettled(str(path)) from None
     except OSError as error:
         raise SourceError(path, error.strerror or str(error)) from None
-    if _stamp(before) != _stamp(after) or len(data) != after.st_size:
-        raise Unsettled(str(path))
-    return Source(name, path, is_package, data, hashlib.blake2b(data, digest_size=16).digest())
 
 
-def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+def _sources(read_files: Iterator[tuple[File, bytes]]) -> Sources:
+    """Sort the files. Where several claim one module's name, the one that Python would take has it."""
+    modules: dict[str, Source] = {}
+    extensions: dict[str, Content] = {}
+    files: dict[str, Content] = {}
+    for file, data in read_files:
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        if file.kind is Kind.DATA:
+            files[file.name] = Content(file.name, file.path, digest)
+        elif file.kind is Kind.EXTENSION:
+            extensions[file.name] = Content(file.name, file.path, digest)
+        elif file.is_package or file.name not in modules:
+            modules[file.name] = Source(file.name, file.path, file.is_package, data, digest)
+    for name in extensions.keys() & modules.keys():
+        # A package comes before an extension, an extension before a module (importlib.machinery).
+        del (extensions if modules[name].is_package else modules)[name]
+    return Sources(modules, extensions, files)

@@ -1,143 +1,303 @@
-"""Noticing that somebody has saved: events of the file system, and then quiet.
+"""Noticing that somebody has saved: by events of the file system, or by looking, and then quiet.
 
-The events only say that something may have changed; what has changed is found by reading and
+Neither says more than that something may have changed; what has changed is found by reading and
 comparing content. So which events an editor causes, in which order, does not matter.
 """
 
 from __future__ import annotations
 
+import enum
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from watchdog.events import (
-    EVENT_TYPE_CLOSED,
-    EVENT_TYPE_CREATED,
-    EVENT_TYPE_DELETED,
-    EVENT_TYPE_MODIFIED,
-    EVENT_TYPE_MOVED,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
+from twisted.python.failure import Failure
 
-from cletus.application import Application
-from cletus.clock import Clock
+from cletus.reload.file_events import PROBE, FileEvents
+from cletus.reload.quiet import Quiet
+from cletus.reload.scope import Scope
+from cletus.reload.survey import Stamp, survey
 
-#: An allow-list: each new kind of event that watchdog brought (opened, closed_no_write, attrib) has
-#: made reloaders elsewhere reload for ever.
-_KINDS = {
-    EVENT_TYPE_CLOSED,
-    EVENT_TYPE_CREATED,
-    EVENT_TYPE_DELETED,
-    EVENT_TYPE_MODIFIED,
-    EVENT_TYPE_MOVED,
-}
+#: Seconds within which the event of a change must have come. Watchdog holds the first half of a
+#: rename back for half a second, and all that follows it.
+_LATE = 2.0
+
+#: Calls in one of the reactor's threads, as ``Service.in_thread``.
+InThread = Callable[..., Deferred[Any]]
 
 
-class Quiet:
-    """Calls back when nothing has happened for a while, and after a tenfold while at the latest.
+class Means(enum.Enum):
+    """How changes are noticed."""
 
-    Args:
-        clock: the reactor.
-        seconds: how long it must be quiet.
-        call: what to call.
+    EVENTS = "events"
+    SCANNING = "scanning"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The times of a watcher, in seconds.
+
+    Attributes:
+        quiet: without a further change before it tells.
+        quiet_max: of unbroken changes after which it tells all the same; 0 for never.
+        poll: between two scans where there are no events.
+        rescan: between two scans where there are; 0 for never.
     """
 
-    def __init__(self, clock: Clock, seconds: float, call: Callable[[], None]) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._call = call
-        self._timer: Any = None
-        self._latest = 0.0
-
-    def disturb(self) -> None:
-        """Something has happened."""
-        now = self._clock.seconds()
-        if self._timer is None:
-            self._latest = now + 10 * self._seconds
-        else:
-            self._timer.cancel()
-        delay = max(0.0, min(self._seconds, self._latest - now))
-        self._timer = self._clock.callLater(delay, self._quiet)
-
-    def cancel(self) -> None:
-        """Do not call back any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _quiet(self) -> None:
-        self._timer = None
-        self._call()
+    quiet: float
+    quiet_max: float
+    poll: float
+    rescan: float
 
 
-class Watcher(FileSystemEventHandler):
-    """Watches the folders of an application.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was seen, and how many events had been heard of when the look began."""
+
+    stamps: dict[str, Stamp]
+    heard: int
+
+
+class Watcher:
+    """Watches the files of an application.
 
     Args:
-        reactor: its ``callFromThread`` is the only thing that watchdog's thread touches.
-        application: what to watch.
-        quiet: seconds without a further event before ``changed`` is called.
-        changed: called in the reactor's thread when something may have changed.
+        reactor: its ``callFromThread`` is the only thing that watchdog's threads touch.
+        scope: called, in a thread, for what to watch; the settings may change with a reload.
+        in_thread: where the file system is looked at.
+        pace: its times.
+        changed: called in the reactor's thread when something may have changed and it is quiet.
+        poll: scan from the beginning.
+        events: makes what listens to events.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, application: Application, *, quiet: float, changed: Callable[[], None]
+        self,
+        reactor: Any,
+        scope: Callable[[], Scope],
+        in_thread: InThread,
+        *,
+        pace: Pace,
+        changed: Callable[[], None],
+        poll: bool = False,
+        events: Callable[..., FileEvents] = FileEvents,
     ) -> None:
         self._reactor = reactor
-        self._application = application
-        self._quiet = Quiet(reactor, quiet, changed)
-        self._observer: Any = None
+        self._scope = scope
+        self._in_thread = in_thread
+        self._pace = pace
+        self._changed = changed
+        self._poll = poll
+        self._events = events(self._call_from_thread, self._matters, self._told, self._overflowed)
+        self._quiet = Quiet(
+            reactor, pace.quiet, pace.quiet_max, self._settle, self._events.is_writing
+        )
+        self._last = _Look({}, 0)
+        self._looking = False
+        self._stopped = False
+        self._scanning: Any = None
+        self._judging: Any = None
+        #: How changes are noticed at present.
+        self.means = Means.EVENTS
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """What is watched: each package's folder, and the folder of each single file."""
-        return tuple(dict.fromkeys(_folder(root.path) for root in self._application.roots))
+        """Where the application is: each package's folder, and the folder of each single file."""
+        roots = self._scope().application.roots
+        return tuple(
+            dict.fromkeys(root.path if root.is_package else root.path.parent for root in roots)
+        )
+
+    # -- life -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Watch from now on."""
-        self._observer = Observer()
-        for folder in self.folders:
-            packages = any(root.is_package for root in self._application.roots)
-            self._observer.schedule(self, str(folder), recursive=packages)
-        self._observer.daemon = True
-        self._observer.start()
+        """Watch from now on. It tells once by itself, of what was saved while the service started."""
+        if self._poll:
+            self._scan_only("reload_poll is set", asked=True)
+            self._last = self._look()
+        else:
+            self._listen()
+        self._quiet.disturb()
 
     def stop(self) -> None:
         """Watch no more; watchdog's threads are gone when this returns."""
+        self._stopped = True
         self._quiet.cancel()
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join()
-            self._observer = None
+        self._cancel(self._scanning, self._judging)
+        self._events.stop()
 
     def again(self) -> None:
-        """Call back after another quiet time; for a reader that found a file half written."""
+        """Tell once more after a quiet time; for a reader that found a file half written."""
+        if not self._stopped:
+            self._quiet.disturb()
+
+    # -- events -----------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        try:
+            self._events.start()
+            self._last = self._look()
+        except OSError as error:
+            self._scan_only(_reason(error))
+            self._last = self._look()
+            return
+        self._scan_later()
+        self._in_thread(self._probe).addCallback(self._judge_probe).addErrback(self._gone_wrong)
+
+    def _probe(self) -> bool:
+        """In a thread: make an event in each folder. Whether that was possible."""
+        made = False
+        for folder in self.folders:
+            probe = folder / f"{PROBE}{os.getpid()}"
+            with suppress(OSError):  # a folder that we must not write to cannot be tried
+                probe.write_bytes(b"")
+                made = True
+                probe.unlink()
+        return made
+
+    def _judge_probe(self, made: bool) -> None:
+        if made and not self._stopped and self.means is Means.EVENTS:
+            self._judge_later(
+                lambda: self._events.probed, "this file system tells of no changes by itself"
+            )
+
+    def _told(self) -> None:
+        if not self._stopped and self.means is Means.EVENTS:
+            self._quiet.disturb()
+
+    def _overflowed(self) -> None:
+        if not self._stopped and self.means is Means.EVENTS:
+            self._scan_only("there were so many that some were lost")
+            self._quiet.disturb()
+
+    def _matters(self, path: str) -> bool:
+        return self._scope().matters(path)
+
+    def _call_from_thread(self, call: Callable[[], None]) -> None:
+        self._reactor.callFromThread(call)
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def _look(self) -> _Look:
+        """In a thread, or before there is anything to wait for it: look, and watch new folders.
+
+        Raises:
+            OSError: they cannot be watched.
+        """
+        heard = self._events.heard
+        found = survey(self._scope())
+        if self.means is Means.EVENTS:
+            self._events.watch(found.watches)
+        return _Look(found.stamps, heard)
+
+    def _look_in_thread(self, then: Callable[[_Look], None]) -> None:
+        """Look, and go on with what was seen."""
+        self._looking = True
+        looked = self._in_thread(self._look)
+        looked.addBoth(self._looked)
+        looked.addCallbacks(self._unless_stopped, self._cannot_watch, callbackArgs=(then,))
+        looked.addErrback(self._gone_wrong)
+
+    def _looked(self, result: Any) -> Any:
+        self._looking = False
+        return result
+
+    def _unless_stopped(self, seen: _Look, then: Callable[[_Look], None]) -> None:
+        if not self._stopped:
+            then(seen)
+
+    def _cannot_watch(self, failure: Failure) -> None:
+        failure.trap(OSError)
+        if not self._stopped:
+            self._scan_only(_reason(failure.value))
+            self._quiet.disturb()
+
+    def _gone_wrong(self, failure: Failure) -> None:
+        """A mistake of ours; the next event or scan tries again."""
+        self.log.failure("Looking at the application's files has failed", failure=failure)
+
+    def _settle(self) -> None:
+        """It is quiet."""
+        self._events.forget_writing()
+        if self._looking:
+            self._quiet.disturb()
+        else:
+            self._look_in_thread(self._settled)
+
+    def _settled(self, seen: _Look) -> None:
+        """A look after the quiet time. Where there are no events, only it tells whether it was one."""
+        moved = seen.stamps != self._last.stamps and self.means is Means.SCANNING
+        self._last = seen
+        if self._quiet.is_overdue or not (moved or self._quiet.is_waiting):
+            self._quiet.rest()
+            self._changed()
+        elif moved:
+            self._quiet.disturb()
+
+    # -- scanning ---------------------------------------------------------------------------
+
+    def _scan_later(self) -> None:
+        interval = self._pace.poll if self.means is Means.SCANNING else self._pace.rescan
+        if interval:
+            self._scanning = self._reactor.callLater(interval, self._scan)
+
+    def _scan(self) -> None:
+        self._scan_later()
+        if self.means is Means.EVENTS and not self._events.is_alive():
+            self._scan_only("watchdog has stopped working")
+        if not self._looking:
+            self._look_in_thread(self._scanned)
+
+    def _scanned(self, seen: _Look) -> None:
+        before, self._last = self._last, seen
+        if seen.stamps == before.stamps:
+            return
+        if self.means is Means.EVENTS and self._events.heard == before.heard:
+            # Noticed, but nobody told: either the event is still on its way, or it never comes.
+            self._judge_later(lambda: self._events.heard > before.heard, "events are lost")
         self._quiet.disturb()
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        """Called in watchdog's thread."""
-        if event.event_type in _KINDS and any(map(_is_of_interest, _paths(event))):
-            self._reactor.callFromThread(self._quiet.disturb)
+    # -- doing without events -----------------------------------------------------------------
+
+    def _judge_later(self, is_well: Callable[[], bool], otherwise: str) -> None:
+        """Give events some time to come, and do without them if they do not."""
+        if self._judging is not None and self._judging.active():
+            return
+
+        def judge() -> None:
+            if not is_well():
+                self._scan_only(otherwise)
+
+        self._judging = self._reactor.callLater(_LATE, judge)
+
+    def _scan_only(self, reason: str, *, asked: bool = False) -> None:
+        """Do without events from now on, and say so once. A restart tries them again."""
+        if self.means is Means.SCANNING:
+            return
+        self.means = Means.SCANNING
+        self._events.stop()
+        self._cancel(self._scanning, self._judging)
+        self._scan_later()
+        tell = self.log.info if asked else self.log.warn
+        tell(
+            "Looking for changes in {folders} every {seconds} s: {reason}",
+            folders=", ".join(map(str, self.folders)),
+            seconds=self._pace.poll,
+            reason=reason,
+        )
+
+    def _cancel(self, *timers: Any) -> None:
+        for timer in timers:
+            if timer is not None and timer.active():
+                timer.cancel()
 
 
-def _folder(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
-
-
-def _paths(event: FileSystemEvent) -> Iterable[str]:
-    """Both ends of a move: who saves by renaming shows the file only as its destination."""
-    return (os.fsdecode(path) for path in (event.src_path, event.dest_path) if path)
-
-
-def _is_of_interest(path: str) -> bool:
-    """Whether a source file, or a folder that may hold some, may have changed."""
-    if "__pycache__" in path:
-        return False
-    _, ending = os.path.splitext(path)
-    return ending in ("", ".py")
+def _reason(error: BaseException | None) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,76 @@
+"""C extensions inside the application: loaded once, and kept by every generation.
+
+Python cannot unload compiled code, and many extensions break when they are loaded twice (PyO3 raises,
+numpy crashes). So the module object that there is stays in force across reloads while its file holds
+the same bytes; a reload with other bytes is refused by name (see ``plan.py``). What such a module has
+kept of an old generation, a class say, stays with it: that is a limit, and the report names it.
+"""
+
+from __future__ import annotations
+
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.util import spec_from_file_location
+from types import ModuleType
+
+from cletus.reload.sources import Content
+
+
+class Extensions:
+    """The C extensions of the application that this process has loaded."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, tuple[bytes, ModuleType]] = {}
+
+    def spec(self, content: Content) -> ModuleSpec | None:
+        """How to import one."""
+        loader = _Loader(content, self)
+        return spec_from_file_location(content.name, content.path, loader=loader)
+
+    def adopt(self, contents: dict[str, Content], modules: dict[str, ModuleType]) -> None:
+        """Those were imported the ordinary way."""
+        for name in contents.keys() & modules.keys():
+            self.remember(contents[name], modules[name])
+
+    def remember(self, content: Content, module: ModuleType) -> None:
+        """This one is loaded now, for as long as the process lives."""
+        self._loaded.setdefault(content.name, (content.digest, module))
+
+    def loaded(self, content: Content) -> ModuleType | None:
+        """The module of this extension if it was loaded before.
+
+        Raises:
+            ImportError: it was, from other bytes.
+        """
+        digest, module = self._loaded.get(content.name, (content.digest, None))
+        if digest != content.digest:
+            raise ImportError(
+                f"{content.path}: other compiled code of this name is loaded already; "
+                "restart the service",
+                name=content.name,
+                path=str(content.path),
+            )
+        return module
+
+
+def is_extension(module: ModuleType) -> bool:
+    """Whether this module is compiled code."""
+    return isinstance(getattr(module.__spec__, "loader", None), ExtensionFileLoader)
+
+
+class _Loader(ExtensionFileLoader):
+    """Loads an extension, unless it is loaded."""
+
+    def __init__(self, content: Content, extensions: Extensions) -> None:
+        super().__init__(content.name, str(content.path))
+        self._content = content
+        self._extensions = extensions
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module that there is, or a new one."""
+        return self._extensions.loaded(self._content) or super().create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run its initialisation, once."""
+        if self._extensions.loaded(self._content) is not module:
+            super().exec_module(module)
+            self._extensions.remember(self._content, module)

@@ -1,0 +1,257 @@
+"""What of the file system belongs to an application: its modules, and the data that it names.
+
+The one place that knows which files and folders matter, so that reading, scanning and watching
+cannot disagree about it.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from cletus.application import Application, Root
+
+#: Folders that never hold anything of the application, whatever the patterns say.
+_FOREIGN = ("__pycache__", "node_modules")
+#: What marks a folder as a virtual environment (PEP 405).
+_ENVIRONMENT = "pyvenv.cfg"
+
+
+class Kind(enum.Enum):
+    """What a file is to the application."""
+
+    MODULE = "module"
+    EXTENSION = "C extension"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that belongs to the application.
+
+    Attributes:
+        kind: what it is.
+        name: dotted module name; for data the path from the root's parent: ``talker/rooms.toml``.
+        path: where it is, with links kept as they are.
+        is_package: whether it is a package's ``__init__.py``.
+    """
+
+    kind: Kind
+    name: str
+    path: Path
+    is_package: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that may hold such files.
+
+    Attributes:
+        path: where it is, with links kept as they are.
+        files: those in it that belong to the application.
+        folders: those in it that may hold some; a link that leads back to a folder above it is none.
+        is_whole: whether everything below it is listed here (but for ``__pycache__``) and reached
+            without links; only then is it sensible to watch it with all that is below it.
+    """
+
+    path: Path
+    files: tuple[File, ...]
+    folders: tuple[Folder, ...] = ()
+    is_whole: bool = True
+
+    def walk(self) -> Iterator[Folder]:
+        """This folder and all below it."""
+        yield self
+        for folder in self.folders:
+            yield from folder.walk()
+
+
+#: Told of a folder that cannot be listed; it may raise.
+Problem = Callable[[OSError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The application's files.
+
+    Attributes:
+        application: whose.
+        patterns: what data files to include: ``*.toml`` at any depth, or, with a slash, a path from
+            the application's folder: ``data/*.json`` (there, too, a star matches slashes).
+        excluded: folders that hold none of them, such as the one in which stores are saved.
+    """
+
+    application: Application
+    patterns: tuple[str, ...] = ()
+    excluded: tuple[Path, ...] = ()
+
+    def trees(self, problem: Problem) -> Iterator[tuple[Root, Folder]]:
+        """Each root of the application with the folder that holds it, as they are now.
+
+        A package's own ``__init__.py`` and a single file are listed even where they are missing:
+        without them there is no application, and whoever reads them finds that out.
+        """
+        for root in self.application.roots:
+            tree = _Walk(self, root, problem)
+            yield root, tree.of_package() if root.is_package else tree.of_file()
+
+    def matters(self, path: str) -> bool:
+        """Whether an event at this path may be about one of the files, or a folder with some.
+
+        It is judged by name only, since the path may be of something that is gone by now. So this
+        says yes too often, and never no for what belongs to the application.
+        """
+        name = os.path.basename(path)
+        if "__pycache__" in path or name.startswith(".") or name.endswith("~"):
+            return False
+        if any(_is_below(path, str(excluded)) for excluded in self.excluded):
+            return False
+        return (
+            "." not in name  # a folder, perhaps
+            or _code_kind(name) is not None
+            or any(fnmatchcase(name, pattern.rpartition("/")[2]) for pattern in self.patterns)
+        )
+
+    def is_data(self, relative: str) -> bool:
+        """Whether the patterns name a file, given its path from the application's folder."""
+        name = relative.rpartition("/")[2]
+        return any(
+            fnmatchcase(relative if "/" in pattern else name, pattern) for pattern in self.patterns
+        )
+
+
+class _Walk:
+    """The walk over one root."""
+
+    def __init__(self, scope: Scope, root: Root, problem: Problem) -> None:
+        self._scope = scope
+        self._root = root
+        self._problem = problem
+        self._excluded = {os.path.realpath(folder) for folder in scope.excluded}
+
+    def of_package(self) -> Folder:
+        root = self._root
+        tree = self._folder(root.path, root.name, "", frozenset())
+        init = File(Kind.MODULE, root.name, root.path / "__init__.py", True)
+        if init in tree.files:
+            return tree
+        return Folder(tree.path, (*tree.files, init), tree.folders, tree.is_whole)
+
+    def of_file(self) -> Folder:
+        """A single file's folder is not the application's: only what patterns name counts there."""
+        root = self._root
+        folder = root.path.parent
+        files = [File(Kind.MODULE, root.name, root.path)]
+        folders = []
+        starts = {one.split("/")[0] for one in self._scope.patterns if "/" in one}
+        for entry in self._entries(folder):
+            if entry.name in starts and self._is_walked(entry):
+                real = os.path.realpath(folder)
+                path = folder / entry.name
+                folders.append(self._folder(path, None, entry.name + "/", frozenset((real,))))
+            elif _is_file(entry) and entry.name != root.path.name:
+                file = self._data(folder, "", entry.name)
+                files += [file] if file is not None else []
+        return Folder(folder, tuple(files), tuple(folders), is_whole=False)
+
+    def _folder(
+        self, path: Path, package: str | None, relative: str, above: frozenset[str]
+    ) -> Folder:
+        """A folder and all below it.
+
+        Args:
+            path: where it is.
+            package: the dotted name of modules in it, ``None`` if it cannot hold any.
+            relative: its path from the application's folder, empty or with a slash at its end.
+            above: the real paths of the folders that it is in.
+        """
+        files: list[File] = []
+        folders: list[Folder] = []
+        whole = True
+        above |= {os.path.realpath(path)}
+        for entry in self._entries(path):
+            name = entry.name
+            if not _is_folder(entry):
+                file = self._file(path, package, relative, entry)
+                files += [file] if file is not None else []
+                continue
+            below = f"{package}.{name}" if package is not None and name.isidentifier() else None
+            walked = below is not None or self._scope.patterns
+            if walked and self._is_walked(entry, above):
+                folder = self._folder(path / name, below, f"{relative}{name}/", above)
+                folders.append(folder)
+                whole = whole and folder.is_whole and not entry.is_symlink()
+            else:
+                whole = whole and name == "__pycache__"
+        return Folder(path, tuple(files), tuple(folders), whole)
+
+    def _file(
+        self, path: Path, package: str | None, relative: str, entry: os.DirEntry[str]
+    ) -> File | None:
+        if not _is_file(entry):
+            return None
+        name = entry.name
+        stem = name.partition(".")[0]
+        kind = _code_kind(name) if package is not None else None
+        if kind is None:
+            return self._data(path, relative, name)
+        if kind is Kind.MODULE and stem == "__init__":
+            return File(kind, str(package), path / name, True)
+        return File(kind, f"{package}.{stem}", path / name)
+
+    def _data(self, path: Path, relative: str, name: str) -> File | None:
+        if name.startswith(".") or not self._scope.is_data(relative + name):
+            return None
+        root = self._root.path
+        holder = root.name if self._root.is_package else root.parent.name
+        return File(Kind.DATA, f"{holder}/{relative}{name}", path / name)
+
+    def _entries(self, path: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(path) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            self._problem(error)
+            return []
+
+    def _is_walked(self, entry: os.DirEntry[str], above: frozenset[str] = frozenset()) -> bool:
+        if entry.name.startswith(".") or entry.name in _FOREIGN:
+            return False
+        real = os.path.realpath(entry.path)
+        if real in above or real in self._excluded:
+            return False
+        return not os.path.exists(os.path.join(entry.path, _ENVIRONMENT))
+
+
+def _code_kind(name: str) -> Kind | None:
+    """Whether Python would import a file of this name: as a module, as an extension, or not."""
+    stem, dot, ending = name.partition(".")
+    if not stem.isidentifier():
+        return None
+    if ending == "py":
+        return Kind.MODULE
+    return Kind.EXTENSION if dot + ending in EXTENSION_SUFFIXES else None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Not so: broken links, such as the locks of Emacs, and pipes, which would block the reader."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
