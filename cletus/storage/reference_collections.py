@@ -11,6 +11,7 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
+    Mapping,
     MutableMapping,
     MutableSequence,
     MutableSet,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cletus.storage.store import Store
 
 S = TypeVar("S", bound="Store")
+
+ToKey = Callable[[Any], str]
 
 
 class References(Generic[S]):
@@ -78,7 +81,7 @@ class References(Generic[S]):
         raise FieldValueError(*self._place, "", expected, found)
 
     def _parts(self, data: Any) -> Iterable[Any]:
-        if isinstance(data, (str, bytes, dict)) or not isinstance(data, Iterable):
+        if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
             self._refuse(f"objects of the store {self._store!r}", kind_of(data))
         return data
 
@@ -92,9 +95,12 @@ class StoreList(References[S], MutableSequence["S | None"]):
         super().__init__(home, store, place)
         self._keys: list[str] = []
 
-    def fill(self, data: Any) -> None:
-        """Refer to these objects, or to those of these keys, and to no others."""
-        self._keys = [self.key_from(one) for one in self._parts(data)]
+    def fill(self, data: Any, key_of: ToKey) -> None:
+        """Refer to what is in the data, and to nothing else; ``key_of`` tells the key of each."""
+        if isinstance(data, StoreList) and data._store == self._store:
+            self._keys = data.as_keys()
+        else:
+            self._keys = [key_of(one) for one in self._parts(data)]
 
     def as_keys(self) -> list[str]:
         """The keys of the objects. Nothing is loaded."""
@@ -173,9 +179,12 @@ class StoreSet(References[S], MutableSet[S]):
         super().__init__(home, store, place)
         self._keys: dict[str, None] = {}
 
-    def fill(self, data: Any) -> None:
-        """Refer to these objects, or to those of these keys, and to no others."""
-        self._keys = dict.fromkeys(self.key_from(one) for one in self._parts(data))
+    def fill(self, data: Any, key_of: ToKey) -> None:
+        """Refer to what is in the data, and to nothing else; ``key_of`` tells the key of each."""
+        if isinstance(data, StoreSet) and data._store == self._store:
+            self._keys = dict.fromkeys(data.as_keys())
+        else:
+            self._keys = dict.fromkeys(key_of(one) for one in self._parts(data))
 
     def as_keys(self) -> list[str]:
         """The keys of the objects. Nothing is loaded."""
@@ -230,13 +239,14 @@ class StoreDict(References[S], MutableMapping[str, "S | None"]):
         super().__init__(home, store, place)
         self._keys: dict[str, str] = {}
 
-    def fill(self, data: Any) -> None:
-        """Refer to these objects, or to those of these keys, and to no others."""
-        if isinstance(data, StoreDict):
-            data = data.as_keys()
-        if not isinstance(data, dict):
+    def fill(self, data: Any, key_of: ToKey) -> None:
+        """Refer to what is in the data, and to nothing else; ``key_of`` tells the key of each."""
+        if isinstance(data, StoreDict) and data._store == self._store:
+            self._keys = data.as_keys()
+        elif isinstance(data, Mapping):
+            self._keys = {self._checked(name): key_of(one) for name, one in data.items()}
+        else:
             self._refuse(f"a dict of objects of the store {self._store!r}", kind_of(data))
-        self._keys = {self._checked(name): self.key_from(one) for name, one in data.items()}
 
     def as_keys(self) -> dict[str, str]:
         """Each name and the key of its object. Nothing is loaded."""

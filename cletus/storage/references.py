@@ -100,13 +100,15 @@ class _CollectionField(_ReferenceField[T, S]):
         Raises:
             FieldValueError: one is of another store, or of none.
         """
-        self.deserialise(obj, self._name, value)
+        collection = self._make(obj)
+        collection.fill(value, collection.key_of)
+        vars(obj)[self._name] = collection
 
     def deserialise(self, obj: Store, name: str, data: Any) -> None:
         """Refer to the objects of these keys, which need not be there."""
-        collection = self._collection(obj.session, self.store, self._place(obj))
+        collection = self._make(obj)
         if data is not None:
-            collection.fill(data)
+            collection.fill(data, collection.key_from)
         vars(obj)[name] = collection
 
     def serialise(self, obj: Store, name: str) -> Any:
@@ -115,6 +117,9 @@ class _CollectionField(_ReferenceField[T, S]):
 
     def _read(self, obj: Any) -> Any:
         return vars(obj)[self._name]
+
+    def _make(self, obj: Any) -> Any:
+        return self._collection(obj.session, self.store, self._place(obj))
 
 
 class StoreListField(_CollectionField["StoreList[S]", S]):
