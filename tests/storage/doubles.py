@@ -82,6 +82,13 @@ class Sluggish(Through):
         return self.inner.read(fd, min(size, 3))
 
 
+class TakesNothing(Through):
+    """A write that takes a part and then, time after time, nothing."""
+
+    def write(self, fd: int, data: bytes) -> int:
+        return 0 if len(data) < 9 else self.inner.write(fd, data[:3])
+
+
 # -- calls that lie: each is a mistake somebody makes ----------------------------------------------
 
 

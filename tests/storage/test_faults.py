@@ -19,7 +19,7 @@ from cletus.errors import NotSaved, StoreDenied, StoreFull, StoreIOError
 from cletus.storage.backend import Document
 from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
-from tests.storage.doubles import Faulty
+from tests.storage.doubles import Faulty, TakesNothing
 
 KIND = {
     errno.ENOSPC: StoreFull,
@@ -136,6 +136,15 @@ def test_a_failure_in_a_group_is_the_documents_own(
             assert failures == []
             return
     raise AssertionError("it never ran through")
+
+
+def test_a_write_that_takes_nothing_is_no_endless_loop(tmp_path: Path) -> None:
+    """No system was seen to do that to a file; if one does, it is an error like others."""
+    home = JsonFiles(tmp_path, calls=TakesNothing())
+    home.open()
+    with pytest.raises(StoreIOError, match="Input/output error"):
+        home.write("user", "bob", b"0123456789")
+    assert temporaries(tmp_path) == []
 
 
 def test_a_failed_folder_flush_says_old_or_new(tmp_path: Path) -> None:
