@@ -6,6 +6,7 @@ commit is one assignment: ``session.current = staged``.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from cletus.errors import DuplicateStore
@@ -26,6 +27,7 @@ class Generation:
         timers: calls that are due.
         parked: objects of stores that this generation lacks, for when a later one defines them
             again: store name to what ``reload/parking.py`` made of them.
+        aliases: weak references to objects of earlier generations that somebody still holds.
         waiting: fields whose values refer to such objects: (store name, key) to field names to
             what was made of the values.
     """
@@ -37,6 +39,7 @@ class Generation:
         self.listeners = Listeners()
         self.timers = Timers()
         self.parked: dict[str, Any] = {}
+        self.aliases: list[weakref.ref[Any]] = []
         self.waiting: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add_store(self, store_cls: type[Store], *, imported: bool) -> None:

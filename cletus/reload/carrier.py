@@ -100,13 +100,25 @@ class Carrier:
         self._place = ""
         self.by_reference: dict[str, None] = {}
         self.aliases: list[tuple[Any, Any]] = []
+        # By the identity of an old object's __dict__, which its older aliases share.
+        self._successors: dict[int, Any] = {}
         self.updates: list[tuple[Any, Any]] = []
         self._in_place = False
 
     def succeed(self, old: Any, new: Any) -> None:
         """Wherever the old store object (or dialogue) is referred to, refer to the new one from now on."""
         self._remember(old, new)
+        self._successors[id(vars(old))] = new
         self.aliases.append((old, new))
+
+    def find_again(self, alias: Any) -> None:
+        """An object of a generation before the last has been an alias until now; let it stay one.
+
+        It shares its ``__dict__`` with the object that is being succeeded.
+        """
+        new = self._successors.get(id(vars(alias)))
+        if new is not None and id(alias) not in self._memo:
+            self.succeed(alias, new)
 
     def carry(self, value: Any, place: str) -> Any:
         """The value for the new code.
@@ -122,12 +134,14 @@ class Carrier:
         known, found = len(self._kept), len(self.aliases)
         try:
             return self._carry(value)
-        except CarryError:
+        except (CarryError, RecursionError) as error:
             # What was built halfway is not for the next who meets the same objects.
             for half in self._kept[known:]:
                 self._memo.pop(id(half), None)
             del self._kept[known:], self.aliases[found:]
-            raise
+            if isinstance(error, CarryError):
+                raise
+            raise self._error("it is nested too deeply; keep chains of objects in stores") from None
 
     def carry_in_place(self, value: Any, place: str) -> Any:
         """As ``carry``, but lists and dicts stay the same objects, and get new content at the commit.
@@ -275,6 +289,10 @@ class Carrier:
 
     def _carry_inactive(self, value: Store, new_kind: Any) -> Store:
         """A store object that is not in its manager's active list but is referred to all the same."""
+        known = self._successors.get(id(vars(value)))
+        if known is not None:
+            self.succeed(value, known)
+            return cast("Store", known)
         new: Store = new_kind.__new__(new_kind)
         self.succeed(value, new)
         for name, one in vars(value).items():

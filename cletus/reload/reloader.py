@@ -6,6 +6,7 @@ the reactor's own loop, where no listener of the application is on the stack.
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ class ServiceReloader:
         finder.application = application
         finder.staging = False
         self._cache = finder.cache
+        finder.extensions.adopt(on_disk.extensions, application.loaded())
         mark(application.loaded(), 0)
         quote(finder.sources)
 
@@ -235,7 +237,8 @@ class ServiceReloader:
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
         transaction.resume()
-        self._service.reactor.callLater(0, self._retire, transaction.old_code, report)
+        old, aliases = transaction.old_code, transaction.aliases()
+        self._service.reactor.callLater(0, self._retire, old, aliases, report)
 
     def _keep(self, before: Sources, now: Sources) -> None:
         """Remember what can be gone back to; going back is not something to go back to."""
@@ -257,10 +260,14 @@ class ServiceReloader:
             report.refuse("; ".join(event.vetoes))
         return bool(event.vetoes)
 
-    def _retire(self, old_code: OldCode, report: ReloadReport) -> None:
+    def _retire(
+        self, old_code: OldCode, aliases: list[weakref.ref[Any]], report: ReloadReport
+    ) -> None:
         """In a later turn, when nothing of the reload itself is on the stack any more."""
         with report.timed("retire"):
             collect()
+            kept = [one for one in aliases if one() is not None]
+            self._service.session.current.aliases = kept
             for name in old_code.alive():
                 report.holders.append(f"old code of {name} is still referred to")
         self._finish(report)

@@ -7,8 +7,10 @@ the application's code.
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from cletus.client import Client
@@ -26,7 +28,7 @@ from cletus.reload.carried_dialogues import (
 )
 from cletus.reload.carried_timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.carrier import Carrier
-from cletus.reload.deadline import DeadlinePassed, deadline
+from cletus.reload.deadline import DeadlinePassed, within
 from cletus.reload.modules import ApplicationFinder, Staging
 from cletus.reload.plan import Plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
@@ -68,8 +70,7 @@ class Transaction:
         """
         with _no_garbage_collection():
             try:
-                with deadline(self._service.settings.reload_timeout):
-                    self._prepare()
+                within(self._service.settings.reload_timeout, self._prepare)
             except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
                 self._roll_back()
                 described = describe_error(
@@ -96,6 +97,7 @@ class Transaction:
             self._dialogues = begin_dialogues(self._service.clients, self._carrier, report)
             thaw(snapshot, session, staged, self._carrier, report)
             fill_dialogues(self._dialogues, self._carrier)
+            self._find_aliases_again()
             self._carry_listeners(staged)
             self._timers = carry_timers(
                 session.current.timers, staged.timers, self._carrier, report
@@ -112,6 +114,12 @@ class Transaction:
         finally:
             Service.rebuilding = None
 
+    def _find_aliases_again(self) -> None:
+        for reference in self._session.current.aliases:
+            alias = reference()
+            if alias is not None:
+                self._carrier.find_again(alias)
+
     def _carry_listeners(self, staged: Generation) -> None:
         """Those that no module body registered: it will not register them again."""
         for listener in self._session.current.listeners:
@@ -122,7 +130,7 @@ class Transaction:
             except CarryError as error:
                 self._report.notes.append(f"{error}; it is not called any more")
                 continue
-            staged.listeners.add(Listener(listener.event, function, listener.on_reload))
+            staged.listeners.add(replace(listener, function=function))
 
     def _carry_attachments(self) -> None:
         """What the application has put on clients and on the service, where no field rebinds it."""
@@ -186,6 +194,10 @@ class Transaction:
                 if listener is not None and self._is_old(listener):
                     self._restart(client, conversation, listener)
         resume_dialogues(self._dialogues, self._service.settings.reload_restart_notice)
+
+    def aliases(self) -> list[weakref.ref[Any]]:
+        """Weak references to the old objects: they tell later which of them somebody still holds."""
+        return [weakref.ref(old) for old, _ in self._carrier.aliases]
 
     def _is_old(self, listener: Listener) -> bool:
         return self._session.application.owns(listener.function.__module__)

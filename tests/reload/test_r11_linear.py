@@ -1,0 +1,83 @@
+"""R11: a reload's pause grows linearly with the objects carried.
+
+Time is measured in benchmarks/reload.py; here the work is counted, which no busy machine can blur.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+THINGS = """
+    from cletus.storage import Field, Store
+    from APP.core import service
+
+    class Thing(Store):
+        service = service
+        a = Field(0)
+        b = Field("")
+        c = Field(list)
+        d = Field(dict)
+        other = Field(session=True)
+"""
+
+
+def calls_of_a_reload(app, count):
+    """How many Python functions a reload calls with so many objects, each referring to another."""
+    manager = app.store("thing").manager
+    for key in list(manager.active()):
+        manager.remove_active(manager.active()[key])
+    things = [app.store("thing")(f"t{n}", c=[n], d={"n": [n]}) for n in range(count)]
+    for one, other in zip(things, [*things[1:], things[0]], strict=True):
+        one.other = other
+    del things
+    calls = 0
+
+    def count_calls(_frame, event, _arg):
+        nonlocal calls
+        calls += event == "call"
+
+    app.reload()
+    sys.setprofile(count_calls)
+    try:
+        report = app.reload()
+    finally:
+        sys.setprofile(None)
+    assert report.ok, str(report)
+    assert report.stores == {"thing": count}
+    return calls
+
+
+@pytest.mark.parametrize("count", [200])
+def test_twice_the_objects_are_twice_the_work(run, count):
+    app = run(things=THINGS)
+    few, twice, four = (calls_of_a_reload(app, count * n) for n in (1, 2, 4))
+    assert twice - few == pytest.approx((four - twice) / 2, rel=0.1)
+
+
+def test_a_long_chain_of_references_needs_no_deep_stack(run):
+    """10,000 objects, each referring to the next one: references are not followed in depth."""
+    app = run(things=THINGS)
+    things = [app.store("thing")(f"t{n}") for n in range(10_000)]
+    for one, other in zip(things, things[1:], strict=False):
+        one.other = other
+    del things
+    report = app.reload()
+    assert report.ok, str(report)
+    first = app.active("thing")["t0"]
+    assert first.other.other is app.active("thing")["t2"]
+
+
+def test_plain_data_nested_too_deeply_refuses_the_reload_and_says_where(run):
+    app = run(things=THINGS)
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    app.store("thing")("t").other = deep
+    report = app.reload()
+    assert not report.ok
+    assert "Thing 't'" in report.error
+    assert "field 'other'" in report.error
+    while deep:
+        deep = deep.pop()
