@@ -1,0 +1,20 @@
+"""English as a service needs it. See ``docs/contrib/language.md``."""
+
+from cletus.contrib.language.articles import an
+from cletus.contrib.language.lists import listed
+from cletus.contrib.language.plurals import counted, plural
+from cletus.contrib.language.pronouns import THEY, YOU, Pronouns, pronouns_of
+from cletus.contrib.language.verbs import conjugated, third_person
+
+__all__ = [
+    "THEY",
+    "YOU",
+    "Pronouns",
+    "an",
+    "conjugated",
+    "counted",
+    "listed",
+    "plural",
+    "pronouns_of",
+    "third_person",
+]

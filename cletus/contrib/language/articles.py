@@ -1,0 +1,48 @@
+"""``a`` or ``an``: it is the sound that counts, so the exceptions are listed."""
+
+from __future__ import annotations
+
+import re
+
+#: Written with a vowel, spoken with a consonant: a unicorn, a European, a user, a one-way street.
+_CONSONANT = re.compile(
+    r"e[uw]|ouija|onc?e(?![a-z])|uni(?![nmd]|roni)|unimo|unan|u[bcfghjkqrst][aeiou]", re.IGNORECASE
+)
+#: Written with a consonant, spoken with a vowel: an hour, an heir, an honest man.
+_SILENT_H = re.compile(r"(?:heir|honest|hono[u]?r|hour(?!i))", re.IGNORECASE)
+#: Letters whose names begin with a vowel: an FBI agent, an x-ray.
+_SPELLED = frozenset("AEFHILMNORSX")
+_VOWELS = frozenset("aeiou")
+#: Said as words although they are written in capitals.
+_WORDS = frozenset({"MUD", "NASA", "NATO", "RAM", "ROM", "MOO", "MUSH", "SIM", "LAN", "LED"})
+
+
+def an(thing: str) -> str:
+    """The thing with its article: ``an owl``, ``a unicorn``, ``an hour``, ``a MUD``.
+
+    Args:
+        thing: a noun, with or without adjectives before it.
+    """
+    return f"{'an' if _sounds_like_vowel(thing) else 'a'} {thing}"
+
+
+def _sounds_like_vowel(thing: str) -> bool:
+    word = re.match(r"[\W_]*([^\W_]*)", thing)
+    first = word[1] if word else ""
+    if not first:
+        return False
+    if first.isdigit():
+        return first.startswith("8") or (first[:2] in ("11", "18") and len(first) % 3 == 2)
+    spelled = first.isupper() and first not in _WORDS
+    if spelled and (len(first) > 1 or thing[len(first) : len(first) + 1] in ("-", "")):
+        return first[0] in _SPELLED
+    if len(first) == 1:
+        return first.upper() in _SPELLED or first.lower() in _VOWELS - {"u"}
+    if _SILENT_H.match(first) or _is_yttric(first):
+        return True
+    return first[0].lower() in _VOWELS and not _CONSONANT.match(first)
+
+
+def _is_yttric(word: str) -> bool:
+    """Y before a consonant is a vowel: an ytterbium lamp."""
+    return word[0] in "yY" and word[1:2].lower() not in (*_VOWELS, "")
