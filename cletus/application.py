@@ -117,8 +117,19 @@ def root_of(module: ModuleType) -> Root:
     for end in range(1, len(parts) + 1):
         holder = sys.modules.get(".".join(parts[:end]))
         if holder is not None and _is_regular_package(holder):
-            return Root(".".join(parts[:end]), Path(str(holder.__file__)).resolve().parent, True)
-    return Root(name, Path(str(module.__file__)).resolve(), False)
+            return Root(".".join(parts[:end]), place_of(str(holder.__file__)).parent, True)
+    return Root(name, place_of(str(module.__file__)), False)
+
+
+def place_of(path: str) -> Path:
+    """An absolute path that keeps the links on its way.
+
+    Where ``current`` is a link to ``releases/7``, the application lives in ``current``: when the link
+    is switched, that is a change of its files. Only a path that goes back with ``..`` is resolved,
+    since what comes before that may be a link, too.
+    """
+    absolute = Path(path).absolute()
+    return absolute.resolve() if ".." in absolute.parts else absolute
 
 
 def _spec_name(module: ModuleType) -> str:

@@ -7,7 +7,7 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from cletus.application import Application, Root
+from cletus.application import Application, Root, place_of
 from cletus.errors import (
     ApplicationNotFound,
     CletusError,
@@ -68,7 +68,7 @@ def locate(target: str, folder: Path) -> Application:
     Raises:
         ApplicationNotFound: there is none.
     """
-    path = (folder / target).resolve()
+    path = place_of(str(folder / target))
     if path.is_file():
         return _at_file(path)
     if "/" not in target:
@@ -106,7 +106,7 @@ def _by_name(target: str) -> Application:
 
 
 def _root(name: str, spec: ModuleSpec) -> Root:
-    path = Path(str(spec.origin)).resolve()
+    path = place_of(str(spec.origin))
     if path.suffix != ".py":
         raise ApplicationNotFound(f"{name}: {path} is not Python source")
     if spec.submodule_search_locations is None:

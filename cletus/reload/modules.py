@@ -18,6 +18,7 @@ from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
 
 from cletus.application import Application, Root
+from cletus.reload.extensions import Extensions, is_extension
 from cletus.reload.imports import ImportCache
 from cletus.reload.sources import CodeCache, Source, Sources
 
@@ -89,6 +90,7 @@ class ApplicationFinder(MetaPathFinder):
         self.staging = True
         self.late: dict[str, None] = {}
         self.imports = ImportCache()
+        self.extensions = Extensions()
 
     def install(self) -> None:
         """Be asked first by every import from now on."""
@@ -115,6 +117,9 @@ class ApplicationFinder(MetaPathFinder):
             return None
         name = self.application.main if fullname == "__main__" else ""
         source = self.sources.modules.get(name or fullname)
+        extension = self.sources.extensions.get(fullname)
+        if extension is not None:
+            return self.extensions.spec(extension)
         if source is None and not self.sources.is_namespace(fullname):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if not self.staging:
@@ -154,8 +159,10 @@ class Staging:
 
     @property
     def old_modules(self) -> dict[str, ModuleType]:
-        """The modules of the generation in force, by name."""
-        return self._old_modules
+        """The modules of the generation in force, by name; C extensions are of every generation."""
+        return {
+            name: module for name, module in self._old_modules.items() if not is_extension(module)
+        }
 
     def run(self) -> None:
         """Import the new modules. Whatever a module's body raises comes out of here."""
