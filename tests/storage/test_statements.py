@@ -1,4 +1,4 @@
-"""Statements of the reliability notes (section 4) that take stores and files together: 3, 8 and 11.
+"""Statements of the reliability notes (section 4) that take more than files: 3, 7, 8, 11 and 12.
 
 The others stand where their subject is: 1 in test_kill, 2 in test_power_cut, 3 to 5 in test_faults
 and test_strace, 6 in test_stop, 7, 9, 10, 14 and 15 in test_json_files, 12 in test_folder_lock, 13 in
@@ -8,6 +8,7 @@ test_writer. Their figures are in benchmarks/README.md, and what takes minutes i
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.errors import StorageError, StoreFull, StoreIOError, UnreadableStore
+from cletus.errors import StartError, StorageError, StoreFull, StoreIOError, UnreadableStore
 from cletus.storage import Field, Manager, Store, Writer, save_all
 from cletus.storage.json_files import JsonFiles
 from tests.storage.doubles import Faulty
@@ -36,6 +38,50 @@ def service(tmp_path: Path) -> Iterator[Service]:
     service = make_service(str(tmp_path / "store"))
     yield service
     service.session.close()
+
+
+# -- 7 and 12: the start ---------------------------------------------------------------------------
+
+
+def start(folder: Path) -> Any:
+    """Start a service on this folder: ``None``, or the one line that its start ended with."""
+    service = Service(store=str(folder), reload=False)
+    failures: list[Any] = []
+    service.start(Clock(), doors=()).addErrback(failures.append)
+    if not failures:
+        started.append(service)
+        return None
+    assert failures[0].check(StartError)
+    return failures[0].getErrorMessage()
+
+
+started: list[Service] = []
+
+
+@pytest.fixture(autouse=True)
+def _stop_what_started() -> Iterator[None]:
+    yield
+    while started:
+        started.pop().stop()
+
+
+def test_a_second_service_does_not_start(tmp_path: Path) -> None:
+    """Statement 12: it says who has the folder; when that has stopped, it may."""
+    assert start(tmp_path) is None
+    refused = start(tmp_path)
+    assert refused.startswith(f"the store {tmp_path} cannot be used: process {os.getpid()} has it")
+    assert "\n" not in refused
+    started.pop().stop()
+    assert start(tmp_path) is None
+
+
+def test_an_unusable_folder_stops_the_start(unprivileged: Path) -> None:
+    """Statement 7: one clear line, and not at the first save."""
+    unprivileged.chmod(0o500)
+    folder = unprivileged / "store"
+    assert start(folder) == f"the store {folder} cannot be used: Permission denied"
+    unprivileged.chmod(0o700)
+    assert start(folder) is None
 
 
 # -- 8: damaged files ------------------------------------------------------------------------------
