@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cletus.storage.store import Store
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Field(Generic[T]):
@@ -55,11 +56,11 @@ class Field(Generic[T]):
     ) -> None: ...
     @overload
     def __init__(
-        self: Field[T | None],
+        self: Field[V | None],
         default: None = None,
         session: bool = False,
         *,
-        type: builtins.type[T],
+        type: builtins.type[V],
         was: str | tuple[str, ...] = (),
     ) -> None: ...
     @overload

@@ -45,9 +45,11 @@ class _ReferenceField(Field[T], Generic[T, S]):
         super().__init__(None, session, was=was)
         self.store: str = store.lower() if isinstance(store, str) else store._store_name
 
-    def __get__(self, obj: Any, owner: Any = None) -> Any:
-        """The field itself on the class; on an object what it refers to."""
-        return self if obj is None else self._read(obj)
+    if not TYPE_CHECKING:  # to a type checker, Field's own says what it gives
+
+        def __get__(self, obj: Any, owner: Any = None) -> Any:
+            """The field itself on the class; on an object what it refers to."""
+            return self if obj is None else self._read(obj)
 
     def contribute_to_instance(self, store: Store, name: str) -> None:
         """A new object refers to nothing."""
