@@ -12,7 +12,8 @@ from cletus.storage import Field, Store
 class BaseUser(Store):
     """The base of an application's ``User`` store.
 
-    ``user.client`` is the connection they are at, ``client.user`` and ``event.user`` are they.
+    ``user.client`` is the connection they are at, ``client.user`` and ``event.user`` are they. This
+    is all there is of it; ``BaseAccount`` has passwords, roles, pronouns and the rest.
     """
 
     abstract = True
@@ -20,6 +21,11 @@ class BaseUser(Store):
 
     name: Field[str | None] = Field(type=str)
     client = ClientField()
+
+    @property
+    def is_online(self) -> bool:
+        """Whether they are here."""
+        return self.client is not None
 
     def write(self, *lines: object) -> None:
         """Send these as whole lines; nothing happens if they are offline."""

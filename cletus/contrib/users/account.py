@@ -1,0 +1,31 @@
+"""A user with everything that contrib has for one."""
+
+from __future__ import annotations
+
+from cletus.contrib.users.away import AwayMixin
+from cletus.contrib.users.gender import PronounsMixin
+from cletus.contrib.users.ignoring import IgnoringMixin
+from cletus.contrib.users.password import PasswordMixin
+from cletus.contrib.users.permissions import PermissionsMixin
+from cletus.contrib.users.presence import PresenceMixin
+from cletus.contrib.users.seen import SeenMixin
+from cletus.contrib.users.user import BaseUser
+
+
+class BaseAccount(
+    PasswordMixin,
+    PermissionsMixin,
+    PronounsMixin,
+    SeenMixin,
+    IgnoringMixin,
+    AwayMixin,
+    PresenceMixin,
+    BaseUser,
+):
+    """The base of an application's ``User`` store, with all that is needed for logging in.
+
+    Who wants less takes ``BaseUser`` and the mixins that they like; ``Users`` and ``LoginDialogue``
+    need ``PasswordMixin``, ``SeenMixin`` and ``PresenceMixin``.
+    """
+
+    abstract = True
