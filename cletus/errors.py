@@ -69,6 +69,24 @@ class DialogueError(ClientError):
     """A dialogue is declared or used wrongly: it has no step, or a value is for no field of it."""
 
 
+class MarkupError(CletusError, ValueError):
+    """The markup given to ``cletus.text.style`` means nothing."""
+
+    def __init__(self, markup: str, reason: str) -> None:
+        """Name the markup and what is wrong with it."""
+        self.markup = markup
+        self.reason = reason
+        super().__init__(f"{markup}: {reason}")
+
+
+class RichMissing(CletusError):
+    """Something is to be shown that rich would render, and rich is not installed."""
+
+    def __init__(self) -> None:
+        """Say what to install."""
+        super().__init__("tables and the like are rendered by rich: pip install 'cletus[rich]'")
+
+
 # -- protocol -----------------------------------------------------------------------------------
 
 
@@ -412,6 +430,19 @@ class NotInDatabase(StorageError):
         super().__init__(
             f"{place}: its {model} is not in the database yet; add it to the session and commit"
         )
+
+
+# -- contrib: rooms -----------------------------------------------------------------------------
+
+
+class RoomFileError(CletusError):
+    """A file of rooms cannot be read, or does not describe rooms. It refuses the reload."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Name the file and the reason."""
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
 
 
 # -- reload -------------------------------------------------------------------------------------

@@ -1,0 +1,158 @@
+"""Rooms in files that people edit."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from twisted.logger import LogLevel, globalLogPublisher
+
+from cletus.contrib.rooms import RoomFile, RoomFileError
+
+PLACES = """
+    from pathlib import Path
+    from cletus.contrib.rooms import BaseRoom, OccupantMixin, RoomFile
+    from cletus.contrib.users import BaseUser
+    from cletus.storage import Field
+    from APP.core import service
+
+    class Room(BaseRoom):
+        service = service
+        light = Field(1)
+
+    class User(OccupantMixin, BaseUser):
+        service = service
+
+    rooms = RoomFile(Room, Path(__file__).with_name("rooms.FORMAT"))
+"""
+TOML = """
+[hall]
+name = "The hall"
+description = "Large."
+exits = {north = "garden"}
+light = 3
+
+[garden]
+exits = {south = "hall"}
+"""
+YAML = """
+hall:
+    name: The hall
+    description: Large.
+    exits: {north: garden}
+    light: 3
+garden:
+    exits: {south: hall}
+"""
+
+
+@pytest.fixture(params=["toml", "yaml"])
+def inn(run, tmp_path, request):
+    if request.param == "yaml":
+        pytest.importorskip("yaml")
+    (tmp_path / "app0").mkdir()
+    path = tmp_path / "app0" / f"rooms.{request.param}"
+    path.write_text(TOML if request.param == "toml" else YAML)
+    app = run(places=PLACES.replace("FORMAT", request.param))
+    app.rooms = path
+    return app
+
+
+def edit(app, old, new):
+    app.rooms.write_text(app.rooms.read_text().replace(old, new))
+    return app.reload()
+
+
+def test_the_rooms_of_a_file_are_there_from_the_start(inn):
+    hall = inn.active("room")["hall"]
+    assert (hall.name, hall.description, hall.light) == ("The hall", "Large.", 3)
+    assert hall.exit("n")[1] is inn.active("room")["garden"]
+
+
+def test_an_edit_comes_into_force_with_the_reload(inn):
+    """Though the reload carries over what the room had before."""
+    hall = inn.active("room")["hall"]
+    assert edit(inn, "Large.", "Tiny.").ok
+    assert inn.active("room")["hall"].description == "Tiny."
+    assert hall.description == "Tiny."
+
+
+def test_what_the_file_does_not_say_stays_as_it_was(inn):
+    inn.active("room")["garden"].light = 7
+    assert inn.reload().ok
+    assert inn.active("room")["garden"].light == 7
+
+
+def test_a_mistake_in_the_file_refuses_the_reload(inn):
+    report = edit(inn, "light", "lihgt")
+    assert not report.ok
+    assert "room 'hall' has 'lihgt'" in report.error
+    assert inn.active("room")["hall"].light == 3
+
+
+def test_half_a_file_refuses_the_reload(inn):
+    inn.rooms.write_text(inn.rooms.read_text() + '\nx = "\ny: [')
+    assert not inn.reload().ok
+
+
+def test_who_is_in_a_room_that_is_removed_goes_to_the_first(inn):
+    bob = inn.person()
+    user = inn.store("user")("bob")
+    user.log_in(bob.client)
+    user.enter(inn.active("room")["garden"])
+    name = inn.rooms.suffix[1:]
+    inn.rooms.write_text('[hall]\nname = "H"\n' if name == "toml" else "hall: {name: H}\n")
+    assert inn.reload().ok
+    assert "This place is no more.\nH\n" in bob.new_text()
+    assert inn.active("user")["bob"].room.key == "hall"
+    assert "garden" not in inn.active("room")
+
+
+def test_a_dead_exit_is_logged(inn):
+    seen = []
+    globalLogPublisher.addObserver(seen.append)
+    edit(inn, "garden", "gardn")
+    globalLogPublisher.removeObserver(seen.append)
+    inn.rooms.write_text("")
+    warned = [one for one in seen if one["log_level"] is LogLevel.warn and "there" in one]
+    assert not warned  # the room was renamed along with the exit
+    inn.rooms.write_text(
+        '[hall]\nexits = {up = "attic"}\n'
+        if inn.rooms.suffix == ".toml"
+        else "hall: {exits: {up: attic}}"
+    )
+    globalLogPublisher.addObserver(seen.append)
+    inn.reload()
+    globalLogPublisher.removeObserver(seen.append)
+    assert [one["there"] for one in seen if "there" in one] == ["attic"]
+
+
+ROOM = SimpleNamespace(fields={"name": SimpleNamespace(session=False)}, service=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("r.toml", 'hall = "x"', "room 'hall' is no table"),
+        ("r.toml", "[hall]\nname = 3", "its name must be a text"),
+        ("r.toml", '["a b"]', "' ' is no letter"),
+        ("r.toml", "[hall", "Expected"),
+        ("r.yaml", "- hall", "must map keys"),
+        ("r.yaml", "1: {}", "1 is no text"),
+        ("r.yaml", "hall: {exits: {no: x}}", "rooms have name"),
+        ("r.yaml", "hall: [", "flow"),
+    ],
+)
+def test_what_does_not_describe_rooms_is_refused(tmp_path, name, text, reason):
+    if name.endswith("yaml"):
+        pytest.importorskip("yaml")
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(RoomFileError, match=reason) as caught:
+        RoomFile(ROOM, path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RoomFileError, match=r"rooms\.toml: .*No such file"):
+        RoomFile(ROOM, tmp_path / "rooms.toml")

@@ -1,0 +1,179 @@
+"""Places, and people going from one to the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.contrib.rooms import spelled_out
+from cletus.contrib.rooms.directions import arrival
+from cletus.errors import Refused
+from cletus.testing import assert_survives_reload
+
+PLACES = """
+    from cletus import events
+    from cletus.contrib.rooms import BaseRoom, OccupantMixin
+    from cletus.contrib.users import BaseUser
+    from cletus.errors import Refused
+    from cletus.storage import Field
+    from APP.core import service
+
+    class Room(BaseRoom):
+        service = service
+        locked = Field(False)
+
+        def check_entry(self, who):
+            if self.locked:
+                raise Refused("It is locked.")
+
+    class User(OccupantMixin, BaseUser):
+        service = service
+        ignored = Field(set, session=True)
+
+        def ignores(self, other):
+            return other.key in self.ignored
+
+    @service.listen(events.Receive)
+    def receive(event):
+        user = event.user
+        if user is None:
+            user = User(event.data, name=event.data.capitalize())
+            user.log_in(event.client)
+            user.enter(user.room or Room.manager.get("hall"))
+            return
+        try:
+            user.go(event.data)
+        except Refused as refused:
+            user.write(refused)
+"""
+
+
+@pytest.fixture
+def inn(run):
+    app = run(places=PLACES)
+    room_cls = app.store("room")
+    hall = room_cls("hall", name="The hall", description="A hall.\n\nIt is large.")
+    garden = room_cls("garden", name="The garden")
+    cellar = room_cls("cellar", locked=True)
+    hall.connect("n", garden)
+    hall.connect("down", cellar)
+    hall.connect("attic", room_cls("attic"), back="ladder")
+    app.ann, app.bob = app.person(), app.person()
+    app.ann.types("ann")
+    app.bob.types("bob")
+    return app
+
+
+def test_who_enters_looks_around(inn):
+    assert inn.bob.screen == (
+        "The hall\nA hall.\nIt is large.\nExits: north, down and attic.\nAnn is here.\n"
+    )
+
+
+def test_who_enters_is_announced_to_the_others(inn):
+    assert inn.ann.new_text().endswith("Bob comes in.\n")
+
+
+@pytest.mark.parametrize("typed", ["north", "NORTH", "n", "nor"])
+def test_going_takes_them_there_and_is_seen_on_both_sides(inn, typed):
+    inn.ann.types("north")
+    assert inn.bob.new_text().endswith("Ann goes north.\n")
+    inn.ann.new_text()
+    assert inn.bob.types(typed).startswith("The garden\nExits: south.\nAnn is here.\n")
+    assert inn.ann.new_text() == "Bob comes in from the south.\n"
+
+
+def test_an_exit_can_be_any_word(inn):
+    assert inn.bob.types("att").startswith("attic\nExits: ladder.\n")
+    assert inn.bob.types("ladder").startswith("The hall")
+
+
+@pytest.mark.parametrize("typed", ["west", "w", "", "../x"])
+def test_where_there_is_no_exit_nobody_goes(inn, typed):
+    assert f"You cannot go {typed}. Exits: north, down and attic." in inn.bob.types(typed)
+    assert inn.active("user")["bob"].room.key == "hall"
+
+
+def test_a_room_may_refuse_and_then_nobody_has_moved(inn):
+    inn.ann.new_text()
+    assert inn.bob.types("down") == "It is locked.\n"
+    assert inn.active("user")["bob"] in inn.active("room")["hall"].occupants
+    assert inn.ann.new_text() == ""
+
+
+def test_an_exit_to_a_room_that_is_gone_is_closed(inn):
+    inn.store("room").manager.delete("garden")
+    assert inn.bob.types("north") == "That way is closed at the moment.\n"
+
+
+def test_what_is_written_to_a_room_reaches_those_who_are_there(inn):
+    inn.ann.types("north")
+    inn.ann.new_text()
+    inn.bob.new_text()
+    inn.active("room")["hall"].write_all("A bell rings.")
+    assert inn.bob.new_text() == "A bell rings.\n"
+    assert inn.ann.new_text() == ""
+
+
+def test_some_can_be_left_out_and_who_ignores_the_speaker_hears_nothing(inn):
+    ann, bob = inn.active("user")["ann"], inn.active("user")["bob"]
+    inn.ann.new_text()
+    inn.bob.new_text()
+    hall = inn.active("room")["hall"]
+    hall.write_all("one", exclude=ann)
+    hall.write_all("two", exclude=[ann, bob])
+    bob.ignored = {"ann"}
+    hall.write_all("three", by=ann)
+    assert inn.bob.new_text() == "one\n"
+    assert inn.ann.new_text() == "three\n"
+
+
+def test_who_leaves_is_not_there_but_is_remembered_to_have_been(inn):
+    bob = inn.active("user")["bob"]
+    bob.leave()
+    assert inn.active("room")["hall"].occupants == [inn.active("user")["ann"]]
+    assert bob.room.key == "hall"
+    bob.leave()  # harmless
+
+
+def test_people_in_a_room_survive_a_reload(inn):
+    inn.bob.types("north")
+    hall = inn.active("room")["hall"]
+    hall.look_count = 3
+    assert_survives_reload(inn.service, inn.active("room")["garden"])
+    report = inn.reload(places=lambda text: text.replace("It is locked.", "No."))
+    assert report.ok
+    assert not report.holders
+    garden = inn.active("room")["garden"]
+    assert garden.occupants == [inn.active("user")["bob"]]
+    assert garden.occupants[0] is inn.active("user")["bob"]
+    assert inn.bob.types("s").startswith("The hall")
+
+
+def test_the_place_is_saved_and_the_people_are_not(inn):
+    bob = inn.active("user")["bob"]
+    assert '"room": "hall"' in bob.to_json()
+    assert "occupants" not in inn.active("room")["hall"].to_json()
+
+
+def test_directions():
+    assert spelled_out("NE") == "northeast"
+    assert spelled_out("attic") == "attic"
+    assert [arrival(one) for one in ("up", "down", "in", "out", "attic")] == [
+        "from below",
+        "from above",
+        "from outside",
+        "from inside",
+        "",
+    ]
+
+
+def test_somebody_who_is_nowhere_goes_nowhere(inn):
+    user = inn.store("user")("eve")
+    with pytest.raises(Refused, match="nowhere"):
+        user.go("north")
+
+
+def test_rooms_are_found_by_key_and_by_name(inn):
+    manager = inn.store("room").manager
+    assert manager.get_by_name("hall") is manager.get_by_name("the Hall")
+    assert manager.get_by_name("nowhere at all") is None
