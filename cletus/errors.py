@@ -50,6 +50,16 @@ class DoorError(StartError):
         super().__init__(f"cannot listen on {address}: {reason}")
 
 
+class CertificateError(StartError):
+    """The certificate of a TLS door, or its key, cannot be used."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Name the file and what is wrong with it."""
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} {reason}" if path == "TLS" else f"{path}: {reason}")
+
+
 class ServiceStateError(CletusError):
     """The service was asked for what its state does not allow, such as being started twice."""
 
@@ -405,6 +415,14 @@ class UnknownRole(Refused):
         super().__init__(f"There is no role {role!r}; there are {', '.join(self.known)}.")
 
 
+class NoUsers(StartError):
+    """``cletus user`` was given an application that has no accounts."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("the application has no accounts; add: users = Users(service, User)")
+
+
 # -- contrib: orm -------------------------------------------------------------------------------
 
 
@@ -443,6 +461,13 @@ class RoomFileError(CletusError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}")
+
+
+# -- contrib: socials ---------------------------------------------------------------------------
+
+
+class SocialError(CletusError):
+    """A data file of socials cannot be read, or a sentence in it makes no sense."""
 
 
 # -- reload -------------------------------------------------------------------------------------
