@@ -92,13 +92,14 @@ class Typed:
         if value is None and self.optional:
             return None
         check: Callable[[Any], Any] = self._check
+        form = value
         try:
-            check(value)
-            plain = msgspec.to_builtins(value, str_keys=True)
+            check(form)
+            form = plain = msgspec.to_builtins(value, str_keys=True)
             check = self._convert
-            check(plain)
+            check(form)
         except (msgspec.ValidationError, RecursionError) as error:
-            self._refuse(error, value, check, obj, name)
+            self._refuse(error, form, check, obj, name)
         except (TypeError, ValueError) as error:  # msgspec's words for what it cannot express
             found = store_object_in(value) or f"{kind_of(value)}: {error}"
             raise _error(obj, name, Mistake("", "what JSON can express", found)) from error

@@ -223,6 +223,7 @@ def test_a_mistake_is_named(kind: Any, data: Any, path: str, expected: str, foun
         (dict[str, bytes], {"a": "eA=="}, "['a']", "bytes", "str"),
         (Sword, Sword("x", level="high"), ".level", "int", "str"),  # type: ignore[arg-type]
         (list[Sword], [Sword("x"), Sword("y", forged=5)], "[1].forged", "date | null", "int"),  # type: ignore[arg-type]
+        (dict[str, list[Sword]], {"a": [Sword("x", "high")]}, "['a'][0].level", "int", "str"),  # type: ignore[arg-type]
         (list[int], ["x"], "[0]", "int", "str"),
         (int, None, "", "int", "null"),
         (Rights, 1, "", "Rights", "1"),
