@@ -95,7 +95,7 @@ class Carrier:
         self._owned: dict[type, bool] = {}
         self._classes: dict[type, type] = {}
         self._memo: dict[int, Any] = {}
-        # Values made on the fly by `serialise` must stay alive, or another could get their id().
+        # Values made on the fly must stay alive, or others could get their id().
         self._kept: list[Any] = []
         self._place = ""
         self.by_reference: dict[str, None] = {}
@@ -107,7 +107,7 @@ class Carrier:
 
     def succeed(self, old: Any, new: Any) -> None:
         """Wherever the old store object (or dialogue) is referred to, refer to the new one from now on."""
-        self._remember(old, new)
+        self._memo[id(old)] = new
         self._successors[id(vars(old))] = new
         self.aliases.append((old, new))
 
@@ -131,17 +131,41 @@ class Carrier:
             CarryError: it cannot be carried; the error names the place and the reason.
         """
         self._place = place
-        known, found = len(self._kept), len(self.aliases)
+        self._kept.append(value)
+        known, found = len(self._memo), len(self.aliases)
         try:
             return self._carry(value)
         except (CarryError, RecursionError) as error:
-            # What was built halfway is not for the next who meets the same objects.
-            for half in self._kept[known:]:
-                self._memo.pop(id(half), None)
-            del self._kept[known:], self.aliases[found:]
+            self._forget(known, found)
             if isinstance(error, CarryError):
                 raise
             raise self._error("it is nested too deeply; keep chains of objects in stores") from None
+
+    def carry_into(self, attributes: dict[str, Any], data: dict[str, Any]) -> bool:
+        """Carry all values of a dict, for the many objects with which nothing is special.
+
+        Args:
+            attributes: the new object's own; the carried values are put there.
+            data: field name to value; it is kept by the caller until the reload is over.
+
+        Returns:
+            false if one of them needs to be carried by ``carry``, which is told its place.
+        """
+        self._place = ""
+        known, found = len(self._memo), len(self.aliases)
+        try:
+            for name, value in data.items():
+                attributes[name] = value if type(value) in ATOMS else self._carry(value)
+        except (CarryError, RecursionError):
+            self._forget(known, found)
+            return False
+        return True
+
+    def _forget(self, known: int, found: int) -> None:
+        """What was built halfway when something failed is not for the next who meets it."""
+        while len(self._memo) > known:
+            self._memo.popitem()
+        del self.aliases[found:]
 
     def carry_in_place(self, value: Any, place: str) -> Any:
         """As ``carry``, but lists and dicts stay the same objects, and get new content at the commit.
@@ -195,7 +219,6 @@ class Carrier:
 
     def _remember(self, old: Any, new: Any) -> Any:
         self._memo[id(old)] = new
-        self._kept.append(old)
         return new
 
     def _carry_list(self, value: list[Any]) -> list[Any]:
@@ -254,6 +277,8 @@ class Carrier:
         if isinstance(value, CONTAINERS):
             return self._rebuild(value, kind)
         if not isinstance(value, (*_PERSISTENT, enum.Enum)):
+            if not self._place:
+                raise self._error("the report wants to know its place")
             self.by_reference[f"{self._place}: {_name(kind)}"] = None
         return value
 
@@ -347,6 +372,7 @@ class Carrier:
             raise self._error(f"{_name(kind)} cannot be taken apart: {error}") from error
         if isinstance(reduced, str):
             return self._by_name(value)
+        self._kept.append(reduced)
         parts: list[Any] = [*reduced, *(None,) * (6 - len(reduced))]
         make, arguments, state, items, pairs, set_state = parts
         new = self._make(value, make, arguments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cletus.application import Application
@@ -158,21 +159,37 @@ def _make_successors(
         if frozen and type(frozen[0].old) is not new_class:
             _check_layout(type(frozen[0].old), new_class)
         ready = new_class.manager.active()
+        make = partial(_make, new_class)
+        if frozen and _is_ordinary(type(frozen[0].old), new_class):
+            make = partial(_make_ordinary, new_class)
         for one in frozen:
             new = one.old if type(one.old) is new_class else ready.get(one.old.key)
             if new is None:
-                new = _make(new_class, one.old)
+                new = make(one)
             if new is not one.old:
                 carrier.succeed(one.old, new)
                 made.append((one, new))
     return made
 
 
-def _make(new_class: type[Store], old: Store) -> Store:
+def _make(new_class: type[Store], one: Frozen) -> Store:
     try:
-        return new_class(old.key)
+        return new_class(one.old.key)
     except Exception as error:
-        raise CarryError(_place(old), "the new class cannot be instantiated") from error
+        raise CarryError(_place(one.old), "the new class cannot be instantiated") from error
+
+
+def _is_ordinary(old_class: type[Store], new_class: type[Store]) -> bool:
+    """Whether new objects need no more than their fields, and the data says which they have."""
+    own = (Store.__init__, Store.__new__, Store.__setattr__)
+    return own == (new_class.__init__, new_class.__new__, new_class.__setattr__) and (
+        not _may_be_wanted(old_class, new_class)
+    )
+
+
+def _make_ordinary(new_class: type[Store], one: Frozen) -> Store:
+    """As ``_make``, but defaults are made only for fields that the data does not have."""
+    return new_class._successor(one.old.key, one.data.keys())
 
 
 def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
@@ -188,21 +205,30 @@ def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
 
 
 def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:
-    place = _place(one.old)
-    data = _carried(one, type(new), carrier, session, staged)
+    old_class, new_class = type(one.old), type(new)
+    plain = new_class._layout.is_plain and not _may_be_wanted(old_class, new_class)
+    if plain and one.data.keys() <= new_class.fields.keys():
+        done = carrier.carry_into(vars(new), one.data)
+    else:
+        done = False
     try:
-        new.restore(data, type(one.old))
+        if not done:
+            new.restore(_carried(one, new, carrier, session, staged), old_class)
+    except CarryError:
+        raise
     except Exception as error:
-        raise CarryError(place, "it cannot be filled") from error
-    _carry_undeclared(one, new, carrier, place)
+        raise CarryError(_place(one.old), "it cannot be filled") from error
+    if not vars(one.old).keys() <= vars(new).keys():
+        _carry_undeclared(one, new, carrier)
 
 
 def _carried(
-    one: Frozen, new_class: type[Store], carrier: Carrier, session: Session, staged: Generation
+    one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation
 ) -> dict[str, Any]:
     """The data for the new code, also of fields that it lacks or lacked until now."""
-    data: dict[str, Any] = {}
+    new_class = type(new)
     wanted = new_class.fields
+    data: dict[str, Any] = {}
     for name, value in one.data.items():
         if type(value) in ATOMS:
             data[name] = value
@@ -217,6 +243,7 @@ def _carried(
                     (type(one.old).__name__.lower(), one.old.key), {}
                 )
                 waiting[name] = park({name: value}, session.application, place)
+                wanted[name].contribute_to_instance(new, name)
         else:
             data[name] = _parked_value(one.old, name, value, carrier, session)
     return data
@@ -258,9 +285,9 @@ def _parked_value(old: Store, name: str, value: Any, carrier: Carrier, session: 
         return park({name: value}, session.application, f"{place}, field {name!r}")
 
 
-def _carry_undeclared(one: Frozen, new: Store, carrier: Carrier, place: str) -> None:
+def _carry_undeclared(one: Frozen, new: Store, carrier: Carrier) -> None:
     """Attributes that are no fields are nobody's promise, but losing them silently helps nobody."""
-    old, present = vars(one.old), vars(new)
+    old, present, place = vars(one.old), vars(new), _place(one.old)
     for name in old.keys() - one.data.keys() - present.keys() - _KEPT_ELSEWHERE:
         present[name] = carrier.carry(old[name], f"{place}, attribute {name!r}")
 

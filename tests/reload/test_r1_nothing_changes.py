@@ -15,8 +15,12 @@ from cletus.testing.reloading import portrait
 
 USERS = """
     from cletus.contrib.users import BaseUser
-    from cletus.storage import Field
+    from cletus.storage import Field, Store
     from APP.core import service
+
+    class Room(Store):
+        service = service
+        guests = Field(list)
 
     class Pet:
         def __init__(self, name):
@@ -101,6 +105,9 @@ def app(run):
     users = app.active("user")
     users["bob"].friend, users["ann"].friend = users["ann"], users["bob"]
     users["ann"].things = users["bob"].things
+    users["ann"].undeclared = users["bob"]
+    for key in ("hall", "attic"):
+        app.store("room")(key).guests.append(users["bob"])
     app.service.motto = users["bob"]
     return app
 
@@ -186,6 +193,7 @@ def steps_of_a_reload():
         (snapshot, "_carry_undeclared"),
         (carried_dialogues, "_fill"),
         (Carrier, "carry"),
+        (Carrier, "carry_into"),
         (Carrier, "succeed"),
         (Carrier, "_rebuild"),
     ]
