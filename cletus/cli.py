@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -23,7 +24,26 @@ USAGE = 2
 log = Logger()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Our own commands, and those of the entry point group ``cletus.commands``.
+
+    Those are imported when they are called for, so that ``import cletus`` imports none of contrib.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        added = {entry.name for entry in entry_points(group="cletus.commands")}
+        return sorted({*super().list_commands(ctx), *added})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name; our own come first."""
+        command = super().get_command(ctx, cmd_name)
+        for entry in entry_points(group="cletus.commands", name=cmd_name):
+            command = command or entry.load()
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cletus")
 def main() -> None:
     """Run services that people talk in, and edit them while they do."""

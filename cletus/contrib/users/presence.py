@@ -62,6 +62,7 @@ class PresenceMixin(MissedMixin, _Base):
         was_online, was_lost = self.is_online, self.link_lost
         self._end_grace()
         self.log_in(client)
+        self.manager.log.info("{user} is at {client}", user=repr(self), client=repr(client))
         if was_online:
             self.tell_missed(client)
             self.service.fire(Reconnected(self.service, self, was_lost))
@@ -79,6 +80,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.link_lost = True
         self.grace = self.service.later(grace, self.grace_over)
         self._note_leaving()
+        self.manager.log.info("{user} lost the link: {why}", user=repr(self), why=reason)
         self.service.fire(LinkLost(self.service, self))
 
     def grace_over(self) -> None:
@@ -100,6 +102,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.forget_missed()
         self.client = None
         self._note_leaving()
+        self.manager.log.info("{user} has left: {why}", user=repr(self), why=reason)
         self.service.fire(LoggedOut(self.service, self, reason))
         if client is not None:
             client.close(reason)

@@ -19,7 +19,7 @@ class SeenMixin:
     Attributes:
         created: when the account was made.
         last_login: when they last came in.
-        last_seen: when they last were here.
+        last_seen: when they last went, or lost their link.
         visits: how often they have come in.
         places: where they have logged in from, the latest last; not the addresses themselves but a
             digest of each, since nobody else has to read them in a file.
@@ -35,7 +35,7 @@ class SeenMixin:
     def note_login(self, now: datetime, origin: str) -> None:
         """They have come in; saving is the caller's."""
         self.created = self.created or now
-        self.last_login = self.last_seen = now
+        self.last_login = now
         self.visits += 1
         place = self._place(origin)
         self.places = [*(one for one in self.places if one != place), place][-PLACES_MAX:]

@@ -206,6 +206,8 @@ class Users:
 
     async def _check_name(self, name: str) -> str:
         name = check_name(name, self.reserved)
+        if self.bans.of_name(name) is not None:
+            raise NameRefused("That name is banned.")
         manager = self.user.manager
         if not manager.knows_looks:
             looks = await self.service.in_thread(looks_of, manager.keys())

@@ -1,0 +1,127 @@
+"""``cletus user``: accounts from the command line, while the service is stopped."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cletus.contrib.users import admin
+from cletus.contrib.users.users import Users
+from cletus.errors import CletusError
+from cletus.reload.loading import load
+
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+_target = click.argument("target")
+_store = click.option("--store", help="folder (or URL) of the stores, if not the target's own")
+_stdin = click.option("--stdin", is_flag=True, help="read the password from the standard input")
+
+
+@click.group()
+def user() -> None:
+    """Make and change accounts of TARGET while it is not running."""
+
+
+@user.command()
+@_target
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, help="such as admin; may be given several times")
+@_stdin
+@_store
+def add(target: str, name: str, roles: tuple[str, ...], stdin: bool, store: str | None) -> None:
+    """Make an account; the first admin is made so."""
+    with _opened(target, store) as users:
+        made = admin.add_user(users, name, _password(stdin), roles)
+        click.echo(f"{made} has an account{_as(roles)}.")
+
+
+@user.command()
+@_target
+@click.argument("name")
+@_stdin
+@_store
+def password(target: str, name: str, stdin: bool, store: str | None) -> None:
+    """Give somebody a new password."""
+    with _opened(target, store) as users:
+        admin.find_user(users, name)
+        changed = admin.set_password(users, name, _password(stdin))
+        click.echo(f"{changed} has a new password.")
+
+
+@user.command()
+@_target
+@click.argument("name")
+@click.argument("roles", nargs=-1)
+@click.option("--remove", multiple=True, help="a role to take away; may be given several times")
+@_store
+def role(
+    target: str, name: str, roles: tuple[str, ...], remove: tuple[str, ...], store: str | None
+) -> None:
+    """Give somebody roles, or take them away; without any, show those that they have."""
+    with _opened(target, store) as users:
+        changed = admin.change_roles(users, name, roles, remove)
+        click.echo(f"{changed}: {', '.join(sorted(changed.roles)) or 'no role'}")
+
+
+@user.command()
+@_target
+@click.argument("whom")
+@click.option("--for", "duration", help="such as 30m, 12h, 7d or 2w; by default for good")
+@click.option("--reason", default="", help="told to whoever is turned away")
+@click.option("--remove", is_flag=True, help="let them in again")
+@_store
+def ban(
+    target: str, whom: str, duration: str | None, reason: str, remove: bool, store: str | None
+) -> None:
+    """Keep out a name, an address or a network, such as 192.0.2.0/24."""
+    with _opened(target, store) as users:
+        if remove:
+            was_banned = users.bans.unban(whom)
+            click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
+            return
+        made = admin.ban(users, whom, _duration(duration), reason)
+        until = "for good" if made.until is None else f"until {made.until:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{made.about} is banned {until}.")
+
+
+@contextmanager
+def _opened(target: str, store: str | None) -> Iterator[Users]:
+    """The users of a target whose store is open; an error of ours is printed and exits with 2."""
+    try:
+        service = load(target, Path.cwd())
+        if store is not None:
+            service.set("command line", {"store": store})
+        try:
+            yield admin.users_of(service)
+        finally:
+            service.session.close()
+    except CletusError as error:
+        click.echo(f"cletus: {error}", err=True)
+        sys.exit(2)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return answer
+
+
+def _duration(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no time such as 30m, 12h, 7d or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _as(roles: tuple[str, ...]) -> str:
+    return f" as {', '.join(roles)}" if roles else ""
