@@ -1,0 +1,190 @@
+"""Who hears what on a channel, and who rules it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.errors import Refused
+from cletus.testing import assert_survives_reload
+
+TALK = """
+    from cletus import events
+    from cletus.contrib.channels import BaseChannel
+    from cletus.contrib.users import BaseUser
+    from cletus.storage import Field
+    from APP.core import service
+
+    class Channel(BaseChannel):
+        service = service
+
+    class User(BaseUser):
+        service = service
+        deaf_to = Field(set, session=True)
+
+        def ignores(self, other):
+            return other.key in self.deaf_to
+
+    @service.listen(events.Receive)
+    def receive(event):
+        if event.user is None:
+            User(event.data, name=event.data.capitalize()).log_in(event.client)
+        else:
+            Channel.manager.get("lamp").say(event.user, event.data)
+"""
+
+
+@pytest.fixture
+def app(run):
+    app = run(talk=TALK)
+    for name in ("ann", "bob", "cid"):
+        person = app.person()
+        person.types(name)
+        setattr(app, name, person)
+    app.lamp = app.store("channel")("lamp", name="Lamp", topic="Light.", moderators={"ann"})
+    app.lamp.join(user(app, "ann"))
+    app.lamp.join(user(app, "bob"))
+    for person in (app.ann, app.bob, app.cid):
+        person.new_text()
+    return app
+
+
+def user(app, name):
+    return app.active("user")[name]
+
+
+def test_members_hear_what_is_said_and_others_do_not(app):
+    app.ann.types("hello")
+    assert app.ann.new_text() == "[Lamp] Ann: hello\n"
+    assert app.bob.new_text() == "[Lamp] Ann: hello\n"
+    assert app.cid.new_text() == ""
+
+
+def test_who_has_not_joined_cannot_speak(app):
+    with pytest.raises(Refused, match="Join Lamp first"):
+        app.lamp.say(user(app, "cid"), "psst")
+
+
+def test_who_joins_sees_the_topic_and_what_was_said_last(app):
+    app.clock.advance(3600)
+    for number in range(25):
+        app.ann.types(f"line {number}")
+        app.clock.advance(1)
+    app.lamp.join(user(app, "cid"))
+    lines = app.cid.new_text().splitlines()
+    assert lines[0] == "[Lamp] Light."
+    assert len(lines) == 21
+    assert lines[1] == "01:00 [Lamp] Ann: line 5"
+    assert "[Lamp] Cid has joined." in app.ann.new_text()
+
+
+def test_joining_twice_and_leaving_twice_are_refused(app):
+    bob = user(app, "bob")
+    with pytest.raises(Refused, match="already"):
+        app.lamp.join(bob)
+    app.lamp.leave(bob)
+    assert app.ann.new_text() == "[Lamp] Bob has left.\n"
+    with pytest.raises(Refused, match="not on"):
+        app.lamp.leave(bob)
+
+
+def test_who_ignores_the_speaker_hears_nothing_of_them(app):
+    user(app, "bob").deaf_to.add("ann")
+    app.ann.types("hello")
+    assert app.bob.new_text() == ""
+    app.lamp.notify("The lamp flickers.")
+    assert app.bob.new_text() == "[Lamp] The lamp flickers.\n"
+
+
+def test_a_private_channel_takes_only_those_whom_a_moderator_has_invited(app):
+    ann, bob, cid = (user(app, name) for name in ("ann", "bob", "cid"))
+    app.lamp.set_private(True, by=ann)
+    assert not app.lamp.is_visible_to(cid)
+    with pytest.raises(Refused, match="private"):
+        app.lamp.join(cid)
+    with pytest.raises(Refused, match="Only moderators"):
+        app.lamp.invite(cid, by=bob)
+    app.lamp.invite(cid, by=ann)
+    assert app.cid.new_text() == "Ann invites you to join Lamp.\n"
+    app.lamp.join(cid)
+    app.lamp.leave(cid)
+    with pytest.raises(Refused, match="private"):
+        app.lamp.join(cid)  # an invitation is for once
+
+
+def test_on_an_open_channel_any_member_may_invite(app):
+    bob, cid = user(app, "bob"), user(app, "cid")
+    app.lamp.invite(cid, by=bob)
+    with pytest.raises(Refused, match="Join Lamp first"):
+        app.lamp.invite(bob, by=cid)
+
+
+def test_only_moderators_rule(app):
+    ann, bob = user(app, "ann"), user(app, "bob")
+    for rule in (
+        lambda: app.lamp.set_topic("x", by=bob),
+        lambda: app.lamp.set_private(True, by=bob),
+        lambda: app.lamp.kick(ann, by=bob),
+        lambda: app.lamp.ban(ann, by=bob),
+        lambda: app.lamp.unban(ann, by=bob),
+        lambda: app.lamp.promote(bob, by=bob),
+        lambda: app.lamp.demote(ann, by=bob),
+    ):
+        with pytest.raises(Refused, match="Only moderators"):
+            rule()
+
+
+def test_who_is_kicked_may_come_back_and_who_is_banned_may_not(app):
+    ann, bob = user(app, "ann"), user(app, "bob")
+    app.lamp.kick(bob, by=ann)
+    assert app.bob.new_text() == "Ann has put you off Lamp.\n"
+    app.lamp.join(bob)
+    app.lamp.ban(bob, by=ann)
+    assert not app.lamp.has(bob)
+    with pytest.raises(Refused, match="banned"):
+        app.lamp.join(bob)
+    with pytest.raises(Refused, match="banned"):
+        app.lamp.invite(bob, by=ann)
+    app.lamp.unban(bob, by=ann)
+    app.lamp.join(bob)
+
+
+def test_moderators_are_made_and_unmade_but_one_remains(app):
+    ann, bob = user(app, "ann"), user(app, "bob")
+    with pytest.raises(Refused, match="needs a moderator"):
+        app.lamp.demote(ann, by=ann)
+    app.lamp.promote(bob, by=ann)
+    with pytest.raises(Refused, match="is a moderator"):
+        app.lamp.ban(bob, by=ann)
+    app.lamp.demote(ann, by=bob)
+    assert app.lamp.moderators == {"bob"}
+
+
+def test_a_topic_is_of_limited_length(app):
+    app.lamp.set_topic("x" * 5000, by=user(app, "ann"))
+    assert len(app.lamp.topic) == 200
+
+
+def test_what_changes_for_good_is_saved(app):
+    app.lamp.set_topic("Shadow.", by=user(app, "ann"))
+    app.clock.advance(1)
+    again = app.store("channel").manager.saved()["lamp"]
+    assert (again.topic, again.members) == ("Shadow.", {"ann", "bob"})
+    assert again.history == []
+
+
+def test_members_who_are_offline_stay_members(app):
+    app.bob.hangs_up()
+    user(app, "bob").log_out()
+    assert [one.key for one in app.lamp.online()] == ["ann"]
+    assert "bob" in app.lamp.members
+
+
+def test_a_channel_survives_a_reload_with_what_was_said(app):
+    app.ann.types("before")
+    assert_survives_reload(app.service, app.lamp)
+    report = app.reload(talk=lambda text: text + "\n# edited\n")
+    assert report.ok
+    app.bob.new_text()
+    app.ann.types("after")
+    assert app.bob.new_text() == "[Lamp] Ann: after\n"
+    assert [text for _, _, text in app.active("channel")["lamp"].history] == ["before", "after"]
