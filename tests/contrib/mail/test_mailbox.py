@@ -1,0 +1,156 @@
+"""Letters, from the writing to the bin."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.errors import CorruptStore, Refused
+from cletus.testing import assert_survives_reload
+
+POST = """
+    from cletus import events
+    from cletus.contrib.mail import BaseMailbox
+    from cletus.contrib.users import BaseUser
+    from cletus.storage import Field
+    from APP.core import service
+
+    class Mailbox(BaseMailbox):
+        service = service
+        letters_max = 3
+        text_max = 50
+
+    class User(BaseUser):
+        service = service
+        deaf = Field(False)
+
+        def ignores(self, other):
+            return self.deaf
+
+    @service.listen(events.Receive)
+    def receive(event):
+        User(event.data, name=event.data.capitalize()).log_in(event.client)
+"""
+
+
+@pytest.fixture
+def app(run):
+    app = run(post=POST)
+    app.ann = app.person()
+    app.ann.types("ann")
+    app.user = app.active("user")["ann"]
+    app.post = app.store("mailbox").manager
+    app.bob = app.store("user")("bob", name="Bob")
+    app.ann.new_text()
+    return app
+
+
+def send(app, to, text="Hello.", subject=""):
+    done = []
+    app.post.send(to, sender=app.user, text=text, subject=subject).addBoth(done.append)
+    app.clock.advance(1)
+    assert done == [None]
+
+
+def test_a_letter_to_somebody_offline_is_saved_and_let_go_from_memory(app):
+    send(app, app.bob)
+    assert "bob" not in app.active("mailbox")
+    assert [letter["text"] for letter in app.post.of(app.bob).letters] == ["Hello."]
+
+
+def test_letters_come_after_each_other_also_when_the_first_is_not_saved_yet(app):
+    app.post.send(app.bob, sender=app.user, text="one")
+    app.post.send(app.bob, sender=app.user, text="two")
+    app.clock.advance(1)
+    assert [letter["text"] for letter in app.post.of(app.bob).letters] == ["one", "two"]
+
+
+def test_who_is_connected_is_told_at_once_and_stays_in_memory(app):
+    send(app, app.user)
+    assert app.ann.new_text() == "You have mail from Ann.\n"
+    assert "ann" in app.active("mailbox")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("", "nothing"), (" \n ", "nothing"), ("x" * 51, "50 characters")]
+)
+def test_what_is_no_letter_is_refused(app, text, reason):
+    with pytest.raises(Refused, match=reason):
+        app.post.send(app.bob, sender=app.user, text=text)
+    assert "bob" not in app.active("mailbox")
+
+
+def test_a_full_mailbox_takes_no_more(app):
+    for _ in range(3):
+        send(app, app.bob)
+    with pytest.raises(Refused, match="full"):
+        app.post.send(app.bob, sender=app.user, text="x")
+
+
+def test_who_ignores_the_sender_gets_nothing(app):
+    app.bob.deaf = True
+    with pytest.raises(Refused, match="no mail from you"):
+        app.post.send(app.bob, sender=app.user, text="x")
+
+
+def test_a_mailbox_that_cannot_be_read_is_not_written_over(app):
+    app.service.session.writer.write("mailbox", "bob", b"{")
+    with pytest.raises(CorruptStore):
+        app.post.send(app.bob, sender=app.user, text="x")
+    assert app.service.session.writer.read("mailbox", "bob") == b"{"
+
+
+def test_letters_are_listed_with_what_is_new(app):
+    send(app, app.user, "Dear Ann,\nhow are you?")
+    send(app, app.user, "x", subject="On  lamps " + "and lanterns " * 6)
+    box = app.post.of(app.user)
+    box.read(1)
+    assert box.listing() == [
+        "  1   Ann                  01 Jan  Dear Ann,",
+        "  2 * Ann                  01 Jan  On lamps and lanterns and lanterns and la...",
+    ]
+    assert box.summary() == "You have a new letter."
+    assert max(map(len, box.listing())) <= 79
+
+
+def test_a_letter_is_read_in_full_within_the_screen(app):
+    send(app, app.user, "word " * 9 + "\n\nEnd", subject="Words")
+    assert app.post.of(app.user).read(1) == [
+        "From Ann, 01 January 1970, 00:00",
+        "Subject: Words",
+        "",
+        ("word " * 9).strip(),
+        "",
+        "End",
+    ]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2, 10**9])
+def test_letters_that_are_not_there_can_be_neither_read_nor_thrown_away(app, number):
+    send(app, app.user)
+    box = app.post.of(app.user)
+    for act in (box.read, box.discard):
+        with pytest.raises(Refused, match="no letter"):
+            act(number)
+
+
+def test_a_letter_is_thrown_away(app):
+    send(app, app.user, "one")
+    send(app, app.user, "two")
+    box = app.post.of(app.user)
+    box.discard(1)
+    assert [letter["text"] for letter in box.letters] == ["two"]
+    assert box.unread == 1
+
+
+def test_an_empty_mailbox_says_so(app):
+    box = app.post.of(app.user)
+    assert (box.listing(), box.summary()) == (["Your mailbox is empty."], "")
+
+
+def test_a_mailbox_survives_a_reload_between_writing_and_saving(app):
+    app.post.send(app.bob, sender=app.user, text="one")
+    assert_survives_reload(app.service, app.active("mailbox")["bob"])
+    app.clock.advance(1)
+    app.reload(post=lambda text: text + "\n# edited\n")
+    post = app.store("mailbox").manager
+    assert [letter["text"] for letter in post.of(app.active("user")["bob"]).letters] == ["one"]
