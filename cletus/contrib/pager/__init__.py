@@ -1,0 +1,5 @@
+"""Long text by the page. See ``docs/contrib/pager.md``."""
+
+from cletus.contrib.pager.pager import Pager, page
+
+__all__ = ["Pager", "page"]

@@ -1,0 +1,84 @@
+"""Long text by the page. A dialogue, so a reload leaves people at the page where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from cletus.client import Client
+from cletus.dialogue import Dialogue, step
+from cletus.storage import Field
+
+
+class Pager(Dialogue):
+    """Show lines by the page.
+
+    Args:
+        lines: what is shown.
+        rows: lines of a page; by default what the person's terminal shows at once.
+
+    Attributes:
+        at: the index of the first line that was not shown yet.
+    """
+
+    #: Rows of a terminal that has not said how many it has.
+    rows_default: ClassVar[int] = 24
+
+    lines: Field[list[Any]] = Field(list)
+    rows: Field[int] = Field(0)
+    at: Field[int] = Field(0)
+
+    def __init__(self, lines: Iterable[object] = (), *, rows: int = 0) -> None:
+        super().__init__()
+        self.lines = list(lines)
+        self.rows = rows
+
+    @property
+    def length(self) -> int:
+        """Lines of one page: a row is left for the prompt, and one for what was there before."""
+        return max(1, self.rows or rows_of(self.client) - 2)
+
+    def begin(self) -> Any:
+        """Show the first page, which may be all."""
+        return self._show()
+
+    def prompt_text(self) -> str:
+        """Where they are, and what they can do."""
+        return f"({self.at} of {len(self.lines)}. Enter: more, b: back, a: all, q: stop) "
+
+    @step(prompt_text)
+    def turn(self, line: str) -> Any:
+        """Go on, back, or stop."""
+        match line.strip().lower()[:1]:
+            case "q" | "s":
+                return self.done()
+            case "b":
+                self.at = max(0, self.at - 2 * self.length)
+            case "a":
+                return self._show(len(self.lines))
+            case "":
+                pass
+            case _:
+                return None
+        return self._show()
+
+    def _show(self, count: int = 0) -> Any:
+        page = self.lines[self.at : self.at + (count or self.length)]
+        if page:
+            self.client.write(*page)
+        self.at += len(page)
+        return self.done() if self.at >= len(self.lines) else None
+
+
+def rows_of(client: Client) -> int:
+    """Rows of somebody's terminal, or what is usual where it has not said."""
+    return getattr(getattr(client, "terminal", None), "rows", 0) or Pager.rows_default
+
+
+def page(client: Client, lines: Iterable[object]) -> None:
+    """Show lines by the page, or at once if they fit one."""
+    lines = list(lines)
+    if len(lines) > rows_of(client) - 2:
+        client.begin(Pager(lines))
+    elif lines:
+        client.write(*lines)

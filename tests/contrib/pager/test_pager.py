@@ -1,0 +1,92 @@
+"""Reading a long text."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from cletus.contrib.pager import Pager
+from cletus.contrib.pager.pager import rows_of
+
+BOOK = """
+    from cletus import events
+    from cletus.contrib.pager import Pager, page
+    from APP.core import service
+
+    @service.listen(events.Receive)
+    def receive(event):
+        if event.data.isdigit():
+            page(event.client, [f"line {n + 1}" for n in range(int(event.data))])
+        elif event.data == "small":
+            event.client.begin(Pager([f"line {n + 1}" for n in range(10)], rows=3))
+        else:
+            event.client.write(f"heard {event.data}")
+"""
+
+
+@pytest.fixture
+def book(run):
+    app = run(book=BOOK)
+    app.ann = app.person()
+    return app
+
+
+def shown(text):
+    """The numbers of the lines, and the prompt if there is one."""
+    lines = text.splitlines()
+    return [int(line[5:]) for line in lines if line.startswith("line ")], "Enter: more" in text
+
+
+def test_what_fits_the_screen_is_shown_at_once(book):
+    assert shown(book.ann.types("22")) == (list(range(1, 23)), False)
+    assert book.ann.types("x") == "heard x\n"
+
+
+def test_nothing_is_shown_as_nothing(book):
+    assert book.ann.types("0") == ""
+
+
+def test_what_does_not_fit_is_shown_by_the_page(book):
+    assert shown(book.ann.types("50")) == (list(range(1, 23)), True)
+    assert shown(book.ann.types("")) == (list(range(23, 45)), True)
+    assert shown(book.ann.types("")) == (list(range(45, 51)), False)
+    assert book.ann.types("x") == "heard x\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "then"),
+    [
+        (["", "b"], [1, 2, 3]),
+        (["b"], [1, 2, 3]),
+        (["", "", "back"], [4, 5, 6]),
+        (["a"], [4, 5, 6, 7, 8, 9, 10]),
+        (["what?"], []),
+    ],
+)
+def test_the_reader_goes_on_back_or_to_the_end(book, typed, then):
+    book.ann.types("small", *typed[:-1])
+    assert shown(book.ann.types(typed[-1]))[0] == then
+
+
+def test_the_reader_may_stop(book):
+    book.ann.types("small")
+    assert book.ann.types("q") == ""
+    assert book.ann.types("x") == "heard x\n"
+
+
+def test_a_reload_leaves_the_reader_at_the_page(book):
+    book.ann.types("small")
+    report = book.reload(book=lambda text: text.replace("heard", "I heard"))
+    assert report.ok
+    assert shown(book.ann.types(""))[0] == [4, 5, 6]
+    assert book.ann.types("q", "x") == "I heard x\n"
+
+
+def test_a_page_is_as_long_as_the_terminal_shows():
+    assert rows_of(SimpleNamespace(terminal=SimpleNamespace(rows=60))) == 60
+    assert rows_of(SimpleNamespace(terminal=SimpleNamespace(rows=0))) == 24
+    assert rows_of(SimpleNamespace()) == 24
+    tiny = Pager()
+    tiny.client = SimpleNamespace(terminal=SimpleNamespace(rows=1))
+    assert tiny.length == 1
