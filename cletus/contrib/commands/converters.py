@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from cletus.contrib.commands.durations import parse_duration
+from cletus.contrib.language import listed, parse_duration
 from cletus.errors import Refused, StorageError
 from cletus.events import ClientEvent
 from cletus.storage import Store
@@ -118,16 +118,10 @@ def choose(word: str, choices: Mapping[str, Any], *, nobody: str = "") -> Any:
     if len(fitting) == 1:
         return choices[fitting[0]]
     if fitting:
-        raise Refused(f"{word!r} could be {either(sorted(fitting)[:5])}.")
+        raise Refused(f"{word!r} could be {listed(sorted(fitting)[:5], word='or')}.")
     near = difflib.get_close_matches(word, choices, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise Refused((nobody or f"{word!r} is not {either(sorted(choices)[:10])}.") + hint)
-
-
-def either(names: Iterable[str]) -> str:
-    """``a, b or c``."""
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+    raise Refused((nobody or f"{word!r} is not {listed(sorted(choices)[:10], word='or')}.") + hint)
 
 
 def _look_up(manager: Any, word: str) -> Any:

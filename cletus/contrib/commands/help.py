@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from cletus.contrib.commands.command import Command
-from cletus.contrib.commands.durations import say_duration
+from cletus.contrib.language import say_duration
 
 WIDTH = 79
 _COLUMN = 26

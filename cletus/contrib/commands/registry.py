@@ -30,11 +30,11 @@ from twisted.python.failure import Failure
 
 from cletus.contrib.commands import cooldowns, help  # noqa: A004 - the word for it in this trade
 from cletus.contrib.commands.command import Can, Command
-from cletus.contrib.commands.converters import BUILT_IN, Converter, either
-from cletus.contrib.commands.durations import say_duration
+from cletus.contrib.commands.converters import BUILT_IN, Converter
 from cletus.contrib.commands.name_table import NameTable
 from cletus.contrib.commands.signature import Signature, Unfitting
 from cletus.contrib.commands.words import take_word
+from cletus.contrib.language import listed, say_duration
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
 from cletus.service import Service
@@ -171,7 +171,7 @@ class CommandRegistry:
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         if fitting:
-            raise Refused(f"{self.prefix}{name} could be {either(list(fitting)[:5])}.")
+            raise Refused(f"{self.prefix}{name} could be {listed(list(fitting)[:5], word='or')}.")
         raise Refused(f"There is no command {self.prefix}{name}.{self._hint(name, event)}")
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """English as a service needs it. See ``docs/contrib/language.md``."""
 
 from cletus.contrib.language.articles import an
+from cletus.contrib.language.durations import parse_duration, say_duration
 from cletus.contrib.language.lists import listed
 from cletus.contrib.language.plurals import counted, plural
 from cletus.contrib.language.pronouns import THEY, YOU, Pronouns, pronouns_of
@@ -14,7 +15,9 @@ __all__ = [
     "conjugated",
     "counted",
     "listed",
+    "parse_duration",
     "plural",
     "pronouns_of",
+    "say_duration",
     "third_person",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from cletus.broadcast import write_all
+from cletus.contrib.language import listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
 from cletus.contrib.rooms.manager import RoomManager
 from cletus.errors import Refused
@@ -71,14 +72,14 @@ class BaseRoom(Store):
 
     def exits_text(self) -> str:
         """The ways out, as a sentence: ``Exits: north and out.``."""
-        return f"Exits: {_listed(self.exits)}." if self.exits else "There is no way out."
+        return f"Exits: {listed(self.exits)}." if self.exits else "There is no way out."
 
     def people_text(self, viewer: Any = None) -> str:
         """``Ann and Bob are here.``; nothing if nobody is."""
         others = [str(one) for one in self.occupants if one != viewer]
         if not others:
             return ""
-        return f"{_listed(others)} {'is' if len(others) == 1 else 'are'} here."
+        return f"{listed(others)} {'is' if len(others) == 1 else 'are'} here."
 
     # -- exits ------------------------------------------------------------------------------
 
@@ -142,8 +143,3 @@ def _several(who: Any) -> tuple[Any, ...]:
 def _ignores(hearer: Any, speaker: Any) -> bool:
     ignores = getattr(hearer, "ignores", None)
     return speaker is not None and ignores is not None and bool(ignores(speaker))
-
-
-def _listed(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.contrib.commands import Refused, parse_duration, say_duration
+from cletus.contrib.language import parse_duration, say_duration
+from cletus.errors import Refused
 
 
 @pytest.mark.parametrize(
