@@ -32,6 +32,7 @@ from cletus.errors import CarryError, StoreGone
 from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.storage import Manager, Store
+from cletus.text import Styled
 from cletus.timers import Timer
 
 #: Values without parts that cannot change: they are carried as they are, without a second look.
@@ -54,6 +55,7 @@ ATOMS = frozenset(
     | {pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, pathlib.PureWindowsPath}
     | {ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network}
     | {types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, type(sys)}
+    | {Styled}
 )
 
 #: Containers of the standard library that may hold anything; they are rebuilt by their own reduction.

@@ -18,7 +18,9 @@ _FORMAT = "\u200e\u200f"  # the tables wrap prototypes of right-to-left scripts 
 def skeleton(text: str) -> str:
     """What the text looks like. It is for comparing alone, never for showing (UTS 39)."""
     decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFD", "".join(map(_prototype, decomposed)))
+    longer = "".join(map(_prototype, decomposed))
+    # Once more for the parts of longer prototypes: of a pair we may have chosen the other one.
+    return unicodedata.normalize("NFD", "".join(map(_prototype, longer)))
 
 
 def looks(name: str) -> frozenset[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from twisted.logger import globalLogPublisher
 
+from cletus.console import format_line
 from cletus.contrib.users import hashing
 from tests.reload.conftest import Running
 
@@ -76,7 +78,9 @@ PASSWORD = "correct horse"
 @pytest.fixture(autouse=True)
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The parameters are tested by themselves; everywhere else a hash may cost nothing."""
-    monkeypatch.setattr(hashing, "HASHER", PasswordHasher(memory_cost=8, time_cost=1, parallelism=1))
+    monkeypatch.setattr(
+        hashing, "HASHER", PasswordHasher(memory_cost=8, time_cost=1, parallelism=1)
+    )
 
 
 class Talker:
@@ -117,12 +121,8 @@ class Talker:
         return person
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, a second at a time, so that everything due happens in order."""
-        whole = int(seconds)
-        for _ in range(whole):
-            self.clock.advance(1)
-        self.clock.advance(seconds - whole)
-        self.clock.advance(0)
+        """Let time pass in small steps, so that everything due happens in order."""
+        self.clock.pump([0, *[seconds / 60] * 60, 0, 0])
 
     def reload(self, old: str = "v1", new: str = "v2") -> Any:
         """Edit the code and reload; it must succeed."""
@@ -145,3 +145,16 @@ def talk(run: Callable[..., Running]) -> Callable[..., Talker]:
 def talker(talk: Callable[..., Talker]) -> Talker:
     """The talker with default settings."""
     return talk()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What is logged, as the console would have it, tracebacks and all."""
+    lines: list[str] = []
+
+    def observe(event: Any) -> None:
+        lines.append(format_line(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)

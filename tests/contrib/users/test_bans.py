@@ -1,0 +1,133 @@
+"""Bans: by name and address, for a time or for good."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from cletus.errors import Refused
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def bans(talker):
+    return talker.users.bans
+
+
+def test_a_banned_name_is_told_after_the_password(talker, bans):
+    """And not before: strangers are told nothing about others. The connection is closed."""
+    talker.account("Bob")
+    bans.ban("BOB", by="ann", reason="shouting")
+    person = talker.login("bob", "wrong")
+    assert not person.sees("banned")
+    person.types("bob", "correct horse")
+    assert person.sees("You are banned: shouting.")
+    assert person.transport.closed
+    assert talker.user("bob") is None or not talker.user("bob").is_online
+
+
+def test_a_banned_name_cannot_be_registered(talker, bans):
+    """Whether it is somebody's or not."""
+    bans.ban("Bob")
+    person = talker.person()
+    assert "That name is banned." in person.types("bob")
+
+
+@pytest.mark.parametrize(
+    ("banned", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1:4000"),
+        ("192.0.2.0/24", "192.0.2.77:1"),
+        ("2001:db8::/32", "[2001:db8:1::7]:4000"),
+        ("2001:db8::7", "[2001:db8::7]:4000"),
+        ("192.0.2.1", "[::ffff:192.0.2.1]:4000"),
+    ],
+)
+def test_a_banned_address_does_not_come_in(talker, bans, banned, address):
+    """It is told why, and asked for nothing."""
+    bans.ban(banned, reason="spam")
+    person = talker.person(address)
+    assert person.screen == "You are banned: spam.\n"
+    assert person.transport.closed
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.3.1:4000", "[2001:db9::1]:4000", "memory", "[fe80::1%0]:1"]
+)
+def test_other_addresses_do(talker, bans, address):
+    """A ban is no wider than it says."""
+    bans.ban("192.0.2.0/24")
+    bans.ban("2001:db8::/32")
+    assert talker.person(address).sees("What is your name")
+
+
+def test_a_ban_ends(talker, bans):
+    """And is removed when somebody looks."""
+    talker.account("Bob")
+    bans.ban("bob", duration=HOUR)
+    assert talker.login("bob").sees("banned until 2030-01-01 01:00 UTC")
+    talker.wait(3601)
+    assert talker.login("bob").sees("Be kind.")
+    talker.wait(60)
+    assert list(bans) == []
+    assert bans._ban_cls.manager.keys() == []
+
+
+def test_bans_are_listed_with_what_they_are_about(bans):
+    """For the admins who have to lift them."""
+    bans.ban("Bob", by="ann", reason="shouting")
+    bans.ban("192.0.2.7")
+    bans.ban("192.0.2.0/24", duration=HOUR)
+    assert [ban.about for ban in bans] == ["bob", "192.0.2.7", "192.0.2.0/24"]
+    assert next(iter(bans)).by == "ann"
+
+
+def test_a_second_ban_replaces_the_first(bans):
+    """As one who changes their mind expects."""
+    bans.ban("bob")
+    bans.ban("Bob", duration=HOUR, reason="again")
+    (ban,) = bans
+    assert ban.reason == "again"
+    assert ban.until is not None
+
+
+def test_unban(talker, bans):
+    """They can come in again at once."""
+    talker.account("Bob")
+    bans.ban("bob")
+    assert bans.unban("BOB")
+    assert not bans.unban("bob")
+    assert not bans.unban("192.0.2.1")
+    assert talker.login("bob").sees("Be kind.")
+
+
+@pytest.mark.parametrize(
+    "whom", ["../bob", "", "bob bob", "0.0.0.0/0", "::/0", "1.2.3.4/99", "\x1b[2J"]
+)
+def test_what_is_neither_a_name_nor_an_address_is_refused(bans, whom):
+    """Nor can everybody be banned by a slip of the hand."""
+    with pytest.raises(Refused):
+        bans.ban(whom)
+    assert list(bans) == []
+
+
+def test_bans_are_read_at_the_start(talker, bans):
+    """Before the first connection, and asking for one reads no file."""
+    bans.ban("192.0.2.1")
+    manager = bans._ban_cls.manager
+    for ban in list(bans):
+        manager.remove_active(ban)
+    assert bans.of_address("192.0.2.1:1") is None
+    bans.load()
+    assert bans.of_address("192.0.2.1:1") is not None
+
+
+def test_a_ban_survives_a_reload(talker, bans):
+    """With its end."""
+    bans.ban("192.0.2.1", duration=HOUR)
+    talker.reload()
+    assert talker.person("192.0.2.1:1").sees("You are banned until")
+    talker.wait(3601)
+    assert talker.person("192.0.2.1:1").sees("What is your name")

@@ -1,0 +1,147 @@
+"""What may be a password, and the field that holds its hash."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from argon2 import PasswordHasher
+from twisted.internet.defer import Deferred
+
+from cletus.contrib.users import hashing
+from cletus.contrib.users.password import DIFFERENT, LONGEST, SHORTEST, check_new_password
+from cletus.errors import PasswordRefused
+
+NFC, NFD = "caf\u00e9 caf\u00e9", "cafe\u0301 cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse",
+        "x7!kPq2z",
+        "пароль сложный",
+        "\U0001f600\U0001f601ab\U0001f602xyz",
+        "nul\0nul\0n",
+    ],
+)
+def test_anything_long_enough_is_a_password(password):
+    """Any script, spaces, emoji, and what no keyboard types."""
+    assert check_new_password(password) == password
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("", "short"),
+        ("x7!kPq2", "short"),
+        ("é" * (LONGEST // 2 + 1), "long"),
+        ("x7!kPq2z" * 1000, "long"),
+        ("aaaaaaaaaaaa", "easy"),
+        ("abababababab", "easy"),
+        ("Methusalem", "easy"),
+        ("half a \ud800 pair", "long"),
+    ],
+)
+def test_what_cannot_be_one_is_refused(password, why):
+    """The refusal says why, and does not repeat the password."""
+    with pytest.raises(PasswordRefused, match=why) as refused:
+        check_new_password(password, name="methusaLEM")
+    assert not password or password not in str(refused.value)
+    assert DIFFERENT > 2
+    assert SHORTEST >= 8
+
+
+def test_the_longest_is_taken_whole(talker):
+    """Nothing is cut: what differs in the last byte is another password."""
+    user = talker.account("Bob")
+    longest = "ab7!" * (LONGEST // 4)
+    user.set_password(longest)
+    assert user.check_password(longest).result is True
+    assert user.check_password(longest[:-1] + "?").result is False
+
+
+def test_a_line_that_may_have_been_cut_is_refused():
+    """The door cuts lines at ``line_max``: what is as long was perhaps longer."""
+    line = "abcdefgh" * 4
+    assert check_new_password(line, line_max=len(line) + 1)
+    with pytest.raises(PasswordRefused, match="31 bytes"):
+        check_new_password(line, line_max=len(line))
+
+
+def test_too_long_is_refused_before_hashing(talker, monkeypatch):
+    """A megabyte costs no hash, neither to set it nor to try it."""
+    user = talker.account("Bob")
+    calls = []
+    monkeypatch.setattr(
+        type(hashing.HASHER), "hash", lambda *_: calls.append(1) or pytest.fail("hashed")
+    )
+    refused = user.set_password("x" * 1_000_000)
+    refused.addErrback(lambda failure: failure.trap(PasswordRefused))
+    assert refused.result is PasswordRefused
+    assert not calls
+
+
+def test_too_long_fits_nobody(talker):
+    """Not even somebody whose password is empty."""
+    user = talker.account("Bob")
+    user.set_password("")
+    assert user.check_password("x" * 5000).result is False
+    assert user.check_password("half \ud800").result is False
+
+
+def test_a_password_does_not_depend_on_the_keyboard(talker):
+    """Letters with accents are composed."""
+    user = talker.account("Bob")
+    user.set_password(NFC)
+    assert user.check_password(NFD).result is True
+    assert check_new_password(NFD) == NFC
+
+
+def test_nobody_without_a_password_can_log_in(talker):
+    """Not with an empty one either."""
+    user = talker.user_cls("bob")
+    for password in ("", "None", "correct horse"):
+        assert user.check_password(password).result is False
+
+
+def test_only_the_hash_is_kept(talker):
+    """Neither the document nor ``repr`` has the password, and ``repr`` not even the hash."""
+    user = talker.account("Bob", "canary in a mine")
+    assert "canary" not in user.to_json(session=True)
+    assert json.loads(user.to_json())["password"].startswith("$argon2id$")
+    assert "canary" not in repr(user)
+    assert "argon2" not in repr(user)
+    assert "canary" not in repr(vars(user))
+
+
+def test_an_old_hash_is_made_anew_at_login(talker):
+    """With today's parameters, and saved."""
+    old = PasswordHasher(memory_cost=16, time_cost=1, parallelism=1)
+    user = talker.account("Bob")
+    user.password = old.hash("correct horse")
+    assert user.check_password("correct horse").result is True
+    assert not hashing.is_outdated(user.password)
+    assert user.check_password("correct horse").result is True
+    talker.wait(1)
+    talker.user_cls.manager.remove_active(user)
+    assert talker.user_cls.manager.get("bob").password == user.password
+
+
+def test_a_wrong_password_leaves_an_old_hash(talker):
+    """Nothing is made anew of what was not proved."""
+    old = PasswordHasher(memory_cost=16, time_cost=1, parallelism=1).hash("correct horse")
+    user = talker.account("Bob")
+    user.password = old
+    assert user.check_password("wrong horse").result is False
+    assert user.password == old
+
+
+def test_a_password_changed_meanwhile_is_not_undone(talker):
+    """The new hash of the old password must not overtake the new password."""
+    user = talker.account("Bob")
+    old = PasswordHasher(memory_cost=16, time_cost=1, parallelism=1).hash("correct horse")
+    new = hashing.HASHER.hash("another horse")
+    user.password = new
+    Deferred.fromCoroutine(user._rehash(old, "correct horse"))
+    assert user.password == new

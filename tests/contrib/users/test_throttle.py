@@ -1,0 +1,129 @@
+"""Guessing is slow from one address and from many, and the owner still gets in."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.contrib.users.throttle import ACCOUNT, ADDRESS, PATIENCE, REMEMBERED, Pace
+
+HERE, THERE = "192.0.2.1", "198.51.100.7"
+
+
+@pytest.fixture
+def throttle(talker):
+    return talker.users.throttle
+
+
+def tries(throttle, count, account="bob", origin=HERE, *, familiar=False):
+    return [throttle.try_login(account, origin, familiar=familiar) for _ in range(count)]
+
+
+def test_a_delay_doubles_up_to_its_longest():
+    """After the free ones: 1, 2, 4 ... and never more than the longest."""
+    pace = Pace(free=2, longest=10.0, forgive=60.0)
+    assert [pace.delay(n) for n in range(9)] == [0, 0, 0, 1, 2, 4, 8, 10, 10]
+    assert pace.delay(10**9) == 10.0
+    assert pace.delay(pace.most) == 10.0
+    assert pace.delay(pace.most - 1) < 10.0
+
+
+def test_a_few_mistakes_cost_nothing(throttle):
+    """People mistype."""
+    assert tries(throttle, ADDRESS.free) == [0.0] * ADDRESS.free
+
+
+def test_then_each_waits_longer(throttle):
+    """And those of one address one after another, however many connections it has."""
+    tries(throttle, ADDRESS.free)
+    assert tries(throttle, 4) == [1, 1 + 2, 3 + 4, 7 + 8]
+
+
+def test_who_would_wait_too_long_is_turned_away(throttle):
+    """With the time after which it is worth while to come again; and it is not counted."""
+    tries(throttle, ADDRESS.free + 5)
+    before = dict(throttle.failures)
+    away = throttle.try_login("bob", HERE, familiar=False)
+    assert away < -PATIENCE
+    assert throttle.failures == before
+    assert throttle.try_login("bob", HERE, familiar=False) == away
+
+
+def test_another_address_does_not_wait(throttle):
+    """Nobody's tries make others wait."""
+    tries(throttle, 50, account="ann")
+    assert throttle.try_login("bob", THERE, familiar=False) == 0.0
+
+
+def test_an_account_under_attack_from_many_addresses_gets_slower(throttle):
+    """But never slower than its longest delay: the owner is not locked out."""
+    waits = [throttle.try_login("bob", f"198.51.100.{n}", familiar=False) for n in range(200)]
+    assert waits[: ACCOUNT.free] == [0.0] * ACCOUNT.free
+    assert waits[ACCOUNT.free] == 1.0
+    assert waits[-1] == ACCOUNT.longest
+    assert throttle.try_login("bob", THERE, familiar=False) == ACCOUNT.longest
+
+
+def test_the_owner_at_home_does_not_wait_for_that(throttle):
+    """Where the account has logged in from before, only its own failures there count."""
+    for number in range(200):
+        throttle.try_login("bob", f"198.51.100.{number}", familiar=False)
+    assert tries(throttle, 3, familiar=True) == [0, 0, 0]
+
+
+def test_a_familiar_address_is_not_free_to_guess(throttle):
+    """It may be a room full of people."""
+    waits = tries(throttle, 30, familiar=True)
+    assert waits[5] == 1.0
+    assert min(waits) < -PATIENCE
+
+
+def test_success_takes_back_its_own_try_and_no_other(throttle):
+    """Else an attacker with an account would log in between the guesses."""
+    tries(throttle, ADDRESS.free - 1)
+    assert throttle.try_login("bob", HERE, familiar=False) == 0.0
+    throttle.forgive("bob", HERE, familiar=False)
+    assert tries(throttle, 2) == [0.0, 1.0]
+
+
+def test_failures_are_forgotten_with_time(throttle, talker):
+    """One at a time."""
+    tries(throttle, ADDRESS.free + 3)
+    talker.wait(ADDRESS.forgive * 5)
+    assert tries(throttle, 3) == [0.0, 0.0, 1.0]
+    talker.wait(3600)
+    assert tries(throttle, ADDRESS.free) == [0.0] * ADDRESS.free
+
+
+def test_growing_delays_are_logged(throttle, talker, logged):
+    """With the address and the account, and a line for each step, not for each try."""
+    for number in range(200):
+        throttle.try_login("bob", f"198.51.100.{number % 7}", familiar=False)
+    lines = [line for line in logged if "failed logins" in line]
+    assert any("account 'bob'" in line and "30 s" in line for line in lines)
+    assert any("address 198.51.100.3" in line for line in lines)
+    assert len(lines) < 60
+
+
+def test_what_is_remembered_is_bounded(throttle):
+    """The worst ones are kept."""
+    tries(throttle, 30, origin=THERE)
+    for number in range(REMEMBERED + 100):
+        throttle.try_login(f"n{number}", f"a{number}", familiar=False)
+    assert len(throttle.failures) <= REMEMBERED + 1
+    assert throttle.try_login("bob", THERE, familiar=False) < 0
+
+
+def test_old_failures_are_swept_away(throttle, talker):
+    """So that nothing is left of an attack a day later."""
+    tries(throttle, 30)
+    talker.wait(2 * 3600)
+    assert throttle.failures == {}
+
+
+def test_so_many_in_an_hour_and_no_more(throttle, talker):
+    """New accounts are counted so; they come back one by one."""
+    assert [throttle.take("account", HERE, 3) for _ in range(5)] == [True] * 3 + [False] * 2
+    assert throttle.take("account", THERE, 3)
+    talker.wait(1200)
+    assert [throttle.take("account", HERE, 3) for _ in range(2)] == [True, False]
+    assert all(throttle.take("account", HERE, 0) for _ in range(100))
