@@ -39,8 +39,8 @@ from cletus.storage.calls import Calls
 from cletus.storage.json_files import JsonFiles
 
 reactor: Any = installed
-ROUNDS = 7
-ONE_BY_ONE = 150
+ROUNDS = 9
+ONE_BY_ONE = 200
 GROUP = 1000
 FILES = 10_000
 KEYS = 100_000

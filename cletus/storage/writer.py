@@ -256,6 +256,9 @@ class Writer:
 
         It waits for the group that is being written only if that holds the same document.
         """
+        if not self._queue and not self._group:
+            self._backend.write(store, key, data)
+            return
         with self._overtaking({(store, key)}):
             self._backend.write(store, key, data)
 
