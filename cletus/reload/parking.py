@@ -31,12 +31,12 @@ class Parked:
     Attributes:
         data: the pickle.
         kept: what is carried by reference, numbered from it.
-        count: how many values were parked.
+        names: of the values.
     """
 
     data: bytes
     kept: tuple[Any, ...]
-    count: int
+    names: tuple[str, ...]
 
 
 def park(values: dict[str, Any], application: Application, place: str) -> Parked:
@@ -51,7 +51,7 @@ def park(values: dict[str, Any], application: Application, place: str) -> Parked
         _Pickler(buffer, application, kept).dump(values)
     except Exception as error:
         raise CarryError(place, f"its data cannot be parked: {error}") from error
-    return Parked(buffer.getvalue(), tuple(kept), len(values))
+    return Parked(buffer.getvalue(), tuple(kept), tuple(values))
 
 
 def unpark(parked: Parked, session: Session, place: str) -> dict[str, Any]:

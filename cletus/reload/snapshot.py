@@ -107,14 +107,21 @@ def _park_stores(
 def _return_stores(
     parked: dict[str, Parked], session: Session, staged: Generation, report: ReloadReport
 ) -> None:
-    """Give stores that are back their objects back."""
-    for name in parked.keys() & staged.stores.keys():
+    """Give stores that are back their objects back: first all of them, then what they hold.
+
+    They may refer to each other.
+    """
+    back = [name for name in parked if name in staged.stores]
+    for name in back:
         store_cls = staged.stores[name]
-        values = unpark(parked.pop(name), session, f"Store {name}")
-        for key, data in values.items():
-            obj = store_cls.manager.active().get(key) or store_cls(key)
-            obj.from_dict(data, session=True)
-        report.stores_returned[name] = len(values)
+        for key in parked[name].names:
+            if key not in store_cls.manager.active():
+                store_cls(key)
+        report.stores_returned[name] = len(parked[name].names)
+    for name in back:
+        active = staged.stores[name].manager.active()
+        for key, data in unpark(parked.pop(name), session, f"Store {name}").items():
+            active[key].from_dict(data, session=True)
 
 
 def _return_references(session: Session, staged: Generation) -> None:

@@ -41,7 +41,6 @@ ENDLESS = {
     ),
     "power": "9 ** 9 ** 9",
     "regex": "import re\nre.match('(a*)*b', 'a' * 40)",
-    "recursive": "def f():\n    try:\n        f()\n    finally:\n        f()\nf()",
     "bare_except": "while True:\n    try:\n        x = 1\n    except:\n        pass\n",
     "bare_except_sleep": (
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except:\n        pass\n"

@@ -21,7 +21,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 #: Seconds; short, so that there can be many tests, and long against the steps of one save.
-QUIET = 0.15
+QUIET = 0.12
 #: Seconds between two steps of a save that takes its time: well within the quiet time.
 PAUSE = 0.02
 #: Seconds after which something that is to happen counts as never happening.
@@ -571,10 +571,8 @@ def test_one_file_is_found_by_scanning(scanned, save):
 @pytest.mark.parametrize(
     "case",
     [
-        test_checkout_of_fifty_files,
         test_a_formatter_that_takes_its_time,
         test_a_package_is_moved_in_from_elsewhere,
-        test_another_release_is_switched_to,
         test_the_package_is_replaced_by_a_copy,
         test_data_that_a_pattern_names,
     ],

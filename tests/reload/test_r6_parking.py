@@ -165,3 +165,14 @@ def test_saving_while_a_permanent_field_is_gone_keeps_it_in_the_file(app):
     saved = json.loads(app.service.session.writer.read("user", "bob"))
     assert saved["title"] == "the old"
     assert "pet" not in saved
+
+
+def test_stores_that_went_together_and_refer_to_each_other_come_back_together(app):
+    gone = app.original[: app.original.index("class User")]
+    assert app.reload(users=gone).ok
+    assert app.reload(users=gone + "\n").ok
+    restored(app)
+    bob, hall = app.active("user")["bob"], app.active("room")["hall"]
+    assert bob.room is hall
+    assert hall.guests[0] is bob
+    assert app.bob.client.user is bob
