@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
@@ -9,19 +10,13 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from cletus.console import begin_logging
 from cletus.errors import CletusError
+from cletus.program import USAGE, Program
 from cletus.reload.loading import load
 from cletus.service import Service
 from cletus.settings import Settings, describe
 from cletus.version import __version__
-
-#: What could not be started as asked: the exit code of a usage error.
-USAGE = 2
-log = Logger()
 
 
 class Commands(click.Group):
@@ -82,6 +77,9 @@ def _command(
 
 
 def _run_target(target: str, **options: Any) -> None:
+    # What Twisted and Cletus are made of is never garbage: a collection need not look at it again.
+    gc.collect()
+    gc.freeze()
     try:
         service = load(target, Path.cwd())
         service.set("command line", _given(options))
@@ -115,45 +113,10 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
 
 
 def serve(service: Service) -> int:
-    """Run the reactor until the service has stopped.
+    """Run the service as this process's program; gives the exit code."""
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
 
-    Returns:
-        The exit code: 0 after an orderly stop, 2 if it could not be started as asked, 1 if an
-        error of the code stopped the start.
-    """
-    from twisted.internet import reactor as installed  # noqa: PLC0415 - importing it installs it
-
-    reactor: Any = installed
-    begin_logging()
-    codes = [0]
-
-    def started(_: object) -> None:
-        for address in service.addresses:
-            click.echo(f"Listening on {address}")
-        click.echo(f"Storing in {_where(service.settings.store)}")
-        names = ", ".join(root.name for root in service.session.application.roots)
-        if service.settings.reload and names:
-            click.echo(f"Reloading {names} when its files change")
-        click.echo("Stop with Ctrl-C")
-
-    def failed(failure: Failure) -> None:
-        codes[0] = USAGE if failure.check(CletusError) else 1
-        click.echo(f"cletus: {failure.getErrorMessage()}", err=True)
-        if codes[0] != USAGE:
-            log.failure("The start has failed", failure=failure)
-        reactor.stop()
-
-    def start() -> None:
-        service.start(reactor).addCallbacks(started, failed)
-
-    reactor.callWhenRunning(start)
-    reactor.addSystemEventTrigger("before", "shutdown", service.stop)
-    reactor.run()
-    return codes[0]
-
-
-def _where(store: str) -> str:
-    return store if ":" in store else str(Path(store).resolve())
+    return Program(service, reactor).run()
 
 
 def _refuse(error: CletusError) -> None:

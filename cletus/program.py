@@ -1,0 +1,80 @@
+"""A service as the program of a process: log, signals, exit code."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cletus.console import begin_logging
+from cletus.errors import CletusError
+from cletus.service import Service, State
+
+#: What could not be started as asked: the exit code of a usage error.
+USAGE = 2
+
+
+class Program:
+    """Runs one service until it is stopped.
+
+    Args:
+        service: it was not started yet.
+        reactor: Twisted's.
+
+    Attributes:
+        exit_code: 0 after an orderly stop, 2 if the service could not be started as asked, 1 if an
+            error of the code stopped the start.
+    """
+
+    log = Logger()
+
+    def __init__(self, service: Service, reactor: Any) -> None:
+        self._service = service
+        self._reactor = reactor
+        self.exit_code = 0
+
+    def run(self) -> int:
+        """Run the reactor until the service has stopped; gives the exit code."""
+        begin_logging()
+        self._reactor.callWhenRunning(self._start)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._service.stop)
+        self._reactor.run()
+        return self.exit_code
+
+    def _start(self) -> None:
+        signal.signal(signal.SIGHUP, self._hung_up)
+        self._service.start(self._reactor).addCallbacks(self._started, self._failed)
+
+    def _started(self, _: object) -> None:
+        service = self._service
+        for address in service.addresses:
+            click.echo(f"Listening on {address}")
+        click.echo(f"Storing in {_where(service.settings.store)}")
+        names = ", ".join(root.name for root in service.session.application.roots)
+        if service.settings.reload and names:
+            click.echo(f"Reloading {names} when its files change")
+        click.echo("Stop with Ctrl-C")
+
+    def _failed(self, failure: Failure) -> None:
+        self.exit_code = USAGE if failure.check(CletusError) else 1
+        click.echo(f"cletus: {failure.getErrorMessage()}", err=True)
+        if self.exit_code != USAGE:
+            self.log.failure("The start has failed", failure=failure)
+        self._reactor.stop()
+
+    def _hung_up(self, _signal: int, _frame: FrameType | None) -> None:
+        """SIGHUP asks for a reload. A handler may run anywhere, so it only asks the reactor."""
+        self._reactor.callFromThread(self._reload)
+
+    def _reload(self) -> None:
+        if self._service.state is State.RUNNING:
+            self._service.reload()
+
+
+def _where(store: str) -> str:
+    return store if ":" in store else str(Path(store).resolve())
