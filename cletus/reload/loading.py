@@ -13,13 +13,12 @@ from cletus.errors import (
     CletusError,
     ImportFailed,
     ServiceNotFound,
-    SourceError,
 )
 from cletus.reload.modules import ApplicationFinder, quote
 from cletus.reload.plan import Plan, check
 from cletus.reload.report import describe_error
 from cletus.reload.scope import Scope
-from cletus.reload.sources import CodeCache, Sources, Unsettled, read
+from cletus.reload.sources import CodeCache, Sources, read_now
 from cletus.service import Service
 
 
@@ -39,7 +38,7 @@ def load(target: str, folder: Path) -> Service:
     """
     application = locate(target, folder)
     cache = CodeCache()
-    sources = _read(application)
+    sources = read_now(Scope(application))
     check(Plan(sources), cache)
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
@@ -52,14 +51,6 @@ def load(target: str, folder: Path) -> Service:
         raise
     service.session.application = application
     return service
-
-
-def _read(application: Application) -> Sources:
-    """The sources as they are now. Nobody waits for an editor at this point: it is started anew."""
-    try:
-        return read(Scope(application))
-    except Unsettled as error:
-        raise SourceError(Path(error.path), "it changed while it was being read") from None
 
 
 def locate(target: str, folder: Path) -> Application:

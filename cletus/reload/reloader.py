@@ -20,7 +20,7 @@ from cletus.reload.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.plan import Plan, check, make_plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
 from cletus.reload.scope import Scope
-from cletus.reload.sources import CodeCache, Sources, Unsettled, read
+from cletus.reload.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
 from cletus.reload.stale import OldCode, collect
 from cletus.reload.transaction import Transaction
 from cletus.reload.watcher import Pace, Watcher
@@ -129,7 +129,7 @@ class ServiceReloader:
     def _adopt(self, finder: ApplicationFinder) -> None:
         """What was imported the ordinary way: its files as they are now are taken for what runs."""
         application = self._service.session.application
-        on_disk = read(self._scope())
+        on_disk = read_now(self._scope())
         finder.sources = Sources(
             {**on_disk.modules, **finder.sources.modules},
             {**on_disk.extensions, **finder.sources.extensions},
@@ -194,6 +194,9 @@ class ServiceReloader:
     def _decide(self, found: Sources, forced: bool) -> Any:
         """Back in the reactor: is there anything to do?"""
         self._unsettled = 0
+        if self._is_disturbed():
+            self._step_back(forced)
+            return None
         digests = found.digests()
         if not forced and digests == self._attempted:
             self._finish(ReloadReport(), quietly=True)
@@ -202,13 +205,23 @@ class ServiceReloader:
         if not forced and digests == self.sources.digests():
             self._finish(ReloadReport(generation=self._service.session.generation))
             return None
-        return self._prepare(found)
+        return self._prepare(found, forced)
 
-    def _prepare(self, found: Sources) -> Deferred[None]:
-        """Compile what differs, and have the transaction run after that."""
+    def _is_disturbed(self) -> bool:
+        """Whether somebody has begun to save while we read: what was read may be half of it."""
+        return self._watcher is not None and self._watcher.is_disturbed
+
+    def _prepare(self, found: Sources, forced: bool | None = None) -> Deferred[None]:
+        """Compile what differs, and have the transaction run after that.
+
+        Args:
+            found: what the new generation is made from.
+            forced: whether somebody has asked; ``None`` if it does not come from the files.
+        """
         plan = make_plan(self.sources, found)
         report = ReloadReport(changed=plan.changed, added=plan.added, removed=plan.removed)
-        return self._service.in_thread(self._check, plan, report).addCallback(self._reload, report)
+        checked = self._service.in_thread(self._check, plan, report)
+        return checked.addCallback(self._reload, report, forced)
 
     def _check(self, plan: Plan, report: ReloadReport) -> Plan:
         """In a thread: compile what has changed."""
@@ -216,13 +229,16 @@ class ServiceReloader:
             check(plan, self._cache)
         return plan
 
-    def _reload(self, plan: Plan, report: ReloadReport) -> None:
+    def _reload(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
         """Back in the reactor, in a turn of its own: the transaction."""
-        self._service.reactor.callLater(0, self._transact, plan, report)
+        self._service.reactor.callLater(0, self._transact, plan, report, forced)
 
-    def _transact(self, plan: Plan, report: ReloadReport) -> None:
+    def _transact(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
         if self._stopped:
             self._finish(report, quietly=True)
+            return
+        if forced is not None and self._is_disturbed():
+            self._step_back(forced)
             return
         if self._vetoed(plan, report):
             self._finish(report)
@@ -279,21 +295,25 @@ class ServiceReloader:
         failure.trap(Unsettled)
         self._unsettled += 1
         error: Any = failure.value
+        if self._unsettled > self._service.settings.reload_retries:
+            self._unsettled = 0
+            raise SourceError(Path(error.path), UNSETTLED)
+        self._step_back(forced)
+
+    def _step_back(self, forced: bool) -> None:
+        """Begin again from the reading of the files, when they have come to rest."""
+        self._running = False
         if self._stopped:
             self._give_up()
             return
-        if self._unsettled > self._service.settings.reload_retries:
-            self._unsettled = 0
-            raise SourceError(
-                Path(error.path), "it is missing, or keeps changing; save it once more"
-            )
-        self._running = False
+        self._attempted = {}
         self._forced = self._forced or forced
         self._waiting, self._next = self._waiting + self._next, []
         if self._watcher is not None:
             self._watcher.again()
         else:
-            self._service.reactor.callLater(self._service.settings.reload_quiet, self._schedule)
+            quiet = self._service.settings.reload_quiet
+            self._scheduled = self._service.reactor.callLater(quiet, self._begin)
 
     def _failed(self, failure: Failure) -> None:
         """The sources could not be read or compiled: the old code goes on."""

@@ -9,6 +9,7 @@ All files are looked at, read, and looked at again: what moved meanwhile is bein
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,11 @@ from types import CodeType
 from cletus.errors import SourceError
 from cletus.reload.scope import File, Kind, Scope
 from cletus.reload.survey import Stamp, stamp_of
+
+#: What is said of files that do not come to rest.
+UNSETTLED = "it is missing, or keeps changing; save it once more"
+#: How often, and how many seconds apart, ``read_now`` tries.
+_TRIES, _BETWEEN = 10, 0.05
 
 
 class Unsettled(Exception):
@@ -119,6 +125,21 @@ def read(scope: Scope) -> Sources:
         moved = before.keys() ^ after.keys() or {p for p in before if before[p] != after[p]}
         raise Unsettled(str(min(moved)))
     return _sources((file, contents[path]) for path, (file, _) in before.items())
+
+
+def read_now(scope: Scope) -> Sources:
+    """Read for somebody who cannot come back later, such as the start: a few tries, half a second.
+
+    Raises:
+        SourceError: a file or folder cannot be read, or the files keep changing.
+    """
+    for _ in range(_TRIES):
+        try:
+            return read(scope)
+        except Unsettled as error:
+            moving = error.path
+            time.sleep(_BETWEEN)
+    raise SourceError(Path(moving), UNSETTLED)
 
 
 def compiled(source: Source) -> CodeType:

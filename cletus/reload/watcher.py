@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cletus.application import Application
 from cletus.reload.file_events import PROBE, FileEvents
 from cletus.reload.quiet import Quiet
 from cletus.reload.scope import Scope
@@ -99,8 +100,10 @@ class Watcher:
         self._quiet = Quiet(
             reactor, pace.quiet, pace.quiet_max, self._settle, self._events.is_writing
         )
+        self._known = Scope(Application())
         self._last = _Look({}, 0)
         self._looking = False
+        self._overdue = False
         self._stopped = False
         self._scanning: Any = None
         self._judging: Any = None
@@ -114,6 +117,14 @@ class Watcher:
         return tuple(
             dict.fromkeys(root.path if root.is_package else root.path.parent for root in roots)
         )
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether there has been a change since it told; it is going to tell again.
+
+        Not so where it told because the files did not come to rest: nobody is to wait for that.
+        """
+        return self._quiet.is_waiting and not self._overdue
 
     # -- life -------------------------------------------------------------------------------
 
@@ -178,7 +189,8 @@ class Watcher:
             self._quiet.disturb()
 
     def _matters(self, path: str) -> bool:
-        return self._scope().matters(path)
+        """In watchdog's threads, for each event: by what the latest look knew."""
+        return self._known.matters(path)
 
     def _call_from_thread(self, call: Callable[[], None]) -> None:
         self._reactor.callFromThread(call)
@@ -192,7 +204,8 @@ class Watcher:
             OSError: they cannot be watched.
         """
         heard = self._events.heard
-        found = survey(self._scope())
+        self._known = self._scope()
+        found = survey(self._known)
         if self.means is Means.EVENTS:
             self._events.watch(found.watches)
         return _Look(found.stamps, heard)
@@ -235,7 +248,8 @@ class Watcher:
         """A look after the quiet time. Where there are no events, only it tells whether it was one."""
         moved = seen.stamps != self._last.stamps and self.means is Means.SCANNING
         self._last = seen
-        if self._quiet.is_overdue or not (moved or self._quiet.is_waiting):
+        self._overdue = self._quiet.is_overdue
+        if self._overdue or not (moved or self._quiet.is_waiting):
             self._quiet.rest()
             self._changed()
         elif moved:

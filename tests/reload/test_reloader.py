@@ -1,0 +1,220 @@
+"""When it reads, when it reads again, and when it gives up; on a ``Clock``, with a watcher that is played."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cletus import events
+from cletus.reload import reloader as module
+from cletus.reload.sources import Unsettled, read
+
+
+class PlayedWatcher:
+    """Tells when the test says so."""
+
+    def __init__(self, reactor: Any, scope: Any, in_thread: Any, *, changed: Any, **_: Any) -> None:
+        self.changed = changed
+        self.is_disturbed = False
+        self.again_asked = 0
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def again(self) -> None:
+        self.again_asked += 1
+
+
+class Restless:
+    """In place of ``read``: the files move for so many readings."""
+
+    def __init__(self, times: float, during: Any = None) -> None:
+        self.times = times
+        self.during = during
+        self.readings = 0
+
+    def __call__(self, scope: Any) -> Any:
+        self.readings += 1
+        if self.during is not None:
+            self.during()
+        if self.readings <= self.times:
+            raise Unsettled("/talker/a.py")
+        return read(scope)
+
+
+class Scene:
+    def __init__(self, running: Any, folder: Path) -> None:
+        self.app = running
+        self.folder = folder
+        self.service = running.service
+        self.failed: list[Any] = []
+        self.service.listen(events.ReloadFailed)(lambda event: self.failed.append(event.report))
+
+    @property
+    def watcher(self) -> PlayedWatcher:
+        return self.service.reloader._watcher
+
+    @property
+    def generation(self) -> int:
+        return self.service.session.generation
+
+    def turn(self) -> None:
+        for _ in range(5):
+            self.app.clock.advance(0)
+
+    def edit(self, name: str = "core", text: str = "# more\n") -> None:
+        with (self.folder / f"{name}.py").open("a") as file:
+            file.write(text)
+
+    def tell(self) -> None:
+        self.watcher.changed()
+        self.turn()
+
+
+@pytest.fixture
+def scene(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "Watcher", PlayedWatcher)
+    running = run()
+    # Applications in memory have no watch; this one is to have one.
+    running.service.reloader._watch()
+    return Scene(running, tmp_path / running.name)
+
+
+def test_a_change_is_a_reload(scene):
+    scene.edit()
+    scene.tell()
+    assert scene.generation == 1
+
+
+def test_no_change_is_none(scene):
+    scene.tell()
+    assert scene.generation == 0
+    assert scene.service.last_reload is None
+
+
+def test_a_refused_content_is_not_tried_again_until_it_changes(scene):
+    scene.edit(text="1 / 0\n")
+    scene.tell()
+    scene.tell()
+    assert len(scene.failed) == 1
+    scene.edit(text="# more\n")
+    scene.tell()
+    assert len(scene.failed) == 2
+
+
+def test_files_that_move_are_read_again_when_it_is_quiet(scene, monkeypatch):
+    restless = Restless(3)
+    monkeypatch.setattr(module, "read", restless)
+    scene.edit()
+    for n in range(1, 4):
+        scene.tell()
+        assert (scene.watcher.again_asked, scene.generation) == (n, 0)
+    scene.tell()
+    assert scene.generation == 1
+    assert restless.readings == 4
+
+
+def test_files_that_never_rest_are_given_up_and_named(scene, monkeypatch):
+    """The retries are bounded; a later save begins anew."""
+    scene.service.configure(reload_retries=3)
+    monkeypatch.setattr(module, "read", Restless(4))
+    scene.edit()
+    for _ in range(4):
+        scene.tell()
+    assert [report.error for report in scene.failed] == [
+        "/talker/a.py: it is missing, or keeps changing; save it once more"
+    ]
+    scene.tell()
+    assert scene.generation == 1
+
+
+def test_who_has_asked_waits_until_the_files_rest(scene, monkeypatch):
+    """A request is not forgotten when its reading is put off, and is a reload even if nothing differs."""
+    monkeypatch.setattr(module, "read", Restless(1))
+    reports: list[Any] = []
+    scene.service.reload().addCallback(reports.append)
+    scene.turn()
+    assert reports == []
+    scene.tell()
+    assert [report.generation for report in reports] == [1]
+
+
+def test_without_a_watch_it_reads_again_by_itself(scene, monkeypatch):
+    scene.service.reloader._watcher = None
+    monkeypatch.setattr(module, "read", Restless(2))
+    reports: list[Any] = []
+    scene.service.reload().addCallback(reports.append)
+    for _ in range(3):
+        scene.turn()
+        scene.app.clock.advance(0.2)
+    scene.turn()
+    assert [report.generation for report in reports] == [1]
+
+
+def test_stopped_it_does_not_read_again(scene, monkeypatch):
+    scene.service.reloader._watcher = None
+    monkeypatch.setattr(module, "read", Restless(100))
+    reports: list[Any] = []
+    scene.service.reload().addCallback(reports.append)
+    scene.turn()
+    scene.service.reloader.stop()
+    scene.app.clock.advance(10)
+    assert [report.error for report in reports] == ["the service is stopping"]
+
+
+def test_a_save_that_begins_while_the_files_are_read_is_waited_for(scene, monkeypatch):
+    """What was read may be the half of it, and may compile."""
+
+    def disturb() -> None:
+        scene.watcher.is_disturbed = True
+
+    monkeypatch.setattr(module, "read", Restless(0, during=disturb))
+    scene.edit()
+    scene.tell()
+    assert (scene.generation, scene.watcher.again_asked) == (0, 1)
+    monkeypatch.setattr(module, "read", read)
+    scene.watcher.is_disturbed = False
+    scene.tell()
+    assert scene.generation == 1
+
+
+def test_a_save_that_begins_while_the_files_are_compiled_is_waited_for(scene, monkeypatch):
+    check = module.check
+
+    def disturb(*args: Any) -> None:
+        check(*args)
+        scene.watcher.is_disturbed = True
+
+    monkeypatch.setattr(module, "check", disturb)
+    scene.edit()
+    scene.tell()
+    assert (scene.generation, scene.watcher.again_asked) == (0, 1)
+    monkeypatch.setattr(module, "check", check)
+    scene.watcher.is_disturbed = False
+    scene.tell()
+    assert scene.generation == 1
+
+
+def test_a_change_that_is_told_during_a_reload_is_looked_at_after_it(scene):
+    """It would be lost otherwise: its events have come and gone."""
+
+    def edit(_: object) -> None:
+        if scene.generation == 1:
+            scene.edit()
+            scene.watcher.changed()
+
+    scene.service.listen(events.PostReload)(edit)
+    scene.edit()
+    scene.tell()
+    scene.turn()
+    assert scene.generation == 2
+
+
+def test_the_folder_of_the_stores_is_not_the_applications(scene):
+    """However it is written: each save would else be a change."""
+    for store in ("saved", "file:saved"):
+        scene.service.configure(store=store)
+        assert scene.service.reloader._scope().excluded == (Path("saved").resolve(),)
