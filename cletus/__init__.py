@@ -4,27 +4,20 @@ This module puts the house together: the service stands below the doors, the rel
 line, and is handed them here.
 """
 
-from collections.abc import Iterator
-
 from cletus import events
 from cletus.broadcast import write_all
 from cletus.cli import run_service
 from cletus.client import Client
 from cletus.dialogue import Dialogue, step
-from cletus.doors.telnet import TelnetDoor
+from cletus.doors.opening import doors_of
 from cletus.errors import CletusError
-from cletus.parts import Door, Parts
+from cletus.parts import Parts
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.service import Service
 from cletus.settings import Settings
 from cletus.version import __version__
 
-
-def _doors(service: Service) -> Iterator[Door]:
-    yield TelnetDoor(service)
-
-
-Service.parts = Parts(doors=_doors, reloader=ServiceReloader, run=run_service)
+Service.parts = Parts(doors=doors_of, reloader=ServiceReloader, run=run_service)
 
 __all__ = [
     "CletusError",

@@ -7,51 +7,26 @@ refer to what a reload rebuilds are rebound by it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from cletus.conversation import Conversation, current
 from cletus.dialogue import Dialogue
 from cletus.errors import DialogueError, Disconnected
+from cletus.gmcp import Gmcp
 from cletus.inbox import Inbox
 from cletus.outbox import Outbox
 from cletus.persistent import Persistent
+from cletus.prompt import Prompt
 from cletus.protocol.charset import Encoder
+from cletus.rendering import as_text, shown
+from cletus.transport import Transport
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from cletus.service import Service
-
-
-class Transport(Protocol):
-    """What a client needs of its door.
-
-    ``encoder`` is shared by all clients whose text becomes the same bytes, so that a broadcast is
-    encoded once for all of them.
-    """
-
-    address: str
-    encoder: Encoder
-
-    def send(self, data: bytes) -> None:
-        """Send this; called once in a reactor turn at the most."""
-
-    def pause_reading(self) -> None:
-        """Take nothing more from the connection for now. Calling it twice is harmless."""
-
-    def resume_reading(self) -> None:
-        """Go on taking. Calling it twice is harmless."""
-
-    def hide_input(self, hidden: bool) -> bytes:
-        """The bytes that make the person's terminal stop (or resume) showing what they type."""
-
-    def close(self) -> None:
-        """Close when all that was sent has gone out."""
-
-    def abort(self) -> None:
-        """Close at once, also when the peer does not read."""
 
 
 class Client(Persistent):
@@ -62,6 +37,7 @@ class Client(Persistent):
         id: a number that no other client of this service has had, for logs.
         address: where they come from, for logs: ``127.0.0.1:54321``.
         door: the name of the door that they came in by: ``telnet``.
+        terminal: what is in front of them, as far as it is known.
         connected: false from the moment the connection is closing or gone.
         was_closed: whether the service itself closed the connection, by ``close()``: then it did not
             break, and the person did not just go.
@@ -81,7 +57,11 @@ class Client(Persistent):
         self._gone = False
         self._left = False
         self._hidden = False
+        self._still_hidden = False
+        self.terminal = transport.terminal
         self._transport = transport
+        self._turn = service.turn
+        self._prompt: Prompt | None = None
         self._outbox = Outbox(transport.send, settings.output_max)
         self._inbox = Inbox(
             service.reactor,
@@ -106,7 +86,21 @@ class Client(Persistent):
     @property
     def encoder(self) -> Encoder:
         """What turns text into bytes for this person's terminal."""
-        return self._transport.encoder
+        return self.terminal.encoder
+
+    @property
+    def wrap(self) -> bool:
+        """Whether lines are broken at the width of their window; if not, their terminal does it."""
+        return self.terminal.wrap
+
+    @wrap.setter
+    def wrap(self, wrap: bool) -> None:
+        self.terminal.wrap = wrap
+
+    @property
+    def gmcp(self) -> Gmcp:
+        """What their program is told, beside the text: ``client.gmcp.send("Room.Info", {...})``."""
+        return Gmcp(self._transport.message, self.write_encoded)
 
     @property
     def gone(self) -> bool:
@@ -117,20 +111,40 @@ class Client(Persistent):
         """Send these as whole lines; without arguments, an empty one.
 
         What is written after the person has gone is thrown away.
+
+        Args:
+            lines: strings, ``cletus.text.style(...)``, or anything that rich can render.
         """
-        self.write_raw("".join(f"{line}\n" for line in lines or ("",)))
+        look = self.terminal.look
+        self.write_encoded(look.encoder.encode(as_text(lines or ("",), look)))
 
     def write_raw(self, text: str) -> None:
-        """Send this text as it is, without a newline at its end; for prompts."""
+        """Send this text as it is, without a newline at its end."""
         self.write_encoded(self.encoder.encode(text))
 
     def write_encoded(self, data: bytes) -> None:
-        """Send bytes that ``self.encoder`` has made; a broadcast makes them once for many."""
-        if self.connected:
-            self._outbox.put(data)
-            self.service.turn.at_end(self._flush)
+        """Send bytes made for ``terminal.look``; a broadcast makes them once for many."""
+        if not self.connected or not data:
+            return
+        if self._prompt is not None and not self._prompt.covered:
+            data = self.encoder.encode(self._prompt.cover()) + data
+        if self._outbox.put(data):
+            self._turn.at_end(self._flush)
 
-    def ask(self, prompt: str = "", *, hidden: bool = False) -> Deferred[str]:
+    def prompt(self, text: object) -> None:
+        """Send a prompt: no newline, and their program is told that it is one.
+
+        In character mode it stays below what others say until the line is complete.
+        """
+        words = shown(text, self.terminal.look)
+        if not words:
+            return
+        self._prompt = None
+        self.write_encoded(self.encoder.encode(words) + self._transport.prompt_mark())
+        if self.terminal.character_mode:
+            self._prompt = Prompt(words, self.terminal)
+
+    def ask(self, prompt: object = "", *, hidden: bool = False) -> Deferred[str]:
         """Send a prompt and wait for the next line.
 
         Args:
@@ -151,7 +165,7 @@ class Client(Persistent):
         if conversation is not None and conversation.client is self:
             conversation.asking = answer
         self._asks.append(answer)
-        self.write_raw(prompt)
+        self.prompt(prompt)
         if hidden:
             self.hide_input()
             answer.addBoth(self._shown)
@@ -192,13 +206,19 @@ class Client(Persistent):
     def hide_input(self) -> None:
         """Ask the terminal not to show what is typed from now on; for dialogues."""
         self._hidden = True
-        self.write_encoded(self._transport.hide_input(True))
+        if self._still_hidden:  # the line before was, too: Mudlet mistrusts who switches a lot
+            self._still_hidden = False
+        else:
+            self.write_encoded(self._transport.hide_input(True))
 
     def show_input(self) -> None:
-        """Have what is typed shown again, on a new line, since the person's own was hidden too."""
+        """Have what is typed shown again, on a new line, since the person's own was hidden too.
+
+        The terminal is told at the end of the turn, unless what is asked next is hidden as well.
+        """
         if self._hidden:
             self._hidden = False
-            self.write_encoded(self._transport.hide_input(False))
+            self._still_hidden = True
             self.write()
 
     def close(self, reason: str = "closed by the service") -> None:
@@ -230,6 +250,7 @@ class Client(Persistent):
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
         if self.connected:
+            self._prompt = None
             self._inbox.put(text)
 
     def pause_output(self) -> None:
@@ -333,8 +354,13 @@ class Client(Persistent):
                 size=self._outbox.size,
             )
             self.abort("slow reader")
-        else:
-            self._outbox.flush()
+            return
+        if self._still_hidden:
+            self._still_hidden = False
+            self._outbox.put(self._transport.hide_input(False))
+        if self._prompt is not None and self._prompt.covered:
+            self._outbox.put(self.encoder.encode(self._prompt.redraw()))
+        self._outbox.flush()
 
     def _pause_reading(self, paused: bool) -> None:
         if paused:

@@ -14,7 +14,8 @@
             return self.done(user)
 
 A step is called with the line that answers its prompt. It returns the next step, or
-``self.done(value)``, or ``None`` to stay. What the dialogue has learnt is in its fields.
+``self.done(value)``, or ``None`` to stay; one that raises ``Refused`` stays and says why. What the
+dialogue has learnt is in its fields.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cletus.conversation import Conversation
-from cletus.errors import DialogueError, Disconnected
+from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Dialogue:
         """Send the prompt of the present step."""
         declared = self._declared
         text = declared.prompt if isinstance(declared.prompt, str) else declared.prompt(self)
-        self.client.write_raw(text)
+        self.client.prompt(text)
         if declared.hidden:
             self.client.hide_input()
 
@@ -242,7 +243,11 @@ class Dialogue:
             self._stay()
 
     def _failed(self, failure: Failure) -> None:
-        self.client.failed(f"{type(self).__qualname__}.{self._step}", failure)
+        """A refusal is told to the person, any other error is a mistake of the code; they stay."""
+        if failure.check(Refused):
+            self.client.write(*str(failure.value).split("\n"))
+        else:
+            self.client.failed(f"{type(self).__qualname__}.{self._step}", failure)
         self._stay()
 
     def _stay(self) -> None:

@@ -37,6 +37,16 @@ class PostStart(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Status(Event):
+    """Somebody asks what this service is (MSSP; crawlers do). Listeners may add to ``values``.
+
+    ``values`` has NAME, PLAYERS, UPTIME, CODEBASE and the ports already; a list has several values.
+    """
+
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class PreStop(Event):
     """The service is about to stop; everybody is still connected and can be told."""
 
@@ -104,6 +114,26 @@ class Receive(ClientEvent):
     """
 
     data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resize(ClientEvent):
+    """A person's window has another size, or it has just become known: ``client.terminal``."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gmcp(ClientEvent):
+    """A person's program has sent a message (GMCP; a variable, if it only has MSDP).
+
+    ``data`` is what its JSON means, ``None`` if there was none; its strings are free of control
+    characters other than newlines. ``@service.gmcp("Char.Login")`` hears of one package.
+    """
+
+    package: str
+    data: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,19 @@ class Listener:
             code is reloaded: it starts again from its top, or it is cancelled.
         imported: whether a module body of the application registered it; such a listener is not
             carried over by a reload, since the new module body registers its own.
+        package: of a listener to ``events.Gmcp``, the one package that it wants; empty for all.
     """
 
     event: type[Event]
     function: Callable[[Any], Any]
     on_reload: OnReload = "restart"
     imported: bool = False
+    package: str = ""
+
+    def hears(self, package: str) -> bool:
+        """Whether it wants to hear of messages of this GMCP package, which may be inside its own."""
+        mine, name = self.package.lower(), package.lower()
+        return not mine or name == mine or name.startswith(mine + ".")
 
     @property
     def place(self) -> str:

@@ -24,15 +24,24 @@ class Outbox:
         self.paused = False
         self.overflowed = False
 
-    def put(self, data: bytes) -> None:
-        """Queue this. While the peer does not read, what exceeds the limit is not kept at all."""
+    def put(self, data: bytes) -> bool:
+        """Queue this. While the peer does not read, what exceeds the limit is not kept at all.
+
+        Returns:
+            Whether ``flush`` must be called for it: not when something was queued before, nor while
+            the peer does not read, but when the limit has just been exceeded.
+        """
         if self.overflowed:
-            return
-        self._pieces.append(data)
+            return False
+        pieces = self._pieces
+        pieces.append(data)
         self.size += len(data)
-        if self.paused and self.limit and self.size > self.limit:
+        if not self.paused:
+            return len(pieces) == 1
+        if self.limit and self.size > self.limit:
             self.overflowed = True
-            self._pieces.clear()
+            pieces.clear()
+        return self.overflowed
 
     def flush(self) -> None:
         """Hand everything over as one piece, unless the peer does not read at the moment."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any, ClassVar, TypeVar, overload
@@ -20,7 +21,7 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.application import application_of
 from cletus.broadcast import Who, write_all
-from cletus.client import Client, Transport
+from cletus.client import Client
 from cletus.clock import ServiceClock
 from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError
@@ -32,6 +33,7 @@ from cletus.session import Session
 from cletus.settings import Settings, Sources
 from cletus.storage import TempStoreMixin, Unsaved, Writer, backend_for, save_all
 from cletus.timers import Timer
+from cletus.transport import Transport
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 
@@ -59,6 +61,7 @@ class Service(Persistent):
         clock: the time and timers of that reactor.
         dispatcher: what calls the application's code.
         turn: what is done once at the end of a reactor turn.
+        started_at: when it was started, in seconds since the epoch; 0.0 before.
         last_reload: the report of the latest reload, or ``None``.
     """
 
@@ -91,6 +94,7 @@ class Service(Persistent):
         self.staged_class: type[Service] = type(self)
         self.staged_sources: Sources | None = None
         self.last_reload: Any = None
+        self.started_at = 0.0
         self._clients: dict[Client, None] = {}
         self._next_client = 1
         self._doors: list[Door] = []
@@ -121,7 +125,7 @@ class Service(Persistent):
     # -- listeners and events ---------------------------------------------------------------
 
     def listen(
-        self, event: type[events.Event], *, on_reload: OnReload = "restart"
+        self, event: type[events.Event], *, on_reload: OnReload = "restart", package: str = ""
     ) -> Callable[[ListenerFunction], ListenerFunction]:
         """Have the decorated function called for each event of this class.
 
@@ -130,11 +134,13 @@ class Service(Persistent):
             on_reload: for an ``async def`` that waits in ``client.ask()`` while the code is
                 reloaded: ``"restart"`` starts the new code from its top with the same event;
                 ``"cancel"`` ends it, so that its ``finally`` runs.
+            package: of ``events.Gmcp``, the one to hear of; ``gmcp()`` is shorter.
         """
 
         def register(function: ListenerFunction) -> ListenerFunction:
             imported = self.session.application.is_importing()
-            self.session.defining.listeners.add(Listener(event, function, on_reload, imported))
+            listener = Listener(event, function, on_reload, imported, package)
+            self.session.defining.listeners.add(listener)
             return function
 
         return register
@@ -145,6 +151,18 @@ class Service(Persistent):
         It never fails: what a listener raises is logged.
         """
         return self.dispatcher.fire(event)
+
+    def gmcp(
+        self, package: str, *, on_reload: OnReload = "restart"
+    ) -> Callable[[ListenerFunction], ListenerFunction]:
+        """Have the decorated function called for the messages of one GMCP package.
+
+        Args:
+            package: its name, such as ``Char.Login``; what is inside it (``Char.Login.Credentials``)
+                is heard as well. Case does not matter.
+            on_reload: as for ``listen()``. The function takes an ``events.Gmcp``.
+        """
+        return self.listen(events.Gmcp, on_reload=on_reload, package=package)
 
     # -- people -----------------------------------------------------------------------------
 
@@ -174,6 +192,21 @@ class Service(Persistent):
     def received(self, client: Client, line: str) -> None:
         """For clients: a line that nothing had asked for. Fires ``Receive``."""
         self.fire(events.Receive(self, client, line))
+
+    def message_received(self, client: Client, package: str, data: Any) -> None:
+        """For doors: somebody's program has sent a message. Fires ``Gmcp`` to who wants it."""
+        if not client.connected:
+            return
+        event = events.Gmcp(self, client, package, data)
+        for listener in self.session.current.listeners.of(events.Gmcp):
+            if listener.hears(package):
+                self.dispatcher.call(listener, event)
+
+    def resized(self, client: Client) -> None:
+        """For doors: somebody's window has another size. Fires ``Resize``."""
+        if client.connected:
+            terminal = client.terminal
+            self.fire(events.Resize(self, client, terminal.columns, terminal.rows))
 
     def disconnected(self, client: Client, reason: str) -> None:
         """For clients: they are gone. Fires ``Disconnect``."""
@@ -248,6 +281,7 @@ class Service(Persistent):
         if self.state is not State.IDLE:
             raise ServiceStateError(f"the service is {self.state.value}: it can be started once")
         self.state = State.STARTING
+        self.started_at = time.time()
         self.reactor = reactor
         return Deferred.fromCoroutine(self._start(doors))
 
@@ -293,6 +327,11 @@ class Service(Persistent):
         if self._reloader is None:
             raise ServiceStateError(f"the service is {self.state.value}: nothing to reload")
         return self._reloader
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """The doors that are open."""
+        return tuple(self._doors)
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -32,6 +32,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
     port: Annotated[Port, _about("telnet port; 0 takes any free one")] = 9000
+    name: Annotated[str, _about("what the service calls itself to crawlers (MSSP)")] = ""
+    listen: Annotated[
+        tuple[str, ...],
+        _about(
+            "doors in place of host and port, as DOOR:ENDPOINT: telnet:tcp:9000, telnet:unix:/x"
+        ),
+    ] = ()
+    tls_port: Annotated[Port, _about("port of telnet over TLS, once there is a certificate")] = 9443
+    tls_certificate: Annotated[
+        str, _about("PEM file of the certificate and its chain; read again when it changes")
+    ] = ""
+    tls_key: Annotated[str, _about("PEM file of its key; by default the same file")] = ""
+    tls_self_signed: Annotated[
+        bool, _about("make a certificate that nobody has signed, for trying out")
+    ] = False
+    proxy_from: Annotated[
+        tuple[str, ...],
+        _about("addresses or networks of proxies that tell by the PROXY protocol who connects"),
+    ] = ()
     store: Annotated[str, _about("folder (or URL) in which stores are saved")] = "store"
     store_sync: Annotated[
         StoreSync, _about("full: a save is flushed to the disk; rename: it is atomic, not flushed")
@@ -43,6 +62,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     line_max: Annotated[Count, _about("bytes of a line; the rest of it is thrown away")] = 4096
     subnegotiation_max: Annotated[Count, _about("bytes of a telnet subnegotiation")] = 8192
+    inflated_max: Annotated[
+        Count,
+        _about("bytes that one read of compressed input may become; who exceeds it is dropped"),
+    ] = 1024 * 1024
+    connections_max: Annotated[Count, _about("people connected at once")] = 10_000
+    connections_per_address: Annotated[
+        Count, _about("people connected at once from one address (IPv6: one /64)")
+    ] = 100
+    keep_alive: Annotated[
+        Seconds, _about("seconds between two signs of life on a silent connection; 0 sends none")
+    ] = 60.0
+    compression: Annotated[bool, _about("offer MCCP to those who connect without TLS")] = False
     output_max: Annotated[Count, _about("bytes waiting for a slow reader, who is then dropped")] = (
         1024 * 1024
     )

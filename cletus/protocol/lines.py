@@ -56,6 +56,10 @@ class LineBuffer:
             self._keep(rest)
         return lines if self._max == 0 or len(data) <= self._max else self._cut(lines)
 
+    def erase(self) -> None:
+        """Forget the line that is not complete yet (telnet's EL)."""
+        self._partial.clear()
+
     def _keep(self, piece: bytes) -> None:
         """Add to the partial line. One byte over the limit is kept, to tell that it was passed."""
         if self._max:

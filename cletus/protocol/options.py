@@ -108,6 +108,8 @@ _OUTGOING = {
 class Option:
     """What we do with one telnet option: a subclass for each, an instance for each connection."""
 
+    __slots__ = ()
+
     code: ClassVar[int]
     """The option's number (IANA, "Telnet Options")."""
 
@@ -197,7 +199,7 @@ class Options:
 
     def receive(self, event: Negotiation) -> bytes:
         """The peer has asked or answered. Returns what to send, if anything."""
-        if not self._within_limit():
+        if not self.admits():
             return b""
         side, yes = _INCOMING[event.verb]
         option = self._options.get(event.option)
@@ -216,9 +218,14 @@ class Options:
         """The peer tells something about an option; nobody listens unless a side of it is on."""
         option = self._options.get(event.option)
         on = any(self.state(side, event.option) is State.YES for side in Side)
-        if option is None or not on or not self._within_limit():
+        if option is None or not on or not self.admits():
             return b""
         return option.received(event.payload)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether the peer has negotiated more than it may in the second of its last word."""
+        return self._count > NEGOTIATIONS_PER_SECOND
 
     def _half(self, side: Side, code: int) -> _Half:
         half = self._halves.get((side, code))
@@ -226,7 +233,8 @@ class Options:
             half = self._halves[side, code] = _Half()
         return half
 
-    def _within_limit(self) -> bool:
+    def admits(self) -> bool:
+        """Whether one more word of the peer's is listened to in this second; it is counted."""
         second = int(self._clock())
         if second != self._second:
             self._second, self._count = second, 0

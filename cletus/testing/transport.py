@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cletus.protocol.charset import Encoder
+from cletus.terminal import Terminal
 
 _PLAIN = Encoder("utf-8", network=False)
 
@@ -12,19 +15,22 @@ class MemoryTransport:
 
     Args:
         address: where the person seems to come from.
+        character_mode: whether their terminal shows only what it is sent.
 
     Attributes:
+        terminal: in UTF-8, of unknown size, without colours; a test may change it.
         sent: all bytes sent so far, by turn.
         reading: whether the client takes input at the moment.
         hidden: whether the terminal shows what is typed; each change is in ``hidings``, too.
+        messages: what was sent to their program, as (package, data).
         closed: whether the client has asked for the connection to be closed.
         aborted: whether it was closed at once.
     """
 
-    encoder: Encoder = _PLAIN
-
-    def __init__(self, address: str = "memory") -> None:
+    def __init__(self, address: str = "memory", *, character_mode: bool = False) -> None:
         self.address = address
+        self.terminal = Terminal(_PLAIN, character_mode=character_mode)
+        self.messages: list[tuple[str, Any]] = []
         self.sent: list[bytes] = []
         self.reading = True
         self.hidden = False
@@ -53,6 +59,15 @@ class MemoryTransport:
         """Record it; no terminal is here that would need telling."""
         self.hidden = hidden
         self.hidings.append(hidden)
+        return b""
+
+    def prompt_mark(self) -> bytes:
+        """No program is here that would need telling."""
+        return b""
+
+    def message(self, package: str, data: Any) -> bytes:
+        """Record it."""
+        self.messages.append((package, data))
         return b""
 
     def close(self) -> None:

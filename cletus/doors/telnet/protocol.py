@@ -17,27 +17,49 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from cletus.protocol.charset import Encoder, decode, telnet_encoder
-from cletus.protocol.echo import Echo, hide_input
+from cletus.doors.direct import can_send_now, send_now
+from cletus.doors.status import status_of
+from cletus.doors.telnet.handshake import Handshake
+from cletus.errors import ProtocolError
+from cletus.protocol import http
+from cletus.protocol.charset import decode, telnet_encoder
+from cletus.protocol.echo import hide_input
 from cletus.protocol.lines import CutLine, LineBuffer
-from cletus.protocol.options import Options
+from cletus.protocol.mccp import Deflater, Inflater, Mccp3
 from cletus.protocol.telnet import (
+    IAC,
+    Command,
     Data,
     Event,
     Negotiation,
+    Remainder,
+    Signal,
     Subnegotiation,
     TelnetParser,
 )
 from cletus.protocol.text import clean
+from cletus.terminal import Terminal
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
     from cletus.client import Client
+    from cletus.protocol.mssp import Status
     from cletus.service import Service
 
+HERE = b"\r\n[Yes]\r\n"
+"""What AYT is answered (RFC 854: "some visible evidence")."""
+
+NOP = bytes((IAC, Signal.NOP))
+
+FLOOD_PAUSE = 1.0
+"""Seconds for which nothing is read of a peer that negotiates without end. Our choice: with it, the
+most that such a peer can cost is one read in a second."""
+
 TOO_LONG = "Your line was too long: only the first {} bytes were taken."
+
+_DEL = b"\x7f"
 
 _REASONS: dict[type[BaseException] | None, str] = {
     ConnectionDone: "closed by peer",
@@ -57,25 +79,40 @@ class _Life(Enum):
 class TelnetProtocol(Protocol):
     """One person at the telnet door; also the transport of their client.
 
+    Args:
+        service: whose client they become.
+        tls: whether what arrives here has been decrypted.
+
     Attributes:
         address: where they come from, for logs: ``127.0.0.1:54321``.
-        encoder: what text becomes bytes with, shared with all who have the same character set.
+        terminal: what is in front of them, as far as they have told.
     """
 
     log = Logger()
     transport: Any  # Twisted's; ITransport names only half of what every transport can
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, tls: bool = False) -> None:
         settings = service.settings
+        compression = settings.compression and not tls  # CRIME: never together
         self.address = "nowhere"
-        self.encoder: Encoder = telnet_encoder()
+        self.terminal = Terminal(telnet_encoder(), tls=tls)
         self._service = service
         self._client: Client | None = None
-        self._parser = TelnetParser(settings.subnegotiation_max)
-        self._options = Options([Echo()], service.reactor.seconds)
+        self._parser = TelnetParser(
+            settings.subnegotiation_max, frozenset({Mccp3.code} if compression else ())
+        )
+        self._handshake = Handshake(
+            self.terminal, self, service.reactor.seconds, compression=compression
+        )
         self._lines = LineBuffer(settings.line_max)
+        self._deflater: Deflater | None = None
+        self._inflater: Inflater | None = None
+        self._compress_next = False
+        self._sends_now = False
+        self._spoken = False
         self._congested = False
         self._reading = True
+        self._resting: Any = None
         self._life = _Life.OPEN
         self._hanging_up: Any = None
 
@@ -89,22 +126,23 @@ class TelnetProtocol(Protocol):
                 self.transport.setTcpKeepAlive(True)
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
+        self._sends_now = can_send_now(self.transport)
+        self.send(self._handshake.open())
         try:
-            self._client = self._service.connected(self, door="telnet")
+            door = "tls" if self.terminal.tls else "telnet"
+            self._client = self._service.connected(self, door=door)
         except Exception:  # noqa: BLE001 - Twisted would log it and leave a connection without a client
             self.log.failure("nobody could be made of {address}", address=self.address)
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have come. Lines go to the client even while reading is paused."""
-        replies = b""
-        for event in self._parser.receive(data):
-            try:
-                replies += self._answer(event)
-            except Exception:  # noqa: BLE001 - Twisted would close the connection
-                self._log_failure()
-        if not self._congested:  # who does not read gets no answers, so that none pile up
-            self.send(replies)
+        if self._inflater is None:
+            self._parse(data)
+        else:
+            self._inflate(data)
+        if self._handshake.options.flooded:
+            self._rest()
 
     def readConnectionLost(self) -> None:
         r"""Twisted's: the peer will send nothing more. What it has been sent still goes out.
@@ -125,9 +163,10 @@ class TelnetProtocol(Protocol):
         if self._life is _Life.GONE:
             return
         self._life = _Life.GONE
-        if self._hanging_up is not None:
-            self._hanging_up.cancel()
-            self._hanging_up = None
+        for timer in (self._hanging_up, self._resting):
+            if timer is not None:
+                timer.cancel()
+        self._hanging_up = self._resting = None
         if self._client is not None:
             self._client.disconnected(_REASONS.get(reason.type, "connection lost"))
 
@@ -152,32 +191,49 @@ class TelnetProtocol(Protocol):
     def stopProducing(self) -> None:
         """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
 
-    # -- what the client says: ``cletus.client.Transport`` ----------------------------------
+    # -- what the client says: ``cletus.transport.Transport`` -------------------------------
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are. After the connection has gone they go nowhere."""
-        if data and self._life is not _Life.GONE:
+        if not data or self._life is _Life.GONE:
+            return
+        if self._deflater is not None:
+            data = self._deflater.compress(data)
+        if self._sends_now:
+            send_now(self.transport, data)
+        else:
             self.transport.write(data)
 
     def pause_reading(self) -> None:
         """Take nothing more from the socket for now; calling it twice is harmless."""
         if self._reading and self._life is _Life.OPEN:
             self._reading = False
-            self.transport.pauseProducing()
+            if self._resting is None:
+                self.transport.pauseProducing()
 
     def resume_reading(self) -> None:
         """Go on taking; calling it twice is harmless."""
         if not self._reading and self._life is _Life.OPEN:
             self._reading = True
-            self.transport.resumeProducing()
+            if self._resting is None:
+                self.transport.resumeProducing()
 
     def hide_input(self, hidden: bool) -> bytes:
         """The bytes that make the peer's terminal stop (or go on) showing what is typed."""
-        return hide_input(self._options, hidden)
+        return hide_input(self._handshake.options, hidden)
+
+    def prompt_mark(self) -> bytes:
+        """The bytes that tell the peer's program that what was just sent is a prompt."""
+        return self._handshake.prompt_mark()
+
+    def message(self, package: str, data: Any) -> bytes:
+        """The bytes of a message to the peer's program, by GMCP or MSDP; none if it has neither."""
+        return self._handshake.message(package, data)
 
     def close(self) -> None:
         """Close when what was sent has gone out. A terminal that hides is told to show again."""
         self.send(self.hide_input(False))
+        self.end_compression()
         if not self._congested and self._life is _Life.OPEN:
             self.transport.unregisterProducer()  # TLS does not close while there is one
         self._lose_connection()
@@ -187,18 +243,92 @@ class TelnetProtocol(Protocol):
         if self._life is not _Life.GONE:
             self.transport.abortConnection()
 
+    def keep_alive(self) -> None:
+        """For the door: show a peer that speaks telnet, and the routers between, that we live."""
+        if self._handshake.speaks_telnet and not self._congested:
+            self.send(NOP)
+
+    # -- what the handshake says ------------------------------------------------------------
+
+    def resized(self) -> None:
+        """The peer's window has another size."""
+        if self._client is not None:
+            self._service.resized(self._client)
+
+    def message_received(self, package: str, data: Any) -> None:
+        """The peer's program has sent a message."""
+        if self._client is not None:
+            self._service.message_received(self._client, package, data)
+
+    def status(self) -> Status:
+        """What the service is, for crawlers."""
+        return status_of(self._service)
+
+    def begin_compression(self) -> None:
+        """What is sent after the replies at hand is to be compressed."""
+        self._compress_next = self._deflater is None
+
+    def end_compression(self) -> None:
+        """What is sent from now on is plain."""
+        deflater, self._deflater = self._deflater, None
+        if deflater is not None:
+            self.send(deflater.finish())
+
     # -- inside -----------------------------------------------------------------------------
 
+    def _parse(self, data: bytes) -> None:
+        replies = b""
+        for event in self._parser.receive(data):
+            try:
+                replies += self._answer(event)
+            except Exception:  # noqa: BLE001 - Twisted would close the connection
+                self._log_failure()
+            if self._compress_next:
+                self._compress_next = False
+                self.send(replies)
+                replies, self._deflater = b"", Deflater()
+        if not self._congested:  # who does not read gets no answers, so that none pile up
+            self.send(replies)
+
     def _answer(self, event: Event) -> bytes:
-        """What to send back to one event. Commands ask for nothing yet."""
+        """What to send back to one event."""
         match event:
             case Data(data):
                 self._take(self._lines.receive(data))
             case Negotiation():
-                return self._options.receive(event)
+                return self._handshake.receive(event)
             case Subnegotiation():
-                return self._options.subnegotiation(event)
+                return self._handshake.subnegotiation(event)
+            case Command(signal):
+                return self._obey(signal)
+            case Remainder(data):
+                self._inflater = Inflater(self._service.settings.inflated_max)
+                self._inflate(data)
         return b""
+
+    def _obey(self, signal: Signal) -> bytes:
+        match signal:
+            case Signal.AYT if self._handshake.options.admits():
+                return HERE
+            case Signal.EC:
+                self._take(self._lines.receive(_DEL))
+            case Signal.EL:
+                self._lines.erase()
+        return b""
+
+    def _inflate(self, data: bytes) -> None:
+        inflater = self._inflater
+        assert inflater is not None  # noqa: S101 - both callers have looked
+        try:
+            for piece in inflater.inflate(data):
+                self._parse(piece)
+        except ProtocolError as error:
+            self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
+            self.abort()
+            return
+        if inflater.rest is not None:
+            self._inflater = None
+            self._parse(inflater.rest)
 
     def _take(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -210,10 +340,20 @@ class TelnetProtocol(Protocol):
     def _take_line(self, line: bytes) -> None:
         if self._client is None or self._life is _Life.GONE:
             return
+        if not self._spoken:
+            self._spoken = True
+            if http.is_request(line):
+                self._refuse_http(self._client)
+                return
         cut = isinstance(line, CutLine)
         if cut:
             self._client.write(TOO_LONG.format(len(line)))
-        self._client.line_received(clean(decode(line, cut=cut)))
+        charset, known = self.terminal.encoder.charset, self._handshake.charset_known
+        self._client.line_received(clean(decode(line, charset, negotiated=known, cut=cut)))
+
+    def _refuse_http(self, client: Client) -> None:
+        client.write_encoded(http.REFUSAL)
+        client.close("spoke HTTP")
 
     def _log_failure(self) -> None:
         """Log what was just raised, with its place. The input stays out: it may be a password."""
@@ -223,6 +363,18 @@ class TelnetProtocol(Protocol):
         if self._life is _Life.OPEN:
             self._life = _Life.CLOSING
             self.transport.loseConnection()
+
+    def _rest(self) -> None:
+        """Read nothing for a while."""
+        if self._resting is None and self._life is _Life.OPEN:
+            self._resting = self._service.reactor.callLater(FLOOD_PAUSE, self._rested)
+            if self._reading:
+                self.transport.pauseProducing()
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self._reading and self._life is _Life.OPEN:
+            self.transport.resumeProducing()
 
     def _hang_up(self) -> None:
         self._hanging_up = None

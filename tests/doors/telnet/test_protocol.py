@@ -55,6 +55,8 @@ class Line:
         self.wire = Wire()
         self.protocol = TelnetProtocol(self.service)  # type: ignore[arg-type]  # a double
         self.protocol.makeConnection(self.wire)
+        self.opening = self.wire.value()
+        self.wire.clear()
 
     @property
     def client(self) -> FakeClient:
@@ -94,11 +96,13 @@ def test_a_connection_becomes_a_client(line: Line) -> None:
     """Its transport is the protocol, which knows where the person comes from and how to encode."""
     assert line.client.transport is line.protocol
     assert line.protocol.address == "127.0.0.1:54321"
-    assert line.protocol.encoder is telnet_encoder("utf-8")
+    assert line.protocol.terminal.encoder is telnet_encoder("utf-8")
 
 
-def test_nothing_is_sent_before_somebody_says_something(line: Line) -> None:
+def test_six_bytes_of_telnet_are_sent_until_somebody_answers_in_telnet(line: Line) -> None:
     """Clients of MUDs take WILL ECHO for a password; nc shows every option as junk."""
+    assert line.opening == b"\xff\xfd\x18\xff\xfb\x46"
+    line.receive(b"hello\r\nhello\r\n")
     assert line.wire.value() == b""
 
 
@@ -226,12 +230,12 @@ def test_a_mistake_in_an_option_costs_neither_the_connection_nor_the_line(
 
 @given(st.lists(st.binary(max_size=80), max_size=5))
 def test_no_bytes_close_the_connection(chunks: list[bytes]) -> None:
-    """Nor are more bytes sent in answer than came in."""
+    """Nor do answers grow with what came in: a few options more, and AYT 128 times a second."""
     line = Line()
     for chunk in chunks:
         line.receive(chunk)
     assert not line.wire.disconnecting
-    assert len(line.wire.value()) <= len(b"".join(chunks))
+    assert len(line.wire.value()) <= 1500 + len(b"".join(chunks))
 
 
 # -- options ------------------------------------------------------------------------------------
@@ -240,8 +244,9 @@ def test_no_bytes_close_the_connection(chunks: list[bytes]) -> None:
 def test_options_that_nobody_knows_are_refused_in_one_write(line: Line) -> None:
     writes: list[bytes] = []
     line.wire.write = writes.append  # type: ignore[method-assign]  # to count them
-    line.receive(b"\xff\xfb\x18\xff\xfd\x03hello\r\n")
-    assert writes == [b"\xff\xfe\x18\xff\xfc\x03"]
+    line.receive(b"\xff\xfb\x63\xff\xfd\x64hello\r\n")
+    assert [data.startswith(b"\xff\xfe\x63") for data in writes] == [True]
+    assert writes[0].endswith(b"\xff\xfc\x64")
 
 
 def test_a_peer_that_does_not_read_gets_no_answers(line: Line) -> None:

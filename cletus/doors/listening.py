@@ -1,0 +1,106 @@
+"""What a door listens on: an endpoint of Twisted's, and what to say when it cannot be."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.error import CannotListenError
+
+from cletus.doors.accepting import Accepting
+from cletus.errors import DoorError
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted, so that a crowd coming back at once is not refused."""
+
+_REASONS = {
+    errno.EADDRINUSE: "the port is in use; stop what uses it, or choose another with --port",
+    errno.EACCES: "that takes permission; choose a port from 1024 up with --port",
+    errno.EADDRNOTAVAIL: "that is no address of this machine; choose another with --host",
+}
+_UNKNOWN_HOST = "there is no host of this name; choose another with --host"
+
+_PROBES = 4
+
+
+class Listening:
+    """One listening socket.
+
+    Args:
+        reactor: it listens.
+        where: host and port, or one of Twisted's endpoint strings (``tcp:9000``, ``unix:/x``).
+        address: how people know it, for ``DoorError``.
+        keep_alive: seconds after which TCP looks whether a silent peer is still there; 0: never.
+    """
+
+    def __init__(
+        self, reactor: Any, where: tuple[str, int] | str, address: str, keep_alive: float = 0
+    ) -> None:
+        self._reactor = reactor
+        self._where = where
+        self._address = address
+        self._keep_alive = int(keep_alive)
+        self._port: Any = None
+        self._accepting: Accepting | None = None
+
+    async def open(self, factory: Any) -> Any:
+        """Listen. Returns Twisted's address of it.
+
+        Raises:
+            DoorError: it cannot be listened on, and why.
+        """
+        try:
+            self._port = await self._endpoint().listen(factory)
+        except CannotListenError as error:
+            raise DoorError(self._address, _reason(error.socketError)) from error
+        except UnicodeError as error:  # a name that is no name, such as "a..b"
+            raise DoorError(self._address, _UNKNOWN_HOST) from error
+        except OSError as error:
+            raise DoorError(self._address, _reason(error)) from error
+        self._tune()
+        self._accepting = Accepting(self._port, self._reactor)
+        return self._port.getHost()
+
+    def close(self) -> Any:
+        """Accept no more. Returns a Deferred or ``None``; closing twice is harmless."""
+        port, self._port = self._port, None
+        if self._accepting is not None:
+            self._accepting.stop()
+        return None if port is None else port.stopListening()
+
+    def _endpoint(self) -> Any:
+        if isinstance(self._where, str):
+            return self._from_string(self._where)
+        host, port = self._where
+        endpoint = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
+        return endpoint(self._reactor, port, backlog=BACKLOG, interface=host)
+
+    def _from_string(self, where: str) -> Any:
+        if where.startswith(("tcp:", "tcp6:")) and "backlog=" not in where:
+            where += f":backlog={BACKLOG}"
+        try:
+            return serverFromString(self._reactor, where)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise DoorError(self._address, f"that is no endpoint of Twisted's: {error}") from error
+
+    def _tune(self) -> None:
+        """Let TCP find out who is silently gone; Linux hands this on to each connection."""
+        listening = getattr(self._port, "socket", None)
+        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+        if listening is None or listening.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        values = (self._keep_alive, max(1, self._keep_alive // _PROBES), _PROBES)
+        for name, value in zip(names, values, strict=True):
+            if self._keep_alive and hasattr(socket, name):
+                listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _reason(error: object) -> str:
+    """What to do about it, in a phrase."""
+    if isinstance(error, socket.gaierror):
+        return _UNKNOWN_HOST
+    if isinstance(error, OSError) and error.errno in _REASONS:
+        return _REASONS[error.errno]
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,51 @@
+"""Which doors a service has, by its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from cletus.doors.doorkeeper import Doorkeeper
+from cletus.doors.telnet import TelnetDoor
+from cletus.errors import DoorError
+
+if TYPE_CHECKING:
+    from cletus.parts import Door
+    from cletus.service import Service
+
+Maker = Callable[["Service", str, Doorkeeper], "Door"]
+
+#: What ``--listen NAME:ENDPOINT`` can name.
+KINDS: dict[str, Maker] = {
+    "telnet": lambda service, endpoint, keeper: TelnetDoor(
+        service, endpoint=endpoint, keeper=keeper
+    ),
+    "tls": lambda service, endpoint, keeper: TelnetDoor(
+        service, endpoint=endpoint, tls=True, keeper=keeper
+    ),
+}
+
+
+def doors_of(service: Service) -> Iterator[Door]:
+    """The doors that the settings name: those of ``listen``, or else plain telnet; and TLS.
+
+    Raises:
+        DoorError: ``listen`` names a door that there is not.
+    """
+    settings = service.settings
+    keeper = Doorkeeper(service)
+    for entry in settings.listen:
+        yield _listed(service, entry, keeper)
+    if not settings.listen:
+        yield TelnetDoor(service, keeper=keeper)
+    has_tls = any(entry.startswith("tls:") for entry in settings.listen)
+    if (settings.tls_certificate or settings.tls_self_signed) and not has_tls:
+        yield TelnetDoor(service, tls=True, keeper=keeper)
+
+
+def _listed(service: Service, entry: str, keeper: Doorkeeper) -> Door:
+    name, _, endpoint = entry.partition(":")
+    if name not in KINDS or not endpoint:
+        known = " or ".join(f"{kind}:..." for kind in KINDS)
+        raise DoorError(entry, f"say {known}, such as telnet:tcp:9000:interface=0.0.0.0")
+    return KINDS[name](service, endpoint, keeper)

@@ -1,0 +1,222 @@
+"""What a peer is asked, in which order, and what its answers say about its terminal.
+
+It opens with six bytes, so that somebody on ``nc`` sees no more telnet than that. Only a peer that
+answers in telnet is asked the rest. Nothing waits for any of it: the service talks at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from cletus.protocol import capabilities
+from cletus.protocol.charset import telnet_encoder
+from cletus.protocol.charset_option import CharsetOption
+from cletus.protocol.echo import Echo
+from cletus.protocol.eor import EndOfRecord, prompt_mark
+from cletus.protocol.gmcp import Gmcp
+from cletus.protocol.mccp import Mccp2, Mccp3
+from cletus.protocol.msdp import Msdp
+from cletus.protocol.mssp import Mssp, Status
+from cletus.protocol.naws import WindowSize
+from cletus.protocol.new_environ import NewEnviron
+from cletus.protocol.options import Option, Options, Side
+from cletus.protocol.sga import SuppressGoAhead
+from cletus.protocol.telnet import Negotiation, Subnegotiation
+from cletus.protocol.ttype import TerminalType
+from cletus.terminal import COLUMNS, ROWS, Terminal
+
+_NAME_MAX = 60
+
+
+class Connection(Protocol):
+    """What the handshake tells its connection."""
+
+    def resized(self) -> None:
+        """``terminal`` has another size."""
+
+    def message_received(self, package: str, data: Any) -> None:
+        """The peer's program has sent a message."""
+
+    def status(self) -> Status:
+        """What the service is, for crawlers."""
+
+    def begin_compression(self) -> None:
+        """All that is sent after the present replies is to be compressed."""
+
+    def end_compression(self) -> None:
+        """What is sent from now on is plain."""
+
+
+class Handshake:
+    """The options of one connection.
+
+    Args:
+        terminal: is told what is learnt.
+        connection: is told the rest.
+        clock: seconds, from any start.
+        compression: whether MCCP2 and MCCP3 are offered.
+
+    Attributes:
+        options: the state of all options.
+        speaks_telnet: whether the peer has ever answered in telnet.
+        charset_known: whether the peer has said what character set it sends.
+    """
+
+    __slots__ = (
+        "_compression",
+        "_connection",
+        "_environ",
+        "_gmcp",
+        "_msdp",
+        "_named",
+        "_terminal",
+        "_types_known",
+        "charset_known",
+        "options",
+        "speaks_telnet",
+    )  # fmt: skip - a list of names reads better on two lines
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        connection: Connection,
+        clock: Callable[[], float],
+        *,
+        compression: bool = False,
+    ) -> None:
+        self._terminal = terminal
+        self._connection = connection
+        self._compression = compression
+        self._gmcp = Gmcp(self._message, self._offer_msdp)
+        self._msdp = Msdp(self._message)
+        self._environ = NewEnviron(self._may_ask_environment, self._environment)
+        self._types_known = False
+        self._named = False
+        self.options = Options(self._known(), clock)
+        self.speaks_telnet = False
+        self.charset_known = False
+
+    def _known(self) -> list[Option]:
+        connection = self._connection
+        known: list[Option] = [
+            Echo(),
+            SuppressGoAhead(),
+            EndOfRecord(),
+            TerminalType(self._types),
+            WindowSize(self._window),
+            CharsetOption(self._charset),
+            self._environ,
+            self._gmcp,
+            self._msdp,
+            Mssp(connection.status),
+        ]
+        if self._compression:
+            known += Mccp2(connection.begin_compression, connection.end_compression), Mccp3()
+        return known
+
+    # -- what is sent -----------------------------------------------------------------------
+
+    def open(self) -> bytes:
+        """The first bytes: who are you, and do you want to know who we are?
+
+        MSSP is among them, since a crawler may answer to nothing else.
+        """
+        return self._ask(Side.REMOTE, TerminalType) + self._ask(Side.LOCAL, Mssp)
+
+    def receive(self, event: Negotiation) -> bytes:
+        """The peer negotiates. Returns what to send."""
+        replies = self.options.receive(event)
+        if not self.speaks_telnet:
+            self.speaks_telnet = True
+            replies += self._ask_the_rest()
+        return replies
+
+    def subnegotiation(self, event: Subnegotiation) -> bytes:
+        """The peer tells something about an option. Returns what to send."""
+        return self.options.subnegotiation(event)
+
+    def prompt_mark(self) -> bytes:
+        """What to send after a prompt."""
+        return prompt_mark(self.options, speaks_telnet=self.speaks_telnet)
+
+    def message(self, package: str, data: Any) -> bytes:
+        """A message to the peer's program, by GMCP or else MSDP; nothing if it has neither."""
+        if self._gmcp.on:
+            return self._gmcp.message(package, data)
+        return self._msdp.message(package, data)
+
+    def _ask(self, side: Side, option: type[Option]) -> bytes:
+        return self.options.ask(side, option.code, True)
+
+    def _ask_the_rest(self) -> bytes:
+        replies = self._ask(Side.REMOTE, WindowSize)
+        for option in (CharsetOption, EndOfRecord, Gmcp):
+            replies += self._ask(Side.LOCAL, option)
+        if self._compression:
+            replies += self._ask(Side.LOCAL, Mccp2) + self._ask(Side.LOCAL, Mccp3)
+        return replies
+
+    def _offer_msdp(self) -> bytes:
+        return self._ask(Side.LOCAL, Msdp)
+
+    # -- what is learnt ---------------------------------------------------------------------
+
+    def _types(self, types: tuple[str, ...]) -> bytes:
+        terminal = self._terminal
+        terminal.types = types
+        terminal.colours = max(terminal.colours, capabilities.colours(types))
+        bits = capabilities.mtts(types) or 0
+        terminal.screen_reader = bool(bits & capabilities.MTTS_SCREEN_READER)
+        if types and not self._named:
+            terminal.name = types[0]
+        self._suggest(capabilities.charset_of_types(types))
+        self._types_known = True
+        if capabilities.is_windows_telnet(types):
+            return b""
+        return self._ask(Side.REMOTE, NewEnviron) + self._environ.ask()
+
+    def _may_ask_environment(self) -> bool:
+        return self._types_known and not capabilities.is_windows_telnet(self._terminal.types)
+
+    def _environment(self, variables: dict[str, str]) -> None:
+        terminal = self._terminal
+        terminal.colours = max(terminal.colours, capabilities.colours_of_environment(variables))
+        if variables.get("SCREEN_READER", "0") != "0":
+            terminal.screen_reader = True
+        self._name(variables.get("CLIENT_NAME"), variables.get("CLIENT_VERSION"))
+        self._suggest(capabilities.charset_of_environment(variables))
+
+    def _window(self, columns: int, rows: int) -> None:
+        terminal = self._terminal
+        size = (columns or COLUMNS, rows or ROWS)
+        if size != (terminal.columns, terminal.rows):
+            terminal.columns, terminal.rows = size
+            self._connection.resized()
+
+    def _charset(self, name: str) -> None:
+        if name:
+            self._terminal.encoder = telnet_encoder(name)
+            self.charset_known = True
+
+    def _suggest(self, name: str) -> None:
+        """The character set follows from something else than an agreement on it."""
+        if self.charset_known or not name:
+            return
+        try:
+            self._charset(name)
+        except LookupError:  # unknown here, or none that telnet can carry
+            return
+
+    def _message(self, package: str, data: Any) -> None:
+        if package.lower() == "core.hello" and isinstance(data, dict):
+            self._name(data.get("client"), data.get("version"))
+        elif package.upper() in ("CLIENT_NAME", "CLIENT_ID"):  # MSDP
+            self._name(data)
+        self._connection.message_received(package, data)
+
+    def _name(self, name: object, version: object = None) -> None:
+        if isinstance(name, str) and name:
+            full = f"{name} {version}" if isinstance(version, str) and version else name
+            self._terminal.name = " ".join(full.split())[:_NAME_MAX]
+            self._named = True

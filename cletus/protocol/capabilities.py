@@ -1,0 +1,100 @@
+"""What a terminal can do, concluded from what it says of itself.
+
+The sources are the telnet notes (section 1) and the MTTS standard. When in doubt a terminal can do
+less: a missing colour harms nobody, an escape sequence on a screen that shows it does.
+"""
+
+from __future__ import annotations
+
+import re
+
+MONOCHROME, COLOURS_16, COLOURS_256, TRUE_COLOUR = 0, 16, 256, 1 << 24
+
+MTTS_ANSI = 1
+MTTS_UTF_8 = 4
+MTTS_256 = 8
+MTTS_SCREEN_READER = 64
+MTTS_TRUE_COLOUR = 256
+
+_MTTS = re.compile(r"MTTS (\d{1,6})")
+
+# Clients of MUDs that do colours and do not say so.
+_CLIENTS = {
+    "MUDLET": TRUE_COLOUR,
+    "TINTIN++": COLOURS_256,
+    "KILDCLIENT": COLOURS_256,
+    "MUSHCLIENT": COLOURS_256,
+    "CMUD": COLOURS_256,
+    "ZMUD": COLOURS_16,
+    "ATLANTIS": COLOURS_256,
+    "POTATO": COLOURS_256,
+    "BLIGHTMUD": TRUE_COLOUR,
+    "PYMUD": COLOURS_256,
+    "TINYFUGUE": COLOURS_16,
+}
+_TRUE_COLOUR = re.compile(r"TRUECOLOR|DIRECT|24BIT|KITTY|ALACRITTY|GHOSTTY|WEZTERM|FOOT")
+_ANSI = re.compile(
+    r"(XTERM|ANSI|VT[1-5]|LINUX|SCREEN|TMUX|RXVT|KONSOLE|GNOME|PUTTY|CYGWIN|VTNT|ITERM|ETERM)"
+)
+
+#: Its Debian build takes the eighth bit off, so that nothing but ASCII arrives (telnet notes).
+_ASCII_ONLY = ("TINYFUGUE",)
+
+
+def mtts(types: tuple[str, ...]) -> int | None:
+    """The MTTS bits among the names of a terminal, or ``None`` if there are none."""
+    found = [match for name in types if (match := _MTTS.fullmatch(name))]
+    return int(found[0][1]) if found else None
+
+
+def colours(types: tuple[str, ...]) -> int:
+    """How many colours a terminal of these names (upper-case) shows."""
+    bits = mtts(types)
+    if bits is not None:
+        if bits & MTTS_TRUE_COLOUR:
+            return TRUE_COLOUR
+        if bits & MTTS_256:
+            return COLOURS_256
+        return COLOURS_16 if bits & MTTS_ANSI else MONOCHROME
+    return max(map(_colours_of, types), default=MONOCHROME)
+
+
+def _colours_of(name: str) -> int:
+    client = next((one for one in _CLIENTS if name.startswith(one)), None)
+    if client is not None:
+        return _CLIENTS[client]
+    if _TRUE_COLOUR.search(name):
+        return TRUE_COLOUR
+    if "256COLOR" in name:
+        return COLOURS_256
+    return COLOURS_16 if _ANSI.match(name) else MONOCHROME
+
+
+def colours_of_environment(variables: dict[str, str]) -> int:
+    """How many colours these variables promise (``COLORTERM=truecolor``)."""
+    return (
+        TRUE_COLOUR
+        if variables.get("COLORTERM", "").lower() in ("truecolor", "24bit")
+        else MONOCHROME
+    )
+
+
+def charset_of_types(types: tuple[str, ...]) -> str:
+    """The character set that follows from these names, or an empty string."""
+    bits = mtts(types)
+    if bits is not None:
+        return "utf-8" if bits & MTTS_UTF_8 else ""
+    return "ascii" if any(name.startswith(_ASCII_ONLY) for name in types) else ""
+
+
+def charset_of_environment(variables: dict[str, str]) -> str:
+    """The character set that these variables name, as the peer spells it, or an empty string."""
+    if "CHARSET" in variables:
+        return variables["CHARSET"]
+    locale = variables.get("LC_ALL") or variables.get("LANG", "")
+    return locale.partition(".")[2].partition("@")[0]
+
+
+def is_windows_telnet(types: tuple[str, ...]) -> bool:
+    """Whether it may be Microsoft's, which must not be asked for its environment."""
+    return types[:1] == ("ANSI",)

@@ -1,0 +1,127 @@
+"""MCCP2 and MCCP3, the MUD Client Compression Protocol (options 86 and 87): zlib (RFC 1950).
+
+MCCP2 compresses what we send, from the byte after ``IAC SB 86 IAC SE``. MCCP3 compresses what the
+peer sends, from the byte after its ``IAC SB 87 IAC SE``, which may stand in the middle of what has
+just arrived.
+
+What is deflated is bounded by what we say. What is inflated is not bounded by what the peer says: a
+few bytes can become a thousand times as many. So an ``Inflater`` hands out what it inflates in
+pieces, and raises when it becomes too much.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+
+from cletus.errors import InflationTooLarge, ProtocolError
+from cletus.protocol.options import Option, Side
+from cletus.protocol.subnegotiations import subnegotiation
+
+INFLATED_PIECE = 16 * 1024
+RATIO_MAX = 100
+"""Times as many bytes as came. Repetitive chat comes to ten, deflate itself ends at 1,032."""
+
+RATIO_FREE = 64 * 1024
+"""So much is inflated of any input, whatever its ratio: a person may well send ten equal lines."""
+
+# 32 KiB for each connection instead of 256 (zlib.h, "deflateInit2": (1 << wbits+2) + (1 << level+9)).
+_WINDOW, _MEMORY = 12, 5
+
+
+class Mccp2(Option):
+    """Compression of what we send.
+
+    Args:
+        begin: called when all that follows the returned bytes is to be compressed.
+        end: called when the peer wants it no more; what follows is plain again.
+    """
+
+    code = 86
+    accepts = frozenset({Side.LOCAL})
+
+    __slots__ = ("_begin", "_end")
+
+    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self._begin = begin
+        self._end = end
+
+    def switched(self, side: Side, on: bool) -> bytes:
+        """The peer takes it, or has had enough."""
+        if not on:
+            self._end()
+            return b""
+        self._begin()
+        return subnegotiation(self.code)
+
+
+class Mccp3(Option):
+    """Compression of what the peer sends. It says by an empty subnegotiation where it begins."""
+
+    code = 87
+    accepts = frozenset({Side.LOCAL})
+
+
+class Deflater:
+    """Compresses one connection's output."""
+
+    __slots__ = ("_deflate",)
+
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
+
+    def compress(self, data: bytes) -> bytes:
+        """So that the peer can show all of it at once."""
+        return self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+
+    def finish(self) -> bytes:
+        """The end of the stream, after which all is plain."""
+        return self._deflate.flush(zlib.Z_FINISH)
+
+
+class Inflater:
+    """Decompresses one connection's input.
+
+    Args:
+        inflated_max: bytes that one call of ``inflate`` may give; 0 means no limit.
+
+    Attributes:
+        rest: what came after the end of the stream, once it has ended, else ``None``.
+    """
+
+    __slots__ = ("_inflate", "_max", "rest")
+
+    def __init__(self, inflated_max: int) -> None:
+        self._inflate = zlib.decompressobj()
+        self._max = inflated_max
+        self.rest: bytes | None = None
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        """What these bytes become, in pieces of at most ``INFLATED_PIECE`` bytes.
+
+        Raises:
+            InflationTooLarge: they become more than ``inflated_max`` or ``RATIO_MAX`` allow.
+            ProtocolError: they are no zlib stream.
+        """
+        most = max(RATIO_FREE, RATIO_MAX * len(data))
+        most = min(most, self._max) if self._max else most
+        total = 0
+        while True:
+            piece = self._piece(data)
+            total += len(piece)
+            if total > most:
+                raise InflationTooLarge(len(data), most)
+            if piece:
+                yield piece
+            data = self._inflate.unconsumed_tail
+            if self._inflate.eof:
+                self.rest = self._inflate.unused_data
+                return
+            if not data and len(piece) < INFLATED_PIECE:
+                return
+
+    def _piece(self, data: bytes) -> bytes:
+        try:
+            return self._inflate.decompress(data, INFLATED_PIECE)
+        except zlib.error as error:
+            raise ProtocolError(f"no zlib stream: {error}") from None

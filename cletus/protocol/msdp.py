@@ -1,0 +1,169 @@
+"""MSDP, the MUD Server Data Protocol (option 69), for clients that do not have GMCP.
+
+What is sent as GMCP ``Room.Info`` is the variable ``ROOM_INFO`` here. The client says once which
+variables it wants to be told of (REPORT), or asks for one (SEND); LIST tells it what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cletus.protocol.options import Option, Side
+from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.text import clean
+
+VAR, VAL, TABLE_OPEN, TABLE_CLOSE, ARRAY_OPEN, ARRAY_CLOSE = range(1, 7)
+
+COMMANDS = ("LIST", "REPORT", "RESET", "SEND", "UNREPORT")
+LISTS = ("COMMANDS", "LISTS", "REPORTABLE_VARIABLES", "REPORTED_VARIABLES", "SENDABLE_VARIABLES")
+
+REPORTED_MAX = 128
+"""Variables that a client may want to be told of."""
+
+_DEPTH_MAX = 16
+_RESERVED = bytes(range(7)) + b"\xff"  # the codes, NUL and IAC cannot be in a value
+
+
+class Msdp(Option):
+    """The variables that the peer wants, and their last values.
+
+    Args:
+        received: called with name and value of each variable that the peer sets.
+    """
+
+    code = 69
+    accepts = frozenset({Side.LOCAL})
+
+    __slots__ = ("_received", "_reported", "_values", "on")
+
+    def __init__(self, received: Callable[[str, Any], None]) -> None:
+        self._received = received
+        self._values: dict[str, Any] = {}
+        self._reported: dict[str, None] = {}
+        self.on = False
+
+    def switched(self, side: Side, on: bool) -> bytes:
+        """The peer wants variables, or none any more."""
+        self.on = on
+        return b""
+
+    def message(self, package: str, data: Any = None) -> bytes:
+        """Keep a value, and say it if the peer wants to be told of this variable."""
+        if not self.on:
+            return b""
+        name = package.upper().replace(".", "_")
+        self._values[name] = data
+        return self._said(name, data) if name in self._reported else b""
+
+    def received(self, payload: bytes) -> bytes:
+        """Variables of the peer's: commands, and what it tells about itself."""
+        replies = b""
+        for name, value in parse(payload):
+            upper = name.upper()
+            if upper in COMMANDS:
+                for one in value if isinstance(value, list) else [value]:
+                    replies += self._command(upper, str(one).upper())
+            else:
+                self._received(name, value)
+        return replies
+
+    def _command(self, command: str, argument: str) -> bytes:
+        match command:
+            case "LIST" if argument in LISTS:
+                return self._said(argument, self._listed(argument))
+            case "REPORT" if len(self._reported) < REPORTED_MAX:
+                self._reported[argument] = None
+                return self._known(argument)
+            case "UNREPORT":
+                self._reported.pop(argument, None)
+            case "RESET":
+                self._reported.clear()
+            case "SEND":
+                return self._known(argument)
+        return b""
+
+    def _listed(self, name: str) -> list[str]:
+        match name:
+            case "COMMANDS":
+                return list(COMMANDS)
+            case "LISTS":
+                return list(LISTS)
+            case "REPORTED_VARIABLES":
+                return list(self._reported)
+        return list(self._values)
+
+    def _known(self, name: str) -> bytes:
+        return self._said(name, self._values[name]) if name in self._values else b""
+
+    def _said(self, name: str, value: Any) -> bytes:
+        return subnegotiation(self.code, variable(name, value))
+
+
+def variable(name: str, value: Any) -> bytes:
+    """One variable as MSDP writes it; what cannot stand in a value is left out of it."""
+    return bytes((VAR,)) + _plain(name) + bytes((VAL,)) + _value(value)
+
+
+def _value(value: Any) -> bytes:
+    if isinstance(value, dict):
+        inside = b"".join(variable(str(name), one) for name, one in value.items())
+        return bytes((TABLE_OPEN,)) + inside + bytes((TABLE_CLOSE,))
+    if isinstance(value, list | tuple):
+        inside = b"".join(bytes((VAL,)) + _value(one) for one in value)
+        return bytes((ARRAY_OPEN,)) + inside + bytes((ARRAY_CLOSE,))
+    if isinstance(value, bool):
+        return b"1" if value else b"0"
+    return b"" if value is None else _plain(str(value))
+
+
+def _plain(text: str) -> bytes:
+    return text.encode().translate(None, _RESERVED)
+
+
+def parse(payload: bytes) -> list[tuple[str, Any]]:
+    """The variables in a payload. What is malformed ends the list; nothing raises."""
+    return list(_Reader(payload).variables())
+
+
+class _Reader:
+    """Reads a payload from its beginning to its end, or to where it makes no sense any more."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._at = 0
+
+    def variables(self, depth: int = 0) -> Iterator[tuple[str, Any]]:
+        while self._takes(VAR):
+            name = self._text()
+            values = list(self._values(depth))
+            if not values:
+                return
+            yield name, values[0] if len(values) == 1 else values
+
+    def _values(self, depth: int) -> Iterator[Any]:
+        while self._takes(VAL):
+            yield self._one(depth)
+
+    def _one(self, depth: int) -> Any:
+        if depth < _DEPTH_MAX and self._takes(TABLE_OPEN):
+            table = dict(self.variables(depth + 1))
+            self._takes(TABLE_CLOSE)
+            return table
+        if depth < _DEPTH_MAX and self._takes(ARRAY_OPEN):
+            array = list(self._values(depth + 1))
+            self._takes(ARRAY_CLOSE)
+            return array
+        return self._text()
+
+    def _takes(self, code: int) -> bool:
+        if self._at >= len(self._payload) or self._payload[self._at] != code:
+            return False
+        self._at += 1
+        return True
+
+    def _text(self) -> str:
+        start = self._at
+        while self._at < len(self._payload) and self._payload[self._at] not in range(1, 7):
+            self._at += 1
+        return clean(self._payload[start : self._at].decode("utf-8", "replace"))

@@ -1,0 +1,89 @@
+"""NEW-ENVIRON (RFC 1572), also as MNES of MUD clients: what the peer knows of its surroundings.
+
+All is asked for at once with an empty SEND: Mudlet files MNES names now under one kind and now
+under the other. Windows telnet, though, crashes on questions about what it lacks, so nothing is
+asked until it is known who is there. Only what is about the terminal is kept; who the person is at
+home and where they come from is theirs (and would prove nothing).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from cletus.protocol.options import Option, Side
+from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.text import clean
+
+IS, SEND, INFO = 0, 1, 2
+
+WANTED = frozenset(
+    (
+        "CHARSET",
+        "CLIENT_NAME",
+        "CLIENT_VERSION",
+        "COLORTERM",
+        "LANG",
+        "LC_ALL",
+        "MTTS",
+        "TERMINAL_TYPE",
+        "SCREEN_READER",
+    )
+)  # fmt: skip - a list of names reads better on two lines
+"""The variables that are listened to."""
+
+VALUE_MAX = 64
+
+# VAR 0 or USERVAR 3, a name, and perhaps VALUE 1 and a value; ESC 2 takes the next byte as it is.
+_BYTE = rb"(?:[^\x00-\x03]|\x02.)*+"
+_VARIABLE = re.compile(rb"[\x00\x03](" + _BYTE + rb")(?:\x01(" + _BYTE + rb"))?", re.DOTALL)
+_ESC = re.compile(rb"\x02(.)", re.DOTALL)
+
+
+class NewEnviron(Option):
+    """The peer's variables.
+
+    Args:
+        may_ask: whether it is known that the peer survives the question.
+        learnt: called with those of the ``WANTED`` variables that have come.
+    """
+
+    code = 39
+    accepts = frozenset({Side.REMOTE})
+
+    __slots__ = ("_learnt", "_may_ask", "_on")
+
+    def __init__(
+        self, may_ask: Callable[[], bool], learnt: Callable[[dict[str, str]], None]
+    ) -> None:
+        self._may_ask = may_ask
+        self._learnt = learnt
+        self._on = False
+
+    def switched(self, side: Side, on: bool) -> bytes:
+        """It is on: ask, if that is safe."""
+        self._on = on
+        return self.ask() if self._may_ask() else b""
+
+    def ask(self) -> bytes:
+        """The question, if the option is on; for when it has turned out to be safe."""
+        return subnegotiation(self.code, bytes((SEND,))) if self._on else b""
+
+    def received(self, payload: bytes) -> bytes:
+        """Variables: an answer, or news."""
+        if payload[:1] in (b"\0", b"\2"):
+            found = dict(_variables(payload))
+            if found:
+                self._learnt(found)
+        return b""
+
+
+def _variables(payload: bytes) -> Iterator[tuple[str, str]]:
+    for name, value in _VARIABLE.findall(payload, 1):
+        known = _text(name).upper()
+        if known in WANTED and value:
+            yield known, _text(value)[:VALUE_MAX]
+
+
+def _text(value: bytes) -> str:
+    return clean(_ESC.sub(rb"\1", value).decode("utf-8", "replace"))

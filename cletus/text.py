@@ -1,0 +1,174 @@
+r"""Text in colour: ``style("[bold]{name}[/] says: {text}", name=user, text=line)``.
+
+Words in brackets switch colours and attributes on, ``[/]`` takes back the latest of them. What
+people have typed goes in as values: a value is never looked into, so no bracket in it means
+anything. (An f-string would put it into the markup itself. Do not do that; type checkers that know
+``LiteralString`` say so.)
+
+The result is shown by each terminal as well as it can; those without colours, and screen readers,
+get the words alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from string import Formatter
+from typing import Any, LiteralString
+
+from cletus.colours import Colour, parse, sgr
+from cletus.errors import MarkupError
+
+_TAG = re.compile(r"\\\[|\[([^\[\]]*)\]")
+_ATTRIBUTES = {
+    "bold": 1,
+    "dim": 2,
+    "italic": 3,
+    "underline": 4,
+    "blink": 5,
+    "reverse": 7,
+    "strike": 9,
+}
+_RESET = "\x1b[0m"
+_formatter = Formatter()
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a piece of text looks. ``None`` and absent attributes mean: as the text around it."""
+
+    colour: Colour | None = None
+    background: Colour | None = None
+    attributes: frozenset[str] = frozenset()
+
+    def over(self, below: Style) -> Style:
+        """This style, with what it leaves open taken from another."""
+        return Style(
+            below.colour if self.colour is None else self.colour,
+            below.background if self.background is None else self.background,
+            self.attributes | below.attributes,
+        )
+
+    def sequence(self, colours: int) -> str:
+        """The escape sequence that begins it on a terminal of so many colours; may be empty."""
+        codes = [str(_ATTRIBUTES[name]) for name in _ATTRIBUTES if name in self.attributes]
+        if self.colour is not None:
+            codes.append(sgr(self.colour, colours))
+        if self.background is not None:
+            codes.append(sgr(self.background, colours, background=True))
+        return f"\x1b[{';'.join(codes)}m" if codes else ""
+
+
+_PLAIN = Style()
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """Text in pieces, each with its style. ``str()`` gives the words alone."""
+
+    pieces: tuple[tuple[str, Style], ...]
+
+    def __str__(self) -> str:
+        return "".join(text for text, _ in self.pieces)
+
+    def __len__(self) -> int:
+        return sum(len(text) for text, _ in self.pieces)
+
+    def __add__(self, other: object) -> Styled:
+        return Styled(self.pieces + _pieces(other, _PLAIN))
+
+    def __radd__(self, other: object) -> Styled:
+        return Styled(_pieces(other, _PLAIN) + self.pieces)
+
+    def join(self, parts: Any) -> Styled:
+        """The parts, strings or styled, with this between them."""
+        pieces: tuple[tuple[str, Style], ...] = ()
+        for number, part in enumerate(parts):
+            pieces += (self.pieces if number else ()) + _pieces(part, _PLAIN)
+        return Styled(pieces)
+
+    def render(self, colours: int) -> str:
+        """The text for a terminal of so many colours; 0 gives the words alone."""
+        if not colours:
+            return str(self)
+        return "".join(_rendered(text, style.sequence(colours)) for text, style in self.pieces)
+
+
+def style(markup: LiteralString, /, **values: object) -> Styled:
+    r"""Text in colour, for ``client.write`` and the like.
+
+    Args:
+        markup: words and tags: ``[red]``, ``[bright_red on blue]``, ``[#ff8800 bold]``, ``[208]``,
+            ``[bold]`` (and dim, italic, underline, blink, reverse, strike), ``[/]`` for the end of the
+            latest tag. ``\[`` is a bracket. With values, ``{name}`` is a value, formatted as by
+            ``str.format``, and ``{{`` a brace; without, braces mean nothing.
+        **values: what is put in, as it is; a value may itself be styled.
+
+    Raises:
+        MarkupError: a tag means nothing, or ``[/]`` ends none.
+        KeyError: a value is missing.
+    """
+    pieces: list[tuple[str, Style]] = []
+    stack = [_PLAIN]
+    end = 0
+    for tag in _TAG.finditer(markup):
+        pieces.extend(_filled(markup[end : tag.start()], stack[-1], values))
+        end = tag.end()
+        if tag[1] is None:
+            pieces.append(("[", stack[-1]))
+        elif tag[1] != "/":
+            stack.append(_style_of(tag[1]).over(stack[-1]))
+        elif len(stack) > 1:
+            stack.pop()
+        else:
+            raise MarkupError(markup, "[/] ends nothing")
+    pieces.extend(_filled(markup[end:], stack[-1], values))
+    return Styled(tuple(pieces))
+
+
+def _style_of(tag: str) -> Style:
+    found = _PLAIN
+    behind = False
+    for word in tag.split():
+        colour = parse(word)
+        if word in _ATTRIBUTES:
+            found = replace(found, attributes=found.attributes | {word})
+        elif word == "on":
+            behind = True
+        elif colour is None:
+            raise MarkupError(f"[{tag}]", f"{word!r} is no colour and no attribute")
+        elif behind:
+            found = replace(found, background=colour)
+        else:
+            found = replace(found, colour=colour)
+    return found
+
+
+def _filled(text: str, style: Style, values: dict[str, object]) -> Iterator[tuple[str, Style]]:
+    """A piece of markup between two tags, with its values put in."""
+    if not values:
+        if text:
+            yield text, style
+        return
+    for literal, field, spec, conversion in _formatter.parse(text):
+        if literal:
+            yield literal, style
+        if field is None:
+            continue
+        value = _formatter.get_field(field, (), values)[0]
+        if isinstance(value, Styled):
+            yield from _pieces(value, style)
+        else:
+            value = _formatter.convert_field(value, conversion)
+            yield _formatter.format_field(value, spec or ""), style
+
+
+def _pieces(part: object, below: Style) -> tuple[tuple[str, Style], ...]:
+    if isinstance(part, Styled):
+        return tuple((text, style.over(below)) for text, style in part.pieces)
+    return ((str(part), below),)
+
+
+def _rendered(text: str, sequence: str) -> str:
+    return f"{sequence}{text}{_RESET}" if sequence and text else text
