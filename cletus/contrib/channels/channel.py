@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from cletus.client import Client
+from cletus.contrib.hearers import write_to
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
@@ -63,6 +64,13 @@ class BaseChannel(Store):
         """How something that has happened is shown."""
         return f"[{self}] {text}"
 
+    def everybody(self) -> Iterable[Any]:
+        """Whom a line may reach; by default all users who are connected, in the order of their coming.
+
+        An application may add those whose connection broke and who are waited for.
+        """
+        return [one.user for one in self.service.clients if one.user is not None]
+
     # -- being on it ------------------------------------------------------------------------
 
     def has(self, user: Any) -> bool:
@@ -110,16 +118,12 @@ class BaseChannel(Store):
         return lines
 
     def online(self) -> list[Any]:
-        """Members who are connected, in the order of their coming."""
-        return [client.user for client in self.service.clients if self._hears(client)]
+        """Members among those whom a line may reach."""
+        return [one for one in self.everybody() if one.key in self.members]
 
     def write_all(self, *lines: object, by: Any = None) -> None:
-        """Write to all members who are connected, but for those who ignore ``by``."""
-
-        def hears(client: Client) -> bool:
-            return self._hears(client) and not _ignores(client.user, by)
-
-        self.service.write_all(*lines, filter=hears)
+        """Write to all members whom it may reach, but for those who ignore ``by``."""
+        write_to(self.online(), *lines, by=by)
 
     def notify(self, text: str) -> None:
         """Tell all members of something that has happened."""
@@ -211,17 +215,9 @@ class BaseChannel(Store):
         known = self.members | self.invited | self.moderators
         return user.key in known or self.is_moderator(user)
 
-    def _hears(self, client: Client) -> bool:
-        return client.user is not None and client.user.key in self.members
-
     def _check_moderator(self, by: Any) -> None:
         if not self.is_moderator(by):
             raise Refused(f"Only moderators of {self} can do that.")
-
-
-def _ignores(hearer: Any, speaker: Any) -> bool:
-    ignores = getattr(hearer, "ignores", None)
-    return speaker is not None and ignores is not None and bool(ignores(speaker))
 
 
 def _clock(when: float) -> str:

@@ -21,7 +21,7 @@ from cletus.storage import Store
 Converter: TypeAlias = Callable[[str, Any, ClientEvent], Any]
 
 #: Methods by which a store's manager may be asked for an object, the first that it has.
-LOOKUPS = ("get_by_username", "get_by_name", "get")
+LOOKUPS = ("peek", "get_by_username", "get_by_name", "get")
 
 _YES = frozenset({"y", "yes", "on", "true", "1"})
 _NO = frozenset({"n", "no", "off", "false", "0"})
@@ -88,15 +88,15 @@ def stored(word: str, kind: Any, event: ClientEvent) -> Any:
 
 
 def online(word: str, kind: Any, event: ClientEvent) -> Any:
-    """An active object of a store; of a store of users, one that is connected."""
-    active = kind.manager.active()
+    """An active object of a store; of a store of users, one that is online."""
     word = word.lower()
     if word in ("me", "myself") and isinstance(event.user, kind):
         return event.user
-    found = active.get(word)
-    if found is not None and _is_here(found):
+    present = _present(kind.manager)
+    found = next((one for one in present if one.key == word), None)
+    if found is not None:
         return found
-    names = {_name(one).lower(): one for one in active.values() if _is_here(one)}
+    names = {_name(one).lower(): one for one in present}
     return choose(word, names, nobody=f"There is no {kind.__name__.lower()} called {word!r}.")
 
 
@@ -129,8 +129,11 @@ def _look_up(manager: Any, word: str) -> Any:
     return look_up(word)
 
 
-def _is_here(obj: Any) -> bool:
-    return getattr(obj, "client", obj) is not None
+def _present(manager: Any) -> list[Any]:
+    """Whom ``online`` may mean: a manager of users tells; of all others, every active object."""
+    if hasattr(manager, "online"):
+        return list(manager.online())
+    return list(manager.active().values())
 
 
 def _name(obj: Any) -> str:

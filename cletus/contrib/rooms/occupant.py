@@ -45,9 +45,9 @@ class OccupantMixin:
         if here is None:
             raise Refused("You are nowhere.")
         name, there = here.exit(direction)
-        self.enter(there, by=name)
+        self.enter_room(there, by=name)
 
-    def enter(self, room: Any, *, by: str = "", quietly: bool = False) -> None:
+    def enter_room(self, room: Any, *, by: str = "", quietly: bool = False) -> None:
         """Be in this room from now on, and look around. Saving is the caller's.
 
         Args:
@@ -59,7 +59,7 @@ class OccupantMixin:
             Refused: the room does not let them in; they stay where they are.
         """
         room.check_entry(self)
-        self.leave(by=by, quietly=quietly)
+        self.leave_room(by=by, quietly=quietly)
         if not quietly:
             room.write_all(self.arrival_text(by), by=self)
         room.occupants.append(self)
@@ -67,7 +67,7 @@ class OccupantMixin:
         self.write(*room.look(self))
         room.entered(self)
 
-    def leave(self, *, by: str = "", quietly: bool = False) -> None:
+    def leave_room(self, *, by: str = "", quietly: bool = False) -> None:
         """Be nowhere, for instance when they log out; ``room`` still tells where they were."""
         room = self.room
         if room is None or self not in room.occupants:

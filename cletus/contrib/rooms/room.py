@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from cletus.broadcast import write_all
+from cletus.contrib.hearers import write_to
 from cletus.contrib.language import listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
 from cletus.contrib.rooms.manager import RoomManager
@@ -126,20 +125,4 @@ class BaseRoom(Store):
             exclude: an occupant, or several, who do not get it.
             by: from whom it is; those who ignore them do not get it.
         """
-        excluded = _several(exclude)
-        hearers = [one for one in self.occupants if one not in excluded and not _ignores(one, by)]
-        write_all((one.client for one in hearers if one.client is not None), *lines)
-        for one in hearers:
-            if one.client is None:
-                one.write(*lines)  # they may keep it until they are back
-
-
-def _several(who: Any) -> tuple[Any, ...]:
-    if who is None:
-        return ()
-    return tuple(who) if isinstance(who, Iterable) else (who,)
-
-
-def _ignores(hearer: Any, speaker: Any) -> bool:
-    ignores = getattr(hearer, "ignores", None)
-    return speaker is not None and ignores is not None and bool(ignores(speaker))
+        write_to(self.occupants, *lines, exclude=exclude, by=by)

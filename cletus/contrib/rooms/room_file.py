@@ -120,7 +120,7 @@ class RoomFile:
             first = next((manager.get(key) for key in self.rooms), None)
             for one in list(room.occupants) if first is not None else ():
                 one.write("This place is no more.")
-                one.enter(first)
+                one.enter_room(first)
             manager.remove_active(room)
 
 

@@ -99,7 +99,7 @@ def test_who_is_in_a_room_that_is_removed_goes_to_the_first(inn):
     bob = inn.person()
     user = inn.store("user")("bob")
     user.log_in(bob.client)
-    user.enter(inn.active("room")["garden"])
+    user.enter_room(inn.active("room")["garden"])
     name = inn.rooms.suffix[1:]
     inn.rooms.write_text('[hall]\nname = "H"\n' if name == "toml" else "hall: {name: H}\n")
     assert inn.reload().ok

@@ -38,7 +38,7 @@ PLACES = """
         if user is None:
             user = User(event.data, name=event.data.capitalize())
             user.log_in(event.client)
-            user.enter(user.room or Room.manager.get("hall"))
+            user.enter_room(user.room or Room.manager.get("hall"))
             return
         try:
             user.go(event.data)
@@ -129,10 +129,10 @@ def test_some_can_be_left_out_and_who_ignores_the_speaker_hears_nothing(inn):
 
 def test_who_leaves_is_not_there_but_is_remembered_to_have_been(inn):
     bob = inn.active("user")["bob"]
-    bob.leave()
+    bob.leave_room()
     assert inn.active("room")["hall"].occupants == [inn.active("user")["ann"]]
     assert bob.room.key == "hall"
-    bob.leave()  # harmless
+    bob.leave_room()  # harmless
 
 
 def test_people_in_a_room_survive_a_reload(inn):
