@@ -68,7 +68,7 @@ def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Defer
     """Call it when it is its turn. Whoever stops waiting does not shorten anybody's turn."""
     answer: Deferred[Any] = Deferred()
     turnstile = _turnstile()
-    if len(turnstile.waiting) >= WAITING_MAX:
+    if not turnstile.tokens and len(turnstile.waiting) >= WAITING_MAX:
         answer.errback(PasswordsBusy("Many people are logging in just now. Try again shortly."))
         return answer
 

@@ -28,7 +28,7 @@ from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import hash_password
 from cletus.contrib.users.password import check_new_password, fits
 from cletus.dialogue import Dialogue, step
-from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy
+from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
 from cletus.storage import Field
 from cletus.storage.keys import normalise
 from cletus.timers import Timer
@@ -255,8 +255,12 @@ class LoginDialogue(Dialogue):
             self.client.write("Somebody has just taken that name.")
             self.is_new = False
             return self.ask_name
+        try:
+            await user.save_soon()
+        except StorageError:
+            user.log_out()  # else somebody would have an account that is on no disk
+            raise
         self.hashed = ""
-        await user.save_soon()
         return self.registered()
 
     def enter_as_guest(self) -> Any:

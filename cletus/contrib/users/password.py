@@ -22,6 +22,8 @@ LONGEST = 1024
 #: Different characters at the least; our choice. It refuses ``aaaaaaaa`` and ``12121212``.
 DIFFERENT = 4
 
+log = Logger()
+
 
 def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> str:
     """A password in the form in which it is hashed, if it may be one.
@@ -58,7 +60,6 @@ class PasswordMixin:
         password: the hash, or ``None`` for somebody who cannot log in.
     """
 
-    log = Logger()
     service: ClassVar[Any]
     password: Field[str | None] = Field(type=str)
 
@@ -110,7 +111,7 @@ class PasswordMixin:
 
     def _not_rehashed(self, failure: Any) -> None:
         """The old hash is as good as it was; the next login tries again."""
-        self.log.warn("{who} keeps an old hash: {why}", who=self, why=failure.getErrorMessage())
+        log.warn("{who} keeps an old hash: {why}", who=repr(self), why=failure.getErrorMessage())
 
 
 def is_possible(password: str) -> bool:

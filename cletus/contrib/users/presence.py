@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from twisted.logger import Logger
+
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
 from cletus.contrib.users.missed import MissedMixin
 from cletus.service import State
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     _Base = BaseUser
 else:
     _Base = object
+
+#: Of the module and not of a class, since a log event refers to the object whose logger it is from,
+#: and logs may be kept longer than a generation of the code.
+log = Logger()
 
 
 class PresenceMixin(MissedMixin, _Base):
@@ -62,7 +68,7 @@ class PresenceMixin(MissedMixin, _Base):
         was_online, was_lost = self.is_online, self.link_lost
         self._end_grace()
         self.log_in(client)
-        self.manager.log.info("{user} is at {client}", user=repr(self), client=repr(client))
+        log.info("{user} is at {client}", user=repr(self), client=repr(client))
         if was_online:
             self.tell_missed(client)
             self.service.fire(Reconnected(self.service, self, was_lost))
@@ -80,7 +86,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.link_lost = True
         self.grace = self.service.later(grace, self.grace_over)
         self._note_leaving()
-        self.manager.log.info("{user} lost the link: {why}", user=repr(self), why=reason)
+        log.info("{user} lost the link: {why}", user=repr(self), why=reason)
         self.service.fire(LinkLost(self.service, self))
 
     def grace_over(self) -> None:
@@ -102,7 +108,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.forget_missed()
         self.client = None
         self._note_leaving()
-        self.manager.log.info("{user} has left: {why}", user=repr(self), why=reason)
+        log.info("{user} has left: {why}", user=repr(self), why=reason)
         self.service.fire(LoggedOut(self.service, self, reason))
         if client is not None:
             client.close(reason)
@@ -127,6 +133,4 @@ class PresenceMixin(MissedMixin, _Base):
         self.save_when_possible()
 
     def _not_saved(self, failure: Failure) -> None:
-        self.manager.log.error(
-            "{who} was not saved: {why}", who=repr(self), why=failure.getErrorMessage()
-        )
+        log.error("{who} was not saved: {why}", who=repr(self), why=failure.getErrorMessage())

@@ -61,6 +61,8 @@ PATIENCE = 60.0
 #: Addresses and accounts remembered; past it, those with the fewest failures are forgotten.
 REMEMBERED = 10_000
 
+log = Logger()
+
 
 class BaseThrottle(TempStoreMixin, Store):
     """The failures that are remembered; one object, which survives reloads and ends with the service.
@@ -71,7 +73,6 @@ class BaseThrottle(TempStoreMixin, Store):
     """
 
     abstract = True
-    log = Logger()
 
     failures: Field[dict[str, tuple[float, float, float]]] = Field(dict, session=True)
 
@@ -147,7 +148,7 @@ class BaseThrottle(TempStoreMixin, Store):
             return now - due
         failures = self._count(what, pace, due)
         if delay > pace.delay(before):
-            self.log.warn(
+            log.warn(
                 "{failures} failed logins for {what}: the next wait {delay:g} s",
                 failures=int(failures),
                 what=what,

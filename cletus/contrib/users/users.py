@@ -192,7 +192,8 @@ class Users:
         user = event.user
         if user is None:
             return
-        if event.client.was_closed or user is not self.user.manager.active().get(user.key):
+        is_guest = self.guest is not None and isinstance(user, self.guest)
+        if event.client.was_closed or is_guest:  # without a password nobody can come back
             user.leave(event.reason)
         else:
             user.lose_link(event.reason)
