@@ -23,6 +23,10 @@ _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\]
 
 Convert = Callable[[Any], object]
 
+_UNKNOWN = object()
+_CANNOT_FOLLOW = (LookupError, TypeError, AttributeError, StopIteration)
+"""What comes of a step into a form that has other steps, such as a named tuple's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -65,7 +69,8 @@ def _expected_and_found(message: str, culprit: Any, kind: Any) -> tuple[str, str
     match = _EXPECTED.fullmatch(message)
     if match is None:  # such as "Invalid enum value 'x'", "Object missing required field `x`"
         return _name(kind), message[:1].lower() + message[1:]
-    return match["expected"], match["found"] or kind_of(culprit)
+    otherwise = "another value" if culprit is _UNKNOWN else kind_of(culprit)
+    return match["expected"], match["found"] or otherwise
 
 
 def _name(kind: Any) -> str:
@@ -80,13 +85,8 @@ def _follow(value: Any, path: str, convert: Convert) -> tuple[str, Any]:
         try:
             key = _key(step, culprit, rebuild, convert)
             culprit, rebuild = _enter(culprit, key, rebuild)
-        except (
-            LookupError,
-            TypeError,
-            AttributeError,
-            StopIteration,
-        ):  # not a form that we can follow
-            return path, None
+        except _CANNOT_FOLLOW:
+            return path, _UNKNOWN
         exact += f".{key}" if step["name"] else f"[{key!r}]"
     return exact, culprit
 

@@ -64,6 +64,10 @@ class Place(NamedTuple):
     y: int
 
 
+class Price(NamedTuple):
+    gold: Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Note(TypedDict):
     text: str
 
@@ -165,10 +169,10 @@ def test_instances_inside_containers_are_the_same() -> None:
 
 def test_without_a_default_none_is_a_value() -> None:
     """A field that was never set can be saved and loaded."""
-    form = typed(int, optional=True)
-
-    assert form.to_json(None, None, "x") is None
-    assert form.accept(None, None, "x") is None
+    for kind in (int, Sword, Rights):
+        form = typed(kind, optional=True)
+        assert form.to_json(None, None, "x") is None
+        assert form.accept(None, None, "x") is None
     with pytest.raises(FieldValueError, match="expected int, found null"):
         typed(int, optional=False).accept(None, None, "x")
 
@@ -193,6 +197,7 @@ BAD: list[tuple[Any, Any, str, str, str]] = [
     (Colour, "green", "", "Colour", "invalid enum value 'green'"),
     (dt.date, "yesterday", "", "date", "invalid RFC3339 encoded date"),
     (Annotated[int, msgspec.Meta(ge=0)], -5, "", "int >= 0", "-5"),
+    (Price, [-5], "[0]", "int >= 0", "-5"),
     (Rights, "READ", "", "Rights", "str"),
     (Rights, 8, "", "Rights", "8"),
     (list[Annotated[int, msgspec.Meta(ge=0)]], [1, -5], "[1]", "int >= 0", "-5"),
