@@ -80,7 +80,7 @@ def edited(sources: Sources, edits: Mapping[str, Edit]) -> Sources:
         else:
             text = edit if isinstance(edit, str) else edit(modules[name].data.decode())
             modules[name] = _with_text(modules, name, text)
-    return Sources(modules)
+    return replace(sources, modules=modules)
 
 
 def reloaded(service: Service, edits: Mapping[str, Edit] | None = None) -> ReloadReport:
