@@ -1,6 +1,8 @@
 """Events as watchdog makes them, but none of its threads; a double in place of its observer."""
 
 import logging
+import os
+import resource
 import threading
 from typing import Any
 
@@ -302,3 +304,21 @@ def test_the_real_watchdog_leaves_no_thread(tmp_path):
     assert threading.active_count() > before
     ears.events.stop()
     assert threading.active_count() == before
+
+
+def test_the_real_watchdog_without_descriptors_left_raises_what_is_caught(tmp_path):
+    """As with the limit of inotify instances (EMFILE), which is shared by all of a user's programs."""
+    free = os.dup(0)
+    os.close(free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = threading.active_count()
+    ears = Ears()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(OSError):  # noqa: PT011 - the words are the system's
+            ears.events.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        ears.events.stop()
+    assert threading.active_count() == before
+    assert not ears.events.is_alive()
