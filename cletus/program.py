@@ -55,7 +55,8 @@ class Program:
         for address in service.addresses:
             click.echo(f"Listening on {address}")
         click.echo(f"Storing in {_where(service.settings.store)}")
-        names = ", ".join(root.name for root in service.session.application.roots)
+        roots = service.session.application.roots
+        names = ", ".join(root.name if root.is_package else root.path.name for root in roots)
         if service.settings.reload and names:
             click.echo(f"Reloading {names} when its files change")
         click.echo("Stop with Ctrl-C")
