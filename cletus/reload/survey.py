@@ -55,7 +55,7 @@ def survey(scope: Scope) -> Survey:
                 if stamp is not None:
                     stamps[str(file.path)] = stamp
                 if file.path.is_symlink():
-                    watches.add_name(Path(os.path.realpath(file.path)))
+                    watches.add_links(file.path)
         watches.add_tree(tree)
         watches.add_ways_to(root)
     return Survey(stamps, watches.found)
@@ -87,6 +87,8 @@ class _Watches:
     def add_tree(self, folder: Folder) -> None:
         """A folder and what belongs to the application below it: whole where that is sensible."""
         self._add(folder.path, recursive=folder.is_whole)
+        if folder.path.is_symlink():
+            self.add_links(folder.path)
         if not folder.is_whole:
             for below in folder.folders:
                 self.add_tree(below)
@@ -95,7 +97,12 @@ class _Watches:
         """Where the folder itself, or a link on the way to it, may be replaced by another."""
         folder = root.path if root.is_package else root.path.parent
         self.add_name(folder)
-        for step in _links_on(folder):
+        self.add_links(folder)
+
+    def add_links(self, path: Path) -> None:
+        """What a path with links on it leads to, and each link that it leads through."""
+        self.add_name(Path(os.path.realpath(path)))
+        for step in _links_on(path):
             self.add_name(step)
 
     def add_name(self, path: Path) -> None:

@@ -63,6 +63,13 @@ class _Look:
     stamps: dict[str, Stamp]
     heard: int
 
+    def written(self) -> dict[str, Stamp]:
+        """The stamps without the time of the inode, which may change without an event in the folder.
+
+        It does so when another hard link to the file, somewhere else, is made or removed.
+        """
+        return {path: stamp[:-1] for path, stamp in self.stamps.items()}
+
 
 class Watcher:
     """Watches the files of an application.
@@ -273,7 +280,8 @@ class Watcher:
         before, self._last = self._last, seen
         if seen.stamps == before.stamps:
             return
-        if self.means is Means.EVENTS and self._events.heard == before.heard:
+        silent = self._events.heard == before.heard and seen.written() != before.written()
+        if self.means is Means.EVENTS and silent:
             # Noticed, but nobody told: either the event is still on its way, or it never comes.
             self._judge_later(lambda: self._events.heard > before.heard, "events are lost")
         self._quiet.disturb()

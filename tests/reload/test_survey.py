@@ -117,7 +117,7 @@ def test_links_are_watched_where_they_are_and_where_they_lead(package):
     assert watched(look(package)) == {
         str(package): False,
         str(elsewhere / "folder"): True,
-        str(elsewhere): frozenset(("file.py",)),
+        str(elsewhere): frozenset(("file.py", "folder")),
         str(package.parent): frozenset(("talker",)),
     }
 
@@ -134,6 +134,20 @@ def test_links_on_the_way_to_it_are_watched(tmp_path):
         str(package.parent): frozenset(("talker",)),
         str(tmp_path): frozenset(("current", "live")),
     }
+
+
+def test_links_that_lead_through_links_are_watched_at_each_step(package):
+    elsewhere = package.parent / "elsewhere"
+    for name in ("v1", "v1/folder"):
+        (elsewhere / name).mkdir(parents=True)
+    (elsewhere / "v1" / "file.py").touch()
+    (elsewhere / "live").symlink_to("v1")
+    (package / "file.py").symlink_to(elsewhere / "live" / "file.py")
+    (package / "sub").symlink_to(elsewhere / "live" / "folder")
+    found = watched(look(package))
+    assert found[str(elsewhere)] == frozenset(("live",))
+    assert found[str(elsewhere / "v1")] == frozenset(("file.py", "folder"))
+    assert found[str(elsewhere / "v1" / "folder")] is True
 
 
 def test_a_folder_in_the_place_of_another_is_another_one(package):

@@ -1,5 +1,6 @@
 """With a ``Clock``, real files, and events that are played."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,15 @@ def test_a_change_of_which_no_event_told_is_noticed_and_ends_the_trust_in_events
     assert scene.changed == [10.2]
     assert scene.watcher.means is Means.SCANNING
     assert scene.warnings == [f"Looking for changes in {scene.package} every 1 s: events are lost"]
+
+
+def test_a_hard_link_that_is_made_elsewhere_makes_no_event_and_none_is_missed(scene, tmp_path):
+    """Backups do so; the inode's time changes, the content does not."""
+    scene.begin()
+    os.link(scene.file, tmp_path / "backup")
+    scene.run(30)
+    assert scene.watcher.means is Means.EVENTS
+    assert len(scene.changed) == 1  # the reader finds nothing
 
 
 def test_an_event_that_is_only_late_is_forgiven(scene):
