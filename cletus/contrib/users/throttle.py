@@ -1,9 +1,9 @@
 """Making guessing slow: the more failed logins, the longer the next one waits.
 
 Failures are counted for each address and for each account, and forgotten with time. What an attacker
-cannot do is lock somebody out: nobody's tries make another address wait, except for the account that
-is under attack, and there for ``ACCOUNT`` ``.longest`` seconds at most; and from an address where the
-account has logged in before, only that account's own failures at that address count.
+cannot do is lock somebody out. One address alone slows nobody but itself down. Many addresses that
+guess at one account make the next try for it from elsewhere wait, ``ACCOUNT.longest`` seconds at most;
+but not from an address where the account has logged in before: there only its own failures count.
 
 Tries of one address go one after another, so more connections do not make for more guesses. Someone
 who would wait longer than ``PATIENCE`` is turned away.
@@ -92,7 +92,10 @@ class BaseThrottle(TempStoreMixin, Store):
         due = self._next(_address(origin), ADDRESS, in_line=True)
         if due < 0:
             return due
-        return max(due, self._next(_account(account), ACCOUNT, in_line=False))
+        if due > 0:  # it is slow already: it shall not make others slow who have that account
+            failures = self._now_failed(_account(account), ACCOUNT)
+            return max(due, ACCOUNT.delay(failures + 1.0))
+        return self._next(_account(account), ACCOUNT, in_line=False)
 
     def forgive(self, account: str, origin: str, *, familiar: bool) -> None:
         """That try was no failure after all."""
