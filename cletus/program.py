@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -36,6 +37,7 @@ class Program:
     def __init__(self, service: Service, reactor: Any) -> None:
         self._service = service
         self._reactor = reactor
+        self._had_terminal = sys.stdin.isatty()
         self.exit_code = 0
 
     def run(self) -> int:
@@ -69,11 +71,14 @@ class Program:
         self._reactor.stop()
 
     def _hung_up(self, _signal: int, _frame: FrameType | None) -> None:
-        """SIGHUP asks for a reload. A handler may run anywhere, so it only asks the reactor."""
-        self._reactor.callFromThread(self._reload)
+        """A handler may run anywhere, so it only asks the reactor."""
+        self._reactor.callFromThread(self._reload_or_stop)
 
-    def _reload(self) -> None:
-        if self._service.state is State.RUNNING:
+    def _reload_or_stop(self) -> None:
+        """SIGHUP asks for a reload; but if it is the terminal that has hung up, stop."""
+        if self._had_terminal and not sys.stdin.isatty():
+            self._reactor.stop()
+        elif self._service.state is State.RUNNING:
             self._service.reload()
 
 

@@ -9,69 +9,21 @@ carried as it is.
 
 from __future__ import annotations
 
-import copyreg
-import datetime
-import decimal
 import enum
-import fractions
-import functools
-import ipaddress
-import pathlib
-import re
 import sys
 import types
-import uuid
 import weakref
-import zoneinfo
-from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, cast
 
 from cletus.conversation import Conversation
 from cletus.errors import CarryError, StoreGone
 from cletus.persistent import Persistent
+from cletus.reload.kinds import ATOMS, CONTAINERS
+from cletus.reload.taken_apart import take_apart
 from cletus.session import Session
 from cletus.storage import Manager, Store
-from cletus.text import Styled
 from cletus.timers import Timer
-
-#: Values without parts that cannot change: they are carried as they are, without a second look.
-ATOMS = frozenset(
-    {
-        type(None),
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        type(Ellipsis),
-        type(NotImplemented),
-        range,
-        slice,
-    }
-    | {datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone}
-    | {decimal.Decimal, fractions.Fraction, uuid.UUID, re.Pattern, zoneinfo.ZoneInfo}
-    | {pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, pathlib.PureWindowsPath}
-    | {ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network}
-    | {types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, type(sys)}
-    | {Styled}
-)
-
-#: Containers of the standard library that may hold anything; they are rebuilt by their own reduction.
-CONTAINERS = (
-    bytearray,
-    deque,
-    defaultdict,
-    OrderedDict,
-    Counter,
-    ChainMap,
-    UserDict,
-    UserList,
-    functools.partial,
-    types.SimpleNamespace,
-    types.MappingProxyType,
-)
 
 #: Objects of ours that persist across reloads, and so are carried as they are.
 _PERSISTENT = (Persistent, Session, Conversation, Timer)
@@ -366,55 +318,21 @@ class Carrier:
         return found
 
     def _rebuild(self, value: Any, kind: type) -> Any:
-        """Rebuild an object as ``copy`` would: by what its own ``__reduce_ex__`` says of it."""
-        reduced: Any
+        """Take an object apart, and put it together from carried parts."""
         try:
-            reduced = value.__reduce_ex__(4)
+            parts = take_apart(value)
         except Exception as error:
             raise self._error(f"{_name(kind)} cannot be taken apart: {error}") from error
-        if isinstance(reduced, str):
+        if parts is None:
             return self._by_name(value)
-        self._kept.append(reduced)
-        parts: list[Any] = [*reduced, *(None,) * (6 - len(reduced))]
-        make, arguments, state, items, pairs, set_state = parts
-        new = self._make(value, make, arguments)
-        if state is not None:
-            _set_state(new, self._carry(state), set_state)
-        if items is not None:
-            for one in items:
-                new.append(self._carry(one))
-        if pairs is not None:
-            for name, one in pairs:
-                new[self._carry(name)] = self._carry(one)
-        return new
-
-    def _make(self, value: Any, make: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        if make is copyreg._reconstructor:  # type: ignore[attr-defined] # what protocol 2 reduces to
-            make, arguments = copyreg.__newobj__, arguments[:1]  # type: ignore[attr-defined] # as above
-        carried = [self._carry(one) for one in arguments]
+        self._kept.append(parts)
+        arguments = [self._carry(one) for one in parts.arguments]
         known = self._memo.get(id(value))
-        if known is not None:
+        if known is not None:  # a cycle through its arguments has been here before
             return known
-        if not isinstance(make, types.BuiltinFunctionType):
-            make = self._carry(make)
-        return self._remember(value, make(*carried))
-
-
-def _set_state(new: Any, state: Any, set_state: Any) -> None:
-    if set_state is not None:
-        set_state(new, state)
-        return
-    if hasattr(new, "__setstate__"):
-        new.__setstate__(state)
-        return
-    slots: dict[str, Any] = {}
-    if isinstance(state, tuple) and len(state) == 2:
-        state, slots = state
-    if state:
-        new.__dict__.update(state)
-    for name, one in (slots or {}).items():
-        # Past the class's own __setattr__, which a frozen class forbids.
-        object.__setattr__(new, name, one)
+        new = self._remember(value, self._carry(parts.make)(*arguments))
+        parts.fill(new, self._carry)
+        return new
 
 
 def _name(kind: type) -> str:

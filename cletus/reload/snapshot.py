@@ -15,7 +15,8 @@ from typing import Any
 from cletus.application import Application
 from cletus.errors import CarryError, StoreGone
 from cletus.generation import Generation
-from cletus.reload.carrier import ATOMS, Carrier
+from cletus.reload.carrier import Carrier
+from cletus.reload.kinds import ATOMS
 from cletus.reload.parking import Parked, park, unpark
 from cletus.reload.report import ReloadReport
 from cletus.session import Session

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.reload.carrier import ATOMS
+from cletus.reload.kinds import ATOMS
 from cletus.reload.sources import Source, Sources
 from cletus.service import Service
 from cletus.storage import Store
