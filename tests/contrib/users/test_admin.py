@@ -1,0 +1,134 @@
+"""``cletus user``: the first admin is made by somebody who can log in to the machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cletus.cli import main
+from cletus.contrib.users import hashing
+from tests.reload.conftest import write_package
+
+APP = """
+    from cletus import Service
+    from cletus.contrib.users import BaseAccount, Users
+    service = Service()
+
+    class User(BaseAccount):
+        service = service
+
+    users = Users(service, User)
+"""
+PASSWORD = "correct horse\n"
+
+
+@pytest.fixture
+def cletus(tmp_path, monkeypatch):
+    """Runs ``cletus user ...`` for an application in an empty folder."""
+    write_package(tmp_path, "house", {"init": APP})
+    write_package(tmp_path, "echo", {"init": "from cletus import Service\nservice = Service()\n"})
+    monkeypatch.chdir(tmp_path)
+
+    def run(command, target, *args, text=""):
+        from tests.reload.conftest import ApplicationFinder, sys
+
+        arguments = ["user", command, target, *args, "--store", str(tmp_path / "store")]
+        result = CliRunner().invoke(main, arguments, input=text)
+        sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, ApplicationFinder)]
+        for name in [name for name in sys.modules if name.split(".")[0] in ("house", "echo")]:
+            del sys.modules[name]
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+def saved(tmp_path, key="ann"):
+    return json.loads((tmp_path / "store" / "user" / f"{key}.json").read_text())
+
+
+def test_the_first_admin(cletus, tmp_path):
+    """With a password that is asked for twice and shown never."""
+    result = cletus("add", "house", "Ann", "--role", "admin", text=PASSWORD * 2)
+    assert result.exit_code == 0
+    assert "Ann has an account as admin." in result.output
+    assert "horse" not in result.output
+    data = saved(tmp_path)
+    assert data["roles"] == ["admin"]
+    assert hashing.HASHER.verify(data["password"], "correct horse")
+
+
+@pytest.mark.parametrize(
+    ("args", "text", "why"),
+    [
+        (("../x",), PASSWORD, "letters only"),
+        (("Admin",), PASSWORD, "reserved"),
+        (("Ann", "--role", "king"), PASSWORD, "There is no role 'king'"),
+        (("Ann",), "short\n", "too short"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(cletus, tmp_path, args, text, why):
+    """With a line and exit code 2; nothing is made."""
+    result = cletus("add", "house", *args, "--stdin", text=text)
+    assert result.exit_code == 2
+    assert why in result.output
+    assert not (tmp_path / "store" / "user" / "ann.json").exists()
+
+
+def test_a_name_that_is_taken(cletus):
+    """Or looks like it."""
+    cletus("add", "house", "Mary", "--stdin", text=PASSWORD)
+    assert (
+        "has that name already" in cletus("add", "house", "mary", "--stdin", text=PASSWORD).output
+    )
+    assert "looks too much" in cletus("add", "house", "rnary", "--stdin", text=PASSWORD).output
+
+
+def test_a_new_password(cletus, tmp_path):
+    """For who has forgotten theirs."""
+    cletus("add", "house", "Ann", "--stdin", text=PASSWORD)
+    before = saved(tmp_path)["password"]
+    assert cletus("password", "house", "ann", "--stdin", text="another horse\n").exit_code == 0
+    after = saved(tmp_path)["password"]
+    assert after != before
+    assert hashing.HASHER.verify(after, "another horse")
+    assert "nobody called" in cletus("password", "house", "bob", "--stdin", text=PASSWORD).output
+
+
+def test_roles(cletus, tmp_path):
+    """Given, taken and shown."""
+    cletus("add", "house", "Ann", "--stdin", text=PASSWORD)
+    assert "Ann: no role" in cletus("role", "house", "ann").output
+    assert "Ann: admin" in cletus("role", "house", "ann", "admin").output
+    assert saved(tmp_path)["roles"] == ["admin"]
+    assert "There is no role 'king'" in cletus("role", "house", "ann", "king").output
+    assert "Ann: no role" in cletus("role", "house", "ann", "--remove", "admin").output
+
+
+def test_bans(cletus, tmp_path):
+    """For a time, or for good, and lifted again."""
+    assert "mallory is banned for good." in cletus("ban", "house", "mallory").output
+    result = cletus("ban", "house", "192.0.2.0/24", "--for", "7d", "--reason", "spam")
+    assert "192.0.2.0/24 is banned until" in result.output
+    assert len(list((tmp_path / "store" / "ban").glob("*.json"))) == 2
+    assert "no longer banned" in cletus("ban", "house", "Mallory", "--remove").output
+    assert "is not banned" in cletus("ban", "house", "Mallory", "--remove").output
+    assert cletus("ban", "house", "bob", "--for", "soon").exit_code == 2
+    assert cletus("ban", "house", "../x").exit_code == 2
+
+
+def test_an_application_without_accounts(cletus):
+    """It is said what to add."""
+    result = cletus("add", "echo", "Ann", "--stdin", text=PASSWORD)
+    assert result.exit_code == 2
+    assert "users = Users(service, User)" in result.output
+
+
+def test_the_command_is_found_by_its_entry_point():
+    """So ``import cletus`` needs none of contrib."""
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert "user" in output
+    assert "run" in output

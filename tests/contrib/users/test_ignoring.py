@@ -1,0 +1,50 @@
+"""Not hearing somebody."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.contrib.users.ignoring import MOST
+from cletus.testing import assert_survives_reload
+
+
+@pytest.fixture
+def bob(talker):
+    return talker.user_cls("bob", name="Bob")
+
+
+@pytest.fixture
+def ann(talker):
+    return talker.user_cls("ann", name="Ann")
+
+
+def test_ignoring(bob, ann):
+    """It is one-sided, and can be taken back."""
+    assert bob.ignore(ann)
+    assert bob.ignores(ann)
+    assert not ann.ignores(bob)
+    assert not bob.ignores(None)
+    bob.unignore(ann)
+    assert not bob.ignores(ann)
+    bob.unignore(ann)
+
+
+def test_nobody_ignores_themself(bob):
+    """They would wonder."""
+    assert not bob.ignore(bob)
+    assert not bob.ignores(bob)
+
+
+def test_the_list_is_bounded(bob, ann):
+    """It is in one file."""
+    bob.ignored = {f"n{number}" for number in range(MOST)}
+    assert not bob.ignore(ann)
+
+
+def test_ignoring_is_saved_and_survives(talker, bob, ann):
+    """And holds for the other's next self."""
+    bob.ignore(ann)
+    bob.save()
+    assert_survives_reload(talker.service, bob)
+    assert talker.user("bob").ignores(talker.user("ann"))
+    assert talker.user_cls("bob").load().ignores(talker.user("ann"))
