@@ -1,6 +1,9 @@
-"""The Lantern: a small talker. Run it with ``make run``, log in, and edit these files meanwhile."""
+"""The Lantern: a talker.
 
-from example_service import commands, login, users
+Run it with ``make run``, log in, and edit these files meanwhile.
+"""
+
+from example_service import admin, channels, socials, talk
 from example_service.core import service
 
-__all__ = ["commands", "login", "service", "users"]
+__all__ = ["admin", "channels", "service", "socials", "talk"]

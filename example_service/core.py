@@ -3,3 +3,4 @@
 from cletus import Service
 
 service = Service()
+service.configure(reload_patterns=("*.toml",))

@@ -2,24 +2,39 @@
 
 from typing import ClassVar
 
-from cletus.contrib.users import EVERYTHING, BaseAccount, UserManager, write_users
+from cletus.contrib.commands import CooldownsMixin
+from cletus.contrib.rooms import OccupantMixin
+from cletus.contrib.users import (
+    EVERYTHING,
+    BaseAccount,
+    UserManager,
+    write_users,
+)
+from cletus.events import ClientEvent
 from cletus.storage import Field, TempStoreMixin
+
 from example_service.core import service
 
 
-class User(BaseAccount):
-    """A regular. Fields with ``session=True`` last as long as the service runs."""
+class User(CooldownsMixin, OccupantMixin, BaseAccount):
+    """A regular. Session fields last as long as the service runs."""
 
     service = service
     manager: ClassVar[UserManager["User"]] = UserManager()
-    ROLES = {"admin": EVERYTHING, "keeper": {"ban", "announce"}}
+    ROLES = {"admin": EVERYTHING, "keeper": {"ban", "announce", "build"}}
 
     title = Field("has just arrived")
     lines_said = Field(0, session=True)
+    told_by = Field("", session=True)
 
 
 class Guest(TempStoreMixin, User):
     """Somebody who only looks in, and of whom nothing is kept."""
+
+
+def has_account(event: ClientEvent) -> bool:
+    """For commands: guests have none, since nothing is kept of them."""
+    return not isinstance(event.user, Guest)
 
 
 def everyone_online() -> list[User]:
@@ -28,5 +43,5 @@ def everyone_online() -> list[User]:
 
 
 def tell_everyone(*lines: object, but: User | None = None) -> None:
-    """Write to all who are logged in; strangers at the door see nothing of it."""
+    """Write to all who are logged in; strangers see nothing of it."""
     write_users(everyone_online(), *lines, exclude=but)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
+
 from cletus import events
 from cletus.client import Client
 from cletus.errors import Refused, ReloadError
@@ -19,11 +21,14 @@ def announce_reloads(service: Service, to: Callable[[Client], bool]) -> None:
         to: called with each client; true for those who are told.
     """
 
+    def is_told(client: Client) -> bool:
+        return to(client) and not getattr(client, _ASKED, False)
+
     def reloaded(event: events.PostReload) -> None:
-        service.write_all(*_lines(event.report), filter=to)
+        service.write_all(*_lines(event.report), filter=is_told)
 
     def failed(event: events.ReloadFailed) -> None:
-        service.write_all(*_lines(event.report), filter=to)
+        service.write_all(*_lines(event.report), filter=is_told)
 
     service.listen(events.PostReload)(reloaded)
     service.listen(events.ReloadFailed)(failed)
@@ -32,18 +37,30 @@ def announce_reloads(service: Service, to: Callable[[Client], bool]) -> None:
 def reload(event: events.ClientEvent) -> None:
     """Reload the code now, and see what has come of it."""
     # Not async: a coroutine that waits for the reload would keep the code alive that it replaces.
-    event.service.reload().addCallback(_show, event.client)
+    _ask(event.client, event.service.reload)
 
 
 def rollback(event: events.ClientEvent) -> None:
     """Go back to the code before the last reload. The files stay as they are."""
     try:
-        event.service.rollback().addCallback(_show, event.client)
+        _ask(event.client, event.service.rollback)
     except ReloadError as error:
         raise Refused(f"{error}.") from None
 
 
+#: The attribute of a client who has asked for a reload, and will be shown its report.
+_ASKED = "asked_for_reload"
+
+
+def _ask(client: Client, reload: Callable[[], Deferred[ReloadReport]]) -> None:
+    reloading = reload()
+    setattr(client, _ASKED, True)
+    reloading.addCallback(_show, client)
+
+
 def _show(report: ReloadReport, client: Client) -> None:
+    if hasattr(client, _ASKED):
+        delattr(client, _ASKED)
     client.write(*_lines(report))
 
 

@@ -56,11 +56,11 @@ class BaseChannel(Store):
         """Whether they rule here; an application may let its admins rule everywhere."""
         return user.key in self.moderators
 
-    def said_text(self, who: object, text: str) -> str:
+    def said_text(self, who: object, text: str) -> object:
         """How something said is shown."""
         return f"[{self}] {who}: {text}"
 
-    def notice_text(self, text: str) -> str:
+    def notice_text(self, text: str) -> object:
         """How something that has happened is shown."""
         return f"[{self}] {text}"
 
@@ -111,9 +111,9 @@ class BaseChannel(Store):
         del self.history[: -self.history_max]
         self.write_all(self.said_text(user, text), by=user)
 
-    def greeting(self) -> list[str]:
+    def greeting(self) -> list[object]:
         """What somebody reads who joins."""
-        lines = [self.notice_text(self.topic or "You have joined.")]
+        lines: list[object] = [self.notice_text(self.topic or "You have joined.")]
         lines += [f"{_clock(when)} {self.said_text(who, text)}" for when, who, text in self.history]
         return lines
 

@@ -11,7 +11,7 @@ from cletus.contrib.commands.signature import Signature
 from cletus.events import ClientEvent
 
 #: A permission's name, which ``event.user.can()`` is asked about, or a function of the event.
-Can: TypeAlias = str | Callable[[ClientEvent], bool] | None
+Can: TypeAlias = str | Callable[[Any], bool] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Command:
         can: who may use it; for all others it is not there. All of these must be fulfilled.
         cooldown: seconds that somebody has to wait before using it again; 0 for none.
         in_full: whether its name cannot be abbreviated, as is good for what cannot be undone.
-        text: its help, from the docstring.
+        listed: whether the overview of help names it; where there are dozens of a kind, a topic
+            serves better.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Command:
     can: tuple[Can, ...] = ()
     cooldown: float = 0.0
     in_full: bool = False
+    listed: bool = True
 
     @property
     def text(self) -> str:

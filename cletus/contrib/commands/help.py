@@ -57,6 +57,11 @@ def search(words: str, texts: dict[str, str]) -> list[str]:
     return _wrapped(f"There is no help about {words!r}.{hint}")
 
 
+def wrapped(text: str) -> list[str]:
+    """A text as lines of at most 79 columns; its own line ends stay."""
+    return [line for one in text.strip("\n").split("\n") for line in _wrapped(one) or [""]]
+
+
 def _entry(command: Command, prefix: str) -> Iterator[str]:
     """The usage, and the summary beside it; below it where the usage is long."""
     usage = f"  {prefix}{command.usage}"

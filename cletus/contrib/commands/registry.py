@@ -22,19 +22,20 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from inspect import iscoroutine
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cletus.contrib import language
 from cletus.contrib.commands import cooldowns, help  # noqa: A004 - the word for it in this trade
 from cletus.contrib.commands.command import Can, Command
 from cletus.contrib.commands.converters import BUILT_IN, Converter
 from cletus.contrib.commands.name_table import NameTable
 from cletus.contrib.commands.signature import Signature, Unfitting
 from cletus.contrib.commands.words import take_word
-from cletus.contrib.language import listed, say_duration
+from cletus.contrib.language import say_duration
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
 from cletus.service import Service
@@ -47,6 +48,22 @@ MISTAKE = "Something went wrong in {name}. It has been logged as {reference}."
 
 def _a_reference() -> str:
     return secrets.token_hex(3)
+
+
+class Options(TypedDict, total=False):
+    """What may be said of a command when it is registered: most is as for ``Command``.
+
+    Attributes:
+        using: converters by name of parameter, in place of those of their types.
+    """
+
+    aliases: tuple[str, ...]
+    group: str
+    can: Can
+    cooldown: float
+    in_full: bool
+    listed: bool
+    using: Mapping[str, Converter]
 
 
 class CommandRegistry:
@@ -81,19 +98,12 @@ class CommandRegistry:
     # -- declaring --------------------------------------------------------------------------
 
     @overload
-    def register(self, function: Function) -> Function: ...
+    def register(
+        self, function: Function, *, name: str = "", **options: Unpack[Options]
+    ) -> Function: ...
     @overload
     def register(
-        self,
-        function: None = None,
-        *,
-        name: str = "",
-        aliases: tuple[str, ...] = (),
-        group: str = "",
-        can: Can = None,
-        cooldown: float = 0.0,
-        in_full: bool = False,
-        using: Mapping[str, Converter] | None = None,
+        self, function: None = None, *, name: str = "", **options: Unpack[Options]
     ) -> Callable[[Function], Function]: ...
     def register(self, function: Any = None, *, name: str = "", **options: Any) -> Any:
         """Make a command of a function, which stays as it is: ``@commands.register``.
@@ -102,8 +112,7 @@ class CommandRegistry:
             function: takes the event, and then what its signature says. It may be ``async``, and
                 ask questions. Its docstring is the command's help.
             name: what is typed; by default the function's name.
-            options: ``aliases``, ``group``, ``can``, ``cooldown``, ``in_full``: as for ``Command``;
-                ``using``: converters by name of parameter, in place of those of their types.
+            options: see ``Options``.
 
         Raises:
             CommandDeclarationError: the name is taken, or the signature cannot be read.
@@ -171,7 +180,9 @@ class CommandRegistry:
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         if fitting:
-            raise Refused(f"{self.prefix}{name} could be {listed(list(fitting)[:5], word='or')}.")
+            raise Refused(
+                f"{self.prefix}{name} could be {language.listed(list(fitting)[:5], word='or')}."
+            )
         raise Refused(f"There is no command {self.prefix}{name}.{self._hint(name, event)}")
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:
@@ -183,15 +194,16 @@ class CommandRegistry:
         """
         groups = self._for(event)
         if not about:
-            return help.overview(groups, self._topics, self.prefix)
+            shown = {name: [one for one in group if one.listed] for name, group in groups.items()}
+            return help.overview(shown, self._topics, self.prefix)
         wanted = about.lower().removeprefix(self.prefix).strip()
         command = self._commands.get(wanted)
         if command is not None and command.is_for(event):
             return help.describe(command, self.prefix)
         topic = self._topics.get(wanted)
         if topic is not None:
-            return topic.strip("\n").split("\n")
-        texts = {one.name: one.text for listed in groups.values() for one in listed}
+            return help.wrapped(topic)
+        texts = {one.name: one.text for group in groups.values() for one in group}
         return help.search(
             about, texts | {name: self._topics.get(name) or "" for name in self._topics}
         )
@@ -208,11 +220,14 @@ class CommandRegistry:
         can: Can | tuple[Can, ...] = None,
         cooldown: float = 0.0,
         in_full: bool = False,
+        listed: bool = True,
         using: Mapping[str, Converter] | None = None,
     ) -> None:
         signature = Signature(name, function, self._converters, using or {})
         cans = can if isinstance(can, tuple) else (can,)
-        command = Command(name, function, signature, aliases, group, cans, cooldown, in_full)
+        command = Command(
+            name, function, signature, aliases, group, cans, cooldown, in_full, listed
+        )
         for each in (name, *aliases):
             if not each or each in self._commands:
                 reason = f"the name {each!r} is taken" if each else "it needs a name"
@@ -253,8 +268,8 @@ class CommandRegistry:
 
     def _for(self, event: ClientEvent) -> dict[str, list[Command]]:
         return {
-            heading: sorted((one for one in listed if one.is_for(event)), key=lambda one: one.name)
-            for heading, listed in self._groups.items()
+            heading: sorted((one for one in group if one.is_for(event)), key=lambda one: one.name)
+            for heading, group in self._groups.items()
         }
 
     def _call(self, command: Command, event: ClientEvent, values: list[Any]) -> Any:
@@ -322,18 +337,12 @@ class Group:
         self._can = can
 
     @overload
-    def register(self, function: Function) -> Function: ...
+    def register(
+        self, function: Function, *, name: str = "", **options: Unpack[Options]
+    ) -> Function: ...
     @overload
     def register(
-        self,
-        function: None = None,
-        *,
-        name: str = "",
-        aliases: tuple[str, ...] = (),
-        can: Can = None,
-        cooldown: float = 0.0,
-        in_full: bool = False,
-        using: Mapping[str, Converter] | None = None,
+        self, function: None = None, *, name: str = "", **options: Unpack[Options]
     ) -> Callable[[Function], Function]: ...
     def register(self, function: Any = None, *, can: Can = None, **options: Any) -> Any:
         """As ``CommandRegistry.register``."""

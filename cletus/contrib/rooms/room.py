@@ -56,14 +56,14 @@ class BaseRoom(Store):
 
     # -- what people see --------------------------------------------------------------------
 
-    def look(self, viewer: Any = None) -> list[str]:
+    def look(self, viewer: Any = None) -> list[Any]:
         """What somebody sees here, as lines of at most 79 columns.
 
         Args:
             viewer: they do not see themselves.
         """
         paragraphs = self.description.strip().split("\n\n")
-        lines = [str(self)]
+        lines: list[Any] = [str(self)]
         lines += [line for one in paragraphs for line in textwrap.wrap(one, WIDTH)]
         lines += textwrap.wrap(self.exits_text(), WIDTH)
         lines += textwrap.wrap(self.people_text(viewer), WIDTH)

@@ -69,6 +69,14 @@ def test_they_are_told_once_by_the_code_that_is_in_force(app):
         assert app.bob.screen.count("Reloaded") == number + 1
 
 
+def test_who_asks_and_is_told_of_all_reloads_is_told_once(app):
+    for number in (1, 2):
+        app.bob.types("reload")
+        for _ in range(5):
+            app.clock.advance(0)
+        assert app.bob.screen.count("generation") == number
+
+
 def test_a_rollback_brings_the_code_before(app):
     app.reload(code=lambda text: text.replace('"hello"', '"good day"'))
     assert app.ann.types("hello") == "good day\n"

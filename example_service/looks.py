@@ -1,0 +1,32 @@
+"""How things look: headings and tables that fit 80 columns.
+
+Columns are made of spaces alone, so a screen reader reads words and nothing
+else; colours are left out where there are none.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from cletus.text import Styled, style
+
+WIDTH = 79
+
+
+def heading(text: str) -> Styled:
+    """A line above something."""
+    return style("[bold yellow]--- {text} ---[/]", text=text)
+
+
+def table(
+    names: Sequence[str], rows: Iterable[Sequence[object]]
+) -> list[object]:
+    """Rows below the names of their columns; what is too long is cut."""
+    cells = [list(names), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    first, *others = (_line(row, widths) for row in cells)
+    return [style("[bold]{names}[/]", names=first), *others]
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    pairs = zip(row, widths, strict=True)
+    line = "  ".join(cell.ljust(width) for cell, width in pairs).rstrip()
+    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."

@@ -1,0 +1,206 @@
+"""The Lantern, as the people in it see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.storage import TempStoreMixin
+from cletus.testing import Person
+
+
+@pytest.fixture
+def evening(lantern):
+    lantern.ann, lantern.bob = lantern.person("Ann"), lantern.person("Bob")
+    lantern.user("ann").grant("admin")
+    lantern.ann.new_text()
+    return lantern
+
+
+def test_who_comes_in_sees_the_house_and_is_announced(evening):
+    cid = evening.person("Cid")
+    assert "Here now: Ann and Bob." in cid.screen
+    assert "--- The lamp room ---" in cid.screen
+    assert "Ann and Bob are here." in cid.screen
+    assert "* Cid comes in." in evening.ann.new_text()
+
+
+def test_a_line_without_a_dot_is_said_to_those_who_are_here(evening):
+    assert evening.types(evening.bob, "good evening") == "You say: good evening\n"
+    assert evening.ann.new_text() == "Bob says: good evening\n"
+    evening.types(evening.ann, ".out")
+    evening.types(evening.bob, "anybody?")
+    assert "anybody" not in evening.ann.new_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "bob_sees", "ann_sees"),
+    [
+        (".tell ann psst", "You tell Ann: psst", "Bob tells you: psst"),
+        (".>ann psst", "You tell Ann: psst", "Bob tells you: psst"),
+        (".:lights a lamp", "Bob lights a lamp", "Bob lights a lamp"),
+        (".shout hey", "Bob shouts: hey", "Bob shouts: hey"),
+        (".wave at ann", "You wave at Ann.", "Bob waves at you."),
+        (".moth ann", "You flutter round Ann like a moth", "Bob flutters round you like a moth"),
+        (".look", "Ann is here.", ""),
+        (".who", "2 here.", ""),
+        (".finger ann", "Pronouns: they/them/their/themself", ""),
+        (".finger nobody", "There is no user called 'nobody'.", ""),
+        (".title is tired", "You are now: Bob is tired", ""),
+        (".pronouns he", "Yours are he/him/his/himself.", ""),
+        (".pronouns x", "Choose they, she, he, it", ""),
+        (".away lunch", "You are away.", ""),
+        (".ignore ann", "You do not hear Ann any more.", ""),
+        (".ignore bob", "That cannot be ignored.", ""),
+        (".found lamps", "[lamps] You have joined.", ""),
+        (".found ../etc", "cannot be a key", ""),
+        (".channels", "Channel  You  On it  Topic", ""),
+        (".mail", "Your mailbox is empty.", ""),
+        (".read 1", "There is no letter 1.", ""),
+        (".help manners", "Leave the lamp burning.", ""),
+        (".help", "Enter: more", ""),
+        (".xyzzy", "There is no command .xyzzy.", ""),
+        (".down", "--- The winding stairs ---", "Bob goes down."),
+        (".quit", "Goodbye!", "* Bob leaves."),
+        (".password", "password", ""),
+    ],
+)
+def test_commands(evening, line, bob_sees, ann_sees):
+    assert bob_sees in evening.types(evening.bob, line)
+    assert ann_sees in evening.ann.new_text()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [".reload", ".shutdown 5m", ".ban ann 1d", ".role bob admin", ".announce hey", ".dig up x"],
+)
+def test_what_only_some_may_do_is_not_there_for_others(evening, line):
+    assert "There is no command" in evening.types(evening.bob, line)
+
+
+def test_everything_that_help_says_fits_80_columns(evening):
+    evening.types(evening.ann, ".help")
+    said = evening.types(evening.ann, "a")
+    for line in (".help socials", ".help shutdown", ".help nothing of this name"):
+        said += evening.types(evening.ann, line)
+    assert ".unban" in said
+    assert max(map(len, said.splitlines())) <= 79
+
+
+def test_who_is_away_is_back_with_the_next_line(evening):
+    evening.types(evening.bob, ".away lunch")
+    assert "Bob is away: lunch." in evening.types(evening.ann, ".tell bob hey")
+    assert "You are back." in evening.types(evening.bob, "hm")
+
+
+def test_who_ignores_somebody_hears_nothing_of_them(evening):
+    evening.types(evening.bob, ".ignore ann")
+    assert "does not listen to you" in evening.types(evening.ann, ".tell bob hey")
+    evening.types(evening.ann, "hello")
+    assert "hello" not in evening.bob.new_text()
+
+
+def test_a_letter_waits_for_who_is_away(evening):
+    evening.types(evening.bob, ".quit")
+    for line in (".write bob tea", "Come over.", "", "I have biscuits.", "."):
+        evening.types(evening.ann, line)
+    assert "bob" not in evening.active("mailbox")
+    assert "bob" not in evening.active("user")
+    bob = Person(evening.service, evening.clock)
+    bob.types("Bob", "lantern light")
+    assert bob.sees("You have a new letter.")
+    assert "I have biscuits." in evening.types(bob, ".read 1")
+
+
+def test_a_keeper_builds_a_room(evening):
+    for line in (".out", ".dig west The loft", ".west", ".describe", "Dusty.", "."):
+        evening.types(evening.ann, line)
+    assert "--- The loft ---\nDusty.\nExits: east.\n" in evening.types(evening.ann, ".look")
+    assert "already" in evening.types(evening.ann, ".dig up The loft")
+    assert "edit it there" in evening.types(evening.ann, ".go east") + evening.types(
+        evening.ann, ".describe"
+    )
+
+
+def test_a_banned_user_goes_and_cannot_come_back(evening):
+    assert "bob is banned." in evening.types(evening.ann, ".ban bob 7d shouting")
+    assert "You are banned until" in evening.bob.screen
+    assert evening.bob.transport.closed
+    again = Person(evening.service, evening.clock)
+    again.types("Bob", "lantern light")
+    assert again.sees("You are banned until")
+    assert again.transport.closed
+    assert "no longer banned" in evening.types(evening.ann, ".unban bob")
+
+
+def test_a_shutdown_is_announced_to_all_and_can_be_called_off(evening):
+    evening.types(evening.ann, ".shutdown 5m tea")
+    assert "*** We close in 5 minutes (tea). ***" in evening.bob.new_text()
+    evening.types(evening.ann, ".stay")
+    assert "We do not close after all" in evening.bob.new_text()
+
+
+def test_roles_are_given_and_taken(evening):
+    assert "Roles of Bob: keeper." in evening.types(evening.ann, ".role bob keeper")
+    assert "*** hear ye ***" in evening.types(evening.bob, ".announce hear ye")
+    assert "Roles of Bob: none." in evening.types(evening.ann, ".role bob keeper")
+
+
+def test_a_guest_looks_in_and_nothing_is_kept_of_them(evening):
+    guest = evening.person("guest")
+    assert "--- The lamp room ---" in guest.screen
+    assert "There is no command .mail" in evening.types(guest, ".mail")
+    assert "There is no command .password" in evening.types(guest, ".password")
+    assert "has no mailbox" in evening.types(evening.ann, ".write guest-1 hello")
+    assert isinstance(guest.client.user, TempStoreMixin)
+    evening.types(guest, ".quit")
+    assert evening.active("guest") == {}
+
+
+def test_the_report_of_a_reload_is_shown_to_developers_and_once(evening):
+    answer = evening.types(evening.ann, ".reload")
+    assert answer.count("generation") == 1
+    assert evening.bob.new_text() == ""
+    evening.reload(talk=lambda text: text + "\n1/0\n")
+    assert "ZeroDivisionError" in evening.ann.new_text()
+
+
+def test_everybody_stays_where_they_are_over_a_reload(evening):
+    """In a room, in the editor, in the pager, at the password, away, hoarse, link-dead, counting down."""
+    writer, reader, stranger, lost = (evening.person(n) for n in ("Cid", "Dora", "Eve", "Finn"))
+    evening.types(evening.bob, ".shout hey")
+    evening.types(evening.bob, ".down")
+    evening.types(evening.bob, ".away lunch")
+    evening.types(evening.ann, ".shutdown 5m")
+    evening.types(writer, ".write bob")
+    evening.types(writer, "Dear Bob")
+    evening.types(reader, ".help")
+    evening.types(stranger, ".quit")
+    stranger = Person(evening.service, evening.clock)
+    stranger.types("Eve")
+    lost.hangs_up()
+    assert evening.user("finn").link_lost
+    report = evening.reload(talk=lambda text: text.replace("You say:", "You say aloud:"))
+    assert report.ok, report
+    assert report.holders == []
+    assert evening.types(writer, "and Ann") == "  3> "
+    assert "Kept." in evening.types(writer, ".")
+    assert "Enter: more" in evening.types(reader, "")
+    evening.types(reader, "q")
+    evening.types(stranger, "lantern light")
+    assert "This is visit number 2" in stranger.screen
+    assert evening.user("finn").link_lost
+    assert evening.user("bob").is_away
+    assert "You can use .shout in" in evening.types(evening.bob, ".shout hey")
+    assert evening.types(evening.bob, "hm") == "You say aloud: hm\n"
+    assert evening.user("bob").room.key == "stairs"
+    assert evening.active("shutdown")["planned"].is_running
+    letter = evening.active("mailbox")["bob"].letters[0]
+    assert letter["text"] == "Dear Bob\nand Ann"
+
+
+def test_twenty_reloads_leave_one_generation(evening):
+    for number in range(20):
+        evening.types(evening.bob, ".shout hey")
+        report = evening.reload(talk=lambda text, n=number: text + f"\n# {n}\n")
+        assert report.ok
+        assert report.holders == [], report.holders
