@@ -27,8 +27,9 @@ def write_all(
         filter: called with each client; those for whom it is false do not get it.
     """
     message = Message(lines)
+    encoded = message.encoded
     excluded = {exclude} if isinstance(exclude, Client) else set(exclude or ())
     for client in tuple(clients):
-        if client in excluded or (filter is not None and not filter(client)):
+        if (excluded and client in excluded) or (filter is not None and not filter(client)):
             continue
-        client.write_encoded(message.encoded(client.terminal.look))
+        client.outbox.put(encoded(client.terminal.look))

@@ -62,7 +62,7 @@ class Client(Persistent):
         self._transport = transport
         self._turn = service.turn
         self._prompt: Prompt | None = None
-        self._outbox = Outbox(transport.send, settings.output_max)
+        self.outbox = Outbox(transport.send, settings.output_max, self._wake)
         self._inbox = Inbox(
             service.reactor,
             ready=self._is_ready,
@@ -124,12 +124,7 @@ class Client(Persistent):
 
     def write_encoded(self, data: bytes) -> None:
         """Send bytes made for ``terminal.look``; a broadcast makes them once for many."""
-        if not self.connected or not data:
-            return
-        if self._prompt is not None and not self._prompt.covered:
-            data = self.encoder.encode(self._prompt.cover()) + data
-        if self._outbox.put(data):
-            self._turn.at_end(self._flush)
+        self.outbox.put(data)
 
     def prompt(self, text: object) -> None:
         """Send a prompt: no newline, and their program is told that it is one.
@@ -139,10 +134,11 @@ class Client(Persistent):
         words = shown(text, self.terminal.look)
         if not words:
             return
-        self._prompt = None
-        self.write_encoded(self.encoder.encode(words) + self._transport.prompt_mark())
+        self._end_prompt()
+        self.outbox.put(self.encoder.encode(words) + self._transport.prompt_mark())
         if self.terminal.character_mode:
             self._prompt = Prompt(words, self.terminal)
+            self.outbox.hold(self._prompt.cover)
 
     def ask(self, prompt: object = "", *, hidden: bool = False) -> Deferred[str]:
         """Send a prompt and wait for the next line.
@@ -230,6 +226,7 @@ class Client(Persistent):
             return  # that was one byte too many for a slow reader, who has been dropped
         self.connected = False
         self.was_closed = True
+        self.outbox.shut()
         self._reason = self._reason or reason
         self._inbox.clear()
         self._transport.close()
@@ -241,7 +238,7 @@ class Client(Persistent):
         """Close at once; what was not sent yet is lost."""
         self.connected = False
         self._reason = self._reason or reason
-        self._outbox.discard()
+        self.outbox.shut()
         self._inbox.clear()
         self._transport.abort()
 
@@ -250,17 +247,17 @@ class Client(Persistent):
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
         if self.connected:
-            self._prompt = None
+            self._end_prompt()
             self._inbox.put(text)
 
     def pause_output(self) -> None:
         """The connection takes no more for now."""
-        self._outbox.paused = True
+        self.outbox.paused = True
 
     def resume_output(self) -> None:
         """The connection takes more."""
-        self._outbox.paused = False
-        self.service.turn.at_end(self._flush)
+        self.outbox.paused = False
+        self._wake()
 
     def disconnected(self, reason: str) -> None:
         """The connection is gone. What was typed before is handled first, then ``Disconnect`` fires."""
@@ -269,7 +266,7 @@ class Client(Persistent):
             self._closing = None
         self.connected = False
         self._reason = self._reason or reason
-        self._outbox.discard()
+        self.outbox.shut()
         self._gone = True
         self._inbox.close()
         self._leave()
@@ -347,20 +344,28 @@ class Client(Persistent):
         return result
 
     def _flush(self) -> None:
-        if self._outbox.overflowed:
+        if self.outbox.overflowed:
             self.service.log.warn(
                 "{client!r} dropped: {size} bytes waited, more than output_max allows",
                 client=self,
-                size=self._outbox.size,
+                size=self.outbox.size,
             )
             self.abort("slow reader")
             return
         if self._still_hidden:
             self._still_hidden = False
-            self._outbox.put(self._transport.hide_input(False))
+            self.outbox.put(self._transport.hide_input(False))
         if self._prompt is not None and self._prompt.covered:
-            self._outbox.put(self.encoder.encode(self._prompt.redraw()))
-        self._outbox.flush()
+            self.outbox.put(self._prompt.redraw())
+            self.outbox.hold(self._prompt.cover)
+        self.outbox.flush(self._turn.join)
+
+    def _wake(self) -> None:
+        self._turn.flush(self._flush)
+
+    def _end_prompt(self) -> None:
+        """The line is complete: what comes next comes below it."""
+        self._prompt = self.outbox.before = None
 
     def _pause_reading(self, paused: bool) -> None:
         if paused:

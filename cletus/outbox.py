@@ -1,4 +1,7 @@
-"""What waits to be sent: one queue for each client, emptied once in a reactor turn."""
+"""What waits to be sent: one queue for each client, emptied once in a reactor turn.
+
+A broadcast calls ``put`` once for each of thousands, so its usual case is one test and one append.
+"""
 
 from __future__ import annotations
 
@@ -12,48 +15,97 @@ class Outbox:
     Args:
         send: takes all that is queued, as one piece.
         limit: how many bytes may wait while the peer does not read; 0 means no limit.
+        wake: called when ``flush`` must be called at the end of the turn; not for what comes after.
     """
 
-    __slots__ = ("_pieces", "_send", "limit", "overflowed", "paused", "size")
+    __slots__ = (
+        "_is_due",
+        "_paused",
+        "_pieces",
+        "_send",
+        "_shut",
+        "_size",
+        "_wake",
+        "before",
+        "limit",
+        "overflowed",
+    )  # fmt: skip - a list of names reads better on two lines
 
-    def __init__(self, send: Callable[[bytes], None], limit: int) -> None:
+    def __init__(
+        self, send: Callable[[bytes], None], limit: int, wake: Callable[[], None] = lambda: None
+    ) -> None:
         self._send = send
+        self._wake = wake
         self._pieces: list[bytes] = []
+        self._is_due = False  # and not paused, nor shut: then put() has nothing to think about
+        self._paused = False
+        self._shut = False
         self.limit = limit
-        self.size = 0
-        self.paused = False
         self.overflowed = False
+        self._size = 0
+        #: Gives what is to be sent before the next piece, once.
+        self.before: Callable[[], bytes] | None = None
 
-    def put(self, data: bytes) -> bool:
-        """Queue this. While the peer does not read, what exceeds the limit is not kept at all.
+    @property
+    def size(self) -> int:
+        """How many bytes wait, or waited when there were too many."""
+        return self._size if self._paused else sum(map(len, self._pieces))
 
-        Returns:
-            Whether ``flush`` must be called for it: not when something was queued before, nor while
-            the peer does not read, but when the limit has just been exceeded.
-        """
-        if self.overflowed:
-            return False
-        pieces = self._pieces
-        pieces.append(data)
-        self.size += len(data)
-        if not self.paused:
-            return len(pieces) == 1
-        if self.limit and self.size > self.limit:
-            self.overflowed = True
-            pieces.clear()
-        return self.overflowed
+    @property
+    def paused(self) -> bool:
+        """Whether the peer does not read at the moment; then nothing is sent."""
+        return self._paused
 
-    def flush(self) -> None:
-        """Hand everything over as one piece, unless the peer does not read at the moment."""
-        if self.paused or not self._pieces:
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._size = (
+            self.size
+        )  # counted on while paused, so that a queue of thousands costs no more
+        self._paused = paused
+        self._is_due = False
+
+    def put(self, data: bytes) -> None:
+        """Queue this. While the peer does not read, what exceeds the limit is not kept at all."""
+        if self._is_due:
+            self._pieces.append(data)
+        elif data and not self._shut:
+            self._put_first(data)
+
+    def _put_first(self, data: bytes) -> None:
+        before, self.before = self.before, None
+        if before is not None:
+            self._pieces.append(before())
+        self._pieces.append(data)
+        if not self._paused:
+            self._is_due = True
+            self._wake()
             return
-        pieces, self._pieces, self.size = self._pieces, [], 0
-        self._send(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        self._size += len(data)
+        if self.limit and self._size > self.limit:
+            self.overflowed = self._shut = True
+            self._pieces.clear()
+            self._wake()
 
-    def discard(self) -> None:
-        """Forget what is queued; for somebody who is gone."""
+    def hold(self, before: Callable[[], bytes]) -> None:
+        """Have this called when the next piece comes; what it gives is sent before that piece."""
+        self.before = before
+        self._is_due = False
+
+    def flush(self, join: Callable[[list[bytes]], bytes] = b"".join) -> None:
+        """Hand everything over as one piece, unless the peer does not read at the moment.
+
+        Args:
+            join: makes one piece of many; ``Turn.join`` makes it once for all who have the same.
+        """
+        if self._paused or not self._pieces:
+            return
+        pieces, self._pieces, self._is_due = self._pieces, [], False
+        self._send(pieces[0] if len(pieces) == 1 else join(pieces))
+
+    def shut(self) -> None:
+        """Forget what is queued, and take nothing more; for somebody who is gone."""
         self._pieces.clear()
-        self.size = 0
+        self._shut, self._is_due = True, False
 
 
 class Turn:
@@ -66,15 +118,37 @@ class Turn:
     def __init__(self, call_later: Callable[..., Any]) -> None:
         self._call_later = call_later
         self._waiting: dict[Callable[[], None], None] = {}
+        self._flushes: list[Callable[[], None]] = []
+        self._pieces: list[bytes] = []
+        self._joined = b""
 
     def at_end(self, call: Callable[[], None]) -> None:
         """Call this when the turn is over; asking twice in a turn is asking once."""
-        if not self._waiting:
+        if not self._waiting and not self._flushes:
             self._call_later(0, self.run)
         self._waiting[call] = None
 
+    def flush(self, call: Callable[[], None]) -> None:
+        """As ``at_end``, for what takes care itself not to ask twice: a broadcast asks for thousands."""
+        if not self._flushes and not self._waiting:
+            self._call_later(0, self.run)
+        self._flushes.append(call)
+
     def run(self) -> None:
-        """Call them now. They must not raise."""
+        """Call them now, the flushes last. They must not raise."""
         waiting, self._waiting = self._waiting, {}
+        flushes, self._flushes = self._flushes, []
         for call in waiting:
             call()
+        for call in flushes:
+            call()
+        self._pieces, self._joined = [], b""
+
+    def join(self, pieces: list[bytes]) -> bytes:
+        """The pieces as one; for all who are sent the same in this turn, it is the same object.
+
+        After a broadcast nearly all have the same pieces, one after another: so the latest is kept.
+        """
+        if pieces != self._pieces:  # equal lists hold the same objects, which costs next to nothing
+            self._pieces, self._joined = pieces, b"".join(pieces)
+        return self._joined

@@ -27,14 +27,14 @@ class Prompt:
         self._terminal = terminal
         self.covered = False
 
-    def cover(self) -> str:
+    def cover(self) -> bytes:
         """What takes it off the screen; output follows."""
         self.covered = True
         width = wcwidth.width(self.text + self._terminal.typed)
         up = max(0, width - 1) // self._terminal.columns
-        return f"\x1b[{up}A\r\x1b[J" if up else "\r\x1b[K"
+        return b"\x1b[%dA\r\x1b[J" % up if up else b"\r\x1b[K"
 
-    def redraw(self) -> str:
+    def redraw(self) -> bytes:
         """What puts it back."""
         self.covered = False
-        return self.text + self._terminal.typed
+        return self._terminal.encoder.encode(self.text + self._terminal.typed)

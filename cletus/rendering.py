@@ -42,10 +42,15 @@ class Message:
         Raises:
             RichMissing: a line needs rich, and it is not installed.
         """
+        data = self._by_look.get(look)
+        return self._encode(look) if data is None else data
+
+    def _encode(self, look: Look) -> bytes:
+        by_look = self._by_look
         key = look.plain if self._is_plain else look
-        data = self._by_look.get(key)
-        if data is None:
-            data = self._by_look[key] = look.encoder.encode(as_text(self._lines, look))
+        if key not in by_look:
+            by_look[key] = look.encoder.encode(as_text(self._lines, look))
+        data = by_look[look] = by_look[key]
         return data
 
 
