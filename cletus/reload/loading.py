@@ -120,7 +120,7 @@ def _import(application: Application, sources: Sources) -> None:
         if error.name in application.entries:
             raise ApplicationNotFound(f"{error.name}: no module of this name") from None
         raise ImportFailed(describe_error(error, application, sources)) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ImportFailed(describe_error(error, application, sources)) from error
 
 

@@ -214,8 +214,7 @@ def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
 
 def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:
     old_class, new_class = type(one.old), type(new)
-    plain = new_class._layout.is_plain and not _may_be_wanted(old_class, new_class)
-    if plain and one.data.keys() <= new_class.fields.keys():
+    if _is_filled_plainly(old_class, new_class) and one.data.keys() <= new_class.fields.keys():
         done = carrier.carry_into(vars(new), one.data)
     else:
         done = False
@@ -228,6 +227,12 @@ def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: G
         raise CarryError(_place(one.old), "it cannot be filled") from error
     if not vars(one.old).keys() <= vars(new).keys():
         _carry_undeclared(one, new, carrier)
+
+
+def _is_filled_plainly(old_class: type[Store], new_class: type[Store]) -> bool:
+    """Whether filling an object is no more than setting its attributes to the carried values."""
+    own = (Store.restore, Store.from_dict) == (new_class.restore, new_class.from_dict)
+    return own and new_class._layout.is_plain and not _may_be_wanted(old_class, new_class)
 
 
 def _carried(

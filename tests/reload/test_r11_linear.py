@@ -5,6 +5,7 @@ Time is measured in benchmarks/reload.py; here the work is counted, which no bus
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_long_chain_of_references_needs_no_deep_stack(run):
     """10,000 objects, each referring to the next one: references are not followed in depth."""
     app = run(things=THINGS)
     things = [app.store("thing")(f"t{n}") for n in range(10_000)]
-    for one, other in zip(things, things[1:], strict=False):
+    for one, other in itertools.pairwise(things):
         one.other = other
     del things
     report = app.reload()

@@ -75,7 +75,10 @@ def fingerprint(app):
     service = app.service
     session = service.session
     objects = {
-        name: {key: (id(one), id(vars(one)), type(one), portrait(dict(vars(one))), dict(vars(one))) for key, one in store.manager.active().items()}
+        name: {
+            key: (id(one), id(vars(one)), type(one), portrait(dict(vars(one))), dict(vars(one)))
+            for key, one in store.manager.active().items()
+        }
         for name, store in session.current.stores.items()
     }
     return {
@@ -85,7 +88,9 @@ def fingerprint(app):
         "objects": objects,
         "listeners": [(one.event, one.function) for one in session.current.listeners],
         "timers": [(id(t), t.target, t.active, t.remaining) for t in session.current.timers],
-        "clients": [(id(c), dict(c.attachments()), [id(d) for d in c.dialogues]) for c in service.clients],
+        "clients": [
+            (id(c), dict(c.attachments()), [id(d) for d in c.dialogues]) for c in service.clients
+        ],
         "dialogues": [(dict(vars(d)), d.tries) for c in service.clients for d in c.dialogues],
         "service": dict(service.attachments()),
         "settings": service.settings,
@@ -133,10 +138,13 @@ BROKEN = {
     "instance cannot be made": {
         "users": lambda t: t + "\n    def __init__(self, key, must): super().__init__(key)\n"
     },
-    "field type refuses": {"users": lambda t: t.replace("things = Field(list)", "things = Field(0, type=int)")},
+    "field type refuses": {
+        "users": lambda t: t.replace("things = Field(list)", "things = Field(0, type=int)")
+    },
     "deserialise raises": {
         "users": lambda t: t.replace(
-            "class User(", "class Bad(Field):\n    def deserialise(self, o, n, d): raise ValueError('no')\n\nclass User("
+            "class User(",
+            "class Bad(Field):\n    def deserialise(self, o, n, d): raise ValueError('no')\n\nclass User(",
         ).replace("things = Field(list)", "things = Bad(list)")
     },
     "deserialise raises after changing the data": {
@@ -145,9 +153,14 @@ BROKEN = {
             "class Bad(Field):\n    def deserialise(self, o, n, d):\n        d.clear(); raise ValueError('no')\n\nclass User(",
         ).replace("things = Field(list)", "things = Bad(list)")
     },
-    "layout changed": {"users": lambda t: t.replace("    seen = Field", "    __slots__ = ('x',)\n    seen = Field")},
+    "layout changed": {
+        "users": lambda t: t.replace("    seen = Field", "    __slots__ = ('x',)\n    seen = Field")
+    },
     "an import that changes live state first": {
-        "talk": lambda t: t + "\nfor c in service.clients: c.user = None; c.lamp = 3; c.new = 4\nservice.motto = 1\n1/0"
+        "talk": lambda t: (
+            t
+            + "\nfor c in service.clients: c.user = None; c.lamp = 3; c.new = 4\nservice.motto = 1\n1/0"
+        )
     },
     "settings before the failure": {"talk": lambda t: t + "\nservice.configure(line_max=7)\n1/0"},
     "a dialogue that cannot be filled": {
@@ -199,8 +212,12 @@ def steps_of_a_reload():
     ]
 
 
-@pytest.mark.parametrize(("holder", "name"), steps_of_a_reload(), ids=lambda one: getattr(one, "__name__", one))
-def test_a_fault_at_any_call_inside_the_window_leaves_the_world_as_it_was(app, monkeypatch, holder, name):
+@pytest.mark.parametrize(
+    ("holder", "name"), steps_of_a_reload(), ids=lambda one: getattr(one, "__name__", one)
+)
+def test_a_fault_at_any_call_inside_the_window_leaves_the_world_as_it_was(
+    app, monkeypatch, holder, name
+):
     """The k-th call of the step raises, before and after its work, for k = 1, 2, ... until none fails."""
     whole = getattr(holder, name)
     failures = 0
@@ -237,8 +254,12 @@ def test_a_fault_at_any_call_inside_the_window_leaves_the_world_as_it_was(app, m
 @pytest.mark.parametrize("field", ["name", "seen", "things", "pet", "friend"])
 def test_a_fault_in_any_field_leaves_the_world_as_it_was(app, field, method):
     """Each field in turn raises for the second object, when the first has been done already."""
+
     def faulty(text):
-        return text.replace("class User(", f"""
+        return (
+            text.replace(
+                "class User(",
+                f"""
 class Faulty(Field):
     done = []
     def {method}(self, obj, name, *data):
@@ -247,8 +268,16 @@ class Faulty(Field):
             raise OSError("injected")
         return super().{method}(obj, name, *data)
 
-class User(""").replace(f"    {field} = Field(", f"    {field} = Faulty(").replace(
-            "    seen =", f"    {field} = Faulty(session=True)\n    seen =" if field == "name" else "    seen =")
+class User(""",
+            )
+            .replace(f"    {field} = Field(", f"    {field} = Faulty(")
+            .replace(
+                "    seen =",
+                f"    {field} = Faulty(session=True)\n    seen ="
+                if field == "name"
+                else "    seen =",
+            )
+        )
 
     if method == "serialise":
         assert app.reload(users=faulty).ok

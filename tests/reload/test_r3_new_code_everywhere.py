@@ -113,7 +113,11 @@ def held_by_the_framework(service):
 def test_a_walk_from_the_service_meets_no_old_class_and_no_old_function(app):
     """Store classes, managers, listeners, timers, dialogues, attributes of clients and service."""
     name = app.module("app").__name__
-    old = {id(one): one for one in vars(app.module("app")).values() if getattr(one, "__module__", "") == name}
+    old = {
+        id(one): one
+        for one in vars(app.module("app")).values()
+        if getattr(one, "__module__", "") == name
+    }
     assert any(id(one) in old for one in held_by_the_framework(app.service))
     new_generation(app)
     kept = [one for one in held_by_the_framework(app.service) if id(one) in old]
@@ -157,7 +161,9 @@ def test_a_listener_registered_while_the_service_ran_is_carried_by_name(app):
 
 def test_a_listener_registered_at_run_time_whose_function_is_gone_is_dropped_and_reported(app):
     report = app.reload(
-        app=lambda text: text.replace("heard_at_run_time", "renamed").replace("GENERATION = 1", "GENERATION = 2")
+        app=lambda text: text.replace("heard_at_run_time", "renamed").replace(
+            "GENERATION = 1", "GENERATION = 2"
+        )
     )
     assert report.ok
     assert any("heard_at_run_time" in note for note in report.notes)
@@ -173,13 +179,15 @@ def test_a_listener_of_others_is_kept_as_it_is(app):
 
 
 def test_a_subclass_of_service_gets_its_new_class(run):
-    app = run(core="""
+    app = run(
+        core="""
         from cletus import Service
         class Talker(Service):
             def motto(self):
                 return "old"
         service = Talker()
-    """)
+    """
+    )
     report = app.reload(core=lambda text: text.replace('"old"', '"new"'))
     assert report.ok, str(report)
     assert app.service.motto() == "new"

@@ -155,12 +155,38 @@ def instances(things: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("what", [
-    "enum", "flags", "dataclass", "frozen slotted dataclass", "namedtuple", "plain class", "slotted class",
-    "list subclass", "dict subclass", "exception", "class", "function", "bound method", "deque",
-    "defaultdict", "ordered", "counter", "set", "frozenset", "weak reference", "datetime", "decimal",
-    "bytes", "bytearray", "range", "complex", "module",
-])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "enum",
+        "flags",
+        "dataclass",
+        "frozen slotted dataclass",
+        "namedtuple",
+        "plain class",
+        "slotted class",
+        "list subclass",
+        "dict subclass",
+        "exception",
+        "class",
+        "function",
+        "bound method",
+        "deque",
+        "defaultdict",
+        "ordered",
+        "counter",
+        "set",
+        "frozenset",
+        "weak reference",
+        "datetime",
+        "decimal",
+        "bytes",
+        "bytearray",
+        "range",
+        "complex",
+        "module",
+    ],
+)
 def test_every_kind_of_value_is_carried_to_the_new_classes(app, what):
     value = instances(app.module("things"))[what]
     one = thing(app, "one")
@@ -201,11 +227,16 @@ def test_what_is_neither_data_nor_ours_is_carried_as_it_is_and_named(app):
     ("value", "reason"),
     [
         ("lambda: 1", "no name"),
-        ("type('Local', (), {'__module__': things.__name__, '__qualname__': 'f.<locals>.Local'})()", "no name"),
+        (
+            "type('Local', (), {'__module__': things.__name__, '__qualname__': 'f.<locals>.Local'})()",
+            "no name",
+        ),
         ("(n for n in [1])", ""),
     ],
 )
-def test_what_cannot_be_carried_refuses_the_reload_naming_store_key_field_and_reason(app, value, reason):
+def test_what_cannot_be_carried_refuses_the_reload_naming_store_key_field_and_reason(
+    app, value, reason
+):
     things = app.module("things")
     namespace = {"things": things, "__name__": things.__name__}
     thing(app, "one").a = {"deep": [eval(value, namespace)]}
@@ -233,20 +264,26 @@ def test_old_store_objects_that_are_not_active_are_carried_as_the_same_object(ap
     assert one.a.a == ["kept", "written through the old reference"]
 
 
-leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
+)
 hashable = st.integers() | st.text() | st.booleans()
 graphs = st.recursive(
     leaves,
-    lambda inner: st.lists(inner)
-    | st.dictionaries(hashable, inner)
-    | st.tuples(inner, inner)
-    | st.sets(hashable)
-    | st.frozensets(hashable),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(hashable, inner)
+        | st.tuples(inner, inner)
+        | st.sets(hashable)
+        | st.frozensets(hashable)
+    ),
     max_leaves=30,
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(value=graphs, shared=graphs)
 def test_any_graph_of_plain_data_survives_with_its_sharing(app, value, shared):
     one, two = thing(app, "one"), thing(app, "two")

@@ -40,7 +40,9 @@ def app(run):
 def reload(app, change=lambda text: text):
     app.generation += 1
     n = app.generation
-    report = app.reload(clocks=lambda text: change(text).replace(f"GENERATION = {n - 1}", f"GENERATION = {n}"))
+    report = app.reload(
+        clocks=lambda text: change(text).replace(f"GENERATION = {n - 1}", f"GENERATION = {n}")
+    )
     assert report.ok, str(report)
     return report
 
@@ -83,7 +85,7 @@ def test_no_ghost_of_a_repeating_call_ticks_beside_it(app):
         reload(app)
     app.clock.advance(5)
     assert [one for one in rang(app) if one[0] == "tick"] == [("tick", 6)]
-    assert len([call for call in app.clock.getDelayedCalls()]) == 1
+    assert len(app.clock.getDelayedCalls()) == 1
 
 
 def test_another_interval_starts_anew(app):
@@ -110,7 +112,9 @@ def test_a_call_that_the_module_body_asks_for_is_not_doubled_while_it_is_due(app
 
 def test_a_target_that_is_gone_is_reported_and_dropped(app):
     app.service.later(5, app.module("clocks").once, "gone")
-    report = reload(app, lambda text: text.replace("def once", "def twice").replace("once,", "twice,"))
+    report = reload(
+        app, lambda text: text.replace("def once", "def twice").replace("once,", "twice,")
+    )
     assert [note for note in report.notes if "once" in note and "cancelled" in note]
     app.clock.advance(5)
     assert ("gone", 2) not in rang(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 LOGIN = """
-    from twisted.internet.defer import Deferred
+    from twisted.internet.defer import Deferred, succeed
     from cletus import Dialogue, events, step
     from cletus.contrib.users import BaseUser
     from cletus.storage import Field
@@ -53,7 +53,7 @@ LOGIN = """
         return done
 
     service.waiting = getattr(service, "waiting", [])
-    service.hashing = getattr(service, "hashing", None) or (lambda: __import__("twisted.internet.defer").internet.defer.succeed(None))
+    service.hashing = getattr(service, "hashing", None) or (lambda: succeed(None))
 
     @service.listen(events.Connect)
     def connect(event):
@@ -163,7 +163,12 @@ def test_fields_may_refer_to_store_objects_and_other_dialogues(app):
 def test_a_new_field_has_its_default_and_a_renamed_first_step_is_where_new_people_begin(app):
     bob = app.person()
     bob.types("bob")
-    assert app.reload(login=lambda text: text.replace("tries = Field(0)", "tries = Field(0)\n        extra = Field(5)".replace("    extra", "extra"))).ok
+    assert app.reload(
+        login=lambda text: text.replace(
+            "tries = Field(0)",
+            "tries = Field(0)\n        extra = Field(5)".replace("    extra", "extra"),
+        )
+    ).ok
     assert bob.client.dialogues[0].extra == 5
 
 

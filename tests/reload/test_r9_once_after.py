@@ -6,17 +6,20 @@ from cletus import events
 
 
 def test_a_module_body_that_asks_for_a_reload_gets_one_afterwards_not_for_ever(run):
-    app = run(talk="""
+    app = run(
+        talk="""
         from APP.core import service
         if service.reload_wanted > 0:
             service.reload_wanted -= 1
             service.reload()
             service.reload()
-    """, core="""
+    """,
+        core="""
         from cletus import Service
         service = Service()
         service.reload_wanted = getattr(service, "reload_wanted", 0)
-    """)
+    """,
+    )
     app.service.reload_wanted = 1
     app.reload()
     for _ in range(10):
@@ -56,7 +59,8 @@ def test_those_who_ask_during_it_share_the_next_one(run):
 
 
 def test_an_ask_from_a_listener_of_post_reload_and_from_a_command_is_done_after(run):
-    app = run(talk="""
+    app = run(
+        talk="""
         from cletus import events
         from APP.core import service
         @service.listen(events.Receive)
@@ -64,7 +68,8 @@ def test_an_ask_from_a_listener_of_post_reload_and_from_a_command_is_done_after(
             before = service.session.generation
             service.reload()
             event.client.write(before == service.session.generation)
-    """)
+    """
+    )
     bob = app.person()
     assert bob.types("reload") == "True\n"
     for _ in range(5):

@@ -1,0 +1,125 @@
+"""``async def`` listeners across a reload: restarted, cancelled, or left to end."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred
+
+NOTICE = "(The code has just changed. Let us start that again.)"
+TALK = """
+    from cletus import events
+    from APP.core import service
+
+    @service.listen(events.Connect)
+    async def connect(event):
+        client = event.client
+        client.trail = []
+        try:
+            name = await client.ask("Name? ")
+            secret = await client.ask("Word? ", hidden=True)
+            client.write(f"v1 {name} {secret}")
+        finally:
+            client.trail.append("ended v1")
+
+    @service.listen(events.Receive, on_reload="cancel")
+    async def receive(event):
+        client = event.client
+        try:
+            if event.data == "wait":
+                await service.gate
+            answer = await client.ask("Really? ")
+            client.write(f"v1 {event.data} {answer}")
+        finally:
+            client.trail.append("finally")
+"""
+
+
+@pytest.fixture
+def app(run):
+    return run(talk=TALK)
+
+
+def newer(text):
+    return text.replace("v1", "v2")
+
+
+def test_who_is_being_asked_is_told_once_and_asked_again_from_the_top_in_the_new_code(app):
+    bob = app.person()
+    bob.types("bob")
+    report = app.reload(talk=newer)
+    assert report.restarted == 1
+    assert bob.screen.count(NOTICE) == 1
+    assert bob.screen.endswith("Name? ")
+    assert bob.transport.hidden is False
+    bob.types("bob", "x")
+    assert bob.sees("v2 bob x")
+    assert not bob.sees("v1")
+
+
+def test_the_old_frame_is_closed_so_that_its_finally_runs(app):
+    bob = app.person()
+    trail = bob.client.trail
+    app.reload(talk=newer)
+    assert trail == ["ended v1"]
+
+
+def test_a_listener_that_wants_to_be_cancelled_is_cancelled_without_a_word(app):
+    bob = app.person()
+    bob.types("bob", "x", "go")
+    assert bob.screen.endswith("Really? ")
+    report = app.reload(talk=newer)
+    assert (report.restarted, bob.client.trail[-1]) == (0, "finally")
+    assert not bob.sees(NOTICE)
+    assert bob.types("hi", "yes").endswith("v2 hi yes\n")
+
+
+def test_what_waits_for_something_else_ends_in_the_old_code_and_is_named(app):
+    app.service.gate = Deferred()
+    bob = app.person()
+    bob.types("bob", "x", "wait")
+    report = app.reload(talk=newer)
+    assert [note for note in report.notes if "still running" in note and "receive" in note]
+    bob.client.line_received("typed meanwhile")
+    app.service.gate.callback(None)
+    app.clock.advance(0)
+    assert bob.sees("Really? v1 wait typed meanwhile")
+
+
+def test_no_line_that_was_typed_ahead_is_lost_by_a_restart(app):
+    """Type-ahead waits while the code is busy; it goes to whoever asks next."""
+    app.service.gate = Deferred()
+    bob = app.person()
+    bob.types("bob", "x", "wait")
+    for line in ("a", "b"):
+        bob.client.line_received(line)
+    app.reload(talk=newer)
+    app.service.gate.callback(None)
+    app.clock.advance(0)
+    bob.types("c")
+    assert bob.sees("v1 wait a")
+    assert bob.sees("v2 b c")
+
+
+def test_a_listener_that_is_gone_is_not_restarted(app):
+    bob = app.person()
+    report = app.reload(talk=lambda text: text.replace("async def connect", "async def renamed"))
+    assert report.restarted == 0
+    assert bob.sees(NOTICE)
+    assert app.service.clients == (bob.client,)
+
+
+def test_a_refused_reload_leaves_the_question_as_it_was(app):
+    bob = app.person()
+    bob.types("bob")
+    screen = bob.screen
+    assert not app.reload(talk=lambda text: text + "\n1/0").ok
+    assert (bob.screen, bob.transport.hidden) == (screen, True)
+    bob.types("x")
+    assert bob.sees("v1 bob x")
+
+
+def test_the_notice_is_a_setting(run):
+    app = run({"reload_restart_notice": "Moment!"}, talk=TALK)
+    bob = app.person()
+    app.reload(talk=newer)
+    assert bob.sees("\nMoment!\n")

@@ -1,0 +1,106 @@
+"""Finding and importing an application for the first time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cletus.errors import ApplicationNotFound, ImportFailed, ServiceNotFound, SourceError
+from cletus.reload.loading import load, locate
+from tests.reload.conftest import CORE, write_package
+
+
+def test_a_package_is_loaded_by_its_name(tmp_path):
+    write_package(tmp_path, "byname", {"init": "from byname.core import service", "core": CORE})
+    service = load("byname", tmp_path)
+    root = service.session.application.roots[0]
+    assert (root.name, root.path, root.is_package) == ("byname", tmp_path / "byname", True)
+    assert sys.modules["byname.core"].service is service
+
+
+def test_a_package_is_loaded_by_the_path_of_its_folder(tmp_path):
+    write_package(tmp_path / "deep", "bypath", {"init": CORE})
+    assert load("deep/bypath", tmp_path).session.application.roots[0].name == "bypath"
+
+
+def test_a_module_inside_a_package_rebuilds_the_whole_package(tmp_path):
+    write_package(tmp_path, "inner", {"main": "from inner.core import service", "core": CORE})
+    application = load("inner.main", tmp_path).session.application
+    assert application.entries == ("inner.main",)
+    assert application.owns("inner.other")
+
+
+def test_a_single_file_is_loaded_by_its_path(tmp_path):
+    (tmp_path / "single.py").write_text(CORE)
+    (tmp_path / "neighbour.py").write_text("x = 1")
+    application = load("single.py", tmp_path).session.application
+    assert application.owns("single")
+    assert not application.owns("neighbour")
+
+
+def test_a_package_in_a_namespace_is_its_own_root(tmp_path):
+    (tmp_path / "space").mkdir()
+    write_package(tmp_path / "space", "talker", {"init": CORE})
+    application = load("space.talker", tmp_path).session.application
+    assert application.roots[0].name == "space.talker"
+    assert not application.owns("space")
+
+
+@pytest.mark.parametrize("target", ["nothing_here", "no/such/folder", "missing.py", "x.y.z", ""])
+def test_what_is_not_there_is_named(tmp_path, target):
+    with pytest.raises(ApplicationNotFound, match=target or "no module"):
+        load(target, tmp_path)
+
+
+def test_a_file_that_is_no_module_is_refused(tmp_path):
+    (tmp_path / "my-app.py").write_text(CORE)
+    with pytest.raises(ApplicationNotFound, match=r"my-app\.py"):
+        locate("my-app.py", tmp_path)
+
+
+def test_an_application_without_a_service_is_told_what_to_add(tmp_path):
+    (tmp_path / "bare.py").write_text("x = 1")
+    with pytest.raises(ServiceNotFound, match="service = Service"):
+        load("bare.py", tmp_path)
+    assert not any(type(one).__name__ == "ApplicationFinder" for one in sys.meta_path)
+
+
+def test_two_services_are_one_too_many(tmp_path):
+    (tmp_path / "twice.py").write_text(f"{CORE}\nother = Service()")
+    with pytest.raises(ServiceNotFound, match="2 services"):
+        load("twice.py", tmp_path)
+
+
+def test_a_syntax_error_names_file_and_line(tmp_path):
+    (tmp_path / "wrong.py").write_text("x = 1\ny = (\n")
+    with pytest.raises(SourceError) as caught:
+        load("wrong.py", tmp_path)
+    assert (caught.value.path, caught.value.line) == (tmp_path / "wrong.py", 2)
+
+
+@pytest.mark.parametrize("text", ["1/0", "import nothing_of_this_name", "raise SystemExit(3)"])
+def test_an_import_that_fails_is_told_with_its_line(tmp_path, text):
+    (tmp_path / "failing.py").write_text(f"{CORE}\n{text}\n")
+    with pytest.raises(ImportFailed, match=r"failing\.py:5"):
+        load("failing.py", tmp_path)
+
+
+def test_the_first_import_takes_no_pyc(tmp_path):
+    """A stale .pyc beside the source, or one without a source, is not asked."""
+    import py_compile
+
+    package = write_package(tmp_path, "stale", {"init": CORE, "part": "x = 'old'"})
+    part = package / "part.py"
+    py_compile.compile(str(part), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    part.write_text("x = 'new'")
+    (package / "__init__.py").write_text(f"{CORE}\nfrom stale import part")
+    load("stale", tmp_path)
+    assert sys.modules["stale.part"].x == "new"
+
+
+def test_the_folder_is_first_on_the_path(tmp_path):
+    (tmp_path / "single.py").write_text(CORE)
+    load("single.py", tmp_path)
+    assert sys.path[0] == str(Path(tmp_path).resolve())

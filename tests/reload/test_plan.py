@@ -1,0 +1,58 @@
+"""A plan tells what differs, and touches nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from cletus.errors import SourceError
+from cletus.reload.plan import check, make_plan
+from cletus.reload.sources import CodeCache, Source, Sources
+
+
+def sources(**texts: str) -> Sources:
+    return Sources(
+        {
+            name: Source(
+                name,
+                Path(f"/x/{name}.py"),
+                False,
+                text.encode(),
+                hashlib.blake2b(text.encode()).digest(),
+            )
+            for name, text in texts.items()
+        }
+    )
+
+
+def test_a_plan_names_what_changed_what_is_new_and_what_is_gone():
+    plan = make_plan(sources(a="1", b="2", c="3"), sources(b="2", c="4", d="5"))
+    assert (plan.changed, plan.added, plan.removed) == (("c",), ("d",), ("a",))
+    assert not plan.is_empty
+
+
+def test_equal_content_is_no_change():
+    assert make_plan(sources(a="1"), sources(a="1")).is_empty
+
+
+def test_a_check_compiles_everything_once_and_names_file_and_line():
+    cache = CodeCache()
+    check(make_plan(sources(), sources(a="x = 1")), cache)
+    with pytest.raises(SourceError) as caught:
+        check(make_plan(sources(), sources(a="x = 1", b="x = 1\ny = (\n")), cache)
+    assert (caught.value.path, caught.value.line, caught.value.text) == (
+        Path("/x/b.py"),
+        2,
+        "y = (",
+    )
+
+
+def test_code_is_cached_by_content_and_forgotten_when_it_is_not_kept():
+    cache, one, two = CodeCache(), sources(a="x = 1"), sources(a="x = 2")
+    code = cache.code(one.modules["a"])
+    assert cache.code(one.modules["a"]) is code
+    assert cache.code(two.modules["a"]) is not code
+    cache.keep_only(two)
+    assert cache.code(one.modules["a"]) is not code

@@ -1,0 +1,117 @@
+"""What a developer reads in the log."""
+
+from __future__ import annotations
+
+from cletus.reload import Outcome, ReloadReport
+
+TALK = """
+    from cletus import events
+    from cletus.storage import Field, Store
+    from APP.core import service
+
+    class Room(Store):
+        service = service
+        text = Field("")
+
+    def helper():
+        return 1
+"""
+
+
+def test_when_all_is_well_it_is_one_line(run):
+    app = run(talk=TALK)
+    report = app.reload(talk=lambda text: text + "\n")
+    line = str(report)
+    assert "\n" not in line
+    assert line.startswith("Reloaded, generation 1: app0.talk changed; 0 objects carried in ")
+    assert line.endswith(" ms")
+
+
+def test_it_tells_of_modules_added_and_removed_of_fields_and_of_stores(run):
+    app = run(talk=TALK)
+    app.store("room")("hall")
+    report = app.reload(
+        talk=lambda text: text.replace('text = Field("")', "size = Field(0)"),
+        extra="x = 1",
+    )
+    text = str(report)
+    assert "app0.talk changed; app0.extra added" in text
+    assert "1 object carried" in text
+    assert "new fields: Room.size" in text
+    assert "field Room.text is gone: 1 values parked" in text
+    report = app.reload(talk=lambda text: text[: text.index("class Room")], extra=None)
+    text = str(report)
+    assert "app0.extra removed" in text
+    assert "store room is gone: 1 objects parked" in text
+    report = app.reload(talk=TALK.replace("APP", "app0"))
+    assert "store room is back: 1 objects returned" in str(report)
+
+
+def test_a_refusal_names_phase_file_line_and_source_line_and_no_frame_of_ours(run):
+    app = run(talk=TALK)
+    report = app.reload(talk=lambda text: text + "\nhelpr()\n")
+    text = str(report)
+    assert text.startswith("Reload refused (stage), generation 0 goes on: ")
+    assert "app0/talk.py:" in text
+    assert "\n    helpr()\nNameError: name 'helpr' is not defined" in text
+    assert "cletus/reload" not in text
+    assert "importlib" not in text
+
+
+def test_an_error_deep_in_a_library_is_shown_at_the_application_s_line(run):
+    app = run(talk=TALK)
+    report = app.reload(talk=lambda text: text + "\nimport json\njson.loads('{')\n")
+    assert "json.loads('{')" in report.error
+    assert "JSONDecodeError" in report.error
+    assert "decoder.py" not in report.error
+
+
+def test_a_failing_field_is_named_with_its_object_and_the_line_of_its_code(run):
+    app = run(talk=TALK)
+    app.store("room")("hall", text="x")
+    report = app.reload(
+        talk=lambda text: text.replace(
+            "class Room",
+            "class Odd(Field):\n"
+            "    def deserialise(self, obj, name, data):\n"
+            "        raise ValueError('too odd')\n\n"
+            "class Room",
+        ).replace("text = Field", "text = Odd")
+    )
+    assert "Room 'hall'" in report.error
+    assert "raise ValueError('too odd')" in report.error
+    assert "ValueError: too odd" in report.error
+
+
+def test_notes_of_an_exception_are_shown(run):
+    app = run(talk=TALK)
+    report = app.reload(
+        talk=lambda text: (
+            text + "\nerror = ValueError('x')\nerror.add_note('look here')\nraise error\n"
+        )
+    )
+    assert "look here" in report.error
+
+
+def test_a_reload_of_nothing_says_so():
+    report = ReloadReport(generation=4)
+    assert str(report) == "Nothing to reload: the files hold what runs (generation 4)"
+    assert (report.ok, report.outcome) == (True, Outcome.UNCHANGED)
+
+
+def test_the_phases_are_timed_and_the_pause_is_the_part_in_which_nobody_is_answered(run):
+    app = run(talk=TALK)
+    report = app.reload()
+    assert {"check", "stage", "freeze", "thaw", "commit", "retire"} <= report.phases.keys()
+    assert report.pause == sum(
+        report.phases[name] for name in ("stage", "freeze", "thaw", "commit")
+    )
+
+
+def test_the_service_keeps_the_latest_report(run):
+    app = run(talk=TALK)
+    assert app.service.last_reload is None
+    good = app.reload()
+    assert app.service.last_reload is good
+    bad = app.reload(talk="1/0")
+    assert app.service.last_reload is bad
