@@ -512,5 +512,15 @@ class StoreGone(CarryError):
     """A value refers to an object of a store that the new code does not define."""
 
 
+class ImportDuringReload(ReloadError, ImportError):
+    """A thread wanted a module of the application while it was being rebuilt, and could not wait."""
+
+    def __init__(self, module: str, reason: str) -> None:
+        """Name the module and why the thread could not wait until the reload was over."""
+        self.module = module
+        self.reason = reason
+        super().__init__(f"{module} is just being reloaded, {reason}; import it again")
+
+
 class ReloadVetoed(ReloadError):
     """A listener of ``events.PreReload`` asked for this reload not to happen."""

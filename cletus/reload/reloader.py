@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
+from cletus.reload.import_guard import ImportGuard
 from cletus.reload.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.plan import Plan, check, make_plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
@@ -25,6 +26,9 @@ from cletus.reload.stale import OldCode, collect
 from cletus.reload.transaction import Transaction
 from cletus.reload.watcher import Pace, Watcher
 from cletus.service import Service
+
+#: Seconds until a thread that was importing a module of the application is looked at again.
+_WAIT = 0.05
 
 
 class ServiceReloader:
@@ -243,10 +247,27 @@ class ServiceReloader:
         if self._vetoed(plan, report):
             self._finish(report)
             return
-        before = self.sources
+        self._attempt(plan, report)
+
+    def _attempt(self, plan: Plan, report: ReloadReport, waited: float = 0.0) -> None:
+        """The transaction, when no thread is in the middle of importing what it rebuilds."""
+        if self._stopped:
+            self._finish(report, quietly=True)
+            return
+        before, timeout = self.sources, self._service.settings.reload_timeout
         assert self._finder is not None  # noqa: S101 - start() made it
-        transaction = Transaction(self._service, self._finder, plan, report)
-        if not transaction.run():
+        with ImportGuard(self._finder.application, timeout) as guard:
+            busy = guard.busy()
+            if busy and (not timeout or waited < timeout):
+                waited += _WAIT
+                self._service.reactor.callLater(_WAIT, self._attempt, plan, report, waited)
+                return
+            transaction = Transaction(self._service, self._finder, plan, report)
+            committed = False if busy else transaction.run()
+        if busy:
+            report.phase, report.generation = "stage", self._service.session.generation
+            report.refuse(f"{busy}, which does not end")
+        if not committed:
             self._finish(report)
             return
         self._keep(before, plan.sources)

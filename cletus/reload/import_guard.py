@@ -1,0 +1,166 @@
+"""Threads that import modules of the application while these are being rebuilt.
+
+Between staging and commit ``sys.modules`` holds modules that may yet be thrown away. A thread that
+imports one of them in that window is held up until it is over; so it gets a module that is in
+force. A thread that cannot be held up, since it holds locks of the import system for which the
+reload would wait in turn, gets an ``ImportError`` that says why.
+
+What is guarded are imports: the statement and ``importlib.import_module``. An attribute of a module
+outside the application, such as that of a namespace package, and ``sys.modules`` itself are read
+without asking anybody.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import _bootstrap as bootstrap
+from types import FrameType, TracebackType
+from typing import Any
+
+from cletus.application import Application
+from cletus.errors import ImportDuringReload
+from cletus.reload.imports import absolute_name
+
+#: Python's import system. ``import_module()`` has no hook, and copies of it are about; but all of
+#: them end in its ``_gcd_import``, which the type stubs do not know.
+_bootstrap: Any = bootstrap
+#: Seconds for which threads that are in the middle of an import are waited for on the spot.
+_PATIENCE = 0.05
+#: Seconds between two looks at them; it lets them run.
+_NAP = 0.0005
+
+
+class ImportGuard:
+    """Holds up the imports of all threads but that which makes it, as a context manager.
+
+    Args:
+        application: whose modules are guarded.
+        timeout: seconds for which a thread waits before it gets an error; 0 means no limit.
+    """
+
+    def __init__(self, application: Application, timeout: float) -> None:
+        self._application = application
+        self._timeout = timeout or None
+        self._thread = threading.get_ident()
+        self._over = threading.Event()
+        self._import = builtins.__import__
+        self._gcd_import: Any = None
+
+    def __enter__(self) -> ImportGuard:
+        # Python looks for builtins.__import__ at each import statement.
+        self._import, builtins.__import__ = builtins.__import__, self._guarded_import
+        self._gcd_import, _bootstrap._gcd_import = _bootstrap._gcd_import, self._guarded_gcd_import
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Whoever has put something in front of ours keeps it; ours lets all pass from now on.
+        if builtins.__import__ == self._guarded_import:
+            builtins.__import__ = self._import
+        if _bootstrap._gcd_import == self._guarded_gcd_import:
+            _bootstrap._gcd_import = self._gcd_import
+        self._over.set()
+
+    def busy(self) -> str:
+        """Who was importing before the guard came up and is still at it, in words; "" if nobody.
+
+        Such threads are waited for, but not for long, since nothing else runs meanwhile.
+        """
+        end = time.monotonic() + _PATIENCE
+        while True:
+            found = next(self._importing(), "")
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(_NAP)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _importing(self) -> Iterator[str]:
+        """Other threads that are importing a module of the application at this moment, in words."""
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        for ident, innermost in sys._current_frames().items():
+            if ident == self._thread:
+                continue
+            for frame in _frames(innermost):
+                module = self._imported_by(frame)
+                if self._application.owns(module):
+                    yield f"thread {names.get(ident, ident)!r} is importing {module}"
+                    break
+
+    def _imported_by(self, frame: FrameType) -> str | None:
+        """The module that a frame of the import system, or of a guard, is about."""
+        if _is_guard(frame):
+            # Who is in our own guard asks it before going on. Who is still in that of an earlier
+            # reload has been let through there.
+            values = frame.f_locals
+            package = values["package"] if "package" in values else _package(values["globals"])
+            wanted = absolute_name(values["name"], package or "", values["level"])
+            return None if values["self"] is self else wanted
+        if not _is_importlib(frame):
+            return None
+        if frame.f_code.co_name == "_handle_fromlist":
+            return getattr(frame.f_locals.get("module"), "__name__", None)
+        name = frame.f_locals.get("name")
+        return name if isinstance(name, str) else None
+
+    def _guarded_import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,  # noqa: A002 - the name of the argument is Python's
+        locals: Mapping[str, Any] | None = None,  # noqa: A002 - as above
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        if threading.get_ident() != self._thread and not self._over.is_set():
+            self._hold_up(absolute_name(name, _package(globals), level), fromlist or ())
+        return self._import(name, globals, locals, fromlist or (), level)
+
+    def _guarded_gcd_import(self, name: str, package: str | None = None, level: int = 0) -> Any:
+        if threading.get_ident() != self._thread and not self._over.is_set():
+            self._hold_up(absolute_name(name, package or "", level), ())
+        return self._gcd_import(name, package, level)
+
+    def _hold_up(self, name: str, fromlist: Sequence[str]) -> None:
+        owns = self._application.owns
+        if not owns(name) and not any(owns(f"{name}.{one}") for one in fromlist):
+            return
+        if any(map(_is_importlib, _frames(sys._getframe()))):
+            raise ImportDuringReload(name, "and this thread is importing something else")
+        if not self._over.wait(self._timeout):
+            raise ImportDuringReload(name, f"and that takes longer than {self._timeout:g} seconds")
+
+
+def _package(namespace: Mapping[str, Any] | None) -> str:
+    """The package against which a relative import in this namespace is meant."""
+    if namespace is None:
+        return ""
+    package = namespace.get("__package__")
+    if package is None:
+        name = namespace.get("__name__", "")
+        package = name if "__path__" in namespace else name.rpartition(".")[0]
+    return str(package)
+
+
+def _is_importlib(frame: FrameType) -> bool:
+    return frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+
+
+def _is_guard(frame: FrameType) -> bool:
+    return frame.f_code in (
+        ImportGuard._guarded_import.__code__,
+        ImportGuard._guarded_gcd_import.__code__,
+    )
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
