@@ -115,12 +115,13 @@ class JsonFiles:
                 folder.close()
 
     def _take_stock(self) -> None:
-        """Sweep every store's folder; what is there is durable from now on (its names at least)."""
+        """Sweep every store's folder, and flush it: what is read from now on is there to stay."""
         _try_writing(self.folder)
         with os.scandir(self.folder) as entries:
             stores = [entry.name for entry in entries if _is_store(entry)]
         for store in stores:
             self._sweep(os.path.join(self.folder, store))
+            self._flush_folder(os.path.join(self.folder, store))
         self._flush_folder(self.folder)
         self._settled = set(stores)
 

@@ -127,6 +127,16 @@ def test_what_a_crash_left_is_swept(tmp_path: Path) -> None:
     assert home.keys("user") == ["bob"]
 
 
+def test_what_is_found_at_the_start_is_there_to_stay(tmp_path: Path) -> None:
+    """A process may have been killed between its rename and its flush: that is made up for."""
+    opened(tmp_path).write("user", "bob", b"{}")
+    calls = Recorded()
+    home = JsonFiles(tmp_path, calls=calls)
+    home._lock.take = lambda: None  # the first home has it
+    home.open()
+    assert calls.made.count("fsync") == 2, "the store's folder, and the folder of them all"
+
+
 def test_a_mounted_disk_can_be_the_folder(unprivileged: Path) -> None:
     """What cannot be a store is not looked into: ``lost+found`` is closed to all but root."""
     (unprivileged / "lost+found").mkdir(mode=0)
