@@ -197,6 +197,9 @@ class ServiceReloader:
 
     def _decide(self, found: Sources, forced: bool) -> Any:
         """Back in the reactor: is there anything to do?"""
+        moved = "" if forced or self._watcher is None else self._watcher.moved_since(found.stamps)
+        if moved:
+            raise Unsettled(moved)
         self._unsettled = 0
         if self._is_disturbed():
             self._step_back(forced)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType
 
@@ -84,11 +84,13 @@ class Sources:
         modules: by dotted name.
         extensions: C extensions among the modules, by dotted name.
         files: the data files that the setting ``reload_patterns`` names.
+        stamps: path of each file that was read to its stamp at that time.
     """
 
     modules: dict[str, Source]
     extensions: dict[str, Content] = field(default_factory=dict)
     files: dict[str, Content] = field(default_factory=dict)
+    stamps: dict[str, Stamp] = field(default_factory=dict, compare=False)
 
     def digests(self) -> dict[str, bytes]:
         """Name to digest, of modules and all else: equal for equal content."""
@@ -124,7 +126,8 @@ def read(scope: Scope) -> Sources:
     if before != after:
         moved = before.keys() ^ after.keys() or {p for p in before if before[p] != after[p]}
         raise Unsettled(str(min(moved)))
-    return _sources((file, contents[path]) for path, (file, _) in before.items())
+    sources = _sources((file, contents[path]) for path, (file, _) in before.items())
+    return replace(sources, stamps={str(path): stamp for path, (_, stamp) in before.items()})
 
 
 def read_now(scope: Scope) -> Sources:

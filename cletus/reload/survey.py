@@ -38,18 +38,23 @@ class Survey:
     Attributes:
         stamps: path of each file to its stamp.
         watches: real path of each folder to how it is watched.
+        latest: when the last of these files and folders was changed, in seconds of the system's clock.
     """
 
     stamps: dict[str, Stamp]
     watches: dict[str, Watch]
+    latest: float = 0.0
 
 
 def survey(scope: Scope) -> Survey:
     """Look at all files. What cannot be listed or looked at counts as absent; it never raises."""
     stamps: dict[str, Stamp] = {}
     watches = _Watches()
+    folders: list[Stamp] = []
     for root, tree in scope.trees(_ignore):
         for folder in tree.walk():
+            # What has been removed or renamed shows in its folder only.
+            folders += [stamp] if (stamp := stamp_of(folder.path)) is not None else []
             for file in folder.files:
                 stamp = stamp_of(file.path)
                 if stamp is not None:
@@ -58,7 +63,8 @@ def survey(scope: Scope) -> Survey:
                     watches.add_links(file.path)
         watches.add_tree(tree)
         watches.add_ways_to(root)
-    return Survey(stamps, watches.found)
+    latest = max((stamp[-1] for stamp in (*stamps.values(), *folders)), default=0)
+    return Survey(stamps, watches.found, latest / 1e9)
 
 
 def stamp_of(path: Path) -> Stamp | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,10 +59,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen, and how many events had been heard of when the look began."""
+    """What was seen.
+
+    Attributes:
+        stamps: of all files.
+        heard: how many events had been heard of when the look began.
+        is_fresh: whether something had been changed within the quiet time before it.
+    """
 
     stamps: dict[str, Stamp]
     heard: int
+    is_fresh: bool = False
 
     def written(self) -> dict[str, Stamp]:
         """The stamps without the time of the inode, which may change without an event in the folder.
@@ -82,6 +90,7 @@ class Watcher:
         changed: called in the reactor's thread when something may have changed and it is quiet.
         poll: scan from the beginning.
         events: makes what listens to events.
+        now: the system's clock, which is what the times of files are told by.
     """
 
     log = Logger()
@@ -96,6 +105,7 @@ class Watcher:
         changed: Callable[[], None],
         poll: bool = False,
         events: Callable[..., FileEvents] = FileEvents,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._reactor = reactor
         self._scope = scope
@@ -103,6 +113,7 @@ class Watcher:
         self._pace = pace
         self._changed = changed
         self._poll = poll
+        self._now = now
         self._events = events(self._call_from_thread, self._matters, self._told, self._overflowed)
         self._quiet = Quiet(
             reactor, pace.quiet, pace.quiet_max, self._settle, self._events.is_writing
@@ -132,6 +143,18 @@ class Watcher:
         Not so where it told because the files did not come to rest: nobody is to wait for that.
         """
         return self._quiet.is_waiting and not self._overdue
+
+    def moved_since(self, stamps: dict[str, Stamp]) -> str:
+        """A file that is not as it was when this watcher told; "" if all are.
+
+        Args:
+            stamps: of all files, as they are now.
+        """
+        if self._overdue:
+            return ""
+        seen = self._last.stamps
+        paths = sorted(seen.keys() | stamps.keys())
+        return next((path for path in paths if seen.get(path) != stamps.get(path)), "")
 
     # -- life -------------------------------------------------------------------------------
 
@@ -210,12 +233,14 @@ class Watcher:
         Raises:
             OSError: they cannot be watched.
         """
-        heard = self._events.heard
+        heard, now = self._events.heard, self._now()
         self._known = self._scope()
         found = survey(self._known)
         if self.means is Means.EVENTS:
             self._events.watch(found.watches)
-        return _Look(found.stamps, heard)
+        # A time ahead of ours is that of a server with another clock.
+        fresh = now - self._pace.quiet < found.latest <= now + self._pace.quiet
+        return _Look(found.stamps, heard, fresh)
 
     def _look_in_thread(self, then: Callable[[_Look], None]) -> None:
         """Look, and go on with what was seen."""
@@ -252,8 +277,12 @@ class Watcher:
             self._look_in_thread(self._settled)
 
     def _settled(self, seen: _Look) -> None:
-        """A look after the quiet time. Where there are no events, only it tells whether it was one."""
-        moved = seen.stamps != self._last.stamps and self.means is Means.SCANNING
+        """A look after the quiet time tells whether it was one.
+
+        Where there are no events, nothing else does. And events may be late: when watchdog meets a
+        rename whose first half it sees before its second, it holds everything back for half a second.
+        """
+        moved = seen.is_fresh or (seen.stamps != self._last.stamps and self.means is Means.SCANNING)
         self._last = seen
         self._overdue = self._quiet.is_overdue
         if self._overdue or not (moved or self._quiet.is_waiting):

@@ -16,7 +16,11 @@ class PlayedWatcher:
     def __init__(self, reactor: Any, scope: Any, in_thread: Any, *, changed: Any, **_: Any) -> None:
         self.changed = changed
         self.is_disturbed = False
+        self.moved = ""
         self.again_asked = 0
+
+    def moved_since(self, stamps: object) -> str:
+        return self.moved
 
     def start(self) -> None:
         pass
@@ -177,6 +181,17 @@ def test_a_save_that_begins_while_the_files_are_read_is_waited_for(scene, monkey
     assert (scene.generation, scene.watcher.again_asked) == (0, 1)
     monkeypatch.setattr(module, "read", read)
     scene.watcher.is_disturbed = False
+    scene.tell()
+    assert scene.generation == 1
+
+
+def test_files_that_are_not_as_they_were_when_it_was_quiet_are_read_again(scene):
+    """Their events may be late."""
+    scene.edit()
+    scene.watcher.moved = "/talker/a.py"
+    scene.tell()
+    assert (scene.generation, scene.watcher.again_asked) == (0, 1)
+    scene.watcher.moved = ""
     scene.tell()
     assert scene.generation == 1
 

@@ -1,6 +1,7 @@
 """With a ``Clock``, real files, and events that are played."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from cletus.application import Application, Root
 from cletus.reload import file_events
 from cletus.reload.scope import Scope
-from cletus.reload.survey import Watch
+from cletus.reload.survey import Watch, survey
 from cletus.reload.watcher import Means, Pace, Watcher
 
 PACE = Pace(quiet=0.2, quiet_max=5, poll=1, rescan=10)
@@ -87,6 +88,8 @@ class Scene:
         self.changed: list[float] = []
         self.warnings: list[str] = []
         root = Root("talker", package, True)
+        # The files are made within moments, and the times of this clock are not real: none is fresh.
+        self.now: Callable[[], float] = lambda: time.time() + 3600
         self.scope = Scope(Application((root,), ("talker",)))
 
     def start(self, pace: Pace = PACE, *, poll: bool = False) -> None:
@@ -98,6 +101,7 @@ class Scene:
             changed=lambda: self.changed.append(round(self.clock.seconds(), 2)),
             poll=poll,
             events=self.kind,
+            now=lambda: self.now(),
         )
         self.events: PlayedEvents = self.watcher._events  # type: ignore[assignment] # it is the double
         self.watcher.start()
@@ -180,6 +184,60 @@ def test_a_file_that_is_never_closed_is_not_waited_for_for_ever(scene):
     scene.events.happen()
     scene.run(0.3)
     assert len(scene.changed) == 2
+
+
+def test_a_change_whose_event_is_late_is_waited_for(scene):
+    """The times of the files tell that it was not quiet, whatever events say."""
+    scene.begin()
+    scene.events.happen()
+    written = scene.file.stat().st_ctime
+    scene.now = lambda: written + 0.1
+    scene.run(1)
+    assert scene.changed == []
+    scene.now = lambda: written + 0.25
+    scene.run(0.5)
+    assert len(scene.changed) == 1
+
+
+def test_a_removed_file_whose_event_is_late_is_waited_for(scene):
+    (scene.package / "old.py").touch()
+    scene.begin()
+    scene.events.happen()
+    (scene.package / "old.py").unlink()
+    removed = scene.package.stat().st_ctime
+    scene.now = lambda: removed + 0.1
+    scene.run(1)
+    assert scene.changed == []
+
+
+def test_a_clock_ahead_of_ours_does_not_hold_it_up(scene):
+    """As that of a file server."""
+    scene.begin()
+    scene.now = lambda: scene.file.stat().st_ctime - 3600
+    scene.events.happen()
+    scene.run(0.5)
+    assert len(scene.changed) == 1
+
+
+def test_what_has_moved_since_it_told_is_named(scene):
+    scene.begin()
+    assert scene.watcher.moved_since(survey(scene.scope).stamps) == ""
+    scene.file.write_text("a = 2\n")
+    assert scene.watcher.moved_since(survey(scene.scope).stamps) == str(scene.file)
+    scene.file.unlink()
+    assert scene.watcher.moved_since(survey(scene.scope).stamps) == str(scene.file)
+
+
+def test_what_never_rests_is_not_asked_whether_it_moved(scene):
+    scene.begin(Pace(quiet=0.2, quiet_max=1, poll=1, rescan=0))
+    for _ in range(30):
+        scene.events.happen()
+        scene.run(0.1)
+        if scene.changed:
+            break
+    scene.file.write_text("a = 2\n")
+    assert scene.watcher.moved_since(survey(scene.scope).stamps) == ""
+    assert not scene.watcher.is_disturbed
 
 
 def test_new_folders_are_watched_before_it_tells(scene):
