@@ -8,6 +8,7 @@ refusal each and no memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
@@ -21,8 +22,9 @@ from cletus.errors import PasswordsBusy
 #: OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
 
-#: Hashes at once, all services of this process together: each takes 19 MiB and a core.
-AT_ONCE = 2
+#: Hashes at once, all services of this process together: each takes 19 MiB and a core, and one core
+#: is left to the reactor.
+AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))
 
 #: Hashes that may wait for their turn, at some 30 ms each. Our choice.
 WAITING_MAX = 100

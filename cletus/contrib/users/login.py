@@ -225,7 +225,7 @@ class LoginDialogue(Dialogue):
             PasswordsBusy: too many wait to be hashed; it counts as no try.
         """
         account, throttle = self.account, self.users.throttle
-        familiar = self.is_familiar
+        familiar = account is not None and account.has_come_from(self.origin)
         try:
             if account is None:
                 right = await fits(self.client.service, None, password)
