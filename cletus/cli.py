@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
@@ -82,7 +83,7 @@ def _run_target(target: str, **options: Any) -> None:
     gc.freeze()
     try:
         service = load(target, Path.cwd())
-        service.set("command line", _given(options))
+        _configure(service, options)
     except CletusError as error:
         _refuse(error)
     sys.exit(serve(service))
@@ -104,12 +105,19 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
     def run(**options: Any) -> None:
         try:
             service.set("service.run()", settings)
-            service.set("command line", _given(options))
+            _configure(service, options)
         except CletusError as error:
             _refuse(error)
         sys.exit(serve(service))
 
     _command(Path(sys.argv[0]).name, run, about="Run this service.").main()
+
+
+def _configure(service: Service, options: Mapping[str, Any]) -> None:
+    """What the file beside the application, the environment and the command line say."""
+    roots = service.session.application.roots
+    service.read_settings(roots[0].path.parent if roots else Path.cwd(), os.environ)
+    service.set("command line", _given(options))
 
 
 def serve(service: Service) -> int:

@@ -10,6 +10,7 @@ import enum
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar, TypeVar, overload
 
@@ -30,6 +31,7 @@ from cletus.outbox import Turn
 from cletus.parts import Door, Parts, Reloader
 from cletus.persistent import Persistent
 from cletus.session import Session
+from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
 from cletus.storage import TempStoreMixin, Unsaved, Writer, backend_for, save_all
 from cletus.timers import Timer
@@ -52,6 +54,7 @@ class Service(Persistent):
     """One application's service.
 
     Args:
+        kind: the class of its settings: ``cletus.Settings``, or the application's own subclass.
         settings: as for ``configure()``.
 
     Attributes:
@@ -70,22 +73,23 @@ class Service(Persistent):
     rebuilding: ClassVar[Service | None] = None
     log = Logger()
 
-    def __new__(cls, **settings: Any) -> Service:
+    def __new__(cls, kind: type[Settings] = Settings, **settings: Any) -> Service:
         """The running instance while its application is being rebuilt, else a new one."""
         running = Service.rebuilding
         if running is None:
             return super().__new__(cls)
         running.staged_class = cls
-        if settings:
-            running.configure(**settings)
+        if running.staged_sources is not None:
+            running.staged_sources.kind = kind
+        running.configure(**settings)
         return running
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, kind: type[Settings] = Settings, **settings: Any) -> None:
         if Service.rebuilding is self:
             return
         self.session = Session(application_of(_caller_of_init(self)), self._open_writer)
-        self.sources = Sources()
-        self.settings: Settings = self.sources.update("service.configure()", settings)
+        self.sources = Sources(kind)
+        self.settings: Settings = self.sources.settings()
         self.state = State.IDLE
         self.reactor: Any = None
         self.clock = ServiceClock(self)
@@ -93,6 +97,7 @@ class Service(Persistent):
         self.turn = Turn(self.clock.callLater)
         self.staged_class: type[Service] = type(self)
         self.staged_sources: Sources | None = None
+        self.settings_folder: Path | None = None
         self.last_reload: Any = None
         self.started_at = 0.0
         self._clients: dict[Client, None] = {}
@@ -101,6 +106,7 @@ class Service(Persistent):
         self._reloader: Reloader | None = None
         self._empty: Deferred[None] | None = None
         self._made()
+        self.configure(**settings)
 
     # -- settings ---------------------------------------------------------------------------
 
@@ -112,10 +118,24 @@ class Service(Persistent):
         Raises:
             SettingError: a name is unknown, or a value is of the wrong type.
         """
-        if Service.rebuilding is self:
-            self.staged_sources = self.staged_sources or self.sources.copy()
-            return self.staged_sources.update("service.configure()", settings)
-        return self.set("service.configure()", settings)
+        if self.staged_sources is not None:
+            return self.staged_sources.update("module body", settings)
+        importing = self.session.application.is_importing()
+        return self.set("module body" if importing else "service.configure()", settings)
+
+    def read_settings(self, folder: Path, environment: Mapping[str, str]) -> Settings:
+        """Take what ``cletus.toml`` (or ``pyproject.toml``) and the environment say.
+
+        Args:
+            folder: where the file is; a reload reads it again.
+            environment: ``os.environ``.
+
+        Raises:
+            SettingError: the file cannot be read, a name is unknown, or a value is of the wrong type.
+        """
+        self.settings_folder = folder
+        self.sources.replace("environment", from_environment(environment))
+        return self.set("file", from_folder(folder))
 
     def set(self, source: str, changes: Mapping[str, Any]) -> Settings:
         """Set what one of ``settings.SOURCES`` says. Raises as ``configure()`` does."""

@@ -1,8 +1,9 @@
-"""Settings: typed, documented field by field, and where they come from.
+"""Settings: typed, documented field by field, and what follows from all their sources together.
 
-The command line, ``service.run(...)`` and ``service.configure(...)`` all end here; a setting
-``line_rate`` is the option ``--line-rate``. An unknown name or a value of the wrong type stops the
-start, naming its source and the nearest known name.
+A file beside the application, ``CLETUS_*`` variables of the environment, ``service.configure(...)``,
+``service.run(...)`` and the command line all end here; a setting ``line_rate`` is the option
+``--line-rate`` and the variable ``CLETUS_LINE_RATE``. An unknown name or a value of the wrong type
+stops the start, naming its source and the nearest known name.
 """
 
 from __future__ import annotations
@@ -22,43 +23,64 @@ StoreSync = Literal["full", "rename"]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
-def _about(text: str) -> Meta:
-    """The one-line description of a setting, which is also its ``--help``."""
-    return Meta(description=text)
+def _about(text: str, *, restart: bool = False) -> Meta:
+    """The one-line description of a setting, which is also its ``--help``.
+
+    Args:
+        text: the description.
+        restart: whether a change while the service runs waits for a restart.
+    """
+    return Meta(description=text, extra={"restart": restart})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a service that can be set from outside. In budgets, 0 means no limit."""
 
-    host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
-    port: Annotated[Port, _about("telnet port; 0 takes any free one")] = 9000
+    host: Annotated[str, _about("address to listen on", restart=True)] = "127.0.0.1"
+    port: Annotated[Port, _about("telnet port; 0 takes any free one", restart=True)] = 9000
     name: Annotated[str, _about("what the service calls itself to crawlers (MSSP)")] = ""
     listen: Annotated[
         tuple[str, ...],
         _about(
-            "doors in place of host and port, as DOOR:ENDPOINT: telnet:tcp:9000, telnet:unix:/x"
+            "doors in place of host and port, as DOOR:ENDPOINT: telnet:tcp:9000, telnet:unix:/x",
+            restart=True,
         ),
     ] = ()
-    tls_port: Annotated[Port, _about("port of telnet over TLS, once there is a certificate")] = 9443
+    tls_port: Annotated[
+        Port, _about("port of telnet over TLS, once there is a certificate", restart=True)
+    ] = 9443
     tls_certificate: Annotated[
-        str, _about("PEM file of the certificate and its chain; read again when it changes")
+        str,
+        _about(
+            "PEM file of the certificate and its chain; read again when it changes", restart=True
+        ),
     ] = ""
-    tls_key: Annotated[str, _about("PEM file of its key; by default the same file")] = ""
+    tls_key: Annotated[
+        str, _about("PEM file of its key; by default the same file", restart=True)
+    ] = ""
     tls_self_signed: Annotated[
-        bool, _about("make a certificate that nobody has signed, for trying out")
+        bool, _about("make a certificate that nobody has signed, for trying out", restart=True)
     ] = False
     proxy_from: Annotated[
         tuple[str, ...],
-        _about("addresses or networks of proxies that tell by the PROXY protocol who connects"),
+        _about(
+            "addresses or networks of proxies that tell by the PROXY protocol who connects",
+            restart=True,
+        ),
     ] = ()
-    store: Annotated[str, _about("folder (or URL) in which stores are saved")] = "store"
+    store: Annotated[str, _about("folder (or URL) in which stores are saved", restart=True)] = (
+        "store"
+    )
     store_sync: Annotated[
-        StoreSync, _about("full: a save is flushed to the disk; rename: it is atomic, not flushed")
+        StoreSync,
+        _about(
+            "full: a save is flushed to the disk; rename: it is atomic, not flushed", restart=True
+        ),
     ] = "full"
     store_interval: Annotated[
-        Seconds, _about("seconds between the groups that save_soon writes")
+        Seconds, _about("seconds between the groups that save_soon writes", restart=True)
     ] = 0.02
-    store_group_max: Annotated[Count, _about("objects in one such group")] = 1000
+    store_group_max: Annotated[Count, _about("objects in one such group", restart=True)] = 1000
 
     line_max: Annotated[Count, _about("bytes of a line; the rest of it is thrown away")] = 4096
     subnegotiation_max: Annotated[Count, _about("bytes of a telnet subnegotiation")] = 8192
@@ -82,30 +104,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20.0
     line_burst: Annotated[Count, _about("lines taken from one client at once")] = 40
 
-    reload: Annotated[bool, _about("watch the application's files and reload when they change")] = (
-        True
-    )
+    reload: Annotated[
+        bool, _about("watch the application's files and reload when they change", restart=True)
+    ] = True
     reload_modules: Annotated[
-        tuple[str, ...], _about("packages or modules to rebuild besides the application's own")
+        tuple[str, ...],
+        _about("packages or modules to rebuild besides the application's own", restart=True),
     ] = ()
-    reload_quiet: Annotated[Seconds, _about("seconds without a further save before a reload")] = 0.2
+    reload_quiet: Annotated[
+        Seconds, _about("seconds without a further save before a reload", restart=True)
+    ] = 0.2
     reload_quiet_max: Annotated[
-        Seconds, _about("seconds of saving without a pause after which is reloaded all the same")
+        Seconds,
+        _about(
+            "seconds of saving without a pause after which is reloaded all the same", restart=True
+        ),
     ] = 5.0
     reload_retries: Annotated[
         Count, _about("times that files which change while they are read are read again")
     ] = 20
     reload_patterns: Annotated[
-        tuple[str, ...], _about("data files of the application that are watched, too: *.toml")
+        tuple[str, ...],
+        _about("data files of the application that are watched, too: *.toml", restart=True),
     ] = ()
     reload_poll: Annotated[
-        bool, _about("look for changes from time to time, and do not rely on the system's events")
+        bool,
+        _about(
+            "look for changes from time to time, and do not rely on the system's events",
+            restart=True,
+        ),
     ] = False
     reload_poll_interval: Annotated[
-        Annotated[float, Meta(gt=0)], _about("seconds between two such looks")
+        Annotated[float, Meta(gt=0)], _about("seconds between two such looks", restart=True)
     ] = 1.0
     reload_rescan: Annotated[
-        Seconds, _about("seconds between two looks for changes of which no event told")
+        Seconds,
+        _about("seconds between two looks for changes of which no event told", restart=True),
     ] = 10.0
     reload_timeout: Annotated[
         Seconds, _about("seconds after which an endless import is cut off")
@@ -154,15 +188,37 @@ def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, s
         yield field.name, hints[field.name], field.default, about
 
 
-#: Where settings come from; what stands further right wins.
-SOURCES = ("service.configure()", "service.run()", "command line")
+def needs_restart(kind: type[Settings] = Settings) -> frozenset[str]:
+    """The names of the settings whose change waits for a restart."""
+    hints = get_type_hints(kind, include_extras=True)
+    return frozenset(
+        name
+        for name, hint in hints.items()
+        for meta in getattr(hint, "__metadata__", ())
+        if (meta.extra or {}).get("restart")
+    )
+
+
+#: Where settings come from; what stands further down wins.
+SOURCES = (
+    "file",
+    "environment",
+    "module body",  # service.configure() there; a reload runs it again
+    "service.configure()",
+    "service.run()",
+    "command line",
+)
 
 
 class Sources:
-    """What each source says about the settings, and what follows from all of them together."""
+    """What each source says about the settings, and what follows from all of them together.
+
+    Args:
+        kind: the class of the settings; an application may have its own.
+    """
 
     def __init__(self, kind: type[Settings] = Settings) -> None:
-        self._kind = kind
+        self.kind = kind
         self._said: dict[str, dict[str, Any]] = {source: {} for source in SOURCES}
 
     def update(self, source: str, changes: Mapping[str, Any]) -> Settings:
@@ -171,20 +227,25 @@ class Sources:
         Raises:
             SettingError: a name is unknown, or a value is not of the setting's type; nothing is added.
         """
-        merge(self._kind(), changes, source)
+        merge(self.kind(), changes, source)
         self._said[source].update(changes)
         return self.settings()
 
     def settings(self) -> Settings:
         """All sources taken together."""
-        settings = self._kind()
+        settings = self.kind()
         for source, changes in self._said.items():
             settings = merge(settings, changes, source)
         return settings
 
+    def replace(self, source: str, changes: Mapping[str, Any]) -> None:
+        """Have one of the ``SOURCES`` say just this. Raises as ``update`` does."""
+        merge(self.kind(), changes, source)
+        self._said[source] = dict(changes)
+
     def copy(self) -> Sources:
         """The same, to be changed on trial."""
-        other = Sources(self._kind)
+        other = Sources(self.kind)
         other._said = {source: dict(changes) for source, changes in self._said.items()}
         return other
 
@@ -212,6 +273,9 @@ def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settin
 
 
 def _convert(name: str, value: Any, kind: Any, source: str) -> Any:
+    if isinstance(value, str) and "tuple" in str(kind):
+        # A variable of the environment is one text.
+        value = [one.strip() for one in value.split(",") if one.strip()]
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from cletus.client import Client
 from cletus.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
@@ -35,6 +37,8 @@ from cletus.reload.report import Outcome, ReloadReport, describe_error
 from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
 from cletus.reload.stale import OldCode
 from cletus.service import Service
+from cletus.setting_files import from_folder
+from cletus.settings import Settings, Sources, needs_restart
 
 
 class Transaction:
@@ -57,6 +61,7 @@ class Transaction:
         self._staging = Staging(finder, plan.sources)
         self._carrier = Carrier(self._session)
         self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
+        self._settings = (service.sources, service.settings)
         self._timers = CarriedTimers([], [])
         self._dialogues: list[CarriedDialogue] = []
         self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
@@ -106,13 +111,29 @@ class Transaction:
             report.notes += [f"{one} is carried as it is" for one in self._carrier.by_reference]
 
     def _import(self) -> None:
-        Service.rebuilding = self._service
-        self._service.staged_sources = None
-        self._service.staged_class = type(self._service)
+        service = self._service
+        service.staged_class = type(service)
+        service.staged_sources = service.sources.copy()
+        service.staged_sources.replace("module body", {})  # the new ones will say it again
+        Service.rebuilding = service
         try:
             self._staging.run()
+            self._settings = self._new_settings(service.staged_sources)
         finally:
             Service.rebuilding = None
+            service.staged_sources = None
+
+    def _new_settings(self, sources: Sources) -> tuple[Sources, Settings]:
+        """The settings by the new code; those that need a restart stay as they are, and say so."""
+        if self._service.settings_folder is not None:
+            sources.replace("file", from_folder(self._service.settings_folder))
+        running, wanted = self._service.settings, sources.settings()
+        fixed = {}
+        for name in needs_restart(type(wanted)):
+            if getattr(wanted, name) != getattr(running, name, getattr(wanted, name)):
+                fixed[name] = getattr(running, name)
+                self._report.notes.append(f"setting {name}: the change waits for a restart")
+        return sources, msgspec.structs.replace(wanted, **fixed)
 
     def _find_aliases_again(self) -> None:
         for reference in self._session.current.aliases:
@@ -168,6 +189,7 @@ class Transaction:
                 container[:] = content
             else:
                 container.update(content)
+        service.sources, service.settings = self._settings
         if service.staged_class is not type(service):
             object.__setattr__(service, "__class__", service.staged_class)
         assert session.staged is not None  # noqa: S101 - it was made in _prepare

@@ -1,0 +1,52 @@
+"""Settings from outside of the code: a file beside the application, and the environment."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cletus.errors import SettingError
+
+#: Every variable of the environment that begins so is a setting.
+PREFIX = "CLETUS_"
+
+
+def from_folder(folder: Path) -> dict[str, Any]:
+    """What ``cletus.toml`` says, or else ``[tool.cletus]`` of ``pyproject.toml``, in this folder.
+
+    Args:
+        folder: the one beside the application: that of its file, or the one that its package is in.
+
+    Raises:
+        SettingError: the file cannot be read or is no TOML.
+    """
+    own = _table(folder / "cletus.toml")
+    if own is not None:
+        return own
+    project = _table(folder / "pyproject.toml") or {}
+    found: dict[str, Any] = project.get("tool", {}).get("cletus", {})
+    return found
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the ``CLETUS_*`` variables say; lists are separated by commas.
+
+    Args:
+        environment: ``os.environ``.
+    """
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(path.name, f"cannot be read: {error}", source=str(path)) from None

@@ -1,0 +1,37 @@
+"""Settings from a file beside the application, and from the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from cletus.errors import SettingError
+from cletus.setting_files import from_environment, from_folder
+
+
+def test_cletus_toml_is_read(tmp_path):
+    (tmp_path / "cletus.toml").write_text('port = 4000\nreload_modules = ["a", "b"]\n')
+    assert from_folder(tmp_path) == {"port": 4000, "reload_modules": ["a", "b"]}
+
+
+def test_without_it_the_table_of_pyproject_is_read(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.cletus]\nport = 4000\n[tool.other]\nx = 1\n")
+    assert from_folder(tmp_path) == {"port": 4000}
+    (tmp_path / "cletus.toml").write_text("port = 5000")
+    assert from_folder(tmp_path) == {"port": 5000}
+
+
+def test_a_folder_without_either_says_nothing(tmp_path):
+    assert from_folder(tmp_path) == {}
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert from_folder(tmp_path) == {}
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    (tmp_path / "cletus.toml").write_text("port = ")
+    with pytest.raises(SettingError, match=r"cletus\.toml"):
+        from_folder(tmp_path)
+
+
+def test_variables_of_the_environment_are_settings():
+    environment = {"CLETUS_LINE_RATE": "3", "PATH": "/bin", "CLETUS_RELOAD_MODULES": "a, b"}
+    assert from_environment(environment) == {"line_rate": "3", "reload_modules": "a, b"}
