@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 
 from cletus.console import begin_logging
 from cletus.errors import CletusError
-from cletus.service import Service, State
+from cletus.life import State
+from cletus.service import Service
 
 #: What could not be started as asked: the exit code of a usage error.
 USAGE = 2

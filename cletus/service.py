@@ -6,15 +6,13 @@ gives back the running instance.
 
 from __future__ import annotations
 
-import enum
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar, TypeVar, overload
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -26,6 +24,7 @@ from cletus.client import Client
 from cletus.clock import ServiceClock
 from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError
+from cletus.life import Life, State
 from cletus.listeners import Listener, OnReload
 from cletus.outbox import Turn
 from cletus.parts import Door, Parts, Reloader
@@ -38,16 +37,6 @@ from cletus.timers import Timer
 from cletus.transport import Transport
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
-
-
-class State(enum.Enum):
-    """Where in its life a service is."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
 
 
 class Service(Persistent):
@@ -90,7 +79,7 @@ class Service(Persistent):
         self.session = Session(application_of(_caller_of_init(self)), self._open_writer)
         self.sources = Sources(kind)
         self.settings: Settings = self.sources.settings()
-        self.state = State.IDLE
+        self.life = Life(self)
         self.reactor: Any = None
         self.clock = ServiceClock(self)
         self.dispatcher = Dispatcher(self)
@@ -102,9 +91,6 @@ class Service(Persistent):
         self.started_at = 0.0
         self._clients: dict[Client, None] = {}
         self._next_client = 1
-        self._doors: list[Door] = []
-        self._reloader: Reloader | None = None
-        self._empty: Deferred[None] | None = None
         self._made()
         self.configure(**settings)
 
@@ -233,8 +219,8 @@ class Service(Persistent):
         self._clients.pop(client, None)
         self.log.info("{client} disconnected: {reason}", client=repr(client), reason=reason)
         self.fire(events.Disconnect(self, client, reason))
-        if not self._clients and self._empty is not None:
-            self._empty.callback(None)
+        if not self._clients:
+            self.life.everybody_left()
 
     # -- timers -----------------------------------------------------------------------------
 
@@ -298,19 +284,16 @@ class Service(Persistent):
         Raises:
             CletusError: through the Deferred; whatever had been opened is closed again.
         """
-        if self.state is not State.IDLE:
-            raise ServiceStateError(f"the service is {self.state.value}: it can be started once")
-        self.state = State.STARTING
-        self.started_at = time.time()
-        self.reactor = reactor
-        return Deferred.fromCoroutine(self._start(doors))
+        return self.life.start(reactor, self.parts.doors(self) if doors is None else doors)
 
     def stop(self) -> Deferred[None]:
         """Tell everybody, close the doors, save the stores, and let go of everything."""
-        if self.state not in (State.STARTING, State.RUNNING):
-            return succeed(None)
-        self.state = State.STOPPING
-        return Deferred.fromCoroutine(self._stop())
+        return self.life.stop()
+
+    @property
+    def state(self) -> State:
+        """Where in its life the service is."""
+        return self.life.state
 
     def reload(self) -> Deferred[Any]:
         """Reload the application's code at the next safe point.
@@ -344,19 +327,19 @@ class Service(Persistent):
         Raises:
             ServiceStateError: the service is not running.
         """
-        if self._reloader is None:
+        if self.life.reloader is None:
             raise ServiceStateError(f"the service is {self.state.value}: nothing to reload")
-        return self._reloader
+        return self.life.reloader
 
     @property
     def doors(self) -> tuple[Door, ...]:
         """The doors that are open."""
-        return tuple(self._doors)
+        return tuple(self.life.doors)
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """What the doors listen on, for people: ``telnet 127.0.0.1:9000``."""
-        return tuple(door.address for door in self._doors)
+        return tuple(door.address for door in self.life.doors)
 
     def in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call this in one of the reactor's threads; at once where there are none, as in tests."""
@@ -377,52 +360,12 @@ class Service(Persistent):
             for obj in store_cls.manager.active().values()
         )
 
+    def start_timers(self) -> None:
+        """Let the time of all timers run that does not run yet."""
+        for timer in self.session.current.timers:
+            timer.start(self.clock, self.dispatcher.ring)
+
     # -- inside -----------------------------------------------------------------------------
-
-    async def _start(self, doors: Iterable[Door] | None) -> None:
-        try:
-            application = self.session.application.including(self.settings.reload_modules)
-            self.session.application = application
-            _ = self.session.writer  # opens it: an unusable store folder stops the start here
-            await self.fire(events.PreStart(self))
-            for door in self.parts.doors(self) if doors is None else doors:
-                await door.open()
-                self._doors.append(door)
-            self._reloader = self.parts.reloader(self)
-            self._reloader.start()
-        except BaseException:
-            await self._close()
-            raise
-        self.state = State.RUNNING
-        self.start_timers()
-        await self.fire(events.PostStart(self))
-
-    async def _stop(self) -> None:
-        await self.fire(events.PreStop(self))
-        await self._close()
-        await self.fire(events.PostStop(self))
-
-    async def _close(self) -> None:
-        """Undo the start, in reverse."""
-        self.session.current.timers.cancel()
-        if self._reloader is not None:
-            self._reloader.stop()
-        while self._doors:
-            await self._doors.pop().close()
-        await self._see_everybody_off()
-        for failure in self.save_all():
-            self.log.error("{failure}", failure=str(failure))
-        self.session.close()
-        self.state = State.STOPPED
-
-    async def _see_everybody_off(self) -> None:
-        if not self._clients:
-            return
-        self._empty = Deferred()
-        self.write_all(self.settings.stop_notice)
-        for client in self.clients:
-            client.close("service stopped")
-        await self._empty
 
     def _open_writer(self) -> Writer:
         backend = backend_for(self.settings)
@@ -436,11 +379,6 @@ class Service(Persistent):
         if self.session.staged is None and self.state in (State.STARTING, State.RUNNING):
             timer.start(self.clock, self.dispatcher.ring)
         return timer
-
-    def start_timers(self) -> None:
-        """Let the time of all timers run that does not run yet."""
-        for timer in self.session.current.timers:
-            timer.start(self.clock, self.dispatcher.ring)
 
 
 def _caller_of_init(instance: Service) -> FrameType:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, succeed
+
 from cletus.application import Application
 from cletus.generation import Generation
 from cletus.storage import Store, Writer
@@ -68,6 +70,10 @@ class Session:
         if self._writer is None:
             self._writer = self._open_writer()
         return self._writer
+
+    def flushed(self) -> Deferred[None]:
+        """Write what is pending; fires when all of it is safe, or has failed and told so."""
+        return succeed(None) if self._writer is None else self._writer.flush()
 
     def close(self) -> None:
         """Write what is pending and let go of the home of saved documents."""

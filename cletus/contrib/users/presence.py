@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
 from cletus.contrib.users.missed import MissedMixin
-from cletus.service import State
+from cletus.life import State
 from cletus.storage import Field, TempStoreMixin
 
 if TYPE_CHECKING:

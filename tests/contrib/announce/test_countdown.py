@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.service import State
+from cletus.life import State
 from cletus.testing import assert_survives_reload
 
 CODE = """
