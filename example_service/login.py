@@ -65,7 +65,8 @@ def logged_in(event: LoggedIn) -> None:
     user.enter_room(user.room or Room.manager.get(START), quietly=True)
     if not isinstance(user, Guest):
         news = Mailbox.manager.of(user).summary()
-        user.write(*([news] if news else []))
+        if news:
+            user.write(news)
 
 
 @service.listen(LinkLost)
