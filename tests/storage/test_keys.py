@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cletus.errors import InvalidKey
@@ -75,6 +75,7 @@ def test_an_invalid_key_is_a_value_error() -> None:
         normalise("")
 
 
+@settings(deadline=None)
 @given(st.text() | st.from_regex(r"\w{1,130}"))
 @example("ΑΣ")
 @example("ǅ")

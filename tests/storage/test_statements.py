@@ -215,7 +215,9 @@ secrets = st.recursive(
 
 
 @given(values=st.lists(secrets, min_size=1, max_size=4))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_session_fields_never_reach_the_disk(
     tmp_path_factory: pytest.TempPathFactory, values: list[Any]
 ) -> None:
