@@ -1,0 +1,127 @@
+"""GMCP: named JSON, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cletus.protocol.gmcp import DEPTH_MAX, SUPPORTS_MAX, Gmcp
+from cletus.protocol.options import Side
+
+
+def option(on: bool = True) -> tuple[Gmcp, list[tuple[str, Any]]]:
+    heard: list[tuple[str, Any]] = []
+    gmcp = Gmcp(lambda package, data: heard.append((package, data)), lambda: b"MSDP?")
+    if on:
+        gmcp.switched(Side.LOCAL, True)
+    return gmcp, heard
+
+
+def frame(text: bytes) -> bytes:
+    return b"\xff\xfa\xc9" + text + b"\xff\xf0"
+
+
+def test_a_message_is_its_name_and_its_json() -> None:
+    gmcp, _ = option()
+    assert gmcp.message("Room.Info", {"num": 1}) == frame(b'Room.Info {"num":1}')
+    assert gmcp.message("Core.Goodbye") == frame(b"Core.Goodbye")
+
+
+def test_what_is_not_ascii_is_escaped_by_json() -> None:
+    """So that no byte 255 and no NUL is ever in it."""
+    gmcp, _ = option()
+    assert gmcp.message("A", "\xff\0") == frame(b'A "\\u00ff\\u0000"')
+
+
+def test_nothing_is_sent_to_who_does_not_want_gmcp() -> None:
+    gmcp, _ = option(on=False)
+    assert gmcp.message("Room.Info", {}) == b""
+    assert gmcp.switched(Side.LOCAL, False) == b"MSDP?"
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted", "unwanted"),
+    [
+        ([b'Set ["Room 1","Comm 1"]'], ["Room.Info", "comm.channel.text"], ["Char", "Roomy"]),
+        ([b'Set ["char 1"]', b'Add ["Room 1"]'], ["Char.Vitals", "Room"], ["Comm"]),
+        ([b'Set ["Room 1","Char 1"]', b'Remove ["room"]'], ["Char"], ["Room.Info"]),
+        ([b'Set "no list"'], ["Anything"], []),
+        ([b"Set [1, null]"], [], ["Anything"]),
+    ],
+)
+def test_only_what_the_program_supports_is_sent(
+    change: list[bytes], wanted: list[str], unwanted: list[str]
+) -> None:
+    gmcp, _ = option()
+    for one in change:
+        gmcp.received(b"Core.Supports." + one)
+    assert all(gmcp.message(package, 1) for package in wanted)
+    assert not any(gmcp.message(package, 1) for package in unwanted)
+
+
+def test_a_list_of_supports_is_bounded() -> None:
+    gmcp, _ = option()
+    for start in range(0, 1000, 100):
+        names = ",".join(f'"P{number} 1"' for number in range(start, start + 100))
+        gmcp.received(f"Core.Supports.Add [{names}]".encode())
+    assert gmcp.supports is not None
+    assert len(gmcp.supports) == SUPPORTS_MAX
+
+
+def test_a_ping_is_answered() -> None:
+    gmcp, heard = option()
+    assert gmcp.received(b"core.ping 120") == frame(b"Core.Ping")
+    assert heard == [("core.ping", 120)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (b'Char.Login {"name":"bob"}', ("Char.Login", {"name": "bob"})),
+        (b"External.Discord.Hello", ("External.Discord.Hello", None)),
+        (b'A "\\u001b[2Jx\\ny"', ("A", "x\ny")),
+        (b'A {"\\u0007k": ["\\u009b1m"]}', ("A", {"k": [""]})),
+    ],
+)
+def test_messages_of_the_peer(payload: bytes, message: tuple[str, Any]) -> None:
+    """Their strings cannot move anybody's cursor."""
+    gmcp, heard = option()
+    assert gmcp.received(payload) == b""
+    assert heard == [message]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b" {}",
+        b"1.2 {}",
+        b"A {",
+        b"A NaN",
+        b"A Infinity",
+        b"\xff\xfe",
+        b"A " + b"9" * 5000,
+        b"A " + b"[" * 500 + b"]" * 500,
+        b"x" * 200,
+    ],
+)  # fmt: skip - a list of bytes
+def test_what_is_no_message_is_ignored(payload: bytes) -> None:
+    gmcp, heard = option()
+    assert gmcp.received(payload) == b""
+    assert heard == []
+
+
+def test_depth_is_counted_outside_of_strings() -> None:
+    gmcp, heard = option()
+    gmcp.received(b'A ["' + b"[" * 100 + b'"]')
+    gmcp.received(b"A " + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX)
+    assert len(heard) == 2
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_raise(payload: bytes) -> None:
+    option()[0].received(payload)
+    option()[0].received(b"A " + payload)

@@ -1,0 +1,86 @@
+"""MSDP: variables that are reported, and what a client may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cletus.protocol.msdp import REPORTED_MAX, Msdp, parse, variable
+from cletus.protocol.options import Side
+
+
+def option() -> tuple[Msdp, list[tuple[str, Any]]]:
+    heard: list[tuple[str, Any]] = []
+    msdp = Msdp(lambda name, value: heard.append((name, value)))
+    msdp.switched(Side.LOCAL, True)
+    return msdp, heard
+
+
+def frame(payload: bytes) -> bytes:
+    return b"\xff\xfa\x45" + payload + b"\xff\xf0"
+
+
+def test_a_variable_is_sent_once_it_is_reported() -> None:
+    msdp, _ = option()
+    assert msdp.message("Room.Info", "Hall") == b""
+    hall = frame(b"\1ROOM_INFO\2Hall")
+    assert msdp.received(b"\1REPORT\2ROOM_INFO") == hall
+    assert msdp.message("room.info", "Yard") == frame(b"\1ROOM_INFO\2Yard")
+    msdp.received(b"\1UNREPORT\2ROOM_INFO")
+    assert msdp.message("room.info", "Hall") == b""
+
+
+def test_one_value_may_be_asked_for() -> None:
+    msdp, _ = option()
+    msdp.message("health", 5)
+    assert msdp.received(b"\1SEND\2HEALTH") == frame(b"\1HEALTH\x025")
+    assert msdp.received(b"\1SEND\2MANA") == b""
+
+
+def test_lists() -> None:
+    msdp, _ = option()
+    msdp.message("health", 5)
+    listed = frame(b"\1REPORTABLE_VARIABLES\2\5\2HEALTH\6")
+    assert msdp.received(b"\1LIST\2REPORTABLE_VARIABLES") == listed
+    assert b"\2UNREPORT" in msdp.received(b"\1LIST\2COMMANDS")
+    assert msdp.received(b"\1LIST\2SECRETS") == b""
+
+
+def test_what_is_reported_is_bounded() -> None:
+    msdp, _ = option()
+    for number in range(1000):
+        msdp.received(b"\1REPORT\2V%d" % number)
+    assert len(msdp._reported) == REPORTED_MAX
+
+
+def test_values_have_shapes() -> None:
+    assert variable("A", {"x": [1, True], "y": None}) == (b"\1A\2\3\1x\2\5\x021\x021\6\1y\2\4")
+
+
+def test_reserved_bytes_are_left_out_of_values() -> None:
+    assert variable("A", "a\0\1\2\6b") == b"\1A\2ab"
+
+
+def test_other_variables_are_news() -> None:
+    msdp, heard = option()
+    msdp.received(b"\1CLIENT_NAME\2Kild\1X\2\3\1a\2b\4")
+    assert heard == [("CLIENT_NAME", "Kild"), ("X", {"a": "b"})]
+
+
+def test_nothing_is_said_while_it_is_off() -> None:
+    msdp = Msdp(lambda name, value: None)
+    assert msdp.message("a", 1) == b""
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_raise(payload: bytes) -> None:
+    parse(payload)
+    option()[0].received(payload)
+
+
+@given(st.lists(st.integers(1, 6), max_size=3000))
+def test_no_nesting_raises(codes: list[int]) -> None:
+    parse(bytes(codes))
+    parse(b"\1A" + b"\2\3\1A" * 1000)
