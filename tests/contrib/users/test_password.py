@@ -101,7 +101,7 @@ def test_a_password_does_not_depend_on_the_keyboard(talker):
 def test_nobody_without_a_password_can_log_in(talker):
     """Not with an empty one either."""
     user = talker.user_cls("bob")
-    for password in ("", "None", "correct horse"):
+    for password in ("", "None", "correct horse", "nobody has this password"):
         assert user.check_password(password).result is False
 
 
