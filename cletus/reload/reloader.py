@@ -164,10 +164,15 @@ class ServiceReloader:
                 settings.reload_poll_interval,
                 settings.reload_rescan,
             ),
-            changed=self._schedule,
+            changed=self._files_changed,
             poll=settings.reload_poll,
         )
         self._watcher.start()
+
+    def _files_changed(self) -> None:
+        """They are to be looked at, whatever else is asked for in the same turn."""
+        self._dirty = True
+        self._schedule()
 
     def _schedule(self) -> None:
         if self._running:
@@ -178,9 +183,9 @@ class ServiceReloader:
     def _begin(self) -> None:
         self._scheduled = None
         self._running = True
-        self._dirty = False
         forced, self._forced = self._forced, False
         given, self._given = self._given, None
+        self._dirty = self._dirty and given is not None  # going back looks at no file
         done: Deferred[Any]
         if given is not None:
             done = maybeDeferred(self._prepare, given)

@@ -233,3 +233,15 @@ def test_the_folder_of_the_stores_is_not_the_applications(scene):
     for store in ("saved", "file:saved"):
         scene.service.configure(store=store)
         assert scene.service.reloader._scope().excluded == (Path("saved").resolve(),)
+
+
+def test_a_save_at_the_moment_of_going_back_is_not_forgotten(scene):
+    """Going back does not look at the files, so they are looked at after it."""
+    scene.edit(text="VERSION = 1\n")
+    scene.tell()
+    scene.edit(text="VERSION = 2\n")
+    scene.watcher.changed()
+    scene.service.rollback()
+    scene.turn()
+    scene.turn()
+    assert scene.app.module("core").VERSION == 2
