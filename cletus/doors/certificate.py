@@ -121,24 +121,22 @@ def _context(certificate: bytes, key: bytes) -> Any:
         CertificateError: these are no certificate and its key.
     """
     openssl = _openssl()
-    from OpenSSL import crypto  # noqa: PLC0415 - an extra, see the top of this module
+    from cryptography import x509  # noqa: PLC0415 - an extra, see the top of this module
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - so is this
+        load_pem_private_key,
+    )
     from twisted.internet.ssl import CertificateOptions  # noqa: PLC0415 - it imports OpenSSL
 
-    blocks = certificate.split(b"-----BEGIN CERTIFICATE-----")[1:]
     try:
-        chain = [
-            crypto.load_certificate(crypto.FILETYPE_PEM, b"-----BEGIN CERTIFICATE-----" + block)
-            for block in blocks
-        ]
-        private = crypto.load_privatekey(crypto.FILETYPE_PEM, key)
-        if not chain:
-            raise CertificateError("", "has no certificate in it")
-        options = CertificateOptions(
-            privateKey=private, certificate=chain[0], extraCertChain=chain[1:]
-        )
-        context = options.getContext()
+        own, *chain = x509.load_pem_x509_certificates(certificate)
+        context = CertificateOptions().getContext()
+        context.use_certificate(own)
+        for one in chain:
+            context.add_extra_chain_cert(one)
+        private: Any = load_pem_private_key(key, None)
+        context.use_privatekey(private)
         context.check_privatekey()
-    except (crypto.Error, openssl.Error, ValueError) as error:
+    except (openssl.Error, ValueError, TypeError) as error:
         raise CertificateError("", f"cannot be used: {error}") from error
     return context
 

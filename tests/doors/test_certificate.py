@@ -1,0 +1,80 @@
+"""The certificate in use is the newest that is usable."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from OpenSSL import SSL
+from twisted.internet.task import Clock
+
+from cletus.doors.certificate import CertificateFiles, SelfSigned, _make
+from cletus.errors import CertificateError
+
+
+def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "tls.pem"
+    path.write_bytes(_make("old")[0])
+    files = CertificateFiles(str(path), "", clock.seconds)
+    assert names(files) == "old"
+    path.write_bytes(_make("renewed")[0])
+    assert names(files) == "old", "looked at once a second at the most"
+    clock.advance(1)
+    assert names(files) == "renewed"
+
+
+def test_a_broken_renewal_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "tls.pem"
+    path.write_bytes(_make("old")[0])
+    files = CertificateFiles(str(path), "", clock.seconds)
+    for broken in (b"", b"half", _make("other")[0][:300]):
+        path.write_bytes(broken)
+        clock.advance(1)
+        assert names(files) == "old"
+    path.unlink()
+    clock.advance(1)
+    assert names(files) == "old"
+    path.write_bytes(_make("new")[0])
+    clock.advance(1)
+    assert names(files) == "new"
+
+
+def names(files: CertificateFiles | SelfSigned) -> str:
+    """The name in the certificate that a client is shown now."""
+    server = files.serverConnectionForTLS(None)
+    server.set_accept_state()
+    client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+    client.set_connect_state()
+    for _ in range(6):
+        for one, other in ((client, server), (server, client)):
+            with suppress(SSL.WantReadError):
+                one.do_handshake()
+            with suppress(SSL.WantReadError):
+                other.bio_write(one.bio_read(65536))
+    found = client.get_peer_certificate(as_cryptography=True)
+    assert found is not None
+    return str(found.subject.rfc4514_string().removeprefix("CN="))
+
+
+def test_a_made_up_certificate_has_a_fingerprint_to_compare() -> None:
+    made = SelfSigned("localhost")
+    assert names(made) == "localhost"
+    assert len(made.fingerprint) == 95
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_files_that_cannot_be_used_are_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "tls.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CertificateError, match=r"tls\.pem"):
+        CertificateFiles(str(path), "", Clock().seconds)
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    one, other = tmp_path / "cert.pem", tmp_path / "key.pem"
+    one.write_bytes(_make("a")[0])
+    other.write_bytes(_make("b")[0])
+    with pytest.raises(CertificateError):
+        CertificateFiles(str(one), str(other), Clock().seconds)

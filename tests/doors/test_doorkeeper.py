@@ -1,0 +1,85 @@
+"""Who may come in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from cletus.doors.doorkeeper import CROWDED, FULL, Doorkeeper
+from cletus.errors import SettingError
+from cletus.settings import Settings
+
+
+def keeper(**settings: Any) -> Doorkeeper:
+    return Doorkeeper(SimpleNamespace(settings=Settings(**settings), reactor=Clock()))  # type: ignore[arg-type]  # a double
+
+
+def test_so_many_and_no_more() -> None:
+    one = keeper(connections_max=2)
+    assert [one.admits("1.1.1.1"), one.admits("2.2.2.2"), one.admits("3.3.3.3")] == [
+        None,
+        None,
+        FULL,
+    ]
+    one.out("1.1.1.1")
+    assert one.admits("3.3.3.3") is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("1.1.1.1", "1.1.1.1", True),
+        ("1.1.1.1", "1.1.1.2", False),
+        ("1.1.1.1", "::ffff:1.1.1.1", True),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("", "", False),  # Unix sockets have no address
+    ],
+)
+def test_what_counts_as_one_address(first: str, second: str, same: bool) -> None:
+    """Everybody has a /64 of IPv6 to himself."""
+    one = keeper(connections_per_address=1)
+    assert one.admits(first) is None
+    assert one.admits(second) == (CROWDED if same else None)
+
+
+def test_those_who_leave_leave_nothing_behind() -> None:
+    one = keeper()
+    for _ in range(3):
+        for host in ("1.1.1.1", "2001:db8::1", ""):
+            one.admits(host)
+            one.out(host)
+    assert (one._inside, one._by_place) == (0, {})
+
+
+def test_zero_means_no_limit() -> None:
+    one = keeper(connections_max=0, connections_per_address=0)
+    assert all(one.admits("1.1.1.1") is None for _ in range(200))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "host", "trusted"),
+    [
+        ((), "127.0.0.1", False),
+        (("127.0.0.1",), "127.0.0.1", True),
+        (("10.0.0.0/8",), "10.200.3.4", True),
+        (("10.0.0.0/8",), "11.0.0.1", False),
+        (("10.0.0.0/8",), "::ffff:10.0.0.1", True),
+        (("2001:db8::/32",), "2001:db8::5", True),
+        (("10.0.0.0/8",), "", False),
+        (("10.0.0.0/8",), "no address", False),
+    ],
+)
+def test_only_the_proxies_that_are_named_are_trusted(
+    proxies: tuple[str, ...], host: str, trusted: bool
+) -> None:
+    assert keeper(proxy_from=proxies).trusts(host) is trusted
+
+
+def test_a_proxy_that_is_no_address_stops_the_start() -> None:
+    with pytest.raises(SettingError, match="proxy_from"):
+        keeper(proxy_from=("everywhere",))

@@ -1,0 +1,112 @@
+"""What is written, as each terminal shows it; made once for each look."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from rich.table import Table
+
+from cletus.errors import RichMissing
+from cletus.protocol.charset import telnet_encoder
+from cletus.rendering import Message, _console_class, as_text
+from cletus.terminal import Terminal
+from cletus.text import style
+
+
+def terminal(charset: str = "utf-8", **values: Any) -> Terminal:
+    made = Terminal(telnet_encoder(charset))
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def table() -> Table:
+    one = Table("name", "[red]title")
+    one.add_row("bob", "[blink]\u2615")
+    return one
+
+
+def test_terminals_that_look_alike_share_a_look() -> None:
+    assert terminal(colours=16).look is terminal(colours=16).look
+    assert terminal(colours=16).look is not terminal(colours=256).look
+    assert terminal(colours=16).look.plain is terminal(columns=90).look.plain
+
+
+def test_plain_text_is_encoded_once_for_a_character_set() -> None:
+    message = Message(("hello", 5))
+    wide = message.encoded(terminal(columns=200, colours=16).look)
+    assert wide == b"hello\r\n5\r\n"
+    assert message.encoded(terminal().look) is wide
+    assert message.encoded(terminal("latin-1").look) is not wide
+
+
+def test_styled_text_is_made_for_each_palette() -> None:
+    message = Message((style("[red]x[/]"),))
+    assert message.encoded(terminal().look) == b"x\r\n"
+    assert message.encoded(terminal(colours=16).look) == b"\x1b[31mx\x1b[0m\r\n"
+    assert message.encoded(terminal(colours=16, screen_reader=True).look) == b"x\r\n"
+
+
+def test_a_broadcast_of_a_table_is_rendered_once_for_each_look(monkeypatch: Any) -> None:
+    made: list[object] = []
+    real = _console_class()
+    monkeypatch.setattr(
+        "cletus.rendering._console_class", lambda: lambda **k: made.append(1) or real(**k)
+    )
+    message = Message((table(),))
+    for _ in range(100):
+        message.encoded(terminal().look)
+        message.encoded(terminal(columns=60, colours=256).look)
+    assert len(made) == 2
+
+
+def test_a_table_has_the_width_and_the_characters_of_the_terminal() -> None:
+    text = as_text((table(),), terminal(columns=40).look)
+    assert "\u2615" in text
+    assert "\u2502" in text
+    assert "[blink]" in text, "what is in a cell is no markup"
+    assert "\x1b" not in text
+    plain = Message((table(),)).encoded(terminal("ascii").look)
+    assert b"|" in plain
+    plain.decode("ascii")
+
+
+def test_nobody_has_boxes_read_to_them() -> None:
+    text = as_text((table(),), terminal(screen_reader=True).look)
+    assert "bob" in text
+    assert not any(0x2500 <= ord(char) < 0x25A0 for char in text)
+
+
+def test_without_rich_its_objects_are_a_clear_mistake(monkeypatch: Any) -> None:
+    _console_class.cache_clear()
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with pytest.raises(RichMissing, match=r"pip install 'cletus\[rich\]'"):
+        as_text((table(),), terminal().look)
+    _console_class.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("line", "wrapped"),
+    [
+        ("short", ["short"]),
+        ("one two three four five six", ["one two three four", "five six"]),
+        ("  one two three four five", ["  one two three four", "  five"]),
+        (
+            "\u65e5\u672c\u8a9e" * 5,
+            ["\u65e5\u672c\u8a9e" * 3 + "\u65e5", "\u672c\u8a9e\u65e5\u672c\u8a9e"],
+        ),
+        ("", [""]),
+        ("a\n\nb", ["a", "", "b"]),
+        ("x" * 45, ["x" * 20, "x" * 20, "x" * 5]),
+    ],
+)
+def test_wrapping_goes_by_the_width_of_characters(line: str, wrapped: list[str]) -> None:
+    look = terminal(columns=20, wrap=True).look
+    assert as_text((line,), look).split("\n")[:-1] == wrapped
+
+
+def test_colours_count_nothing_when_wrapping() -> None:
+    look = terminal(columns=20, wrap=True, colours=16).look
+    assert as_text((style("[red]one two three four[/]"),), look).count("\n") == 1
