@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
+from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec import Meta
@@ -261,7 +262,9 @@ def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settin
     Raises:
         SettingError: a name is unknown, or a value is not of the setting's type.
     """
-    known = {name: hint for name, hint, _, _ in describe(type(settings))}
+    if not changes:
+        return settings
+    known = _hints_of(type(settings))
     checked = {}
     for name, value in changes.items():
         if name not in known:
@@ -270,6 +273,17 @@ def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settin
             raise SettingError(name, hint, source=source)
         checked[name] = _convert(name, value, known[name], source)
     return msgspec.structs.replace(settings, **checked)
+
+
+#: Each reload merges settings again, in its pause; to look all these types up takes milliseconds.
+_HINTS: WeakKeyDictionary[type[Settings], dict[str, Any]] = WeakKeyDictionary()
+
+
+def _hints_of(kind: type[Settings]) -> dict[str, Any]:
+    hints = _HINTS.get(kind)
+    if hints is None:
+        hints = _HINTS[kind] = {name: hint for name, hint, _, _ in describe(kind)}
+    return hints
 
 
 def _convert(name: str, value: Any, kind: Any, source: str) -> Any:

@@ -16,6 +16,7 @@ from cletus.errors import (
 )
 from cletus.reload.modules import ApplicationFinder, quote
 from cletus.reload.plan import Plan, check
+from cletus.reload.registrations import Recorder
 from cletus.reload.report import describe_error
 from cletus.reload.scope import Scope
 from cletus.reload.sources import CodeCache, Sources, read_now
@@ -44,7 +45,9 @@ def load(target: str, folder: Path) -> Service:
     finder.install()
     quote(sources)
     try:
-        _import(application, sources)
+        with Recorder(application) as recorder:
+            _import(application, sources)
+        finder.registrations = recorder.made
         service = _find_service(application, target)
     except BaseException:
         finder.uninstall()

@@ -20,6 +20,7 @@ from types import CodeType, ModuleType
 from cletus.application import Application, Root
 from cletus.reload.extensions import Extensions, is_extension
 from cletus.reload.imports import ImportCache
+from cletus.reload.registrations import Places, Registration
 from cletus.reload.sources import CodeCache, Source, Sources
 
 #: The name in a module's namespace that marks its generation; see ``stale.py``.
@@ -80,6 +81,8 @@ class ApplicationFinder(MetaPathFinder):
         staging: whether an import belongs to a generation that is not in force yet.
         late: modules that no entry need lead to, in the order of their import: those that were
             first imported while the service ran, or by code outside the application.
+        places: where calls of the reactor were asked for.
+        registrations: what the generation in force has given to where nobody can see it.
     """
 
     def __init__(self, application: Application, sources: Sources, cache: CodeCache) -> None:
@@ -90,6 +93,8 @@ class ApplicationFinder(MetaPathFinder):
         self.staging = True
         self.late: dict[str, None] = {}
         self.imports = ImportCache()
+        self.places = Places()
+        self.registrations: list[Registration] = []
         self.extensions = Extensions()
 
     def install(self) -> None:
@@ -162,6 +167,15 @@ class Staging:
         """The modules of the generation in force, by name; C extensions are of every generation."""
         return {
             name: module for name, module in self._old_modules.items() if not is_extension(module)
+        }
+
+    @property
+    def new_modules(self) -> dict[str, ModuleType]:
+        """Those of the new generation that there are so far, by name."""
+        return {
+            name: module
+            for name, module in self._finder.application.loaded().items()
+            if self._old_modules.get(name) is not module
         }
 
     def run(self) -> None:

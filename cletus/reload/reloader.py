@@ -16,10 +16,13 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
+from cletus.reload.holder_words import Words
 from cletus.reload.import_guard import ImportGuard
+from cletus.reload.ledger import Ledger
 from cletus.reload.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.plan import Plan, check, make_plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
+from cletus.reload.retirement import Retirement
 from cletus.reload.scope import Scope
 from cletus.reload.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
 from cletus.reload.stale import OldCode, collect
@@ -275,8 +278,12 @@ class ServiceReloader:
         if busy:
             report.phase, report.generation = "stage", self._service.session.generation
             report.refuse(f"{busy}, which does not end")
-        if not committed:
             self._finish(report)
+            return
+        if not committed:
+            # Not the transaction itself: it holds the objects that were made of the refused code.
+            refused, ledger = transaction.old_code, transaction.ledger
+            self._service.reactor.callLater(0, self._clear_away, refused, ledger, report)
             return
         self._keep(before, plan.sources)
         self._service.last_reload = report
@@ -313,9 +320,27 @@ class ServiceReloader:
             collect()
             kept = [one for one in aliases if one() is not None]
             self._service.session.current.aliases = kept
-            for name in old_code.alive():
-                report.holders.append(f"old code of {name} is still referred to")
-        self._finish(report)
+        self._name_holders(old_code, report)
+
+    def _clear_away(self, refused: OldCode, ledger: Ledger, report: ReloadReport) -> None:
+        """As ``_retire``, for the code that was refused and for what it has left open."""
+        failed = report.phase
+        with report.timed("retire"):
+            collect()
+            report.notes += ledger.open_files()
+        report.phase = failed
+        self._name_holders(refused, report)
+
+    def _name_holders(self, code: OldCode, report: ReloadReport) -> None:
+        finder = self._finder
+        assert finder is not None  # noqa: S101 - start() made it
+        words = Words(finder.application, finder.places, finder.registrations)
+
+        def named(holders: list[str]) -> None:
+            report.holders += holders
+            self._finish(report)
+
+        Retirement(self._service.reactor, code, words, named).begin()
 
     # -- the end ----------------------------------------------------------------------------
 

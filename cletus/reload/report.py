@@ -92,9 +92,9 @@ class ReloadReport:
         if self.outcome is Outcome.UNCHANGED:
             return f"Nothing to reload: the files hold what runs (generation {self.generation})"
         if self.outcome is Outcome.REFUSED:
-            return (
-                f"Reload refused ({self.phase}), generation {self.generation} goes on: {self.error}"
-            )
+            head = f"Reload refused ({self.phase}), generation {self.generation} goes on"
+            left = (f"    left behind: {one}" for one in (*self.notes, *self.holders))
+            return "\n".join((f"{head}: {self.error}", *left))
         return "\n".join((self._summary(), *(f"    {line}" for line in self._details())))
 
     def _summary(self) -> str:

@@ -31,6 +31,7 @@ from cletus.reload.carried_dialogues import (
 from cletus.reload.carried_timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.carrier import Carrier
 from cletus.reload.deadline import DeadlinePassed, within
+from cletus.reload.ledger import Ledger
 from cletus.reload.modules import ApplicationFinder, Staging
 from cletus.reload.plan import Plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
@@ -58,6 +59,7 @@ class Transaction:
         self._session = service.session
         self._report = report
         self._plan = plan
+        self._finder = finder
         self._staging = Staging(finder, plan.sources)
         self._carrier = Carrier(self._session)
         self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
@@ -65,6 +67,7 @@ class Transaction:
         self._timers = CarriedTimers([], [])
         self._dialogues: list[CarriedDialogue] = []
         self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
+        self.ledger = Ledger(service.reactor, service.session.application)
         self.old_code = OldCode(self._staging.old_modules)
 
     def run(self) -> bool:
@@ -75,7 +78,8 @@ class Transaction:
         """
         with _no_garbage_collection():
             try:
-                within(self._service.settings.reload_timeout, self._prepare)
+                with self.ledger:
+                    within(self._service.settings.reload_timeout, self._prepare)
             except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
                 self._roll_back()
                 described = describe_error(
@@ -85,6 +89,8 @@ class Transaction:
                 return False
             with self._report.timed("commit"):
                 self._commit()
+        self._finder.registrations += self.ledger.recorder.made
+        self.ledger.note(self._finder.places)
         return True
 
     # -- before the point of no return ------------------------------------------------------
@@ -199,11 +205,13 @@ class Transaction:
         self._report.generation = session.generation
 
     def _roll_back(self) -> None:
+        self.old_code = OldCode(self._staging.new_modules)
         self._staging.rollback()
         self._session.staged = None
         for holder, attachments in self._checkpoint:
             holder.attach(attachments)
         self._report.generation = self._session.generation
+        self._report.notes = self.ledger.undo()  # what had been noted has not come true
 
     # -- after it ---------------------------------------------------------------------------
 

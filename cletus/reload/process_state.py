@@ -1,0 +1,84 @@
+"""Single values of the process that code may set: signal handlers, hooks, the environment.
+
+They are noted before the new code runs, and put back if it is refused.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from typing import Any
+
+from cletus.reload.side_effects import loggers
+
+_MISSING = object()
+#: Hooks that are attributes of modules.
+_HOOKS = (
+    (sys, ("excepthook", "displayhook", "unraisablehook", "stdin", "stdout", "stderr")),
+    (threading, ("excepthook",)),
+    (warnings, ("showwarning", "formatwarning")),
+)
+
+
+class ProcessState:
+    """Those values as they are when it is made."""
+
+    def __init__(self) -> None:
+        self._signals = dict(_signals())
+        self._hooks = [(one, name, getattr(one, name)) for one, names in _HOOKS for name in names]
+        self._builtins = dict(vars(builtins))
+        self._environment = dict(os.environ)
+        self._folder = _folder()
+        self._loggers = [(one, one.level, one.propagate, one.disabled) for one in loggers()]
+        self._context = dict(copy_context())
+
+    def restore(self) -> None:
+        """Put back what differs."""
+        for number, handler in _signals():
+            old = self._signals[number]
+            if handler is not old and old is not None:
+                signal.signal(number, old)
+        for owner, name, value in self._hooks:
+            if getattr(owner, name) is not value:
+                setattr(owner, name, value)
+        _restore(vars(builtins), self._builtins, builtins.__dict__.__setitem__)
+        _restore(os.environ, self._environment, os.environ.__setitem__)
+        if self._folder and _folder() != self._folder:
+            os.chdir(self._folder)
+        for logger, level, propagate, disabled in self._loggers:
+            if logger.level != level:
+                logger.setLevel(level)
+            logger.propagate, logger.disabled = propagate, disabled
+        for variable, value in copy_context().items():
+            old = self._context.get(variable)
+            if value is not old:
+                variable.set(old)  # one that was not set before cannot be unset again
+
+
+def _signals() -> Iterator[tuple[signal.Signals, Any]]:
+    if threading.current_thread() is threading.main_thread():
+        for number in signal.valid_signals():
+            if isinstance(number, signal.Signals):
+                yield number, signal.getsignal(number)
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it has been removed under us
+        return ""
+
+
+def _restore(now: Any, before: dict[str, Any], put: Callable[[str, Any], None]) -> None:
+    # What imports are made with is the business of import_guard.py.
+    for name in [one for one in now if one not in before and one != "__import__"]:
+        del now[name]
+    for name, value in before.items():
+        if name != "__import__" and now.get(name, _MISSING) is not value and now.get(name) != value:
+            put(name, value)
