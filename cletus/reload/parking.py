@@ -32,15 +32,25 @@ class Parked:
         data: the pickle.
         kept: what is carried by reference, numbered from it.
         names: of the values.
+        version: of the store class that they were of.
     """
 
     data: bytes
     kept: tuple[Any, ...]
     names: tuple[str, ...]
+    version: int = 0
 
 
-def park(values: dict[str, Any], application: Application, place: str) -> Parked:
+def park(
+    values: dict[str, Any], application: Application, place: str, *, version: int = 0
+) -> Parked:
     """Take these values out of all generations.
+
+    Args:
+        values: by name.
+        application: whose classes and functions go by their names.
+        place: where they were found, for messages.
+        version: of the store class that they are of.
 
     Raises:
         CarryError: one of them cannot be pickled.
@@ -51,7 +61,7 @@ def park(values: dict[str, Any], application: Application, place: str) -> Parked
         _Pickler(buffer, application, kept).dump(values)
     except Exception as error:
         raise CarryError(place, f"its data cannot be parked: {error}") from error
-    return Parked(buffer.getvalue(), tuple(kept), tuple(values))
+    return Parked(buffer.getvalue(), tuple(kept), tuple(values), version)
 
 
 def unpark(parked: Parked, session: Session, place: str) -> dict[str, Any]:

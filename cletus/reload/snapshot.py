@@ -100,7 +100,9 @@ def _park_stores(
     for name, frozen in snapshot.items():
         if frozen and name not in staged.stores:
             values = {one.old.key: one.data for one in frozen}
-            parked[name] = park(values, session.application, f"Store {name}")
+            version = type(frozen[0].old).version
+            place = f"Store {name}"
+            parked[name] = park(values, session.application, place, version=version)
             report.stores_parked[name] = len(frozen)
     return parked
 
@@ -121,8 +123,11 @@ def _return_stores(
         report.stores_returned[name] = len(parked[name].names)
     for name in back:
         active = staged.stores[name].manager.active()
-        for key, data in unpark(parked.pop(name), session, f"Store {name}").items():
-            active[key].from_dict(data, session=True)
+        waiting = parked.pop(name)
+        for key, data in unpark(waiting, session, f"Store {name}").items():
+            flat, aside = kept.unfold(data)
+            flat = type(active[key]).upgrade(flat, waiting.version)
+            active[key].from_dict(flat, session=True, parked=aside)
 
 
 def _return_references(session: Session, staged: Generation) -> None:

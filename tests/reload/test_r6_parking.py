@@ -176,3 +176,20 @@ def test_stores_that_went_together_and_refer_to_each_other_come_back_together(ap
     assert bob.room is hall
     assert hall.guests[0] is bob
     assert app.bob.client.user is bob
+
+
+def test_a_store_that_comes_back_at_a_later_version_is_migrated(app):
+    app.active("user")["bob"].room = None
+    gone = app.original[: app.original.index("class Room")]
+    assert app.reload(users=gone).ok
+    newer = app.original.replace(
+        '    text = Field("bare")\n',
+        '    version = 1\n    text = Field("bare")\n'
+        "    @classmethod\n"
+        "    def migrate(cls, data, version):\n"
+        '        data["text"] = data["text"].upper()\n'
+        "        return data\n",
+    )
+    report = app.reload(users=newer)
+    assert report.ok, str(report)
+    assert (app.active("room")["hall"].text, app.active("room")["hall"].seen) == ("A HALL", 7)
