@@ -51,7 +51,7 @@ class Signal(IntEnum):
     GA = 249
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would make it three times as dear, and each chunk is one
 class Data:
     """Bytes for the line buffer, doubled IACs already made single; never empty."""
 
