@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from cletus.contrib.users import hashing
 from cletus.reload.loading import load
 from cletus.testing import Person, reloaded, start_in_memory
 from tests.reload.conftest import clean_imports
@@ -52,7 +54,10 @@ class Lantern:
 
 
 @pytest.fixture
-def lantern():
+def lantern(monkeypatch):
+    # What a hash costs is tested by itself.
+    cheap = PasswordHasher(memory_cost=8, time_cost=1, parallelism=1)
+    monkeypatch.setattr(hashing, "HASHER", cheap)
     service = load("example_service", ROOT)
     lantern = Lantern(service, start_in_memory(service))
     yield lantern
