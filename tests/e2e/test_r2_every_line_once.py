@@ -21,7 +21,7 @@ PEOPLE = 200
 RELOADS = 50
 PATIENCE = 60.0
 
-TEXT = '''
+TEXT = """
 from cletus import Service, events
 service = Service()
 VERSION = 0
@@ -35,8 +35,13 @@ def receive(event):
     client = event.client
     client.heard += 1
     client.write(f"{event.data} {client.heard} {VERSION}")
-'''
-BROKEN = ["def x(:", "1/0", "import nothing_of_this_name", "service.configure(line_max=3)\nraise SystemExit"]
+"""
+BROKEN = [
+    "def x(:",
+    "1/0",
+    "import nothing_of_this_name",
+    "service.configure(line_max=3)\nraise SystemExit",
+]
 
 #: What the door asks a telnet client at the beginning; these people answer nothing.
 NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
@@ -66,8 +71,21 @@ class Running:
 
 async def start(folder: Path) -> Running:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cletus", "run", "app.py", "--port", "0", "--store", "memory:",
-        "--line-rate", "0", "--reload-quiet", "0.02", "--connections-per-address", "0",
+        sys.executable,
+        "-m",
+        "cletus",
+        "run",
+        "app.py",
+        "--port",
+        "0",
+        "--store",
+        "memory:",
+        "--line-rate",
+        "0",
+        "--reload-quiet",
+        "0.02",
+        "--connections-per-address",
+        "0",
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -113,6 +131,16 @@ class Person:
 async def story(folder: Path) -> tuple[list[Person], Running]:
     (folder / "app.py").write_text(TEXT)
     running = await start(folder)
+    try:
+        people = await typed_through_reloads(folder, running)
+    finally:
+        if running.process.returncode is None:
+            running.process.kill()
+            await running.process.wait()
+    return people, running
+
+
+async def typed_through_reloads(folder: Path, running: Running) -> list[Person]:
     reading = asyncio.create_task(running.read())
     port = int((await running.logs(r"telnet 127\.0\.0\.1:(\d+)"))[1])
     people, stop = [Person(n) for n in range(PEOPLE)], asyncio.Event()
@@ -133,7 +161,7 @@ async def story(folder: Path) -> tuple[list[Person], Running]:
     running.process.send_signal(signal.SIGTERM)
     await running.process.wait()
     await reading
-    return people, running
+    return people
 
 
 def test_every_line_of_200_people_is_answered_once_and_in_order_through_50_reloads(tmp_path):
