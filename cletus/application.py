@@ -76,7 +76,7 @@ class Application:
         """This application with further importable packages or modules, by dotted name.
 
         Raises:
-            ImportError: one of them cannot be imported.
+            ImportError: one of them cannot be imported, or is not made of Python source.
         """
         wanted = tuple(name for name in names if not self.owns(name))
         more = dict.fromkeys(root_of(_imported(name)) for name in wanted)
@@ -144,4 +144,7 @@ def _is_regular_package(module: ModuleType) -> bool:
 
 def _imported(name: str) -> ModuleType:
     __import__(name)
-    return sys.modules[name]
+    module = sys.modules[name]
+    if not str(getattr(module, "__file__", None)).endswith(".py"):
+        raise ImportError(f"{name} is not made of Python source", name=name)
+    return module

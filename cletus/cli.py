@@ -6,6 +6,8 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -82,11 +84,22 @@ def _run_target(target: str, **options: Any) -> None:
     gc.collect()
     gc.freeze()
     try:
-        service = load(target, Path.cwd())
+        with _importing(options):
+            service = load(target, Path.cwd())
         _configure(service, options)
     except CletusError as error:
         _refuse(error)
     sys.exit(serve(service))
+
+
+@contextmanager
+def _importing(options: Mapping[str, Any]) -> Iterator[None]:
+    """While the application is imported: its service knows the options, and does not run itself."""
+    Service.born = partial(_configure, options=options)
+    try:
+        yield
+    finally:
+        Service.born = None
 
 
 main.add_command(
@@ -100,7 +113,13 @@ main.add_command(
 
 
 def run_service(service: Service, settings: Mapping[str, Any]) -> None:
-    """What ``service.run(**settings)`` does: options of the command line override the settings."""
+    """What ``service.run(**settings)`` does: options of the command line override the settings.
+
+    In a file that ``cletus run`` is importing, only the settings are taken.
+    """
+    if Service.born is not None:
+        service.set("service.run()", settings)
+        return
 
     def run(**options: Any) -> None:
         try:

@@ -161,10 +161,10 @@ class Client(Persistent):
         if conversation is not None and conversation.client is self:
             conversation.asking = answer
         self._asks.append(answer)
-        self.prompt(prompt)
         if hidden:
-            self.hide_input()
+            self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
             answer.addBoth(self._shown)
+        self.prompt(prompt)
         answer.addBoth(self._answered, conversation)
         # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
         self.service.turn.at_end(self._inbox.pump)

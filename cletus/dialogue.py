@@ -193,9 +193,9 @@ class Dialogue:
         """Send the prompt of the present step."""
         declared = self._declared
         text = declared.prompt if isinstance(declared.prompt, str) else declared.prompt(self)
-        self.client.prompt(text)
         if declared.hidden:
-            self.client.hide_input()
+            self.client.hide_input()  # first, so that nobody types faster than it takes effect
+        self.client.prompt(text)
 
     def restart(self) -> None:
         """Ask for the first step again; for a reload whose new code lacks the present one."""

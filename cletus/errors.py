@@ -64,6 +64,10 @@ class ServiceStateError(CletusError):
     """The service was asked for what its state does not allow, such as being started twice."""
 
 
+class ServiceStopped(ServiceStateError):
+    """The service was stopped before its start had come to its end."""
+
+
 # -- people -------------------------------------------------------------------------------------
 
 

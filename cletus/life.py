@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.errors import ServiceStateError
+from cletus.client import Client
+from cletus.errors import ServiceStateError, ServiceStopped, SettingError
 from cletus.parts import Door, Reloader
 
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ class State(enum.Enum):
 
 
 class Life:
-    """Starts and stops one service.
+    """Starts one service and stops it.
 
     Args:
-        service: which.
+        service: whose life it is.
 
     Attributes:
-        state: where in its life it is.
-        doors: those that are open, in the order of their opening.
-        reloader: what rebuilds the application, from the start on.
+        state: where it stands.
+        doors: those that are open.
+        reloader: what rebuilds the application, from the start to the stop.
     """
 
     log = Logger()
@@ -48,6 +49,7 @@ class Life:
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
         self._empty: Deferred[None] | None = None
+        self._waiting: list[Deferred[None]] = []
 
     def start(self, reactor: Any, doors: Iterable[Door]) -> Deferred[None]:
         """Open the store, the doors and the watch on the application's files.
@@ -64,59 +66,133 @@ class Life:
         return Deferred.fromCoroutine(self._start(doors))
 
     def stop(self) -> Deferred[None]:
-        """Tell everybody, close the doors, save the stores, and let go of everything."""
-        if self.state not in (State.STARTING, State.RUNNING):
+        """Tell everybody, close the doors, save the stores, and let go of everything.
+
+        Whatever part of that fails is logged, and the others are done all the same.
+
+        Returns:
+            A Deferred that fires when it has stopped; also if it was stopping already.
+        """
+        if self.state is State.IDLE:
             return succeed(None)
-        self.state = State.STOPPING
-        return Deferred.fromCoroutine(self._stop())
+        ended = self.when_stopped()
+        if self.state in (State.STARTING, State.RUNNING):
+            self.state = State.STOPPING
+            Deferred.fromCoroutine(self._stop())
+        return ended
+
+    def when_stopped(self) -> Deferred[None]:
+        """Fires when the service has stopped, for whatever reason."""
+        if self.state is State.STOPPED:
+            return succeed(None)
+        ended: Deferred[None] = Deferred()
+        self._waiting.append(ended)
+        return ended
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody shall come in any more."""
+        return self.state in (State.STOPPING, State.STOPPED)
+
+    def see_off(self, client: Client) -> None:
+        """Tell somebody that the service stops, and close their connection."""
+        client.write(self._service.settings.stop_notice)
+        client.close("service stopped")
 
     def everybody_left(self) -> None:
-        """For the service: the last client is gone."""
-        if self._empty is not None:
-            self._empty.callback(None)
+        """For the service: nobody is connected any more."""
+        empty, self._empty = self._empty, None
+        if empty is not None:
+            empty.callback(None)
+
+    # -- opening ----------------------------------------------------------------------------
 
     async def _start(self, doors: Iterable[Door]) -> None:
         service = self._service
         try:
-            application = service.session.application.including(service.settings.reload_modules)
-            service.session.application = application
+            self._include_modules()
             _ = service.session.writer  # opens it: an unusable store folder stops the start here
             await service.fire(events.PreStart(service))
+            self._go_on()
             for door in doors:
                 await door.open()
                 self.doors.append(door)
+                self._go_on()
             self.reloader = service.parts.reloader(service)
             self.reloader.start()
         except BaseException:
-            await self._close()
+            if self.state is State.STARTING:
+                await self._close()
+            else:
+                await self._close_doors()  # the stop did not know of the last one yet
             raise
         self.state = State.RUNNING
         service.start_timers()
-        await service.fire(events.PostStart(service))
+        # Not waited for: what begins here may be meant to last as long as the service.
+        service.fire(events.PostStart(service))
+
+    def _include_modules(self) -> None:
+        session = self._service.session
+        try:
+            session.application = session.application.including(
+                self._service.settings.reload_modules
+            )
+        except ImportError as error:
+            reason = f"names what cannot be imported: {error}"
+            raise SettingError("reload_modules", reason) from error
+
+    def _go_on(self) -> None:
+        """After each wait of the start. Raises ``ServiceStopped`` if it was stopped meanwhile."""
+        if self.state is not State.STARTING:
+            raise ServiceStopped("the service was stopped while it started")
+
+    # -- closing ----------------------------------------------------------------------------
 
     async def _stop(self) -> None:
-        await self._service.fire(events.PreStop(self._service))
+        service = self._service
+        await service.fire(events.PreStop(service))
         await self._close()
-        await self._service.fire(events.PostStop(self._service))
+        await service.fire(events.PostStop(service))
+        self._ended()
 
     async def _close(self) -> None:
         """Undo the start, in reverse."""
         self._service.session.current.timers.cancel()
         if self.reloader is not None:
-            self.reloader.stop()
+            await self._attempt(self.reloader.stop)
+        await self._close_doors()
+        await self._attempt(self._see_everybody_off)
+        await self._attempt(self._save)
+        await self._attempt(self._service.session.close)
+        starting, self.state = self.state is State.STARTING, State.STOPPED
+        if starting:
+            self._ended()
+
+    async def _close_doors(self) -> None:
         while self.doors:
-            await self.doors.pop().close()
-        await self._see_everybody_off()
-        for failure in self._service.save_all():
-            self.log.error("{failure}", failure=str(failure))
-        self._service.session.close()
-        self.state = State.STOPPED
+            await self._attempt(self.doors.pop().close)
+
+    async def _attempt(self, close: Callable[[], Any]) -> None:
+        """One step of closing. If it fails, the others are taken all the same."""
+        try:
+            await maybeDeferred(close)
+        except Exception:  # noqa: BLE001 - what is still open must be closed, above all the stores
+            self.log.failure("A part of the service could not be closed")
 
     async def _see_everybody_off(self) -> None:
-        if not self._service.clients:
+        service = self._service
+        if not service.clients:
             return
-        self._empty = Deferred()
-        self._service.write_all(self._service.settings.stop_notice)
-        for client in self._service.clients:
-            client.close("service stopped")
-        await self._empty
+        empty = self._empty = Deferred()
+        for client in service.clients:
+            self.see_off(client)
+        await empty
+
+    def _save(self) -> None:
+        for failure in self._service.save_all():
+            self.log.error("{failure}", failure=str(failure))
+
+    def _ended(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for ended in waiting:
+            ended.callback(None)

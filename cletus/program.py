@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus.console import begin_logging
-from cletus.errors import CletusError
+from cletus.errors import CletusError, ServiceStopped
 from cletus.life import State
 from cletus.service import Service
 
@@ -45,13 +48,26 @@ class Program:
         """Run the reactor until the service has stopped; gives the exit code."""
         begin_logging()
         self._reactor.callWhenRunning(self._start)
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._service.stop)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._service.life.when_stopped().addCallback(self._stopped)
         self._reactor.run()
         return self.exit_code
 
     def _start(self) -> None:
         signal.signal(signal.SIGHUP, self._hung_up)
         self._service.start(self._reactor).addCallbacks(self._started, self._failed)
+
+    def _stop(self) -> Deferred[None]:
+        """In order; but for whoever presses Ctrl-C once more, at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as it is in a shell's background
+                signal.signal(number, signal.SIG_DFL)
+        return self._service.stop()
+
+    def _stopped(self, _: object) -> None:
+        """It may have been a signal, the application itself, or a start that has failed."""
+        with suppress(ReactorNotRunning):  # it is stopping already
+            self._reactor.stop()
 
     def _started(self, _: object) -> None:
         service = self._service
@@ -65,11 +81,12 @@ class Program:
         click.echo("Stop with Ctrl-C")
 
     def _failed(self, failure: Failure) -> None:
+        if failure.check(ServiceStopped):
+            return  # by Ctrl-C, say: that is no failure
         self.exit_code = USAGE if failure.check(CletusError) else 1
         click.echo(f"cletus: {failure.getErrorMessage()}", err=True)
         if self.exit_code != USAGE:
             self.log.failure("The start has failed", failure=failure)
-        self._reactor.stop()
 
     def _hung_up(self, _signal: int, _frame: FrameType | None) -> None:
         """A handler may run anywhere, so it only asks the reactor."""

@@ -23,7 +23,7 @@ from cletus.broadcast import Who, write_all
 from cletus.client import Client
 from cletus.clock import ServiceClock
 from cletus.dispatch import Dispatcher
-from cletus.errors import ServiceStateError
+from cletus.errors import ServiceStateError, SettingError
 from cletus.life import Life, State
 from cletus.listeners import Listener, OnReload
 from cletus.outbox import Turn
@@ -60,6 +60,8 @@ class Service(Persistent):
     parts: ClassVar[Parts]
     #: The service whose modules are being imported anew at this moment, if any.
     rebuilding: ClassVar[Service | None] = None
+    #: Called with each new service: how ``cletus run`` tells it the options before it is used.
+    born: ClassVar[Callable[[Service], object] | None] = None
     log = Logger()
 
     def __new__(cls, kind: type[Settings] = Settings, **settings: Any) -> Service:
@@ -93,6 +95,8 @@ class Service(Persistent):
         self._next_client = 1
         self._made()
         self.configure(**settings)
+        if Service.born is not None:
+            Service.born(self)
 
     # -- settings ---------------------------------------------------------------------------
 
@@ -125,8 +129,13 @@ class Service(Persistent):
 
     def set(self, source: str, changes: Mapping[str, Any]) -> Settings:
         """Set what one of ``settings.SOURCES`` says. Raises as ``configure()`` does."""
-        self.settings = self.sources.update(source, changes)
-        return self.settings
+        sources = self.sources.copy()
+        settings = sources.update(source, changes)
+        used = self.state is State.IDLE and self.session.is_open  # by a module that was imported
+        if used and settings.store != self.settings.store:
+            raise SettingError("store", f"is {self.settings.store!r} and in use", source=source)
+        self.sources, self.settings = sources, settings
+        return settings
 
     # -- listeners and events ---------------------------------------------------------------
 
@@ -193,6 +202,8 @@ class Service(Persistent):
         self._clients[client] = None
         self.log.info("{client} connected", client=repr(client))
         self.fire(events.Connect(self, client))
+        if self.life.is_over:  # a handshake of some door has come to its end late
+            self.life.see_off(client)
         return client
 
     def received(self, client: Client, line: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, succeed
 
 from cletus.application import Application
+from cletus.errors import StoreUnusable
 from cletus.generation import Generation
 from cletus.storage import Store, Writer
 
@@ -32,6 +33,7 @@ class Session:
         self.freezing = False
         self._open_writer = open_writer
         self._writer: Writer | None = None
+        self._closed = False
 
     @property
     def generation(self) -> int:
@@ -61,12 +63,19 @@ class Session:
         return self.defining.stores.get(name.lower())
 
     @property
+    def is_open(self) -> bool:
+        """Whether the home of saved documents has been opened."""
+        return self._writer is not None
+
+    @property
     def writer(self) -> Writer:
         """The home of saved documents; it is opened on first use.
 
         Raises:
-            StorageError: it cannot be opened.
+            StorageError: it cannot be opened, or was closed for good.
         """
+        if self._closed:
+            raise StoreUnusable("of this service", "it is closed: the service has stopped")
         if self._writer is None:
             self._writer = self._open_writer()
         return self._writer
@@ -76,7 +85,8 @@ class Session:
         return succeed(None) if self._writer is None else self._writer.flush()
 
     def close(self) -> None:
-        """Write what is pending and let go of the home of saved documents."""
+        """Write what is pending and let go of the home of saved documents, for good."""
+        self._closed = True
         if self._writer is not None:
             self._writer.close()
             self._writer = None

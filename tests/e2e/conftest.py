@@ -1,12 +1,105 @@
-"""What end-to-end tests share, and the line that says how many real clients ran."""
+"""What end-to-end tests share: starting and ending what they drive, and which real clients ran."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.harness import Caller, Talker, Terminal, program
+
 RAN = pytest.StashKey[list[str]]()
+
+TALK = Path(__file__).with_name("talk")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder start real processes: ``-m "not e2e"`` leaves them out."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            # Python 3.12 warns of forkpty() where there are threads; pexpect's child is exec'd at once.
+            item.add_marker(pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning"))
+
+
+@pytest.fixture
+def at_end() -> Iterator[ExitStack]:
+    """What is to be ended with the test, in reverse order of its beginning."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start(at_end: ExitStack, tmp_path: Path) -> Callable[..., Talker]:
+    """Start Python with these arguments in the test's folder."""
+
+    def start(*command: str) -> Talker:
+        talker = Talker(tmp_path, *command)
+        at_end.callback(talker.kill)
+        return talker
+
+    return start
+
+
+@pytest.fixture
+def run(start: Callable[..., Talker]) -> Callable[..., Talker]:
+    """``cletus run`` with a target, a free port and a store of the test's own."""
+
+    def run(target: str, *options: str) -> Talker:
+        return start("-m", "cletus", "run", target, "--port", "0", "--store", "saved", *options)
+
+    return run
+
+
+@pytest.fixture
+def talk(tmp_path: Path, run: Callable[..., Talker]) -> Talker:
+    """A copy of the talker of these tests, running."""
+    shutil.copytree(TALK, tmp_path / "talk", ignore=shutil.ignore_patterns("__pycache__"))
+    return run("talk")
+
+
+@pytest.fixture
+def call(at_end: ExitStack) -> Callable[[Talker], Caller]:
+    """Connect to a talker with a plain socket."""
+
+    def call(talker: Talker) -> Caller:
+        caller = Caller(talker.port)
+        at_end.callback(caller.hang_up)
+        return caller
+
+    return call
+
+
+@pytest.fixture
+def telnet(at_end: ExitStack, tmp_path: Path) -> Callable[[Talker], Terminal]:
+    """Connect to a talker with Debian's ``telnet``; skips where that is missing."""
+    path = program("inetutils-telnet", "telnet")
+
+    def telnet(talker: Talker) -> Terminal:
+        terminal = Terminal(path, ["127.0.0.1", str(talker.port)], tmp_path)
+        at_end.callback(terminal.kill)
+        return terminal
+
+    return telnet
+
+
+@pytest.fixture
+def tintin(at_end: ExitStack, tmp_path: Path) -> Callable[[Talker], Terminal]:
+    """Connect to a talker with TinTin++; skips where that is missing."""
+    path = program("tt++")
+
+    def tintin(talker: Talker) -> Terminal:
+        session = f"#session talker 127.0.0.1 {talker.port}"
+        terminal = Terminal(path, ["-G", "-e", session], tmp_path)
+        at_end.callback(terminal.kill)
+        return terminal
+
+    return tintin
 
 
 def pytest_configure(config: pytest.Config) -> None:

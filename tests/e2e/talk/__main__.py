@@ -1,0 +1,5 @@
+"""``python -m talk`` runs the talker."""
+
+from talk import service
+
+service.run()
