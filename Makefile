@@ -20,7 +20,7 @@ types: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 unit: $(VENV)/test.stamp
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 # What takes minutes, or root: thousands of kills, power cuts on a mounted image.
 soak: $(VENV)/test.stamp clients
