@@ -99,10 +99,9 @@ class RoomFile:
         return name
 
     def _report_dead_exits(self) -> None:
-        manager = self._room_cls.manager
         for key, values in self.rooms.items():
             for direction, there in values["exits"].items():
-                if there not in self.rooms and manager.get(there) is None:
+                if there not in self.rooms and not self._is_room(there):
                     self.log.warn(
                         "{path}: {key} leads {direction} to {there}, which is no room",
                         path=self.path,
@@ -110,6 +109,12 @@ class RoomFile:
                         direction=direction,
                         there=there,
                     )
+
+    def _is_room(self, key: str) -> bool:
+        try:
+            return self._room_cls.manager.get(key) is not None
+        except StorageError:
+            return True  # there is one, though nobody can enter it until its document is mended
 
     def _close_removed(self) -> None:
         """Rooms that the file had once: who is there goes to its first room."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.interfaces import IReactorCore
+from twisted.internet.task import Clock
+from zope.interface import implementer
 
+from cletus.contrib.announce import BaseCountdown
+from cletus.contrib.announce.countdown import _stop
 from cletus.life import State
 from cletus.testing import assert_survives_reload
 
@@ -110,3 +115,21 @@ def test_a_shutdown_stops_the_service(app):
     wait(app, 10)
     assert app.ann.sees("The service is going down. Goodbye!")
     assert app.service.state is State.STOPPED
+
+
+def test_the_process_ends_with_its_reactor():
+    class Reactor(Clock):
+        stopped = False
+
+        def stop(self):
+            self.stopped = True
+
+    reactor = implementer(IReactorCore)(Reactor)()
+    _stop(reactor)
+    assert reactor.stopped
+    _stop(Clock())
+
+
+def test_a_countdown_must_say_what_it_ends_in(app):
+    with pytest.raises(NotImplementedError):
+        BaseCountdown.finished(app.bell)

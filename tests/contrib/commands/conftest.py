@@ -22,6 +22,7 @@ TALK = '''
     from datetime import timedelta
     from enum import Enum
     from typing import Literal
+    from twisted.internet.defer import fail, succeed
     from cletus import events
     from cletus.contrib.commands import CommandRegistry, Refused, Rest, online
     from APP.core import service
@@ -92,6 +93,12 @@ TALK = '''
     async def crash_later(event):
         await event.client.ask("Sure? ")
         raise ValueError("later")
+
+    @commands.register
+    def deferred(event, how: Literal["well", "ill", "refused"]):
+        return {"well": succeed, "ill": fail, "refused": fail}[how](
+            {"well": 1, "ill": ValueError(how), "refused": Refused("Not so.")}[how]
+        )
 
     @commands.register
     def refuse(event):

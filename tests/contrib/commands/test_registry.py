@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.logger import LogLevel, globalLogPublisher
 
-from cletus.contrib.commands import CommandRegistry
+from cletus.contrib.commands import CommandRegistry, Rest
 from cletus.errors import CommandDeclarationError
 
 
@@ -94,6 +94,7 @@ def test_words_that_do_not_fit_get_the_usage(talk):
         (".light on", "True 1.0"),
         (".light no 0.5", "False 0.5"),
         (".light maybe", "'maybe' is neither yes nor no."),
+        (".light on bright", "'bright' is no number."),
         (".light on nan", "'nan' is no number."),
         (".light on 1e999", "'1e999' is no number."),
         (".invite user1 user2", "user1 user2"),
@@ -162,6 +163,25 @@ def test_a_mistake_is_logged_without_what_was_typed(talk):
 
 def test_an_async_command_asks_questions(talk):
     assert talk.bob.types(".rename", "bob", "rob").endswith("bob to rob\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "answer", "logged"),
+    [
+        ("well", "", 0),
+        ("ill", "Something went wrong in .deferred. It has been logged as f00.", 1),
+        ("refused", "Not so.", 0),
+    ],
+)
+def test_a_deferred_that_fails_is_a_mistake_as_well(talk, how, answer, logged):
+    with Log() as log:
+        assert last(talk.bob, f".deferred {how}") == answer
+    assert len(log) == logged
+
+
+def test_a_saved_object_that_cannot_be_read_is_not_found(talk):
+    talk.service.session.writer.write("user", "eve", b"{")
+    assert last(talk.bob, ".about eve") == "There is no user called 'eve'."
 
 
 def test_leaving_during_a_question_is_no_mistake(talk):
@@ -250,6 +270,37 @@ def test_two_commands_cannot_have_one_name():
 def test_what_no_line_can_call_is_no_command(function, reason):
     with pytest.raises(CommandDeclarationError, match=reason):
         CommandRegistry(None).register(function, name="x")
+
+
+def test_a_topic_has_one_text():
+    commands = CommandRegistry(None)
+    commands.topic("Manners", "Be kind.")
+    with pytest.raises(CommandDeclarationError, match="already"):
+        commands.topic("manners", "Be brief.")
+
+
+def test_a_converter_for_no_parameter_is_a_mistake():
+    with pytest.raises(CommandDeclarationError, match="no parameter 'whom'"):
+        CommandRegistry(None).register(lambda event, who: None, name="x", using={"whom": str})
+
+
+def test_nothing_can_follow_the_rest_of_the_line():
+    def tell(event, message: Rest, who): ...
+
+    with pytest.raises(CommandDeclarationError, match="nothing can follow 'message'"):
+        CommandRegistry(None).register(tell)
+
+
+def test_an_annotation_that_is_not_defined_names_the_command():
+    def tell(event, who: Nobody): ...  # noqa: F821 - that is what is tested
+
+    with pytest.raises(CommandDeclarationError, match=r"command 'tell': .*Nobody"):
+        CommandRegistry(None).register(tell)
+
+
+def test_references_to_the_log_differ():
+    commands = CommandRegistry(None)
+    assert commands._make_reference() != commands._make_reference()
 
 
 def test_a_type_that_nothing_converts_is_found_at_registration():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -127,7 +128,8 @@ def test_a_dead_exit_is_logged(inn):
     assert [one["there"] for one in seen if "there" in one] == ["attic"]
 
 
-ROOM = SimpleNamespace(fields={"name": SimpleNamespace(session=False)}, service=None)
+SAVED = SimpleNamespace(session=False)
+ROOM = SimpleNamespace(fields={"name": SAVED, "exits": SAVED}, service=None)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +139,12 @@ ROOM = SimpleNamespace(fields={"name": SimpleNamespace(session=False)}, service=
         ("r.toml", "[hall]\nname = 3", "its name must be a text"),
         ("r.toml", '["a b"]', "' ' is no letter"),
         ("r.toml", "[hall", "Expected"),
+        ("r.toml", "[hall]\nexits = 3", "exits are pairs"),
+        ("r.yaml", "hall: {exits: {no: x}}", "the exit False is no text"),
+        ("r.yaml", "hall: {exits: {up: 3}}", "3 is no text"),
         ("r.yaml", "- hall", "must map keys"),
         ("r.yaml", "1: {}", "1 is no text"),
-        ("r.yaml", "hall: {exits: {no: x}}", "rooms have name"),
+        ("r.yaml", "hall: {colour: red}", "rooms have name"),
         ("r.yaml", "hall: [", "flow"),
     ],
 )
@@ -156,3 +161,20 @@ def test_what_does_not_describe_rooms_is_refused(tmp_path, name, text, reason):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(RoomFileError, match=r"rooms\.toml: .*No such file"):
         RoomFile(ROOM, tmp_path / "rooms.toml")
+
+
+def test_yaml_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "rooms.yaml"
+    path.write_text("hall: {}")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(RoomFileError, match=r"pip install 'cletus\[yaml\]'"):
+        RoomFile(ROOM, path)
+
+
+def test_a_room_whose_saved_document_cannot_be_read_is_left_alone(inn):
+    """The others are made what the file says."""
+    inn.store("room").manager.remove_active(inn.active("room")["garden"])
+    inn.service.session.writer.write("room", "garden", b"{")
+    assert edit(inn, "Large.", "Tiny.").ok
+    assert inn.active("room")["hall"].description == "Tiny."
+    assert inn.service.session.writer.read("room", "garden") == b"{"
