@@ -11,7 +11,8 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = sorted(str(path) for path in HERE.glob("*_types.py"))
-PYRIGHT = shutil.which("pyright") or shutil.which("basedpyright")
+BIN = str(Path(sys.executable).parent)
+PYRIGHT = shutil.which("basedpyright", path=BIN) or shutil.which("pyright")
 
 
 def test_mypy_agrees() -> None:
