@@ -26,7 +26,8 @@ class RealClient:
         end: what Enter is.
         first: typed before anything else.
         leaves: typed when the service has hung up, for those who do not leave by themselves.
-        compresses: whether it is to be seen to use MCCP.
+        blind: it shows nothing until it is typed at, so all is typed ahead.
+        hears_the_end: whether it shows what comes right before the service hangs up.
     """
 
     name: str
@@ -38,6 +39,8 @@ class RealClient:
     end: str = "\r"
     first: Callable[[int], str] | None = None
     leaves: str = ""
+    blind: bool = False
+    hears_the_end: bool = True
 
     @property
     def path(self) -> str | None:
@@ -79,7 +82,10 @@ CLIENTS = (
     RealClient("telnetlib3-client", "telnetlib3-client", host_port()),
     RealClient("telnetlib3-client with MCCP", "telnetlib3-client", host_port("--compression")),
     RealClient(
-        "telnetlib3-client over TLS", "telnetlib3-client", host_tls("--ssl", "--ssl-no-verify")
+        "telnetlib3-client over TLS",
+        "telnetlib3-client",
+        host_tls("--ssl", "--ssl-no-verify"),
+        hears_the_end=False,
     ),
     RealClient(
         "pymud",
@@ -115,6 +121,7 @@ CLIENTS = (
         tty=False,
         hides=False,
         end="\n",
+        blind=True,
     ),
     RealClient(
         "openssl s_client",

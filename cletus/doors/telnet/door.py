@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import ServerFactory, connectionDone
 
+from cletus.doors.addresses import printable
 from cletus.doors.certificate import CertificateFiles, SelfSigned
 from cletus.doors.doorkeeper import Doorkeeper
 from cletus.doors.listening import Listening
 from cletus.doors.proxied import ProxiedFactory
-from cletus.doors.telnet.protocol import TelnetProtocol, printable
+from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.errors import CertificateError, DoorError
 
 if TYPE_CHECKING:

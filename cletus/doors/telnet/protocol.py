@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cletus.doors.addresses import printable
 from cletus.doors.direct import can_send_now, send_now
 from cletus.doors.status import status_of
 from cletus.doors.telnet.handshake import Handshake
@@ -41,7 +42,6 @@ from cletus.protocol.text import clean
 from cletus.terminal import Terminal
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
     from cletus.client import Client
@@ -109,6 +109,7 @@ class TelnetProtocol(Protocol):
         self._inflater: Inflater | None = None
         self._compress_next = False
         self._sends_now = False
+        self._mark_due = False
         self._spoken = False
         self._congested = False
         self._reading = True
@@ -197,6 +198,8 @@ class TelnetProtocol(Protocol):
         """Send bytes as they are. After the connection has gone they go nowhere."""
         if not data or self._life is _Life.GONE:
             return
+        if self._mark_due and data.endswith(b"\n"):
+            self._mark_due = False
         if self._deflater is not None:
             data = self._deflater.compress(data)
         if self._sends_now:
@@ -224,7 +227,9 @@ class TelnetProtocol(Protocol):
 
     def prompt_mark(self) -> bytes:
         """The bytes that tell the peer's program that what was just sent is a prompt."""
-        return self._handshake.prompt_mark()
+        mark = self._handshake.prompt_mark()
+        self._mark_due = not mark
+        return mark
 
     def message(self, package: str, data: Any) -> bytes:
         """The bytes of a message to the peer's program, by GMCP or MSDP; none if it has neither."""
@@ -288,7 +293,18 @@ class TelnetProtocol(Protocol):
                 self.send(replies)
                 replies, self._deflater = b"", Deflater()
         if not self._congested:  # who does not read gets no answers, so that none pile up
-            self.send(replies)
+            self.send(replies + self._late_mark())
+
+    def _late_mark(self) -> bytes:
+        """The mark of a prompt that was sent before we knew that the peer wants one.
+
+        The first prompt always is: without its mark TinyFugue would not show it.
+        """
+        if not self._mark_due:
+            return b""
+        mark = self._handshake.prompt_mark()
+        self._mark_due = not mark
+        return mark
 
     def _answer(self, event: Event) -> bytes:
         """What to send back to one event."""
@@ -348,6 +364,7 @@ class TelnetProtocol(Protocol):
         cut = isinstance(line, CutLine)
         if cut:
             self._client.write(TOO_LONG.format(len(line)))
+        self._mark_due = False
         charset, known = self.terminal.encoder.charset, self._handshake.charset_known
         self._client.line_received(clean(decode(line, charset, negotiated=known, cut=cut)))
 
@@ -379,11 +396,3 @@ class TelnetProtocol(Protocol):
     def _hang_up(self) -> None:
         self._hanging_up = None
         self.abort()
-
-
-def printable(address: IAddress) -> str:
-    """An address as people write it: ``127.0.0.1:9000``, ``[::1]:9000``, or as it prints itself."""
-    host, port = getattr(address, "host", None), getattr(address, "port", None)
-    if host is None:
-        return str(address)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

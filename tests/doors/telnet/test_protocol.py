@@ -15,7 +15,8 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cletus.doors.telnet.protocol import TelnetProtocol, printable
+from cletus.doors.addresses import printable
+from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.options import Options
 
@@ -265,6 +266,24 @@ def test_hidden_input_is_the_client_s_to_send(line: Line) -> None:
     assert line.protocol.hide_input(False) == WONT_ECHO
     assert line.protocol.hide_input(True) == WILL_ECHO
     assert line.wire.value() == b""
+
+
+def test_a_prompt_is_marked_late_when_the_peer_turns_out_to_speak_telnet(line: Line) -> None:
+    """TinyFugue does not show an unmarked one, and the first is sent before anybody answers."""
+    line.protocol.send(b"Name? " + line.protocol.prompt_mark())
+    line.receive(b"\xff\xfb\x18")
+    assert line.wire.value().startswith(b"Name? ")
+    assert line.wire.value().endswith(b"\xff\xf9")
+    line.wire.clear()
+    line.receive(b"\xff\xf1")
+    assert line.wire.value() == b""
+
+
+def test_what_is_no_prompt_any_more_is_not_marked_late(line: Line) -> None:
+    line.protocol.send(b"Name? " + line.protocol.prompt_mark())
+    line.protocol.send(b"\r\nWe close.\r\n")
+    line.receive(b"\xff\xfb\x18")
+    assert not line.wire.value().endswith(b"\xff\xf9")
 
 
 # -- output -------------------------------------------------------------------------------------
