@@ -215,6 +215,12 @@ def test_look_alikes_of_somebody_who_has_just_come(talker):
     assert "looks too much like" in talker.person().types(cyrillic)
 
 
+def test_look_alikes_of_somebody_who_is_not_saved_yet(talker):
+    """Being here is enough."""
+    talker.user_cls("mary", name="Mary")
+    assert "looks too much like" in talker.person().types("rnary")
+
+
 def test_a_name_is_free_again_when_its_owner_is_gone(talker):
     """With all that looks like it."""
     talker.account("Mary")

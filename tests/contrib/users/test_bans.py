@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cletus import events
 from cletus.errors import Refused
 
 HOUR = timedelta(hours=1)
@@ -120,7 +121,7 @@ def test_bans_are_read_at_the_start(talker, bans):
     for ban in list(bans):
         manager.remove_active(ban)
     assert bans.of_address("192.0.2.1:1") is None
-    bans.load()
+    talker.service.fire(events.PreStart(talker.service))
     assert bans.of_address("192.0.2.1:1") is not None
 
 
@@ -131,3 +132,12 @@ def test_a_ban_survives_a_reload(talker, bans):
     assert talker.person("192.0.2.1:1").sees("You are banned until")
     talker.wait(3601)
     assert talker.person("192.0.2.1:1").sees("What is your name")
+
+
+def test_a_ban_ends_on_time(talker, bans):
+    """Not only when the next sweep removes it."""
+    bans.ban("bob", duration=timedelta(seconds=30))
+    talker.clock.advance(29)
+    assert bans.of_name("bob") is not None
+    talker.clock.advance(2)
+    assert bans.of_name("bob") is None

@@ -363,6 +363,7 @@ def test_when_too_many_wait_the_next_is_asked_to_try_again(talker, monkeypatch):
     busy = [talker.login("bob", address=f"198.51.100.{n}:1") for n in range(hashing.AT_ONCE)]
     late = talker.login("bob")
     assert late.sees("Many people are logging in just now.")
+    assert not any("192.0.2.1" in what for what in talker.users.throttle.failures)
     assert not late.transport.closed
     threads.finish()
     late.types(PASSWORD)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 
+from cletus import events
 from cletus.testing import assert_survives_reload
 
 GRACE = 120
@@ -119,6 +121,20 @@ def test_the_end_of_the_service_is_no_broken_connection(talker, ann, bob):
     assert not any(user.is_online for user in talker.app.active("user").values())
 
 
+def test_a_line_that_breaks_while_the_service_stops_is_not_waited_for(talker, ann, bob):
+    """Nobody will be there to come back to."""
+    goodbyes = Deferred()
+
+    async def say_goodbye(_):
+        await goodbyes
+
+    talker.service.listen(events.PreStop)(say_goodbye)
+    talker.service.stop()
+    bob.hangs_up("connection lost")
+    assert talker.user("bob") is None
+    goodbyes.callback(None)
+
+
 def test_nobody_waits_for_a_guest(talker, ann):
     """They have no password, so they could not come back."""
     guest = talker.person()
@@ -139,6 +155,8 @@ def test_what_was_not_saved_is_saved_when_the_link_breaks(talker, bob):
 def test_leaving_twice_is_leaving_once(talker, ann, bob):
     """A command and the closing of its connection both say so."""
     user = talker.user("bob")
+    user.grace_over()
+    assert user.client is bob.client
     user.leave()
     user.leave()
     user.grace_over()
