@@ -111,9 +111,15 @@ def module_of(thing: Any) -> str:
 def _open_files() -> set[str]:
     """The numbers of the descriptors that this process has open; none where that is not told."""
     try:
-        return set(os.listdir("/proc/self/fd"))
+        folder = os.open("/proc/self/fd", os.O_RDONLY)
     except OSError:
         return set()
+    try:
+        probe = os.dup(folder)
+        os.close(probe)  # the number that listing is going to use, and free again
+        return set(os.listdir(folder)) - {str(folder), str(probe)}
+    finally:
+        os.close(folder)
 
 
 def _new(kind: SideEffects, before: list[Any]) -> list[Any]:

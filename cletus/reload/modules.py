@@ -16,6 +16,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
+from typing import Any
 
 from cletus.application import Application, Root
 from cletus.reload.extensions import Extensions, is_extension
@@ -45,13 +46,22 @@ class SourceLoader(SourceFileLoader):
         source: its text; its name differs from that of the module that runs as ``__main__``.
         cache: has its code.
         generation: what to mark it with.
+        made: is given its namespace, by its name, if it is being staged.
     """
 
-    def __init__(self, name: str, source: Source, cache: CodeCache, generation: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        cache: CodeCache,
+        generation: int,
+        made: dict[str, dict[str, Any]] | None,
+    ) -> None:
         super().__init__(name, str(source.path))
         self._source = source
         self._cache = cache
         self._generation = generation
+        self._made = made
 
     def get_code(self, fullname: str) -> CodeType:
         """The code, compiled from the text that was read."""
@@ -64,6 +74,9 @@ class SourceLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's body."""
         setattr(module, MARK, Mark(module.__name__, self._generation))
+        made, self._made = self._made, None  # modules know their loader: it must not keep others
+        if made is not None:
+            made[module.__name__] = vars(module)
         if module.__name__ != self._source.name:
             # As runpy leaves it for ``python -m``: relative imports need the package's name.
             module.__spec__ = ModuleSpec(self._source.name, self, origin=self.path)
@@ -81,6 +94,7 @@ class ApplicationFinder(MetaPathFinder):
         staging: whether an import belongs to a generation that is not in force yet.
         late: modules that no entry need lead to, in the order of their import: those that were
             first imported while the service ran, or by code outside the application.
+        made: the namespaces of the modules that are being staged, by name.
         places: where calls of the reactor were asked for.
         registrations: what the generation in force has given to where nobody can see it.
     """
@@ -92,6 +106,7 @@ class ApplicationFinder(MetaPathFinder):
         self.generation = 0
         self.staging = True
         self.late: dict[str, None] = {}
+        self.made: dict[str, dict[str, Any]] = {}
         self.imports = ImportCache()
         self.places = Places()
         self.registrations: list[Registration] = []
@@ -137,7 +152,13 @@ class ApplicationFinder(MetaPathFinder):
         return spec_from_file_location(
             fullname,
             source.path,
-            loader=SourceLoader(fullname, source, self.cache, self.generation),
+            loader=SourceLoader(
+                fullname,
+                source,
+                self.cache,
+                self.generation,
+                self.made if self.staging else None,
+            ),
             submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
         )
 
@@ -170,17 +191,14 @@ class Staging:
         }
 
     @property
-    def new_modules(self) -> dict[str, ModuleType]:
-        """Those of the new generation that there are so far, by name."""
-        return {
-            name: module
-            for name, module in self._finder.application.loaded().items()
-            if self._old_modules.get(name) is not module
-        }
+    def new_namespaces(self) -> dict[str, dict[str, Any]]:
+        """What has been imported so far, by name, also modules whose import has failed."""
+        return self._finder.made
 
     def run(self) -> None:
         """Import the new modules. Whatever a module's body raises comes out of here."""
         finder = self._finder
+        finder.made.clear()
         _remove(self._old_modules)
         finder.sources = self._sources
         finder.generation = self._old_number + 1
@@ -212,6 +230,7 @@ class Staging:
         loaded = finder.application.loaded()
         finder.late = {name: None for name in finder.late if name in loaded}
         finder.imports.keep_only(self._sources)
+        finder.made.clear()
 
     def rollback(self) -> None:
         """Put the old modules back. Modules of others that were imported meanwhile stay.
@@ -226,6 +245,7 @@ class Staging:
         finder.sources = self._old_sources
         finder.generation = self._old_number
         finder.late = self._old_late
+        finder.made.clear()
         quote(self._old_sources)
 
 

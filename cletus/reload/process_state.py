@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextvars import copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 from cletus.reload.side_effects import loggers
@@ -56,9 +56,10 @@ class ProcessState:
                 logger.setLevel(level)
             logger.propagate, logger.disabled = propagate, disabled
         for variable, value in copy_context().items():
-            old = self._context.get(variable)
-            if value is not old:
-                variable.set(old)  # one that was not set before cannot be unset again
+            if variable not in self._context:
+                variable.set(_default(variable))  # it cannot be unset again
+            elif value is not self._context[variable]:
+                variable.set(self._context[variable])
 
 
 def _signals() -> Iterator[tuple[signal.Signals, Any]]:
@@ -66,6 +67,13 @@ def _signals() -> Iterator[tuple[signal.Signals, Any]]:
         for number in signal.valid_signals():
             if isinstance(number, signal.Signals):
                 yield number, signal.getsignal(number)
+
+
+def _default(variable: ContextVar[Any]) -> Any:
+    try:
+        return Context().run(variable.get)
+    except LookupError:
+        return None
 
 
 def _folder() -> str:

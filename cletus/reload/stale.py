@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import typing
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -21,10 +21,11 @@ class OldCode:
     """Watches the modules of one generation die.
 
     Args:
-        modules: they, by name; only weak references to them are kept.
+        modules: they, by name, or their namespaces, where the module itself may be gone already;
+            only weak references to them are kept.
     """
 
-    def __init__(self, modules: dict[str, ModuleType]) -> None:
+    def __init__(self, modules: Mapping[str, ModuleType | dict[str, Any]]) -> None:
         self._parts: dict[str, list[weakref.ref[Any]]] = {
             name: [weakref.ref(part) for part in _parts(module)] for name, module in modules.items()
         }
@@ -54,11 +55,12 @@ def collect() -> None:
     gc.collect()
 
 
-def _parts(module: ModuleType) -> Iterable[Any]:
-    yield module
-    for value in list(vars(module).values()):
-        if isinstance(value, type | FunctionType) and value.__module__ == module.__name__:
+def _parts(module: ModuleType | dict[str, Any]) -> Iterable[Any]:
+    if isinstance(module, ModuleType):
+        yield module
+        module = vars(module)
+    for value in list(module.values()):
+        if isinstance(value, type | FunctionType) and value.__module__ == module.get("__name__"):
             yield value
-    mark = vars(module).get(MARK)
-    if mark is not None:
-        yield mark
+    if MARK in module:
+        yield module[MARK]

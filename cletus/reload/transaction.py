@@ -103,7 +103,7 @@ class Transaction:
             self._import()
             keep_foreign_stores(session, staged, session.application)
         with report.timed("freeze"):
-            snapshot = freeze(session)
+            snapshot = freeze(session, staged)
         with report.timed("thaw"):
             self._dialogues = begin_dialogues(self._service.clients, self._carrier, report)
             thaw(snapshot, session, staged, self._carrier, report)
@@ -205,7 +205,7 @@ class Transaction:
         self._report.generation = session.generation
 
     def _roll_back(self) -> None:
-        self.old_code = OldCode(self._staging.new_modules)
+        self.old_code = OldCode(self._staging.new_namespaces)
         self._staging.rollback()
         self._session.staged = None
         for holder, attachments in self._checkpoint:
