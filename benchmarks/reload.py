@@ -29,8 +29,10 @@ from pathlib import Path
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
+from cletus.generation import Generation
 from cletus.reload.loading import load
 from cletus.reload.modules import Staging
+from cletus.service import Service
 from cletus.testing import MemoryTransport
 
 MODULES = 20
@@ -104,7 +106,8 @@ def populate(service, count: int) -> None:
     """So many active objects, each referring to another one."""
     thing = service.session.current.stores["thing"]
     made = [
-        thing(f"t{n}", text=f"text {n}", count=n, tags=["a", n], marks={"n": n}) for n in range(count)
+        thing(f"t{n}", text=f"text {n}", count=n, tags=["a", n], marks={"n": n})
+        for n in range(count)
     ]
     for one, other in zip(made, reversed(made), strict=True):
         one.other = other
@@ -124,9 +127,6 @@ def floor(service) -> float:
     start = time.perf_counter()
     copies = [dict(vars(one)) for one in objects]
     copied = time.perf_counter() - start
-    from cletus.generation import Generation
-    from cletus.service import Service
-
     staging = Staging(finder, finder.sources)
     service.session.staged = Generation(-1)
     Service.rebuilding = service
@@ -211,7 +211,7 @@ async def measure(service, edited: Path, count: int) -> dict[str, float]:
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
-async def measure_memory(service, edited: Path) -> tuple[float, float]:
+async def measure_memory(service) -> tuple[float, float]:
     """MiB after 10 and after 100 reloads, with 1,000 objects."""
     populate(service, 1_000)
     after_ten = 0.0
@@ -240,8 +240,10 @@ def plot(rows: dict[int, dict[str, float]], path: Path) -> None:
     scale = (height - bottom - 30) / highest
     base = height - bottom
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="12">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            'font-family="sans-serif" font-size="12">'
+        ),
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{left}" y="18">Pause of a reload in ms, by phase; the line is the bare floor</text>',
     ]
@@ -261,7 +263,9 @@ def plot(rows: dict[int, dict[str, float]], path: Path) -> None:
         parts.append(f'<text x="{x:.1f}" y="{y - 4:.1f}">{row["pause"]:.0f}</text>')
         parts.append(f'<text x="{x:.1f}" y="{base + 16}">{count:,} objects</text>')
     for n, (phase, colour) in enumerate(phases.items()):
-        parts.append(f'<rect x="{left + n * 90}" y="{height - 14}" width="10" height="10" fill="{colour}"/>')
+        parts.append(
+            f'<rect x="{left + n * 90}" y="{height - 14}" width="10" height="10" fill="{colour}"/>'
+        )
         parts.append(f'<text x="{left + n * 90 + 14}" y="{height - 5}">{phase}</text>')
     path.write_text("\n".join([*parts, "</svg>", ""]))
 
@@ -271,6 +275,8 @@ async def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         edited = write_application(folder)
+        gc.collect()
+        gc.freeze()  # as `cletus run` does before it loads an application
         service = load("bench_app", folder)
         service.configure(store="memory:", reload_quiet=QUIET, output_max=0)
         await service.start(reactor, doors=())
@@ -278,10 +284,13 @@ async def run(options: argparse.Namespace) -> None:
         for count in options.objects:
             rows[count] = await measure(service, edited, count)
         load_average = os.getloadavg()[0]
-        print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load_average:.1f}; ", end="")
+        print(
+            f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load_average:.1f}; ",
+            end="",
+        )
         print(f"{MODULES} modules, {CLIENTS} connections, medians of {ROUNDS}, ms")
         show(rows)
-        ten, hundred = await measure_memory(service, edited)
+        ten, hundred = await measure_memory(service)
         print(f"memory: {ten:.1f} MiB after 10 reloads, {hundred:.1f} MiB after 100")
         print(f"        ({(hundred / ten - 1) * 100:+.1f} %)")
         if options.plot:

@@ -106,10 +106,15 @@ class Carrier:
             false if one of them needs to be carried by ``carry``, which is told its place.
         """
         self._place = ""
-        known, found = len(self._memo), len(self.aliases)
+        memo, carry = self._memo, self._carry
+        known, found = len(memo), len(self.aliases)
         try:
             for name, value in data.items():
-                attributes[name] = value if type(value) in ATOMS else self._carry(value)
+                if type(value) in ATOMS:
+                    attributes[name] = value
+                else:
+                    new = memo.get(id(value))
+                    attributes[name] = carry(value) if new is None else new
         except (CarryError, RecursionError):
             self._forget(known, found)
             return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from cletus.application import Application
@@ -36,6 +35,22 @@ class Frozen:
     old: Store
     data: dict[str, Any]
 
+    @property
+    def is_as_it_is(self) -> bool:
+        """Whether the data is the object's own ``__dict__``; see ``is_transparent``."""
+        return self.data is vars(self.old)
+
+
+#: Methods of a store by which it could have its own way of being carried.
+_ORDINARY = (
+    "__init__",
+    "__new__",
+    "__setattr__",
+    "__getattribute__",
+    "to_dict",
+    "from_dict",
+    "restore",
+)
 
 #: What a store object knows beside its fields and is given back by ``from_dict``.
 _KEPT_ELSEWHERE = frozenset({"_unknown", "_parked"})
@@ -44,20 +59,49 @@ _KEPT_ELSEWHERE = frozenset({"_unknown", "_parked"})
 Snapshot = dict[str, list[Frozen]]
 
 
-def freeze(session: Session) -> Snapshot:
+def freeze(session: Session, staged: Generation) -> Snapshot:
     """Serialise every active object of every store of the generation in force.
+
+    Args:
+        session: whose.
+        staged: the generation that the objects will be of.
 
     Raises:
         CarryError: a field's ``serialise`` raised.
     """
     session.freezing = True
     try:
-        return {
-            name: [_frozen(old) for old in store_cls.manager.active().values()]
-            for name, store_cls in session.current.stores.items()
-        }
+        snapshot = {}
+        for name, store_cls in session.current.stores.items():
+            active = store_cls.manager.active().values()
+            if is_transparent(store_cls, staged.stores.get(name)):
+                snapshot[name] = [_as_it_is(old) for old in active]
+            else:
+                snapshot[name] = [_frozen(old) for old in active]
+        return snapshot
     finally:
         session.freezing = False
+
+
+def is_transparent(old_class: type[Store], new_class: type[Store] | None) -> bool:
+    """Whether the attributes of an old object, carried, are just those of its successor.
+
+    This is so for most classes, and nearly for all that have many objects. Serialising,
+    instantiating and deserialising by their ordinary methods would come to the same, and take three
+    times as long.
+    """
+    if new_class is None or _may_be_wanted(old_class, new_class):
+        return False
+    return (
+        old_class.fields.keys() <= new_class.fields.keys()
+        and old_class._layout.is_transparent
+        and new_class._layout.is_transparent
+        and all(
+            getattr(kind, method) is getattr(Store, method)
+            for kind in (old_class, new_class)
+            for method in _ORDINARY
+        )
+    )
 
 
 def thaw(
@@ -153,6 +197,12 @@ def keep_foreign_stores(session: Session, staged: Generation, application: Appli
             staged.stores.setdefault(name, store_cls)
 
 
+def _as_it_is(old: Store) -> Frozen:
+    """An object of a transparent class; but what it has kept for other fields must be looked at."""
+    data = vars(old)
+    return _frozen(old) if data.keys() & _KEPT_ELSEWHERE else Frozen(old, data)
+
+
 def _frozen(old: Store) -> Frozen:
     try:
         return Frozen(old, old.to_dict(session=True))
@@ -172,13 +222,10 @@ def _make_successors(
         if frozen and type(frozen[0].old) is not new_class:
             _check_layout(type(frozen[0].old), new_class)
         ready = new_class.manager.active()
-        make = partial(_make, new_class)
-        if frozen and _is_ordinary(type(frozen[0].old), new_class):
-            make = partial(_make_ordinary, new_class)
         for one in frozen:
             new = one.old if type(one.old) is new_class else ready.get(one.old.key)
             if new is None:
-                new = make(one)
+                new = _make_bare(new_class, one) if one.is_as_it_is else _make(new_class, one)
             if new is not one.old:
                 carrier.succeed(one.old, new)
                 made.append((one, new))
@@ -192,17 +239,12 @@ def _make(new_class: type[Store], one: Frozen) -> Store:
         raise CarryError(_place(one.old), "the new class cannot be instantiated") from error
 
 
-def _is_ordinary(old_class: type[Store], new_class: type[Store]) -> bool:
-    """Whether new objects need no more than their fields, and the data says which they have."""
-    own = (Store.__init__, Store.__new__, Store.__setattr__)
-    return own == (new_class.__init__, new_class.__new__, new_class.__setattr__) and (
-        not _may_be_wanted(old_class, new_class)
-    )
-
-
-def _make_ordinary(new_class: type[Store], one: Frozen) -> Store:
-    """As ``_make``, but defaults are made only for fields that the data does not have."""
-    return new_class._successor(one.old.key, one.data.keys())
+def _make_bare(new_class: type[Store], one: Frozen) -> Store:
+    """An object of a transparent class, without its fields, which are all about to be set."""
+    new: Store = object.__new__(new_class)
+    new.key = one.old.key
+    new_class.manager.add_active(new)
+    return new
 
 
 def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
@@ -218,26 +260,20 @@ def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
 
 
 def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:
-    old_class, new_class = type(one.old), type(new)
-    if _is_filled_plainly(old_class, new_class) and one.data.keys() <= new_class.fields.keys():
-        done = carrier.carry_into(vars(new), one.data)
-    else:
-        done = False
+    if one.is_as_it_is:
+        if carrier.carry_into(vars(new), one.data):
+            for name in type(new).fields.keys() - one.data.keys():
+                type(new).fields[name].contribute_to_instance(new, name)
+            return
+        one.data = one.old.to_dict(session=True)  # something in it needs a closer look
     try:
-        if not done:
-            new.restore(_carried(one, new, carrier, session, staged), old_class)
+        new.restore(_carried(one, new, carrier, session, staged), type(one.old))
     except CarryError:
         raise
     except Exception as error:
         raise CarryError(_place(one.old), "it cannot be filled") from error
     if not vars(one.old).keys() <= vars(new).keys():
         _carry_undeclared(one, new, carrier)
-
-
-def _is_filled_plainly(old_class: type[Store], new_class: type[Store]) -> bool:
-    """Whether filling an object is no more than setting its attributes to the carried values."""
-    own = (Store.restore, Store.from_dict) == (new_class.restore, new_class.from_dict)
-    return own and new_class._layout.is_plain and not _may_be_wanted(old_class, new_class)
 
 
 def _carried(

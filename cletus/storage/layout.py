@@ -8,7 +8,7 @@ its class does not override the method of ``Field`` that stands for it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -27,7 +27,8 @@ class Layout:
     Attributes:
         fields: as given.
         typed: the ordinary fields that state a type, and these types.
-        is_plain: whether restoring an object is no more than setting its attributes.
+        is_transparent: whether an object's ``__dict__`` is all that there is to its fields: no
+            method of a field is overridden, no type is checked, no attribute is set in another way.
         renames: (name, earlier names) of each field that had another.
     """
 
@@ -42,27 +43,19 @@ class Layout:
             (name, field.was) for name, field in fields.items() if getattr(field, "was", ())
         )
         self._initial = tuple(_initial(name, field) for name, field in fields.items())
-        self._restorable = {
-            name
-            for name, field in fields.items()
-            if _ordinary(field, "deserialise", "contribute_to_instance")
-        }
-        self._initial_always = tuple(one for one in self._initial if one[0] not in self._restorable)
         self._parts = {session: _Part(owner, fields, session=session) for session in (False, True)}
         whole = self._parts[True]
-        self.is_plain = whole.direct and not whole.deserialisers and not self.typed
+        self.is_transparent = (
+            whole.direct
+            and not self.typed
+            and all(contribute is None for _, _, _, contribute in self._initial)
+            and not whole.deserialisers
+            and all(serialise is None for _, serialise in whole.serialisers)
+        )
 
-    def initialise(self, obj: Any, given: Set[str] = frozenset()) -> None:
-        """Give a new object its default values, in the order of declaration.
-
-        Args:
-            obj: the object.
-            given: names of fields about to be restored, whose defaults would be for nothing.
-        """
-        initial = self._initial
-        if given:
-            initial = self._initial_always if self._restorable <= given else initial
-        for name, constant, make, contribute in initial:
+    def initialise(self, obj: Any) -> None:
+        """Give a new object its default values, in the order of declaration."""
+        for name, constant, make, contribute in self._initial:
             if contribute is not None:
                 contribute(obj, name)
             elif make is not None:

@@ -14,7 +14,7 @@ fields hold is saved when ``save()`` is called. ``seed/storage.rst`` is the cont
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -304,15 +304,6 @@ class Store:
     def _front(cls) -> Front:
         home: Home = cls.session
         return home.writer
-
-    @classmethod
-    def _successor(cls, key: str, given: Set[str]) -> Self:
-        """For the reload: an active object whose given fields are about to be restored."""
-        obj = cls.__new__(cls)
-        obj.key = key
-        cls._layout.initialise(obj, given)
-        cls.manager.add_active(obj)
-        return obj
 
     @classmethod
     def _apart(cls, key: str) -> Self:
