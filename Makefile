@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint types unit soak clients format clean
+.PHONY: run test lint types unit soak fuzz clients format clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/cletus run example_service
@@ -25,6 +25,12 @@ unit: $(VENV)/test.stamp
 # What takes minutes, or root: thousands of kills, power cuts on a mounted image.
 soak: $(VENV)/test.stamp clients
 	$(BIN)/python -m pytest -m soak
+
+# Bytes that nobody would think of, for the telnet parser and door. SECONDS=600 is a good long run.
+SECONDS ?= 60
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python fuzz/telnet.py -max_total_time=$(SECONDS) -max_len=2048 -timeout=10
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .

@@ -44,14 +44,15 @@ def free_port() -> int:
 class Server:
     """One of the servers, on a core of its own."""
 
-    def __init__(self, name: str, core: int = 0, *arguments: str) -> None:
+    def __init__(self, name: str, core: int = 0) -> None:
         self.port = free_port()
         script = HERE / "rivals" / SERVERS[name]
-        self._process = subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, str(script), str(self.port), *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=open(f"/tmp/bench-{name}.log", "wb"),
-        )
+        with open(f"/tmp/bench-{name}.log", "wb") as log:
+            self._process = subprocess.Popen(
+                ["taskset", "-c", str(core), sys.executable, str(script), str(self.port)],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         self.pid = self._process.pid
         deadline = time.perf_counter() + 30
         while True:
@@ -61,7 +62,9 @@ class Server:
             except OSError:
                 if time.perf_counter() > deadline or self._process.poll() is not None:
                     self.stop()
-                    raise RuntimeError(f"{name} does not start: see /tmp/bench-{name}.log") from None
+                    raise RuntimeError(
+                        f"{name} does not start: see /tmp/bench-{name}.log"
+                    ) from None
                 time.sleep(0.05)
 
     def stop(self) -> None:

@@ -107,7 +107,7 @@ class Crowd:
     def synchronise(self, seconds: float = 120.0) -> None:
         """Wait until everybody has heard one word; what they received before does not count."""
         word = b"sync%d" % os.getpid()
-        waiting = {number: b"" for number in self.sockets}
+        waiting = dict.fromkeys(self.sockets, b"")
         deadline = time.perf_counter() + seconds
         self._drain(0.5, waiting)
         next(iter(self.sockets.values())).send(self._prefix + word + b"\r\n")
@@ -130,7 +130,11 @@ class Crowd:
 
     def say(self, number: int, speaker: int, count: int, padding: bytes) -> None:
         line = b"%ss%d n%d t%d %s\r\n" % (
-            self._prefix, speaker, count, time.perf_counter_ns(), padding
+            self._prefix,
+            speaker,
+            count,
+            time.perf_counter_ns(),
+            padding,
         )  # fmt: skip - one line a line
         self.sockets[number].send(line)
 

@@ -16,6 +16,15 @@ if __name__ == "__main__":
     from cletus.doors.accepting import raise_limit
 
     raise_limit(1 << 20)
-    sys.argv[1:] = ["--port", sys.argv[1], "--store", "memory:", "--no-reload", "--line-rate", "0",
-                    "--connections-per-address", "0"]
+    sys.argv[1:] = [
+        "--port",
+        sys.argv[1],
+        "--store",
+        "memory:",
+        "--no-reload",
+        "--line-rate",
+        "0",
+        "--connections-per-address",
+        "0",
+    ]
     service.run()

@@ -25,6 +25,7 @@ class RealClient:
         unicode: whether it can show and send more than ASCII.
         end: what Enter is.
         first: typed before anything else.
+        draws: it draws only what differs from what is on the screen already.
         leaves: typed when the service has hung up, for those who do not leave by themselves.
         blind: it shows nothing until it is typed at, so all is typed ahead.
         hears_the_end: whether it shows what comes right before the service hangs up.
@@ -40,6 +41,7 @@ class RealClient:
     first: Callable[[int], str] | None = None
     leaves: str = ""
     blind: bool = False
+    draws: bool = False
     hears_the_end: bool = True
 
     @property
@@ -91,7 +93,9 @@ CLIENTS = (
         "pymud",
         "pymud",
         lambda port, tls: [],
+        draws=True,
         hides=False,
+        hears_the_end=False,
         first=lambda port: f"#session t 127.0.0.1 {port} utf-8\r",
         leaves="#exit\r",
     ),
@@ -122,6 +126,7 @@ CLIENTS = (
         hides=False,
         end="\n",
         blind=True,
+        hears_the_end=False,
     ),
     RealClient(
         "openssl s_client",
