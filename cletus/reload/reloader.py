@@ -205,7 +205,7 @@ class ServiceReloader:
 
     def _decide(self, found: Sources, forced: bool) -> Any:
         """Back in the reactor: is there anything to do?"""
-        moved = "" if forced or self._watcher is None else self._watcher.moved_since(found.stamps)
+        moved = "" if self._watcher is None else self._watcher.moved_since(found.stamps)
         if moved:
             raise Unsettled(moved)
         self._unsettled = 0

@@ -245,3 +245,15 @@ def test_a_save_at_the_moment_of_going_back_is_not_forgotten(scene):
     scene.turn()
     scene.turn()
     assert scene.app.module("core").VERSION == 2
+
+
+def test_who_asks_while_a_file_is_being_saved_waits_until_it_rests(scene):
+    """A file that is cut short for a moment is a valid module, without the stores that it had."""
+    scene.edit()
+    scene.watcher.moved = "/talker/core.py"
+    scene.service.reload()
+    scene.turn()
+    assert (scene.watcher.again_asked, scene.generation) == (1, 0)
+    scene.watcher.moved = ""
+    scene.tell()
+    assert scene.generation == 1
