@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="Store", default=Any)
 
+#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+_log = Logger()
+
 
 class Manager(Generic[S]):
     """The objects of one store class.
@@ -41,7 +44,6 @@ class Manager(Generic[S]):
     """
 
     store_cls: type[S]
-    log = Logger()
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """A manager that works though a subclass's ``__init__`` may call no other."""
@@ -83,7 +85,7 @@ class Manager(Generic[S]):
         """
         other = self._active.get(obj.key)
         if other is not None and other != obj:
-            self.log.warn("a second {obj} was made: it replaces the active one", obj=repr(obj))
+            _log.warn("a second {obj} was made: it replaces the active one", obj=repr(obj))
         self._active[obj.key] = obj
 
     def remove_active(self, obj: S) -> None:
@@ -221,7 +223,7 @@ class Manager(Generic[S]):
                 continue  # deleted just now, by somebody's hand
             except StorageError as error:
                 self._note_unreadable(key, error)
-                self.log.error("left out: {error}", error=error)
+                _log.error("left out: {error}", error=error)
         return found
 
     def _note_unreadable(self, key: str, error: StorageError) -> None:

@@ -15,6 +15,9 @@ from cletus.storage import Field, Store, TempStoreMixin
 
 Said = tuple[float, str, str]
 
+#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+_log = Logger()
+
 
 class BaseChannel(Store):
     """The base of an application's ``Channel`` store.
@@ -32,7 +35,6 @@ class BaseChannel(Store):
     """
 
     abstract = True
-    log = Logger()
     #: How many things said are kept for those who join.
     history_max: ClassVar[int] = 20
     #: Letters of a topic; the rest is cut.
@@ -209,7 +211,7 @@ class BaseChannel(Store):
     # -- inside -----------------------------------------------------------------------------
 
     def _unsaved(self, failure: Any) -> None:
-        self.log.failure("{channel} could not be saved", failure=failure, channel=repr(self))
+        _log.failure("{channel} could not be saved", failure=failure, channel=repr(self))
 
     def _is_welcome(self, user: Any) -> bool:
         known = self.members | self.invited | self.moderators

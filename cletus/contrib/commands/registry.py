@@ -45,6 +45,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 #: What a mistake in a command is told as; its last word stands in the log as well.
 MISTAKE = "Something went wrong in {name}. It has been logged as {reference}."
 
+#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+_log = Logger()
+
 
 def _a_reference() -> str:
     return secrets.token_hex(3)
@@ -77,8 +80,6 @@ class CommandRegistry:
     Attributes:
         service, prefix: as given.
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -312,7 +313,7 @@ class CommandRegistry:
             event.client.write(*str(error).split("\n"))
             return
         reference, name = self._make_reference(), f"{self.prefix}{command.name}"
-        self.log.failure(
+        _log.failure(
             "Command {name} failed for {client}, reference {reference}",
             failure=Failure(error),
             name=name,

@@ -23,6 +23,9 @@ from cletus.contrib.rooms.room import BaseRoom
 from cletus.errors import InvalidKey, RoomFileError, StorageError
 from cletus.storage.keys import normalise
 
+#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+_log = Logger()
+
 
 class RoomFile:
     """The rooms of one file.
@@ -39,8 +42,6 @@ class RoomFile:
         RoomFileError: it cannot be read, or does not describe rooms.
     """
 
-    log = Logger()
-
     def __init__(self, room_cls: type[BaseRoom], path: Path) -> None:
         self.path = path
         self._room_cls = room_cls
@@ -55,7 +56,7 @@ class RoomFile:
             try:
                 room = self._room_cls.manager.get(key) or self._room_cls(key)
             except StorageError as error:
-                self.log.error("{path}, room {key}: {error}", path=self.path, key=key, error=error)
+                _log.error("{path}, room {key}: {error}", path=self.path, key=key, error=error)
                 continue
             for name, value in values.items():
                 setattr(room, name, value)
@@ -102,7 +103,7 @@ class RoomFile:
         for key, values in self.rooms.items():
             for direction, there in values["exits"].items():
                 if there not in self.rooms and not self._is_room(there):
-                    self.log.warn(
+                    _log.warn(
                         "{path}: {key} leads {direction} to {there}, which is no room",
                         path=self.path,
                         key=key,
