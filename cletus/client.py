@@ -68,6 +68,7 @@ class Client(Persistent):
             ready=self._is_ready,
             deliver=self._deliver,
             pause=self._pause_reading,
+            after=self._leave,
             rate=settings.line_rate,
             burst=settings.line_burst,
         )
@@ -160,12 +161,12 @@ class Client(Persistent):
         conversation = current()
         if conversation is not None and conversation.client is self:
             conversation.asking = answer
+            answer.addBoth(self._answered, conversation)
         self._asks.append(answer)
         if hidden:
             self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
             answer.addBoth(self._shown)
         self.prompt(prompt)
-        answer.addBoth(self._answered, conversation)
         # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
         self.service.turn.at_end(self._inbox.pump)
         return answer
@@ -226,7 +227,7 @@ class Client(Persistent):
             return  # that was one byte too many for a slow reader, who has been dropped
         self.connected = False
         self.was_closed = True
-        self.outbox.shut()
+        self.outbox.close()
         self._reason = self._reason or reason
         self._inbox.clear()
         self._transport.close()
@@ -269,9 +270,8 @@ class Client(Persistent):
         self.outbox.shut()
         self._gone = True
         self._inbox.close()
-        self._leave()
-        if not self._left:
-            timeout = self.service.settings.close_timeout
+        timeout = self.service.settings.close_timeout
+        if not self._left and timeout:
             self._closing = self.service.reactor.callLater(timeout, self._break_off)
 
     # -- conversations ----------------------------------------------------------------------
@@ -303,7 +303,6 @@ class Client(Persistent):
     def go_on(self) -> None:
         """Somebody may have become ready for the next line."""
         self._inbox.pump()
-        self._leave()
 
     def failed(self, place: str, failure: Failure) -> None:
         """Code that was about this person raised: log it, and tell them that it was logged."""
@@ -329,9 +328,8 @@ class Client(Persistent):
     def _can_still_answer(self) -> bool:
         return self.connected or (self._gone and len(self._inbox) > 0)
 
-    def _answered(self, result: Any, conversation: Conversation | None) -> Any:
-        if conversation is not None:
-            conversation.asking = None
+    def _answered(self, result: Any, conversation: Conversation) -> Any:
+        conversation.asking = None
         return result
 
     def _withdraw(self, answer: Deferred[str]) -> None:
@@ -393,7 +391,7 @@ class Client(Persistent):
 
     def _leave(self) -> None:
         """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
-        if not self._gone or self._left or len(self._inbox):
+        if not self._gone or self._left or self._inbox.is_busy:
             return
         while self._asks:
             self._asks.popleft().errback(Disconnected(f"{self!r} left before answering"))

@@ -259,6 +259,17 @@ class NewerStore(UnreadableStore):
         )
 
 
+class SerialiseFailed(StorageError):
+    """A field's ``serialise()`` raised while many objects were saved. ``__cause__`` is what it raised."""
+
+    def __init__(self, store: str, key: str, cause: Exception) -> None:
+        """Name the object and what was raised."""
+        self.store = store
+        self.key = key
+        self.__cause__ = cause
+        super().__init__(f"{store} {key!r} cannot be serialised: {type(cause).__name__}: {cause}")
+
+
 class NotSavable(StorageError):
     """An object of a store with ``TempStoreMixin`` was to be saved or loaded."""
 

@@ -15,13 +15,13 @@ from cletus.clock import Clock
 
 
 class Bucket:
-    """A token bucket: ``burst`` at once, refilled at ``rate`` a second. A rate of 0 has no limit."""
+    """A token bucket: ``burst`` at once, refilled at ``rate`` a second; if one is 0, there is no limit."""
 
     __slots__ = ("_burst", "_rate", "_then", "_tokens")
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
-        self._rate = rate
-        self._burst = float(max(1, burst))
+        self._rate = rate if burst else 0.0
+        self._burst = float(burst)
         self._tokens = self._burst
         self._then = now
 
@@ -46,8 +46,9 @@ class Inbox:
         ready: whether somebody can take a line now.
         deliver: takes one line.
         pause: called when reading from the connection must stop, and with ``False`` when it may go on.
+        after: called when what could be handed out has been handed out.
         rate: lines a second in the long run; 0 means no limit.
-        burst: lines at once.
+        burst: lines at once; 0 means no limit, whatever the rate is.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Inbox:
         ready: Callable[[], bool],
         deliver: Callable[[str], None],
         pause: Callable[[bool], None],
+        after: Callable[[], None] = lambda: None,
         rate: float,
         burst: int,
     ) -> None:
@@ -64,6 +66,7 @@ class Inbox:
         self._ready = ready
         self._deliver = deliver
         self._pause = pause
+        self._after = after
         self._bucket = Bucket(rate, burst, clock.seconds())
         self._lines: deque[str] = deque()
         self._timer: Any = None
@@ -74,6 +77,11 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether lines wait, or one is being handed out at this moment."""
+        return self._pumping or len(self._lines) > 0
 
     def put(self, line: str) -> None:
         """A line has been typed."""
@@ -91,6 +99,7 @@ class Inbox:
         finally:
             self._pumping = False
         self._tell(bool(self._lines) and not self._closed)
+        self._after()
 
     def close(self) -> None:
         """The connection is gone: no rate any more, but no more than one burst of what waits."""

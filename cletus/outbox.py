@@ -102,10 +102,15 @@ class Outbox:
         pieces, self._pieces, self._is_due = self._pieces, [], False
         self._send(pieces[0] if len(pieces) == 1 else join(pieces))
 
+    def close(self) -> None:
+        """Take nothing more; what is queued is still sent. For somebody who is being closed."""
+        self._shut, self._is_due = True, False
+
     def shut(self) -> None:
         """Forget what is queued, and take nothing more; for somebody who is gone."""
+        self.close()
         self._pieces.clear()
-        self._shut, self._is_due = True, False
+        self.overflowed = False
 
 
 class Turn:

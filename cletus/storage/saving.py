@@ -17,6 +17,7 @@ from cletus.errors import (
     NewerStore,
     NotSavable,
     NotSaved,
+    SerialiseFailed,
     StorageError,
 )
 from cletus.storage.backend import Document
@@ -59,6 +60,9 @@ def save_all(objects: Iterable[Store]) -> list[Unsaved]:
             document = document_of(obj, force=False)
         except StorageError as error:
             unsaved.append(Unsaved(obj, error))
+            continue
+        except Exception as error:  # noqa: BLE001 - a field's serialise() is the application's code
+            unsaved.append(Unsaved(obj, SerialiseFailed(obj._store_name, obj.key, error)))
             continue
         front = type(obj)._front()
         groups.setdefault(id(front), (front, []))[1].append((obj, document))

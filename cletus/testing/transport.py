@@ -32,6 +32,7 @@ class MemoryTransport:
         self.terminal = Terminal(_PLAIN, character_mode=character_mode)
         self.messages: list[tuple[str, Any]] = []
         self.sent: list[bytes] = []
+        self._shown: list[str] = []
         self.reading = True
         self.hidden = False
         self.hidings: list[bool] = []
@@ -40,12 +41,13 @@ class MemoryTransport:
 
     @property
     def text(self) -> str:
-        """All that was sent, as text."""
-        return b"".join(self.sent).decode()
+        """All that was sent, as text: each piece in the character set that the terminal had then."""
+        return "".join(self._shown)
 
     def send(self, data: bytes) -> None:
         """Record it."""
         self.sent.append(data)
+        self._shown.append(data.decode(self.terminal.encoder.charset, "replace"))
 
     def pause_reading(self) -> None:
         """Record it."""

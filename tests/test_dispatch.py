@@ -1,0 +1,163 @@
+"""Calling the application's code: one mistake stops nothing else, and is logged with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.task import Clock
+
+from cletus import Service, events
+from cletus.testing import Person
+from tests.conftest import Log, result_of
+
+Come = Callable[..., Person]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), AssertionError()])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_listener_that_raises_stops_neither_the_others_nor_the_connection(
+    service: Service, come: Come, log: Log, error: BaseException, is_async: bool
+) -> None:
+    """It is logged with its place, the client and the event; the person is told that it was."""
+
+    def plain(event: events.Receive) -> None:
+        raise error
+
+    async def coroutine(event: events.Receive) -> None:
+        raise error
+
+    broken = coroutine if is_async else plain
+    service.listen(events.Receive)(broken)
+
+    @service.listen(events.Receive)
+    def sound(event: events.Receive) -> None:
+        event.client.write(f"heard {event.data}")
+
+    alice = come(service)
+    alice.types("a", "b")
+    for line in ("a", "b"):
+        assert f"heard {line}\n" in alice.screen
+    assert alice.screen.count("It has been logged.") == 2
+    assert alice.client.connected
+    (logged, again) = log.take_failures()
+    assert logged == again
+    assert f"test_dispatch.{broken.__qualname__}" in logged
+    assert "Receive" in logged
+    assert repr(alice.client) in logged
+    assert type(error).__name__ in logged
+
+
+def test_the_person_need_not_be_told(start: Callable[..., Service], come: Come, log: Log) -> None:
+    service = start(error_notice="")
+
+    @service.listen(events.Receive)
+    def receive(event: events.Receive) -> None:
+        raise ValueError
+
+    assert come(service).types("a") == ""
+    assert len(log.take_failures()) == 1
+
+
+def test_an_async_listener_that_raises_later_is_logged_as_well(
+    service: Service, come: Come, log: Log
+) -> None:
+    work: Deferred[None] = Deferred()
+
+    @service.listen(events.Receive)
+    async def receive(event: events.Receive) -> None:
+        await work
+
+    alice = come(service)
+    alice.types("a")
+    assert log.failures == []
+    work.errback(KeyError("key"))
+    assert log.take_failures()[0].endswith("KeyError: 'key'")
+    assert not alice.client.conversations
+
+
+def test_the_password_that_somebody_typed_is_not_in_the_log(
+    service: Service, come: Come, log: Log
+) -> None:
+    """The line is left out of what is logged of a mistake."""
+
+    @service.listen(events.Receive)
+    def receive(event: events.Receive) -> None:
+        raise ValueError("no")
+
+    come(service).types("opensesame")
+    assert "opensesame" not in repr(log.take_failures())
+
+
+def test_a_deferred_that_a_listener_returns_is_waited_for_and_its_failure_logged(
+    service: Service, log: Log
+) -> None:
+    """As from Twisted's ``inlineCallbacks``."""
+    work: Deferred[None] = Deferred()
+
+    @service.listen(events.PreStop)
+    @inlineCallbacks
+    def prestop(event: events.PreStop) -> object:
+        yield work
+
+    fired = service.fire(events.PreStop(service))
+    assert not fired.called
+    work.errback(ValueError("no"))
+    assert result_of(fired) is None
+    assert len(log.take_failures()) == 1
+
+
+def test_an_event_has_been_heard_when_all_its_listeners_have_ended(service: Service) -> None:
+    works: list[Deferred[None]] = [Deferred(), Deferred()]
+    for work in works:
+
+        async def listen(event: events.PreStop, work: Deferred[None] = work) -> None:
+            await work
+
+        service.listen(events.PreStop)(listen)
+    fired = service.fire(events.PreStop(service))
+    works[0].callback(None)
+    assert not fired.called
+    works[1].callback(None)
+    assert result_of(fired) is None
+
+
+def test_listeners_are_called_in_the_order_of_registration_with_those_of_base_classes(
+    service: Service, come: Come
+) -> None:
+    heard: list[str] = []
+    service.listen(events.Receive)(lambda event: heard.append("receive"))
+    service.listen(events.ClientEvent)(lambda event: heard.append("client event"))
+    service.listen(events.Event)(lambda event: heard.append("event"))
+    service.listen(events.Disconnect)(lambda event: heard.append("disconnect"))
+    come(service).types("a")
+    assert heard == ["client event", "event", "receive", "client event", "event"]
+
+
+def test_a_listener_may_register_another_which_hears_of_the_next_event(
+    service: Service, come: Come
+) -> None:
+    heard: list[str] = []
+
+    @service.listen(events.Receive)
+    def receive(event: events.Receive) -> None:
+        service.listen(events.Receive)(lambda event: heard.append(event.data))
+
+    come(service).types("a", "b")
+    assert heard == ["b"]
+
+
+def test_a_timer_that_raises_is_logged_and_rings_again(
+    service: Service, clock: Clock, log: Log
+) -> None:
+    rung: list[float] = []
+
+    @service.every(10)
+    def ring() -> None:
+        rung.append(clock.seconds())
+        raise SystemExit
+
+    clock.pump([10, 10])
+    assert rung == [10, 20]
+    assert len(log.take_failures()) == 2

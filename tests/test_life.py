@@ -1,0 +1,336 @@
+"""The life of a service: opened in order, closed in reverse, whatever fails on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from cletus import Service, events
+from cletus.errors import DoorError, ServiceStateError, ServiceStopped, SettingError, StoreUnusable
+from cletus.life import State
+from cletus.parts import Parts
+from cletus.storage import Document, Failure, Field, Store
+from cletus.testing import Person
+from tests.conftest import Log, result_of
+
+
+class Door:
+    """A door that notes what is done to it."""
+
+    def __init__(self, name: str, notes: list[str], error: Exception | None = None) -> None:
+        self.address = f"{name} nowhere:1"
+        self._name = name
+        self._notes = notes
+        self._error = error
+        self.opening: Deferred[None] | None = None
+
+    def open(self) -> Deferred[None]:
+        self._notes.append(f"{self._name} opens")
+        if self._error is not None:
+            return fail(self._error)
+        return self.opening or succeed(None)
+
+    def close(self) -> Deferred[None]:
+        self._notes.append(f"{self._name} closes")
+        return succeed(None)
+
+
+class Reloader:
+    """A reloader that notes what is done to it."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def start(self) -> None:
+        self._notes.append("reloader starts")
+
+    def stop(self) -> None:
+        self._notes.append("reloader stops")
+
+    def request(self) -> Deferred[Any]:
+        raise NotImplementedError
+
+    def rollback(self) -> Deferred[Any]:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    """What has happened, in order."""
+    return []
+
+
+@pytest.fixture
+def idle(notes: list[str], log: Log) -> Service:
+    """A service that was not started yet, whose events are noted."""
+    service = Service(store="memory:")
+    service.parts = Parts(
+        doors=lambda service: (), reloader=lambda service: Reloader(notes), run=lambda *_: None
+    )  # type: ignore[misc]  # a ClassVar otherwise
+
+    @service.listen(events.Event)
+    def note(event: events.Event) -> None:
+        notes.append(type(event).__name__)
+
+    return service
+
+
+def test_it_starts_in_order_and_stops_in_reverse(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    doors = [Door("a", notes), Door("b", notes)]
+    result_of(idle.start(clock, doors=doors))
+    assert idle.state is State.RUNNING
+    assert idle.addresses == ("a nowhere:1", "b nowhere:1")
+    assert idle.reactor is clock
+    result_of(idle.stop())
+    assert notes == [
+        *("PreStart", "a opens", "b opens", "reloader starts", "PostStart"),
+        *("PreStop", "reloader stops", "b closes", "a closes", "PostStop"),
+    ]
+    assert idle.state is State.STOPPED
+    assert idle.doors == ()
+
+
+def test_a_door_that_cannot_be_opened_closes_what_was(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    error = DoorError("b nowhere:1", "no")
+    doors = [Door("a", notes), Door("b", notes, error), Door("c", notes)]
+    started = idle.start(clock, doors=doors)
+    with pytest.raises(DoorError):
+        result_of(started)
+    assert notes == ["PreStart", "a opens", "b opens", "a closes"]
+    assert idle.state is State.STOPPED
+    assert not idle.session.is_open
+    result_of(idle.stop())
+    assert notes[-1] == "a closes", "it has stopped already"
+
+
+def test_a_store_that_cannot_be_opened_opens_nothing_else(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    idle.configure(store="cloud:nine")
+    with pytest.raises(StoreUnusable):
+        result_of(idle.start(clock, doors=[Door("a", notes)]))
+    assert notes == []
+
+
+def test_a_module_to_rebuild_that_is_missing_is_named(idle: Service, clock: Clock) -> None:
+    idle.configure(reload_modules=("nosuch_module",))
+    with pytest.raises(SettingError, match=r"'reload_modules'.*nosuch_module"):
+        result_of(idle.start(clock))
+
+
+def test_it_is_started_once(idle: Service, clock: Clock) -> None:
+    result_of(idle.start(clock))
+    with pytest.raises(ServiceStateError, match="running"):
+        idle.start(clock)
+    idle.stop()
+    with pytest.raises(ServiceStateError, match="stopped"):
+        idle.start(clock)
+
+
+def test_stopping_what_was_not_started_is_harmless(idle: Service, clock: Clock) -> None:
+    result_of(idle.stop())
+    result_of(idle.start(clock))
+    assert idle.state is State.RUNNING
+
+
+def test_the_doors_open_when_the_listeners_of_prestart_are_done(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    ready: Deferred[None] = Deferred()
+
+    @idle.listen(events.PreStart)
+    async def prestart(event: events.PreStart) -> None:
+        await ready
+
+    started = idle.start(clock, doors=[Door("a", notes)])
+    assert notes == ["PreStart"]
+    ready.callback(None)
+    assert started.called
+    assert notes[1] == "a opens"
+
+
+def test_what_begins_at_poststart_may_last_as_long_as_the_service(
+    idle: Service, clock: Clock
+) -> None:
+    @idle.listen(events.PostStart)
+    async def poststart(event: events.PostStart) -> None:
+        await Deferred()
+
+    result_of(idle.start(clock))
+
+
+def test_a_stop_during_the_start_gives_the_start_up(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    """At whichever wait it is."""
+    ready: Deferred[None] = Deferred()
+
+    @idle.listen(events.PreStart)
+    async def prestart(event: events.PreStart) -> None:
+        await ready
+
+    started = idle.start(clock, doors=[Door("a", notes)])
+    result_of(idle.stop())
+    assert notes == ["PreStart", "PreStop", "PostStop"]
+    ready.callback(None)
+    with pytest.raises(ServiceStopped):
+        result_of(started)
+    assert notes == ["PreStart", "PreStop", "PostStop"]
+    assert idle.state is State.STOPPED
+
+
+def test_a_door_that_opens_during_the_stop_is_closed(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    door = Door("a", notes)
+    door.opening = Deferred()
+    started = idle.start(clock, doors=[door, Door("b", notes)])
+    idle.stop()
+    door.opening.callback(None)
+    with pytest.raises(ServiceStopped):
+        result_of(started)
+    assert notes == ["PreStart", "a opens", "PreStop", "PostStop", "a closes"]
+
+
+def test_everybody_is_told_and_gone_before_the_stores_are_saved(
+    idle: Service, clock: Clock, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Visit(Store):
+        service = idle
+        lines = Field(0)
+
+    result_of(idle.start(clock))
+    people = [Person(idle, clock) for _ in range(2)]
+    visit = Visit("first")
+
+    @idle.listen(events.Disconnect)
+    def disconnect(event: events.Disconnect) -> None:
+        visit.lines += 1
+        assert idle.session.is_open
+
+    written: list[bytes] = []
+
+    def write_many(documents: Sequence[Document]) -> list[Failure]:
+        written.extend(document.data for document in documents)
+        return []
+
+    monkeypatch.setattr(idle.session.writer, "write_many", write_many)
+    stopped = idle.stop()
+    assert not stopped.called
+    for person in people:
+        assert person.new_text() == "The service is going down. Goodbye!\n"
+    assert stopped.called
+    assert b'"lines": 2' in written[0]
+    assert notes[-3:] == ["Disconnect", "Disconnect", "PostStop"]
+
+
+def test_who_is_stopped_again_waits_for_the_same_end(idle: Service, clock: Clock) -> None:
+    ready: Deferred[None] = Deferred()
+
+    @idle.listen(events.PreStop)
+    async def prestop(event: events.PreStop) -> None:
+        await ready
+
+    result_of(idle.start(clock))
+    ends = [idle.stop(), idle.stop(), idle.life.when_stopped()]
+    assert not any(end.called for end in ends)
+    ready.callback(None)
+    assert all(end.called for end in ends)
+    result_of(idle.stop())
+
+
+def test_what_fails_to_close_keeps_nothing_else_open(
+    idle: Service, clock: Clock, notes: list[str], log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each failure is logged, and the service has stopped all the same."""
+
+    def fails() -> None:
+        raise OSError("it does not close")
+
+    doors = [Door("a", notes), Door("b", notes)]
+    monkeypatch.setattr(doors[1], "close", fails)
+    result_of(idle.start(clock, doors=doors))
+    monkeypatch.setattr(idle, "save_all", fails)
+    monkeypatch.setattr(idle.life.reloader, "stop", fails)
+    result_of(idle.stop())
+    assert notes[-2:] == ["a closes", "PostStop"]
+    assert not idle.session.is_open
+    assert len(log.take_failures()) == 3
+
+
+def test_what_could_not_be_saved_is_logged(idle: Service, clock: Clock, log: Log) -> None:
+    class Visit(Store):
+        service = idle
+        mood: Any = Field(None)
+
+    result_of(idle.start(clock))
+    Visit("first").mood = object()
+    result_of(idle.stop())
+    (logged,) = log.take_failures()
+    assert "<Visit 'first'> was not saved" in logged
+
+
+def test_who_comes_in_during_the_stop_is_told_and_closed(idle: Service, clock: Clock) -> None:
+    """A door may have been shaking hands with them for a while."""
+    result_of(idle.start(clock))
+    alice = Person(idle, clock)
+    stopped = idle.stop()
+    late = Person(idle, clock)
+    assert late.screen == "The service is going down. Goodbye!\n"
+    assert not late.client.connected
+    alice.new_text()
+    assert stopped.called
+    later = Person(idle, clock)
+    assert later.screen == "The service is going down. Goodbye!\n"
+    assert idle.clients == ()
+
+
+def test_after_the_stop_nothing_can_be_saved(idle: Service, clock: Clock) -> None:
+    """Else the store would be open again, and locked, until the process ends."""
+
+    class Visit(Store):
+        service = idle
+
+    result_of(idle.start(clock))
+    visit = Visit("first")
+    result_of(idle.stop())
+    with pytest.raises(StoreUnusable, match="has stopped"):
+        visit.save()
+
+
+def test_timers_run_from_the_start_to_the_stop(idle: Service, clock: Clock) -> None:
+    rung: list[float] = []
+    idle.every(10, lambda: rung.append(clock.seconds()))
+    clock.advance(100)
+    result_of(idle.start(clock))
+    clock.pump([5, 5, 10])
+    assert rung == [110, 120]
+    result_of(idle.stop())
+    clock.advance(100)
+    assert rung == [110, 120]
+    assert clock.getDelayedCalls() == []
+
+
+def test_the_usual_parts_are_those_of_the_settings(clock: Clock) -> None:
+    """Which doors there are says ``Service.parts``; it is asked at the start."""
+    service = Service(store="memory:", reload=False)
+    asked: list[Service] = []
+
+    def doors(service: Service) -> Iterator[Door]:
+        asked.append(service)
+        yield Door("a", [])
+
+    usual: Callable[..., Any] = Service.parts.reloader
+    service.parts = Parts(doors=doors, reloader=usual, run=Service.parts.run)  # type: ignore[misc]  # as above
+    result_of(service.start(clock))
+    assert asked == [service]
+    assert service.addresses == ("a nowhere:1",)
+    result_of(service.stop())
