@@ -58,8 +58,7 @@ class Words:
     def unseen(self, old: OldCode) -> Iterator[str]:
         """Holders that the garbage collector does not see, but that tell themselves."""
         parts = {id(part): part for part in old.survivors()}
-        spaces = {id(one.__globals__) for one in parts.values() if isinstance(one, FunctionType)}
-        spaces |= {id(vars(one)) for one in parts.values() if isinstance(one, ModuleType)}
+        spaces = set(map(id, old.namespaces()))
         for one in self._registrations:
             if any(one.refers_to(part) for part in parts.values()):
                 yield f"{one}"
@@ -187,7 +186,7 @@ def _in_namespace(namespace: dict[str, Any], path: Path) -> str:
 
 
 def _is_root(one: Any) -> bool:
-    return isinstance(one, ModuleType | Persistent | threading.Thread | FrameType)
+    return isinstance(one, ModuleType | Persistent | threading.Thread)
 
 
 def _is_telling(one: Any) -> bool:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from types import FrameType, FunctionType, GeneratorType, ModuleType
+from types import GeneratorType, ModuleType
 from typing import Any
 
 from cletus.persistent import Persistent
@@ -25,7 +25,7 @@ _CHUNK = 2000
 #: So many different holders are enough to be told.
 _ENOUGH = 10
 #: What lives by its own right.
-_ROOTS = (Persistent, Session, threading.Thread, FrameType)
+_ROOTS = (Persistent, Session, threading.Thread)
 
 #: From a part of the old code outwards; the last one lives by its own right.
 Path = list[Any]
@@ -53,7 +53,8 @@ class HolderSearch:
     def steps(self) -> Iterator[None]:
         """The search; between two steps, others may run."""
         everything = gc.get_objects()
-        reached: dict[int, Any] = {id(one): one for one in _core(self._old)}
+        core = [*self._old.survivors(), *self._old.namespaces()]
+        reached: dict[int, Any] = {id(one): one for one in core}
         inwards: dict[int, int] = {}
         frontier = set(reached)
         self._roots = _roots() - frontier
@@ -96,16 +97,6 @@ class HolderSearch:
         return id(one) in self._roots or issubclass(type(one), _ROOTS)
 
 
-def _core(old: OldCode) -> Iterator[Any]:
-    """The old code itself: its modules, their namespaces, classes and functions."""
-    for part in old.survivors():
-        yield part
-        if isinstance(part, ModuleType):
-            yield vars(part)
-        elif isinstance(part, FunctionType):
-            yield part.__globals__
-
-
 def _roots() -> set[int]:
     """The modules of others and of the code in force, and their namespaces."""
     modules = list(sys.modules.values())
@@ -130,4 +121,4 @@ def _is_ours(one: Any) -> bool:
     return isinstance(one, GeneratorType) and one.gi_code in _OURS
 
 
-_OURS = {one.__code__ for one in (HolderSearch.steps, HolderSearch._chunks, _core, _holders)}
+_OURS = {one.__code__ for one in (HolderSearch.steps, HolderSearch._chunks, _holders)}

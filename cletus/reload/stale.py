@@ -45,6 +45,22 @@ class OldCode:
             if (part := reference()) is not None
         ]
 
+    def namespaces(self) -> list[dict[str, Any]]:
+        """The namespaces of its modules that are still alive, as far as they are known.
+
+        A module may be gone whose functions are not. A function may say that it is of a module and
+        have the namespace of another: one that a decorator of others has made.
+        """
+        parts = self.survivors()
+        found = [vars(part) for part in parts if isinstance(part, ModuleType)]
+        found += [
+            part.__globals__
+            for part in parts
+            if isinstance(part, FunctionType)
+            and part.__globals__.get("__name__") == part.__module__
+        ]
+        return list({id(one): one for one in found}.values())
+
 
 def collect() -> None:
     """Let go of what Python itself keeps of old classes, and collect."""

@@ -1,0 +1,65 @@
+"""Seeing old code off."""
+
+from __future__ import annotations
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from cletus.application import Application
+from cletus.reload.holder_words import Words
+from cletus.reload.registrations import Places
+from cletus.reload.retirement import Retirement
+from cletus.reload.stale import collect
+from tests.reload.hosting import host, old_module
+
+__all__ = ["host"]
+
+
+def test_retirement_shares_the_reactor(host):
+    """With a real reactor the search is spread over turns."""
+    module, old = old_module("class A: pass")
+    host.things.append(module.A)
+    ballast = [[number] for number in range(100_000)]
+    done: Deferred[list[str]] = Deferred()
+    turns = []
+
+    def count() -> None:
+        turns.append(1)
+        if not done.called:
+            reactor.callLater(0, count)
+
+    reactor.callLater(0, count)
+    words = Words(Application(), Places(), [])
+    Retirement(reactor, old, words, done.callback).begin()
+    assert not done.called
+
+    def named(holders: list[str]) -> None:
+        assert len(turns) > 1
+        assert "old.A is held by `things` of the module host" in holders[0]
+        ballast.clear()
+
+    return done.addCallback(named)
+
+
+def test_what_nothing_shows_is_said_honestly():
+    """Where no holder can be seen, that is what is said."""
+    module, old = old_module("class A: pass")
+    held = module.A  # a local variable of a running call
+    del module
+    collect()
+    sentences = []
+    Retirement(None, old, Words(Application(), Places(), []), sentences.extend).begin()
+    assert held is not None
+    assert len(sentences) == 1
+    assert sentences[0].startswith("old code is still alive (old): ")
+    assert "a running call, or C code" in sentences[0]
+
+
+def test_nothing_alive_nothing_searched():
+    """When the code is gone, the answer comes at once."""
+    module, old = old_module("class A: pass")
+    del module
+    collect()
+    sentences = []
+    Retirement(None, old, Words(Application(), Places(), []), sentences.append).begin()
+    assert sentences == [[]]
