@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any, TextIO
@@ -31,6 +32,8 @@ def format_line(event: LogEvent) -> str:
 
 def begin_logging(stream: TextIO = sys.stderr) -> None:
     """Write the log to a stream from now on; what Twisted itself says only if it matters."""
+    # It warns on standard error of events that come while it is being stopped.
+    logging.getLogger("watchdog").setLevel(logging.ERROR)
     levels = LogLevelFilterPredicate(LogLevel.info)
     for namespace in ("twisted", "log_legacy"):
         levels.setLogLevelForNamespace(namespace, LogLevel.warn)
