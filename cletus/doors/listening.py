@@ -12,8 +12,9 @@ from twisted.internet.error import CannotListenError
 from cletus.doors.accepting import Accepting
 from cletus.errors import DoorError
 
-BACKLOG = 1024
-"""Connections that may wait to be accepted, so that a crowd coming back at once is not refused."""
+BACKLOG = 4096
+"""Connections that may wait to be accepted: who finds no room waits a second before trying again. What
+Linux allows (``net.core.somaxconn``), so that a crowd coming back at once comes in at once."""
 
 _REASONS = {
     errno.EADDRINUSE: "the port is in use; stop what uses it, or choose another with --port",

@@ -1,0 +1,99 @@
+"""Doors by name, on Twisted's endpoint strings."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.task import deferLater
+
+from cletus import Service
+from cletus.doors.opening import doors_of
+from cletus.errors import DoorError
+
+
+def service(**settings: Any) -> Service:
+    made = Service(store="memory:", reload=False, **settings)
+    made.reactor = reactor
+    return made
+
+
+@pytest.mark.parametrize(
+    ("settings", "addresses"),
+    [
+        ({"port": 1234}, ["telnet 127.0.0.1:1234"]),
+        ({"host": "::1", "port": 1234}, ["telnet [::1]:1234"]),
+        ({"listen": ("telnet:tcp:9000", "tls:tcp:9443")}, ["telnet tcp:9000", "tls tcp:9443"]),
+        ({"tls_self_signed": True}, ["telnet 127.0.0.1:9000", "tls 127.0.0.1:9443"]),
+        (
+            {"listen": ("telnet:unix:/x",), "tls_certificate": "x.pem"},
+            ["telnet unix:/x", "tls 127.0.0.1:9443"],
+        ),
+    ],
+)
+def test_the_settings_name_the_doors(settings: dict[str, Any], addresses: list[str]) -> None:
+    assert [door.address for door in doors_of(service(**settings))] == addresses
+
+
+@pytest.mark.parametrize("entry", ["9000", "tcp:9000", "window:tcp:9000", "telnet:", ""])
+def test_a_door_that_there_is_not_is_a_clear_mistake(entry: str) -> None:
+    with pytest.raises(DoorError, match=r"say telnet:\.\.\."):
+        list(doors_of(service(listen=(entry,))))
+
+
+@pytest_twisted.inlineCallbacks
+def test_an_endpoint_that_there_is_not_is_a_clear_mistake() -> Any:
+    for endpoint in ("nonsense:1", "tcp:ninety", "tcp"):
+        (door,) = doors_of(service(listen=(f"telnet:{endpoint}",)))
+        with pytest.raises(DoorError, match=r"cannot listen on telnet"):
+            yield door.open()
+
+
+@pytest_twisted.inlineCallbacks
+def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> Any:
+    missing = tmp_path / "none.pem"
+    _, door = doors_of(service(tls_certificate=str(missing), tls_port=0))
+    with pytest.raises(DoorError, match=r"none\.pem: No such file"):
+        yield door.open()
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp6"])
+@pytest_twisted.inlineCallbacks
+def test_people_come_in_by_a_unix_socket_and_by_ipv6(kind: str, tmp_path: Path) -> Any:
+    path = str(tmp_path / "s")
+    endpoint = f"unix:{path}" if kind == "unix" else r"tcp6:0:interface=\:\:1"
+    made = service(listen=(f"telnet:{endpoint}",))
+    (door,) = doors_of(made)
+    yield door.open()
+    family = socket.AF_UNIX if kind == "unix" else socket.AF_INET6
+    with socket.socket(family) as one:
+        one.connect(path if kind == "unix" else ("::1", door.advertised["PORT"]))
+        yield until(lambda: len(made.clients) == 1)
+        (client,) = made.clients
+        assert (client.address == "a local socket") is (kind == "unix")
+    yield until(lambda: not made.clients)
+    yield door.close()
+
+
+@inlineCallbacks
+def until(holds: Callable[[], bool]) -> Any:
+    """Let the reactor turn until this holds."""
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        yield deferLater(reactor, 0.005, lambda: None)  # type: ignore[arg-type]  # Twisted's own reactor
+
+
+@pytest_twisted.inlineCallbacks
+def test_closing_a_door_twice_is_harmless() -> Any:
+    (door,) = doors_of(service(port=0))
+    yield door.open()
+    yield door.close()
+    yield door.close()
