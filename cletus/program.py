@@ -41,7 +41,6 @@ class Program:
     def __init__(self, service: Service, reactor: Any) -> None:
         self._service = service
         self._reactor = reactor
-        self._stopping = False
         self._had_terminal = sys.stdin.isatty()
         self.exit_code = 0
 
@@ -56,8 +55,6 @@ class Program:
 
     def _start(self) -> None:
         signal.signal(signal.SIGHUP, self._hung_up)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._told_to_stop)
         self._service.start(self._reactor).addCallbacks(self._started, self._failed)
 
     def _stop(self) -> Deferred[None]:
@@ -91,15 +88,6 @@ class Program:
         if self.exit_code != USAGE:
             self.log.failure("The start has failed", failure=failure)
 
-    def _told_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
-        """As Twisted's own handler, but being told twice is as good as once."""
-        self._reactor.callFromThread(self._stop)
-
-    def _stop(self) -> None:
-        if not self._stopping:
-            self._stopping = True
-            self._reactor.stop()
-
     def _hung_up(self, _signal: int, _frame: FrameType | None) -> None:
         """A handler may run anywhere, so it only asks the reactor."""
         self._reactor.callFromThread(self._reload_or_stop)
@@ -107,7 +95,7 @@ class Program:
     def _reload_or_stop(self) -> None:
         """SIGHUP asks for a reload; but if it is the terminal that has hung up, stop."""
         if self._had_terminal and not sys.stdin.isatty():
-            self._stop()
+            self._stopped(None)
         elif self._service.state is State.RUNNING:
             self._service.reload()
 
