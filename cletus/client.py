@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from cletus.conversation import Conversation, current
 from cletus.dialogue import Dialogue
@@ -191,12 +191,16 @@ class Client(Persistent):
             Disconnected: through the Deferred, when the person leaves before its end.
             DialogueError: it has no step, or was begun already.
         """
+        if not self._can_still_answer():
+            return fail(Disconnected(f"{self!r} left before {dialogue!r}"))
         result: Deferred[Any] = Deferred()
+        if self._dialogues:
+            self._dialogues[-1].cover()
         self._dialogues.append(dialogue)
         try:
             dialogue.start(self, result)
         except DialogueError:
-            self._dialogues.remove(dialogue)
+            self._dialogues.pop()
             raise
         return result
 
@@ -299,6 +303,13 @@ class Client(Persistent):
     def dialogue_ended(self, dialogue: Dialogue) -> None:
         """It takes no more lines. After a reload, an older self of it may be the one that ends."""
         self._dialogues[:] = [one for one in self._dialogues if vars(one) is not vars(dialogue)]
+        if self._dialogues:
+            # Its code may be about to go on by itself; at the end of the turn that is known.
+            self.service.turn.at_end(self._dialogues[-1].uncover)
+
+    def is_in_front(self, dialogue: Dialogue) -> bool:
+        """Whether the next line that nothing else asks for goes to this dialogue."""
+        return bool(self._dialogues) and vars(self._dialogues[-1]) is vars(dialogue)
 
     def go_on(self) -> None:
         """Somebody may have become ready for the next line."""

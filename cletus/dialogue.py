@@ -97,7 +97,9 @@ class Dialogue:
     steps: ClassVar[tuple[str, ...]] = ()
     _layout: ClassVar[Layout] = Layout({})
     #: Names of what an instance keeps for itself; it is not the application's and persists.
-    OWN: ClassVar[frozenset[str]] = frozenset({"client", "_step", "_running", "_then", "_result"})
+    OWN: ClassVar[frozenset[str]] = frozenset(
+        {"client", "_step", "_running", "_then", "_result", "_is_asked"}
+    )
 
     client: Client
 
@@ -125,6 +127,7 @@ class Dialogue:
         self._running: Conversation | None = None
         self._then = ""
         self._result: Deferred[Any] | None = None
+        self._is_asked = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__}>"
@@ -185,12 +188,14 @@ class Dialogue:
 
     def take(self, line: str) -> None:
         """The person has answered."""
+        self._is_asked = False
         if self._declared.hidden:
             self.client.show_input()
         self._run(getattr(self, self._step), line)
 
     def prompt(self) -> None:
         """Send the prompt of the present step."""
+        self._is_asked = True
         declared = self._declared
         text = declared.prompt if isinstance(declared.prompt, str) else declared.prompt(self)
         if declared.hidden:
@@ -201,6 +206,15 @@ class Dialogue:
         """Ask for the first step again; for a reload whose new code lacks the present one."""
         self._step = self.steps[0]
         self._stay()
+
+    def cover(self) -> None:
+        """Another dialogue has begun in front of it: its prompt is not the last one any more."""
+        self._is_asked = False
+
+    def uncover(self) -> None:
+        """That has ended: ask again, unless it has gone on by itself meanwhile."""
+        if not (self._is_asked or self.is_busy):
+            self._stay()
 
     def stop(self) -> None:
         """End it from outside: the person has gone, or its class has."""
@@ -251,7 +265,7 @@ class Dialogue:
         self._stay()
 
     def _stay(self) -> None:
-        if self._result is not None:
+        if self._result is not None and self.client.is_in_front(self):
             self._guard(self.prompt)
         self.client.go_on()
 
@@ -260,18 +274,38 @@ class Dialogue:
             self.client.go_on()  # it was ended from outside meanwhile
         elif isinstance(result, _Done):
             self._finish(result.value)
-        elif isinstance(result, _Call):
+        else:
+            try:
+                self._follow(result)
+            except DialogueError:
+                self._failed(Failure())
+
+    def _follow(self, result: Any) -> None:
+        """Begin the dialogue that is called for, or go to the step.
+
+        Raises:
+            DialogueError: that dialogue cannot be begun, or there is no such step.
+        """
+        if isinstance(result, _Call):
             self._then = result.then
             self.client.dialogue(result.dialogue).addCallbacks(self._called, _ignore)
-        else:
-            if result is not None:
-                self._step = result if isinstance(result, str) else result.__name__
-            self._stay()
+            return
+        if result is not None:
+            name = result if isinstance(result, str) else getattr(result, "__name__", None)
+            if name not in self.steps:
+                raise DialogueError(
+                    f"{self!r}: what its step {self._step!r} has returned is no step, nor None, "
+                    "self.done() or self.call()"
+                )
+            self._step = name
+        self._stay()
 
     def _called(self, value: Any) -> None:
         """The dialogue that was called for has ended."""
         then = getattr(self, self._then, None)
-        if then is None:  # a reload has brought code without it
+        if self._result is None:
+            self.client.go_on()  # ended from outside, as in _go
+        elif then is None:  # a reload has brought code without it
             self.restart()
         else:
             self._run(then, value)
@@ -291,4 +325,4 @@ class Dialogue:
 
 
 def _ignore(_: Failure) -> None:
-    """A called dialogue that was ended from outside has no result; so was ours."""
+    """A called dialogue that was ended from outside has no result: stay, if we are still there."""

@@ -9,6 +9,7 @@ from typing import Any
 from cletus.client import Client
 from cletus.dialogue import Dialogue
 from cletus.errors import CarryError
+from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier
 from cletus.reload.report import ReloadReport
 
@@ -65,17 +66,19 @@ def commit_dialogues(dialogues: Iterable[CarriedDialogue]) -> None:
 
 
 def resume_dialogues(dialogues: Iterable[CarriedDialogue], notice: str) -> None:
-    """End those without a class, restart those without a step, ask again what was being asked."""
+    """End those without a class, restart those without a step, ask again what was being asked.
+
+    Of those that wait behind another one the person sees nothing: they are busy with that one.
+    """
     for one in dialogues:
-        if one.new is None:
-            one.client.dialogue_ended(one.old)
+        if (one.new is None or one.again) and one.client.is_in_front(one.new or one.old):
             one.client.show_input()
             one.client.write("", notice)
+        if one.new is None:
+            one.client.dialogue_ended(one.old)
             one.old.stop()
             one.client.go_on()
         elif one.again:
-            one.client.show_input()
-            one.client.write("", notice)
             one.new.restart()
         elif one.new.running is not None and one.new.running.asking is not None:
             one.client.write("", notice)
@@ -85,10 +88,14 @@ def resume_dialogues(dialogues: Iterable[CarriedDialogue], notice: str) -> None:
 def _successor(old: Dialogue, carrier: Carrier, report: ReloadReport) -> Dialogue | None:
     kind: Any = type(old)
     try:
-        new_kind = carrier.new_class(kind) if carrier.owns(kind) else kind
+        new_kind: type = carrier.new_class(kind) if carrier.owns(kind) else kind
     except CarryError as error:
         report.notes.append(f"{error}: a dialogue of it is ended")
         return None
+    if not (issubclass(new_kind, Dialogue) and new_kind.steps):
+        report.notes.append(f"{old!r} has no steps any more: a dialogue of it is ended")
+        return None
+    check_layout(old, new_kind, f"Dialogue {new_kind.__name__}")
     new: Dialogue = object.__new__(new_kind)
     return new
 

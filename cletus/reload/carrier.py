@@ -19,6 +19,7 @@ from typing import Any, cast
 from cletus.conversation import Conversation
 from cletus.errors import CarryError, StoreGone
 from cletus.persistent import Persistent
+from cletus.reload.aliases import check_layout
 from cletus.reload.kinds import ATOMS, CONTAINERS
 from cletus.reload.taken_apart import take_apart
 from cletus.session import Session
@@ -277,6 +278,7 @@ class Carrier:
         if known is not None:
             self.succeed(value, known)
             return cast("Store", known)
+        check_layout(value, new_kind, f"Store {new_kind.__name__}")
         new: Store = new_kind.__new__(new_kind)
         self.succeed(value, new)
         for name, one in vars(value).items():

@@ -14,6 +14,7 @@ from typing import Any
 from cletus.application import Application
 from cletus.errors import CarryError, StoreGone
 from cletus.generation import Generation
+from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier
 from cletus.reload.kinds import ATOMS
 from cletus.reload.parking import Parked, park, unpark
@@ -220,7 +221,7 @@ def _make_successors(
         if new_class is None:
             continue
         if frozen and type(frozen[0].old) is not new_class:
-            _check_layout(type(frozen[0].old), new_class)
+            check_layout(frozen[0].old, new_class, f"Store {new_class.__name__}")
         ready = new_class.manager.active()
         for one in frozen:
             new = one.old if type(one.old) is new_class else ready.get(one.old.key)
@@ -245,18 +246,6 @@ def _make_bare(new_class: type[Store], one: Frozen) -> Store:
     new.key = one.old.key
     new_class.manager.add_active(new)
     return new
-
-
-def _check_layout(old_class: type[Store], new_class: type[Store]) -> None:
-    """The commit turns old objects into aliases of new ones; find out now if Python will not let it."""
-    probe = old_class.__new__(old_class)
-    try:
-        object.__setattr__(probe, "__class__", new_class)
-    except TypeError as error:
-        raise CarryError(
-            f"Store {new_class.__name__}",
-            f"its objects' layout has changed in a way that needs a restart: {error}",
-        ) from None
 
 
 def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:

@@ -21,6 +21,7 @@ from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.generation import Generation
 from cletus.listeners import Listener
 from cletus.persistent import Persistent
+from cletus.reload.aliases import become, check_layout
 from cletus.reload.carried_dialogues import (
     CarriedDialogue,
     begin_dialogues,
@@ -124,6 +125,7 @@ class Transaction:
         Service.rebuilding = service
         try:
             self._staging.run()
+            check_layout(service, service.staged_class, f"Service {service.staged_class.__name__}")
             self._settings = self._new_settings(service.staged_sources)
         finally:
             Service.rebuilding = None
@@ -184,8 +186,7 @@ class Transaction:
     def _commit(self) -> None:
         service, session = self._service, self._session
         for old, new in self._carrier.aliases:
-            object.__setattr__(old, "__class__", type(new))
-            object.__setattr__(old, "__dict__", new.__dict__)
+            become(old, new)
         commit_timers(self._timers)
         commit_dialogues(self._dialogues)
         for holder, attachments in self._attachments:
@@ -208,6 +209,7 @@ class Transaction:
         self.old_code = OldCode(self._staging.new_namespaces)
         self._staging.rollback()
         self._session.staged = None
+        self._service.staged_class = type(self._service)  # the refused one shall not be held
         for holder, attachments in self._checkpoint:
             holder.attach(attachments)
         self._report.generation = self._session.generation

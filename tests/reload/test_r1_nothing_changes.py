@@ -201,7 +201,7 @@ def steps_of_a_reload():
         (transaction.Transaction, "_carry_listeners"),
         (transaction.Transaction, "_carry_attachments"),
         (snapshot, "_make_successors"),
-        (snapshot, "_check_layout"),
+        (snapshot, "check_layout"),
         (snapshot, "_fill"),
         (snapshot, "_carry_undeclared"),
         (carried_dialogues, "_fill"),

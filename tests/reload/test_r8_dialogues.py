@@ -180,3 +180,78 @@ def test_who_leaves_after_a_reload_ends_the_new_dialogue(app):
     bob.hangs_up()
     assert left == [app.module("login").Login]
     assert app.service.clients == ()
+
+
+BEHIND = """
+    from cletus import Dialogue, events, step
+    from APP.core import service
+
+    class Inner(Dialogue):
+        @step("secret? ", hidden=True)
+        def secret(self, line):
+            return self.done(line)
+
+    class Outer(Dialogue):
+        @step("go? ")
+        def go(self, line):
+            return self.call(Inner(), then=self.went)
+
+        @step("went? ")
+        def went(self, value):
+            self.client.user = value
+
+    @service.listen(events.Connect)
+    def connect(event):
+        event.client.begin(Outer())
+"""
+
+
+@pytest.fixture
+def behind(run):
+    """A person is at a hidden question of a dialogue that another one has called."""
+    app = run(talk=BEHIND)
+    app.bob = app.person()
+    assert app.bob.types("yes") == "secret? "
+    app.bob.new_text()
+    return app
+
+
+def test_a_step_that_is_gone_behind_another_dialogue_asks_nothing_yet(behind):
+    """The person goes on in the one in front, and comes back to what it was called for."""
+    assert behind.reload(talk=lambda text: text.replace("def go(", "def come(")).ok
+    bob = behind.bob
+    assert (bob.new_text(), bob.transport.hidden) == ("", True)
+    assert bob.types("x") == "\ngo? "
+    assert bob.client.user == "x"
+    assert not bob.transport.hidden
+
+
+def test_a_class_that_is_gone_behind_another_dialogue_goes_on_with_nothing(behind):
+    """What the dialogue in front gives is not handed to the code that has gone; nor is it shown."""
+    assert behind.reload(talk=lambda text: text.replace("Outer", "Other")).ok
+    bob = behind.bob
+    assert (bob.new_text(), bob.transport.hidden) == ("", True)
+    bob.types("x")
+    assert bob.client.user is None
+    assert bob.client.dialogues == []
+
+
+def test_a_class_that_is_gone_in_front_leaves_the_person_at_the_one_behind(behind):
+    notice = behind.service.settings.reload_restart_notice
+    assert behind.reload(talk=lambda text: text.replace("Inner", "Other")).ok
+    bob = behind.bob
+    assert bob.new_text() == f"\n\n{notice}\ngo? "
+    assert bob.types("x") == "secret? "
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('@step("go? ")', "#"), ("class Outer(Dialogue)", "class Outer")]
+)
+def test_a_class_without_steps_ends_the_dialogue(run, old, new):
+    app = run(talk=BEHIND)
+    bob = app.person()
+    report = app.reload(talk=lambda text: text.replace(old, new).replace('@step("went? ")', "#"))
+    assert report.ok
+    assert any("has no steps any more" in note for note in report.notes)
+    assert bob.client.dialogues == []
+    assert app.reload().ok
