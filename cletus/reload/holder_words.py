@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, copy_context
 from types import (
     AsyncGeneratorType,
@@ -71,6 +72,23 @@ class Words:
                 yield f"the context variable {variable.name!r} is set to {_object(value)}"
         yield from self._running(spaces)
 
+    def paths(self, paths: Iterable[Path], *, but_vague: bool) -> Iterator[str]:
+        """Those of these paths that tell something new, the shortest first.
+
+        Args:
+            paths: from old code outwards, the shortest first.
+            but_vague: leave out those that end where nobody can see any further.
+        """
+        told: set[int] = set()
+        for path in paths:
+            # A holder that is itself held in several ways is worth one sentence.
+            if len(path) < 2 or id(path[1]) in told:
+                continue
+            words = self.path(path)
+            if not but_vague or not (words.endswith(_UNSEEN) or isinstance(path[-1], Context)):
+                told.add(id(path[1]))
+                yield words
+
     def path(self, path: Path) -> str:
         """One path from old code outwards: ``app.clock.tick is held by ..., held by ...``."""
         words = [one for one in self._words(path) if one]
@@ -86,11 +104,13 @@ class Words:
             last = position == len(path) - 1
             if isinstance(one, dict) and last:
                 yield _in_namespace(one, path[: position + 1])
-            elif isinstance(one, ModuleType) or not isinstance(one, _PLUMBING):
+            elif isinstance(one, Context):
+                yield _context(one, path)
+            elif isinstance(one, ModuleType) or not _is_plumbing(one):
                 yield self._word(one, inner)
             elif last:
                 yield f"a {type(one).__name__} that is held by {_UNSEEN}"
-        if len(path) > 1 and not _is_root(path[-1]) and not isinstance(path[-1], _PLUMBING):
+        if len(path) > 1 and not _is_root(path[-1]) and not _is_plumbing(path[-1]):
             yield _UNSEEN if not _is_telling(path[-1]) else ""
 
     def _word(self, one: Any, inner: Any) -> str:
@@ -185,6 +205,11 @@ def _in_namespace(namespace: dict[str, Any], path: Path) -> str:
     return f"`{names[0]}` of the module {module}"
 
 
+def _is_plumbing(one: Any) -> bool:
+    # The parts of a context have no name of their own in Python.
+    return isinstance(one, _PLUMBING) or type(one).__name__.startswith("hamt")
+
+
 def _is_root(one: Any) -> bool:
     return isinstance(one, ModuleType | Persistent | threading.Thread)
 
@@ -202,12 +227,18 @@ def _exception(_: Words, one: BaseException, __: Any) -> str:
     return f"the stored exception {one!r} with its traceback"
 
 
-def _context(_: Words, __: Context, inner: Any) -> str:
-    return f"a context in which a context variable is set to {_object(inner)}"
+def _context(context: Context, path: Path) -> str:
+    held = set(map(id, path))
+    names = [variable.name for variable, value in context.items() if id(value) in held]
+    return f"the context variable {names[0]!r}" if names else "the context of a call"
 
 
 def _cache(_: Words, one: Any, __: Any) -> str:
     return f"the `lru_cache` of {_function(one)}"
+
+
+def _logger(_: Words, one: logging.Logger, __: Any) -> str:
+    return f"the logger {one.name!r}"
 
 
 def _thread(_: Words, one: threading.Thread, __: Any) -> str:
@@ -249,8 +280,8 @@ _KINDS: tuple[tuple[Any, Callable[[Any, Any, Any], str]], ...] = (
     (TracebackType, _nothing),
     (Failure, _failure),
     (BaseException, _exception),
-    (Context, _context),
     (functools._lru_cache_wrapper, _cache),
+    (logging.Logger, _logger),
     (threading.Thread, _thread),
     (FunctionType, _closure),
     (MethodType, _method),

@@ -59,7 +59,7 @@ class Retirement:
         if not alive:  # it has ended while it was being searched for
             return []
         found = list(self._words.unseen(self._old))
-        found += [self._words.path(path) for path in self._search.paths if len(path) > 1]
+        found += self._words.paths(self._search.paths, but_vague=bool(found))
         self._search.paths.clear()
         if not found:
             found = ["nothing that Python tells holds it: a running call, or C code"]

@@ -124,7 +124,7 @@ PINS = {
             "import logging\nclass Mine(logging.NullHandler): pass\n"
             "logging.getLogger('kept').addHandler(Mine())"
         ),
-        "a `logging.Logger`",
+        "the logger 'kept'",
     ),
     "warnings": (
         "import warnings\nclass Mine(Warning): pass\nwarnings.simplefilter('ignore', Mine)",
