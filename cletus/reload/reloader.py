@@ -7,6 +7,7 @@ the reactor's own loop, where no listener of the application is on the stack.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
+from cletus.reload.history import History
 from cletus.reload.holder_words import Words
 from cletus.reload.import_guard import ImportGuard
 from cletus.reload.ledger import Ledger
 from cletus.reload.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.plan import Plan, check, make_plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
+from cletus.reload.requests import Requests
 from cletus.reload.retirement import Retirement
 from cletus.reload.scope import Scope
 from cletus.reload.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
@@ -49,14 +52,10 @@ class ServiceReloader:
         self._finder: ApplicationFinder | None = None
         self._watcher: Watcher | None = None
         self._attempted: dict[str, bytes] = {}
-        self._kept: list[Sources] = []
-        self._given: Sources | None = None
-        # Those who wait for the reload under way, and for the one after it.
-        self._waiting: list[Deferred[ReloadReport]] = []
-        self._next: list[Deferred[ReloadReport]] = []
+        self._history = History()
+        self._requests = Requests()
         self._running = False
         self._scheduled: Any = None
-        self._forced = False
         # Whether files have changed while a reload was under way, and how often in a row they did
         # while they were being read.
         self._dirty = False
@@ -92,7 +91,7 @@ class ServiceReloader:
             self._scheduled.cancel()
             self._scheduled = None
         if not self._running:
-            self._give_up()
+            self._requests.give_up(self._service.session.generation)
 
     def request(self, sources: Sources | None = None) -> Deferred[ReloadReport]:
         """Reload at the next safe point, even if no file has changed.
@@ -105,11 +104,7 @@ class ServiceReloader:
         Returns:
             A Deferred of the report; it fires when old code has been looked for.
         """
-        asked: Deferred[ReloadReport] = Deferred()
-        (self._next if self._running else self._waiting).append(asked)
-        self._forced = True
-        if sources is not None:
-            self._given = sources
+        asked = self._requests.ask(running=self._running, sources=sources)
         self._schedule()
         return asked
 
@@ -121,9 +116,10 @@ class ServiceReloader:
         Raises:
             ReloadError: no earlier generation is kept (``reload_keep``).
         """
-        if not self._kept:
+        earlier = self._history.latest
+        if earlier is None:
             raise ReloadError("no earlier generation is kept to go back to")
-        return self.request(self._kept[-1])
+        return self.request(earlier)
 
     @property
     def sources(self) -> Sources:
@@ -186,22 +182,17 @@ class ServiceReloader:
     def _begin(self) -> None:
         self._scheduled = None
         self._running = True
-        forced, self._forced = self._forced, False
-        given, self._given = self._given, None
+        forced, given = self._requests.take()
         self._dirty = self._dirty and given is not None  # going back looks at no file
         done: Deferred[Any]
         if given is not None:
             done = maybeDeferred(self._prepare, given)
         else:
-            done = self._service.in_thread(self._look)
+            done = self._service.in_thread(read, self._scope())
             done.addCallback(self._decide, forced)
         done.addErrback(self._put_off, forced)
         done.addErrback(self._failed)
         done.addErrback(self._gone_wrong)
-
-    def _look(self) -> Sources:
-        """In a thread: read all sources."""
-        return read(self._scope())
 
     def _decide(self, found: Sources, forced: bool) -> Any:
         """Back in the reactor: is there anything to do?"""
@@ -245,8 +236,19 @@ class ServiceReloader:
         return plan
 
     def _reload(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
-        """Back in the reactor, in a turn of its own: the transaction."""
-        self._service.reactor.callLater(0, self._transact, plan, report, forced)
+        """Back in the reactor: the transaction, in a turn of its own, when pending saves are safe."""
+
+        def ready(_: None) -> None:
+            self._service.reactor.callLater(0, self._guarded, self._transact, plan, report, forced)
+
+        self._service.session.flushed().addCallback(ready)
+
+    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
+        """A step that the reactor calls: an error of ours must not be the end of all reloads."""
+        try:
+            step(*args)
+        except Exception:  # noqa: BLE001 - whatever it is
+            self._gone_wrong(Failure())
 
     def _transact(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
         if self._stopped:
@@ -271,7 +273,9 @@ class ServiceReloader:
             busy = guard.busy()
             if busy and (not timeout or waited < timeout):
                 waited += _WAIT
-                self._service.reactor.callLater(_WAIT, self._attempt, plan, report, waited)
+                self._service.reactor.callLater(
+                    _WAIT, self._guarded, self._attempt, plan, report, waited
+                )
                 return
             transaction = Transaction(self._service, self._finder, plan, report)
             committed = False if busy else transaction.run()
@@ -283,24 +287,21 @@ class ServiceReloader:
         if not committed:
             # Not the transaction itself: it holds the objects that were made of the refused code.
             refused, ledger = transaction.old_code, transaction.ledger
-            self._service.reactor.callLater(0, self._clear_away, refused, ledger, report)
+            self._service.reactor.callLater(
+                0, self._guarded, self._clear_away, refused, ledger, report
+            )
             return
-        self._keep(before, plan.sources)
+        keep = self._service.settings.reload_keep
+        kept = self._history.committed(before, plan.sources, keep=keep)
+        self._cache.keep_only(plan.sources, *kept)
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
-        transaction.resume()
+        try:
+            transaction.resume()
+        except Exception:  # noqa: BLE001 - the new code is in force all the same
+            self.log.failure("Resuming after the reload has failed")
         old, aliases = transaction.old_code, transaction.aliases()
-        self._service.reactor.callLater(0, self._retire, old, aliases, report)
-
-    def _keep(self, before: Sources, now: Sources) -> None:
-        """Remember what can be gone back to; going back is not something to go back to."""
-        if self._kept and self._kept[-1] is now:
-            self._kept.pop()
-        elif before.digests() != now.digests():
-            self._kept.append(before)
-        keep = self._service.settings.reload_keep
-        del self._kept[: max(0, len(self._kept) - keep) if keep else 0]
-        self._cache.keep_only(now, *self._kept)
+        self._service.reactor.callLater(0, self._guarded, self._retire, old, aliases, report)
 
     def _vetoed(self, plan: Plan, report: ReloadReport) -> bool:
         """Whether a listener of ``PreReload`` asks for this reload not to happen."""
@@ -358,11 +359,10 @@ class ServiceReloader:
         """Begin again from the reading of the files, when they have come to rest."""
         self._running = False
         if self._stopped:
-            self._give_up()
+            self._requests.give_up(self._service.session.generation)
             return
         self._attempted = {}
-        self._forced = self._forced or forced
-        self._waiting, self._next = self._waiting + self._next, []
+        self._requests.step_back(forced=forced)
         if self._watcher is not None:
             self._watcher.again()
         else:
@@ -392,17 +392,8 @@ class ServiceReloader:
             self._service.fire(events.ReloadFailed(self._service, report))
         elif not quietly:
             self.log.info("{report}", report=str(report))
-        waiting, self._waiting, self._next = self._waiting, self._next, []
-        for asked in waiting:
-            asked.callback(report)
-        if self._waiting or self._forced or self._dirty:
+        self._requests.answer(report)
+        if self._requests or self._dirty:
             self._schedule()
         if self._stopped:
-            self._give_up()
-
-    def _give_up(self) -> None:
-        waiting, self._waiting = self._waiting + self._next, []
-        for asked in waiting:
-            report = ReloadReport(generation=self._service.session.generation, phase="stop")
-            report.refuse("the service is stopping")
-            asked.callback(report)
+            self._requests.give_up(self._service.session.generation)
