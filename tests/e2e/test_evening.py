@@ -121,6 +121,13 @@ class House:
                 await asyncio.sleep(0.02)
         return found[-1]
 
+    async def abandon(self) -> None:
+        """After a failure: leave no process behind."""
+        process = getattr(self, "process", None)
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
     async def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE):
@@ -416,12 +423,19 @@ def documents(house: House, store: str) -> dict[str, dict[str, object]]:
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
+async def whole(house: House, seconds: float) -> tuple[World, list[Person], Admin]:
+    try:
+        return await evening(house, seconds)
+    finally:
+        await house.abandon()
+
+
 @pytest.mark.parametrize(
     "seconds", [15.0, pytest.param(120.0, marks=pytest.mark.soak)], ids=["short", "two minutes"]
 )
 def test_an_evening(tmp_path, seconds):
     house = House(tmp_path)
-    world, people, keeper = asyncio.run(evening(house, seconds))
+    world, people, keeper = asyncio.run(whole(house, seconds))
     steady = people[WANDERERS:]
 
     # Nobody was dropped, and the code changed under their hands.
