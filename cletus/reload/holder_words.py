@@ -52,7 +52,7 @@ class Words:
     def __init__(
         self, application: Application, places: Places, registrations: list[Registration]
     ) -> None:
-        self._application = application
+        self.application = application
         self._places = places
         self._registrations = registrations
 
@@ -136,12 +136,12 @@ class Words:
             if hasattr(one, f"{prefix}_frame"):
                 frame, code = getattr(one, f"{prefix}_frame"), getattr(one, f"{prefix}_code")
                 line = code.co_firstlineno if frame is None else frame.f_lineno
-                place = short(code.co_filename, line, self._application)
+                place = short(code.co_filename, line, self.application)
                 return f"the {kind} `{one.__qualname__}`, suspended at {place}"
         raise TypeError(one)
 
     def _frame(self, one: FrameType, _: Any) -> str:
-        place = short(one.f_code.co_filename, one.f_lineno, self._application)
+        place = short(one.f_code.co_filename, one.f_lineno, self.application)
         return f"a frame of `{one.f_code.co_name}` at {place}"
 
     def _running(self, spaces: set[int]) -> Iterator[str]:
@@ -150,7 +150,7 @@ class Words:
             frame: FrameType | None = innermost
             while frame is not None:
                 if id(frame.f_globals) in spaces:
-                    place = short(frame.f_code.co_filename, frame.f_lineno, self._application)
+                    place = short(frame.f_code.co_filename, frame.f_lineno, self.application)
                     name = names.get(ident, ident)
                     yield f"thread {name!r} is running `{frame.f_code.co_name}` at {place}"
                     break
@@ -163,7 +163,7 @@ class Words:
         code = getattr(inner, "__code__", None)
         if code is None:
             return _function(function)
-        place = short(code.co_filename, code.co_firstlineno, self._application)
+        place = short(code.co_filename, code.co_firstlineno, self.application)
         return f"{_function(function)} ({place})"
 
 

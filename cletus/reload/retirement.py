@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorThreads
 
 from cletus.reload.holder_words import Words
 from cletus.reload.holders import HolderSearch
-from cletus.reload.stale import OldCode
+from cletus.reload.stale import OldCode, collect, renew_main
 
 #: Seconds of work that the search for holders may take altogether, and in one turn of the reactor.
 #: It only runs when there is something to be found.
@@ -39,6 +39,8 @@ class Retirement:
 
     def begin(self) -> None:
         """Look whether anything is alive, and if so, for what holds it. Collect before."""
+        if self._old.alive() and renew_main(self._words.application):
+            collect()
         if self._old.alive():
             self._go_on(self._search.steps())
         else:

@@ -8,12 +8,14 @@ world tells why not.
 from __future__ import annotations
 
 import gc
+import sys
 import typing
 import weakref
-from collections.abc import Iterable, Mapping
-from types import FunctionType, ModuleType
+from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
+from cletus.application import Application
 from cletus.reload.modules import MARK
 
 
@@ -33,17 +35,12 @@ class OldCode:
     def alive(self) -> tuple[str, ...]:
         """The names of the modules of which something is still alive."""
         return tuple(
-            name for name, parts in self._parts.items() if any(part() is not None for part in parts)
+            name for name, parts in self._parts.items() if next(_living(parts), None) is not None
         )
 
     def survivors(self) -> list[Any]:
         """What is still alive: modules, marks of their namespaces, classes, functions."""
-        return [
-            part
-            for parts in self._parts.values()
-            for reference in parts
-            if (part := reference()) is not None
-        ]
+        return [part for parts in self._parts.values() for part in _living(parts)]
 
     def namespaces(self) -> list[dict[str, Any]]:
         """The namespaces of its modules that are still alive, as far as they are known.
@@ -69,6 +66,43 @@ def collect() -> None:
         clear()
     typing.clear_overloads()
     gc.collect()
+
+
+def renew_main(application: Application) -> bool:
+    """Let the body of ``__main__`` that is running the service see the code in force.
+
+    ``service.run()`` returns into that body at the end, so its namespace lives until then. It is
+    filled anew, or it would keep the first generation alive as long as the service runs.
+
+    Returns:
+        Whether there was anything to do.
+    """
+    main = sys.modules.get("__main__")
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and main is not None and application.owns("__main__"):
+        namespace = frame.f_globals
+        is_main = frame.f_code.co_name == "<module>" and namespace.get("__name__") == "__main__"
+        if is_main and namespace.get(MARK) is not vars(main).get(MARK):
+            namespace.clear()
+            namespace.update(vars(main))
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _living(parts: Iterable[weakref.ref[Any]]) -> Iterator[Any]:
+    return (
+        part for reference in parts if (part := reference()) is not None and not _is_renewed(part)
+    )
+
+
+def _is_renewed(part: Any) -> bool:
+    """Whether this is the module that ``renew_main`` has filled with the code in force."""
+    main = sys.modules.get("__main__")
+    if main is None or main is part or not isinstance(part, ModuleType):
+        return False
+    mark = vars(part).get(MARK)
+    return mark is not None and mark is vars(main).get(MARK)
 
 
 def _parts(module: ModuleType | dict[str, Any]) -> Iterable[Any]:

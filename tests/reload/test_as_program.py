@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 DRIVER = """
+import gc
 import json
 import sys
 from twisted.internet import reactor
@@ -22,11 +23,13 @@ def drive(service, path, old, new):
             "report": str(report), "ok": report.ok, "main": vars(main).get("N"),
             "same_service": main.service is service, "package": main.__package__,
             "modules": sorted(one for one in sys.modules if service.session.application.owns(one)),
-            "heard": service.heard,
+            "heard": service.heard, "holders": [*service.holders, *report.holders],
+            "marks": sum(type(one).__name__ == "Mark" for one in gc.get_objects()),
         }
         print("FACTS", json.dumps(facts), flush=True)
         reactor.stop()
-    def edited(_):
+    def edited(first):
+        service.holders = first.holders
         with open(path) as file: text = file.read()
         with open(path, "w") as file: file.write(text.replace(old, new))
         service.reload().addCallback(ended)
@@ -79,6 +82,8 @@ def test_single_file_as_program(tmp_path, arguments, package):
     facts = run_program(tmp_path, *arguments)
     assert facts["ok"], facts["report"]
     assert facts["main"] == 2
+    assert facts["holders"] == []
+    assert facts["marks"] == len(facts["modules"])
     assert facts["same_service"]
     assert facts["package"] == package or facts["package"] is None
     assert facts["modules"] == ["__main__"]
@@ -102,6 +107,8 @@ def test_package_as_program(tmp_path):
     facts = run_program(tmp_path, "-m", "pkg")
     assert facts["ok"], facts["report"]
     assert facts["main"] == 2
+    assert facts["holders"] == []
+    assert facts["marks"] == len(facts["modules"])
     assert facts["package"] == "pkg"
     assert facts["modules"] == ["__main__", "pkg", "pkg.commands", "pkg.core"]
     assert facts["heard"] == [
