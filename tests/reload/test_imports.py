@@ -1,0 +1,66 @@
+"""Which modules a text imports, read off its import statements without running it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from cletus.reload.imports import ImportCache, absolute_name, imports
+from cletus.reload.sources import Source, Sources
+
+
+def source(text: str, name: str = "app.sub.mod", *, is_package: bool = False) -> Source:
+    data = text.encode()
+    digest = hashlib.blake2b(data, digest_size=16).digest()
+    return Source(name, Path(f"/{name}.py"), is_package, data, digest)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import a", {"a"}),
+        ("import a.b.c as d, e", {"a", "a.b", "a.b.c", "e"}),
+        ("from a import b", {"a", "a.b"}),
+        ("from a.b import c as d", {"a", "a.b", "a.b.c"}),
+        ("from . import b", {"app", "app.sub", "app.sub.b"}),
+        ("from .b import c", {"app", "app.sub", "app.sub.b", "app.sub.b.c"}),
+        ("from .. import b", {"app", "app.b"}),
+        ("from ..b import c", {"app", "app.b", "app.b.c"}),
+        ("def f():\n    if x:\n        import deep", {"deep"}),
+        ("a.b.c\n'import d'", set()),
+        ("import (", set()),
+        ("\0", set()),
+    ],
+)
+def test_names(text, names):
+    """Every name that a statement may import is found, wherever it stands, with its parents."""
+    assert imports(source(text)) == names
+
+
+def test_package():
+    """A package's relative imports are meant against itself."""
+    assert imports(source("from . import b", "app.sub", is_package=True)) == {
+        "app",
+        "app.sub",
+        "app.sub.b",
+    }
+
+
+def test_cache_goes_by_content():
+    """A text is parsed once; a new text of the same module is another one."""
+    cache = ImportCache()
+    first, second = source("import a"), source("import b")
+    assert cache.of(Sources({"app.sub.mod": first})) == {"a"}
+    assert cache.of(Sources({"app.sub.mod": second})) == {"b"}
+    cache.keep_only(Sources({"app.sub.mod": second}))
+    assert cache.of(Sources({"app.sub.mod": first, "other": second})) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "absolute"),
+    [("x.y", 0, "x.y"), ("", 1, "a.b"), ("x", 1, "a.b.x"), ("x", 2, "a.x"), ("", 2, "a")],
+)
+def test_absolute_name(name, level, absolute):
+    assert absolute_name(name, "a.b", level) == absolute
