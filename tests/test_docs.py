@@ -49,7 +49,8 @@ def blocks(page: Path) -> list[Block]:
 
 def pages() -> list[Path]:
     """All pages that have code."""
-    return sorted(page for page in DOCS.rglob("*.md") if "```python" in page.read_text())
+    found = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    return sorted(page for page in found if "```python" in page.read_text())
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.Mo
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(DOCS.parent)))
 def test_the_code_of_a_page_runs(page: Path, module: types.ModuleType, tmp_path: Path) -> None:
     """A failure has the line of the page."""
     found = blocks(page)
