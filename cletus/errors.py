@@ -68,6 +68,15 @@ class ServiceStopped(ServiceStateError):
     """The service was stopped before its start had come to its end."""
 
 
+class TimerError(CletusError, ValueError):
+    """A delay is negative or no number, or an interval is not more than 0 seconds."""
+
+    def __init__(self, seconds: float, wanted: str) -> None:
+        """Say what was given and what is wanted."""
+        self.seconds = seconds
+        super().__init__(f"{seconds!r} seconds: {wanted}")
+
+
 # -- people -------------------------------------------------------------------------------------
 
 
@@ -521,6 +530,15 @@ class CarryError(ReloadError):
         self.place = place
         self.reason = reason
         super().__init__(f"{place}: {reason}")
+
+
+class CarryFailed(ReloadError):
+    """Code of the application, such as a ``__hash__``, raised while a value was being carried over."""
+
+    def __init__(self, place: str, error: Exception) -> None:
+        """Name the place, as for ``CarryError``, and what was raised."""
+        self.place = place
+        super().__init__(f"{place}: {type(error).__name__}: {error}")
 
 
 class StoreGone(CarryError):

@@ -246,6 +246,9 @@ class Service(Persistent):
 
         Returns:
             The handle, for ``cancel()``.
+
+        Raises:
+            TimerError: the delay is negative or not finite.
         """
         return self._add_timer(Timer(delay, None, target, args, kwargs))
 
@@ -265,6 +268,9 @@ class Service(Persistent):
 
         Returns:
             The handle, for ``cancel()``; used as a decorator, the function.
+
+        Raises:
+            TimerError: the interval is not more than 0, or not finite.
         """
         if target is not None:
             return self._add_timer(Timer(interval, interval, target, args, kwargs))

@@ -6,10 +6,15 @@ and a reload replaces those. So what remains of its time is not touched by a rel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from cletus.clock import Clock
+from cletus.errors import TimerError
+
+#: So many timers may be kept that will not call any more, beside as many as there are others.
+_MANY = 64
 
 
 class Timer:
@@ -22,6 +27,9 @@ class Timer:
             object: what a reload can find again.
         args, kwargs: what it is called with.
         imported: whether a module body of the application asked for it.
+
+    Raises:
+        TimerError: the delay is negative or not finite, or the interval is not more than 0.
 
     Attributes:
         active: whether it will call (again).
@@ -38,6 +46,10 @@ class Timer:
         *,
         imported: bool = False,
     ) -> None:
+        if not 0 <= delay < math.inf:
+            raise TimerError(delay, "a call can only be due in a finite time from now")
+        if interval == 0:
+            raise TimerError(0, "a call cannot be due again and again without end at one instant")
         self.delay = delay
         self.interval = interval
         self.target = target
@@ -103,7 +115,7 @@ class Timer:
         else:
             # Counted from when it was due, not from when the busy reactor came to it.
             now = self._clock.seconds()
-            missed = int((now - self._due) / self.interval) if self.interval else 0
+            missed = int((now - self._due) / self.interval)
             self._due += self.interval * (missed + 1)
             self._call = self._clock.callLater(max(0.0, self._due - now), self._ring)
         self._fired(self)
@@ -114,13 +126,17 @@ class Timers:
 
     def __init__(self) -> None:
         self._all: dict[Timer, None] = {}
+        self._many = _MANY
 
     def __iter__(self) -> Iterator[Timer]:
         return iter(tuple(self._all))
 
     def add(self, timer: Timer) -> None:
-        """Keep it as long as it is active."""
+        """Keep it as long as it is active, or not much longer."""
         self._all[timer] = None
+        if len(self._all) > self._many:
+            self.tidy()
+            self._many = 2 * len(self._all) + _MANY
 
     def tidy(self) -> None:
         """Forget those that will not call any more."""

@@ -18,10 +18,12 @@ class CarriedTimers:
     Attributes:
         kept: each that goes on, with its target and arguments in the new code.
         dropped: those that the new code has no place for.
+        handles: what a new module body got when it asked again for one that goes on, and that one.
     """
 
     kept: list[tuple[Timer, Any, tuple[Any, ...], dict[str, Any]]]
     dropped: list[Timer]
+    handles: list[tuple[Timer, Timer]]
 
 
 def carry_timers(
@@ -38,16 +40,19 @@ def carry_timers(
         carrier: finds targets and arguments in the new code.
         report: is told of what is dropped.
     """
-    asked = list(staged)
-    carried = CarriedTimers([], [])
+    asked = [timer for timer in staged if timer.active]
+    carried = CarriedTimers([], [], [])
     staged.clear()
     for timer in old:
+        if not timer.active:
+            continue
         if timer.imported:
             twin = next((one for one in asked if one.is_like(timer)), None)
             if twin is None:
                 carried.dropped.append(timer)
                 continue
             asked.remove(twin)
+            carried.handles.append((twin, timer))
             new = (twin.target, twin.args, twin.kwargs)
         else:
             found = _found(timer, carrier, report)
@@ -68,6 +73,9 @@ def commit_timers(carried: CarriedTimers) -> None:
         timer.target, timer.args, timer.kwargs = target, args, kwargs
     for timer in carried.dropped:
         timer.cancel()
+    for handle, timer in carried.handles:
+        # Both are one from now on, as with old store objects: either can cancel it.
+        handle.__dict__ = timer.__dict__
 
 
 def _found(

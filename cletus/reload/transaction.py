@@ -65,7 +65,7 @@ class Transaction:
         self._carrier = Carrier(self._session)
         self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
         self._settings = (service.sources, service.settings)
-        self._timers = CarriedTimers([], [])
+        self._timers = CarriedTimers([], [], [])
         self._dialogues: list[CarriedDialogue] = []
         self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
         self.ledger = Ledger(service.reactor, service.session.application)

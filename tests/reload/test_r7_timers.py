@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cletus.errors import TimerError
+
 CLOCKS = """
     from cletus.contrib.users import BaseUser
     from cletus.storage import Field
@@ -155,3 +157,58 @@ def test_a_failing_target_is_logged_and_ticks_on(app):
     app.clock.pump([10, 10])
     assert failures == ["Timer app0.clocks.tick"] * 2
     assert isinstance(app.service.dispatcher, Dispatcher)
+
+
+def test_a_handle_of_the_new_module_body_is_that_of_the_running_timer(run):
+    """The old and the new one are the same timer: either cancels it, also after further reloads."""
+    app = run(
+        clocks="""
+        from APP.core import service
+        service.ticks = 0
+        def tick():
+            service.ticks += 1
+        HANDLE = service.every(10, tick)
+        """
+    )
+    first = app.module("clocks").HANDLE
+    app.clock.advance(4)
+    assert app.reload().ok
+    assert app.reload().ok
+    handle = app.module("clocks").HANDLE
+    assert handle.remaining == first.remaining == 6
+    app.clock.advance(6)
+    assert app.service.ticks == 1
+    handle.cancel()
+    app.clock.pump([10] * 3)
+    assert app.service.ticks == 1
+    assert not first.active
+
+
+def test_what_the_old_module_body_has_cancelled_is_asked_for_anew(app):
+    """As after a restart: the new module body says that it wants it."""
+    for timer in app.service.session.current.timers:
+        timer.cancel()
+    reload(app)
+    app.clock.advance(10)
+    assert ("tick", 2) in rang(app)
+
+
+def test_cancelled_timers_are_forgotten(app):
+    once = app.module("clocks").once
+    for _ in range(1000):
+        app.service.later(5, once, "x").cancel()
+    assert len(list(app.service.session.current.timers)) < 100
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf")])
+def test_a_time_that_cannot_be_waited_for_is_refused_at_once(app, delay):
+    """Not when the reactor is asked, which would be after the commit of a reload."""
+    with pytest.raises(TimerError):
+        app.service.later(delay, app.module("clocks").once)
+    with pytest.raises(TimerError):
+        app.service.every(delay)(app.module("clocks").once)
+
+
+def test_an_interval_of_nothing_is_refused(app):
+    with pytest.raises(TimerError):
+        app.service.every(0, app.module("clocks").once, "x")
