@@ -8,7 +8,7 @@ from typing import Any
 
 from cletus.client import Client
 from cletus.dialogue import Dialogue
-from cletus.errors import CarryError
+from cletus.errors import CarryError, CarryFailed
 from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier
 from cletus.reload.report import ReloadReport
@@ -110,7 +110,7 @@ def _fill(one: CarriedDialogue, new: Dialogue, carrier: Carrier) -> None:
             name: carrier.carry(value, f"{place}, field {name!r}") for name, value in data.items()
         }
         new_layout.deserialise(new, carried, session=True)
-    except CarryError:
+    except (CarryError, CarryFailed):
         raise
     except Exception as error:
         raise CarryError(place, "it cannot be filled") from error

@@ -10,6 +10,7 @@ carried as it is.
 from __future__ import annotations
 
 import enum
+import functools
 import sys
 import types
 import weakref
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from cletus.conversation import Conversation
-from cletus.errors import CarryError, StoreGone
+from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.persistent import Persistent
 from cletus.reload.aliases import check_layout
 from cletus.reload.kinds import ATOMS, CONTAINERS
@@ -84,17 +85,21 @@ class Carrier:
 
         Raises:
             CarryError: it cannot be carried; the error names the place and the reason.
+            CarryFailed: the application's own code raised.
         """
         self._place = place
         self._kept.append(value)
-        known, found = len(self._memo), len(self.aliases)
+        known = self._known()
         try:
             return self._carry(value)
-        except (CarryError, RecursionError) as error:
-            self._forget(known, found)
-            if isinstance(error, CarryError):
-                raise
+        except CarryError:
+            self._forget(known)
+            raise
+        except RecursionError:
+            self._forget(known)
             raise self._error("it is nested too deeply; keep chains of objects in stores") from None
+        except Exception as error:
+            raise CarryFailed(place, error) from error
 
     def carry_into(self, attributes: dict[str, Any], data: dict[str, Any]) -> bool:
         """Carry all values of a dict, for the many objects with which nothing is special.
@@ -108,7 +113,7 @@ class Carrier:
         """
         self._place = ""
         memo, carry = self._memo, self._carry
-        known, found = len(memo), len(self.aliases)
+        known = self._known()
         try:
             for name, value in data.items():
                 if type(value) in ATOMS:
@@ -116,16 +121,23 @@ class Carrier:
                 else:
                     new = memo.get(id(value))
                     attributes[name] = carry(value) if new is None else new
-        except (CarryError, RecursionError):
-            self._forget(known, found)
+        except Exception:  # noqa: BLE001 - whatever it is, carry() will meet it again and name the place
+            self._forget(known)
             return False
         return True
 
-    def _forget(self, known: int, found: int) -> None:
+    def _known(self) -> tuple[int, int, int, int]:
+        """How much is known by now, for ``_forget``."""
+        return len(self._memo), len(self._successors), len(self.aliases), len(self.updates)
+
+    def _forget(self, known: tuple[int, int, int, int]) -> None:
         """What was built halfway when something failed is not for the next who meets it."""
-        while len(self._memo) > known:
+        while len(self._memo) > known[0]:
             self._memo.popitem()
-        del self.aliases[found:]
+        while len(self._successors) > known[1]:
+            self._successors.popitem()
+        del self.aliases[known[2] :]
+        del self.updates[known[3] :]
 
     def carry_in_place(self, value: Any, place: str) -> Any:
         """As ``carry``, but lists and dicts stay the same objects, and get new content at the commit.
@@ -154,13 +166,19 @@ class Carrier:
         """
         found = self._classes.get(kind)
         if found is None:
-            found = self._by_name(kind)
+            found = self._new_store(kind) if issubclass(kind, Store) else None
+            found = found or self._by_name(kind)
             if not isinstance(found, type):
                 raise self._error(f"{_name(kind)} is not a class any more")
             self._classes[kind] = found
         return found
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _new_store(self, kind: type[Store]) -> type[Store] | None:
+        """Stores go by their own names, whose case does not matter, wherever they are defined."""
+        is_registered = self._session.current.stores.get(kind.__name__.lower()) is kind
+        return self._session.find(kind.__name__) if is_registered else None
 
     def _error(self, reason: str) -> CarryError:
         return CarryError(self._place, reason)
@@ -231,12 +249,14 @@ class Carrier:
 
     def _carry_object(self, value: Any, kind: type) -> Any:
         if isinstance(value, type):
-            return self._by_name(value) if self.owns(value) else value
+            return self.new_class(value) if self.owns(value) else value
+        if isinstance(value, _PERSISTENT):
+            return value
         if self.owns(kind):
             return self._carry_owned(value, kind)
         if isinstance(value, CONTAINERS):
             return self._rebuild(value, kind)
-        if not isinstance(value, (*_PERSISTENT, enum.Enum)):
+        if not isinstance(value, enum.Enum):
             if not self._place:
                 raise self._error("the report wants to know its place")
             self.by_reference[f"{self._place}: {_name(kind)}"] = None
@@ -283,13 +303,18 @@ class Carrier:
         self.succeed(value, new)
         for name, one in vars(value).items():
             new.__dict__[name] = self._carry(one)
+        for name, field in new_kind.fields.items():
+            if name not in new.__dict__:
+                field.contribute_to_instance(new, name)
         return new
 
-    def _carry_function(self, value: types.FunctionType) -> Any:
+    def _carry_function(self, value: Any) -> Any:
         return self._by_name(value) if self._application.owns(value.__module__) else value
 
     def _carry_method(self, value: types.MethodType) -> Any:
         owner = self._carry(value.__self__)
+        if isinstance(owner, Persistent):  # of a subclass of Service; its new class is yet to come
+            return types.MethodType(self._carry_function(value.__func__), owner)
         if owner is value.__self__:
             return value
         name = value.__func__.__name__
@@ -311,7 +336,9 @@ class Carrier:
 
     def _by_name(self, value: Any) -> Any:
         """What stands now where this class or function stood."""
-        module, path = value.__module__, value.__qualname__
+        return self._named(value.__module__, value.__qualname__)
+
+    def _named(self, module: str, path: str) -> Any:
         if "<" in path:
             raise self._error(
                 f"{module}.{path} has no name that the new code could be asked for: "
@@ -330,8 +357,8 @@ class Carrier:
             parts = take_apart(value)
         except Exception as error:
             raise self._error(f"{_name(kind)} cannot be taken apart: {error}") from error
-        if parts is None:
-            return self._by_name(value)
+        if isinstance(parts, str):
+            return self._named(value.__module__, parts)
         self._kept.append(parts)
         arguments = [self._carry(one) for one in parts.arguments]
         known = self._memo.get(id(value))
@@ -353,6 +380,7 @@ _BY_TYPE: dict[type, Callable[[Carrier, Any], Any]] = {
     frozenset: Carrier._carry_frozenset,
     tuple: Carrier._carry_tuple,
     types.FunctionType: Carrier._carry_function,
+    functools._lru_cache_wrapper: Carrier._carry_function,
     types.MethodType: Carrier._carry_method,
     types.ModuleType: Carrier._carry_module,
     weakref.ref: Carrier._carry_reference,

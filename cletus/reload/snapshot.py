@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.application import Application
-from cletus.errors import CarryError, StoreGone
+from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.generation import Generation
 from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier
@@ -257,7 +257,7 @@ def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: G
         one.data = one.old.to_dict(session=True)  # something in it needs a closer look
     try:
         new.restore(_carried(one, new, carrier, session, staged), type(one.old))
-    except CarryError:
+    except (CarryError, CarryFailed):
         raise
     except Exception as error:
         raise CarryError(_place(one.old), "it cannot be filled") from error
