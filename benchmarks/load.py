@@ -88,6 +88,7 @@ class Crowd:
         self._ends: list[int] = []  # where each line of the reference ends
         self._sent_at: list[float] = []
         self._scanned = 0
+        self._reads = 0
         self._last: dict[bytes, int] = {}
         self.latencies: list[float] = []
 
@@ -110,13 +111,14 @@ class Crowd:
         waiting = dict.fromkeys(self.sockets, b"")
         deadline = time.perf_counter() + seconds
         self._drain(0.5, waiting)
-        next(iter(self.sockets.values())).send(self._prefix + word + b"\r\n")
         while any(word not in text for text in waiting.values()):
             if time.perf_counter() > deadline:
                 deaf = sum(word not in text for text in waiting.values())
                 sys.exit(f"{deaf} of {len(waiting)} never heard the word")
-            self._drain(0.2, waiting)
-        self._drain(0.5, waiting)
+            # Again and again: who found the listening queue full comes in a second later.
+            next(iter(self.sockets.values())).send(self._prefix + word + b"\r\n")
+            self._drain(1.0, waiting)
+        self._drain(1.0, waiting)
         self._offsets = dict.fromkeys(self.sockets, 0)
 
     def _drain(self, seconds: float, texts: dict[int, bytes]) -> None:
@@ -163,7 +165,10 @@ class Crowd:
             self._measure(start, end)
 
     def _measure(self, start: int, end: int) -> None:
-        """The latency of the oldest line that these bytes complete."""
+        """The latency of the oldest line that these bytes complete; of each fourth read, for speed."""
+        self._reads += 1
+        if self._reads % 4:
+            return
         index = bisect.bisect_right(self._ends, start)
         if index < len(self._ends) and self._ends[index] <= end:
             self.latencies.append(time.perf_counter() - self._sent_at[index])
