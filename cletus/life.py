@@ -158,8 +158,9 @@ class Life:
     async def _close(self) -> None:
         """Undo the start, in reverse."""
         self._service.session.current.timers.cancel()
-        if self.reloader is not None:
-            await self._attempt(self.reloader.stop)
+        reloader, self.reloader = self.reloader, None
+        if reloader is not None:
+            await self._attempt(reloader.stop)
         await self._close_doors()
         await self._attempt(self._see_everybody_off)
         await self._attempt(self._save)

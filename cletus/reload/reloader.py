@@ -385,13 +385,13 @@ class ServiceReloader:
         self._finish(report)
 
     def _finish(self, report: ReloadReport, *, quietly: bool = False) -> None:
-        self._running = False
         if report.outcome is Outcome.REFUSED:
             self._service.last_reload = report
             self.log.error("{report}", report=str(report))
             self._service.fire(events.ReloadFailed(self._service, report))
         elif not quietly:
             self.log.info("{report}", report=str(report))
+        self._running = False  # not before: a listener that has just asked waits for the next one
         self._requests.answer(report)
         if self._requests or self._dirty:
             self._schedule()

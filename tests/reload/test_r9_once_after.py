@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cletus import events
+from cletus.errors import ServiceStateError
 
 
 def test_a_module_body_that_asks_for_a_reload_gets_one_afterwards_not_for_ever(run):
@@ -85,3 +88,28 @@ def test_a_reload_that_is_under_way_when_the_service_stops_is_given_up(run):
     app.clock.advance(0)
     assert [report.ok for report in reports] == [False]
     assert app.service.session.generation == 0
+
+
+def test_who_asks_when_told_that_one_was_refused_gets_the_report_of_the_next(run):
+    app = run()
+    asked, reports = [], []
+
+    def again(_event):
+        if not asked:
+            asked.append(app.service.reload().addCallback(reports.append))
+
+    app.service.listen(events.ReloadFailed)(again)
+    assert not app.reload(core=lambda text: text + "1/0").ok
+    for _ in range(10):
+        app.clock.advance(0)
+    assert [report.ok for report in reports] == [True]
+
+
+def test_a_service_that_has_stopped_reloads_no_more_and_says_so(run):
+    """A Deferred that never fires would be no answer."""
+    app = run()
+    app.service.stop()
+    with pytest.raises(ServiceStateError):
+        app.service.reload()
+    with pytest.raises(ServiceStateError):
+        app.service.rollback()
