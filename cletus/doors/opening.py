@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from cletus.doors.accepting import RESERVE, raise_limit
 from cletus.doors.doorkeeper import Doorkeeper
 from cletus.doors.telnet import TelnetDoor
 from cletus.errors import DoorError
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from cletus.service import Service
 
 Maker = Callable[["Service", str, Doorkeeper], "Door"]
+
+_MANY = 1 << 16
 
 #: What ``--listen NAME:ENDPOINT`` can name.
 KINDS: dict[str, Maker] = {
@@ -34,6 +37,8 @@ def doors_of(service: Service) -> Iterator[Door]:
     """
     settings = service.settings
     keeper = Doorkeeper(service)
+    # Many systems give a process 1,024 file descriptors unless it asks for more.
+    raise_limit((settings.connections_max or _MANY) + 2 * RESERVE)
     for entry in settings.listen:
         yield _listed(service, entry, keeper)
     if not settings.listen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -40,6 +41,13 @@ def service(**settings: Any) -> Service:
 )
 def test_the_settings_name_the_doors(settings: dict[str, Any], addresses: list[str]) -> None:
     assert [door.address for door in doors_of(service(**settings))] == addresses
+
+
+def test_there_are_file_descriptors_for_all_who_may_come() -> None:
+    """As many as the system allows the process to have."""
+    list(doors_of(service(connections_max=2000)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft >= min(2000, hard)
 
 
 @pytest.mark.parametrize("entry", ["9000", "tcp:9000", "window:tcp:9000", "telnet:", ""])
