@@ -53,8 +53,9 @@ class Extensions:
 
 
 def is_extension(module: ModuleType) -> bool:
-    """Whether this module is compiled code."""
-    return isinstance(getattr(module.__spec__, "loader", None), ExtensionFileLoader)
+    """Whether this module is compiled code, and not something that stands in for a module."""
+    spec = getattr(module, "__spec__", None)
+    return isinstance(getattr(spec, "loader", None), ExtensionFileLoader)
 
 
 class _Loader(ExtensionFileLoader):

@@ -131,7 +131,7 @@ def _find_service(application: Application, target: str) -> Service:
     found = {
         id(value): value
         for module in application.loaded().values()
-        for value in list(vars(module).values())
+        for value in list(getattr(module, "__dict__", {}).values())  # a stand-in may have none
         if isinstance(value, Service)
     }
     if len(found) > 1:

@@ -185,9 +185,14 @@ class Staging:
 
     @property
     def old_modules(self) -> dict[str, ModuleType]:
-        """The modules of the generation in force, by name; C extensions are of every generation."""
+        """The modules of the generation in force, by name.
+
+        C extensions are of every generation; what a module has put in its own place is no module.
+        """
         return {
-            name: module for name, module in self._old_modules.items() if not is_extension(module)
+            name: module
+            for name, module in self._old_modules.items()
+            if isinstance(module, ModuleType) and not is_extension(module)
         }
 
     @property
@@ -263,7 +268,7 @@ def installed(application: Application) -> ApplicationFinder | None:
 def mark(modules: dict[str, ModuleType], generation: int) -> None:
     """Mark modules that were imported before there was a finder."""
     for name, module in modules.items():
-        if MARK not in vars(module):
+        if isinstance(module, ModuleType) and MARK not in vars(module):
             setattr(module, MARK, Mark(name, generation))
 
 

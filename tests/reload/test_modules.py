@@ -264,3 +264,25 @@ def test_equal_size_edits_are_never_stale(run):
         time.sleep(0.01 if number % 10 == 0 else 0)
         assert reload_files(running).ok
         assert number == running.module("a").N
+
+
+@pytest.mark.parametrize("stand_in", ["Config()", "types.SimpleNamespace(value=1)", "None"])
+def test_a_module_may_put_something_else_in_its_own_place(run, stand_in):
+    """``sys.modules[__name__] = Config()``; it need not have anything that modules have."""
+    app = run(
+        config=f"""
+        import sys, types
+        class Config:
+            __slots__ = ()
+            value = 1
+        sys.modules[__name__] = {stand_in}
+        """
+    )
+    before = sys.modules[f"{app.name}.config"]
+    assert not app.reload(core=lambda text: text + "1/0").ok
+    assert sys.modules[f"{app.name}.config"] is before
+    report = app.reload(config=lambda text: text.replace("value = 1", "value = 2"))
+    assert report.ok, str(report)
+    if before is not None:
+        assert sys.modules[f"{app.name}.config"] is not before
+    assert app.reload().ok
