@@ -160,6 +160,8 @@ class FileEvents(FileSystemEventHandler):
         if any(os.path.basename(path).startswith(PROBE) for path in paths):
             self.probed = True
             self._knows_closing = self._knows_closing or event.event_type == "closed"
+        elif event.event_type in ("modified", "closed") and not _may_be_source(paths[0]):
+            return  # a log, say, which the service itself may be writing to all the time
         elif any(map(self._is_of_interest, paths)):
             self._note(event.event_type, paths)
 
@@ -202,6 +204,14 @@ class _Warnings(logging.Handler):
         """Called by the logging package, in one of watchdog's threads."""
         if "overflow" in record.getMessage():
             self._lost()
+
+
+def _may_be_source(path: str) -> bool:
+    """Whether what is written to there can be code or data: a name without an ending is neither.
+
+    Such a name matters all the same where it comes or goes: it may be that of a folder or a link.
+    """
+    return "." in os.path.basename(path)
 
 
 def _is_same(one: Watch, other: Watch) -> bool:

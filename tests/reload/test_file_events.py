@@ -322,3 +322,11 @@ def test_the_real_watchdog_without_descriptors_left_raises_what_is_caught(tmp_pa
         ears.events.stop()
     assert threading.active_count() == before
     assert not ears.events.is_alive()
+
+
+def test_a_log_that_the_service_itself_writes_beside_its_code_keeps_nobody_waiting(ears):
+    """It has no ending, so by its name it could be a folder; but nobody writes into a folder."""
+    ears.hear(FileClosedEvent("/app/talk.py"))
+    assert ears.hear(FileModifiedEvent("/app/log"), FileClosedEvent("/app/log")) == 0
+    assert not ears.events.is_writing()
+    assert ears.hear(FileCreatedEvent("/app/current")) == 1
