@@ -326,7 +326,7 @@ def test_the_real_watchdog_without_descriptors_left_raises_what_is_caught(tmp_pa
 
 def test_a_log_that_the_service_itself_writes_beside_its_code_keeps_nobody_waiting(ears):
     """It has no ending, so by its name it could be a folder; but nobody writes into a folder."""
-    ears.hear(FileClosedEvent("/app/talk.py"))
-    assert ears.hear(FileModifiedEvent("/app/log"), FileClosedEvent("/app/log")) == 0
+    ears.hear(events.FileClosedEvent("/app/talk.py"))
+    assert ears.hear(events.FileModifiedEvent("/app/log"), events.FileClosedEvent("/app/log")) == 0
     assert not ears.events.is_writing()
-    assert ears.hear(FileCreatedEvent("/app/current")) == 1
+    assert ears.hear(events.FileCreatedEvent("/app/current")) == 1
