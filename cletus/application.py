@@ -83,6 +83,15 @@ class Application:
         return replace(self, roots=(*self.roots, *more), entries=self.entries + wanted)
 
 
+def maker_of(instance: object) -> FrameType:
+    """The frame that makes this instance, whose ``__init__`` calls this: the first that is none of its own."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_name == "__init__" and instance in frame.f_locals.values():
+        assert frame.f_back is not None  # noqa: S101 - an __init__ has always been called by something
+        frame = frame.f_back
+    return frame
+
+
 def application_of(frame: FrameType) -> Application:
     """The application whose module body this frame is; an empty one if it is no module body."""
     if frame.f_code.co_name != "<module>":

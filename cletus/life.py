@@ -51,7 +51,7 @@ class Life:
         self._empty: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
 
-    def start(self, reactor: Any, doors: Iterable[Door]) -> Deferred[None]:
+    def start(self, reactor: Any, doors: Iterable[Door] | None = None) -> Deferred[None]:
         """Open the store, the doors and the watch on the application's files.
 
         Raises:
@@ -107,14 +107,14 @@ class Life:
 
     # -- opening ----------------------------------------------------------------------------
 
-    async def _start(self, doors: Iterable[Door]) -> None:
+    async def _start(self, doors: Iterable[Door] | None) -> None:
         service = self._service
         try:
             self._include_modules()
             _ = service.session.writer  # opens it: an unusable store folder stops the start here
             await service.fire(events.PreStart(service))
             self._go_on()
-            for door in doors:
+            for door in service.parts.doors(service) if doors is None else doors:
                 await door.open()
                 self.doors.append(door)
                 self._go_on()

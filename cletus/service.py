@@ -6,10 +6,8 @@ gives back the running instance.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any, ClassVar, TypeVar, overload
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -18,7 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.application import application_of
+from cletus.application import application_of, maker_of
 from cletus.broadcast import Who, write_all
 from cletus.client import Client
 from cletus.clock import ServiceClock
@@ -78,7 +76,7 @@ class Service(Persistent):
     def __init__(self, kind: type[Settings] = Settings, **settings: Any) -> None:
         if Service.rebuilding is self:
             return
-        self.session = Session(application_of(_caller_of_init(self)), self._open_writer)
+        self.session = Session(application_of(maker_of(self)), self._open_writer)
         self.sources = Sources(kind)
         self.settings: Settings = self.sources.settings()
         self.life = Life(self)
@@ -301,7 +299,7 @@ class Service(Persistent):
         Raises:
             CletusError: through the Deferred; whatever had been opened is closed again.
         """
-        return self.life.start(reactor, self.parts.doors(self) if doors is None else doors)
+        return self.life.start(reactor, doors)
 
     def stop(self) -> Deferred[None]:
         """Tell everybody, close the doors, save the stores, and let go of everything."""
@@ -396,12 +394,3 @@ class Service(Persistent):
         if self.session.staged is None and self.state in (State.STARTING, State.RUNNING):
             timer.start(self.clock, self.dispatcher.ring)
         return timer
-
-
-def _caller_of_init(instance: Service) -> FrameType:
-    """The frame that made this instance: the first that is not an ``__init__`` of its own."""
-    frame = sys._getframe(2)
-    while frame.f_code.co_name == "__init__" and instance in frame.f_locals.values():
-        assert frame.f_back is not None  # noqa: S101 - an __init__ has always been called by something
-        frame = frame.f_back
-    return frame

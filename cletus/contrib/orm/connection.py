@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.orm import Session
 
-from cletus import Service, events
+from cletus import events
+from cletus.service import Service
 
 ATTRIBUTE = "orm_session"
 """Where the session is on the service: anything that has SQLAlchemy's ``Session.get`` will do."""

@@ -36,12 +36,22 @@ class BaseUser(Store):
         return self.name or self.key
 
     def log_in(self, client: Any) -> None:
-        """They are at this client now. Who was there as the same user before is disconnected."""
-        before = self.client
+        """They are at this client now. Who was there as the same user before is disconnected.
+
+        While they typed their password, they may have left elsewhere, or come in as another object:
+        from now on this object is the active one.
+        """
+        other = self.manager.active().get(self.key)
+        before = [one.client for one in (self, other) if one is not None]
+        if other != self:
+            if other is not None:
+                other.log_out()
+            self.manager.add_active(self)
         self.client = client
-        if before is not None and before is not client:
-            before.write("You have logged in from elsewhere.")
-            before.close("replaced by a new connection")
+        for one in dict.fromkeys(before):
+            if one is not None and one is not client:
+                one.write("You have logged in from elsewhere.")
+                one.close("replaced by a new connection")
 
     def log_out(self) -> None:
         """They are offline; what was not saved of them is forgotten with the manager's reference."""

@@ -1,0 +1,318 @@
+"""The command line: each setting an option, each mistake one clear line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cletus import Service, cli
+from cletus.reload.modules import ApplicationFinder
+from cletus.settings import Settings, describe
+from cletus.version import __version__
+
+APP = "from cletus import Service\nservice = Service()\n"
+
+
+@pytest.fixture(autouse=True)
+def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test runs in a folder of its own, and forgets what was imported."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(cli.gc, "freeze", lambda: None)  # type: ignore[attr-defined]  # not in a test's process
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+    sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, ApplicationFinder)]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Service]:
+    """The services that would have run."""
+    services: list[Service] = []
+
+    def serve(service: Service) -> int:
+        services.append(service)
+        return 0
+
+    monkeypatch.setattr(cli, "serve", serve)
+    return services
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, ["run", *arguments])
+
+
+@pytest.fixture
+def refused() -> Callable[..., str]:
+    """Run this, which must be refused with one line."""
+
+    def refused(*arguments: str) -> str:
+        result = run(*arguments)
+        assert result.exit_code == 2, result.output
+        assert result.output.startswith("cletus: ")
+        assert "Traceback" not in result.output
+        return result.output.removeprefix("cletus: ").rstrip("\n")
+
+    return refused
+
+
+# -- options ----------------------------------------------------------------------------------------
+
+
+def options() -> dict[str, click.Option]:
+    command = cli.main.commands["run"]
+    return {one.name: one for one in command.params if isinstance(one, click.Option) and one.name}
+
+
+def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
+    assert set(options()) == {name for name, *_ in describe()}
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in describe()])
+def test_an_option_is_called_as_its_setting_and_described_by_it(name: str) -> None:
+    option = options()[name]
+    about = {setting: text for setting, *_, text in describe()}[name]
+    assert option.opts == ["--" + name.replace("_", "-")]
+    assert option.help
+    assert about in option.help
+
+
+def test_what_is_not_given_is_left_to_the_other_sources(
+    served: list[Service], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    assert run("app.py").exit_code == 0
+    assert served[0].settings == Settings()
+
+
+def test_what_can_be_on_or_off_can_be_switched_both_ways() -> None:
+    assert options()["reload"].secondary_opts == ["--no-reload"]
+
+
+def test_options_are_in_force(served: list[Service], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    result = run(
+        *("app.py", "--host", "::1", "--port", "8000", "--store", "memory:", "--no-reload"),
+        *("--line-rate", "2.5", "--reload-modules", "json", "--reload-modules", "email"),
+    )
+    assert result.exit_code == 0, result.output
+    settings = served[0].settings
+    assert (settings.host, settings.port, settings.store) == ("::1", 8000, "memory:")
+    assert (settings.reload, settings.line_rate) == (False, 2.5)
+    assert settings.reload_modules == ("json", "email")
+
+
+def test_options_win_over_the_file_the_environment_and_the_code(
+    served: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text(APP.replace("Service()", "Service(line_max=4, line_burst=4)"))
+    (tmp_path / "cletus.toml").write_text(
+        "port = 1\nline_max = 1\nline_burst = 1\noutput_max = 1\n"
+    )
+    monkeypatch.setenv("CLETUS_PORT", "2")
+    monkeypatch.setenv("CLETUS_OUTPUT_MAX", "2")
+    assert run("app.py", "--line-burst", "6").exit_code == 0
+    settings = served[0].settings
+    assert (settings.output_max, settings.port, settings.line_max) == (2, 2, 4)
+    assert settings.line_burst == 6
+
+
+def test_options_are_in_force_while_the_application_is_imported(
+    served: list[Service], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(f"{APP}SEEN = service.settings.port\n")
+    assert run("app.py", "--port", "8000").exit_code == 0
+    assert sys.modules["app"].SEEN == 8000
+    assert Service.born is None
+
+
+def test_a_file_that_runs_its_service_itself_is_only_imported(
+    served: list[Service], tmp_path: Path
+) -> None:
+    """Its settings count, and the options win."""
+    (tmp_path / "app.py").write_text(f"{APP}service.run(port=1, line_max=7)\n")
+    assert run("app.py", "--port", "2").exit_code == 0
+    assert (served[0].settings.port, served[0].settings.line_max) == (2, 7)
+
+
+def test_running_from_a_file_takes_the_options_of_the_command_line(
+    served: list[Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``python app.py --port 8000``."""
+    service = Service(port=1, line_max=1, line_burst=1)
+    monkeypatch.setattr(sys, "argv", ["app.py", "--port=3"])
+    with pytest.raises(SystemExit) as ended:
+        service.run(port=2, line_max=2)
+    assert ended.value.code == 0
+    assert served == [service]
+    settings = service.settings
+    assert (settings.port, settings.line_max, settings.line_burst) == (3, 2, 1)
+
+
+def test_a_file_with_a_wrong_setting_is_refused(
+    served: list[Service], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    with pytest.raises(SystemExit) as ended:
+        Service().run(prot=2)
+    assert ended.value.code == 2
+    assert (
+        "service.run(): setting 'prot' is unknown; did you mean 'port'?" in capsys.readouterr().err
+    )
+    assert served == []
+
+
+def test_help_and_version() -> None:
+    for arguments in (["--help"], ["-h"], ["run", "--help"]):
+        result = CliRunner().invoke(cli.main, arguments)
+        assert result.exit_code == 0
+        assert "Usage" in result.output
+    assert __version__ in CliRunner().invoke(cli.main, ["--version"]).output
+
+
+# -- what cannot be run -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["nosuch", "nosuch.module", "no/such.py", "./nosuch", ""])
+def test_a_missing_module(refused: Callable[..., str], target: str) -> None:
+    line = refused(target)
+    assert target in line
+    assert "\n" not in line
+
+
+def test_a_file_that_is_no_module(refused: Callable[..., str], tmp_path: Path) -> None:
+    for name in ("app.txt", "my-app.py"):
+        (tmp_path / name).write_text(APP)
+        assert name in refused(name)
+
+
+def test_a_folder_that_is_no_package(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    for target in ("app", "./app"):
+        assert "app" in refused(target)
+
+
+def test_a_module_of_python_itself(refused: Callable[..., str]) -> None:
+    assert "math" in refused("math")
+    assert "Service()" in refused("colorsys")
+
+
+def test_a_module_without_a_service(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("answer = 42\n")
+    line = refused("app.py")
+    assert "app.py" in line
+    assert "service = Service()" in line
+
+
+def test_a_module_with_two_services(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP + "other = Service()\nsame = service\n")
+    assert "2 services" in refused("app.py")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--port", "many"),
+        ("--port", "70000"),
+        ("--line-max", "-1"),
+        ("--line-rate", "nan"),
+        ("--store-sync", "maybe"),
+    ],
+)
+def test_a_bad_value_of_an_option(
+    refused: Callable[..., str], tmp_path: Path, option: str, value: str
+) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    line = refused("app.py", option, value)
+    assert "command line" in line
+    assert option.removeprefix("--").replace("-", "_") in line
+    assert value in line
+    assert "\n" not in line
+
+
+def test_an_unknown_option(tmp_path: Path) -> None:
+    """Usage lines come first, as click writes them; the last line names it and a near one."""
+    (tmp_path / "app.py").write_text(APP)
+    result = run("app.py", "--prot", "1")
+    assert result.exit_code == 2
+    last = result.output.splitlines()[-1]
+    assert "--prot" in last
+    assert "--port" in last
+
+
+def test_an_unknown_setting_in_the_code(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP + "service.configure(line_rat=3)\n")
+    line = refused("app.py")
+    assert "'line_rat' is unknown; did you mean 'line_rate'?" in line
+
+
+def test_a_settings_file_that_is_none(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "cletus.toml").write_text("port: 9000\n")
+    line = refused("app.py")
+    assert str(tmp_path / "cletus.toml") in line
+    assert "\n" not in line
+
+
+def test_a_module_that_misses_a_module(refused: Callable[..., str], tmp_path: Path) -> None:
+    """The name of what is missing, and where it is asked for."""
+    (tmp_path / "app.py").write_text(APP + "import nosuch_library\n")
+    text = refused("app.py")
+    assert f"{tmp_path / 'app.py'}:3" in text
+    assert "No module named 'nosuch_library'" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("def broken(:", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(5)", "SystemExit: 5"),
+        ("import sys; sys.exit('enough')", "SystemExit: enough"),
+        ("x = '\0'", "null bytes"),
+        ("\tx = 1\n        y = 2", "IndentationError"),
+    ],
+)
+def test_a_module_that_cannot_be_imported(
+    refused: Callable[..., str], tmp_path: Path, code: str, error: str
+) -> None:
+    """The place in the application and what was raised; no frame of ours."""
+    (tmp_path / "app.py").write_text(f"{APP}{code}\n")
+    text = refused("app.py")
+    assert "app.py" in text
+    assert error in text
+    assert "importlib" not in text
+    assert len(text.splitlines()) <= 3
+
+
+def test_what_failed_once_can_be_run_when_it_is_mended(
+    refused: Callable[..., str], served: list[Service], tmp_path: Path
+) -> None:
+    """Nothing is left behind of the first attempt that could be in the way."""
+    (tmp_path / "app.py").write_text(f"{APP}1 / 0\n")
+    refused("app.py")
+    assert Service.born is None
+    assert not any(isinstance(one, ApplicationFinder) for one in sys.meta_path)
+    (tmp_path / "app.py").write_text(APP)
+    sys.modules.pop("app", None)
+    assert run("app.py").exit_code == 0
+    assert len(served) == 1
+
+
+def test_only_what_starts_is_imported(served: list[Service]) -> None:
+    """The command line itself imports no reactor: that is Twisted's to choose, at the start."""
+    assert served == []
+    program: Any = "import sys, cletus; print('twisted.internet.reactor' in sys.modules)"
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

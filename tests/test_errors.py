@@ -1,0 +1,66 @@
+"""Errors: one tree, whose messages name the thing and say what to do."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from cletus import errors
+from cletus.errors import CletusError, DoorError, SettingError, SourceError, StartError
+
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, BaseException) and kind.__module__ == errors.__name__
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_is_below_the_root_and_says_when_it_is_raised(kind: type[BaseException]) -> None:
+    assert issubclass(kind, CletusError)
+    assert kind.__doc__
+    assert kind.__doc__.rstrip().endswith("."), "a sentence"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_facts_are_attributes(kind: type[BaseException]) -> None:
+    """What is given to ``__init__`` can be read from the error, not only from its message."""
+    if "__init__" not in vars(kind):
+        return
+    source = inspect.getsource(kind.__init__)
+    for name, parameter in inspect.signature(kind.__init__).parameters.items():
+        if name == "self" or parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        ours = [base for base in kind.__mro__ if base.__module__ == errors.__name__]
+        kept = any(f"self.{name}" in inspect.getsource(base) for base in ours)
+        assert kept or f"{name}" in source.partition('"""')[2], f"{kind.__name__}.{name}"
+
+
+def test_what_keeps_a_service_from_starting_has_a_class_of_its_own() -> None:
+    """``cletus run`` shows the message of these, and no traceback."""
+    for kind in (SettingError, DoorError, errors.ApplicationNotFound, errors.StoreUnusable):
+        assert issubclass(kind, StartError)
+
+
+def test_messages() -> None:
+    assert str(SettingError("port", "is odd", source="file")) == "file: setting 'port' is odd"
+    assert str(SettingError("port", "is odd")) == "setting 'port' is odd"
+    assert (
+        str(DoorError("telnet ::1:1", "it is shut")) == "cannot listen on telnet ::1:1: it is shut"
+    )
+    path = Path("/srv/app.py")
+    assert (
+        str(SourceError(path, "SyntaxError: no", 3, "  x =\n"))
+        == "/srv/app.py:3: SyntaxError: no\n    x ="
+    )
+    assert str(SourceError(path, "gone")) == "/srv/app.py: gone"
+
+
+def test_an_error_can_be_chained_and_shown() -> None:
+    error = SettingError("port", "is odd")
+    assert repr(error)
+    with pytest.raises(CletusError) as raised:
+        raise error from ValueError("7")
+    assert isinstance(raised.value.__cause__, ValueError)

@@ -1,0 +1,200 @@
+"""A service as a program: what it prints, what signals do, and its exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import Clock
+
+from cletus import Service, events, program
+from cletus.errors import DoorError
+from cletus.life import State
+from cletus.program import Program
+from cletus.testing import Person
+from tests.conftest import Log
+
+
+class Reactor(Clock):
+    """A reactor that runs until it is stopped, and lets a test act meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acts: list[Callable[[], object]] = []
+        self._when_running: list[Callable[[], object]] = []
+        self._before_shutdown: list[Callable[[], Deferred[None]]] = []
+        self._stopped = False
+
+    def callWhenRunning(self, call: Callable[[], object]) -> None:
+        self._when_running.append(call)
+
+    def addSystemEventTrigger(self, phase: str, event: str, call: Any) -> None:
+        assert (phase, event) == ("before", "shutdown")
+        self._before_shutdown.append(call)
+
+    def callFromThread(self, call: Callable[[], object]) -> None:
+        self.callLater(0, call)
+
+    def stop(self) -> None:
+        if self._stopped:
+            raise ReactorNotRunning
+        self._stopped = True
+
+    def run(self) -> None:
+        for call in self._when_running:
+            call()
+        for act in self.acts:
+            if self._stopped:
+                break
+            act()
+            self.advance(1)
+        assert self._stopped, "it would run for ever"
+        waiting = [call() for call in self._before_shutdown]
+        for _ in range(10):
+            self.advance(1)
+        assert all(deferred.called for deferred in waiting)
+
+
+@pytest.fixture(autouse=True)
+def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The log goes where it goes in tests; signals are as before afterwards."""
+    monkeypatch.setattr(program, "begin_logging", lambda: None)
+    kept = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def reactor() -> Reactor:
+    return Reactor()
+
+
+@pytest.fixture
+def idle(log: Log) -> Service:
+    """A service without doors that was not started yet."""
+    service = Service(store="memory:", reload=False)
+    parts = service.parts
+    service.parts = type(parts)(doors=lambda _: (), reloader=parts.reloader, run=parts.run)  # type: ignore[misc]  # a ClassVar otherwise
+    return service
+
+
+def test_it_says_where_it_listens_and_stores(
+    idle: Service, reactor: Reactor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reactor.acts = [reactor.stop]
+    assert Program(idle, reactor).run() == 0
+    assert capsys.readouterr().out == "Storing in memory:\nStop with Ctrl-C\n"
+    assert idle.state is State.STOPPED
+
+
+def test_a_folder_is_told_as_a_whole_path(
+    idle: Service,
+    reactor: Reactor,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    idle.configure(store="saved")
+    reactor.acts = [reactor.stop]
+    Program(idle, reactor).run()
+    assert f"Storing in {tmp_path}/saved\n" in capsys.readouterr().out
+
+
+def test_it_ends_when_the_application_stops_the_service(idle: Service, reactor: Reactor) -> None:
+    reactor.acts = [idle.stop]
+    assert Program(idle, reactor).run() == 0
+    assert idle.state is State.STOPPED
+
+
+def test_what_was_asked_for_wrongly_is_one_line_and_code_2(
+    idle: Service, reactor: Reactor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    idle.parts = type(idle.parts)(doors=_shut, reloader=idle.parts.reloader, run=idle.parts.run)  # type: ignore[misc]  # as above
+    assert Program(idle, reactor).run() == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "cletus: cannot listen on nowhere: it is shut\n")
+
+
+def _shut(_: Service) -> Iterator[Any]:
+    raise DoorError("nowhere", "it is shut")
+    yield
+
+
+def test_a_mistake_of_the_code_has_its_traceback_and_code_1(
+    idle: Service, reactor: Reactor, capsys: pytest.CaptureFixture[str], log: Log
+) -> None:
+    idle.parts = type(idle.parts)(
+        doors=lambda _: 1 / 0, reloader=idle.parts.reloader, run=idle.parts.run
+    )  # type: ignore[misc, arg-type, return-value]  # as above
+    assert Program(idle, reactor).run() == 1
+    assert "division by zero" in capsys.readouterr().err
+    assert "ZeroDivisionError" in log.take_failures()[0]
+
+
+def test_a_stop_during_the_start_is_no_failure(
+    idle: Service, reactor: Reactor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready: Deferred[None] = Deferred()
+
+    @idle.listen(events.PreStart)
+    async def prestart(event: events.PreStart) -> None:
+        await ready
+
+    reactor.acts = [idle.stop, lambda: ready.callback(None)]
+    assert Program(idle, reactor).run() == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_second_ctrl_c_does_not_wait(idle: Service, reactor: Reactor) -> None:
+    """From the first on, signals do what they do to any process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    seen: list[object] = []
+
+    @idle.listen(events.PreStop)
+    def prestop(event: events.PreStop) -> None:
+        seen.extend([signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)])
+
+    reactor.acts = [reactor.stop]
+    Program(idle, reactor).run()
+    assert seen == [signal.SIG_DFL, signal.SIG_IGN], "what was ignored stays so"
+
+
+def test_a_hangup_asks_for_a_reload(
+    idle: Service, reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But only when the reactor is at it, since a signal may come anywhere."""
+    asked: list[State] = []
+    monkeypatch.setattr(idle, "reload", lambda: asked.append(idle.state))
+
+    def hang_up() -> None:
+        signal.raise_signal(signal.SIGHUP)
+        assert asked == []
+
+    reactor.acts = [hang_up, lambda: None, reactor.stop]
+    assert Program(idle, reactor).run() == 0
+    assert asked == [State.RUNNING]
+
+
+def test_people_are_seen_off_before_the_end(idle: Service, reactor: Reactor) -> None:
+    people: list[Person] = []
+    reactor.acts = [lambda: people.append(Person(idle, reactor)), reactor.stop]
+    running = Program(idle, reactor)
+
+    @idle.listen(events.PreStop)
+    def prestop(event: events.PreStop) -> None:
+        reactor.callLater(1, people[0].new_text)
+
+    assert running.run() == 0
+    assert people[0].screen == "The service is going down. Goodbye!\n"
+    assert people[0].transport.closed
