@@ -7,6 +7,8 @@ refer to what a reload rebuilds are rebound by it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
@@ -56,6 +58,7 @@ class Client(Persistent):
         self.was_closed = False
         self._gone = False
         self._left = False
+        self._held = False
         self._hidden = False
         self._still_hidden = False
         self.terminal = transport.terminal
@@ -311,6 +314,16 @@ class Client(Persistent):
         """Whether the next line that nothing else asks for goes to this dialogue."""
         return bool(self._dialogues) and vars(self._dialogues[-1]) is vars(dialogue)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No line is handed out inside; for a reload, which ends one conversation and begins another."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self.go_on()
+
     def go_on(self) -> None:
         """Somebody may have become ready for the next line."""
         self._inbox.pump()
@@ -322,6 +335,8 @@ class Client(Persistent):
     # -- inside -----------------------------------------------------------------------------
 
     def _is_ready(self) -> bool:
+        if self._held:
+            return False
         if self._asks:
             return True
         if self._dialogues:

@@ -74,6 +74,11 @@ class Listeners:
     def named_like(self, old: Listener) -> Listener | None:
         """The one that stands where this one of another generation stood, if there is one."""
         for listener in self._all:
-            if listener.event is old.event and listener.place == old.place:
+            if listener.place == old.place and _name(listener.event) == _name(old.event):
                 return listener
         return None
+
+
+def _name(event: type[Event]) -> tuple[str, str]:
+    """An application may have events of its own, which are other classes after a reload."""
+    return event.__module__, event.__qualname__

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.logger import Logger
+
+_log = Logger()
+
 
 class Outbox:
     """The bytes that one client has yet to be sent, in the order of the calls.
@@ -140,13 +144,14 @@ class Turn:
         self._flushes.append(call)
 
     def run(self) -> None:
-        """Call them now, the flushes last. They must not raise."""
+        """Call them now, the flushes last. If one raises, that is logged, and the others go on."""
         waiting, self._waiting = self._waiting, {}
         flushes, self._flushes = self._flushes, []
-        for call in waiting:
-            call()
-        for call in flushes:
-            call()
+        for call in (*waiting, *flushes):
+            try:
+                call()
+            except Exception:  # noqa: BLE001 - one person's trouble must not cost others their output
+                _log.failure("What was left for the end of the turn has failed")
         self._pieces, self._joined = [], b""
 
     def join(self, pieces: list[bytes]) -> bytes:

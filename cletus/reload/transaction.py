@@ -18,6 +18,7 @@ import msgspec
 from cletus.client import Client
 from cletus.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
+from cletus.events import ClientEvent
 from cletus.generation import Generation
 from cletus.listeners import Listener
 from cletus.persistent import Persistent
@@ -67,6 +68,7 @@ class Transaction:
         self._settings = (service.sources, service.settings)
         self._timers = CarriedTimers([], [], [])
         self._dialogues: list[CarriedDialogue] = []
+        self._events: dict[Conversation, ClientEvent | None] = {}
         self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
         self.ledger = Ledger(service.reactor, service.session.application)
         self.old_code = OldCode(self._staging.old_modules)
@@ -111,6 +113,7 @@ class Transaction:
             fill_dialogues(self._dialogues, self._carrier)
             self._find_aliases_again()
             self._carry_listeners(staged)
+            self._carry_events()
             self._timers = carry_timers(
                 session.current.timers, staged.timers, self._carrier, report
             )
@@ -155,11 +158,25 @@ class Transaction:
             if listener.imported:
                 continue
             try:
-                function = self._carrier.carry(listener.function, f"listener {listener.place}")
+                place = f"listener {listener.place}"
+                function = self._carrier.carry(listener.function, place)
+                event = self._carrier.carry(listener.event, place)
             except CarryError as error:
                 self._report.notes.append(f"{error}; it is not called any more")
                 continue
-            staged.listeners.add(replace(listener, function=function))
+            staged.listeners.add(replace(listener, function=function, event=event))
+
+    def _carry_events(self) -> None:
+        """What conversations were begun with, where it is of the application: they may begin again."""
+        for conversation in self._conversations():
+            event = conversation.event
+            if event is None or not self._carrier.owns(type(event)):
+                continue
+            try:
+                self._events[conversation] = self._carrier.carry(event, f"{type(event).__name__}")
+            except CarryError as error:
+                self._report.notes.append(f"{error}; what waits for an answer is not begun again")
+                self._events[conversation] = None
 
     def _carry_attachments(self) -> None:
         """What the application has put on clients and on the service, where no field rebinds it."""
@@ -220,12 +237,16 @@ class Transaction:
     def resume(self) -> None:
         """What the new code has to do first, now that it is in force."""
         self._service.start_timers()
-        for client in self._service.clients:
-            for conversation in client.conversations:
-                listener = conversation.listener
-                if listener is not None and self._is_old(listener):
-                    self._restart(client, conversation, listener)
+        for conversation in self._conversations():
+            listener = conversation.listener
+            if listener is not None and self._is_old(listener):
+                # What was typed ahead is for the one that begins again, not for other listeners.
+                with conversation.client.held():
+                    self._restart(conversation.client, conversation, listener)
         resume_dialogues(self._dialogues, self._service.settings.reload_restart_notice)
+
+    def _conversations(self) -> list[Conversation]:
+        return [one for client in self._service.clients for one in client.conversations]
 
     def aliases(self) -> list[weakref.ref[Any]]:
         """Weak references to the old objects: they tell later which of them somebody still holds."""
@@ -239,13 +260,14 @@ class Transaction:
             self._report.notes.append(f"{listener.place} is still running for {client!r}")
             return
         conversation.dismiss()
-        if listener.on_reload == "cancel" or conversation.event is None:
+        event = self._events.get(conversation, conversation.event)
+        if listener.on_reload == "cancel" or event is None:
             return
         client.write("", self._service.settings.reload_restart_notice)
         successor = self._session.current.listeners.named_like(listener)
         if successor is not None:
             self._report.restarted += 1
-            self._service.dispatcher.call(successor, conversation.event)
+            self._service.dispatcher.call(successor, event)
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred
 
+from cletus import events
+
 NOTICE = "(The code has just changed. Let us start that again.)"
 TALK = """
     from cletus import events
@@ -123,3 +125,71 @@ def test_the_notice_is_a_setting(run):
     bob = app.person()
     app.reload(talk=newer)
     assert bob.sees("\nMoment!\n")
+
+
+def test_what_was_typed_ahead_of_a_restart_goes_to_no_other_listener(run):
+    """It may be the password, and the other listener may tell it to everybody."""
+    app = run(
+        talk="""
+        from twisted.internet.defer import Deferred
+        from cletus import events
+        from APP.core import service
+
+        service.heard = []
+        service.gate = Deferred()
+
+        @service.listen(events.Connect)
+        async def connect(event):
+            await event.client.ask("Name? ")
+            await service.gate
+            await event.client.ask("Password? ", hidden=True)
+
+        @service.listen(events.Receive)
+        def receive(event):
+            service.heard.append(event.data)
+    """
+    )
+    heard = app.service.heard
+    bob = app.person()
+    bob.types("bob", "secret")
+    # The question is asked in the very turn of the reload, so that nobody has taken the line yet.
+    app.service.listen(events.PreReload)(lambda _: app.service.gate.callback(None))
+    assert app.reload().ok
+    assert heard + app.service.heard == []
+    assert bob.screen.count("Name? ") == 2
+
+
+def test_an_event_of_the_application_is_of_the_new_class_and_its_listeners_go_on(run):
+    """Those who registered while the service ran, and those who are waiting for an answer."""
+    app = run(
+        talk="""
+        from dataclasses import dataclass
+        from cletus import events
+        from APP.core import service
+
+        @dataclass(frozen=True, slots=True)
+        class Greeted(events.ClientEvent):
+            word: str
+
+        def heard(event):
+            event.client.write(f"v1 heard {event.word}")
+
+        @service.listen(Greeted)
+        async def asked(event):
+            answer = await event.client.ask("v1? ")
+            assert type(event) is Greeted
+            event.client.write(f"v1 {event.word} {answer}")
+
+        @service.listen(events.Receive)
+        def receive(event):
+            service.fire(Greeted(service, event.client, event.data))
+    """
+    )
+    app.service.listen(app.module("talk").Greeted)(app.module("talk").heard)
+    bob = app.person()
+    bob.types("hello")
+    bob.new_text()
+    assert app.reload(talk=newer).ok
+    assert bob.new_text() == f"\n{NOTICE}\nv2? "
+    assert bob.types("yes") == "v2 hello yes\n"
+    assert bob.types("again") == "v2? v2 heard again\n"
