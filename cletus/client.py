@@ -6,22 +6,23 @@ refer to what a reload rebuilds are rebound by it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
 
-from cletus.conversation import Conversation, current
+from cletus.conversation import Conversation
 from cletus.dialogue import Dialogue
 from cletus.errors import DialogueError, Disconnected
 from cletus.gmcp import Gmcp
+from cletus.hiding import Hiding
 from cletus.inbox import Inbox
 from cletus.outbox import Outbox
 from cletus.persistent import Persistent
 from cletus.prompt import Prompt
 from cletus.protocol.charset import Encoder
+from cletus.questions import Questions, left
 from cletus.rendering import as_text, shown
 from cletus.transport import Transport
 
@@ -41,8 +42,7 @@ class Client(Persistent):
         door: the name of the door that they came in by: ``telnet``.
         terminal: what is in front of them, as far as it is known.
         connected: false from the moment the connection is closing or gone.
-        was_closed: whether the service itself closed the connection, by ``close()``: then it did not
-            break, and the person did not just go.
+        was_closed: whether ``close()`` ended the connection; else it broke, or they went.
         user: for applications: who they have turned out to be; ``None`` for a stranger.
     """
 
@@ -59,8 +59,6 @@ class Client(Persistent):
         self._gone = False
         self._left = False
         self._held = False
-        self._hidden = False
-        self._still_hidden = False
         self.terminal = transport.terminal
         self._transport = transport
         self._turn = service.turn
@@ -75,7 +73,8 @@ class Client(Persistent):
             rate=settings.line_rate,
             burst=settings.line_burst,
         )
-        self._asks: deque[Deferred[str]] = deque()
+        self._hiding = Hiding(transport.hide_input)
+        self._questions = Questions(self)
         self._conversations: list[Conversation] = []
         self._dialogues: list[Dialogue] = []
         self._closing: Any = None
@@ -157,35 +156,25 @@ class Client(Persistent):
         Raises:
             Disconnected: through the Deferred, when the person leaves before they answer.
         """
-        answer: Deferred[str] = Deferred(self._withdraw)
         if not self._can_still_answer():
-            answer.errback(Disconnected(f"{self!r} left before answering"))
-            return answer
-        conversation = current()
-        if conversation is not None and conversation.client is self:
-            conversation.asking = answer
-            answer.addBoth(self._answered, conversation)
-        self._asks.append(answer)
+            return fail(left(self))
+        answer = self._questions.ask()
         if hidden:
             self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
-            answer.addBoth(self._shown)
+            answer.addBoth(self.show_input)
         self.prompt(prompt)
         # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
         self.service.turn.at_end(self._inbox.pump)
         return answer
 
     def begin(self, dialogue: Dialogue) -> None:
-        """Begin a dialogue; the lines that are typed go to it until it ends.
-
-        A dialogue that is under way waits until this one has ended.
-
-        Raises:
-            DialogueError: it has no step, or was begun already.
-        """
+        """Begin a dialogue, as ``dialogue()`` does, and do not wait for its end."""
         self.dialogue(dialogue).addErrback(lambda failure: failure.trap(Disconnected) and None)
 
     def dialogue(self, dialogue: Dialogue) -> Deferred[Any]:
-        """Begin a dialogue and wait for its end.
+        """Begin a dialogue and wait for its end; until then the lines that are typed go to it.
+
+        One that is under way waits until this one has ended.
 
         Returns:
             A Deferred of what it gave to ``self.done()``.
@@ -209,21 +198,17 @@ class Client(Persistent):
 
     def hide_input(self) -> None:
         """Ask the terminal not to show what is typed from now on; for dialogues."""
-        self._hidden = True
-        if self._still_hidden:  # the line before was, too: Mudlet mistrusts who switches a lot
-            self._still_hidden = False
-        else:
-            self.write_encoded(self._transport.hide_input(True))
+        self.write_encoded(self._hiding.hide())
 
-    def show_input(self) -> None:
+    def show_input(self, result: Any = None) -> Any:
         """Have what is typed shown again, on a new line, since the person's own was hidden too.
 
         The terminal is told at the end of the turn, unless what is asked next is hidden as well.
+        Gives its argument back, as a Deferred's callback does.
         """
-        if self._hidden:
-            self._hidden = False
-            self._still_hidden = True
+        if self._hiding.show():
             self.write()
+        return result
 
     def close(self, reason: str = "closed by the service") -> None:
         """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
@@ -337,15 +322,15 @@ class Client(Persistent):
     def _is_ready(self) -> bool:
         if self._held:
             return False
-        if self._asks:
+        if self._questions:
             return True
         if self._dialogues:
             return not self._dialogues[-1].is_busy
         return not self._conversations
 
     def _deliver(self, line: str) -> None:
-        if self._asks:
-            self._asks.popleft().callback(line)
+        if self._questions:
+            self._questions.answer(line)
         elif self._dialogues:
             self._dialogues[-1].take(line)
         else:
@@ -353,19 +338,6 @@ class Client(Persistent):
 
     def _can_still_answer(self) -> bool:
         return self.connected or (self._gone and len(self._inbox) > 0)
-
-    def _answered(self, result: Any, conversation: Conversation) -> Any:
-        conversation.asking = None
-        return result
-
-    def _withdraw(self, answer: Deferred[str]) -> None:
-        """A cancelled question takes no line."""
-        if answer in self._asks:
-            self._asks.remove(answer)
-
-    def _shown(self, result: Any) -> Any:
-        self.show_input()
-        return result
 
     def _flush(self) -> None:
         if self.outbox.overflowed:
@@ -376,9 +348,7 @@ class Client(Persistent):
             )
             self.abort("slow reader")
             return
-        if self._still_hidden:
-            self._still_hidden = False
-            self.outbox.put(self._transport.hide_input(False))
+        self.outbox.put(self._hiding.at_end())
         if self._prompt is not None and self._prompt.covered:
             self.outbox.put(self._prompt.redraw())
             self.outbox.hold(self._prompt.cover)
@@ -419,8 +389,7 @@ class Client(Persistent):
         """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
         if not self._gone or self._left or self._inbox.is_busy:
             return
-        while self._asks:
-            self._asks.popleft().errback(Disconnected(f"{self!r} left before answering"))
+        self._questions.abandon()
         if self._conversations or any(one.is_busy for one in self._dialogues) or self._left:
             return
         self._left = True

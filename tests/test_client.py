@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from cletus import Client, Service, events
 from cletus.errors import Disconnected
-from cletus.testing import Person
+from cletus.testing import MemoryTransport, Person
 from tests.conftest import Log, result_of
 
 Come = Callable[..., Person]
@@ -133,8 +133,9 @@ def test_the_order_of_hiding_and_prompt_in_the_bytes(
     service: Service, come: Come, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who types fast must not be faster than the order to hide."""
+    words = {True: b"<hide>", False: b"<show>"}
+    monkeypatch.setattr(MemoryTransport, "hide_input", lambda self, hidden: words[hidden])
     alice = come(service)
-    monkeypatch.setattr(alice.transport, "hide_input", lambda on: b"<hide>" if on else b"<show>")
     alice.client.ask("Password? ", hidden=True)
     alice.types("secret")
     assert alice.screen == "<hide>Password? \n<show>"
