@@ -6,6 +6,7 @@ gives back the running instance.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, overload
@@ -40,6 +41,8 @@ ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 class Service(Persistent):
     """One application's service.
 
+    A subclass's own ``__init__`` is run once; a reload does not run it again.
+
     Args:
         kind: the class of its settings: ``cletus.Settings``, or the application's own subclass.
         settings: as for ``configure()``.
@@ -62,20 +65,24 @@ class Service(Persistent):
     born: ClassVar[Callable[[Service], object] | None] = None
     log = Logger()
 
-    def __new__(cls, kind: type[Settings] = Settings, **settings: Any) -> Service:
+    def __new__(cls, *args: Any, **settings: Any) -> Service:
         """The running instance while its application is being rebuilt, else a new one."""
         running = Service.rebuilding
         if running is None:
             return super().__new__(cls)
         running.staged_class = cls
-        if running.staged_sources is not None:
-            running.staged_sources.kind = kind
-        running.configure(**settings)
+        if cls.__init__ is not Service.__init__:
+            # Its arguments are its own, and Python does not call it for an object of the old class.
+            old = running.sources.kind
+            args = (getattr(sys.modules.get(old.__module__), old.__name__, old),)
+            settings = running._made_with
+        running._configure_anew(*args, **settings)
         return running
 
     def __init__(self, kind: type[Settings] = Settings, **settings: Any) -> None:
         if Service.rebuilding is self:
             return
+        self._made_with = settings
         self.session = Session(application_of(maker_of(self)), self._open_writer)
         self.sources = Sources(kind)
         self.settings: Settings = self.sources.settings()
@@ -381,6 +388,11 @@ class Service(Persistent):
             timer.start(self.clock, self.dispatcher.ring)
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _configure_anew(self, kind: type[Settings] = Settings, **settings: Any) -> None:
+        if self.staged_sources is not None:
+            self.staged_sources.kind = kind
+        self.configure(**settings)
 
     def _open_writer(self) -> Writer:
         backend = backend_for(self.settings)

@@ -132,6 +132,7 @@ def thaw(
             report.stores[name] = len(frozen)
     for one, new in successors:
         _fill(one, new, carrier, session, staged)
+    _carry_kept(snapshot, staged, carrier, report)
     _return_stores(parked, session, staged, report)
     _return_references(session, staged)
     staged.parked = parked
@@ -196,6 +197,24 @@ def keep_foreign_stores(session: Session, staged: Generation, application: Appli
         imported = name in session.current.imported_stores
         if not imported and not application.owns(store_cls.__module__):
             staged.stores.setdefault(name, store_cls)
+
+
+def _carry_kept(
+    snapshot: Snapshot, staged: Generation, carrier: Carrier, report: ReloadReport
+) -> None:
+    """What the objects of stores that stay refer to may be of the application all the same."""
+    for name, frozen in snapshot.items():
+        for one in frozen:
+            if type(one.old) is not staged.stores.get(name):
+                continue
+            for field, value in vars(one.old).items():
+                try:
+                    new = carrier.carry_in_place(value, f"{_place(one.old)}, field {field!r}")
+                except CarryError as error:
+                    report.notes.append(f"{error}; it still refers to the old code")
+                    continue
+                if new is not value:
+                    carrier.updates.append((vars(one.old), {field: new}))
 
 
 def _as_it_is(old: Store) -> Frozen:

@@ -32,6 +32,7 @@ from cletus.reload.carried_dialogues import (
 )
 from cletus.reload.carried_timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.carrier import Carrier
+from cletus.reload.checkpoint import Checkpoint
 from cletus.reload.deadline import DeadlinePassed, within
 from cletus.reload.ledger import Ledger
 from cletus.reload.modules import ApplicationFinder, Staging
@@ -64,7 +65,7 @@ class Transaction:
         self._finder = finder
         self._staging = Staging(finder, plan.sources)
         self._carrier = Carrier(self._session)
-        self._checkpoint = [(one, one.attachments()) for one in self._persistent()]
+        self._checkpoint = Checkpoint(self._persistent())
         self._settings = (service.sources, service.settings)
         self._timers = CarriedTimers([], [], [])
         self._dialogues: list[CarriedDialogue] = []
@@ -227,8 +228,7 @@ class Transaction:
         self._staging.rollback()
         self._session.staged = None
         self._service.staged_class = type(self._service)  # the refused one shall not be held
-        for holder, attachments in self._checkpoint:
-            holder.attach(attachments)
+        self._checkpoint.restore()
         self._report.generation = self._session.generation
         self._report.notes = self.ledger.undo()  # what had been noted has not come true
 

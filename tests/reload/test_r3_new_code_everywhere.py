@@ -202,3 +202,59 @@ def test_services_and_clients_persist(app):
     assert service.clients[0] is client
     assert isinstance(service, Service)
     assert isinstance(client, Client)
+
+
+def test_an_init_of_a_subclass_of_service_is_run_once(run):
+    """Whatever its arguments are. What it has set is state, and its settings stay in force."""
+    app = run(
+        core="""
+        from cletus import Service, Settings
+
+        class Own(Settings, frozen=True):
+            moons: int = 1
+
+        class World(Service):
+            def __init__(self, name):
+                super().__init__(Own, line_max=100)
+                self.name = name
+                self.online = []
+
+        service = World("earth")
+        """
+    )
+    online = app.service.online
+    online.append("bob")
+    report = app.reload(core=lambda text: text + "service.configure(output_max=200)\n")
+    assert type(app.service.settings) is app.module("core").Own
+    assert report.holders == []
+    assert report.ok, str(report)
+    assert app.service.online is online
+    assert (app.service.name, online) == ("earth", ["bob"])
+    assert (app.service.settings.line_max, app.service.settings.output_max) == (100, 200)
+
+
+def test_objects_of_stores_that_stay_refer_to_the_new_code(run):
+    """A store that a start script has made is not of the application, but may refer to it."""
+    from cletus.storage import Field, Store
+
+    app = run(
+        things="""
+        from cletus.storage import Store
+        from APP.core import service
+        class Thing:
+            pass
+        class Box(Store):
+            service = service
+        """
+    )
+    namespace = {"service": app.service, "box": Field(session=True), "things": Field(list)}
+    kind = type("Foreign", (Store,), namespace)
+    one = kind("one")
+    things = one.things
+    one.box = app.store("box")("box")
+    things.append(app.module("things").Thing())
+    assert app.reload().ok
+    assert kind.manager.active() == {"one": one}
+    assert one.box is app.active("box")["box"]
+    assert one.things is things
+    assert type(things[0]) is app.module("things").Thing

@@ -1,0 +1,52 @@
+"""What the application has put on the service and its clients, as it was before an import.
+
+A module body can change it at once: it may set attributes, and register things in a list or dict
+that hangs there, as with ``service.commands["look"] = look``. If its generation is refused, all that
+must be as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cletus.persistent import Persistent
+
+_CONTAINERS = (list, dict, set)
+
+
+class Checkpoint:
+    """One state to go back to.
+
+    Args:
+        holders: the service and its clients.
+    """
+
+    def __init__(self, holders: Iterable[Persistent]) -> None:
+        self._attachments = [(holder, holder.attachments()) for holder in holders]
+        self._contents = [
+            (value, value.copy())
+            for _, attachments in self._attachments
+            for value in attachments.values()
+            if type(value) in _CONTAINERS
+        ]
+
+    def restore(self) -> None:
+        """Go back to it. What is inside of other objects stays as it is."""
+        for holder, attachments in self._attachments:
+            holder.attach(attachments)
+        for container, content in self._contents:
+            if not _are_same(container, content):
+                container.clear()
+                (container.extend if type(container) is list else container.update)(content)
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether both hold the same objects, without asking the objects."""
+    return _identities(one) == _identities(other)
+
+
+def _identities(container: Any) -> list[Any]:
+    if type(container) is dict:
+        return [(id(key), id(value)) for key, value in container.items()]
+    return [id(one) for one in container]
