@@ -334,6 +334,15 @@ class Carrier:
         target = value()
         return self._remember(value, value if target is None else weakref.ref(self._carry(target)))
 
+    def _carry_weak(self, value: Any) -> Any:
+        """A weak container; what is in it is held by somebody else, such as a manager."""
+        new = self._remember(value, type(value)())
+        if isinstance(value, weakref.WeakSet):
+            new.update([self._carry(one) for one in value])
+        else:
+            new.update([(self._carry(key), self._carry(one)) for key, one in value.items()])
+        return new
+
     def _by_name(self, value: Any) -> Any:
         """What stands now where this class or function stood."""
         return self._named(value.__module__, value.__qualname__)
@@ -384,4 +393,7 @@ _BY_TYPE: dict[type, Callable[[Carrier, Any], Any]] = {
     types.MethodType: Carrier._carry_method,
     types.ModuleType: Carrier._carry_module,
     weakref.ref: Carrier._carry_reference,
+    weakref.WeakSet: Carrier._carry_weak,
+    weakref.WeakKeyDictionary: Carrier._carry_weak,
+    weakref.WeakValueDictionary: Carrier._carry_weak,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 VALUES = """
@@ -211,3 +213,15 @@ def test_a_service_of_an_own_class_is_never_copied_and_its_methods_are_the_new_o
     app.clock.advance(5)
     assert said == ["v2"]
     assert app.service.said is said
+
+
+def test_weak_containers_hold_the_new_objects(app, box):
+    """The old ones are gone after a reload, and a weak container would be empty."""
+    app.service.online = weakref.WeakSet([box])
+    app.service.by_name = weakref.WeakValueDictionary({"box": box})
+    app.service.notes = weakref.WeakKeyDictionary({box: "note"})
+    assert app.reload().ok
+    new = app.active("box")["box"]
+    assert list(app.service.online) == [new]
+    assert app.service.by_name["box"] is new
+    assert list(app.service.notes.items()) == [(new, "note")]
