@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 from typing import Any
 
@@ -24,6 +25,7 @@ _REASONS = {
 _UNKNOWN_HOST = "there is no host of this name; choose another with --host"
 
 _PROBES = 4
+_IDLE_MAX = 32767  # seconds; Linux takes no more
 
 
 class Listening:
@@ -42,7 +44,7 @@ class Listening:
         self._reactor = reactor
         self._where = where
         self._address = address
-        self._keep_alive = int(keep_alive)
+        self._keep_alive = math.ceil(keep_alive)
         self._port: Any = None
         self._accepting: Accepting | None = None
 
@@ -89,13 +91,30 @@ class Listening:
     def _tune(self) -> None:
         """Let TCP find out who is silently gone; Linux hands this on to each connection."""
         listening = getattr(self._port, "socket", None)
-        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
         if listening is None or listening.family not in (socket.AF_INET, socket.AF_INET6):
             return
-        values = (self._keep_alive, max(1, self._keep_alive // _PROBES), _PROBES)
-        for name, value in zip(names, values, strict=True):
-            if self._keep_alive and hasattr(socket, name):
+        for name, value in _silence(self._keep_alive).items():
+            if hasattr(socket, name):  # each system has some of them
                 listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _silence(seconds: int) -> dict[str, int]:
+    """TCP's options for a peer of whom nothing has been heard for so many seconds; 0: none.
+
+    It is probed, and given up after as long again. The probes wait while something is unacknowledged,
+    such as our own signs of life, and then the user timeout (RFC 5482) takes their place: without it
+    Linux would send again for a quarter of an hour. It also ends who reads nothing for as long.
+    """
+    if not seconds:
+        return {}
+    seconds = min(seconds, _IDLE_MAX)
+    interval = max(1, seconds // _PROBES)
+    return {
+        "TCP_KEEPIDLE": seconds,
+        "TCP_KEEPINTVL": interval,
+        "TCP_KEEPCNT": _PROBES,
+        "TCP_USER_TIMEOUT": 1000 * (seconds + _PROBES * interval),
+    }
 
 
 def _reason(error: object) -> str:
