@@ -341,7 +341,7 @@ class Client(Persistent):
 
     def _flush(self) -> None:
         if self.outbox.overflowed:
-            self.service.log.warn(
+            self.service.dispatcher.log.warn(
                 "{client!r} dropped: {size} bytes waited, more than output_max allows",
                 client=self,
                 size=self.outbox.size,

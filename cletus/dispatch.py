@@ -48,6 +48,12 @@ class Dispatcher:
                 waiting.append(result)
         return DeferredList(waiting).addCallback(lambda _: None) if waiting else succeed(None)
 
+    def message(self, event: events.Gmcp) -> None:
+        """Call those listeners that want to hear of messages of its package."""
+        for listener in self._service.session.current.listeners.of(type(event)):
+            if listener.hears(event.package):
+                self.call(listener, event)
+
     def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
         """Call one listener; the Deferred of its end if it did not end at once."""
         try:

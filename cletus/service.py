@@ -31,11 +31,14 @@ from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
-from cletus.storage import TempStoreMixin, Unsaved, Writer, backend_for, save_all
+from cletus.storage import Unsaved, Writer, backend_for
 from cletus.timers import Timer
 from cletus.transport import Transport
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
+
+#: Of the module: ``service.log`` is a name that an application may want for itself.
+_log = Logger()
 
 
 class Service(Persistent):
@@ -63,7 +66,6 @@ class Service(Persistent):
     rebuilding: ClassVar[Service | None] = None
     #: Called with each new service: how ``cletus run`` tells it the options before it is used.
     born: ClassVar[Callable[[Service], object] | None] = None
-    log = Logger()
 
     def __new__(cls, *args: Any, **settings: Any) -> Service:
         """The running instance while its application is being rebuilt, else a new one."""
@@ -74,9 +76,13 @@ class Service(Persistent):
         if cls.__init__ is not Service.__init__:
             # Its arguments are its own, and Python does not call it for an object of the old class.
             old = running.sources.kind
-            args = (getattr(sys.modules.get(old.__module__), old.__name__, old),)
+            kind = getattr(sys.modules.get(old.__module__), old.__name__, old)
             settings = running._made_with
-        running._configure_anew(*args, **settings)
+        else:
+            kind = args[0] if args else settings.pop("kind", Settings)
+        if running.staged_sources is not None:
+            running.staged_sources.kind = kind
+        running.configure(**settings)
         return running
 
     def __init__(self, kind: type[Settings] = Settings, **settings: Any) -> None:
@@ -205,7 +211,7 @@ class Service(Persistent):
         client = Client(self, transport, id=self._next_client, door=door)
         self._next_client += 1
         self._clients[client] = None
-        self.log.info("{client} connected", client=repr(client))
+        _log.info("{client} connected", client=repr(client))
         self.fire(events.Connect(self, client))
         if self.life.is_over:  # a handshake of some door has come to its end late
             self.life.see_off(client)
@@ -217,12 +223,8 @@ class Service(Persistent):
 
     def message_received(self, client: Client, package: str, data: Any) -> None:
         """For doors: somebody's program has sent a message. Fires ``Gmcp`` to who wants it."""
-        if not client.connected:
-            return
-        event = events.Gmcp(self, client, package, data)
-        for listener in self.session.current.listeners.of(events.Gmcp):
-            if listener.hears(package):
-                self.dispatcher.call(listener, event)
+        if client.connected:
+            self.dispatcher.message(events.Gmcp(self, client, package, data))
 
     def resized(self, client: Client) -> None:
         """For doors: somebody's window has another size. Fires ``Resize``."""
@@ -233,7 +235,7 @@ class Service(Persistent):
     def disconnected(self, client: Client, reason: str) -> None:
         """For clients: they are gone. Fires ``Disconnect``."""
         self._clients.pop(client, None)
-        self.log.info("{client} disconnected: {reason}", client=repr(client), reason=reason)
+        _log.info("{client} disconnected: {reason}", client=repr(client), reason=reason)
         self.fire(events.Disconnect(self, client, reason))
         if not self._clients:
             self.life.everybody_left()
@@ -375,12 +377,7 @@ class Service(Persistent):
         Returns:
             What could not be saved, and why; it does not hinder the others.
         """
-        return save_all(
-            obj
-            for store_cls in self.session.stores.values()
-            if not issubclass(store_cls, TempStoreMixin)
-            for obj in store_cls.manager.active().values()
-        )
+        return self.session.save_all()
 
     def start_timers(self) -> None:
         """Let the time of all timers run that does not run yet."""
@@ -388,11 +385,6 @@ class Service(Persistent):
             timer.start(self.clock, self.dispatcher.ring)
 
     # -- inside -----------------------------------------------------------------------------
-
-    def _configure_anew(self, kind: type[Settings] = Settings, **settings: Any) -> None:
-        if self.staged_sources is not None:
-            self.staged_sources.kind = kind
-        self.configure(**settings)
 
     def _open_writer(self) -> Writer:
         backend = backend_for(self.settings)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from cletus.application import Application
 from cletus.errors import StoreUnusable
 from cletus.generation import Generation
-from cletus.storage import Store, Writer
+from cletus.storage import Store, TempStoreMixin, Unsaved, Writer, save_all
 
 
 class Session:
@@ -79,6 +79,19 @@ class Session:
         if self._writer is None:
             self._writer = self._open_writer()
         return self._writer
+
+    def save_all(self) -> list[Unsaved]:
+        """Save every active object of every store that can be saved, as one group.
+
+        Returns:
+            What could not be saved, and why.
+        """
+        return save_all(
+            obj
+            for store_cls in self.current.stores.values()
+            if not issubclass(store_cls, TempStoreMixin)
+            for obj in store_cls.manager.active().values()
+        )
 
     def flushed(self) -> Deferred[None]:
         """Write what is pending; fires when all of it is safe, or has failed and told so."""

@@ -174,3 +174,12 @@ def test_what_cannot_be_saved_is_listed_and_hinders_no_other(
     assert Horse.manager.keys() == ["b"]
     result_of(home.stop())
     assert "I will not" in log.take_failures()[0]
+
+
+def test_an_application_may_have_a_log_of_its_own_on_the_service(
+    start: Callable[..., Service], come: Come
+) -> None:
+    service = start()
+    service.log = []  # type: ignore[attr-defined]  # an attachment
+    come(service).hangs_up()
+    assert service.clients == ()

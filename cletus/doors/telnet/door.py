@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.logger import Logger
 
 from cletus.doors.addresses import printable
 from cletus.doors.certificate import CertificateFiles, SelfSigned
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from cletus.service import Service
+
+_log = Logger()
 
 
 class AdmittedProtocol(TelnetProtocol):
@@ -181,7 +184,7 @@ class TelnetDoor:
         if not settings.tls_self_signed:
             raise CertificateError("TLS", "needs --tls-certificate, or --tls-self-signed to try it")
         made = SelfSigned(self._host)
-        self._service.log.warn(
+        _log.warn(
             "a self-signed certificate, for trying out; its SHA-256 is {fingerprint}",
             fingerprint=made.fingerprint,
         )
