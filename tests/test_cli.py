@@ -180,7 +180,13 @@ def test_help_and_version() -> None:
 # -- what cannot be run -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", ["nosuch", "nosuch.module", "no/such.py", "./nosuch", ""])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("nosuch", "nosuch.module", "no/such.py", "./nosuch", "", ".", "..", "a..b", "/"),
+        *("~/app.py", "a b", "\0", "x" * 5000, "x/" * 5000),
+    ],
+)
 def test_a_missing_module(refused: Callable[..., str], target: str) -> None:
     line = refused(target)
     assert target in line
@@ -197,6 +203,17 @@ def test_a_folder_that_is_no_package(refused: Callable[..., str], tmp_path: Path
     (tmp_path / "app").mkdir()
     for target in ("app", "./app"):
         assert "app" in refused(target)
+
+
+@pytest.mark.parametrize("name", ["random", "cletus", "twisted"])
+def test_a_file_with_the_name_of_a_module_that_is_there_already(
+    refused: Callable[..., str], tmp_path: Path, name: str
+) -> None:
+    """Python would give us that one; the message says what to do."""
+    (tmp_path / f"{name}.py").write_text(APP)
+    line = refused(f"{name}.py")
+    assert str(tmp_path / f"{name}.py") in line
+    assert "another name" in line
 
 
 def test_a_module_of_python_itself(refused: Callable[..., str]) -> None:

@@ -161,3 +161,31 @@ def test_a_timer_that_raises_is_logged_and_rings_again(
     clock.pump([10, 10])
     assert rung == [10, 20]
     assert len(log.take_failures()) == 2
+
+
+def test_an_async_timer_is_left_out_while_it_is_still_at_work(
+    service: Service, clock: Clock, log: Log
+) -> None:
+    works: list[Deferred[None]] = []
+
+    @service.every(10)
+    async def ring() -> None:
+        works.append(Deferred())
+        await works[-1]
+
+    clock.pump([10, 10, 10])
+    assert len(works) == 1
+    works[0].errback(ValueError("no"))
+    assert "ValueError: no" in log.take_failures()[0]
+    clock.pump([10])
+    assert len(works) == 2
+    works[1].callback(None)
+
+
+def test_a_call_that_is_due_once_is_forgotten(service: Service, clock: Clock) -> None:
+    rung: list[tuple[object, ...]] = []
+    timer = service.later(5, lambda *args: rung.append(args), 1, 2)
+    clock.pump([4, 1, 10])
+    assert rung == [(1, 2)]
+    assert not timer.active
+    assert list(service.session.current.timers) == []

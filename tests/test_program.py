@@ -198,3 +198,30 @@ def test_people_are_seen_off_before_the_end(idle: Service, reactor: Reactor) -> 
     assert running.run() == 0
     assert people[0].screen == "The service is going down. Goodbye!\n"
     assert people[0].transport.closed
+
+
+def test_a_terminal_that_hangs_up_stops_it(
+    idle: Service, reactor: Reactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGHUP means that, too, if there was a terminal and is none any more."""
+
+    class Terminal:
+        def __init__(self) -> None:
+            self.is_there = True
+
+        def isatty(self) -> bool:
+            return self.is_there
+
+    terminal = Terminal()
+    monkeypatch.setattr(program.sys, "stdin", terminal)  # type: ignore[attr-defined]  # sys, as there
+    asked: list[State] = []
+    monkeypatch.setattr(idle, "reload", lambda: asked.append(idle.state))
+
+    def hang_up() -> None:
+        terminal.is_there = False
+        signal.raise_signal(signal.SIGHUP)
+
+    reactor.acts = [lambda: signal.raise_signal(signal.SIGHUP), hang_up]
+    assert Program(idle, reactor).run() == 0
+    assert asked == [State.RUNNING], "while the terminal is there, it is a request to reload"
+    assert idle.state is State.STOPPED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -38,6 +39,7 @@ def load(target: str, folder: Path) -> Service:
         ServiceNotFound: no module of it made a service, or several made one each.
     """
     application = locate(target, folder)
+    _refuse_taken_names(application)
     cache = CodeCache()
     sources = read_now(Scope(application))
     check(Plan(sources), cache)
@@ -63,12 +65,12 @@ def locate(target: str, folder: Path) -> Application:
         ApplicationNotFound: there is none.
     """
     path = place_of(str(folder / target))
-    if path.is_file():
+    if os.path.isfile(path):  # unlike pathlib's, it takes any nonsense for no file
         return _at_file(path)
     if "/" not in target:
         _search_first(folder)
         return _by_name(target)
-    if (path / "__init__.py").is_file():
+    if os.path.isfile(path / "__init__.py"):
         _search_first(path.parent)
         return Application((Root(path.name, path, True),), (path.name,))
     raise ApplicationNotFound(f"{target}: there is no such Python file or package")
@@ -106,6 +108,18 @@ def _root(name: str, spec: ModuleSpec) -> Root:
     if spec.submodule_search_locations is None:
         return Root(name, path, False)
     return Root(name, path.parent, True)
+
+
+def _refuse_taken_names(application: Application) -> None:
+    """A file called ``random.py`` would not be imported: Python has that module already."""
+    for root in application.roots:
+        module = sys.modules.get(root.name)
+        file = getattr(module, "__file__", None) or ""
+        holder = os.path.dirname(file) if root.is_package else file
+        if module is not None and not (os.path.exists(holder) and root.path.samefile(holder)):
+            raise ApplicationNotFound(
+                f"{root.path}: Python has a module {root.name!r} already; give it another name"
+            )
 
 
 def _search_first(folder: Path) -> None:
