@@ -21,7 +21,7 @@ from cletus.conversation import Conversation
 from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.persistent import Persistent
 from cletus.reload.aliases import check_layout
-from cletus.reload.kinds import ATOMS, CONTAINERS
+from cletus.reload.kinds import ATOMS, CONTAINERS, member_like
 from cletus.reload.taken_apart import take_apart
 from cletus.session import Session
 from cletus.storage import Manager, Store
@@ -279,14 +279,9 @@ class Carrier:
 
     def _carry_enum(self, value: enum.Enum, new_kind: Any) -> Any:
         try:
-            # A combination of flags has no name of its own.
-            if isinstance(value, enum.Flag):
-                return new_kind(value.value)
-            return new_kind[value.name]
+            return member_like(value, new_kind)
         except (KeyError, ValueError):
-            raise self._error(
-                f"{_name(type(value))} has no member {value.name!r} any more"
-            ) from None
+            raise self._error(f"{_name(type(value))} does not have {value!r} any more") from None
 
     def _carry_manager(self, value: Manager[Any]) -> Manager[Any]:
         new: Any = self.new_class(value.store_cls)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import enum
 import fractions
 import functools
 import ipaddress
+import operator
 import pathlib
 import re
 import sys
@@ -14,6 +16,7 @@ import types
 import uuid
 import zoneinfo
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from typing import Any
 
 from cletus.text import Styled
 
@@ -54,3 +57,17 @@ CONTAINERS = (
     types.SimpleNamespace,
     types.MappingProxyType,
 )
+
+
+def member_like(value: enum.Enum, new_kind: Any) -> Any:
+    """The member of a new enum that has the name of this one; its value may be another.
+
+    Raises:
+        KeyError, ValueError: there is none.
+    """
+    if not isinstance(value, enum.Flag):
+        return new_kind[value.name]
+    # A combination has no name of its own, but its members have; it may have other bits, too.
+    if sum(one.value for one in value) != value.value:
+        return new_kind(value.value)
+    return functools.reduce(operator.or_, (new_kind[one.name] for one in value), new_kind(0))

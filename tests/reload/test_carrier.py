@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 VALUES = """
-    import dataclasses, functools
+    import dataclasses, enum, functools
     from typing import NamedTuple
     import attrs, msgspec
     from cletus.storage import Field, Store
@@ -35,6 +35,10 @@ VALUES = """
     class Struct(msgspec.Struct):
         # first
         name: str = ""
+
+    class Can(enum.Flag):
+        READ = 1
+        WRITE = 2
 
     class Missing:
         def __reduce__(self):
@@ -225,3 +229,23 @@ def test_weak_containers_hold_the_new_objects(app, box):
     assert list(app.service.online) == [new]
     assert app.service.by_name["box"] is new
     assert list(app.service.notes.items()) == [(new, "note")]
+
+
+def test_flags_go_by_the_names_of_their_members_as_other_enums_do(app, box):
+    flags = app.module("values").Can
+    box.one, box.two = flags.READ | flags.WRITE, [flags.READ, flags(0)]
+    renumbered = {"READ = 1": "READ = 8", "WRITE = 2": "WRITE = 1"}
+
+    def edited(text):
+        for old, new in renumbered.items():
+            text = text.replace(old, new)
+        return text
+
+    assert app.reload(values=edited).ok
+    box, flags = app.active("box")["box"], app.module("values").Can
+    assert box.one is flags.READ | flags.WRITE
+    assert box.two == [flags.READ, flags(0)]
+    report = app.reload(values=lambda text: text.replace("WRITE = 1", "CHANGE = 1"))
+    assert not report.ok
+    assert "Box 'box', field 'one'" in report.error
+    assert "any more" in report.error
