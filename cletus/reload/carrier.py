@@ -21,7 +21,7 @@ from cletus.conversation import Conversation
 from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.persistent import Persistent
 from cletus.reload.aliases import check_layout
-from cletus.reload.kinds import ATOMS, CONTAINERS, member_like
+from cletus.reload.kinds import ATOMS, CONTAINERS, member_like, name_of
 from cletus.reload.taken_apart import take_apart
 from cletus.session import Session
 from cletus.storage import Manager, Store
@@ -56,15 +56,16 @@ class Carrier:
         self._place = ""
         self.by_reference: dict[str, None] = {}
         self.aliases: list[tuple[Any, Any]] = []
-        # By the identity of an old object's __dict__, which its older aliases share.
+        # By the identity of an old object's __dict__, which its older aliases share; made from
+        # so many of the aliases, when it is asked for.
         self._successors: dict[int, Any] = {}
+        self._indexed = 0
         self.updates: list[tuple[Any, Any]] = []
         self._in_place = False
 
     def succeed(self, old: Any, new: Any) -> None:
         """Wherever the old store object (or dialogue) is referred to, refer to the new one from now on."""
         self._memo[id(old)] = new
-        self._successors[id(vars(old))] = new
         self.aliases.append((old, new))
 
     def find_again(self, alias: Any) -> None:
@@ -72,7 +73,7 @@ class Carrier:
 
         It shares its ``__dict__`` with the object that is being succeeded.
         """
-        new = self._successors.get(id(vars(alias)))
+        new = self._sharing_attributes_with(alias)
         if new is not None and id(alias) not in self._memo:
             self.succeed(alias, new)
 
@@ -126,18 +127,25 @@ class Carrier:
             return False
         return True
 
-    def _known(self) -> tuple[int, int, int, int]:
+    def _known(self) -> tuple[int, int, int]:
         """How much is known by now, for ``_forget``."""
-        return len(self._memo), len(self._successors), len(self.aliases), len(self.updates)
+        return len(self._memo), len(self.aliases), len(self.updates)
 
-    def _forget(self, known: tuple[int, int, int, int]) -> None:
+    def _forget(self, known: tuple[int, int, int]) -> None:
         """What was built halfway when something failed is not for the next who meets it."""
         while len(self._memo) > known[0]:
             self._memo.popitem()
-        while len(self._successors) > known[1]:
-            self._successors.popitem()
-        del self.aliases[known[2] :]
-        del self.updates[known[3] :]
+        del self.aliases[known[1] :]
+        del self.updates[known[2] :]
+        self._successors.clear()
+        self._indexed = 0
+
+    def _sharing_attributes_with(self, old: Any) -> Any:
+        """The successor of the object whose older alias this is, if it is one."""
+        for one, new in self.aliases[self._indexed :]:
+            self._successors[id(vars(one))] = new
+        self._indexed = len(self.aliases)
+        return self._successors.get(id(vars(old)))
 
     def carry_in_place(self, value: Any, place: str) -> Any:
         """As ``carry``, but lists and dicts stay the same objects, and get new content at the commit.
@@ -169,7 +177,7 @@ class Carrier:
             found = self._new_store(kind) if issubclass(kind, Store) else None
             found = found or self._by_name(kind)
             if not isinstance(found, type):
-                raise self._error(f"{_name(kind)} is not a class any more")
+                raise self._error(f"{name_of(kind)} is not a class any more")
             self._classes[kind] = found
         return found
 
@@ -206,6 +214,8 @@ class Carrier:
             if any(new is not old for new, old in zip(items, value, strict=True)):
                 self.updates.append((value, items))
             return value
+        if ATOMS.issuperset(map(type, value)):
+            return cast("list[Any]", self._remember(value, value.copy()))
         new: list[Any] = self._remember(value, [])
         carry = self._carry
         new.extend([one if type(one) in ATOMS else carry(one) for one in value])
@@ -219,6 +229,8 @@ class Carrier:
             if any(content[name] is not one for name, one in value.items()):
                 self.updates.append((value, content))
             return value
+        if ATOMS.issuperset(map(type, value.values())) and ATOMS.issuperset(map(type, value)):
+            return cast("dict[Any, Any]", self._remember(value, value.copy()))
         new: dict[Any, Any] = self._remember(value, {})
         carry = self._carry
         for name, one in value.items():
@@ -259,7 +271,7 @@ class Carrier:
         if not isinstance(value, enum.Enum):
             if not self._place:
                 raise self._error("the report wants to know its place")
-            self.by_reference[f"{self._place}: {_name(kind)}"] = None
+            self.by_reference[f"{self._place}: {name_of(kind)}"] = None
         return value
 
     def _carry_owned(self, value: Any, kind: type) -> Any:
@@ -281,7 +293,7 @@ class Carrier:
         try:
             return member_like(value, new_kind)
         except (KeyError, ValueError):
-            raise self._error(f"{_name(type(value))} does not have {value!r} any more") from None
+            raise self._error(f"{name_of(type(value))} does not have {value!r} any more") from None
 
     def _carry_manager(self, value: Manager[Any]) -> Manager[Any]:
         new: Any = self.new_class(value.store_cls)
@@ -289,7 +301,7 @@ class Carrier:
 
     def _carry_inactive(self, value: Store, new_kind: Any) -> Store:
         """A store object that is not in its manager's active list but is referred to all the same."""
-        known = self._successors.get(id(vars(value)))
+        known = self._sharing_attributes_with(value)
         if known is not None:
             self.succeed(value, known)
             return cast("Store", known)
@@ -315,7 +327,7 @@ class Carrier:
         name = value.__func__.__name__
         method = getattr(owner, name, None)
         if method is None:
-            raise self._error(f"{_name(type(owner))} has no method {name!r} any more")
+            raise self._error(f"{name_of(type(owner))} has no method {name!r} any more")
         return method
 
     def _carry_module(self, value: types.ModuleType) -> Any:
@@ -360,7 +372,7 @@ class Carrier:
         try:
             parts = take_apart(value)
         except Exception as error:
-            raise self._error(f"{_name(kind)} cannot be taken apart: {error}") from error
+            raise self._error(f"{name_of(kind)} cannot be taken apart: {error}") from error
         if isinstance(parts, str):
             return self._named(value.__module__, parts)
         self._kept.append(parts)
@@ -371,10 +383,6 @@ class Carrier:
         new = self._remember(value, self._carry(parts.make)(*arguments))
         parts.fill(new, self._carry)
         return new
-
-
-def _name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 _BY_TYPE: dict[type, Callable[[Carrier, Any], Any]] = {

@@ -71,3 +71,8 @@ def member_like(value: enum.Enum, new_kind: Any) -> Any:
     if sum(one.value for one in value) != value.value:
         return new_kind(value.value)
     return functools.reduce(operator.or_, (new_kind[one.name] for one in value), new_kind(0))
+
+
+def name_of(kind: type) -> str:
+    """A class by its full name, for messages."""
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -31,15 +31,12 @@ class Frozen:
     Attributes:
         old: the object.
         data: field name to serialised value.
+        as_it_is: whether ``data`` is the object's own ``__dict__``; see ``is_transparent``.
     """
 
     old: Store
     data: dict[str, Any]
-
-    @property
-    def is_as_it_is(self) -> bool:
-        """Whether the data is the object's own ``__dict__``; see ``is_transparent``."""
-        return self.data is vars(self.old)
+    as_it_is: bool = False
 
 
 #: Methods of a store by which it could have its own way of being carried.
@@ -220,7 +217,7 @@ def _carry_kept(
 def _as_it_is(old: Store) -> Frozen:
     """An object of a transparent class; but what it has kept for other fields must be looked at."""
     data = vars(old)
-    return _frozen(old) if data.keys() & _KEPT_ELSEWHERE else Frozen(old, data)
+    return _frozen(old) if data.keys() & _KEPT_ELSEWHERE else Frozen(old, data, True)
 
 
 def _frozen(old: Store) -> Frozen:
@@ -245,7 +242,7 @@ def _make_successors(
         for one in frozen:
             new = one.old if type(one.old) is new_class else ready.get(one.old.key)
             if new is None:
-                new = _make_bare(new_class, one) if one.is_as_it_is else _make(new_class, one)
+                new = _make_bare(new_class, one) if one.as_it_is else _make(new_class, one)
             if new is not one.old:
                 carrier.succeed(one.old, new)
                 made.append((one, new))
@@ -268,10 +265,11 @@ def _make_bare(new_class: type[Store], one: Frozen) -> Store:
 
 
 def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:
-    if one.is_as_it_is:
+    if one.as_it_is:
         if carrier.carry_into(vars(new), one.data):
-            for name in type(new).fields.keys() - one.data.keys():
-                type(new).fields[name].contribute_to_instance(new, name)
+            if not type(new).fields.keys() <= one.data.keys():
+                for name in type(new).fields.keys() - one.data.keys():
+                    type(new).fields[name].contribute_to_instance(new, name)
             return
         one.data = one.old.to_dict(session=True)  # something in it needs a closer look
     try:
