@@ -191,10 +191,9 @@ def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, s
 
 def needs_restart(kind: type[Settings] = Settings) -> frozenset[str]:
     """The names of the settings whose change waits for a restart."""
-    hints = get_type_hints(kind, include_extras=True)
     return frozenset(
         name
-        for name, hint in hints.items()
+        for name, hint in _hints_of(kind).items()
         for meta in getattr(hint, "__metadata__", ())
         if (meta.extra or {}).get("restart")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,12 @@ from twisted.python.failure import Failure
 
 from cletus import Service
 from cletus.testing import Person, start_in_memory
+
+
+def pytest_collection_finish() -> None:
+    """What the tests are made of is never garbage: each of the many collections need not see it."""
+    gc.collect()
+    gc.freeze()
 
 
 class Log:
