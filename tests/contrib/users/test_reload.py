@@ -168,12 +168,12 @@ def test_a_password_that_is_being_checked(talker, monkeypatch):
 
 
 def test_an_account_that_is_being_saved(talker):
-    """It is made once, and its owner comes in."""
+    """It is made once, and its owner comes in; a reload waits until what is being saved is safe."""
     person = talker.person()
     person.types(*NEW)
     talker.reload("Be kind.", "Be good.")
     talker.wait(1)
-    assert person.sees("Be good.")
+    assert person.sees("Be kind.")
     assert talker.user("bob").client is person.client
 
 
