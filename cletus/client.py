@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred, fail
 
 from cletus.conversation import Conversation
 from cletus.dialogue import Dialogue
-from cletus.errors import DialogueError, Disconnected
+from cletus.dialogues import Dialogues
+from cletus.errors import Disconnected
 from cletus.gmcp import Gmcp
 from cletus.hiding import Hiding
 from cletus.inbox import Inbox
@@ -76,7 +77,7 @@ class Client(Persistent):
         self._hiding = Hiding(transport.hide_input)
         self._questions = Questions(self)
         self._conversations: list[Conversation] = []
-        self._dialogues: list[Dialogue] = []
+        self._dialogues = Dialogues(self)
         self._closing: Any = None
         self._reason: str | None = None
         self._made()
@@ -185,16 +186,7 @@ class Client(Persistent):
         """
         if not self._can_still_answer():
             return fail(Disconnected(f"{self!r} left before {dialogue!r}"))
-        result: Deferred[Any] = Deferred()
-        if self._dialogues:
-            self._dialogues[-1].cover()
-        self._dialogues.append(dialogue)
-        try:
-            dialogue.start(self, result)
-        except DialogueError:
-            self._dialogues.pop()
-            raise
-        return result
+        return self._dialogues.begin(dialogue)
 
     def hide_input(self) -> None:
         """Ask the terminal not to show what is typed from now on; for dialogues."""
@@ -286,18 +278,15 @@ class Client(Persistent):
     @property
     def dialogues(self) -> list[Dialogue]:
         """The dialogues that are under way, the one in front last. A reload replaces them here."""
-        return self._dialogues
+        return self._dialogues.under_way
 
     def dialogue_ended(self, dialogue: Dialogue) -> None:
         """It takes no more lines. After a reload, an older self of it may be the one that ends."""
-        self._dialogues[:] = [one for one in self._dialogues if vars(one) is not vars(dialogue)]
-        if self._dialogues:
-            # Its code may be about to go on by itself; at the end of the turn that is known.
-            self.service.turn.at_end(self._dialogues[-1].uncover)
+        self._dialogues.ended(dialogue)
 
     def is_in_front(self, dialogue: Dialogue) -> bool:
         """Whether the next line that nothing else asks for goes to this dialogue."""
-        return bool(self._dialogues) and vars(self._dialogues[-1]) is vars(dialogue)
+        return self._dialogues.is_in_front(dialogue)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -325,14 +314,14 @@ class Client(Persistent):
         if self._questions:
             return True
         if self._dialogues:
-            return not self._dialogues[-1].is_busy
+            return not self._dialogues.front.is_busy
         return not self._conversations
 
     def _deliver(self, line: str) -> None:
         if self._questions:
             self._questions.answer(line)
         elif self._dialogues:
-            self._dialogues[-1].take(line)
+            self._dialogues.front.take(line)
         else:
             self.service.received(self, line)
 
@@ -378,22 +367,18 @@ class Client(Persistent):
         for conversation in self.conversations:
             conversation.dismiss()
         self._conversations.clear()
-        self._stop_dialogues()
+        self._dialogues.stop()
         self._leave()
-
-    def _stop_dialogues(self) -> None:
-        while self._dialogues:
-            self._dialogues.pop().stop()
 
     def _leave(self) -> None:
         """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
         if not self._gone or self._left or self._inbox.is_busy:
             return
         self._questions.abandon()
-        if self._conversations or any(one.is_busy for one in self._dialogues) or self._left:
+        if self._conversations or self._dialogues.is_any_busy or self._left:
             return
         self._left = True
-        self._stop_dialogues()
+        self._dialogues.stop()
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, overload
 
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cletus import events
@@ -32,6 +30,7 @@ from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, backend_for
+from cletus.threads import call_in_thread
 from cletus.timers import Timer
 from cletus.transport import Transport
 
@@ -367,9 +366,7 @@ class Service(Persistent):
 
     def in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call this in one of the reactor's threads; at once where there are none, as in tests."""
-        if IReactorThreads.providedBy(self.reactor):
-            return deferToThreadPool(self.reactor, self.reactor.getThreadPool(), call, *args)
-        return maybeDeferred(call, *args)
+        return call_in_thread(self.reactor, call, *args)
 
     def save_all(self) -> list[Unsaved]:
         """Save every active object of every store that can be saved, as one group.

@@ -24,12 +24,22 @@ LADDER: tuple[frozenset[str], ...] = (
     frozenset({"errors", "version"}),
     frozenset(
         {"events", "settings", "application", "clock", "inbox", "listeners", "outbox", "persistent"}
-        | {"colours", "setting_files"}
+        | {"colours", "setting_files", "threads"}
     ),
     frozenset({"protocol", "storage"}),
     frozenset(
         {"broadcast", "client", "conversation", "dialogue", "generation", "session", "timers"}
-        | {"gmcp", "hiding", "prompt", "questions", "rendering", "terminal", "text", "transport"}
+        | {
+            "dialogues",
+            "gmcp",
+            "hiding",
+            "prompt",
+            "questions",
+            "rendering",
+            "terminal",
+            "text",
+            "transport",
+        }
     ),
     frozenset({"dispatch", "life", "parts", "service"}),
     frozenset({"doors", "reload"}),

@@ -1,0 +1,21 @@
+"""Work that would keep the reactor: done in one of its threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+
+
+def call_in_thread(reactor: Any, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    """Call this in one of the reactor's threads; at once where there are none, as in tests.
+
+    Returns:
+        A Deferred of what it returns or raises; it fires in the reactor's thread.
+    """
+    if IReactorThreads.providedBy(reactor):
+        return deferToThreadPool(reactor, reactor.getThreadPool(), call, *args)
+    return maybeDeferred(call, *args)
