@@ -87,7 +87,8 @@ def test_one_generation_of_the_talker(lantern):
     last = census("example_service")
     assert sum(name.startswith("module ") for name in last) >= len(names)
     assert last == first
-    assert len(gc.get_objects()) < objects * 1.05
+    # What people say is kept in places (channels, mail); the 40 reloads in between keep nothing.
+    assert len(gc.get_objects()) < objects + 500
     assert lantern.types(ann, "still here").count("still here") == 1
 
 
@@ -143,6 +144,7 @@ def tick():
 
 def test_everything_that_the_framework_holds(run):
     """Stores, dialogues, timers, listeners, conversations and attributes hold the new code only."""
+    others = census("app0")  # what earlier tests have left behind under the same name
     running = run(core=CHATTER)
     person, other = running.person(), running.person()
     things = [running.store("thing")(f"thing{number}") for number in range(20)]
@@ -161,6 +163,7 @@ def test_everything_that_the_framework_holds(run):
         assert report.ok is (number % 3 != 2), report
         assert report.holders == [], report
     counts = census("app0")
+    counts.subtract(others)
     assert counts["module app0.core"] == 1
     assert counts["class app0.core.Thing"] == 1
     assert counts["class app0.core.Plain"] == 1
