@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -39,6 +40,12 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def raise_limit() -> None:
+    """As many file descriptors as the system allows, for this process and the servers."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Server:
@@ -148,6 +155,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rate", type=float, default=20.0)
     arguments = parser.parse_args()
+    raise_limit()
     os.sched_setaffinity(0, {1} if os.cpu_count() == 2 else set(range(1, os.cpu_count() or 2)))
     print(f"load {os.getloadavg()[0]:.1f}, {SPEAKERS} speakers, steady {arguments.rate:g} lines/s")
     print(

@@ -194,6 +194,8 @@ class Crowd:
         return self._last.get(b"%d" % speaker, -1)
 
     def everybody_has(self, lines: int) -> bool:
+        if not lines:
+            return True
         if len(self._ends) < lines:
             return False
         end = self._ends[lines - 1]

@@ -368,6 +368,21 @@ def test_peers_who_are_gone_without_a_word_are_found_out(victim: Victim) -> None
             assert b"echo here" in until(one, b"echo here")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is of Linux")
+@pytest.mark.parametrize(
+    "victim", [("--keep-alive", "1", "--output-max", "0", "--line-rate", "0")], indirect=True
+)
+def test_who_takes_nothing_for_as_long_is_dropped_too(victim: Victim) -> None:
+    """Statement 25: their machine lives and says so, but what waits for them goes nowhere."""
+    with closing(victim.connect()) as one:
+        one.sendall(b"hello\r\n")
+        until(one, b"echo hello")
+        descriptors = victim.descriptors()
+        one.sendall(b"flood\r\n" * 5)
+        victim.settles(descriptors - 1, seconds=20)
+    assert victim.is_well()
+
+
 def deafen(one: socket.socket) -> None:
     """Have the kernel throw away whatever comes in for this socket, acknowledgements included."""
     nothing = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 bytes of it
