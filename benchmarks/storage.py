@@ -40,7 +40,7 @@ from cletus.storage.json_files import JsonFiles
 
 reactor: Any = installed
 ROUNDS = 9
-ONE_BY_ONE = 200
+ONE_BY_ONE = 50
 GROUP = 1000
 FILES = 10_000
 KEYS = 100_000
@@ -109,26 +109,33 @@ def take_turns(
 # -- saving ----------------------------------------------------------------------------------------
 
 
-def bare_save(folder: int, key: str, data: bytes) -> None:
-    """The system calls of a durable save and nothing else, the folder being open already."""
-    fd = os.open(f".{key}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def bare_save(folder: str, key: str, data: bytes) -> None:
+    """The system calls of a durable save and nothing else: no check, no error handled."""
+    fd = os.open(f"{folder}/.{key}.tmp", NEW, 0o600)
     os.write(fd, data)
     os.fsync(fd)
     os.close(fd)
-    os.rename(f".{key}.tmp", f"{key}.json", src_dir_fd=folder, dst_dir_fd=folder)
-    os.fsync(folder)
+    os.rename(f"{folder}/.{key}.tmp", f"{folder}/{key}.json")
+    fd = os.open(folder, os.O_RDONLY)
+    os.fsync(fd)
+    os.close(fd)
 
 
-def bare_group(folder: int, keys: list[str], data: bytes) -> None:
+def bare_group(folder: str, keys: list[str], data: bytes) -> None:
     """The same for many, with shared flushes."""
     for key in keys:
-        fd = os.open(f".{key}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        fd = os.open(f"{folder}/.{key}.tmp", NEW, 0o600)
         os.write(fd, data)
         os.close(fd)
-    Calls().syncfs(folder)
+    fd = os.open(folder, os.O_RDONLY)
+    Calls().syncfs(fd)
     for key in keys:
-        os.rename(f".{key}.tmp", f"{key}.json", src_dir_fd=folder, dst_dir_fd=folder)
-    os.fsync(folder)
+        os.rename(f"{folder}/.{key}.tmp", f"{folder}/{key}.json")
+    os.fsync(fd)
+    os.close(fd)
 
 
 class Sqlite:
@@ -158,13 +165,18 @@ def measure_saves(folder: Path) -> dict[str, Any]:
     few, keys = users[:ONE_BY_ONE], [one.key for one in users]
     (folder / "bare").mkdir()
     (folder / "content").mkdir()
-    fd = os.open(folder / "bare", os.O_RDONLY)
+    bare = str(folder / "bare")
     wal, rollback = Sqlite(folder / "wal", "WAL"), Sqlite(folder / "rollback", "DELETE")
     content = FilePath(str(folder / "content"))
+    bare_group(bare, keys, data)  # everybody has as many documents to begin with
+    wal.group(keys, data)
+    rollback.group(keys, data)
+    for key in keys:
+        content.child(key).setContent(data)
     one_by_one = take_turns(
         {
             "save()": lambda: [one.save() for one in few],
-            "bare system calls": lambda: [bare_save(fd, one.key, data) for one in few],
+            "bare system calls": lambda: [bare_save(bare, one.key, data) for one in few],
             "sqlite3 WAL, FULL": lambda: [wal.save(one.key, data) for one in few],
             "sqlite3 rollback journal, FULL": lambda: [rollback.save(one.key, data) for one in few],
             "FilePath.setContent (not flushed)": lambda: [
@@ -172,11 +184,12 @@ def measure_saves(folder: Path) -> dict[str, Any]:
             ],
         },
         ONE_BY_ONE,
+        rounds=40,  # short turns: a disk has its moods
     )
     together = take_turns(
         {
             "save_all()": lambda: save_all(users),
-            "bare system calls, shared flushes": lambda: bare_group(fd, keys, data),
+            "bare system calls, shared flushes": lambda: bare_group(bare, keys, data),
             "sqlite3 WAL, FULL, one transaction": lambda: wal.group(keys, data),
             "FilePath.setContent (not flushed)": lambda: [
                 content.child(key).setContent(data) for key in keys
@@ -184,7 +197,6 @@ def measure_saves(folder: Path) -> dict[str, Any]:
         },
         GROUP,
     )
-    os.close(fd)
     writer.close()
     return {"document": len(data), "saves": one_by_one, "groups": together}
 
@@ -196,16 +208,15 @@ def measure_save_without_flush(folder: Path) -> dict[str, float]:
     save_all(users)
     data = users[0].to_json().encode()
     (folder / "bare").mkdir()
-    fd = os.open(folder / "bare", os.O_RDONLY)
+    bare = str(folder / "bare")
     found = take_turns(
         {
             "save()": lambda: [one.save() for one in users],
-            "bare system calls": lambda: [bare_save(fd, one.key, data) for one in users],
+            "bare system calls": lambda: [bare_save(bare, one.key, data) for one in users],
             "to_json() alone": lambda: [one.to_json() for one in users],
         },
         GROUP,
     )
-    os.close(fd)
     writer.close()
     return found
 
