@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from cletus import events
@@ -49,6 +49,7 @@ class Life:
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
         self._empty: Deferred[None] | None = None
+        self._farewells: dict[Deferred[None], None] = {}
         self._waiting: list[Deferred[None]] = []
 
     def start(self, reactor: Any, doors: Iterable[Door] | None = None) -> Deferred[None]:
@@ -98,6 +99,12 @@ class Life:
         """Tell somebody that the service stops, and close their connection."""
         client.write(self._service.settings.stop_notice)
         client.close("service stopped")
+
+    def farewell(self, said: Deferred[None]) -> None:
+        """For the service: somebody is gone; fires when all listeners have dealt with that."""
+        if not said.called:
+            self._farewells[said] = None
+            said.addCallback(lambda _: self._farewells.pop(said))
 
     def everybody_left(self) -> None:
         """For the service: nobody is connected any more."""
@@ -181,13 +188,29 @@ class Life:
             self.log.failure("A part of the service could not be closed")
 
     async def _see_everybody_off(self) -> None:
-        service = self._service
-        if not service.clients:
-            return
-        empty = self._empty = Deferred()
-        for client in service.clients:
-            self.see_off(client)
-        await empty
+        clients = self._service.clients
+        if clients:
+            empty = self._empty = Deferred()
+            for client in clients:
+                self.see_off(client)
+            await empty
+        if self._farewells:
+            await self._farewells_said()
+
+    def _farewells_said(self) -> Deferred[None]:
+        """Fires when all are said, or after ``close_timeout``: the stores are still open meanwhile."""
+        said: Deferred[None] = Deferred()
+        timeout = self._service.settings.close_timeout
+        timer = self._service.reactor.callLater(timeout, said.callback, None) if timeout else None
+
+        def all_said(_: object) -> None:
+            if timer is not None and timer.active():
+                timer.cancel()
+            if not said.called:
+                said.callback(None)
+
+        DeferredList(list(self._farewells)).addCallback(all_said)
+        return said
 
     def _save(self) -> None:
         for failure in self._service.save_all():

@@ -235,7 +235,7 @@ class Service(Persistent):
         """For clients: they are gone. Fires ``Disconnect``."""
         self._clients.pop(client, None)
         _log.info("{client} disconnected: {reason}", client=repr(client), reason=reason)
-        self.fire(events.Disconnect(self, client, reason))
+        self.life.farewell(self.fire(events.Disconnect(self, client, reason)))
         if not self._clients:
             self.life.everybody_left()
 

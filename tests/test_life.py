@@ -334,3 +334,52 @@ def test_the_usual_parts_are_those_of_the_settings(clock: Clock) -> None:
     assert asked == [service]
     assert service.addresses == ("a nowhere:1",)
     result_of(service.stop())
+
+
+@pytest.mark.parametrize("how", ["at the stop", "before"])
+def test_an_async_listener_may_still_save_who_has_left(
+    idle: Service, clock: Clock, how: str
+) -> None:
+    """The stores are closed when those who deal with a departure have ended."""
+
+    class Visit(Store):
+        service = idle
+
+    work: Deferred[None] = Deferred()
+
+    @idle.listen(events.Disconnect)
+    async def disconnect(event: events.Disconnect) -> None:
+        await work
+        visit = Visit("first")
+        visit.save()
+        Visit.manager.remove_active(visit)
+
+    result_of(idle.start(clock))
+    alice = Person(idle, clock)
+    if how == "before":
+        alice.hangs_up()
+    stopped = idle.stop()
+    alice.new_text()
+    assert not stopped.called
+    backend: Any = idle.session.writer._backend
+    work.callback(None)
+    assert stopped.called
+    assert set(backend._stores["visit"]) == {"first"}
+    clock.advance(10)
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_departure_that_takes_too_long_is_not_waited_for(idle: Service, clock: Clock) -> None:
+    @idle.listen(events.Disconnect)
+    async def disconnect(event: events.Disconnect) -> None:
+        await Deferred()
+
+    idle.configure(close_timeout=3.0)
+    result_of(idle.start(clock))
+    Person(idle, clock).hangs_up()
+    stopped = idle.stop()
+    clock.advance(2.9)
+    assert not stopped.called
+    clock.advance(0.2)
+    assert stopped.called
+    assert clock.getDelayedCalls() == []
