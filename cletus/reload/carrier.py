@@ -17,18 +17,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
-from cletus.conversation import Conversation
 from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.persistent import Persistent
 from cletus.reload.aliases import check_layout
-from cletus.reload.kinds import ATOMS, CONTAINERS, member_like, name_of
+from cletus.reload.kinds import ATOMS, CONTAINERS, PERSISTENT, member_like, name_of
 from cletus.reload.taken_apart import take_apart
 from cletus.session import Session
 from cletus.storage import Manager, Store
-from cletus.timers import Timer
-
-#: Objects of ours that persist across reloads, and so are carried as they are.
-_PERSISTENT = (Persistent, Session, Conversation, Timer)
 
 
 class Carrier:
@@ -262,7 +257,7 @@ class Carrier:
     def _carry_object(self, value: Any, kind: type) -> Any:
         if isinstance(value, type):
             return self.new_class(value) if self.owns(value) else value
-        if isinstance(value, _PERSISTENT):
+        if isinstance(value, PERSISTENT):
             return value
         if self.owns(kind):
             return self._carry_owned(value, kind)

@@ -18,7 +18,11 @@ import zoneinfo
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from typing import Any
 
+from cletus.conversation import Conversation
+from cletus.persistent import Persistent
+from cletus.session import Session
 from cletus.text import Styled
+from cletus.timers import Timer
 
 #: Values without parts that cannot change: they are carried as they are, without a second look.
 ATOMS = frozenset(
@@ -57,6 +61,10 @@ CONTAINERS = (
     types.SimpleNamespace,
     types.MappingProxyType,
 )
+
+
+#: Objects of ours that persist across reloads, and so are carried as they are.
+PERSISTENT = (Persistent, Session, Conversation, Timer)
 
 
 def member_like(value: enum.Enum, new_kind: Any) -> Any:
