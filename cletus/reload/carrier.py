@@ -64,10 +64,7 @@ class Carrier:
         self.aliases.append((old, new))
 
     def find_again(self, alias: Any) -> None:
-        """An object of a generation before the last has been an alias until now; let it stay one.
-
-        It shares its ``__dict__`` with the object that is being succeeded.
-        """
+        """What has been an alias of an object that is succeeded, sharing its attributes, stays one."""
         new = self._sharing_attributes_with(alias)
         if new is not None and id(alias) not in self._memo:
             self.succeed(alias, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,6 +43,7 @@ class Retirement:
         if self._old.alive() and renew_main(self._words.application):
             collect()
         if self._old.alive():
+            gc.unfreeze()  # what `cletus run` has frozen may be what holds it
             self._go_on(self._search.steps())
         else:
             self._done([])
