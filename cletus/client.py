@@ -372,7 +372,7 @@ class Client(Persistent):
 
     def _leave(self) -> None:
         """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
-        if not self._gone or self._left or self._inbox.is_busy:
+        if not self._gone or self._left or len(self._inbox):
             return
         self._questions.abandon()
         if self._conversations or self._dialogues.is_any_busy or self._left:

@@ -78,11 +78,6 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._lines)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether lines wait, or one is being handed out at this moment."""
-        return self._pumping or len(self._lines) > 0
-
     def put(self, line: str) -> None:
         """A line has been typed."""
         self._lines.append(line)

@@ -150,7 +150,7 @@ def test_a_stop_during_the_start_is_no_failure(
     async def prestart(event: events.PreStart) -> None:
         await ready
 
-    reactor.acts = [idle.stop, lambda: ready.callback(None)]
+    reactor.acts = [lambda: (idle.stop(), ready.callback(None))]
     assert Program(idle, reactor).run() == 0
     assert capsys.readouterr() == ("", "")
 

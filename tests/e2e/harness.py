@@ -178,8 +178,8 @@ class Caller:
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
-        self.received = b""
-        self._text = b""
+        self.received = bytearray()
+        self._text = bytearray()
         self._parsed = 0
         self._read = 0
 

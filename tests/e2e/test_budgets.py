@@ -23,6 +23,10 @@ def receive(event):
     if event.data == "much":
         for _ in range(300):
             event.client.write("x" * 10_000)
+    elif event.data == "quit":
+        event.client.write("Goodbye")
+        event.client.close("quit")
+        print("closing", flush=True)
     else:
         event.client.write(f"{len(event.data)} {event.data[:20]}")
 """
@@ -100,3 +104,22 @@ def test_who_does_not_read_is_dropped_with_one_line_in_the_log(
     )
     assert talker.stop() == 0
     assert "Traceback" not in talker.output
+
+
+def test_a_goodbye_reaches_who_reads_slowly(
+    app: Callable[..., Talker], call: Callable[[Talker], Caller]
+) -> None:
+    """Also when the connection was full as it was said."""
+    talker = app("--output-max", "0", "--close-timeout", "0")
+    alice, bob = call(talker), call(talker)
+    for person in (alice, bob):
+        person.sees("Hello\r\n")
+    for _ in range(8):  # each in a turn of its own
+        alice.types("much")
+        bob.types("hello")
+        bob.sees("5 hello\r\n")
+    alice.types("quit")
+    talker.prints("closing")
+    assert alice.sees_the_end().endswith("x\r\nGoodbye\r\n")
+    assert alice.screen.count("x" * 10_000) == 8 * 300
+    talker.prints("disconnected: quit")
