@@ -28,7 +28,7 @@ from cletus.reload.requests import Requests
 from cletus.reload.retirement import Retirement
 from cletus.reload.scope import Scope
 from cletus.reload.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
-from cletus.reload.stale import OldCode, collect
+from cletus.reload.stale import OldCode, collect, pause_collection
 from cletus.reload.transaction import Transaction
 from cletus.reload.watcher import Pace, Watcher
 from cletus.service import Service
@@ -61,6 +61,7 @@ class ServiceReloader:
         self._dirty = False
         self._unsettled = 0
         self._stopped = False
+        self._collect_again: Callable[[], None] = lambda: None
 
     # -- life -------------------------------------------------------------------------------
 
@@ -237,18 +238,15 @@ class ServiceReloader:
 
     def _reload(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
         """Back in the reactor: the transaction, in a turn of its own, when pending saves are safe."""
+        self._service.session.flushed().addCallback(
+            lambda _: self._later(0, self._transact, plan, report, forced)
+        )
 
-        def ready(_: None) -> None:
-            self._service.reactor.callLater(0, self._guarded, self._transact, plan, report, forced)
-
-        self._service.session.flushed().addCallback(ready)
-
-    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
-        """A step that the reactor calls: an error of ours must not be the end of all reloads."""
-        try:
-            step(*args)
-        except Exception:  # noqa: BLE001 - whatever it is
-            self._gone_wrong(Failure())
+    def _later(self, delay: float, step: Callable[..., None], *args: Any) -> None:
+        """Have the reactor take a step: an error of ours must not be the end of all reloads."""
+        turn: Deferred[None] = Deferred()
+        turn.addCallback(lambda _: step(*args)).addErrback(self._gone_wrong)
+        self._service.reactor.callLater(delay, turn.callback, None)
 
     def _transact(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
         if self._stopped:
@@ -273,13 +271,13 @@ class ServiceReloader:
             busy = guard.busy()
             if busy and (not timeout or waited < timeout):
                 waited += _WAIT
-                self._service.reactor.callLater(
-                    _WAIT, self._guarded, self._attempt, plan, report, waited
-                )
+                self._later(_WAIT, self._attempt, plan, report, waited)
                 return
             transaction = Transaction(self._service, self._finder, plan, report)
+            self._collect_again = pause_collection()
             committed = False if busy else transaction.run()
         if busy:
+            self._collect_again()
             report.phase, report.generation = "stage", self._service.session.generation
             report.refuse(f"{busy}, which does not end")
             self._finish(report)
@@ -287,9 +285,7 @@ class ServiceReloader:
         if not committed:
             # Not the transaction itself: it holds the objects that were made of the refused code.
             refused, ledger = transaction.old_code, transaction.ledger
-            self._service.reactor.callLater(
-                0, self._guarded, self._clear_away, refused, ledger, report
-            )
+            self._later(0, self._clear_away, refused, ledger, report)
             return
         keep = self._service.settings.reload_keep
         kept = self._history.committed(before, plan.sources, keep=keep)
@@ -301,7 +297,7 @@ class ServiceReloader:
         except Exception:  # noqa: BLE001 - the new code is in force all the same
             self.log.failure("Resuming after the reload has failed")
         old, aliases = transaction.old_code, transaction.aliases()
-        self._service.reactor.callLater(0, self._guarded, self._retire, old, aliases, report)
+        self._later(0, self._retire, old, aliases, report)
 
     def _vetoed(self, plan: Plan, report: ReloadReport) -> bool:
         """Whether a listener of ``PreReload`` asks for this reload not to happen."""
@@ -319,6 +315,7 @@ class ServiceReloader:
         """In a later turn, when nothing of the reload itself is on the stack any more."""
         with report.timed("retire"):
             collect()
+            self._collect_again()
             kept = [one for one in aliases if one() is not None]
             self._service.session.current.aliases = kept
         self._name_holders(old_code, report)
@@ -328,6 +325,7 @@ class ServiceReloader:
         failed = report.phase
         with report.timed("retire"):
             collect()
+            self._collect_again()
             report.notes += ledger.open_files()
         report.phase = failed
         self._name_holders(refused, report)
@@ -379,6 +377,7 @@ class ServiceReloader:
 
     def _gone_wrong(self, failure: Failure) -> None:
         """An error of our own. Nothing was committed; those who wait must not wait for ever."""
+        self._collect_again()
         self.log.failure("The reload itself has failed", failure=failure)
         report = ReloadReport(generation=self._service.session.generation)
         report.refuse(failure.getErrorMessage())

@@ -6,10 +6,8 @@ the application's code.
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -80,19 +78,18 @@ class Transaction:
         Returns:
             Whether it was committed. If not, the report says why, and nothing has changed.
         """
-        with _no_garbage_collection():
-            try:
-                with self.ledger:
-                    within(self._service.settings.reload_timeout, self._prepare)
-            except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
-                self._roll_back()
-                described = describe_error(
-                    _explained(error), self._session.application, self._plan.sources
-                )
-                self._report.refuse(described)
-                return False
-            with self._report.timed("commit"):
-                self._commit()
+        try:
+            with self.ledger:
+                within(self._service.settings.reload_timeout, self._prepare)
+        except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
+            self._roll_back()
+            described = describe_error(
+                _explained(error), self._session.application, self._plan.sources
+            )
+            self._report.refuse(described)
+            return False
+        with self._report.timed("commit"):
+            self._commit()
         self._finder.registrations += self.ledger.recorder.made
         self.ledger.note(self._finder.places)
         return True
@@ -281,15 +278,3 @@ def _explained(error: BaseException) -> BaseException:
         explained_exit.__traceback__ = error.__traceback__
         return explained_exit
     return error
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Half of the time of a large reload would go into collections that find nothing."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
