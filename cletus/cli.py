@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, NoReturn, get_args, get_origin
 
 import click
 
@@ -19,6 +19,7 @@ from cletus.program import USAGE, Program
 from cletus.reload.loading import load
 from cletus.service import Service
 from cletus.settings import Settings, describe
+from cletus.templates import make_talker
 from cletus.version import __version__
 
 
@@ -112,6 +113,20 @@ main.add_command(
 )
 
 
+@main.command()
+@click.argument("name")
+@click.option(
+    "--template", type=click.Choice(["talker"]), default="talker", help="what to start from"
+)
+def new(name: str, template: str) -> None:
+    """Write a package NAME to start from: a talker with all that contrib has."""
+    try:
+        folder = make_talker(name, Path.cwd())
+    except CletusError as error:
+        _refuse(error)
+    click.echo(f"A {template} is in {folder}. Run it: cletus run {name}")
+
+
 def run_service(service: Service, settings: Mapping[str, Any]) -> None:
     """What ``service.run(**settings)`` does: options of the command line override the settings.
 
@@ -146,6 +161,6 @@ def serve(service: Service) -> int:
     return Program(service, reactor).run()
 
 
-def _refuse(error: CletusError) -> None:
+def _refuse(error: CletusError) -> NoReturn:
     click.echo(f"cletus: {error}", err=True)
     sys.exit(USAGE)

@@ -77,6 +77,10 @@ class TimerError(CletusError, ValueError):
         super().__init__(f"{seconds!r} seconds: {wanted}")
 
 
+class TemplateError(CletusError):
+    """``cletus new`` cannot write the package that it was asked for."""
+
+
 # -- people -------------------------------------------------------------------------------------
 
 
