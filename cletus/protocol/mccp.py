@@ -89,9 +89,10 @@ class Inflater:
         rest: what came after the end of the stream, once it has ended, else ``None``.
     """
 
-    __slots__ = ("_inflate", "_max", "rest")
+    __slots__ = ("_begun", "_inflate", "_max", "rest")
 
     def __init__(self, inflated_max: int) -> None:
+        self._begun = False
         self._inflate = zlib.decompressobj()
         self._max = inflated_max
         self.rest: bytes | None = None
@@ -101,8 +102,15 @@ class Inflater:
 
         Raises:
             InflationTooLarge: they become more than ``inflated_max`` or ``RATIO_MAX`` allow.
-            ProtocolError: they are no zlib stream.
+            ProtocolError: they are no zlib stream. If they do not even begin like one, the peer
+                says that it compresses and does not (telnetlib3's fingerprint does so): they are
+                the ``rest``.
         """
+        if not self._begun and data:
+            self._begun = True
+            if not _may_begin_a_stream(data):
+                self.rest = data
+                return
         most = max(RATIO_FREE, RATIO_MAX * len(data))
         most = min(most, self._max) if self._max else most
         total = 0
@@ -125,3 +133,9 @@ class Inflater:
             return self._inflate.decompress(data, INFLATED_PIECE)
         except zlib.error as error:
             raise ProtocolError(f"no zlib stream: {error}") from None
+
+
+def _may_begin_a_stream(data: bytes) -> bool:
+    """Whether the first bytes are those of a zlib stream (RFC 1950, section 2.2)."""
+    deflates = data[0] & 0x0F == zlib.DEFLATED and data[0] >> 4 <= 7
+    return deflates and (len(data) < 2 or int.from_bytes(data[:2], "big") % 31 == 0)

@@ -57,6 +57,14 @@ def test_a_slow_bomb_is_bounded_for_each_read() -> None:
     assert sum(map(len, given)) <= max(RATIO_FREE, 100 * 2000)
 
 
-def test_what_is_no_stream_is_the_peers_mistake() -> None:
+def test_what_begins_like_a_stream_and_is_none_is_the_peers_mistake() -> None:
     with pytest.raises(ProtocolError, match="no zlib stream"):
-        list(Inflater(0).inflate(b"hello"))
+        list(Inflater(0).inflate(b"\x78\x9c" + b"\xff" * 20))
+
+
+@pytest.mark.parametrize("plain", [b"hello\r\n", b"\xff\xfb\x18", b"\x18\x00", b"xyz"])
+def test_who_says_that_it_compresses_and_does_not_is_taken_at_what_it_sends(plain: bytes) -> None:
+    """telnetlib3's fingerprint accepts MCCP3 and goes on in plain text."""
+    inflater = Inflater(0)
+    assert list(inflater.inflate(plain)) == []
+    assert inflater.rest == plain

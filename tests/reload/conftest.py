@@ -24,6 +24,17 @@ service = Service()
 """
 
 
+#: Hundreds of reloads: what they run through, others measure; under measurement they take minutes.
+_LONG = {"test_fuzz_of_edits", "test_import_guard", "test_r4_garbage", "test_r10_saving"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Coverage is not measured in the longest tests."""
+    for item in items:
+        if item.path.stem in _LONG:
+            item.add_marker(pytest.mark.no_cover)
+
+
 class Running:
     """An application that runs in memory.
 
