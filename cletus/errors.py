@@ -557,7 +557,3 @@ class ImportDuringReload(ReloadError, ImportError):
         self.module = module
         self.reason = reason
         super().__init__(f"{module} is just being reloaded, {reason}; import it again")
-
-
-class ReloadVetoed(ReloadError):
-    """A listener of ``events.PreReload`` asked for this reload not to happen."""
