@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from cletus import Service
 from cletus.generation import Generation
-from cletus.storage import Store
+from cletus.storage import Field, Store, StoreDictField, StoreField, StoreListField, StoreSetField
 
 
 def make_service(store: str = "memory:") -> Service:
@@ -66,3 +66,18 @@ def _alias(old: Any, new: Store) -> None:
         new._standing = old._standing
     old.__class__ = type(new)
     old.__dict__ = new.__dict__
+
+
+def define_rooms_and_users(service: Service) -> Any:
+    """Users who are in rooms; gives both classes."""
+    room = type(
+        "Room", (Store,), {"service": service, "title": Field(""), "next": StoreField("room")}
+    )
+    fields = {
+        "room": StoreField("Room"),
+        "home": StoreField(room, session=True),
+        "visited": StoreListField("room"),
+        "friends": StoreSetField("user"),
+        "exits": StoreDictField(room),
+    }
+    return type("User", (Store,), {"service": service, **fields}), room

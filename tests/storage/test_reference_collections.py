@@ -8,15 +8,7 @@ import pytest
 
 from cletus import Service
 from cletus.errors import FieldValueError
-from cletus.storage import (
-    Field,
-    Store,
-    StoreDictField,
-    StoreField,
-    StoreListField,
-    StoreSetField,
-)
-from tests.storage.rig import make_service
+from tests.storage.rig import define_rooms_and_users, make_service
 
 
 @pytest.fixture
@@ -24,24 +16,9 @@ def service() -> Service:
     return make_service()
 
 
-def define(service: Service) -> Any:
-    """Users who are in rooms; gives both classes."""
-    room = type(
-        "Room", (Store,), {"service": service, "title": Field(""), "next": StoreField("room")}
-    )
-    fields = {
-        "room": StoreField("Room"),
-        "home": StoreField(room, session=True),
-        "visited": StoreListField("room"),
-        "friends": StoreSetField("user"),
-        "exits": StoreDictField(room),
-    }
-    return type("User", (Store,), {"service": service, **fields}), room
-
-
 @pytest.fixture
 def stores(service: Service) -> Any:
-    return define(service)
+    return define_rooms_and_users(service)
 
 
 # -- lists --------------------------------------------------------------------------------------

@@ -12,13 +12,10 @@ from cletus.errors import CorruptStore, FieldValueError
 from cletus.storage import (
     Field,
     Store,
-    StoreDictField,
     StoreField,
-    StoreListField,
-    StoreSetField,
     TempStoreMixin,
 )
-from tests.storage.rig import make_service, put, raw, reload
+from tests.storage.rig import define_rooms_and_users, make_service, put, raw, reload
 
 
 @pytest.fixture
@@ -26,24 +23,9 @@ def service() -> Service:
     return make_service()
 
 
-def define(service: Service) -> Any:
-    """Users who are in rooms; gives both classes."""
-    room = type(
-        "Room", (Store,), {"service": service, "title": Field(""), "next": StoreField("room")}
-    )
-    fields = {
-        "room": StoreField("Room"),
-        "home": StoreField(room, session=True),
-        "visited": StoreListField("room"),
-        "friends": StoreSetField("user"),
-        "exits": StoreDictField(room),
-    }
-    return type("User", (Store,), {"service": service, **fields}), room
-
-
 @pytest.fixture
 def stores(service: Service) -> Any:
-    return define(service)
+    return define_rooms_and_users(service)
 
 
 # -- one reference ------------------------------------------------------------------------------
@@ -165,7 +147,7 @@ def test_objects_of_other_stores_are_refused(stores: Any) -> None:
 
 def test_a_class_of_an_earlier_generation_will_do(service: Service) -> None:
     """Only its name is kept."""
-    _, room = define(service)
+    _, room = define_rooms_and_users(service)
     field = StoreField(room)
 
     assert field.store == "room"
@@ -184,7 +166,7 @@ def test_references_survive_a_reload(service: Service, stores: Any) -> None:
     bob.friends.add(bob)
     assert bob.to_dict(session=True)["visited"] == ["attic", "hall"]
 
-    reload(service, lambda: define(service))
+    reload(service, lambda: define_rooms_and_users(service))
 
     new_user, new_room = service.session.find("user"), service.session.find("room")
     bob = new_user.manager.active()["bob"]
