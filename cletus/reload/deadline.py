@@ -68,6 +68,8 @@ class _Alarm:
         self._others: tuple[float, float] = (0.0, 0.0)
         self._others_ring: Any = None
         self._trace: Any = None
+        #: Asked here and not of ``sys.gettrace()``: Python itself takes a trace function that raised away.
+        self._insists = False
 
     def set(self) -> None:
         """Ring after that many seconds, and then again and again."""
@@ -79,7 +81,7 @@ class _Alarm:
     def unset(self) -> None:
         """Give the alarm clock back, with what was left on it."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if sys.gettrace() == self._insist:
+        if self._insists:
             sys.settrace(self._trace)
         if signal.getsignal(signal.SIGALRM) == self._ring:
             signal.signal(signal.SIGALRM, self._others_ring)
@@ -108,6 +110,7 @@ class _Alarm:
                 break
             if not _is_importlib(one):
                 one.f_trace = self._insist
+        self._insists = True
         sys.settrace(self._insist)
 
     def _insist(self, frame: FrameType, event: str, _argument: object) -> Any:

@@ -64,6 +64,24 @@ def test_endless_code_is_cut_off(text):
     assert time.monotonic() - start < SOON
 
 
+@pytest.mark.parametrize("text", ["bare_except", "bare_except_sleep"])
+def test_trace_function_of_others_is_given_back(text):
+    """A debugger or coverage goes on measuring, although Python drops a trace function that raises."""
+
+    def others(*_: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(others)
+    try:
+        with pytest.raises(DeadlinePassed):
+            within(LIMIT, lambda: run_text(ENDLESS[text]))
+        left = sys.gettrace()
+    finally:
+        sys.settrace(before)
+    assert left is others
+
+
 def test_import_lock_deadlock_is_cut_off():
     """Waiting for a module that another thread never finishes importing ends, too."""
     from importlib import _bootstrap  # the lock that an import takes has no public name
