@@ -1,5 +1,5 @@
 """``python -m cletus`` is ``cletus``."""
 
-from cletus.cli import main
+from cletus.cli.group import main
 
 main(prog_name="cletus")

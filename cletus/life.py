@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.client import Client
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
-from cletus.parts import Door, Reloader
+from cletus.parts import Attachment, Door, Reloader
 
 if TYPE_CHECKING:
     from cletus.service import Service
@@ -48,6 +48,7 @@ class Life:
         self.state = State.IDLE
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
+        self._attachments: list[Attachment] = []
         self._empty: Deferred[None] | None = None
         self._farewells: dict[Deferred[None], None] = {}
         self._waiting: list[Deferred[None]] = []
@@ -127,6 +128,10 @@ class Life:
                 self._go_on()
             self.reloader = service.parts.reloader(service)
             self.reloader.start()
+            for attachment in service.parts.attachments(service):
+                self._attachments.append(attachment)  # also one that opens halfway is closed
+                await attachment.open()
+                self._go_on()
         except BaseException:
             if self.state is State.STARTING:
                 await self._close()
@@ -164,6 +169,8 @@ class Life:
 
     async def _close(self) -> None:
         """Undo the start, in reverse."""
+        while self._attachments:
+            await self._attempt(self._attachments.pop().close)
         self._service.session.current.timers.cancel()
         reloader, self.reloader = self.reloader, None
         if reloader is not None:

@@ -24,6 +24,16 @@ class Door(Protocol):
         """Accept no more; those who are connected stay so."""
 
 
+class Attachment(Protocol):
+    """What is opened when the doors are open, and closed before them: a control socket, say."""
+
+    def open(self) -> Deferred[None]:
+        """Begin. Fails with a ``CletusError``, which stops the start."""
+
+    def close(self) -> Deferred[None]:
+        """End."""
+
+
 class Reloader(Protocol):
     """What rebuilds the application. ``reload/`` has it."""
 
@@ -47,3 +57,4 @@ class Parts:
     doors: Callable[[Service], Iterable[Door]]
     reloader: Callable[[Service], Reloader]
     run: Callable[[Service, Mapping[str, Any]], None]
+    attachments: Callable[[Service], Iterable[Attachment]] = lambda _service: ()

@@ -44,7 +44,7 @@ LADDER: tuple[frozenset[str], ...] = (
     frozenset({"dispatch", "life", "parts", "service"}),
     frozenset({"doors", "reload"}),
     frozenset({"contrib"}),
-    frozenset({"cli", "console", "program", "templates", "testing"}),
+    frozenset({"cli", "console", "templates", "testing"}),
     # ``cletus/__init__.py`` puts the house together, ``__main__`` starts it.
     frozenset({"", "__main__"}),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,36 @@ def test_a_door_that_cannot_be_opened_closes_what_was(
     assert not idle.session.is_open
     result_of(idle.stop())
     assert notes[-1] == "a closes", "it has stopped already"
+
+
+def attached(idle: Service, *attachments: Door) -> None:
+    idle.parts = replace(idle.parts, attachments=lambda service: attachments)  # type: ignore[misc]  # as above
+
+
+def test_what_is_attached_opens_last_and_closes_first(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    attached(idle, Door("socket", notes), Door("metrics", notes))
+    result_of(idle.start(clock, doors=[Door("door", notes)]))
+    opened = notes[notes.index("reloader starts") :]
+    assert opened[:3] == ["reloader starts", "socket opens", "metrics opens"]
+    notes.clear()
+    result_of(idle.stop())
+    assert [note for note in notes if note.endswith(("closes", "stops"))] == [
+        *("metrics closes", "socket closes"),
+        *("reloader stops", "door closes"),
+    ]
+
+
+def test_what_is_attached_and_cannot_be_opened_stops_the_start(
+    idle: Service, clock: Clock, notes: list[str]
+) -> None:
+    """It is closed with all that was open: it may have come halfway."""
+    attached(idle, Door("socket", notes, DoorError("socket", "is taken")))
+    with pytest.raises(DoorError):
+        result_of(idle.start(clock, doors=[Door("door", notes)]))
+    assert idle.state is State.STOPPED
+    assert notes[-3:] == ["socket closes", "reloader stops", "door closes"]
 
 
 def test_a_store_that_cannot_be_opened_opens_nothing_else(

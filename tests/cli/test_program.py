@@ -12,10 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import Clock
 
-from cletus import Service, events, program
+from cletus import Service, events
+from cletus.cli import program
+from cletus.cli.program import Program
 from cletus.errors import DoorError
 from cletus.life import State
-from cletus.program import Program
 from cletus.testing import Person
 from tests.conftest import Log
 

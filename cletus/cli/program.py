@@ -15,13 +15,11 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cletus.cli.refusing import USAGE
 from cletus.console import begin_logging
 from cletus.errors import CletusError, ServiceStopped
 from cletus.life import State
 from cletus.service import Service
-
-#: What could not be started as asked: the exit code of a usage error.
-USAGE = 2
 
 
 class Program:

@@ -11,7 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cletus import Service, cli
+from cletus import Service
+from cletus.cli import main
+from cletus.cli import run as run_module
 from cletus.reload.modules import ApplicationFinder
 from cletus.settings import Settings, describe
 from cletus.version import __version__
@@ -24,7 +26,7 @@ def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test runs in a folder of its own, and forgets what was imported."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(cli.gc, "freeze", lambda: None)  # type: ignore[attr-defined]  # not in a test's process
+    monkeypatch.setattr(run_module.gc, "freeze", lambda: None)  # type: ignore[attr-defined]  # not in a test's process
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
@@ -41,12 +43,12 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Service]:
         services.append(service)
         return 0
 
-    monkeypatch.setattr(cli, "serve", serve)
+    monkeypatch.setattr(run_module, "serve", serve)
     return services
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, ["run", *arguments])
+    return CliRunner().invoke(main, ["run", *arguments])
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def refused() -> Callable[..., str]:
 
 
 def options() -> dict[str, click.Option]:
-    command = cli.main.commands["run"]
+    command = run_module.run
     return {one.name: one for one in command.params if isinstance(one, click.Option) and one.name}
 
 
@@ -171,10 +173,10 @@ def test_a_file_with_a_wrong_setting_is_refused(
 
 def test_help_and_version() -> None:
     for arguments in (["--help"], ["-h"], ["run", "--help"]):
-        result = CliRunner().invoke(cli.main, arguments)
+        result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0
         assert "Usage" in result.output
-    assert __version__ in CliRunner().invoke(cli.main, ["--version"]).output
+    assert __version__ in CliRunner().invoke(main, ["--version"]).output
 
 
 # -- what cannot be run -----------------------------------------------------------------------------
