@@ -68,9 +68,14 @@ class Talker:
     def __init__(self, folder: Path, *command: str) -> None:
         self.folder = folder
         self._output = folder / f"output-{time.monotonic_ns()}.txt"
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONFAULTHANDLER": "1",
+        }
         environment.pop("PYTHONPATH", None)
-        with self._output.open("wb") as output, _interruptible():
+        with self._output.open("wb") as output, interruptible():
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder,
@@ -138,6 +143,8 @@ class Talker:
         try:
             return self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
+            self.gets(signal.SIGABRT)  # it says where each of its threads is
+            self.process.wait(TIMEOUT)
             pytest.fail(f"it does not end. Its output:\n{self.output}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -153,7 +160,7 @@ class Talker:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """A process that a shell has put into the background ignores Ctrl-C; its children must not."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored:

@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.e2e.harness import interruptible
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "lantern-s3cret"
 
@@ -45,9 +47,14 @@ class Place:
             "0",
             *options,
         ]  # fmt: skip - a command line
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as log, interruptible():
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
             )
         self.ports = self._listen()
 
@@ -71,8 +78,9 @@ class Place:
         try:
             return self.process.wait(20)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+            self.process.send_signal(signal.SIGABRT)  # it says where each of its threads is
+            self.process.wait(20)
+            raise AssertionError(f"it does not stop:\n{self.log.read_text()[-8000:]}") from None
         finally:
             assert self.process.stdout is not None
             self.process.stdout.close()
