@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from cletus.redaction import without_passwords
+
 
 class CletusError(Exception):
     """The root: ``except CletusError`` catches whatever Cletus itself complains about."""
@@ -27,9 +29,9 @@ class SettingError(StartError):
     def __init__(self, name: str, reason: str, *, source: str = "") -> None:
         """Name the setting, the place it came from, and what is wrong with it."""
         self.name = name
-        self.reason = reason
+        self.reason = without_passwords(reason)
         self.source = source
-        super().__init__(f"{source + ': ' if source else ''}setting {name!r} {reason}")
+        super().__init__(f"{source + ': ' if source else ''}setting {name!r} {self.reason}")
 
 
 class ApplicationNotFound(StartError):
@@ -301,9 +303,9 @@ class StoreUnusable(StorageError, StartError):
 
     def __init__(self, place: str, reason: str) -> None:
         """Name the folder or URL and the reason."""
-        self.place = place
-        self.reason = reason
-        super().__init__(f"the store {place} cannot be used: {reason}")
+        self.place = without_passwords(place)
+        self.reason = without_passwords(reason)
+        super().__init__(f"the store {self.place} cannot be used: {self.reason}")
 
 
 class StoreLocked(StoreUnusable):
@@ -321,14 +323,14 @@ class UnknownStoreScheme(StoreUnusable):
 
     def __init__(self, url: str, scheme: str, known: Iterable[str]) -> None:
         """Name the URL, its scheme and the schemes that are known."""
-        self.url = url
+        self.url = without_passwords(url)
         self.scheme = scheme
         self.known = tuple(sorted(known))
         names = ", ".join(f"{name}:" for name in self.known)
         super().__init__(
-            repr(url),
+            repr(self.url),
             f"nothing installed knows {scheme!r}: known are {names} "
-            f"(for a folder of that name write './{url}')",
+            f"(for a folder of that name write './{self.url}')",
         )
 
 

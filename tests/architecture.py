@@ -21,7 +21,7 @@ from pathlib import Path
 
 #: From the bottom to the top. A name is a module, or a folder with all that is in it.
 LADDER: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "version"}),
+    frozenset({"errors", "redaction", "version"}),
     frozenset(
         {"events", "settings", "application", "clock", "inbox", "listeners", "outbox", "persistent"}
         | {"colours", "setting_files", "threads"}
