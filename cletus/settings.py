@@ -254,6 +254,7 @@ def _said_of(hint: Any, word: str) -> Any:
 
 #: Where settings come from; what stands further down wins.
 SOURCES = (
+    "preset",  # --dev or --production: other defaults
     "file",
     "environment",
     "module body",  # service.configure() there; a reload runs it again
