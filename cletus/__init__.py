@@ -4,6 +4,8 @@ This module puts the house together: the service stands below the doors, the rel
 line, and is handed them here.
 """
 
+from collections.abc import Iterator
+
 from cletus import events
 from cletus.broadcast import write_all
 from cletus.cli import run_service
@@ -11,13 +13,22 @@ from cletus.client import Client
 from cletus.dialogue import Dialogue, step
 from cletus.doors.opening import doors_of
 from cletus.errors import CletusError
-from cletus.parts import Parts
+from cletus.parts import Attachment, Parts
+from cletus.readiness import readiness_of
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.service import Service
 from cletus.settings import Settings
 from cletus.version import __version__
 
-Service.parts = Parts(doors=doors_of, reloader=ServiceReloader, run=run_service)
+
+def _attachments_of(service: Service) -> Iterator[Attachment]:
+    """In the order of their opening; they are closed in reverse."""
+    yield from readiness_of(service)  # the last: it says that all is open
+
+
+Service.parts = Parts(
+    doors=doors_of, reloader=ServiceReloader, run=run_service, attachments=_attachments_of
+)
 
 __all__ = [
     "CletusError",

@@ -42,7 +42,7 @@ LADDER: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"dispatch", "life", "parts", "service"}),
-    frozenset({"doors", "reload"}),
+    frozenset({"doors", "readiness", "reload"}),
     frozenset({"contrib"}),
     frozenset({"cli", "console", "templates", "testing"}),
     # ``cletus/__init__.py`` puts the house together, ``__main__`` starts it.
