@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Anything that happens in a service."""
+    """Anything that happens in a service: ``event.service``."""
 
     service: Service
 
@@ -60,7 +60,7 @@ class PostStop(Event):
 class PreReload(Event):
     """New code is about to be imported. Call ``veto(reason)`` for it not to be.
 
-    ``changed`` names the modules whose text differs.
+    ``changed`` names the modules whose text differs; ``vetoes`` has the reasons given so far.
     """
 
     changed: tuple[str, ...] = ()
@@ -73,14 +73,20 @@ class PreReload(Event):
 
 @dataclass(frozen=True, slots=True)
 class PostReload(Event):
-    """The new code is in force; its listeners are called, in the same turn as the commit."""
+    """The new code is in force; its listeners are called, in the same turn as the commit.
+
+    ``report`` is what ``service.last_reload`` is from now on.
+    """
 
     report: ReloadReport
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadFailed(Event):
-    """A reload was refused; nothing has changed. The old code's listeners are called."""
+    """A reload was refused; nothing has changed. The old code's listeners are called.
+
+    ``report`` says in which phase, and why.
+    """
 
     report: ReloadReport
 
@@ -90,7 +96,7 @@ class ReloadFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ClientEvent(Event):
-    """Something about one connected person."""
+    """Something about one connected person: ``event.client``."""
 
     client: Client
 
@@ -118,7 +124,10 @@ class Receive(ClientEvent):
 
 @dataclass(frozen=True, slots=True)
 class Resize(ClientEvent):
-    """A person's window has another size, or it has just become known: ``client.terminal``."""
+    """A person's window has another size, or it has just become known: ``client.terminal``.
+
+    ``columns`` and ``rows`` are in characters.
+    """
 
     columns: int
     rows: int
@@ -128,8 +137,8 @@ class Resize(ClientEvent):
 class Gmcp(ClientEvent):
     """A person's program has sent a message (GMCP; a variable, if it only has MSDP).
 
-    ``data`` is what its JSON means, ``None`` if there was none; its strings are free of control
-    characters other than newlines. ``@service.gmcp("Char.Login")`` hears of one package.
+    ``package`` is its name as they wrote it. ``data`` is what its JSON means, ``None`` if there was
+    none; its strings are free of control characters other than newlines. ``@service.gmcp("Char.Login")`` hears of one package.
     """
 
     package: str

@@ -58,6 +58,7 @@ class Service(Persistent):
         turn: what is done once at the end of a reactor turn.
         started_at: when it was started, in seconds since the epoch; 0.0 before.
         last_reload: the report of the latest reload, or ``None``.
+        parts, life, sources, settings_folder, staged_class, staged_sources: of the house itself.
     """
 
     parts: ClassVar[Parts]

@@ -36,7 +36,13 @@ _formatter = Formatter()
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a piece of text looks. ``None`` and absent attributes mean: as the text around it."""
+    """How a piece of text looks. ``None`` and absent attributes mean: as the text around it.
+
+    Attributes:
+        colour: of the letters.
+        background: behind them.
+        attributes: ``bold``, ``dim``, ``italic``, ``underline``, ``blink``, ``reverse``, ``strike``.
+    """
 
     colour: Colour | None = None
     background: Colour | None = None
@@ -65,7 +71,7 @@ _PLAIN = Style()
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """Text in pieces, each with its style. ``str()`` gives the words alone."""
+    """Text in ``pieces``, each with its style. ``str()`` gives the words alone."""
 
     pieces: tuple[tuple[str, Style], ...]
 

@@ -44,6 +44,7 @@ class ServiceReloader:
         service: whose application.
     """
 
+    #: What it tells the operator.
     log = Logger()
 
     def __init__(self, service: Service) -> None:

@@ -19,8 +19,11 @@ from cletus.reload.sources import Sources
 class Outcome(enum.Enum):
     """How a reload ended. There is no fourth way."""
 
+    #: The new code is in force.
     COMMITTED = "committed"
+    #: Something was wrong; the old code goes on as if nothing had been tried.
     REFUSED = "refused"
+    #: The files hold what runs.
     UNCHANGED = "unchanged"
 
 

@@ -16,7 +16,7 @@ from cletus.errors import StorageError
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object's text on its way to its home."""
+    """One object's text on its way to its home: the name of its ``store``, its ``key``, its ``data``."""
 
     store: str
     key: str
@@ -25,7 +25,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document that could not be written, and why; its old version is intact."""
+    """A ``document`` that could not be written, and the ``error``; its old version is intact."""
 
     document: Document
     error: StorageError

@@ -18,6 +18,7 @@ from cletus.errors import Refused, StorageError
 from cletus.events import ClientEvent
 from cletus.storage import Store
 
+#: Makes a value of a word: called with the word, the parameter's type, and the event.
 Converter: TypeAlias = Callable[[str, Any, ClientEvent], Any]
 
 #: Methods by which a store's manager may be asked for an object, the first that it has.

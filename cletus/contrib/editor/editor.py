@@ -45,8 +45,9 @@ class Editor(Dialogue):
     The dialogue's result is the text, or ``None`` if it was not kept.
     """
 
-    #: Lines, and characters of all of them together. Our choice.
+    #: Lines of a text. Our choice.
     lines_max: ClassVar[int] = 200
+    #: Characters of all of them together. Our choice.
     text_max: ClassVar[int] = 10_000
 
     lines: Field[list[str]] = Field(list)

@@ -39,9 +39,9 @@ class _Own:
     plural: bool
 
 
-#: The reader.
+#: The reader's: ``you``.
 YOU: Pronouns = _Own("you", "you", "your", "yourself", True)
-#: Whoever has not said otherwise.
+#: Those of whoever has not said otherwise: ``they``.
 THEY: Pronouns = _Own("they", "them", "their", "themself", True)
 
 

@@ -44,8 +44,9 @@ class BaseMailbox(Store):
     manager: ClassVar[MailboxManager[Any]] = MailboxManager()
     #: Letters in one mailbox. Our choice.
     letters_max: ClassVar[int] = 100
-    #: Characters of one letter, and of its subject.
+    #: Characters of one letter.
     text_max: ClassVar[int] = 10_000
+    #: Characters of its subject.
     subject_max: ClassVar[int] = 60
 
     letters: Field[list[Letter]] = Field(list, type=list[Letter])

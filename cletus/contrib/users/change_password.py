@@ -20,6 +20,9 @@ class ChangePassword(Dialogue):
 
     Its result is whether the password was changed. Failed tries count as failed logins of that account
     at that address: someone who finds another's terminal unattended cannot guess for long.
+
+    Attributes:
+        hashed: the hash of the new one, until it has been typed again.
     """
 
     hashed: Field[str] = Field("")

@@ -53,6 +53,11 @@ class LoginDialogue(Dialogue):
         store: the name of the store of users.
         name: who they say they are, or what they want to be called.
         is_new: whether the account is being made.
+        guest: the key of the guest that they have become.
+        hashed: the hash of a new password, until it has been typed again.
+        names_tried: how many names have been refused them.
+        tries: how many passwords were wrong.
+        deadline: the timer that ends it.
     """
 
     banner: str = ""

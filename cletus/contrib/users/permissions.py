@@ -25,6 +25,7 @@ from cletus.storage import Field
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+#: The role of those who run the place.
 ADMIN: Final = "admin"
 REFUSAL = "You may not do that."
 

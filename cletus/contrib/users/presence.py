@@ -42,6 +42,7 @@ class PresenceMixin(MissedMixin, _Base):
     Attributes:
         users: what the application made with ``Users(service, User)``; ``None`` before that.
         link_lost: whether their connection broke and they are waited for.
+        grace: the timer that ends the wait.
     """
 
     users: ClassVar[Any] = None
