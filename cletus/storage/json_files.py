@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from cletus.errors import (
@@ -23,10 +23,18 @@ from cletus.errors import (
 )
 from cletus.settings import StoreSync
 from cletus.storage.backend import Document, Failure
+from cletus.storage.browsing import Stray
 from cletus.storage.calls import Calls
 from cletus.storage.folder_lock import FolderLock
 from cletus.storage.group_save import GroupSave
-from cletus.storage.store_folder import LEFTOVER, SUFFIX, StoreFolder, check_name, file_name
+from cletus.storage.store_folder import (
+    LEFTOVER,
+    SUFFIX,
+    StoreFolder,
+    check_name,
+    file_name,
+    stray_reason,
+)
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -117,8 +125,7 @@ class JsonFiles:
     def _take_stock(self) -> None:
         """Sweep every store's folder, and flush it: what is read from now on is there to stay."""
         _try_writing(self.folder)
-        with os.scandir(self.folder) as entries:
-            stores = [entry.name for entry in entries if _is_store(entry)]
+        stores = list(self._stores())
         for store in stores:
             self._sweep(os.path.join(self.folder, store))
             self._flush_folder(os.path.join(self.folder, store))
@@ -180,6 +187,43 @@ class JsonFiles:
             raise self._named(error, store, "", "list") from error
         cut = -len(SUFFIX)
         return [name[:cut] for name in names if name.endswith(SUFFIX) and name[0] != "."]
+
+    # -- being looked into: what a running service's folder holds ----------------------------------
+
+    def stores(self) -> list[str]:
+        """The names of all folders of stores; see ``Browsable.stores``."""
+        try:
+            return list(self._stores())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreUnusable(error.filename or self.folder, _reason(error)) from error
+
+    def _stores(self) -> Iterator[str]:
+        with os.scandir(self.folder) as entries:
+            yield from (entry.name for entry in entries if _is_store(entry))
+
+    def saved_at(self, store: str, key: str) -> float | None:
+        """When the file was put there; see ``Browsable.saved_at``."""
+        path = self.place(store, key)
+        try:
+            return os.stat(path).st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotSaved(store, key) from None
+        except OSError as error:
+            raise self._named(error, store, key, "read") from error
+
+    def strays(self, store: str) -> list[Stray]:
+        """Leftovers of killed processes, and what people put there; see ``Browsable.strays``."""
+        folder = os.path.join(self.folder, store)
+        try:
+            names = self._calls.listdir(folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._named(error, store, "", "list") from error
+        reasons = ((name, stray_reason(name)) for name in sorted(names))
+        return [Stray(f"{folder}/{name}", reason) for name, reason in reasons if reason]
 
     # -- writing --------------------------------------------------------------------------------
 

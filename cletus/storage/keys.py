@@ -46,6 +46,17 @@ def normalise(key: str) -> str:
     return lower
 
 
+def as_it_is(key: str) -> str:
+    """A key that a home lists, if it is one: what people put there by hand may be none.
+
+    Raises:
+        InvalidKey: no object can be called so.
+    """
+    if normalise(key) != key:
+        raise InvalidKey(key, f"objects are called {normalise(key)!r}; rename it")
+    return key
+
+
 def _composed(key: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).lower())
 

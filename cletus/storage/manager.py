@@ -20,7 +20,7 @@ from cletus.errors import (
     StorageError,
     StoreDeclarationError,
 )
-from cletus.storage.keys import normalise
+from cletus.storage.keys import as_it_is, normalise
 from cletus.storage.saving import Unsaved, save_all
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Manager(Generic[S]):
         found = {}
         for key in keys:
             try:
-                found[key] = self._fetch(_as_is(key))
+                found[key] = self._fetch(as_it_is(key))
             except NotSaved:
                 continue  # deleted just now, by somebody's hand
             except StorageError as error:
@@ -231,14 +231,3 @@ class Manager(Generic[S]):
 
     def _note_readable(self, key: str) -> None:
         self._unreadable.pop(key, None)
-
-
-def _as_is(key: str) -> str:
-    """A key that a home lists, if it is one: what people put there by hand may be none.
-
-    Raises:
-        InvalidKey: no object can be called so.
-    """
-    if normalise(key) != key:
-        raise InvalidKey(key, f"objects are called {normalise(key)!r}; rename it")
-    return key

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cletus.errors import NotSaved, StorageError, StoreUnusable
 from cletus.settings import Settings
 from cletus.storage.backend import Document, Failure
+from cletus.storage.browsing import Stray
 from cletus.storage.store_folder import check_name
 
 
@@ -68,6 +69,19 @@ class Memory:
         """The keys of every document of this store."""
         check_name(store, store, "")
         return list(self._stores.get(store, ()))
+
+    def stores(self) -> list[str]:
+        """The names of all stores that had a document; see ``Browsable.stores``."""
+        return list(self._stores)
+
+    def saved_at(self, store: str, key: str) -> float | None:
+        """Nobody notes it."""
+        self.read(store, key)
+        return None
+
+    def strays(self, store: str) -> list[Stray]:
+        """There is nothing but documents."""
+        return []
 
     def _home(self) -> dict[str, dict[str, bytes]]:
         if not self._opened:

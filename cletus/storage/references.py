@@ -11,7 +11,7 @@ of that key, else loads it, else gives ``None``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from typing_extensions import TypeVar as TypeVarWithDefault
@@ -152,3 +152,15 @@ class StoreDictField(_CollectionField["StoreDict[S]", S]):
     if TYPE_CHECKING:  # as above
 
         def __set__(self, obj: Any, value: Mapping[str, S | None]) -> None: ...
+
+
+def referred(obj: Store) -> Iterator[tuple[str, str, str]]:
+    """What an object's permanent fields refer to, as (field, store, key). Nothing is loaded."""
+    for name, field in obj.fields.items():
+        if isinstance(field, _ReferenceField) and not field.session:
+            keys = field.serialise(obj, name)
+            if isinstance(keys, dict):
+                keys = keys.values()
+            elif keys is None or isinstance(keys, str):
+                keys = (keys,)
+            yield from ((name, field.store, key) for key in keys if key is not None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cletus.errors import (
     CorruptStore,
     FieldValueError,
+    MigrationFailed,
     NewerStore,
     NotSavable,
     NotSaved,
@@ -38,7 +39,7 @@ class Standing(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """An object that could not be saved, and why; what was saved of it before is untouched."""
+    """An object (``obj``) that could not be saved, and the ``error``; what was saved before is untouched."""
 
     obj: Any
     error: StorageError
@@ -122,7 +123,8 @@ def load(obj: Store) -> None:
     cls = type(obj)
     must_be_savable(obj)
     try:
-        _understand(obj, cls._front().read(cls._store_name, obj.key))
+        front = cls._front()
+        understand(obj, front.read(cls._store_name, obj.key), front.place(cls._store_name, obj.key))
     except NotSaved:
         raise
     except StorageError as error:
@@ -131,10 +133,14 @@ def load(obj: Store) -> None:
     was_saved(obj)
 
 
-def _understand(obj: Store, raw: bytes) -> None:
-    """Take the document's text; whatever is wrong with it is told with its place."""
+def understand(obj: Store, raw: bytes, place: str) -> None:
+    """Take a document's text; whatever is wrong with it is told with its place.
+
+    Raises:
+        CorruptStore: it cannot be parsed or converted.
+        NewerStore: it was saved by a later version of the class.
+    """
     store, key = obj._store_name, obj.key
-    place = type(obj)._front().place(store, key)
     try:
         obj.from_json(raw)
     except NewerStore as error:
@@ -143,5 +149,11 @@ def _understand(obj: Store, raw: bytes) -> None:
         line = getattr(error, "line", 0)
         if isinstance(error, FieldValueError):
             line = line_of(raw, error.field)
-        reason = getattr(error, "reason", "") or f"{type(error).__name__}: {error}"
-        raise CorruptStore(store, key, str(reason), path=place, line=line) from error
+        raise CorruptStore(store, key, _reason(error), path=place, line=line) from error
+
+
+def _reason(error: Exception) -> str:
+    """Without the object's name, which the error that has this reason tells."""
+    if isinstance(error, MigrationFailed):
+        return str(error)  # with the step
+    return str(getattr(error, "reason", "")) or f"{type(error).__name__}: {error}"

@@ -18,7 +18,7 @@ from cletus.errors import UnsafeName
 from cletus.storage.calls import Calls
 
 SUFFIX = ".json"
-LEFTOVER = re.compile(r"\.save-\d+-\d+\.tmp")
+LEFTOVER = re.compile(r"\.save-(\d+)-\d+\.tmp")
 """What the temporary files are called: the number of the process, the number of the save."""
 
 _NAME_MAX = 255
@@ -50,6 +50,32 @@ def check_name(name: str, store: str, key: str) -> None:
         raise UnsafeName(store, key)
     if _length(name) > _NAME_MAX - len(SUFFIX):
         raise UnsafeName(store, key)
+
+
+def stray_reason(name: str) -> str:
+    """What a file is that lies in a store's folder and is no document; empty if that is all right.
+
+    Args:
+        name: of the file, within the folder.
+    """
+    leftover = LEFTOVER.fullmatch(name)
+    if leftover is not None:
+        if _is_alive(int(leftover[1])):  # a save that is just being made
+            return ""
+        return "left by a process that was killed; the next start removes it"
+    if name.endswith(SUFFIX) or name[0] == ".":  # what is hidden is an editor's or the system's
+        return ""
+    return f"no document, for its name does not end in {SUFFIX}; it is left as it is"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _length(name: str) -> int:

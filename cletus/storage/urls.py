@@ -32,13 +32,31 @@ def backend_for(settings: Settings) -> Backend:
         StoreUnusable: the package that registers it cannot be imported, or the URL makes no sense.
     """
     url = settings.store
-    match = _SCHEME.match(url)
-    if match is None:
-        return JsonFiles(url, sync=settings.store_sync)
-    scheme = match[1].lower()
+    folder = folder_of(url)
+    if folder is not None:
+        return JsonFiles(folder, sync=settings.store_sync)
+    return _opener(url, _scheme(url))(url, settings)
+
+
+def folder_of(store: str) -> str | None:
+    """The folder of files that a setting ``store`` stands for, as it is written there.
+
+    Returns:
+        its path, relative or not; ``None`` where the home is no folder of ours, as ``memory:``.
+
+    Raises:
+        StoreUnusable: it is a ``file:`` URL that makes no sense.
+    """
+    scheme = _scheme(store)
     if scheme == "file":
-        return JsonFiles(_path(url), sync=settings.store_sync)
-    return _opener(url, scheme)(url, settings)
+        return _path(store)
+    return None if scheme else store
+
+
+def _scheme(url: str) -> str:
+    """In lower case; "" for a path."""
+    match = _SCHEME.match(url)
+    return "" if match is None else match[1].lower()
 
 
 def _path(url: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 
 from cletus import Service, events
-from cletus.cli import serve
+from cletus.cli.run import serve
 from cletus.storage import Field, Store, Writer
 
 OBJECTS = 40
