@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cletus import Service
-from cletus.cli import main
+from cletus.cli import main, presets
 from cletus.cli import run as run_module
 from cletus.reload.modules import ApplicationFinder
 from cletus.settings import Settings, describe
@@ -74,7 +74,8 @@ def options() -> dict[str, click.Option]:
 
 
 def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
-    assert set(options()) == {name for name, *_ in describe()}
+    presets = {"preset_dev", "preset_production"}
+    assert set(options()) - presets == {name for name, *_ in describe()}
 
 
 @pytest.mark.parametrize("name", [name for name, *_ in describe()])
@@ -177,6 +178,182 @@ def test_help_and_version() -> None:
         assert result.exit_code == 0
         assert "Usage" in result.output
     assert __version__ in CliRunner().invoke(main, ["--version"]).output
+
+
+# -- settings of the application --------------------------------------------------------------------
+
+OWN = """\
+from typing import Annotated, Literal
+import cletus
+from cletus.settings import about
+
+class Settings(cletus.Settings):
+    greeting: Annotated[str, about("said to whoever comes in")] = "Hello"
+    shout_cooldown: float = 15.0
+    loud: bool = False
+    colours: list[str] = []
+    weather: Literal["fair", "foul"] = "fair"
+    limit: int | None = None
+    names: dict[str, str] = {}
+
+service = cletus.Service(Settings)
+SEEN = service.settings.greeting
+"""
+
+
+def test_settings_of_the_application_are_options(served: list[Service], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(OWN)
+    result = run(
+        *("--port", "8000", "app.py", "--greeting", "Good evening", "--loud", "--limit=3"),
+        *("--colours", "red", "--colours", "blue", "--line-max", "7", "--weather", "foul"),
+    )
+    assert result.exit_code == 0, result.output
+    settings: Any = served[0].settings
+    assert (settings.port, settings.line_max) == (8000, 7)
+    assert (settings.greeting, settings.loud, settings.limit) == ("Good evening", True, 3)
+    assert (settings.colours, settings.weather) == (["red", "blue"], "foul")
+    assert sys.modules["app"].SEEN == "Good evening", "in force while the application is imported"
+
+
+def test_settings_of_the_application_are_options_of_its_own_program(
+    served: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text(f"{OWN}service.run(greeting='Hi')\n")
+    monkeypatch.setattr(sys, "argv", ["app.py", "--shout-cooldown=3", "--production"])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        __import__("app")
+    assert ended.value.code == 0
+    settings: Any = served[0].settings
+    assert (settings.greeting, settings.shout_cooldown) == ("Hi", 3.0)
+    assert settings.log_format == "json"
+
+
+def test_help_of_a_target_has_its_own_settings_and_runs_nothing_of_it(
+    served: list[Service], tmp_path: Path
+) -> None:
+    """The import ends where the service is made."""
+    (tmp_path / "app.py").write_text(f"{OWN}raise RuntimeError('imported to its end')\n")
+    for arguments in (["app.py", "--help"], ["app.py", "--port", "1", "-h"]):
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+        own, common = result.output.split("Settings of the application:")[1].split("Settings:")
+        assert "--greeting" in own
+        assert "said to whoever comes in" in own
+        assert "--line-max" in common
+        assert "--names" not in result.output, "a table cannot be said in one word"
+    assert served == []
+    assert "--greeting" not in run("--help").output
+
+
+def test_help_of_a_target_that_is_none_is_what_there_is_for_all(tmp_path: Path) -> None:
+    result = run("nosuch", "--help")
+    assert result.exit_code == 2
+    assert "--line-max" in result.output
+    assert result.output.splitlines()[-1].startswith("cletus: nosuch: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("app.py", "--greting=x"), ("app.py", "--port", "1", "--greting")]
+)
+def test_an_unknown_option_names_the_nearest_also_of_the_application(
+    served: list[Service], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """And no more of the application is imported."""
+    (tmp_path / "app.py").write_text(f"{OWN}raise RuntimeError('imported to its end')\n")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    last = result.output.splitlines()[-1]
+    assert "--greting" in last
+    assert "--greeting" in last
+    assert served == []
+    assert Service.born is None
+
+
+def test_an_option_of_the_application_stands_after_its_name(tmp_path: Path) -> None:
+    """Before it, nobody knows whether the next word is its value; the message says where it belongs."""
+    (tmp_path / "app.py").write_text(OWN)
+    result = run("--greeting", "hello", "app.py")
+    assert result.exit_code == 2
+    assert "--greeting" in result.output
+    assert "after TARGET" in result.output
+
+
+def test_a_bad_value_of_a_setting_of_the_application(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(OWN)
+    line = refused("app.py", "--shout-cooldown", "often")
+    assert "command line: setting 'shout_cooldown' cannot be 'often'" in line
+
+
+def test_settings_may_be_called_as_options_of_ours(served: list[Service], tmp_path: Path) -> None:
+    """The application's own win."""
+    (tmp_path / "app.py").write_text(
+        "import cletus\n"
+        "class Settings(cletus.Settings):\n    dev: str = ''\n    target: str = ''\n"
+        "service = cletus.Service(Settings)\n"
+    )
+    assert run("app.py", "--dev", "ann", "--target", "moon").exit_code == 0
+    settings: Any = served[0].settings
+    assert (settings.dev, settings.target) == ("ann", "moon")
+
+
+# -- presets ----------------------------------------------------------------------------------------
+
+
+def test_dev_and_production_are_other_defaults(served: list[Service], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    assert run("--dev", "app.py").exit_code == 0
+    sys.modules.pop("app")
+    assert run("app.py", "--production").exit_code == 0
+    dev, production = (service.settings for service in served)
+    assert (dev.reload, dev.tls_self_signed, dev.log_format) == (True, True, "text"), "no terminal"
+    assert (production.reload, production.tls_self_signed) == (False, False)
+    assert production.log_format == "json"
+
+
+@pytest.mark.parametrize("where", ["file", "environment", "code", "option"])
+def test_whatever_is_said_wins_over_a_preset(
+    served: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    options = []
+    if where == "file":
+        (tmp_path / "cletus.toml").write_text("reload = true\n")
+    elif where == "environment":
+        monkeypatch.setenv("CLETUS_RELOAD", "true")
+    elif where == "code":
+        (tmp_path / "app.py").write_text(f"{APP}service.configure(reload=True)\n")
+    else:
+        options = ["--reload"]
+    assert run("app.py", "--production", *options).exit_code == 0
+    assert served[0].settings.reload
+    assert served[0].settings.log_format == "json"
+
+
+def test_both_presets_are_one_too_many(served: list[Service], tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    for arguments in (["--dev", "--production", "app.py"], ["app.py", "--dev", "--production"]):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert "--dev and --production" in result.output.splitlines()[-1]
+    assert served == []
+
+
+def test_dev_without_tls_runs_and_says_so(
+    served: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presets, "can_tls", lambda: False)
+    monkeypatch.setattr(run_module, "can_tls", lambda: False)
+    (tmp_path / "app.py").write_text(APP)
+    result = run("app.py", "--dev")
+    assert result.exit_code == 0
+    assert result.output == "cletus: --dev without TLS: pip install 'cletus[tls]'\n"
+    assert not served[0].settings.tls_self_signed
+    sys.modules.pop("app")
+    assert run("app.py", "--dev", "--tls-self-signed").output == "", "that is asked for by name"
+    assert served[1].settings.tls_self_signed
 
 
 # -- what cannot be run -----------------------------------------------------------------------------
