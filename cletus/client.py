@@ -25,6 +25,7 @@ from cletus.prompt import Prompt
 from cletus.protocol.charset import Encoder
 from cletus.questions import Questions, left
 from cletus.rendering import as_text, shown
+from cletus.subject import About, fields_of
 from cletus.transport import Transport
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Client(Persistent):
         terminal: what is in front of them, as far as it is known.
         connected: false from the moment the connection is closing or gone.
         was_closed: whether ``close()`` ended the connection; else it broke, or they went.
+        came_at: when they connected, in seconds of ``service.clock``.
+        heard_at: when they last typed a line, or else connected.
+        outbox: what waits to be sent.
         user: for applications: who they have turned out to be; ``None`` for a stranger.
     """
 
@@ -61,6 +65,7 @@ class Client(Persistent):
         self._left = False
         self._held = False
         self.terminal = transport.terminal
+        self.came_at = self.heard_at = service.clock.seconds()
         self._transport = transport
         self._turn = service.turn
         self._prompt: Prompt | None = None
@@ -232,6 +237,7 @@ class Client(Persistent):
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
         if self.connected:
+            self.heard_at = self.service.clock.seconds()
             self._end_prompt()
             self._inbox.put(text)
 
@@ -318,12 +324,13 @@ class Client(Persistent):
         return not self._conversations
 
     def _deliver(self, line: str) -> None:
-        if self._questions:
-            self._questions.answer(line)
-        elif self._dialogues:
-            self._dialogues.front.take(line)
-        else:
-            self.service.received(self, line)
+        with About(self, hidden=line if self._hiding.is_wanted else ""):
+            if self._questions:
+                self._questions.answer(line)
+            elif self._dialogues:
+                self._dialogues.front.take(line)
+            else:
+                self.service.received(self, line)
 
     def _can_still_answer(self) -> bool:
         return self.connected or (self._gone and len(self._inbox) > 0)
@@ -331,9 +338,10 @@ class Client(Persistent):
     def _flush(self) -> None:
         if self.outbox.overflowed:
             self.service.dispatcher.log.warn(
-                "{client!r} dropped: {size} bytes waited, more than output_max allows",
-                client=self,
+                "{client} dropped: {size} bytes waited, more than output_max allows",
+                client=repr(self),
                 size=self.outbox.size,
+                **fields_of(self),
             )
             self.abort("slow reader")
             return

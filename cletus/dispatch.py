@@ -18,6 +18,7 @@ from cletus import events
 from cletus.client import Client
 from cletus.conversation import Conversation
 from cletus.listeners import Listener
+from cletus.subject import About, subject, subject_client
 from cletus.timers import Timer
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Dispatcher:
 
     def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
         """Call one listener; the Deferred of its end if it did not end at once."""
+        before = subject.set(event)
+        try:
+            return self._call(listener, event)
+        finally:
+            subject.reset(before)
+
+    def _call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
         try:
             result = listener.function(event)
         except (Exception, SystemExit):  # noqa: BLE001 - a stray sys.exit() must not close a connection
@@ -76,7 +84,8 @@ class Dispatcher:
             client: whom it was about, if anybody.
         """
         who = "" if client is None else f" for {client!r}"
-        self.log.failure("{place} failed{who}", failure=failure, place=place, who=who)
+        with About(None if subject_client() is client else client):  # an event says more
+            self.log.failure("{place} failed{who}", failure=failure, place=place, who=who)
         if client is not None and self._service.settings.error_notice:
             client.write(self._service.settings.error_notice)
 
@@ -99,7 +108,10 @@ class Dispatcher:
 
     def _listener_failed(self, listener: Listener, event: events.Event, failure: Failure) -> None:
         client = event.client if isinstance(event, events.ClientEvent) else None
-        self.failed(f"Listener {listener.place} of {type(event).__name__}", failure, client=client)
+        with About(event):
+            self.failed(
+                f"Listener {listener.place} of {type(event).__name__}", failure, client=client
+            )
 
     def _converse(self, listener: Listener, event: events.Event, coroutine: Any) -> Deferred[Any]:
         if not isinstance(event, events.ClientEvent):

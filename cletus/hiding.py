@@ -22,6 +22,11 @@ class Hiding:
         self._wanted = False
         self._is_told = False
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether what is typed now is meant to be hidden."""
+        return self._wanted
+
     def hide(self) -> bytes:
         """What is typed from now on is hidden; what to send for that now, if anything."""
         self._wanted = True

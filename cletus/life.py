@@ -221,7 +221,7 @@ class Life:
 
     def _save(self) -> None:
         for failure in self._service.save_all():
-            self.log.error("{failure}", failure=str(failure))
+            self.log.error("{unsaved}", unsaved=str(failure))
 
     def _ended(self) -> None:
         waiting, self._waiting = self._waiting, []

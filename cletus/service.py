@@ -30,6 +30,7 @@ from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, backend_for
+from cletus.subject import fields_of
 from cletus.threads import call_in_thread
 from cletus.timers import Timer
 from cletus.transport import Transport
@@ -211,7 +212,7 @@ class Service(Persistent):
         client = Client(self, transport, id=self._next_client, door=door)
         self._next_client += 1
         self._clients[client] = None
-        _log.info("{client} connected", client=repr(client))
+        _log.info("{client} connected", client=repr(client), **fields_of(client))
         self.fire(events.Connect(self, client))
         if self.life.is_over:  # a handshake of some door has come to its end late
             self.life.see_off(client)
@@ -235,7 +236,8 @@ class Service(Persistent):
     def disconnected(self, client: Client, reason: str) -> None:
         """For clients: they are gone. Fires ``Disconnect``."""
         self._clients.pop(client, None)
-        _log.info("{client} disconnected: {reason}", client=repr(client), reason=reason)
+        about = {**fields_of(client), "client": repr(client), "reason": reason}
+        _log.info("{client} disconnected: {reason}", **about)
         self.life.farewell(self.fire(events.Disconnect(self, client, reason)))
         if not self._clients:
             self.life.everybody_left()

@@ -28,7 +28,7 @@ LevelRule = Annotated[str, Meta(pattern=r"^([\w.-]+=)?(debug|info|warn|error|cri
 
 
 def about(text: str, *, restart: bool = False, secret: bool = False, takes: str = "") -> Meta:
-    """What is said of a setting beside its type, as ``Annotated[str, about("its token")]``.
+    """What is said of a setting beside its type, for ``Annotated``.
 
     Args:
         text: the description in one line, which is also its ``--help``.
@@ -156,6 +156,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reload_restart_notice: Annotated[
         str, about("told to a person whose conversation a reload starts again from its top")
     ] = "(The code has just changed. Let us start that again.)"
+
+    control: Annotated[
+        bool,
+        about(
+            "let `cletus status`, `shell` and so on in, by a socket in the store folder",
+            restart=True,
+        ),
+    ] = True
 
     error_notice: Annotated[str, about("told to a person whose line met a mistake in the code")] = (
         "Something went wrong here. It has been logged."

@@ -24,7 +24,7 @@ LADDER: tuple[frozenset[str], ...] = (
     frozenset({"errors", "redaction", "version"}),
     frozenset(
         {"events", "settings", "application", "clock", "inbox", "listeners", "outbox", "persistent"}
-        | {"colours", "setting_files", "threads"}
+        | {"colours", "setting_files", "subject", "threads"}
     ),
     frozenset({"protocol", "storage"}),
     frozenset(
@@ -42,15 +42,15 @@ LADDER: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"dispatch", "life", "parts", "service"}),
-    frozenset({"doors", "readiness", "reload"}),
+    frozenset({"doors", "logs", "metrics", "readiness", "reload"}),
     frozenset({"contrib"}),
-    frozenset({"cli", "console", "templates", "testing"}),
+    frozenset({"cli", "templates", "testing", "twisted_service"}),
     # ``cletus/__init__.py`` puts the house together, ``__main__`` starts it.
     frozenset({"", "__main__"}),
 )
 
 #: Side by side on a rung, and none of each other's business.
-STRANGERS = frozenset({"protocol", "storage", "doors", "reload"})
+STRANGERS = frozenset({"protocol", "storage", "doors", "logs", "metrics", "reload"})
 
 #: What ``protocol`` and ``storage`` may use of Twisted: nothing that knows a reactor.
 WITHOUT_REACTOR = ("twisted.internet.defer", "twisted.logger", "twisted.python.failure")

@@ -69,7 +69,7 @@ class PresenceMixin(MissedMixin, _Base):
         was_online, was_lost = self.is_online, self.link_lost
         self._end_grace()
         self.log_in(client)
-        log.info("{user} is at {client}", user=repr(self), client=repr(client))
+        log.info("{who} is at {client}", who=repr(self), user=self.key, client=repr(client))
         if was_online:
             self.tell_missed(client)
             self.service.fire(Reconnected(self.service, self, was_lost))
@@ -87,7 +87,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.link_lost = True
         self.grace = self.service.later(grace, self.grace_over)
         self._note_leaving()
-        log.info("{user} lost the link: {why}", user=repr(self), why=reason)
+        log.info("{who} lost the link: {why}", who=repr(self), user=self.key, why=reason)
         self.service.fire(LinkLost(self.service, self))
 
     def grace_over(self) -> None:
@@ -109,7 +109,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.forget_missed()
         self.client = None
         self._note_leaving()
-        log.info("{user} has left: {why}", user=repr(self), why=reason)
+        log.info("{who} has left: {why}", who=repr(self), user=self.key, why=reason)
         self.service.fire(LoggedOut(self.service, self, reason))
         if client is not None:
             client.close(reason)
@@ -134,4 +134,5 @@ class PresenceMixin(MissedMixin, _Base):
         self.save_when_possible()
 
     def _not_saved(self, failure: Failure) -> None:
-        log.error("{who} was not saved: {why}", who=repr(self), why=failure.getErrorMessage())
+        why = failure.getErrorMessage()
+        log.error("{who} was not saved: {why}", who=repr(self), user=self.key, why=why)

@@ -9,8 +9,8 @@ import pytest
 from argon2 import PasswordHasher
 from twisted.logger import globalLogPublisher
 
-from cletus.console import format_line
 from cletus.contrib.users import hashing
+from cletus.logs.text import format_line
 from tests.reload.conftest import Running
 
 TALKER = """

@@ -1,0 +1,75 @@
+"""The log in colour, for the terminal of somebody who writes code: as the text, and easier to scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.logger import LogEvent, LogLevel
+
+from cletus.logs.text import level_of, message_of, printable, time_of
+from cletus.logs.unseen import without_unseen
+
+if TYPE_CHECKING:
+    from rich.traceback import Traceback
+    from twisted.python.failure import Failure
+
+#: rich's words for how each level looks.
+STYLES: Final = {
+    LogLevel.debug: "dim",
+    LogLevel.info: "green",
+    LogLevel.warn: "yellow",
+    LogLevel.error: "bold red",
+    LogLevel.critical: "bold white on red",
+}
+
+
+def colour_renderer(width: int | None = None) -> Callable[[LogEvent], str]:
+    """What makes coloured text of an event. Importing rich takes a moment, so it happens here.
+
+    Args:
+        width: columns, for tracebacks; by default as many as the terminal has. Messages are not
+            wrapped: their terminal does that, and a selection copies them as one line.
+    """
+    from rich.console import Console  # noqa: PLC0415 - only who wants colour pays for rich
+    from rich.text import Text  # noqa: PLC0415
+
+    # Colour was asked for by name: so there is some, also where the log goes through a pipe.
+    console = Console(file=StringIO(), force_terminal=True, width=width)
+
+    def render(event: LogEvent) -> str:
+        level = level_of(event)
+        line = Text.assemble(
+            (time_of(event), "dim"),
+            " ",
+            (f"{level.name:<8} ", STYLES[level]),
+            (message_of(event), "" if level <= LogLevel.info else STYLES[level]),
+        )
+        with console.capture() as written:
+            console.print(line, soft_wrap=True)
+            failure = event.get("log_failure")
+            if failure is not None:
+                console.print(_traceback(failure))
+        return written.get()
+
+    return render
+
+
+def _traceback(failure: Failure) -> Any:
+    """The traceback with the code around each place, and never with the values of variables.
+
+    Those may hold what a person has typed unseen.
+    """
+    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.traceback import Traceback  # noqa: PLC0415
+
+    error: Any = failure.value
+    trace = Traceback.extract(type(error), error, failure.getTracebackObject(), show_locals=False)
+    for stack in trace.stacks:
+        # Before it is coloured: colours come between the words.
+        stack.exc_value = without_unseen(printable(stack.exc_value))
+    if not any(stack.frames for stack in trace.stacks):  # of a failure that has come from afar
+        return Text(printable(failure.getTraceback().rstrip()))
+    shown: Traceback = Traceback(trace, show_locals=False, extra_lines=2)
+    return shown
