@@ -6,7 +6,7 @@ thing and says what to do. What a stranger can send over a connection never rais
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cletus.redaction import without_passwords
@@ -62,6 +62,19 @@ class CertificateError(StartError):
         super().__init__(f"{path} {reason}" if path == "TLS" else f"{path}: {reason}")
 
 
+class StartFailed(StartError, SystemExit):
+    """A start under Twisted's ``twist`` or ``twistd`` has failed. Unless caught, it ends the process.
+
+    As an ``Exception`` it makes ``twistd`` clear away its files and tell whoever started it.
+    """
+
+    def __init__(self, reason: str, code: int) -> None:
+        """Say why, and with which code the process ends."""
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
 class ServiceStateError(CletusError):
     """The service was asked for what its state does not allow, such as being started twice."""
 
@@ -81,6 +94,17 @@ class TimerError(CletusError, ValueError):
 
 class TemplateError(CletusError):
     """``cletus new`` cannot write the package that it was asked for."""
+
+
+# -- testing ------------------------------------------------------------------------------------
+
+
+class PyteMissing(CletusError):
+    """A test looks at a terminal's screen, and pyte, which draws it, is not installed."""
+
+    def __init__(self) -> None:
+        """Say what to install."""
+        super().__init__("screens of terminals are drawn by pyte: pip install 'cletus[testing]'")
 
 
 # -- people -------------------------------------------------------------------------------------
@@ -214,7 +238,10 @@ class FieldValueError(StorageError, ValueError):
     def __init__(
         self, store: str, key: str, field: str, path: str, expected: str, found: str
     ) -> None:
-        """Name the place and the kinds of value; ``path`` is inside the value: ``[2].level``."""
+        """Name the place and the kinds of value; ``path`` is inside the value: ``[2].level``.
+
+        ``reason`` is made of these.
+        """
         self.store = store
         self.key = key
         self.field = field
@@ -394,6 +421,96 @@ class StoreFull(StoreIOError):
 
 class StoreDenied(StoreIOError):
     """The operating system forbids it: permissions, or a file system mounted read-only."""
+
+
+# -- control: asking a running service ----------------------------------------------------------
+
+
+class ControlError(CletusError):
+    """A running service cannot be asked, or has not done what it was asked for."""
+
+
+class NotRunning(ControlError):
+    """No service answers on a store folder."""
+
+    def __init__(self, folder: str, pid: int = 0) -> None:
+        """Name the folder, and the process that had it last, if there still is one."""
+        self.folder = folder
+        self.pid = pid
+        hint = (
+            f"; process {pid}, which had it last, is alive: it may be starting or stopping, or "
+            "have the setting `control` off"
+        )
+        super().__init__(f"no service runs on the store {folder}{hint if pid else ''}")
+
+
+class SeveralRunning(ControlError):
+    """An application runs several times, on stores of its own each."""
+
+    def __init__(self, target: str, folders: Iterable[str]) -> None:
+        """Name the target and the store folders."""
+        self.target = target
+        self.folders = tuple(sorted(folders))
+        super().__init__(
+            f"{target} runs on several stores; say which by --store: {', '.join(self.folders)}"
+        )
+
+
+class NoAnswer(ControlError):
+    """A running service did not answer in time, or ended before it had answered."""
+
+
+class ControlRefused(ControlError):
+    """A running service answered that it will not, or could not; the message is its own."""
+
+
+class BadMessage(ControlError):
+    """What came over a control socket is no message of ours, or too long."""
+
+
+# -- storage: moving it from one home to another ------------------------------------------------
+
+
+class NotTransferable(StorageError):
+    """A file of ``cletus store export``, or one line of it, makes no sense; or a document cannot be in one.
+
+    Attributes:
+        reason: what is wrong.
+        line: where, from 1; 0 if it is the file as a whole.
+    """
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        """Say what is wrong, and in which line."""
+        self.reason = reason
+        self.line = line
+        super().__init__(f"line {line}: {reason}" if line else reason)
+
+
+class ImportRefused(StorageError):
+    """What ``cletus store import`` was given cannot be taken as it is; nothing was written."""
+
+    def __init__(self, reasons: Sequence[str], count: int, todo: str = "") -> None:
+        """Name the first reasons, say how many there are, and what to do."""
+        self.reasons = tuple(reasons)
+        self.count = count
+        more = count - len(self.reasons)
+        lines = [*self.reasons, *([f"and {more} more"] if more else [])]
+        end = f"; {todo}" if todo else ""
+        super().__init__(f"nothing was imported{end}:" + "".join(f"\n  {line}" for line in lines))
+
+
+class StoreInUse(StorageError):
+    """Stored data was to be changed from outside while the service runs."""
+
+    def __init__(self, place: str, pid: int, action: str) -> None:
+        """Name the folder, the process that has it, and what was to be done."""
+        self.place = place
+        self.pid = pid
+        process = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"the service is running ({process} has {place} open); stop it first "
+            f"(cletus shutdown TARGET), {action}, and start it again"
+        )
 
 
 # -- contrib: commands --------------------------------------------------------------------------

@@ -1,19 +1,28 @@
-"""What applications, and Cletus itself, are tested with."""
+"""What applications, and Cletus itself, are tested with.
 
+The fixtures of the pytest plugin (``pytest_cletus``) are made of this; it can be used without pytest.
+"""
+
+from cletus.testing.log import Log
 from cletus.testing.person import Person
-from cletus.testing.reloading import (
-    assert_survives_reload,
-    reload_with,
-    reloaded,
-    start_in_memory,
-)
+from cletus.testing.reloading import reload_with, reloaded, start_in_memory
+from cletus.testing.stage import staged
+from cletus.testing.step_clock import StepClock
+from cletus.testing.survival import assert_survives_reload
 from cletus.testing.transport import MemoryTransport
+from cletus.testing.visitor import MemoryDoor, Said, Visitor
 
 __all__ = [
+    "Log",
+    "MemoryDoor",
     "MemoryTransport",
     "Person",
+    "Said",
+    "StepClock",
+    "Visitor",
     "assert_survives_reload",
     "reload_with",
     "reloaded",
+    "staged",
     "start_in_memory",
 ]

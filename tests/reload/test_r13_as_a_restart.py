@@ -12,7 +12,7 @@ from cletus import Service
 from cletus.reload.loading import load
 from cletus.reload.modules import ApplicationFinder
 from cletus.testing import reloaded, start_in_memory
-from cletus.testing.reloading import portrait
+from cletus.testing.portrait import portrait
 
 BEFORE = textwrap.dedent("""
     import dataclasses, datetime, enum

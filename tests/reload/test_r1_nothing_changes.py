@@ -11,7 +11,9 @@ import pytest
 
 from cletus.reload import carried_dialogues, snapshot, transaction
 from cletus.reload.carrier import Carrier
-from cletus.testing.reloading import portrait
+from cletus.reload.known import Known
+from cletus.reload.staying import Staying
+from cletus.testing.portrait import portrait
 
 USERS = """
     from cletus.contrib.users import BaseUser
@@ -21,6 +23,9 @@ USERS = """
     class Room(Store):
         service = service
         guests = Field(list)
+        marks = Field(dict)
+        cat = Field(session=True)
+        other = Field(session=True)
 
     class Pet:
         def __init__(self, name):
@@ -37,7 +42,7 @@ TALK = """
     from cletus import Dialogue, events, step
     from cletus.storage import Field
     from APP.core import service
-    from APP.users import Pet, User
+    from APP.users import Pet, Room, User
 
     class Login(Dialogue):
         tries = Field(0)
@@ -52,6 +57,10 @@ TALK = """
             user.things.append("lamp")
             user.log_in(self.client)
             self.client.lamp = user
+            hall = Room.manager.get("hall") or Room("hall")
+            hall.guests.append(user)
+            hall.marks["last"] = hall.cat = user.pet
+            hall.other = Room.manager.active().get("yard") or Room("yard")
             return self.done()
 
     @service.listen(events.Connect)
@@ -125,7 +134,9 @@ BROKEN = {
     "exits": {"talk": lambda text: text + "\nraise SystemExit(3)"},
     "interrupts": {"talk": lambda text: text + "\nraise KeyboardInterrupt"},
     "raises in the first module": {"core": "1/0"},
-    "missing name": {"talk": lambda text: text.replace("import Pet, User", "import Pet, Usr")},
+    "missing name": {
+        "talk": lambda text: text.replace("import Pet, Room, User", "import Pet, Usr")
+    },
     "missing module": {"users": None},
     "circular": {"users": lambda text: text.replace("from app0.core", "from app0.talk")},
     "empty core": {"core": ""},
@@ -206,8 +217,11 @@ def steps_of_a_reload():
         (snapshot, "_carry_undeclared"),
         (carried_dialogues, "_fill"),
         (Carrier, "carry"),
-        (Carrier, "carry_into"),
-        (Carrier, "succeed"),
+        (Staying, "take"),
+        (Staying, "_carry_each"),
+        (Staying, "_carried"),
+        (Known, "stay"),
+        (Known, "succeed"),
         (Carrier, "_rebuild"),
     ]
 

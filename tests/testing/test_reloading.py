@@ -7,7 +7,7 @@ import pytest
 from cletus import Service
 from cletus.errors import SettingError
 from cletus.testing import assert_survives_reload, reload_with, start_in_memory
-from cletus.testing.reloading import portrait
+from cletus.testing.portrait import portrait
 from tests.reload.conftest import clean_imports, run  # noqa: F401 - fixtures
 
 THINGS = """

@@ -1,0 +1,161 @@
+"""An application under test: imported afresh, running in memory, and gone without a trace after it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from twisted.internet.task import Clock
+
+from cletus.application import Application
+from cletus.cli.target import importing
+from cletus.errors import ServiceStateError
+from cletus.life import State
+from cletus.reload.loading import load, locate
+from cletus.reload.modules import ApplicationFinder
+from cletus.service import Service
+
+#: What is different in tests, unless a test says otherwise: nothing is written to a disk, nothing is
+#: watched, what is saved soon is saved at once, and nobody types too fast.
+SETTINGS: Final[Mapping[str, Any]] = {
+    "store": "memory:",
+    "store_interval": 0,
+    "reload": False,
+    "line_rate": 0,
+}
+
+#: What Cletus has for hashing passwords, if the application has imported it.
+_HASHING = "cletus.contrib.users.hashing"
+
+#: Seconds that a service gets to stop. Our choice: longer than anything that it waits for.
+_STOPPING = 60.0
+
+
+@contextmanager
+def staged(
+    target: str, folder: Path, clock: Clock, settings: Mapping[str, Any] | None = None
+) -> Iterator[Service]:
+    """An application that runs in memory while this is entered.
+
+    Its modules are imported anew, whatever has imported them before, and are put back as they were
+    after it. The settings are those of the file beside it, its own, and these; the environment is
+    not asked. Its doors are not opened, and neither is what else it would open. Hashes of passwords
+    cost next to nothing.
+
+    Args:
+        target: as for ``cletus run``: a package, a module, or the path of a Python file.
+        folder: where it is looked up.
+        clock: its time.
+        settings: beside ``SETTINGS``, and stronger than all others.
+
+    Raises:
+        CletusError: what the import or the start raised.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_fresh_imports(locate(target, folder)))
+        service = _loaded(target, folder, {**SETTINGS, **(settings or {})})
+        stack.callback(service.session.close)  # of one whose start fails
+        stack.enter_context(_forgotten(service))
+        stack.enter_context(_cheap_hashes())
+        _start(service, clock)
+        stack.callback(_stop, service, clock)
+        yield service
+
+
+def _loaded(target: str, folder: Path, settings: Mapping[str, Any]) -> Service:
+    """Import it as ``cletus run`` does: it knows the settings before it uses them."""
+
+    def configure(service: Service) -> None:
+        roots = service.session.application.roots
+        service.read_settings(roots[0].path.parent if roots else folder, {})
+        service.set("command line", settings)
+
+    with importing(configure):
+        service = load(target, folder)
+    configure(service)
+    return service
+
+
+def _start(service: Service, clock: Clock) -> None:
+    # Its control socket, metrics and the like would want a real reactor.
+    service.parts = replace(service.parts, attachments=lambda _: ())  # type: ignore[misc]  # a class variable: others keep theirs
+    failures: list[Any] = []
+    service.start(clock, doors=()).addErrback(failures.append)
+    clock.advance(0)
+    if failures:
+        failures[0].raiseException()
+    if service.state is not State.RUNNING:
+        raise ServiceStateError(
+            "the service has not started: a listener of PreStart waits for what does not come in "
+            "memory, such as a network or a thread; what it waits for must be replaced in tests"
+        )
+
+
+def _stop(service: Service, clock: Clock) -> None:
+    service.stop()
+    clock.advance(0)
+    if service.state is not State.STOPPED:
+        clock.advance(_STOPPING)
+    if service.state is not State.STOPPED:
+        raise ServiceStateError("the service does not stop: a listener waits for what never comes")
+
+
+# -- imports ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _fresh_imports(application: Application) -> Iterator[None]:
+    """Whoever has imported the application before keeps what they have; it is imported anew."""
+    path, before = list(sys.path), _taken_out(application)
+    try:
+        yield
+    finally:
+        _taken_out(application)
+        sys.modules.update(before)
+        sys.path[:] = path
+        Service.rebuilding = None
+
+
+@contextmanager
+def _forgotten(service: Service) -> Iterator[None]:
+    """What the application has imported since, ``reload_modules`` among it, is imported no more."""
+    try:
+        yield
+    finally:
+        application = service.session.application
+        _taken_out(application)
+        sys.meta_path[:] = [one for one in sys.meta_path if not _imports(one, application)]
+
+
+def _taken_out(application: Application) -> dict[str, ModuleType]:
+    modules = application.loaded()
+    for name in modules:
+        del sys.modules[name]
+    return modules
+
+
+def _imports(finder: object, application: Application) -> bool:
+    return (
+        isinstance(finder, ApplicationFinder)
+        and finder.application.roots[:1] == application.roots[:1]
+    )
+
+
+@contextmanager
+def _cheap_hashes() -> Iterator[None]:
+    """A hash is meant to cost much, and a test that logs people in makes many."""
+    hashing: Any = sys.modules.get(_HASHING)
+    if hashing is None:
+        yield
+        return
+    dear = hashing.HASHER
+    hashing.HASHER = type(dear)(memory_cost=8, time_cost=1, parallelism=1)
+    try:
+        yield
+    finally:
+        hashing.HASHER = dear

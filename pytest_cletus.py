@@ -1,0 +1,171 @@
+"""Cletus's plugin of pytest: fixtures for an application in memory. See ``docs/testing.md``.
+
+It stands beside the package and not in it, and imports the package in its fixtures only: pytest
+loads its plugins first of all, before coverage is measured, and in runs that have nothing to do
+with Cletus, too. For the same reason nothing here imports Twisted before a test wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from twisted.internet.task import Clock
+
+    from cletus import Service
+    from cletus.testing import Log, Visitor
+
+_TARGET = "cletus_target"
+_MARKER = (
+    "cletus(target, **settings): the application that a test is about, as for `cletus run`, and "
+    "settings for it; without a target, that of the configuration"
+)
+_WHICH = (
+    "Which application is under test? Say it in pyproject.toml:\n\n"
+    "    [tool.pytest.ini_options]\n"
+    '    cletus_target = "mytalker"\n\n'
+    'or at the test: @pytest.mark.cletus("talk.py"); or override the fixture cletus_target.'
+)
+
+_log = pytest.StashKey["Log"]()
+_visitors = pytest.StashKey[list["Visitor"]]()
+
+
+# -- pytest's hooks -----------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Pytest's: declare what its configuration file may say."""
+    about = "the application under test, as for `cletus run`; from pytest's root folder"
+    parser.addini(_TARGET, about, default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pytest's: declare the marker."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Pytest's: a test is run. What it has had logged and has not taken is a failure of it."""
+    yield
+    log = item.stash.get(_log, None)
+    if log is not None:
+        _refuse_mistakes(log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Pytest's: a test has ended. One that has failed shows everybody's screen, and the log."""
+    report = yield
+    if report.failed and call.when == "call":
+        for visitor in item.stash.get(_visitors, []):
+            report.sections.append((f"Screen of {visitor!r}", _picture(visitor)))
+        log = item.stash.get(_log, None)
+        if log is not None and log.events:
+            report.sections.append(("Log of the service", "\n".join(log.lines)))
+    return report
+
+
+# -- fixtures -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cletus_target(request: pytest.FixtureRequest) -> str:
+    """The application under test, as for ``cletus run``; may be overridden."""
+    marker = request.node.get_closest_marker("cletus")
+    named = marker.args[0] if marker is not None and marker.args else request.config.getini(_TARGET)
+    if not named:
+        pytest.fail(_WHICH, pytrace=False)
+    return str(named)
+
+
+@pytest.fixture
+def cletus_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Settings for it: those of the markers, the nearest first; may be overridden."""
+    found: dict[str, Any] = {}
+    for marker in request.node.iter_markers("cletus"):
+        found = {**marker.kwargs, **found}
+    return found
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of the service: it stands still until ``clock.advance(seconds)``."""
+    from cletus.testing import StepClock
+
+    return StepClock()
+
+
+@pytest.fixture
+def log(request: pytest.FixtureRequest) -> Iterator[Log]:
+    """What is logged from now on; a mistake that the test has not taken out fails it."""
+    from cletus.testing import Log
+
+    with Log().listening() as log:
+        request.node.stash[_log] = log
+        yield log
+    _refuse_mistakes(log)
+
+
+@pytest.fixture
+def service(
+    cletus_target: str,
+    cletus_settings: Mapping[str, Any],
+    clock: Clock,
+    log: Log,  # noqa: ARG001 - whatever it logs from its first import on is heard
+    request: pytest.FixtureRequest,
+) -> Iterator[Service]:
+    """The application, imported afresh and running in memory; it is stopped after the test."""
+    from cletus.testing import staged
+
+    folder: Path = request.config.rootpath
+    with staged(cletus_target, folder, clock, cletus_settings) as service:
+        yield service
+
+
+@pytest.fixture
+def connect(service: Service, request: pytest.FixtureRequest) -> Callable[..., Visitor]:
+    """For more people: each ``connect()`` gives one; keywords as for ``cletus.testing.Visitor``."""
+    from cletus.testing import MemoryDoor
+
+    door = MemoryDoor(service)
+    request.node.stash[_visitors] = door.visitors
+    return door.connect
+
+
+@pytest.fixture
+def client(connect: Callable[..., Visitor]) -> Visitor:
+    """Somebody who has connected, at a terminal of 80 by 24 without colours."""
+    return connect()
+
+
+# -- inside -------------------------------------------------------------------------------------
+
+
+def _refuse_mistakes(log: Log) -> None:
+    mistakes = log.take_tracebacks()
+    if mistakes:
+        pytest.fail(
+            "The service has logged a mistake; a test that expects it takes it: "
+            "log.take_failures()\n\n" + "\n\n".join(mistakes),
+            pytrace=False,
+        )
+
+
+def _picture(visitor: Visitor) -> str:
+    """Their screen in a frame, or all that came where there is no pyte."""
+    from cletus.testing.screen import has_pyte
+
+    if not has_pyte():
+        return visitor.transcript
+    lines = visitor.screen.split("\n")
+    width = max(map(len, lines))
+    rule = "+" + "-" * (width + 2) + "+"
+    return "\n".join([rule, *(f"| {line:{width}} |" for line in lines), rule])
