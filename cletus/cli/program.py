@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 from contextlib import suppress
-from pathlib import Path
-from types import FrameType
+from functools import partial
 from typing import Any
 
 import click
@@ -15,10 +13,11 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cletus.cli.hangup import Hangup
+from cletus.cli.panel import tell_started
 from cletus.cli.refusing import USAGE
-from cletus.console import begin_logging
 from cletus.errors import CletusError, ServiceStopped
-from cletus.life import State
+from cletus.logs import begin_logging
 from cletus.service import Service
 
 
@@ -39,12 +38,12 @@ class Program:
     def __init__(self, service: Service, reactor: Any) -> None:
         self._service = service
         self._reactor = reactor
-        self._had_terminal = sys.stdin.isatty()
+        self._hangup = Hangup(service, reactor, partial(self._stopped, None))
         self.exit_code = 0
 
     def run(self) -> int:
         """Run the reactor until the service has stopped; gives the exit code."""
-        begin_logging()
+        begin_logging(self._service)
         self._reactor.callWhenRunning(self._start)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._service.life.when_stopped().addCallback(self._stopped)
@@ -52,7 +51,7 @@ class Program:
         return self.exit_code
 
     def _start(self) -> None:
-        signal.signal(signal.SIGHUP, self._hung_up)
+        self._hangup.take()
         self._service.start(self._reactor).addCallbacks(self._started, self._failed)
 
     def _stop(self) -> Deferred[None]:
@@ -68,15 +67,7 @@ class Program:
             self._reactor.stop()
 
     def _started(self, _: object) -> None:
-        service = self._service
-        for address in service.addresses:
-            click.echo(f"Listening on {address}")
-        click.echo(f"Storing in {_where(service.settings.store)}")
-        roots = service.session.application.roots
-        names = ", ".join(root.name if root.is_package else root.path.name for root in roots)
-        if service.settings.reload and names:
-            click.echo(f"Reloading {names} when its files change")
-        click.echo("Stop with Ctrl-C")
+        tell_started(self._service)
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(ServiceStopped):
@@ -85,18 +76,3 @@ class Program:
         click.echo(f"cletus: {failure.getErrorMessage()}", err=True)
         if self.exit_code != USAGE:
             self.log.failure("The start has failed", failure=failure)
-
-    def _hung_up(self, _signal: int, _frame: FrameType | None) -> None:
-        """A handler may run anywhere, so it only asks the reactor."""
-        self._reactor.callFromThread(self._reload_or_stop)
-
-    def _reload_or_stop(self) -> None:
-        """SIGHUP asks for a reload; but if it is the terminal that has hung up, stop."""
-        if self._had_terminal and not sys.stdin.isatty():
-            self._stopped(None)
-        elif self._service.state is State.RUNNING:
-            self._service.reload()
-
-
-def _where(store: str) -> str:
-    return store if ":" in store else str(Path(store).resolve())

@@ -1,0 +1,70 @@
+"""``twist cletus TARGET`` and ``twistd cletus TARGET``: ``cletus run`` under Twisted's own programs.
+
+Twisted has the log, the signals, the process identity (``--uid``, ``--pidfile``) and the daemon; the
+command line after ``cletus`` is that of ``cletus run``, read by the same code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from twisted.python.usage import Options as TwistedOptions
+
+from cletus.cli.run import command_for
+from cletus.twisted_service import CletusService
+
+_command = command_for(lambda service: service)
+
+
+class Options(TwistedOptions):
+    """The options of ``cletus run``.
+
+    Attributes:
+        arguments: what stands after ``cletus``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's is not annotated
+        self.arguments: list[str] = []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Twisted's: look at the command line; ends the process if it asks for help or is wrong.
+
+        What an application has of its own is known when it is imported, in ``makeService``.
+        """
+        self.arguments = list(options or ())
+        with _answering():
+            self.context()
+
+    def context(self) -> click.Context:
+        """The command line, read."""
+        return _command.make_context(f"{Path(sys.argv[0]).name} cletus", list(self.arguments))
+
+    def __str__(self) -> str:
+        """Twisted's: the help."""
+        return _command.get_help(click.Context(_command, info_name="cletus"))
+
+
+def makeService(options: Options) -> CletusService:
+    """Twisted's: import the application, as the options say. Ends the process if that fails."""
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
+
+    with _answering(), options.context() as context:
+        service = _command.invoke(context)
+    return CletusService(service, reactor)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What click has to say to a command line is said, and the process ends, as click itself has it."""
+    try:
+        yield
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,246 @@
+"""A service of ours as one of Twisted's: start, stop, failure, and whose the process is."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from twisted.application.service import MultiService
+from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import Clock
+
+from cletus import Service, events, twisted_service
+from cletus.errors import DoorError, StartFailed
+from cletus.life import State
+from cletus.parts import Door
+from cletus.testing import Person
+from cletus.twisted_service import CletusService
+from tests.conftest import Log
+
+
+class Reactor(Clock):
+    """As much of a reactor as a service of Twisted's asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops = 0
+        self._waiting: list[Callable[[], object]] | None = []
+
+    def callWhenRunning(self, call: Callable[[], object]) -> None:
+        if self._waiting is None:
+            call()
+        else:
+            self._waiting.append(call)
+
+    def callFromThread(self, call: Callable[[], object]) -> None:
+        self.callLater(0, call)
+
+    def stop(self) -> None:
+        if self._waiting is not None or self.stops:
+            raise ReactorNotRunning
+        self.stops += 1
+
+    def runs(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        for call in waiting:
+            call()
+
+
+@pytest.fixture(autouse=True)
+def hangup() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The exit codes that the process is to end with."""
+    codes: list[int] = []
+    monkeypatch.setattr(atexit, "register", lambda _, code: codes.append(code))
+    return codes
+
+
+@pytest.fixture
+def reactor() -> Reactor:
+    return Reactor()
+
+
+def made(doors: Callable[[Service], Iterable[Door]] = lambda _: ()) -> Service:
+    """A service in memory that was not started yet."""
+    service = Service(store="memory:", reload=False)
+    service.parts = replace(service.parts, doors=doors, attachments=lambda _: ())  # type: ignore[misc]  # a ClassVar otherwise
+    return service
+
+
+def shut(_: Service) -> Iterator[Any]:
+    raise DoorError("nowhere", "it is shut")
+    yield
+
+
+def broken(_: Service) -> Iterator[Any]:
+    yield 1 / 0
+
+
+def test_it_starts_and_stops_beside_others(reactor: Reactor, log: Log) -> None:
+    """Twisted waits for the stop: somebody is connected, and what they are told has to go out."""
+
+    class Other(TwistedService):
+        def startService(self) -> None:
+            notes.append("other starts")
+
+        def stopService(self) -> None:
+            notes.append("other stops")
+
+    notes: list[str] = []
+    service = made()
+
+    @service.listen(events.PostStart)
+    def post_start(event: events.PostStart) -> None:
+        notes.append("ours starts")
+
+    @service.listen(events.PostStop)
+    def post_stop(event: events.PostStop) -> None:
+        notes.append("ours stops")
+
+    all_of_them = MultiService()
+    for one in (Other(), CletusService(service, reactor)):
+        one.setServiceParent(all_of_them)
+    all_of_them.privilegedStartService()
+    all_of_them.startService()
+    reactor.runs()
+    assert service.state is State.RUNNING
+    ann = Person(service, reactor)
+    stopped: Any = all_of_them.stopService()
+    assert not stopped.called
+    ann.hangs_up()
+    reactor.advance(1)
+    assert stopped.called
+    assert "The service is going down. Goodbye!" in ann.screen
+    assert notes == ["other starts", "ours starts", "other stops", "ours stops"]
+    assert reactor.stops == 0, "whoever stops it knows what comes next"
+
+
+def test_it_stops_before_it_was_started(reactor: Reactor) -> None:
+    stopped: Any = CletusService(made(), reactor).stopService()
+    assert stopped.called
+
+
+@pytest.mark.parametrize(
+    ("doors", "code", "reason"),
+    [(shut, 2, "cannot listen on nowhere: it is shut"), (broken, 1, "division by zero")],
+)
+def test_a_start_that_fails_at_once_ends_the_process(
+    reactor: Reactor, log: Log, codes: list[int], doors: Any, code: int, reason: str
+) -> None:
+    """By an exception that no one need catch, with one line in the log; a mistake has its traceback."""
+    with pytest.raises(StartFailed) as caught:
+        CletusService(made(doors), reactor).startService()
+    assert isinstance(caught.value, SystemExit)
+    assert (caught.value.code, str(caught.value)) == (code, reason)
+    line, *traces = log.take_failures()
+    assert line == f"cletus: {reason}"
+    assert bool(traces) == (code == 1)
+    assert codes == []
+
+
+def test_a_start_that_fails_later_stops_the_reactor_and_sets_the_exit_code(
+    reactor: Reactor, log: Log, codes: list[int]
+) -> None:
+    service, ready = made(shut), Deferred[None]()
+
+    @service.listen(events.PreStart)
+    async def pre_start(event: events.PreStart) -> None:
+        await ready
+
+    CletusService(service, reactor).startService()
+    reactor.runs()
+    assert reactor.stops == 0
+    ready.callback(None)
+    reactor.advance(0)
+    assert (reactor.stops, codes) == (1, [2])
+    assert log.take_failures() == ["cletus: cannot listen on nowhere: it is shut"]
+
+
+def test_a_start_that_is_stopped_is_no_failure(
+    reactor: Reactor, log: Log, codes: list[int]
+) -> None:
+    service, ready = made(), Deferred[None]()
+
+    @service.listen(events.PreStart)
+    async def pre_start(event: events.PreStart) -> None:
+        await ready
+
+    ours = CletusService(service, reactor)
+    ours.startService()
+    reactor.runs()
+    stopped: Any = ours.stopService()
+    ready.callback(None)
+    reactor.advance(1)
+    assert stopped.called
+    assert (reactor.stops, codes) == (0, [])
+
+
+def test_a_start_that_fails_among_others_is_only_logged(
+    reactor: Reactor, log: Log, codes: list[int]
+) -> None:
+    CletusService(made(shut), reactor, owns_process=False).startService()
+    reactor.runs()
+    assert (reactor.stops, codes) == (0, [])
+    assert log.take_failures() == ["cletus: cannot listen on nowhere: it is shut"]
+
+
+@pytest.mark.parametrize(("owns", "stops"), [(True, 1), (False, 0)])
+def test_an_application_that_stops_its_service_ends_its_own_process(
+    reactor: Reactor, log: Log, owns: bool, stops: int
+) -> None:
+    service = made()
+    CletusService(service, reactor, owns_process=owns).startService()
+    reactor.runs()
+    service.stop()
+    reactor.advance(1)
+    assert service.state is State.STOPPED
+    assert reactor.stops == stops
+
+
+def test_sighup_reloads_while_the_process_is_its_own(
+    reactor: Reactor, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What had the signal before has it again after the stop; among others it is not touched."""
+    asked: list[str] = []
+    monkeypatch.setattr(Service, "reload", lambda self: asked.append("reload"))
+    signal.signal(signal.SIGHUP, lambda *_: asked.append("somebody else"))
+    ours = CletusService(made(), reactor)
+    ours.startService()
+    signal.raise_signal(signal.SIGHUP)
+    assert asked == [], "in the reactor, not in the handler"
+    reactor.advance(0)
+    ours.stopService()
+    signal.raise_signal(signal.SIGHUP)
+    CletusService(made(), reactor, owns_process=False).startService()
+    signal.raise_signal(signal.SIGHUP)
+    reactor.advance(0)
+    assert asked == ["reload", "somebody else", "somebody else"]
+
+
+def test_what_others_do_at_the_end_is_done_before_the_process_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a child process, since it ends: exit code 2, and the output written."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:  # pragma: no cover - the child's coverage is not measured
+        atexit._clear()
+        atexit.register(os.write, write, b"done")
+        twisted_service._leave(2)
+    os.close(write)
+    assert os.read(read, 10) == b"done"
+    os.close(read)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
