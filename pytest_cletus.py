@@ -8,7 +8,6 @@ with Cletus, too. For the same reason nothing here imports Twisted before a test
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from twisted.internet.task import Clock
 
     from cletus import Service
-    from cletus.testing import Log, Visitor
+    from cletus.testing import Log, Stage, Visitor
 
 _TARGET = "cletus_target"
 _MARKER = (
@@ -33,6 +32,7 @@ _WHICH = (
 
 _log = pytest.StashKey["Log"]()
 _visitors = pytest.StashKey[list["Visitor"]]()
+_restarted = pytest.StashKey["Service"]()
 
 
 # -- pytest's hooks -----------------------------------------------------------------------------
@@ -115,19 +115,43 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 
 
 @pytest.fixture
-def service(
+def cletus_stage(
     cletus_target: str,
     cletus_settings: Mapping[str, Any],
     clock: Clock,
     log: Log,  # noqa: ARG001 - whatever it logs from its first import on is heard
     request: pytest.FixtureRequest,
-) -> Iterator[Service]:
-    """The application, imported afresh and running in memory; it is stopped after the test."""
-    from cletus.testing import staged
+) -> Iterator[Stage]:
+    """Where the application runs; it is stopped after the test."""
+    from cletus.testing import Stage
 
-    folder: Path = request.config.rootpath
-    with staged(cletus_target, folder, clock, cletus_settings) as service:
-        yield service
+    stage = Stage(cletus_target, request.config.rootpath, clock, cletus_settings)
+    yield stage
+    stage.stop()
+
+
+@pytest.fixture
+def service(cletus_stage: Stage) -> Service:
+    """The application, imported afresh and running in memory."""
+    return cletus_stage.start()
+
+
+@pytest.fixture
+def restart(
+    cletus_stage: Stage,
+    service: Service,  # noqa: ARG001 - it must have been started once
+    request: pytest.FixtureRequest,
+) -> Callable[[], Service]:
+    """Stops the application and starts it again, with what it has saved; gives the new service.
+
+    Who was connected is not any more; ``connect()`` leads to the new service from then on.
+    """
+
+    def restart() -> Service:
+        request.node.stash[_restarted] = service = cletus_stage.restart()
+        return service
+
+    return restart
 
 
 @pytest.fixture
@@ -135,9 +159,16 @@ def connect(service: Service, request: pytest.FixtureRequest) -> Callable[..., V
     """For more people: each ``connect()`` gives one; keywords as for ``cletus.testing.Visitor``."""
     from cletus.testing import MemoryDoor
 
-    door = MemoryDoor(service)
-    request.node.stash[_visitors] = door.visitors
-    return door.connect
+    doors: dict[Service, MemoryDoor] = {}
+    visitors = request.node.stash[_visitors] = []
+
+    def connect(**terminal: Any) -> Visitor:
+        running = request.node.stash.get(_restarted, service)
+        door = doors.setdefault(running, MemoryDoor(running))
+        visitors.append(door.connect(**terminal))
+        return visitors[-1]
+
+    return connect
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
 from cletus.errors import NotSaved, StorageError, StoreUnusable
 from cletus.settings import Settings
@@ -95,5 +96,13 @@ def _check(store: str, key: str) -> None:
 
 
 def from_url(url: str, settings: Settings) -> Memory:  # noqa: ARG001 - the form of every such opener
-    """A new, empty home for the URL ``memory:`` (entry point group ``cletus.stores``)."""
-    return Memory()
+    """The home for a URL (entry point group ``cletus.stores``).
+
+    ``memory:`` is a new, empty one each time; ``memory:NAME`` is the one of that name for as long as
+    anything holds it, so that a test can stop a service and start it again.
+    """
+    name = url.partition(":")[2]
+    return _named.setdefault(name, Memory()) if name else Memory()
+
+
+_named: WeakValueDictionary[str, Memory] = WeakValueDictionary()

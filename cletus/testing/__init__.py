@@ -6,7 +6,7 @@ The fixtures of the pytest plugin (``pytest_cletus``) are made of this; it can b
 from cletus.testing.log import Log
 from cletus.testing.person import Person
 from cletus.testing.reloading import reload_with, reloaded, start_in_memory
-from cletus.testing.stage import staged
+from cletus.testing.stage import Stage, staged
 from cletus.testing.step_clock import StepClock
 from cletus.testing.survival import assert_survives_reload
 from cletus.testing.transport import MemoryTransport
@@ -18,6 +18,7 @@ __all__ = [
     "MemoryTransport",
     "Person",
     "Said",
+    "Stage",
     "StepClock",
     "Visitor",
     "assert_survives_reload",

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -19,6 +20,8 @@ from cletus.life import State
 from cletus.reload.loading import load, locate
 from cletus.reload.modules import ApplicationFinder
 from cletus.service import Service
+from cletus.settings import Settings
+from cletus.storage.memory import from_url
 
 #: What is different in tests, unless a test says otherwise: nothing is written to a disk, nothing is
 #: watched, what is saved soon is saved at once, and nobody types too fast.
@@ -65,6 +68,40 @@ def staged(
         _start(service, clock)
         stack.callback(_stop, service, clock)
         yield service
+
+
+class Stage:
+    """Where one application runs in memory, again and again, with what it has saved.
+
+    Args:
+        target, folder, clock, settings: as for ``staged()``.
+    """
+
+    def __init__(
+        self, target: str, folder: Path, clock: Clock, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        store = f"memory:{id(self)}"
+        settings = {"store": store, **(settings or {})}
+        self._enter = partial(staged, target, folder, clock, settings)
+        self._home = from_url(store, Settings())  # held, so that it outlives each service
+        self._running = ExitStack()
+
+    def start(self) -> Service:
+        """Import it anew and start it. Raises as ``staged()`` does."""
+        return self._running.enter_context(self._enter())
+
+    def stop(self) -> None:
+        """Stop it, and forget its modules. Stopping twice is harmless."""
+        self._running.close()
+
+    def restart(self) -> Service:
+        """Stop it and start it, as a process that is run again: what was saved is there.
+
+        Returns:
+            The new service. Nobody is connected to it; the old one is over.
+        """
+        self.stop()
+        return self.start()
 
 
 def _loaded(target: str, folder: Path, settings: Mapping[str, Any]) -> Service:

@@ -54,15 +54,12 @@ class MemoryDoor:
             raise TypeError("people can come in memory to a service that was started on a Clock")
         self.clock: Clock = service.reactor
         self.service = service
-        self.visitors: list[Visitor] = []
         self._factory = TelnetFactory(service, Doorkeeper(service))
         self._numbers = itertools.count(1)
 
     def connect(self, **terminal: Any) -> Visitor:
         """Somebody connects; keywords as for ``Visitor``."""
-        visitor = Visitor(self, **terminal)
-        self.visitors.append(visitor)
-        return visitor
+        return Visitor(self, **terminal)
 
     def open(self, wire: Wire) -> None:
         """A wire is connected."""
