@@ -16,6 +16,8 @@ class Persistent:
 
     def attachments(self) -> dict[str, Any]:
         """What the application has set on it, by attribute name."""
+        if len(vars(self)) == len(self._own):  # as it is with most, and a reload asks all
+            return {}
         return {name: value for name, value in vars(self).items() if name not in self._own}
 
     def attach(self, attachments: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ def begin_dialogues(
         for old in client.dialogues:
             one = CarriedDialogue(client, old, _successor(old, carrier, report))
             if one.new is not None:
-                carrier.succeed(old, one.new)
+                carrier.known.succeed(old, one.new)
             carried.append(one)
     return carried
 

@@ -21,6 +21,7 @@ from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.persistent import Persistent
 from cletus.reload.aliases import check_layout
 from cletus.reload.kinds import ATOMS, CONTAINERS, PERSISTENT, member_like, name_of
+from cletus.reload.known import Known
 from cletus.reload.taken_apart import take_apart
 from cletus.session import Session
 from cletus.storage import Manager, Store
@@ -35,9 +36,7 @@ class Carrier:
     Attributes:
         by_reference: what was carried as it is although it is neither plain data nor ours, as
             ``place: type`` lines for the report.
-        aliases: pairs (old store object, its successor) in the order of finding.
-        updates: lists and dicts that keep their identity, with the content that the commit gives
-            them; see ``carry_in_place``.
+        known: what each object has been carried to so far.
     """
 
     def __init__(self, session: Session) -> None:
@@ -45,29 +44,13 @@ class Carrier:
         self._application = session.application
         self._owned: dict[type, bool] = {}
         self._classes: dict[type, type] = {}
-        self._memo: dict[int, Any] = {}
+        self.known = Known()
+        self._memo = self.known.memo
         # Values made on the fly must stay alive, or others could get their id().
         self._kept: list[Any] = []
         self._place = ""
         self.by_reference: dict[str, None] = {}
-        self.aliases: list[tuple[Any, Any]] = []
-        # By the identity of an old object's __dict__, which its older aliases share; made from
-        # so many of the aliases, when it is asked for.
-        self._successors: dict[int, Any] = {}
-        self._indexed = 0
-        self.updates: list[tuple[Any, Any]] = []
         self._in_place = False
-
-    def succeed(self, old: Any, new: Any) -> None:
-        """Wherever the old store object (or dialogue) is referred to, refer to the new one from now on."""
-        self._memo[id(old)] = new
-        self.aliases.append((old, new))
-
-    def find_again(self, alias: Any) -> None:
-        """What has been an alias of an object that is succeeded, sharing its attributes, stays one."""
-        new = self._sharing_attributes_with(alias)
-        if new is not None and id(alias) not in self._memo:
-            self.succeed(alias, new)
 
     def carry(self, value: Any, place: str) -> Any:
         """The value for the new code.
@@ -82,62 +65,17 @@ class Carrier:
         """
         self._place = place
         self._kept.append(value)
-        known = self._known()
+        mark = self.known.mark()
         try:
             return self._carry(value)
         except CarryError:
-            self._forget(known)
+            self.known.forget_since(mark)
             raise
         except RecursionError:
-            self._forget(known)
+            self.known.forget_since(mark)
             raise self._error("it is nested too deeply; keep chains of objects in stores") from None
         except Exception as error:
             raise CarryFailed(place, error) from error
-
-    def carry_into(self, attributes: dict[str, Any], data: dict[str, Any]) -> bool:
-        """Carry all values of a dict, for the many objects with which nothing is special.
-
-        Args:
-            attributes: the new object's own; the carried values are put there.
-            data: field name to value; it is kept by the caller until the reload is over.
-
-        Returns:
-            false if one of them needs to be carried by ``carry``, which is told its place.
-        """
-        self._place = ""
-        memo, carry = self._memo, self._carry
-        known = self._known()
-        try:
-            for name, value in data.items():
-                if type(value) in ATOMS:
-                    attributes[name] = value
-                else:
-                    new = memo.get(id(value))
-                    attributes[name] = carry(value) if new is None else new
-        except Exception:  # noqa: BLE001 - whatever it is, carry() will meet it again and name the place
-            self._forget(known)
-            return False
-        return True
-
-    def _known(self) -> tuple[int, int, int]:
-        """How much is known by now, for ``_forget``."""
-        return len(self._memo), len(self.aliases), len(self.updates)
-
-    def _forget(self, known: tuple[int, int, int]) -> None:
-        """What was built halfway when something failed is not for the next who meets it."""
-        while len(self._memo) > known[0]:
-            self._memo.popitem()
-        del self.aliases[known[1] :]
-        del self.updates[known[2] :]
-        self._successors.clear()
-        self._indexed = 0
-
-    def _sharing_attributes_with(self, old: Any) -> Any:
-        """The successor of the object whose older alias this is, if it is one."""
-        for one, new in self.aliases[self._indexed :]:
-            self._successors[id(vars(one))] = new
-        self._indexed = len(self.aliases)
-        return self._successors.get(id(vars(old)))
 
     def carry_in_place(self, value: Any, place: str) -> Any:
         """As ``carry``, but lists and dicts stay the same objects, and get new content at the commit.
@@ -204,7 +142,7 @@ class Carrier:
             self._remember(value, value)
             items = [self._carry(one) for one in value]
             if any(new is not old for new, old in zip(items, value, strict=True)):
-                self.updates.append((value, items))
+                self.known.updates.append((value, items))
             return value
         if ATOMS.issuperset(map(type, value)):
             return cast("list[Any]", self._remember(value, value.copy()))
@@ -219,7 +157,7 @@ class Carrier:
             self._remember(value, value)
             content = {name: self._carry(one) for name, one in value.items()}
             if any(content[name] is not one for name, one in value.items()):
-                self.updates.append((value, content))
+                self.known.updates.append((value, content))
             return value
         if ATOMS.issuperset(map(type, value.values())) and ATOMS.issuperset(map(type, value)):
             return cast("dict[Any, Any]", self._remember(value, value.copy()))
@@ -261,8 +199,6 @@ class Carrier:
         if isinstance(value, CONTAINERS):
             return self._rebuild(value, kind)
         if not isinstance(value, enum.Enum):
-            if not self._place:
-                raise self._error("the report wants to know its place")
             self.by_reference[f"{self._place}: {name_of(kind)}"] = None
         return value
 
@@ -293,13 +229,13 @@ class Carrier:
 
     def _carry_inactive(self, value: Store, new_kind: Any) -> Store:
         """A store object that is not in its manager's active list but is referred to all the same."""
-        known = self._sharing_attributes_with(value)
+        known = self.known.sharing_attributes_with(value)
         if known is not None:
-            self.succeed(value, known)
+            self.known.succeed(value, known)
             return cast("Store", known)
         check_layout(value, new_kind, f"Store {new_kind.__name__}")
         new: Store = new_kind.__new__(new_kind)
-        self.succeed(value, new)
+        self.known.succeed(value, new)
         for name, one in vars(value).items():
             new.__dict__[name] = self._carry(one)
         for name, field in new_kind.fields.items():
@@ -314,9 +250,10 @@ class Carrier:
         owner = self._carry(value.__self__)
         if isinstance(owner, Persistent):  # of a subclass of Service; its new class is yet to come
             return types.MethodType(self._carry_function(value.__func__), owner)
-        if owner is value.__self__:
+        function: Any = value.__func__
+        if owner is value.__self__ and not self._application.owns(function.__module__):
             return value
-        name = value.__func__.__name__
+        name = function.__name__
         method = getattr(owner, name, None)
         if method is None:
             raise self._error(f"{name_of(type(owner))} has no method {name!r} any more")
@@ -360,7 +297,17 @@ class Carrier:
         return found
 
     def _rebuild(self, value: Any, kind: type) -> Any:
-        """Take an object apart, and put it together from carried parts."""
+        """Take an object apart, and put it together from carried parts.
+
+        None of them in place: whatever makes it may look into them now, and not after the commit.
+        """
+        in_place, self._in_place = self._in_place, False
+        try:
+            return self._put_together(value, kind)
+        finally:
+            self._in_place = in_place
+
+    def _put_together(self, value: Any, kind: type) -> Any:
         try:
             parts = take_apart(value)
         except Exception as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -55,15 +56,21 @@ class Ledger:
         Returns:
             What could not be undone, a sentence each.
         """
-        left = [
-            _undo(kind, entry)
-            for kind, before in self._kinds
-            for entry in _new(kind, before)
-            if not self._is_of_others(kind.maker(entry))
-        ]
+        left = [_undo(kind, entry) for kind, entry in self.made()]
         left += self.recorder.undo()
         self._state.restore()
         return [one for one in left if one]
+
+    def made(self) -> Iterator[tuple[SideEffects, Any]]:
+        """What has come since and is the application's: each entry with its kind."""
+        for kind, before in self._kinds:
+            for entry in _new(kind, before):
+                if not self._is_of_others(kind.maker(entry)):
+                    yield kind, entry
+
+    def changed(self) -> list[str]:
+        """Single values of the process that have been set since, in words."""
+        return self._state.changed()
 
     def note(self, places: Places) -> None:
         """Remember where the calls were asked for that have come since; the import is in force."""

@@ -18,6 +18,8 @@ from typing import Any
 from cletus.reload.side_effects import loggers
 
 _MISSING = object()
+#: What Python, or the import guard, sets in ``builtins`` itself.
+_OF_PYTHON = frozenset({"__import__", "_"})
 #: Hooks that are attributes of modules.
 _HOOKS = (
     (sys, ("excepthook", "displayhook", "unraisablehook", "stdin", "stdout", "stderr")),
@@ -37,6 +39,28 @@ class ProcessState:
         self._folder = _folder()
         self._loggers = [(one, one.level, one.propagate, one.disabled) for one in loggers()]
         self._context = dict(copy_context())
+
+    def changed(self) -> list[str]:
+        """Those that have been set since, as they are written in code: ``sys.excepthook``.
+
+        Of what a module body may well set again and again, such as the environment, nothing is said.
+        """
+        signals = [
+            f"signal.{number.name}"
+            for number, handler in _signals()
+            if handler is not self._signals[number]
+        ]
+        hooks = [
+            f"{owner.__name__}.{name}"
+            for owner, name, value in self._hooks
+            if getattr(owner, name) is not value
+        ]
+        names = [
+            f"builtins.{name}"
+            for name, value in vars(builtins).items()
+            if name not in _OF_PYTHON and self._builtins.get(name, _MISSING) is not value
+        ]
+        return [*signals, *hooks, *names, *(["os.chdir"] if _folder() != self._folder else [])]
 
     def restore(self) -> None:
         """Put back what differs."""

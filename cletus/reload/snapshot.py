@@ -2,7 +2,8 @@
 
 Freezing calls each field's ``serialise``, thawing its ``deserialise``; what happens to the values
 between the two is the business of ``carrier.py``. Nothing old is changed here: the objects that
-thawing makes are new ones, and until the commit the old ones are in force.
+thawing makes are new ones, and until the commit the old ones are in force. But most objects are so
+ordinary that they can stay themselves: those are the business of ``staying.py``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cletus.reload.carrier import Carrier
 from cletus.reload.kinds import ATOMS
 from cletus.reload.parking import Parked, park, unpark
 from cletus.reload.report import ReloadReport
+from cletus.reload.staying import KEPT_ELSEWHERE, Staying, may_be_wanted, place_of, those_who_stay
 from cletus.session import Session
 from cletus.storage import Store, kept
 from cletus.storage.versions import as_saved
@@ -31,30 +33,23 @@ class Frozen:
     Attributes:
         old: the object.
         data: field name to serialised value.
-        as_it_is: whether ``data`` is the object's own ``__dict__``; see ``is_transparent``.
     """
 
     old: Store
     data: dict[str, Any]
-    as_it_is: bool = False
 
 
-#: Methods of a store by which it could have its own way of being carried.
-_ORDINARY = (
-    "__init__",
-    "__new__",
-    "__setattr__",
-    "__getattribute__",
-    "to_dict",
-    "from_dict",
-    "restore",
-)
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The active objects of every store, by its name; each is in one of the two.
 
-#: What a store object knows beside its fields and is given back by ``from_dict``.
-_KEPT_ELSEWHERE = frozenset({"_unknown", "_parked"})
+    Attributes:
+        frozen: those that are taken out, and put into objects of the new class.
+        staying: those that stay themselves.
+    """
 
-#: Store name to its frozen objects.
-Snapshot = dict[str, list[Frozen]]
+    frozen: dict[str, list[Frozen]]
+    staying: dict[str, list[Store]]
 
 
 def freeze(session: Session, staged: Generation) -> Snapshot:
@@ -68,38 +63,21 @@ def freeze(session: Session, staged: Generation) -> Snapshot:
         CarryError: a field's ``serialise`` raised.
     """
     session.freezing = True
+    snapshot = Snapshot({}, {})
     try:
-        snapshot = {}
         for name, store_cls in session.current.stores.items():
-            active = store_cls.manager.active().values()
-            if is_transparent(store_cls, staged.stores.get(name)):
-                snapshot[name] = [_as_it_is(old) for old in active]
-            else:
-                snapshot[name] = [_frozen(old) for old in active]
+            active = store_cls.manager.active()
+            new_class = staged.stores.get(name)
+            staying = [] if new_class is None else those_who_stay(store_cls, new_class, active)
+            if len(staying) == len(active):
+                active.clear()
+            for one in staying if active else ():
+                del active[one.key]
+            snapshot.staying[name] = staying
+            snapshot.frozen[name] = [_frozen(old) for old in active.values()]
         return snapshot
     finally:
         session.freezing = False
-
-
-def is_transparent(old_class: type[Store], new_class: type[Store] | None) -> bool:
-    """Whether the attributes of an old object, carried, are just those of its successor.
-
-    This is so for most classes, and nearly for all that have many objects. Serialising,
-    instantiating and deserialising by their ordinary methods would come to the same, and take three
-    times as long.
-    """
-    if new_class is None or _may_be_wanted(old_class, new_class):
-        return False
-    return (
-        old_class.fields.keys() <= new_class.fields.keys()
-        and old_class._layout.is_transparent
-        and new_class._layout.is_transparent
-        and all(
-            getattr(kind, method) is getattr(Store, method)
-            for kind in (old_class, new_class)
-            for method in _ORDINARY
-        )
-    )
 
 
 def thaw(
@@ -107,6 +85,7 @@ def thaw(
     session: Session,
     staged: Generation,
     carrier: Carrier,
+    staying: Staying,
     report: ReloadReport,
 ) -> None:
     """Build the same objects on the classes of the staged generation.
@@ -116,27 +95,32 @@ def thaw(
         session: whose generation ``staged`` is going to be.
         staged: the new generation.
         carrier: takes values to the new code; it learns the successor of each object.
+        staying: takes those to the new classes that stay themselves.
         report: is told what was carried, added and dropped.
 
     Raises:
         CarryError: an object, a field or a value cannot be carried.
     """
-    parked = _park_stores(snapshot, session, staged, report)
-    successors = _make_successors(snapshot, staged, carrier)
-    for name, frozen in snapshot.items():
+    parked = _park_stores(snapshot.frozen, session, staged, report)
+    for name, objects in snapshot.staying.items():
+        if objects:
+            staying.take(objects, staged.stores[name])
+    successors = _make_successors(snapshot.frozen, staged, carrier)
+    for name, frozen in snapshot.frozen.items():
         if name in staged.stores:
             _compare_fields(session.current.stores[name], staged.stores[name], frozen, report)
-            report.stores[name] = len(frozen)
+            report.stores[name] = len(frozen) + len(snapshot.staying[name])
+    staying.carry(staged)
     for one, new in successors:
         _fill(one, new, carrier, session, staged)
-    _carry_kept(snapshot, staged, carrier, report)
+    _carry_kept(snapshot.frozen, staged, carrier, report)
     _return_stores(parked, session, staged, report)
     _return_references(session, staged)
     staged.parked = parked
 
 
 def _park_stores(
-    snapshot: Snapshot, session: Session, staged: Generation, report: ReloadReport
+    snapshot: dict[str, list[Frozen]], session: Session, staged: Generation, report: ReloadReport
 ) -> dict[str, Parked]:
     """Keep the objects of stores that the new code lacks; what is parked already stays so."""
     parked = dict(session.current.parked)
@@ -197,7 +181,7 @@ def keep_foreign_stores(session: Session, staged: Generation, application: Appli
 
 
 def _carry_kept(
-    snapshot: Snapshot, staged: Generation, carrier: Carrier, report: ReloadReport
+    snapshot: dict[str, list[Frozen]], staged: Generation, carrier: Carrier, report: ReloadReport
 ) -> None:
     """What the objects of stores that stay refer to may be of the application all the same."""
     for name, frozen in snapshot.items():
@@ -206,29 +190,23 @@ def _carry_kept(
                 continue
             for field, value in vars(one.old).items():
                 try:
-                    new = carrier.carry_in_place(value, f"{_place(one.old)}, field {field!r}")
+                    new = carrier.carry_in_place(value, f"{place_of(one.old)}, field {field!r}")
                 except CarryError as error:
                     report.notes.append(f"{error}; it still refers to the old code")
                     continue
                 if new is not value:
-                    carrier.updates.append((vars(one.old), {field: new}))
-
-
-def _as_it_is(old: Store) -> Frozen:
-    """An object of a transparent class; but what it has kept for other fields must be looked at."""
-    data = vars(old)
-    return _frozen(old) if data.keys() & _KEPT_ELSEWHERE else Frozen(old, data, True)
+                    carrier.known.updates.append((vars(one.old), {field: new}))
 
 
 def _frozen(old: Store) -> Frozen:
     try:
         return Frozen(old, old.to_dict(session=True))
     except Exception as error:
-        raise CarryError(_place(old), "serialise() raised") from error
+        raise CarryError(place_of(old), "serialise() raised") from error
 
 
 def _make_successors(
-    snapshot: Snapshot, staged: Generation, carrier: Carrier
+    snapshot: dict[str, list[Frozen]], staged: Generation, carrier: Carrier
 ) -> list[tuple[Frozen, Store]]:
     """All new objects, before any of them is filled, since they may refer to each other."""
     made = []
@@ -242,9 +220,9 @@ def _make_successors(
         for one in frozen:
             new = one.old if type(one.old) is new_class else ready.get(one.old.key)
             if new is None:
-                new = _make_bare(new_class, one) if one.as_it_is else _make(new_class, one)
+                new = _make(new_class, one)
             if new is not one.old:
-                carrier.succeed(one.old, new)
+                carrier.known.succeed(one.old, new)
                 made.append((one, new))
     return made
 
@@ -253,31 +231,16 @@ def _make(new_class: type[Store], one: Frozen) -> Store:
     try:
         return new_class(one.old.key)
     except Exception as error:
-        raise CarryError(_place(one.old), "the new class cannot be instantiated") from error
-
-
-def _make_bare(new_class: type[Store], one: Frozen) -> Store:
-    """An object of a transparent class, without its fields, which are all about to be set."""
-    new: Store = object.__new__(new_class)
-    new.key = one.old.key
-    new_class.manager.add_active(new)
-    return new
+        raise CarryError(place_of(one.old), "the new class cannot be instantiated") from error
 
 
 def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: Generation) -> None:
-    if one.as_it_is:
-        if carrier.carry_into(vars(new), one.data):
-            if not type(new).fields.keys() <= one.data.keys():
-                for name in type(new).fields.keys() - one.data.keys():
-                    type(new).fields[name].contribute_to_instance(new, name)
-            return
-        one.data = one.old.to_dict(session=True)  # something in it needs a closer look
     try:
         new.restore(_carried(one, new, carrier, session, staged), type(one.old))
     except (CarryError, CarryFailed):
         raise
     except Exception as error:
-        raise CarryError(_place(one.old), "it cannot be filled") from error
+        raise CarryError(place_of(one.old), "it cannot be filled") from error
     if not vars(one.old).keys() <= vars(new).keys():
         _carry_undeclared(one, new, carrier)
 
@@ -294,8 +257,8 @@ def _carried(
             data[name] = value
         elif name in kept.NAMES:
             data[name] = _carried_kept(one.old, value, new_class, carrier, session)
-        elif name in wanted or _may_be_wanted(type(one.old), new_class):
-            place = f"{_place(one.old)}, field {name!r}"
+        elif name in wanted or may_be_wanted(type(one.old), new_class):
+            place = f"{place_of(one.old)}, field {name!r}"
             try:
                 data[name] = carrier.carry(value, place)
             except StoreGone:
@@ -309,11 +272,6 @@ def _carried(
     return data
 
 
-def _may_be_wanted(old_class: type[Store], new_class: type[Store]) -> bool:
-    """Whether a migration or a renaming may want fields that the new class does not declare."""
-    return new_class.version != old_class.version or bool(new_class._layout.renames)
-
-
 def _carried_kept(
     old: Store,
     values: dict[str, Any],
@@ -324,7 +282,7 @@ def _carried_kept(
     """What the object kept for fields that its class did not declare; some may be declared again."""
     carried = {}
     for name, value in values.items():
-        place = f"{_place(old)}, parked field {name!r}"
+        place = f"{place_of(old)}, parked field {name!r}"
         if not isinstance(value, Parked):
             carried[name] = carrier.carry(value, place)
         elif name in new_class.fields:
@@ -336,7 +294,7 @@ def _carried_kept(
 
 def _parked_value(old: Store, name: str, value: Any, carrier: Carrier, session: Session) -> Any:
     """The value of a field that the new code lacks; its classes may be gone with it."""
-    field, place = type(old).fields[name], _place(old)
+    field, place = type(old).fields[name], place_of(old)
     if getattr(field, "typed", None) is not None and not field.session:
         return as_saved(type(old), {name: value})[name]
     try:
@@ -347,8 +305,8 @@ def _parked_value(old: Store, name: str, value: Any, carrier: Carrier, session: 
 
 def _carry_undeclared(one: Frozen, new: Store, carrier: Carrier) -> None:
     """Attributes that are no fields are nobody's promise, but losing them silently helps nobody."""
-    old, present, place = vars(one.old), vars(new), _place(one.old)
-    for name in old.keys() - one.data.keys() - present.keys() - _KEPT_ELSEWHERE:
+    old, present, place = vars(one.old), vars(new), place_of(one.old)
+    for name in old.keys() - one.data.keys() - present.keys() - KEPT_ELSEWHERE:
         present[name] = carrier.carry(old[name], f"{place}, attribute {name!r}")
 
 
@@ -360,7 +318,3 @@ def _compare_fields(
     for field in old.fields:
         if field not in new.fields:
             report.fields_dropped[f"{name}.{field}"] = sum(field in one.data for one in frozen)
-
-
-def _place(store: Store) -> str:
-    return f"{type(store).__name__} {store.key!r}"

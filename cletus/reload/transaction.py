@@ -38,6 +38,7 @@ from cletus.reload.plan import Plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
 from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
 from cletus.reload.stale import OldCode
+from cletus.reload.staying import Staying
 from cletus.service import Service
 from cletus.setting_files import from_folder
 from cletus.settings import Settings, Sources, needs_restart
@@ -63,6 +64,7 @@ class Transaction:
         self._finder = finder
         self._staging = Staging(finder, plan.sources)
         self._carrier = Carrier(self._session)
+        self._staying = Staying(self._session, self._carrier)
         self._checkpoint = Checkpoint(self._persistent())
         self._settings = (service.sources, service.settings)
         self._timers = CarriedTimers([], [], [])
@@ -107,7 +109,7 @@ class Transaction:
             snapshot = freeze(session, staged)
         with report.timed("thaw"):
             self._dialogues = begin_dialogues(self._service.clients, self._carrier, report)
-            thaw(snapshot, session, staged, self._carrier, report)
+            thaw(snapshot, session, staged, self._carrier, self._staying, report)
             fill_dialogues(self._dialogues, self._carrier)
             self._find_aliases_again()
             self._carry_listeners(staged)
@@ -148,7 +150,7 @@ class Transaction:
         for reference in self._session.current.aliases:
             alias = reference()
             if alias is not None:
-                self._carrier.find_again(alias)
+                self._carrier.known.find_again(alias)
 
     def _carry_listeners(self, staged: Generation) -> None:
         """Those that no module body registered: it will not register them again."""
@@ -179,11 +181,12 @@ class Transaction:
     def _carry_attachments(self) -> None:
         """What the application has put on clients and on the service, where no field rebinds it."""
         for holder in self._persistent():
+            present = holder.attachments()
             carried = {
-                name: self._carry_attachment(holder, name, value)
-                for name, value in holder.attachments().items()
+                name: self._carry_attachment(holder, name, value) for name, value in present.items()
             }
-            self._attachments.append((holder, carried))
+            if any(carried[name] is not value for name, value in present.items()):
+                self._attachments.append((holder, carried))
 
     def _carry_attachment(self, holder: Persistent, name: str, value: Any) -> Any:
         try:
@@ -200,13 +203,13 @@ class Transaction:
 
     def _commit(self) -> None:
         service, session = self._service, self._session
-        for old, new in self._carrier.aliases:
+        for old, new in self._carrier.known.aliases:
             become(old, new)
         commit_timers(self._timers)
         commit_dialogues(self._dialogues)
         for holder, attachments in self._attachments:
             holder.attach(attachments)
-        for container, content in self._carrier.updates:
+        for container, content in self._carrier.known.updates:
             if isinstance(container, list):
                 container[:] = content
             else:
@@ -226,6 +229,7 @@ class Transaction:
         self._session.staged = None
         self._service.staged_class = type(self._service)  # the refused one shall not be held
         self._checkpoint.restore()
+        self._staying.undo()
         self._report.generation = self._session.generation
         self._report.notes = self.ledger.undo()  # what had been noted has not come true
 
@@ -247,7 +251,7 @@ class Transaction:
 
     def aliases(self) -> list[weakref.ref[Any]]:
         """Weak references to the old objects: they tell later which of them somebody still holds."""
-        return [weakref.ref(old) for old, _ in self._carrier.aliases]
+        return [weakref.ref(old) for old, _ in self._carrier.known.aliases]
 
     def _is_old(self, listener: Listener) -> bool:
         return self._session.application.owns(listener.function.__module__)

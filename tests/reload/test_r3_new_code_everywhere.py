@@ -258,3 +258,28 @@ def test_objects_of_stores_that_stay_refer_to_the_new_code(run):
     assert one.box is app.active("box")["box"]
     assert one.things is things
     assert type(things[0]) is app.module("things").Thing
+
+
+def test_a_plain_object_on_a_client_is_new_all_through(run):
+    """Its attributes, and what is in their lists and dicts, shared as before."""
+    app = run(
+        game="""
+        class Piece:
+            pass
+
+        class Game:
+            def __init__(self):
+                self.piece = Piece()
+                self.board = {"a": Piece(), "rest": [Piece()]}
+                self.last = self.board["a"]
+        """
+    )
+    client = app.person().client
+    client.game = app.module("game").Game()
+    client.games = [client.game]
+    assert app.reload().ok
+    game, piece = client.game, app.module("game").Piece
+    assert type(game) is app.module("game").Game
+    assert {type(one) for one in (game.piece, game.last, game.board["rest"][0])} == {piece}
+    assert game.last is game.board["a"]
+    assert client.games[0] is game
