@@ -16,6 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from cletus.errors import Disconnected
 from cletus.events import ClientEvent
 from cletus.listeners import Listener
+from cletus.subject import hidden_line
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -40,6 +41,7 @@ class Conversation:
 
     Attributes:
         asking: what the person is being asked in it, if anything.
+        hidden: the latest line that it was given, if that was typed unseen; the log leaves it out.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Conversation:
         self.listener = listener
         self.event = event
         self.asking: Deferred[str] | None = None
+        self.hidden = hidden_line()
         self._done: Deferred[Any] | None = None
         self.dismissed = False
 

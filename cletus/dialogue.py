@@ -31,6 +31,7 @@ from twisted.python.failure import Failure
 from cletus.conversation import Conversation
 from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.storage.layout import Layout
+from cletus.subject import About
 
 if TYPE_CHECKING:
     from cletus.client import Client
@@ -252,7 +253,8 @@ class Dialogue:
     def _step_failed(self, failure: Failure) -> None:
         running, self._running = self._running, None
         if running is None or not running.ended_as_expected(failure):
-            self._failed(failure)
+            with About(self.client, hidden="" if running is None else running.hidden):
+                self._failed(failure)
         else:
             self._stay()
 

@@ -121,10 +121,10 @@ class Dispatcher:
         client.conversation_began(conversation)
         done = conversation.start(coroutine)
 
-        def ended(result: Any) -> Any:
+        def ended(result: Any) -> None:
             client.conversation_ended(conversation)
-            if isinstance(result, Failure) and conversation.ended_as_expected(result):
-                return None
-            return result
+            if isinstance(result, Failure) and not conversation.ended_as_expected(result):
+                with About(event, hidden=conversation.hidden):
+                    self._listener_failed(listener, event, result)
 
         return done.addBoth(ended)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.conversation import Conversation, current
 from cletus.errors import Disconnected
+from cletus.subject import hidden_line
 
 if TYPE_CHECKING:
     from cletus.client import Client
@@ -64,4 +65,5 @@ def left(client: Client) -> Disconnected:
 
 def _answered(result: Any, conversation: Conversation) -> Any:
     conversation.asking = None
+    conversation.hidden = hidden_line()
     return result

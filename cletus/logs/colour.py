@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import twisted
 from twisted.logger import LogEvent, LogLevel
 
 from cletus.logs.text import level_of, message_of, printable, time_of
 from cletus.logs.unseen import without_unseen
 
 if TYPE_CHECKING:
-    from rich.traceback import Traceback
     from twisted.python.failure import Failure
 
 #: rich's words for how each level looks.
@@ -23,6 +24,10 @@ STYLES: Final = {
     LogLevel.error: "bold red",
     LogLevel.critical: "bold white on red",
 }
+
+
+#: Of frames in here no code is shown, since whoever reads a traceback has written none of it.
+_NOT_YOURS: Final = (str(Path(twisted.__file__).parent), str(Path(__file__).parents[1]))
 
 
 def colour_renderer(width: int | None = None) -> Callable[[LogEvent], str]:
@@ -66,10 +71,17 @@ def _traceback(failure: Failure) -> Any:
 
     error: Any = failure.value
     trace = Traceback.extract(type(error), error, failure.getTracebackObject(), show_locals=False)
-    for stack in trace.stacks:
-        # Before it is coloured: colours come between the words.
-        stack.exc_value = without_unseen(printable(stack.exc_value))
+    _clean(trace)
     if not any(stack.frames for stack in trace.stacks):  # of a failure that has come from afar
-        return Text(printable(failure.getTraceback().rstrip()))
-    shown: Traceback = Traceback(trace, show_locals=False, extra_lines=2)
-    return shown
+        return Text(without_unseen(printable(failure.getTraceback().rstrip())))
+    return Traceback(trace, show_locals=False, extra_lines=2, suppress=_NOT_YOURS)
+
+
+def _clean(trace: Any) -> None:
+    """Have no text in it that must not be shown; before it is coloured, which parts the words."""
+    for stack in trace.stacks:
+        stack.exc_value = without_unseen(printable(stack.exc_value))
+        # Older versions of rich know neither notes nor groups of exceptions.
+        stack.notes = [without_unseen(printable(note)) for note in getattr(stack, "notes", ())]
+        for member in getattr(stack, "exceptions", ()):
+            _clean(member)

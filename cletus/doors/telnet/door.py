@@ -15,6 +15,7 @@ from cletus.doors.listening import Listening
 from cletus.doors.proxied import ProxiedFactory
 from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.errors import CertificateError, DoorError
+from cletus.subject import About
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -55,7 +56,8 @@ class AdmittedProtocol(TelnetProtocol):
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have come; of somebody who was refused they mean nothing."""
         if self._admitted:
-            super().dataReceived(data)
+            with About(self._client):
+                super().dataReceived(data)
 
     def readConnectionLost(self) -> None:
         """Twisted's: the peer will send nothing more."""
