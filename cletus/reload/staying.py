@@ -72,9 +72,9 @@ def _is_transparent(old_class: type[Store], new_class: type[Store]) -> bool:
     if new_class is old_class or may_be_wanted(old_class, new_class):
         return False
     return (
-        old_class.fields.keys() <= new_class.fields.keys()
-        and old_class._layout.is_transparent
+        old_class._layout.is_transparent
         and new_class._layout.is_transparent
+        and new_class._layout.agrees_with(old_class._layout)
         and all(
             getattr(kind, method) is getattr(Store, method)
             for kind in (old_class, new_class)

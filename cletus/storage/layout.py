@@ -28,7 +28,7 @@ class Layout:
         fields: as given.
         typed: the ordinary fields that state a type, and these types.
         is_transparent: whether an object's ``__dict__`` is all that there is to its fields: no
-            method of a field is overridden, no type is checked, no attribute is set in another way.
+            method of a field is overridden, no attribute is set in another way.
         renames: (name, earlier names) of each field that had another.
     """
 
@@ -47,10 +47,19 @@ class Layout:
         whole = self._parts[True]
         self.is_transparent = (
             whole.direct
-            and not self.typed
             and all(contribute is None for _, _, _, contribute in self._initial)
             and not whole.deserialisers
             and all(serialise is None for _, serialise in whole.serialisers)
+        )
+
+    def agrees_with(self, older: Layout) -> bool:
+        """Whether what was right for the fields of an older layout is right as it is for these.
+
+        It has all of its fields, and of the same types. Types that are of the application are never
+        the same ones after a reload.
+        """
+        return older.fields.keys() <= self.fields.keys() and all(
+            _stated(older.typed.get(name)) == _stated(self.typed.get(name)) for name in older.fields
         )
 
     def initialise(self, obj: Any) -> None:
@@ -180,6 +189,10 @@ def _initial(name: str, field: Any) -> _Initial:
     if isinstance(default, (list, dict, set)):
         return name, None, default.copy if _is_flat(default) else field.make_default, None
     return name, default, None, None
+
+
+def _stated(typed: Typed | None) -> tuple[Any, bool] | None:
+    return None if typed is None else (typed.kind, typed.optional)
 
 
 def _is_flat(default: list[Any] | dict[Any, Any] | set[Any]) -> bool:

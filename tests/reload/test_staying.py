@@ -121,6 +121,45 @@ def test_a_reload_that_fails_later_gives_the_class_back(app):
     assert app.active("thing") == {"one": one}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "stays"),
+    [
+        ("str", "str", True),
+        ("list[int] | None", "list[int] | None", True),
+        ("str", "int", False),
+        ("str", "str | None", False),
+        ("list[Kind]", "list[Kind]", False),
+        ("None", "str", False),
+    ],
+)
+def test_fields_that_state_a_type_stay_if_it_is_the_same_one(run, before, after, stays):
+    """A type of the application is another one after each reload: its values are made anew."""
+    text = """
+        import enum
+        from cletus.storage import Field, Store
+        from APP.core import service
+
+        class Kind(enum.Enum):
+            GOOD = "good"
+
+        class Thing(Store):
+            service = service
+            value = Field(type=TYPE)
+    """
+    app = run(things=text.replace("TYPE", before))
+    one = make(app, "one")
+    kind = app.module("things").Kind
+    one.value = value = {"str": "7", "list[Kind]": [kind.GOOD], "None": "7"}.get(before, [7])
+    report = app.reload(things=text.replace("TYPE", after).replace("APP", app.name))
+    now = app.active("thing")["one"]
+    assert report.ok is ((before, after) != ("str", "int")), report
+    assert (now is one) is (stays or not report.ok)
+    if stays:
+        assert now.value is value
+    elif before == "list[Kind]":
+        assert now.value == [app.module("things").Kind.GOOD]
+
+
 def test_an_older_alias_of_it_stays_one(app):
     """One that was made when the object could not stay itself: its class is kept up to date, too."""
     old = make(app, "one")
