@@ -42,7 +42,8 @@ LADDER: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"dispatch", "life", "parts", "service"}),
-    frozenset({"doors", "logs", "metrics", "readiness", "reload"}),
+    frozenset({"control", "doors", "logs", "metrics", "readiness", "reload"}),
+    frozenset({"check"}),
     frozenset({"contrib"}),
     frozenset({"cli", "templates", "testing", "twisted_service"}),
     # ``cletus/__init__.py`` puts the house together, ``__main__`` starts it.
@@ -50,7 +51,7 @@ LADDER: tuple[frozenset[str], ...] = (
 )
 
 #: Side by side on a rung, and none of each other's business.
-STRANGERS = frozenset({"protocol", "storage", "doors", "logs", "metrics", "reload"})
+STRANGERS = frozenset({"protocol", "storage", "control", "doors", "logs", "metrics", "reload"})
 
 #: What ``protocol`` and ``storage`` may use of Twisted: nothing that knows a reactor.
 WITHOUT_REACTOR = ("twisted.internet.defer", "twisted.logger", "twisted.python.failure")

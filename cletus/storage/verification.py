@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cletus.errors import (
     InvalidKey,
@@ -26,6 +26,7 @@ from cletus.storage.browsing import stores_in, strays_in
 from cletus.storage.keys import as_it_is
 from cletus.storage.references import referred
 from cletus.storage.saving import understand
+from cletus.storage.versions import is_outdated
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store
@@ -159,25 +160,37 @@ class _Look:
         try:
             as_it_is(key)
             raw = self._home.read(name, key)
-            version = version_of(raw, name, key)
+            data = document.decode(raw, name, key)
+            version = document.version_of(data, name, key, raw)
             if store_cls is not None:
-                obj = _as_saved(store_cls, key, raw, self._home)
-                yield from self._of_object(obj, version)
+                obj = store_cls._apart(key)
+                understand(obj, raw, self._home.place(name, key))
+                yield from self._of_object(obj, data, version)
         except NotSaved:
             return  # deleted just now
         except Exception as error:  # noqa: BLE001 - making an object runs the application's code
             yield self._unusable(name, key, error)
 
-    def _of_object(self, obj: Store, version: int) -> Iterator[Finding]:
+    def _of_object(self, obj: Store, data: dict[str, Any], version: int) -> Iterator[Finding]:
         name, key = obj._store_name, obj.key
         place = self._home.place(name, key)
         if version < obj.version:
             reason = f"it is of version {version}, the code is at {obj.version}"
             yield Finding(Kind.OUTDATED, name, key, place, reason)
+        elif is_outdated(type(obj), data, version):
+            reason = "it has a field under an earlier name"
+            yield Finding(Kind.OUTDATED, name, key, place, reason)
         for field, store, other in referred(obj):
-            if other not in self._keys_of(store):
+            if not self._is_there(store, other):
                 reason = f"{field} refers to {store} {other!r}, which is not saved"
                 yield Finding(Kind.DANGLING, name, key, place, reason)
+
+    def _is_there(self, store: str, key: str) -> bool:
+        """Whether what is referred to is saved, or need not be: it is active, or comes and goes."""
+        store_cls = self._classes.get(store)
+        if store_cls is not None and (store_cls._temporary or key in store_cls.manager.active()):
+            return True
+        return key in self._keys_of(store)
 
     def _keys_of(self, store: str) -> frozenset[str]:
         if store not in self._keys:
@@ -198,21 +211,6 @@ class _Look:
             return self._home.place(name, key)
         except StorageError:  # what is no name at all
             return name
-
-
-def version_of(raw: bytes, store: str, key: str) -> int:
-    """The version that a document says it is of.
-
-    Raises:
-        CorruptStore: it is no JSON object, or its version is no number.
-    """
-    return document.version_of(document.decode(raw, store, key), store, key, raw)
-
-
-def _as_saved(store_cls: type[Store], key: str, raw: bytes, home: Backend) -> Store:
-    obj = store_cls._apart(key)
-    understand(obj, raw, home.place(store_cls._store_name, key))
-    return obj
 
 
 def _reason(error: Exception) -> str:

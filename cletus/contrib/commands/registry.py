@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from inspect import iscoroutine
 from typing import Any, TypedDict, TypeVar, Unpack, overload
@@ -76,6 +76,8 @@ class CommandRegistry:
         service: whose.
         prefix: what people type before a command's name; it may be nothing.
         make_reference: gives a short text that finds a mistake in the log.
+
+    Iterating over one gives its commands.
 
     Attributes:
         service, prefix: as given.
@@ -145,6 +147,17 @@ class CommandRegistry:
             return function
 
         return add
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Command]:
+        """All commands, group by group, in the order in which they were registered."""
+        yield from (command for group in self._groups.values() for command in group)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The names of the help texts that are about no command, sorted."""
+        return tuple(self._topics)
 
     # -- running ----------------------------------------------------------------------------
 

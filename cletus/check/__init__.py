@@ -1,0 +1,23 @@
+"""What ``cletus check`` looks for: a module for each kind of check, and what they have in common.
+
+Nothing is opened: no port, no lock, no file for writing. Checks of others are entry points of the
+group ``cletus.checks``.
+"""
+
+from cletus.check.checks import GROUP, Check, run_checks
+from cletus.check.finding import Finding, Level, Place, error, warning
+from cletus.check.intake import Intake
+from cletus.check.subject import Subject
+
+__all__ = [
+    "GROUP",
+    "Check",
+    "Finding",
+    "Intake",
+    "Level",
+    "Place",
+    "Subject",
+    "error",
+    "run_checks",
+    "warning",
+]

@@ -1,0 +1,40 @@
+"""What ``cletus check`` says about accounts (entry point group ``cletus.checks``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cletus.check import Finding, Subject, error, warning
+from cletus.contrib.users.account import BaseAccount
+from cletus.contrib.users.admin import users_of
+from cletus.contrib.users.login import LoginDialogue
+from cletus.contrib.users.password import PasswordMixin
+from cletus.contrib.users.presence import PresenceMixin
+from cletus.contrib.users.seen import SeenMixin
+from cletus.errors import NoUsers
+
+_NEEDED = (PasswordMixin, SeenMixin, PresenceMixin)
+
+
+def check_users(subject: Subject) -> Iterator[Finding]:
+    """Look whether people can log in to the accounts that there are."""
+    try:
+        users = users_of(subject.service)
+    except NoUsers:
+        for store_cls in subject.stores():
+            if issubclass(store_cls, BaseAccount):
+                yield warning(
+                    "no-login",
+                    f"{store_cls.__name__} is a class of accounts, and nobody can log in to one",
+                    f"add: users = Users(service, {store_cls.__name__})",
+                    subject.texts.of_class(store_cls),
+                )
+        return
+    missing = [one.__name__ for one in _NEEDED if not issubclass(users.user, one)]
+    if missing and type(users.login_dialogue()) is LoginDialogue:
+        yield error(
+            "user-mixin",
+            f"{users.user.__name__} lacks {', '.join(missing)}, which logging in needs",
+            "derive it from BaseAccount, or from these as well",
+            subject.texts.of_class(users.user),
+        )
