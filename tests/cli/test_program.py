@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Reactor(Clock):
 @pytest.fixture(autouse=True)
 def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The log goes where it goes in tests; signals are as before afterwards."""
-    monkeypatch.setattr(program, "begin_logging", lambda: None)
+    monkeypatch.setattr(program, "begin_logging", lambda _: None)
     kept = {
         number: signal.getsignal(number)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -214,7 +215,7 @@ def test_a_terminal_that_hangs_up_stops_it(
             return self.is_there
 
     terminal = Terminal()
-    monkeypatch.setattr(program.sys, "stdin", terminal)  # type: ignore[attr-defined]  # sys, as there
+    monkeypatch.setattr(sys, "stdin", terminal)
     asked: list[State] = []
     monkeypatch.setattr(idle, "reload", lambda: asked.append(idle.state))
 
