@@ -1,0 +1,215 @@
+"""Commands that talk to a running service. ``docs/operating.md`` tells of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import click
+
+from cletus.cli.finding import Running
+from cletus.cli.refusing import HELP, refuse
+from cletus.cli.tables import duration, moment, show_facts, show_table, size
+from cletus.control.messages import Refusal, Request
+from cletus.errors import CletusError, ControlRefused, NoAnswer
+
+FAILED: Final = 1
+"""The exit code if the service has done what it was asked for, and it did not succeed."""
+
+_LINGER: Final = 10.0
+"""Seconds that the process of a service which has stopped may still take for itself."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def targeted(function: Function) -> Function:
+    """The arguments by which every command here finds the service."""
+    store = click.option("--store", help="its store folder, if it is not found by TARGET")
+    return click.argument("target")(store(function))
+
+
+def waiting(seconds: float) -> Callable[[Function], Function]:
+    """The option of how long an answer may take."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        default=seconds,
+        show_default=True,
+        help="seconds to wait for",
+    )
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="the answer as JSON")
+
+
+@click.command(context_settings=HELP)
+@targeted
+@waiting(10.0)
+@_as_json
+def status(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+    """Tell how the running service of TARGET is.
+
+    TARGET is what `cletus run` was given, or the store folder of the service. Its code is not imported.
+    """
+    answer = ask("status", target, store, timeout)
+    if as_json:
+        _show_json(answer)
+    else:
+        show_facts(answer["name"] or target, dict(_facts(answer)))
+
+
+@click.command(context_settings=HELP)
+@targeted
+@waiting(10.0)
+@_as_json
+def who(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+    """List who is connected to the running service of TARGET."""
+    answer = ask("who", target, store, timeout)
+    if as_json:
+        _show_json(answer)
+    else:
+        columns = ("id", "name", "door", "address", "idle", "since", "terminal")
+        show_table(columns, (_row(one) for one in answer))
+        if not answer:
+            click.echo("Nobody is connected.")
+
+
+@click.command(context_settings=HELP)
+@targeted
+@waiting(60.0)
+@_as_json
+def reload(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+    """Reload the code of the running service of TARGET; the exit code is 1 if that is refused."""
+    _show_report(ask("reload", target, store, timeout), as_json)
+
+
+@click.command(context_settings=HELP)
+@targeted
+@waiting(60.0)
+@_as_json
+def rollback(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+    """Have the running service of TARGET go back to its code before the last reload.
+
+    The files are not touched; the next edit goes forward again.
+    """
+    _show_report(ask("rollback", target, store, timeout), as_json)
+
+
+@click.command(context_settings=HELP)
+@targeted
+@waiting(30.0)
+def shutdown(target: str, store: str | None, timeout: float) -> None:
+    """Stop the running service of TARGET in order, and wait until it is gone.
+
+    If it is not gone in time, the exit code is 1, and it goes on stopping.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        running = Running(target, store)
+        with running.connect(timeout) as remote, _Process(remote.pid) as process:
+            remote.send(Request("shutdown", running.root))
+            reply = remote.receive()  # or the end of the connection, which is as good
+            if isinstance(reply, Refusal):
+                refuse(ControlRefused(reply.error))
+            is_gone = process.ends(min(deadline - time.monotonic(), _LINGER))
+    except NoAnswer:
+        click.echo(f"cletus: it is still stopping after {timeout:g} seconds", err=True)
+        sys.exit(FAILED)
+    except CletusError as error:
+        refuse(error)
+    click.echo("Stopped" if is_gone else f"Stopped; its process {remote.pid} goes on")
+
+
+class _Process:
+    """A process that is watched from before it is asked to end, so that it is surely the same.
+
+    Args:
+        pid: its number; 0 for one that cannot be seen from here.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._fd = -1
+        if pid and hasattr(os, "pidfd_open"):  # Linux has it
+            with suppress(OSError):
+                self._fd = os.pidfd_open(pid)
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def ends(self, timeout: float) -> bool:
+        """Wait for its end; whether it came. It is taken for gone where that cannot be seen."""
+        return self._fd < 0 or bool(select.select([self._fd], [], [], max(0.0, timeout))[0])
+
+
+def ask(command: str, target: str, store: str | None, timeout: float) -> Any:
+    """What the running service answers; without an answer the process ends.
+
+    Args:
+        command: what is asked for.
+        target: whom.
+        store: what ``--store`` says.
+        timeout: seconds.
+    """
+    try:
+        running = Running(target, store)
+        with running.connect(timeout) as remote:
+            return remote.ask(Request(command, running.root))
+    except CletusError as error:
+        refuse(error)
+
+
+def _show_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _show_report(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _show_json(report)
+    else:
+        click.echo(report["text"])
+    if not report["ok"]:
+        sys.exit(FAILED)
+
+
+def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    versions = answer["versions"]
+    stores = answer["stores"]
+    yield "name", answer["name"] or "-"
+    yield "state", answer["state"]
+    yield "pid", str(answer["pid"])
+    yield "started", f"{moment(answer['started'])} ({duration(answer['uptime'])} ago)"
+    yield "generation", str(answer["generation"])
+    yield "last reload", _last_reload(answer["reload"])
+    yield "doors", "\n".join(answer["doors"]) or "none"
+    yield "people", str(answer["clients"])
+    yield "active", ", ".join(f"{count} {name}" for name, count in stores.items()) or "no stores"
+    yield "store", answer["store"]
+    yield "code", "\n".join(answer["application"]) or "none that could be reloaded"
+    yield "memory", size(answer["memory"])
+    yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _last_reload(report: dict[str, Any] | None) -> str:
+    return "none so far" if report is None else str(report["text"])
+
+
+def _row(client: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        str(client["id"]),
+        client["name"] or "-",
+        client["door"],
+        client["address"],
+        duration(client["idle"]),
+        moment(client["since"]),
+        f"{client['terminal'] or 'unknown'} {client['columns']}x{client['rows']}",
+    )

@@ -1,0 +1,152 @@
+"""What can be asked of a running service, a function each; their answers are what JSON can hold."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import twisted
+
+from cletus.service import Service
+from cletus.version import __version__
+
+if TYPE_CHECKING:
+    from cletus.client import Client
+
+Value = dict[str, Any] | list[dict[str, Any]]
+
+_NAME_MAX: Final = 80  # characters of a name that a person has chosen; a table has room for no more
+
+
+async def status(service: Service) -> Value:
+    """How the service is. ``docs/operating.md`` has the names and units."""
+    session = service.session
+    reload = service.last_reload
+    return {
+        "name": name_of(service),
+        "pid": os.getpid(),
+        "state": service.state.value,
+        "generation": session.generation,
+        "started": service.started_at,
+        "uptime": max(0.0, time.time() - service.started_at),
+        "doors": list(service.addresses),
+        "clients": len(service.clients),
+        "stores": {
+            store.__name__: len(store.manager.active())
+            for store in sorted(session.stores.values(), key=lambda one: one.__name__)
+        },
+        "store": service.settings.store,
+        "application": [str(root.path) for root in session.application.roots],
+        "reload": None if reload is None else report_of(reload),
+        "memory": _memory(),
+        "versions": {
+            "cletus": __version__,
+            "twisted": twisted.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+async def who(service: Service) -> Value:
+    """Everybody who is connected, in the order of their coming."""
+    now, wall = service.clock.seconds(), time.time()
+    return [
+        {
+            "id": client.id,
+            "name": _name_of(client),
+            "door": client.door,
+            "address": client.address,
+            "tls": client.terminal.tls,
+            "idle": now - client.heard_at,
+            "since": wall - (now - client.came_at),
+            "terminal": client.terminal.name,
+            "columns": client.terminal.columns,
+            "rows": client.terminal.rows,
+            "encoding": client.terminal.encoding,
+        }
+        for client in service.clients
+    ]
+
+
+async def reload(service: Service) -> Value:
+    """Reload at the next safe point, whether or not a file has changed; the report."""
+    return report_of(await service.reload())
+
+
+async def rollback(service: Service) -> Value:
+    """Go back to the code of the generation before; the report."""
+    return report_of(await service.rollback())
+
+
+async def shutdown(service: Service) -> Value:
+    """Stop in order; answers when that is done."""
+    await service.stop()
+    return {"pid": os.getpid()}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One of the ``COMMANDS``.
+
+    Attributes:
+        run: called with the service.
+        outlives: whether its caller stays connected while the service stops.
+    """
+
+    run: Callable[[Service], Coroutine[Any, Any, Value]]
+    outlives: bool = False
+
+
+COMMANDS: Final = {
+    "status": Command(status),
+    "who": Command(who),
+    "reload": Command(reload),
+    "rollback": Command(rollback),
+    "shutdown": Command(shutdown, outlives=True),
+}
+
+
+def report_of(report: Any) -> dict[str, Any]:
+    """A ``ReloadReport`` as JSON has it, with what it says of itself."""
+    facts: dict[str, Any] = msgspec.to_builtins(report, enc_hook=str)
+    return {**facts, "ok": report.ok, "pause": report.pause, "text": str(report)}
+
+
+def name_of(service: Service) -> str:
+    """What people know the service by: its setting ``name``, or else its application's name."""
+    roots = service.session.application.roots
+    if service.settings.name or not roots:
+        return service.settings.name
+    root = roots[0]
+    return root.path.stem if root.name == "__main__" else root.name
+
+
+def _name_of(client: Client) -> str:
+    """What the application calls somebody, as far as it says so."""
+    for place in (client.user, client):
+        for attribute in ("name", "key"):
+            try:
+                value = getattr(place, attribute, None)
+            except Exception:  # noqa: BLE001 - it may be a property of the application's
+                value = None
+            if isinstance(value, str) and value:
+                return value[:_NAME_MAX]
+    return ""
+
+
+def _memory() -> int:
+    """Bytes of this process in memory: now, or where that is not told, at the most so far."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,142 @@
+"""The caller's side: a running service, as a program of its operator's sees it. It blocks."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import msgspec
+
+from cletus.control.messages import (
+    PIECE,
+    REPLIES,
+    Answer,
+    Lines,
+    Refusal,
+    Reply,
+    Request,
+    line_of,
+)
+from cletus.control.place import connect_in, process_of
+from cletus.errors import ControlError, ControlRefused, NoAnswer, NotRunning
+
+_CONNECT_TIME: Final = 5.0
+"""Seconds for connecting, which the kernel does; only a crowd of other callers can hold it up."""
+
+_GONE: Final = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
+
+
+class Remote:
+    """A connection to the service that runs on a store folder; a context manager that closes it.
+
+    Args:
+        folder: the path of the store folder.
+        timeout: seconds without a word after which the service is given up; ``None``: never.
+
+    Attributes:
+        folder: as given.
+        pid: the process of the service; 0 if the system does not tell.
+
+    Raises:
+        NotRunning: nobody listens there.
+        ControlError: it cannot be connected to, for instance because the folder is somebody else's.
+    """
+
+    def __init__(self, folder: str, timeout: float | None) -> None:
+        self.folder = folder
+        self._timeout = timeout
+        try:
+            self._socket = connect_in(folder, _CONNECT_TIME)
+        except _GONE:
+            raise NotRunning(folder, _last_owner(folder)) from None
+        except OSError as error:
+            raise ControlError(
+                f"the service on the store {folder} cannot be asked: {error.strerror or error}"
+            ) from error
+        self._socket.settimeout(timeout)
+        self.pid = process_of(self._socket)[0]
+        self._lines = Lines(0)
+        self._read: list[bytes] = []
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """For ``select``: readable when ``receive()`` will not wait for long."""
+        return self._socket.fileno()
+
+    def ask(self, request: Request) -> Any:
+        """Ask for one thing.
+
+        Returns:
+            What is answered, as JSON has it.
+
+        Raises:
+            ControlRefused: the service will not.
+            NoAnswer: it does not answer in time, or ends before that.
+        """
+        self.send(request)
+        reply = self.receive()
+        if isinstance(reply, Answer):
+            return reply.value
+        if isinstance(reply, Refusal):
+            raise ControlRefused(reply.error)
+        raise NoAnswer(f"the service on the store {self.folder} ended before it had answered")
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send a message. What can no longer be sent is dropped: ``receive()`` tells the end."""
+        data = line_of(message)
+        with suppress(OSError):
+            self._socket.sendall(data)
+
+    def receive(self) -> Reply | None:
+        """The next message; ``None`` when the connection has ended.
+
+        Raises:
+            NoAnswer: none comes in time.
+            BadMessage: it is none of ours.
+        """
+        while not self._read:
+            try:
+                data = self._socket.recv(2 * PIECE)
+            except TimeoutError:
+                raise NoAnswer(
+                    f"process {self.pid} did not answer within {self._timeout:g} seconds: it is "
+                    "busy, or held up by something that its code does"
+                ) from None
+            except OSError:
+                return None
+            if not data:
+                return None
+            self._read = self._lines.receive(data)
+        return REPLIES.message(self._read.pop(0))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether ``receive()`` has something that came with what it gave before."""
+        return bool(self._read)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+
+def _last_owner(folder: str) -> int:
+    """The living process whose number is in the lock of this folder, or 0."""
+    with suppress(OSError, ValueError, OverflowError):
+        pid = int((Path(folder) / ".lock").read_text())
+        if pid > 0:
+            os.kill(pid, 0)
+            return pid
+    return 0
