@@ -85,7 +85,7 @@ class Client(Persistent):
         self._dialogues = Dialogues(self)
         self._closing: Any = None
         self._reason: str | None = None
-        self._made()
+        self._made("service", "id", "outbox")
 
     def __repr__(self) -> str:
         return f"<Client {self.id} {self.door} {self.address}>"

@@ -79,6 +79,24 @@ class ServiceStateError(CletusError):
     """The service was asked for what its state does not allow, such as being started twice."""
 
 
+class OwnAttribute(CletusError, AttributeError):
+    """The application has set an attribute of a service or client that is not its to set.
+
+    Attributes:
+        kind: the class's name.
+        attribute: the attribute's.
+    """
+
+    def __init__(self, kind: str, attribute: str) -> None:
+        """Say what to do instead."""
+        super().__init__(
+            f"{kind}.{attribute} is what Cletus itself works with: "
+            "give your own attribute another name"
+        )
+        self.kind = kind
+        self.attribute = attribute
+
+
 class ServiceStopped(ServiceStateError):
     """The service was stopped before its start had come to its end."""
 
@@ -497,6 +515,16 @@ class ImportRefused(StorageError):
         lines = [*self.reasons, *([f"and {more} more"] if more else [])]
         end = f"; {todo}" if todo else ""
         super().__init__(f"nothing was imported{end}:" + "".join(f"\n  {line}" for line in lines))
+
+
+class UnknownStore(StorageError):
+    """A store was asked for by name that neither the code nor the home of the documents has."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        """Name it, and those that there are."""
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"there is no store {name!r}; there are {', '.join(self.known) or 'none'}")
 
 
 class StoreInUse(StorageError):

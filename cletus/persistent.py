@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
+
+from cletus.errors import OwnAttribute
 
 
 class Persistent:
     """A service or a client: an object of ours on which applications may set attributes."""
 
     _own: frozenset[str] = frozenset()
+    #: What is made once, and is not to be made anything else: an application that wants such a name
+    #: for itself would break what it does not see.
+    _once: frozenset[str] = frozenset()
 
-    def _made(self) -> None:
-        """Called at the end of ``__init__``: what is set from now on is the application's."""
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute of the application's.
+
+        Raises:
+            OwnAttribute: the name is that of a method of ours, or of a part that is made once.
+        """
+        ours = getattr(type(self), name, None)
+        is_method = isinstance(ours, FunctionType) and ours.__module__.startswith("cletus.")
+        if is_method or name in self._once:
+            raise OwnAttribute(type(self).__name__, name)
+        object.__setattr__(self, name, value)
+
+    def _made(self, *once: str) -> None:
+        """Called at the end of ``__init__``: what is set from now on is the application's.
+
+        Args:
+            *once: the names that cannot be set any more.
+        """
+        self._once = frozenset(once)
         self._own = frozenset({*vars(self), "_own"})
 
     def attachments(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class Service(Persistent):
         self.started_at = 0.0
         self._clients: dict[Client, None] = {}
         self._next_client = 1
-        self._made()
+        self._made("session", "life", "clock", "dispatcher", "turn")
         self.configure(**settings)
         if Service.born is not None:
             Service.born(self)

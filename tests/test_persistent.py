@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+from twisted.internet.task import Clock
+
+from cletus import Service
+from cletus.errors import OwnAttribute
 from cletus.persistent import Persistent
+from cletus.testing import Person
 
 
 class Thing(Persistent):
@@ -36,3 +42,33 @@ def test_it_can_be_given_exactly_these() -> None:
     assert (thing.colour, thing.size) == ("red", 1)
     thing.attach(before)
     assert thing.attachments() == before
+
+
+@pytest.mark.parametrize("name", ["clock", "session", "turn", "listen", "write_all"])
+def test_what_the_service_works_with_is_not_to_be_replaced(service: Service, name: str) -> None:
+    """A game that counts its rounds in ``service.turn`` is told so at once."""
+    before = getattr(service, name)
+    with pytest.raises(OwnAttribute, match=rf"Service\.{name} is what Cletus itself works with"):
+        setattr(service, name, 1)
+    assert getattr(service, name) == before
+
+
+@pytest.mark.parametrize("name", ["id", "service", "prompt", "write"])
+def test_what_a_client_works_with_is_not_to_be_replaced(
+    service: Service, clock: Clock, name: str
+) -> None:
+    client = Person(service, clock).client
+    with pytest.raises(OwnAttribute, match=rf"Client\.{name} "):
+        setattr(client, name, "> ")
+    client.room = "hall"  # type: ignore[attr-defined]  # what applications do
+    assert client.attachments() == {"room": "hall"}
+
+
+def test_a_subclass_may_set_what_its_own_methods_are_called() -> None:
+    class Game(Service):
+        def round(self) -> int:
+            return 1
+
+    game = Game()
+    game.round = lambda: 2  # type: ignore[method-assign]  # what is tested
+    assert game.round() == 2
