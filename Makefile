@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint types unit soak fuzz clients format clean
+.PHONY: run docs test lint types unit soak fuzz clients format clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/cletus run example_service
@@ -23,6 +23,11 @@ types: $(VENV)/test.stamp
 unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e --cov --cov-report=term
 	$(BIN)/python -m pytest tests/e2e
+
+# These pages, as HTML in build/docs. A warning fails; the network is not needed.
+docs: $(VENV)/test.stamp
+	$(BIN)/python -m sphinx -W --keep-going -n -E -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 # What takes minutes, or root: thousands of kills, power cuts on a mounted image.
 soak: $(VENV)/test.stamp clients
