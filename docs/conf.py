@@ -6,10 +6,11 @@ import builtins
 import sys
 from pathlib import Path
 
-from cletus import __version__
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+
+from cletus import __version__
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -52,13 +53,22 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Python, Twisted and the others have their inventories on the network, where we do not go.
     (r"py:.*", r"(twisted|zope|msgspec|sqlalchemy)\..*"),
-    (r"py:.*", r"(builtins|collections|typing|types|datetime|pathlib|enum|importlib|_?contextvars)\..*"),
+    (
+        r"py:.*",
+        r"(builtins|collections|typing|types|datetime|pathlib|enum|importlib|_?contextvars)\..*",
+    ),
     # Type variables and aliases: names of the source alone.
     (r"py:(class|obj)", r"cletus\..*\.[A-Z]"),
     (r"py:class", r"cletus\..*\.(Function|ListenerFunction|Options|Who|Home|Edit)"),
-    (r"py:class", r"Home|Timer|Transport|Listener|Deferred|S \| None|Store\w+\[S\]"),  # ... as they are imported for type checkers only
+    (
+        r"py:class",
+        r"Home|Timer|Transport|Listener|Deferred|S \| None|Store\w+\[S\]",
+    ),  # ... as they are imported for type checkers only
     # Of the house itself: bases and parts that applications get from it and never name.
-    (r"py:class", r"cletus\.(persistent|transport|parts|protocol|clock|generation|application)\..*"),
+    (
+        r"py:class",
+        r"cletus\.(persistent|transport|parts|protocol|clock|generation|application)\..*",
+    ),
     (r"py:class", r"cletus\.reload\.sources\.Sources"),
     (r"py:class", r"cletus\.storage\.writer\.Clock"),
     (r"py:class", r"cletus\.storage\.reference_collections\.References"),

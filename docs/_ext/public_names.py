@@ -25,14 +25,15 @@ from itertools import chain
 from types import ModuleType
 from typing import Any
 
-import cletus.contrib
 import msgspec
-from cletus import Settings
-from cletus.settings import describe
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer, PycodeError
 from sphinx.util import logging
+
+import cletus.contrib
+from cletus import Settings
+from cletus.settings import describe
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 from sphinx.highlighting import lexers
-from pygments.lexers.special import TextLexer
 
 #: Files and folders of the repository, and the pages that show them, by their paths from its root.
 PAGES = {

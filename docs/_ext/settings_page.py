@@ -14,16 +14,20 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from cletus.settings import Settings, describe, needs_restart
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from cletus.settings import Settings, describe, needs_restart
 
 #: The groups in their order: title, and the beginnings of the names that belong there.
 GROUPS = (
     ("Where it listens", ("host", "port", "listen", "name", "tls", "proxy", "websocket", "ssh")),
     ("The store", ("store",)),
-    ("Budgets", ("line", "subnegotiation", "inflated", "connections", "output", "keep", "compression")),
+    (
+        "Budgets",
+        ("line", "subnegotiation", "inflated", "connections", "output", "keep", "compression"),
+    ),
     ("The reload", ("reload",)),
     ("What people are told, and stopping", ("error", "stop", "close")),
     ("Logs and metrics", ("log", "metrics")),
@@ -36,7 +40,7 @@ COLUMNS = (("Setting", 24), ("Type", 12), ("Default", 14), ("Meaning", 40), ("A 
 
 def group_of(name: str) -> str:
     """The title of the group that a setting belongs to: by the first word of its name."""
-    word = name.split("_")[0]
+    word = name.split("_", maxsplit=1)[0]
     return next((title for title, words in GROUPS if word in words), REST)
 
 
@@ -53,8 +57,11 @@ def in_words(hint: Any) -> str:
     """The type of a setting, for people."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hasattr(hint, "__metadata__"):
-        limits = [f"{'at least' if meta.ge is not None else 'more than'} {_bound(meta):g}"
-                  for meta in hint.__metadata__ if _bound(meta) is not None]
+        limits = [
+            f"{'at least' if meta.ge is not None else 'more than'} {_bound(meta):g}"
+            for meta in hint.__metadata__
+            if _bound(meta) is not None
+        ]
         words = in_words(hint.__origin__)
         return f"{words}, {limits[0]}" if limits and limits[0] != "at least 0" else words
     if origin is typing.Literal:
@@ -65,7 +72,9 @@ def in_words(hint: Any) -> str:
         return "list"
     if origin is dict:
         return "table"
-    return {bool: "yes or no", int: "whole number", float: "number", str: "text"}.get(hint, str(hint))
+    return {bool: "yes or no", int: "whole number", float: "number", str: "text"}.get(
+        hint, str(hint)
+    )
 
 
 def _bound(meta: Any) -> float | None:
@@ -107,7 +116,9 @@ class SettingsTables(SphinxDirective):
             self.state.document.note_explicit_target(section)
             yield section
 
-    def _table(self, settings: list[tuple[str, Any, Any, str]], waiting: frozenset[str]) -> nodes.table:
+    def _table(
+        self, settings: list[tuple[str, Any, Any, str]], waiting: frozenset[str]
+    ) -> nodes.table:
         table = nodes.table(classes=["settings"])
         group = nodes.tgroup(cols=len(COLUMNS))
         table += group
@@ -123,7 +134,11 @@ class SettingsTables(SphinxDirective):
                     [nodes.paragraph(text=in_words(hint))],
                     [_code(default_in_words(default))],
                     [nodes.paragraph(text=f"{about[:1].upper()}{about[1:]}.")],
-                    [nodes.paragraph(text="needs a restart" if name in waiting else "at the next reload")],
+                    [
+                        nodes.paragraph(
+                            text="needs a restart" if name in waiting else "at the next reload"
+                        )
+                    ],
                 ]
             )
         group += [head, body]

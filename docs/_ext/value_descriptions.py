@@ -29,7 +29,9 @@ def _keep(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: li
 def _restore(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     if what in _VALUES:
         # As for a function: its sections (Raises) are read, and nothing is made of its first line.
-        read = GoogleDocstring(_written.pop(name), app.config, app, "function", name, value, options)
+        read = GoogleDocstring(
+            _written.pop(name), app.config, app, "function", name, value, options
+        )
         lines[:] = read.lines()
 
 

@@ -112,7 +112,9 @@ class Evening:
         before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
         after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
         text = path.read_text()
-        assert text.count(before) == 1, f"{block.file} has this {text.count(before)} times:\n{before}"
+        assert text.count(before) == 1, (
+            f"{block.file} has this {text.count(before)} times:\n{before}"
+        )
         path.write_text(text.replace(before, after))
         self._saved = True
 
