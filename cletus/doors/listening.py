@@ -11,6 +11,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, s
 from twisted.internet.error import CannotListenError
 
 from cletus.doors.accepting import Accepting
+from cletus.doors.inherited import PREFIX, InheritedEndpoint
 from cletus.errors import DoorError
 
 BACKLOG = 4096
@@ -81,6 +82,8 @@ class Listening:
         return endpoint(self._reactor, port, backlog=BACKLOG, interface=host)
 
     def _from_string(self, where: str) -> Any:
+        if where.startswith(PREFIX):
+            return InheritedEndpoint(self._reactor, where, self._address, BACKLOG)
         if where.startswith(("tcp:", "tcp6:")) and "backlog=" not in where:
             where += f":backlog={BACKLOG}"
         try:

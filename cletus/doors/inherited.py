@@ -1,0 +1,88 @@
+"""Listening sockets that are open already when the process starts: systemd's socket activation.
+
+Twisted has an endpoint for them (``systemd:domain=INET:name=talk``) and treats them as its own: it cuts
+their backlog to 50, and a Unix socket it opens to everybody and removes at the end, although whoever
+made it goes on listening there for the next process. Here they are left as they were made.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.fdesc import setNonBlocking
+
+from cletus.errors import DoorError
+
+PREFIX = "systemd:"
+
+_HOW = "say systemd:domain=INET:name=talk; or INET6, or UNIX; or index=0, not the name"
+_NOT_THERE = "no such socket was handed over; systemd does that, in LISTEN_FDS and LISTEN_FDNAMES"
+
+
+class InheritedEndpoint:
+    """An endpoint that listens on a socket of whoever started us.
+
+    Args:
+        reactor: Twisted's.
+        where: an endpoint string of Twisted's that begins with ``systemd:``.
+        address: how people know it, for ``DoorError``.
+        backlog: connections that may wait to be accepted.
+
+    Raises:
+        DoorError: we were handed no such socket, or it is of another kind.
+    """
+
+    def __init__(self, reactor: Any, where: str, address: str, backlog: int) -> None:
+        self._reactor = reactor
+        self._backlog = backlog
+        try:
+            self._endpoint: Any = serverFromString(reactor, where)
+        except (KeyError, IndexError):
+            raise DoorError(address, _NOT_THERE) from None
+        except (AttributeError, TypeError, ValueError):
+            raise DoorError(address, _HOW) from None
+        with socket.socket(fileno=os.dup(self._endpoint.fileno)) as listening:
+            family, name = listening.family, listening.getsockname()
+            if not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise DoorError(address, "that socket does not listen; its unit needs Accept=no")
+        if family != self._endpoint.addressFamily:
+            domain = family.name.removeprefix("AF_")
+            raise DoorError(address, f"that socket is of another kind: say domain={domain}")
+        self._path = name if family == socket.AF_UNIX else ""
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        """Twisted's: accept connections. Fires with the port."""
+        if self._endpoint.addressFamily == socket.AF_UNIX:
+            return maybeDeferred(self._listen_unix, factory)
+        listening: Deferred[Any] = self._endpoint.listen(factory)
+        return listening.addCallback(self._deepen)
+
+    def _listen_unix(self, factory: Any) -> Any:
+        descriptor = self._endpoint.fileno
+        setNonBlocking(descriptor)
+        adopt: Any = _InheritedUnixPort._fromListeningDescriptor  # as the reactor does for its own
+        port = adopt(self._reactor, descriptor, factory)
+        os.close(descriptor)
+        port.backlog = self._backlog
+        if isinstance(self._path, str) and self._path:
+            port.mode = stat.S_IMODE(os.stat(self._path).st_mode)  # Twisted sets it
+        port.startListening()
+        return port
+
+    def _deepen(self, port: Any) -> Any:
+        port.socket.listen(self._backlog)
+        return port
+
+
+class _InheritedUnixPort(unix.Port):
+    """A port that does not remove its path."""
+
+    def connectionLost(self, reason: Any) -> None:
+        """Twisted's: closed."""
+        tcp.Port.connectionLost(self, reason)
