@@ -168,9 +168,9 @@ class Carrier:
             new[key] = one if type(one) in ATOMS else carry(one)
         return new
 
-    def _carry_set(self, value: set[Any]) -> set[Any]:
+    def _carry_set(self, value: set[Any]) -> Any:
         if self._in_place and all(type(one) in ATOMS for one in value):
-            return value
+            return self._remember(value, value)
         new: set[Any] = self._remember(value, set())
         new.update([self._carry(one) for one in value])
         return new

@@ -212,3 +212,44 @@ def test_a_list_of_the_application_is_the_same_list_after_it(app):
     assert app.reload().ok
     assert person.client.items is one.items is shared
     assert type(shared[0]) is app.module("things").Mark
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("set('ab')", "['a']", "{'a': 1}", "('a', ['b'])", "frozenset('a')", "bytearray(b'a')"),
+        *("__import__('collections').deque('ab')", "{Mark()}", "[{Mark()}]", "Mark()", "(Mark(),)"),
+    ],
+)
+def test_what_it_shares_with_others_is_shared_afterwards(run, text):
+    """With an object that is built anew, with a dialogue, a timer and a client; which comes first does not matter."""
+    for first, second in (("Ordinary", ""), ("", "Ordinary")):
+        app = run(
+            things=f"""
+            from cletus.storage import Field, Store
+            from APP.core import service
+
+            class Mark:
+                pass
+
+            class Early{first}(Store):
+                service = service
+                a = Field(session=True)
+                b = Field("", type={"str" if second else "None"})
+
+            class Late{second}(Store):
+                service = service
+                a = Field(session=True)
+                b = Field("", type={"str" if first else "None"})
+            """
+        )
+        shared = eval(text, vars(app.module("things")))
+        early, late = app.store(f"early{first}")("x"), app.store(f"late{second}")("x")
+        client = app.person().client
+        early.a = late.a = client.a = shared
+        early.again, client.more = [shared], {"x": shared}
+        report = app.reload(things=lambda text: text.replace("type=str", "type=str | None"))
+        assert report.ok, report
+        early = app.active(f"early{first}")["x"]
+        late = app.active(f"late{second}")["x"]
+        assert early.a is late.a is client.a is early.again[0] is client.more["x"]
