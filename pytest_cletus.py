@@ -69,7 +69,8 @@ def pytest_runtest_makereport(
             report.sections.append((f"Screen of {visitor!r}", _picture(visitor)))
         log = item.stash.get(_log, None)
         if log is not None and log.events:
-            report.sections.append(("Log of the service", "\n".join(log.lines)))
+            report.sections.append(("Log of the service", log.text))
+            log.take_failures()  # they are told, and need not fail the test once more
     return report
 
 
@@ -79,8 +80,8 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def cletus_target(request: pytest.FixtureRequest) -> str:
     """The application under test, as for ``cletus run``; may be overridden."""
-    marker = request.node.get_closest_marker("cletus")
-    named = marker.args[0] if marker is not None and marker.args else request.config.getini(_TARGET)
+    targets = [marker.args[0] for marker in request.node.iter_markers("cletus") if marker.args]
+    named = targets[0] if targets else request.config.getini(_TARGET)
     if not named:
         pytest.fail(_WHICH, pytrace=False)
     return str(named)

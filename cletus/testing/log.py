@@ -39,6 +39,11 @@ class Log:
         return [formatEvent(event) for event in self.events]
 
     @property
+    def text(self) -> str:
+        """The messages, a line each, with the tracebacks of those that have one."""
+        return "\n".join(filter(None, (one for e in self.events for one in _in_full(e))))
+
+    @property
     def failures(self) -> list[Failure]:
         """The failures of those that came with one."""
         return [event["log_failure"] for event in self.events if "log_failure" in event]
@@ -49,7 +54,7 @@ class Log:
 
     def take_tracebacks(self) -> list[str]:
         """As ``take_failures()``, with the tracebacks of those that have one."""
-        return ["\n".join(filter(None, (_in_words(e), _traceback(e)))) for e in self._take()]
+        return ["\n".join(filter(None, _in_full(event))) for event in self._take()]
 
     def _take(self) -> list[LogEvent]:
         taken = [event for event in self.events if _is_mistake(event)]
@@ -67,6 +72,6 @@ def _in_words(event: LogEvent) -> str:
     return f"{formatEvent(event)}{error}"
 
 
-def _traceback(event: LogEvent) -> str:
+def _in_full(event: LogEvent) -> tuple[str, str]:
     failure = event.get("log_failure")
-    return "" if failure is None else failure.getTraceback().rstrip()
+    return _in_words(event), "" if failure is None else failure.getTraceback().rstrip()

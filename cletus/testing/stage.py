@@ -60,7 +60,7 @@ def staged(
         CletusError: what the import or the start raised.
     """
     with ExitStack() as stack:
-        stack.enter_context(_fresh_imports(locate(target, folder)))
+        stack.enter_context(_fresh_imports(target, folder))
         service = _loaded(target, folder, {**SETTINGS, **(settings or {})})
         stack.callback(service.session.close)  # of one whose start fails
         stack.enter_context(_forgotten(service))
@@ -146,16 +146,19 @@ def _stop(service: Service, clock: Clock) -> None:
 
 
 @contextmanager
-def _fresh_imports(application: Application) -> Iterator[None]:
+def _fresh_imports(target: str, folder: Path) -> Iterator[None]:
     """Whoever has imported the application before keeps what they have; it is imported anew."""
-    path, before = list(sys.path), _taken_out(application)
+    path = list(sys.path)
     try:
-        yield
+        application = locate(target, folder)  # it puts the folder on the path
+        before = _taken_out(application)
+        try:
+            yield
+        finally:
+            _taken_out(application)
+            sys.modules.update(before)
     finally:
-        _taken_out(application)
-        sys.modules.update(before)
         sys.path[:] = path
-        Service.rebuilding = None
 
 
 @contextmanager

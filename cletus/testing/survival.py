@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from cletus.client import Client
 from cletus.reload import ReloadReport
@@ -16,11 +16,13 @@ _TOLD = 10
 
 _MISSING = "nothing"
 
+StoreObject = TypeVar("StoreObject", bound=Store)
+
 
 @overload
 def assert_survives_reload(service: Service) -> ReloadReport: ...
 @overload
-def assert_survives_reload(service: Service, obj: Store) -> Store: ...
+def assert_survives_reload(service: Service, obj: StoreObject) -> StoreObject: ...
 def assert_survives_reload(service: Service, obj: Store | None = None) -> Any:
     """Reload a service on a ``Clock``, with its code as it is, and check that nothing is lost.
 

@@ -1,0 +1,196 @@
+"""``staged`` and ``Stage``: an application imported afresh, running in memory, gone after it."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+
+from cletus import Service
+from cletus.contrib.users import hashing
+from cletus.errors import ImportFailed, ServiceStateError, SettingError
+from cletus.life import State
+from cletus.reload.modules import ApplicationFinder
+from cletus.testing import MemoryDoor, Stage, StepClock, staged
+
+APPLICATION = """
+    from cletus import Service, events
+    from cletus.storage import Field, Store
+
+    service = Service(name="code")
+    started = []
+
+    class Note(Store):
+        service = service
+        text = Field("")
+
+    found = sorted(Note.manager.saved())
+
+    @service.listen(events.PreStart)
+    def start(event):
+        started.append(service.settings.store)
+
+    service.run(port=9)
+"""
+
+
+@pytest.fixture
+def clock() -> StepClock:
+    return StepClock()
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str, name: str = "staged_talk.py") -> Path:
+        (tmp_path / name).write_text(textwrap.dedent(text))
+        return tmp_path
+
+    return write
+
+
+def imported() -> set[str]:
+    return {name for name in sys.modules if name.startswith("staged_")}
+
+
+def test_it_runs_in_memory_from_its_import_to_its_stop(write, clock):
+    folder = write(APPLICATION)
+    with staged("staged_talk.py", folder, clock) as service:
+        assert service.state is State.RUNNING
+        assert service.reactor is clock
+        assert service.doors == ()
+        assert service.settings.port == 9
+        module = sys.modules["staged_talk"]
+        assert module.service is service
+        assert module.started == ["memory:"]
+    assert service.state is State.STOPPED
+    assert not (folder / "store").exists()
+
+
+def test_after_it_nothing_of_it_is_left(write, clock):
+    folder, path = write(APPLICATION), list(sys.path)
+    with staged("staged_talk.py", folder, clock):
+        assert imported()
+    assert not imported()
+    assert sys.path == path
+    assert not any(isinstance(one, ApplicationFinder) for one in sys.meta_path)
+    assert Service.born is None
+    assert not clock.getDelayedCalls()
+
+
+def test_who_has_imported_it_before_keeps_what_they_have(write, clock, monkeypatch):
+    folder = write(APPLICATION.replace("service.run(port=9)", ""))
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    import staged_talk
+
+    try:
+        with staged("staged_talk", folder, clock) as service:
+            assert service is not staged_talk.service
+            assert sys.modules["staged_talk"] is not staged_talk
+        assert sys.modules["staged_talk"] is staged_talk
+    finally:
+        del sys.modules["staged_talk"]
+        staged_talk.service.session.close()
+
+
+def test_its_settings_are_those_of_its_file_its_code_and_the_test(write, clock, monkeypatch):
+    monkeypatch.setenv("CLETUS_LINE_MAX", "5")  # of whoever runs the tests: no business of theirs
+    folder = write(APPLICATION)
+    write("line_max = 100\nline_burst = 7\nline_rate = 3\nstore = 'elsewhere'\n", "cletus.toml")
+    with staged("staged_talk.py", folder, clock, {"line_burst": 8}) as service:
+        settings = service.settings
+    assert (settings.line_max, settings.line_burst) == (100, 8)
+    assert (settings.line_rate, settings.store) == (0, "memory:")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("from cletus import Service\nservice = Service()\n1/0\n", ImportFailed),
+        ("from cletus import Service\nservice = Service(no_such=1)\n", SettingError),
+        (
+            "from cletus import Service, events\nservice = Service()\nservice.configure(reload_modules=('no_such_module',))\n",
+            SettingError,
+        ),
+        (
+            """
+            from cletus import Service, events
+            from twisted.internet.defer import Deferred
+            service = Service()
+            @service.listen(events.PreStart)
+            async def start(event):
+                await Deferred()
+            """,
+            ServiceStateError,
+        ),
+    ],
+)
+def test_one_that_cannot_start_leaves_nothing_either(write, clock, text, error):
+    folder = write(text)
+    with pytest.raises(error), staged("staged_talk.py", folder, clock):
+        pass
+    assert not imported()
+    assert not any(isinstance(one, ApplicationFinder) for one in sys.meta_path)
+
+
+def test_what_would_want_a_reactor_is_not_opened(write, clock, monkeypatch):
+    """A metrics port, say, or a control socket: in memory there is nothing to listen with."""
+
+    def attachments(service: Service):
+        raise AssertionError("it was asked for")
+
+    monkeypatch.setattr(
+        Service, "parts", __import__("dataclasses").replace(Service.parts, attachments=attachments)
+    )
+    with staged("staged_talk.py", write(APPLICATION), clock) as service:
+        assert service.state is State.RUNNING
+
+
+def test_passwords_cost_nothing_meanwhile(write, clock):
+    folder = write("from cletus import Service\nimport cletus.contrib.users\nservice = Service()\n")
+    dear = hashing.HASHER
+    assert isinstance(dear, PasswordHasher)
+    with staged("staged_talk.py", folder, clock):
+        assert hashing.HASHER.memory_cost < dear.memory_cost
+    assert hashing.HASHER is dear
+
+
+def test_people_are_seen_off_at_the_end(write, clock):
+    with staged("staged_talk.py", write(APPLICATION), clock) as service:
+        visitor = MemoryDoor(service).connect()
+    assert not visitor.connected
+    assert service.settings.stop_notice in visitor.transcript
+
+
+def test_a_restart_finds_what_was_saved(write, clock):
+    stage = Stage("staged_talk.py", write(APPLICATION), clock)
+    first = stage.start()
+    sys.modules["staged_talk"].Note("one", text="hello").save()
+    second = stage.restart()
+    assert (first.state, second.state) == (State.STOPPED, State.RUNNING)
+    assert sys.modules["staged_talk"].found == ["one"]
+    assert sys.modules["staged_talk"].Note.manager.get("one").text == "hello"
+    stage.stop()
+    stage.stop()
+    assert second.state is State.STOPPED
+
+
+def test_two_stages_have_nothing_in_common(write, clock):
+    folder = write(APPLICATION)
+    for _ in range(2):
+        stage = Stage("staged_talk.py", folder, clock)
+        stage.start()
+        assert sys.modules["staged_talk"].found == []
+        sys.modules["staged_talk"].Note("one").save()
+        stage.stop()
+
+
+def test_what_is_saved_soon_is_saved_at_once(write, clock):
+    with staged("staged_talk.py", write(APPLICATION), clock):
+        note_cls = sys.modules["staged_talk"].Note
+        done = note_cls("one").save_soon()
+        clock.advance(0)
+        assert done.called
