@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from cletus.settings import Settings
@@ -35,3 +37,19 @@ def test_a_later_change_of_the_buffer_is_not_seen() -> None:
     home.write("user", "bob", buffer)
     buffer[:] = b"after!"
     assert home.read("user", "bob") == b"before"
+
+
+def test_a_url_with_a_name_is_the_home_of_that_name_while_anything_holds_it() -> None:
+    """A service that is stopped and started again finds what it had saved."""
+    first = from_url("memory:bench", Settings())
+    first.open()
+    first.write("user", "bob", b"{}")
+    first.close()
+    again = from_url("memory:bench", Settings())
+    assert again is first
+    again.open()
+    assert again.keys("user") == ["bob"]
+    assert from_url("memory:other", Settings()).keys("user") == []
+    del first, again
+    gc.collect()
+    assert from_url("memory:bench", Settings()).keys("user") == []
