@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from cletus.cli.hangup import Hangup
 from cletus.cli.refusing import USAGE
 from cletus.errors import CletusError, ServiceStopped, StartFailed
+from cletus.logs.levels import Levels
+from cletus.logs.standard import StandardLogging
 from cletus.service import Service
 
 
@@ -51,6 +53,7 @@ class CletusService(TwistedService):
         super().startService()
         if self._owns_process:
             self._hangup.take()
+            self._take_standard_logging()
         self._in_start = True
         try:
             self._service.start(self._reactor).addCallbacks(self._started, self._failed)
@@ -65,6 +68,13 @@ class CletusService(TwistedService):
         super().stopService()
         self._hangup.give_back()
         return self._service.stop()
+
+    def _take_standard_logging(self) -> None:
+        """Twisted writes the log; what the application says through ``logging`` is to be in it."""
+        names = [root.name for root in self._service.session.application.roots]
+        standard = StandardLogging(names)
+        standard.begin()
+        standard.take(Levels(self._service.settings.log_levels))
 
     def _started(self, _: object) -> None:
         for address in self._service.addresses:
