@@ -66,6 +66,10 @@ class _DialogueCheck:
                 f"write it as: def {name}(self, line)",
                 of_function(function),
             )
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            what = f"{self._name}.{name} has a yield in it, so what it returns is no step"
+            todo = "write async def and await"
+            yield error("generator", what, todo, of_function(function))
         prompt = function.step.prompt  # type: ignore[attr-defined]  # @step has set it
         if callable(prompt) and not takes(prompt, 1):
             what = f"the prompt of {self._name}.{name} is called with the dialogue, and does not take it"

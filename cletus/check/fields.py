@@ -6,6 +6,7 @@ import ast
 import difflib
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from cletus.check.finding import Finding, Place, error, warning
@@ -50,10 +51,9 @@ class _StoreCheck:
             return
         is_temporary = issubclass(self._cls, TempStoreMixin)
         for name, field in self._cls.fields.items():
-            if is_temporary or getattr(field, "session", False):
-                yield from self._typed(obj, name, field)
-            else:
-                yield from self._permanent(obj, other, name, field)
+            is_saved = not (is_temporary or getattr(field, "session", False))
+            found = self._serialised(obj, other, name, field, is_saved=is_saved)
+            yield from islice(found, 1)  # the first mistake of a field is behind the others
 
     def _cannot_be_made(self, raised: Exception) -> Finding:
         """Name the field whose default it is, if it is one."""
@@ -87,17 +87,10 @@ class _StoreCheck:
             self._place(name),
         )
 
-    def _typed(self, obj: Store, name: str, field: Any) -> Iterator[Finding]:
-        """What is never saved is still checked by its type when a reload carries it."""
-        typed = getattr(field, "typed", None)
-        if typed is None or name not in vars(obj):
-            return
-        try:
-            typed.accept(vars(obj)[name], obj, name)
-        except FieldValueError as wrong:
-            yield self._misfit(name, wrong)
-
-    def _permanent(self, obj: Store, other: Store, name: str, field: Any) -> Iterator[Finding]:
+    def _serialised(
+        self, obj: Store, other: Store, name: str, field: Any, *, is_saved: bool
+    ) -> Iterator[Finding]:
+        """Take a default out of one object and into another: by way of JSON, and as a reload does."""
         try:
             value = field.serialise(obj, name)
         except Exception as raised:  # noqa: BLE001 - it may be the application's
@@ -105,17 +98,26 @@ class _StoreCheck:
             todo = "have serialise() take what the field holds in a new object"
             yield error("field-serialise", what, todo, self._place(name, raised))
             return
-        typed = {one: kind for one, kind in self._cls._layout.typed.items() if one == name}
+        if is_saved:
+            typed = {one: kind for one, kind in self._cls._layout.typed.items() if one == name}
+            try:
+                text = encode(obj, {name: value}, typed, 0)
+            except FieldValueError as wrong:
+                yield self._misfit(name, wrong)
+                return
+            yield from self._deserialised(other, name, field, json.loads(text)[name], "in JSON")
+        yield from self._deserialised(other, name, field, value, "as it is, in a reload")
+
+    def _deserialised(
+        self, other: Store, name: str, field: Any, data: Any, form: str
+    ) -> Iterator[Finding]:
         try:
-            text = encode(obj, {name: value}, typed, 0)
+            field.deserialise(other, name, data)
         except FieldValueError as wrong:
             yield self._misfit(name, wrong)
-            return
-        try:
-            field.deserialise(other, name, json.loads(text)[name])
         except Exception as raised:  # noqa: BLE001 - as above
             what = f"{self._named(name)}: deserialise() of what serialise() gave raises {_said(raised)}"
-            todo = "have deserialise() take what serialise() gives, in the form that JSON has"
+            todo = f"have deserialise() take what serialise() gives, {form}"
             yield error("field-deserialise", what, todo, self._place(name, raised))
 
     def _misfit(self, name: str, wrong: FieldValueError) -> Finding:

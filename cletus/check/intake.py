@@ -28,13 +28,13 @@ from cletus.errors import (
     SourceError,
     StoreUnusable,
 )
+from cletus.reload.deadline import DeadlinePassed, within
 from cletus.reload.ledger import Ledger
 from cletus.reload.loading import load, locate
 from cletus.reload.modules import installed
 from cletus.reload.scope import Scope
 from cletus.reload.sources import Sources, compiled, read_now
 from cletus.service import Service
-from cletus.session import Session
 from cletus.storage import Writer, backend_for
 from cletus.storage.backend import Backend
 from cletus.storage.browsing import Browsable
@@ -51,6 +51,7 @@ class Intake:
         environment: ``os.environ``.
         options: settings that the command line names.
         reactor: Twisted's; it need not run.
+        timeout: seconds that the import may take; 0 means no limit.
 
     Attributes:
         findings: what was found so far: with the settings, and why it could not be imported.
@@ -66,12 +67,14 @@ class Intake:
         environment: Mapping[str, str],
         options: Mapping[str, Any],
         reactor: Any,
+        timeout: float = 0,
     ) -> None:
         self._target = target
         self._folder = folder
         self._environment = environment
         self._options = options
         self._reactor = reactor
+        self._timeout = timeout
         self._application = locate(target, folder)
         self._beside = self._application.roots[0].path.parent
         self.findings: list[Finding] = []
@@ -87,7 +90,7 @@ class Intake:
         def open_writer() -> Writer:
             return Writer(ReadOnly(home_of(service)), service.clock, service.in_thread)
 
-        service.session = Session(service.session.application, open_writer)
+        service.session.open_by(open_writer)
 
     def load(self, progress: Progress = lambda _what, _total, _done: None) -> Subject | None:
         """Import it.
@@ -99,8 +102,8 @@ class Intake:
             ledger = Ledger(self._reactor, self._application)
             try:
                 with ledger:
-                    service = load(self._target, self._folder)
-            except CletusError as refused:
+                    service = self._imported()
+            except (CletusError, DeadlinePassed) as refused:
                 self.findings += (replace(one, group="Import") for one in self._refused(refused))
                 ledger.undo()
                 return None
@@ -110,14 +113,20 @@ class Intake:
         home = home_of(service)
         return Subject(service, texts, self._reactor, ledger, changed, home, progress)
 
-    def _refused(self, refused: CletusError) -> Iterator[Finding]:
+    def _imported(self) -> Service:
+        made: list[Service] = []
+        within(self._timeout, lambda: made.append(load(self._target, self._folder)))
+        return made[0]
+
+    def _refused(self, refused: CletusError | DeadlinePassed) -> Iterator[Finding]:
         if isinstance(refused, SourceError):
             yield from self._unreadable(refused)
             return
-        cause = refused
+        cause: BaseException = refused
         if isinstance(refused, ImportFailed):
-            cause = refused.__cause__ or refused.__context__ or refused  # type: ignore[assignment]  # any error
-        kind = "" if isinstance(cause, CletusError) else f"{type(cause).__name__}: "
+            cause = refused.__cause__ or refused.__context__ or refused
+        is_told = isinstance(cause, CletusError | DeadlinePassed)
+        kind = "" if is_told else f"{type(cause).__name__}: "
         yield error("import", f"{kind}{cause}", _todo(cause), self._place(cause))
 
     def _place(self, cause: BaseException) -> Place:
@@ -153,6 +162,8 @@ def quiet() -> Iterator[None]:
 
 
 def _todo(cause: BaseException) -> str:
+    if isinstance(cause, DeadlinePassed):
+        return "let the import come to its end: what lasts belongs into a listener of events.PostStart"
     if isinstance(cause, ModuleNotFoundError):
         return f"install what has the module {cause.name!r}, or mend the name"
     if isinstance(cause, SettingError):

@@ -72,7 +72,7 @@ def _make_objects(subject: Subject) -> None:
     for store_cls in subject.stores():
         with suppress(Exception):  # what is wrong with it is for the check of fields to say
             obj = store_cls._apart(KEY)
-            obj.to_dict(session=True)
+            store_cls._apart(KEY).from_dict(obj.to_dict(session=True), session=True)
             Manager.add_active(store_cls.manager, obj)
 
 

@@ -35,9 +35,21 @@ _STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow"}
 @click.option(
     "--ignore", multiple=True, metavar="NAME", help="leave out findings of this name, such as lost"
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="seconds that the import may take; 0 means no limit",
+)
 @click.option("--store", help="folder (or URL) of the stores, if not the target's own")
 def check(
-    target: str, as_json: bool, strict: bool, ignore: tuple[str, ...], store: str | None
+    target: str,
+    as_json: bool,
+    strict: bool,
+    ignore: tuple[str, ...],
+    timeout: float,
+    store: str | None,
 ) -> None:
     """Import TARGET without opening anything, and say what would go wrong.
 
@@ -47,7 +59,7 @@ def check(
 
     options = {} if store is None else {"store": store}
     try:
-        intake = Intake(target, Path.cwd(), os.environ, options, reactor)
+        intake = Intake(target, Path.cwd(), os.environ, options, reactor, timeout)
         with importing(intake.tell), _progress() as progress:
             subject = intake.load(progress)
             findings = list(intake.findings)
