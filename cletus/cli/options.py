@@ -40,7 +40,7 @@ class ServiceCommand(click.Command):
         sections["Settings of the application"] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and not isinstance(parameter, click.Argument):
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
         for heading, records in sections.items():
             if records:
@@ -80,7 +80,7 @@ def _option(
 ) -> SettingOption | None:
     option = "--" + name.replace("_", "-")
     origin = get_origin(hint) or hint
-    shown = "" if default in (msgspec.NODEFAULT, None) else f"  [{default}]"
+    shown = "" if default in (msgspec.NODEFAULT, None, "") else f"  [{default}]"
     if hint is bool:
         negative = option.replace("--", "--no-", 1)
         return SettingOption(
@@ -110,4 +110,4 @@ def _bare(hint: Any) -> Any:
 def _metavar(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "|".join(map(str, get_args(hint)))
-    return getattr(hint, "__name__", "text").upper()
+    return "TEXT" if hint is str else getattr(hint, "__name__", "value").upper()

@@ -65,7 +65,7 @@ def _how_to_reload(service: Service) -> str:
     if not settings.reload:
         return signal
     patterns = ", ".join(settings.reload_patterns)
-    also = f" (and {patterns})" if patterns else ""
+    also = f" (also {patterns})" if patterns else ""
     return f"save a file{also}, or {signal}"
 
 

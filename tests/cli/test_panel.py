@@ -1,0 +1,110 @@
+"""What is said at the start: a panel for people, lines for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from cletus import Service
+from cletus.application import Application, Root
+from cletus.cli.panel import lines_of, rows_of, tell_started
+from tests.conftest import Log
+
+
+@pytest.fixture
+def service(log: Log, tmp_path: Path) -> Iterator[Service]:
+    """A service that runs, and is the application of a package that is not there."""
+    service = Service(store="memory:", reload=False)
+    clock = Clock()
+    service.start(clock, doors=())
+    root = Root("lighthouse", tmp_path / "lighthouse", True)
+    service.session.application = Application((root,), ("lighthouse",))
+    yield service
+    service.stop()
+    clock.advance(10)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Once called, standard output is a terminal of 80 columns, as far as anybody can tell."""
+
+    def begin() -> None:  # not at once: each phase of a test has another standard output
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("TERM", "dumb")
+
+    return begin
+
+
+def test_programs_find_each_fact_on_a_line(service: Service) -> None:
+    service.configure(reload=True)
+    assert list(lines_of(service)) == [
+        "Storing in memory:",
+        "Reloading lighthouse when its files change",
+        "Stop with Ctrl-C",
+    ]
+
+
+def test_a_terminal_gets_a_panel(
+    service: Service, terminal: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal()
+    tell_started(service)
+    first, *rows, last, rest = capsys.readouterr().out.split("\n")
+    assert "Cletus" in first
+    assert (first[0], last[0], rest) == ("╭", "╰", "")
+    assert [row.split()[1] for row in rows] == ["Doors", "Store", "Code", "Reload", "Stop"]
+
+
+def test_where_the_log_is_for_programs_there_is_no_panel(
+    service: Service, terminal: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container may have a terminal, and both streams in it."""
+    terminal()
+    service.configure(log_format="json")
+    tell_started(service)
+    assert capsys.readouterr().out == "Storing in memory:\nStop with Ctrl-C\n"
+
+
+def test_the_rows_say_how_to_go_on(service: Service) -> None:
+    rows = dict(rows_of(service))
+    assert rows["Code"] == "lighthouse: 0 modules, generation 0"
+    assert rows["Reload"] == f"kill -HUP {os.getpid()}"
+    service.configure(reload=True, reload_patterns=("*.toml",))
+    assert dict(rows_of(service))["Reload"] == (
+        f"save a file (also *.toml), or kill -HUP {os.getpid()}"
+    )
+
+
+def test_a_service_without_modules_says_so(service: Service) -> None:
+    service.session.application = Application()
+    assert dict(rows_of(service))["Code"] == "nothing that could be reloaded"
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(
+    service: Service,
+    terminal: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And a path that is longer than the line is there to its end."""
+    folder = tmp_path / "[bold]" / ("x" * 100)
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("cletus.cli.panel._store", lambda _: str(folder))
+    terminal()
+    tell_started(service)
+    shown = "".join(row.strip("│ ") for row in capsys.readouterr().out.split("\n"))
+    assert "[bold]" in shown
+    assert shown.count("x") >= 100
+
+
+def test_the_password_of_a_store_is_not_told(service: Service) -> None:
+    service.settings = type(service.settings)(store="redis://ann:lantern@localhost/0")
+    assert "lantern" not in "".join(lines_of(service))
