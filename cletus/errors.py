@@ -110,6 +110,27 @@ class TimerError(CletusError, ValueError):
         super().__init__(f"{seconds!r} seconds: {wanted}")
 
 
+class MeterError(CletusError, ValueError):
+    """A counter or another meter was asked for under a name that it cannot have."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Name it and say why."""
+        self.name = name
+        self.reason = reason
+        super().__init__(f"meter {name!r}: {reason}")
+
+
+class MetricsMissing(StartError):
+    """``metrics_port`` is set, and what gives the figures to Prometheus is not installed."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__(
+            "figures are given by prometheus-client: pip install 'cletus[metrics]', or set "
+            "metrics_port to 0"
+        )
+
+
 class TemplateError(CletusError):
     """``cletus new`` cannot write the package that it was asked for."""
 
@@ -148,14 +169,6 @@ class MarkupError(CletusError, ValueError):
         self.markup = markup
         self.reason = reason
         super().__init__(f"{markup}: {reason}")
-
-
-class RichMissing(CletusError):
-    """Something is to be shown that rich would render, and rich is not installed."""
-
-    def __init__(self) -> None:
-        """Say what to install."""
-        super().__init__("tables and the like are rendered by rich: pip install 'cletus[rich]'")
 
 
 # -- protocol -----------------------------------------------------------------------------------
@@ -512,7 +525,7 @@ class ImportRefused(StorageError):
         self.reasons = tuple(reasons)
         self.count = count
         more = count - len(self.reasons)
-        lines = [*self.reasons, *([f"and {more} more"] if more else [])]
+        lines = [*self.reasons, *([f"and {more:,} more"] if more else [])]
         end = f"; {todo}" if todo else ""
         super().__init__(f"nothing was imported{end}:" + "".join(f"\n  {line}" for line in lines))
 

@@ -3,6 +3,7 @@
 from cletus.storage.backend import Backend, Document, Failure
 from cletus.storage.field import Field
 from cletus.storage.manager import Manager
+from cletus.storage.opening import open_writer
 from cletus.storage.reference_collections import StoreDict, StoreList, StoreSet
 from cletus.storage.references import StoreDictField, StoreField, StoreListField, StoreSetField
 from cletus.storage.saving import Unsaved, save_all
@@ -29,5 +30,6 @@ __all__ = [
     "Unsaved",
     "Writer",
     "backend_for",
+    "open_writer",
     "save_all",
 ]

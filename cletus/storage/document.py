@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from cletus.errors import CorruptStore, FieldValueError
-from cletus.storage.mistake import Mistake, not_json
+from cletus.storage.mistake import Mistake, not_json, refusal
 from cletus.storage.typed import Typed
 
 VERSION = "_version"
@@ -78,8 +78,7 @@ def _first_mistake(
     )
     wrong = ((name, mistake) for name, mistake in found if mistake is not None)
     name, mistake = next(wrong, ("", Mistake("", "what JSON takes", otherwise)))
-    place = type(obj).__name__, obj.key, name
-    return FieldValueError(*place, mistake.path, mistake.expected, mistake.found)
+    return refusal(obj, name, mistake)
 
 
 def decode(raw: str | bytes, store: str, key: str) -> dict[str, Any]:
@@ -111,6 +110,15 @@ def version_of(document: dict[str, Any], store: str, key: str, raw: str | bytes)
         line = line_of(raw, VERSION)
         raise CorruptStore(store, key, f"its {VERSION} is {version!r}, not a number", line=line)
     return version
+
+
+def version_said(raw: str | bytes, store: str, key: str) -> int:
+    """The version that a text says it is of.
+
+    Raises:
+        CorruptStore: it is no JSON object, or its version is no whole number from 0.
+    """
+    return version_of(decode(raw, store, key), store, key, raw)
 
 
 def line_of(raw: str | bytes, field: str) -> int:

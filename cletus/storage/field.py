@@ -35,15 +35,19 @@ class Field(Generic[T]):
             and when it is saved, and values are converted both ways. Without a default, ``None``
             is allowed, too. Without a type, a permanent field takes what JSON takes.
         was: the field's earlier name, or names; data under it becomes this field's.
+        secret: what it holds is nobody's business: errors do not quote it, and ``cletus store show``
+            shows ``***``. (No ``repr`` and no log shows any field's value.) It is saved like any other.
 
     Attributes:
-        default, session, type, was: as given; ``was`` as a tuple.
+        default, session, type, was, secret: as given; ``was`` as a tuple.
+        typed: what checks values against ``type``, or ``None``.
     """
 
     default: T | Callable[[], T] | None
     session: bool
     type: Any
     was: tuple[str, ...]
+    secret: bool = False  # also of a subclass whose ``__init__`` calls no other
 
     @overload
     def __init__(
@@ -53,6 +57,7 @@ class Field(Generic[T]):
         *,
         type: None = None,
         was: str | tuple[str, ...] = (),
+        secret: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -62,6 +67,7 @@ class Field(Generic[T]):
         *,
         type: builtins.type[V],
         was: str | tuple[str, ...] = (),
+        secret: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -71,6 +77,7 @@ class Field(Generic[T]):
         *,
         type: Any = None,
         was: str | tuple[str, ...] = (),
+        secret: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -80,6 +87,7 @@ class Field(Generic[T]):
         *,
         type: Any = None,
         was: str | tuple[str, ...] = (),
+        secret: bool = False,
     ) -> None: ...
     def __init__(
         self,
@@ -88,11 +96,13 @@ class Field(Generic[T]):
         *,
         type: Any = None,  # noqa: A002 - the word that a reader of a declaration expects
         was: str | tuple[str, ...] = (),
+        secret: bool = False,
     ) -> None:
         self.default = default
         self.session = session
         self.type = type
         self.was = (was,) if isinstance(was, str) else tuple(was)
+        self.secret = secret
         self._name = ""
         self.typed = None if type is None else typed(type, optional=default is None)
 

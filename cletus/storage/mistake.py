@@ -15,6 +15,8 @@ from typing import Any, cast
 
 import msgspec
 
+from cletus.errors import FieldValueError
+
 _WORDS = re.compile(
     r"(?P<message>.*?)(?: - at (?P<key>`key` in )?`\$\.value(?P<path>.*)`)?", re.DOTALL
 )
@@ -45,6 +47,20 @@ def kind_of(value: object) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     return type(value).__name__
+
+
+def is_secret(obj: Any, name: str) -> bool:
+    """Whether this field of the object is one whose value nobody shall see."""
+    field = getattr(type(obj), "fields", {}).get(name)
+    return bool(getattr(field, "secret", False))
+
+
+def refusal(obj: Any, name: str, mistake: Mistake) -> FieldValueError:
+    """The error that tells of a mistake in an object's field; of a secret one, nothing of its value."""
+    place = type(obj).__name__, getattr(obj, "key", ""), name
+    if is_secret(obj, name):
+        return FieldValueError(*place, "", mistake.expected, "another value, which is secret")
+    return FieldValueError(*place, mistake.path, mistake.expected, mistake.found)
 
 
 def locate(error: Exception, value: Any, convert: Convert, kind: Any) -> Mistake:

@@ -19,8 +19,14 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 
 import msgspec
 
-from cletus.errors import FieldValueError
-from cletus.storage.mistake import Mistake, kind_of, locate, store_object_in
+from cletus.storage.mistake import (
+    Mistake,
+    is_secret,
+    kind_of,
+    locate,
+    refusal,
+    store_object_in,
+)
 
 _SCALARS = (
     bytes,
@@ -102,10 +108,11 @@ class Typed:
             self._refuse(error, form, check, obj, name)
         except (TypeError, ValueError) as error:  # msgspec's words for what it cannot express
             found = store_object_in(value) or f"{kind_of(value)}: {error}"
-            raise _error(obj, name, Mistake("", "what JSON can express", found)) from error
+            cause = None if is_secret(obj, name) else error
+            raise refusal(obj, name, Mistake("", "what JSON can express", found)) from cause
         if self._loose and self._convert(msgspec.json.decode(msgspec.json.encode(plain))) != value:
             found = "something that JSON would change: state its type more closely"
-            raise _error(obj, name, Mistake("", "what JSON takes", found))
+            raise refusal(obj, name, Mistake("", "what JSON takes", found))
         return plain
 
     def _convert(self, data: Any) -> Any:
@@ -116,7 +123,8 @@ class Typed:
         msgspec.convert({"value": value}, self._holder, str_keys=True, builtin_types=_SCALARS)
 
     def _refuse(self, error: Exception, value: Any, convert: Any, obj: Any, name: str) -> NoReturn:
-        raise _error(obj, name, locate(error, value, convert, self.kind)) from error
+        cause = None if is_secret(obj, name) else error  # msgspec's words may quote the value
+        raise refusal(obj, name, locate(error, value, convert, self.kind)) from cause
 
 
 class _Flags(Typed):
@@ -129,14 +137,15 @@ class _Flags(Typed):
         try:
             return self.kind(data)
         except ValueError as error:
-            raise _error(obj, name, Mistake("", self.kind.__name__, kind_of(data))) from error
+            cause = None if is_secret(obj, name) else error
+            raise refusal(obj, name, Mistake("", self.kind.__name__, kind_of(data))) from cause
 
     def to_json(self, value: Any, obj: Any, name: str) -> Any:
         """The number."""
         if value is None and self.optional:
             return None
         if not isinstance(value, self.kind):
-            raise _error(obj, name, Mistake("", self.kind.__name__, kind_of(value)))
+            raise refusal(obj, name, Mistake("", self.kind.__name__, kind_of(value)))
         return value.value
 
 
@@ -144,11 +153,6 @@ def typed(kind: Any, *, optional: bool) -> Typed:
     """What checks and converts values of this type. Arguments and errors are those of ``Typed``."""
     flags = isinstance(kind, type) and issubclass(kind, enum.Flag)
     return (_Flags if flags else Typed)(kind, optional=optional)
-
-
-def _error(obj: Any, name: str, mistake: Mistake) -> FieldValueError:
-    place = type(obj).__name__, getattr(obj, "key", ""), name
-    return FieldValueError(*place, mistake.path, mistake.expected, mistake.found)
 
 
 def _is_distinct(kind: Any) -> bool:

@@ -46,6 +46,17 @@ def upgrade(
     return renamed(store_cls, data)
 
 
+def is_outdated(store_cls: type[Store], data: dict[str, Any], version: int) -> bool:
+    """Whether a save by this class would say the same in other words.
+
+    Args:
+        store_cls: the class.
+        data: name to value, as a file has it, without its version.
+        version: what the data is of.
+    """
+    return version < store_cls.version or renamed(store_cls, data) is not data
+
+
 def _step(store_cls: type[Store], data: dict[str, Any], version: int) -> dict[str, Any]:
     try:
         result = store_cls.migrate(data, version)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -25,6 +26,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as Reason
 
 from cletus.errors import NotSaved, StorageError
+from cletus.meters import Meters
 from cletus.storage.backend import Backend, Document, Failure
 
 _log = Logger()
@@ -84,6 +86,7 @@ class Writer:
         in_thread: runs a function aside: ``partial(deferToThreadPool, reactor, pool)``.
         interval: seconds from a first ``submit`` to the group that it goes with.
         group_max: documents in a group; 0 means any number.
+        meters: count what is saved, and how long it took.
     """
 
     def __init__(
@@ -93,7 +96,9 @@ class Writer:
         in_thread: InThread,
         interval: float = 0.02,
         group_max: int = 1000,
+        meters: Meters | None = None,
     ) -> None:
+        self._meters = Meters() if meters is None else meters
         self._backend = backend
         self._clock = clock
         self._in_thread = in_thread
@@ -193,6 +198,7 @@ class Writer:
             pause.callback(None)
 
     async def _write_next_group(self) -> None:
+        self._meters.saves_peak.raise_to(len(self._queue))
         names = list(islice(self._queue, self._group_max or None))
         if not names:  # all was overtaken during the pause
             return
@@ -201,7 +207,9 @@ class Writer:
         errors: dict[Name, StorageError] = {}
         broken: Reason | None = None
         try:
-            for failure in await self._in_thread(self._write, list(self._group.values())):
+            with self._measured(len(names)) as failures:
+                failures += await self._in_thread(self._write, list(self._group.values()))
+            for failure in failures:
                 errors[failure.document.store, failure.document.key] = failure.error
         except Exception:  # noqa: BLE001 - whatever it is, it goes to those who wait, and is logged
             broken = Reason()
@@ -256,18 +264,19 @@ class Writer:
 
         It waits for the group that is being written only if that holds the same document.
         """
-        if not self._queue and not self._group:
-            self._backend.write(store, key, data)
-            return
-        with self._overtaking({(store, key)}):
-            self._backend.write(store, key, data)
+        with self._measured(1):
+            if not self._queue and not self._group:
+                self._backend.write(store, key, data)
+                return
+            with self._overtaking({(store, key)}):
+                self._backend.write(store, key, data)
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
         """Write these now; see ``Backend.write_many``. Where that fails, a pending text stands."""
         latest = {(document.store, document.key): document for document in documents}
         names = set(latest)
-        with self._overtaking(names):
-            failures = self._backend.write_many(documents)
+        with self._measured(len(documents)) as failures, self._overtaking(names):
+            failures += self._backend.write_many(documents)
             for failure in failures:
                 name = (failure.document.store, failure.document.key)
                 if latest[name] is failure.document:
@@ -284,6 +293,20 @@ class Writer:
             except NotSaved:
                 if not coming:
                     raise
+
+    @contextmanager
+    def _measured(self, documents: int) -> Iterator[list[Failure]]:
+        """Within, so many are written; what fails is put into the list, or raised."""
+        failures: list[Failure] = []
+        if not documents:
+            yield failures
+            return
+        start, failed = time.perf_counter(), documents
+        try:
+            yield failures
+            failed = len(failures)
+        finally:
+            self._meters.saved(documents, failed, time.perf_counter() - start)
 
     def _on_its_way(self, name: Name) -> _Pending | None:
         pending = self._queue.get(name, self._group.get(name))

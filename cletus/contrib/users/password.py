@@ -61,7 +61,7 @@ class PasswordMixin:
     """
 
     service: ClassVar[Any]
-    password: Field[str | None] = Field(type=str)
+    password: Field[str | None] = Field(type=str, secret=True)
 
     def set_password(self, password: str) -> Deferred[None]:
         """Replace the password; fires when its hash is in the field. Saving is the caller's.

@@ -1,0 +1,120 @@
+"""What commands show: tables and colours on a terminal, plain lines otherwise; progress on long work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.highlighter import JSONHighlighter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+#: A column: its heading, and whether it holds numbers.
+Column = tuple[str, bool]
+
+Advance = Callable[..., None]
+"""Called once for each step that is done, with whatever it was."""
+
+
+def visible(text: str) -> str:
+    """The text with nothing in it that a terminal would obey: what is not printable is escaped."""
+    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    """As JSON and Python write it."""
+    number = ord(character)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def line(text: str, colour: str = "") -> None:
+    """One line, or several, to the standard output; in this colour of click's on a terminal.
+
+    It goes through ``sys.stdout``, so that a progress bar makes room for it.
+    """
+    _write(visible(text), colour)
+
+
+def _write(text: str, colour: str = "") -> None:
+    if colour and sys.stdout.isatty():  # by rich's Console it would go past the progress bar's back
+        text = click.style(text, fg=colour)
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """One line for people, beside the output: to the standard error."""
+    sys.stderr.write(visible(text) + "\n")
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    """A table on a terminal; otherwise a line a row, its columns separated by tabs, without headings."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            _write("\t".join(map(visible, row)))
+        return
+    drawn = Table(title=visible(title) or None, title_justify="left", header_style="bold")
+    for heading, is_number in columns:
+        drawn.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(visible(cell)) for cell in row))
+    Console().print(drawn)
+
+
+def json_text(text: str) -> None:
+    """JSON, in colour on a terminal. What is not printable is escaped, which says the same in JSON."""
+    text = "".join(one if one.isprintable() or one == "\n" else _in_json(one) for one in text)
+    if sys.stdout.isatty():
+        Console().print(JSONHighlighter()(Text(text)), soft_wrap=True)
+    else:
+        sys.stdout.write(text + "\n")
+
+
+def _in_json(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Advance]:
+    """A bar on the standard error while the block runs, if that is a terminal.
+
+    Args:
+        what: is being done.
+        total: steps that there will be.
+    """
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # else what is piped away would end up here
+    )
+    with bar:
+        task = bar.add_task(what, total=total)
+        yield lambda *_: bar.advance(task)
+
+
+def size(count: int) -> str:
+    """So many bytes, for people."""
+    if count < 1000:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 1000:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} TB"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 document``, ``1,234 documents``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

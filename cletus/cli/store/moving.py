@@ -1,0 +1,169 @@
+"""``cletus store export`` and ``import``: stored data in one file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from shutil import copyfileobj
+from typing import BinaryIO
+
+import click
+
+from cletus.cli import display
+from cletus.cli.store.group import DRY_RUN, NO_CODE, ONLY, STORE, TARGET, WRONG, command
+from cletus.cli.store.stored import Stored, looking, owning
+from cletus.errors import NotTransferable
+from cletus.storage import exporting
+from cletus.storage.importing import Fate, Import, Plan, Taken
+from cletus.storage.transfer import FORMAT, VERSION, Header
+from cletus.storage.whole_file import whole_file
+from cletus.version import __version__
+
+
+@command("export", TARGET, click.argument("file"), ONLY, STORE, NO_CODE)
+def _export(target: str, file: str, only: tuple[str, ...], store: str | None, code: bool) -> None:
+    """Write everything that TARGET has stored to FILE, or to the standard output if that is -.
+
+    FILE is JSON Lines: a line about the file, a line for each document, a line for the end. It has
+    what is secret in it, too. It is there whole or not at all.
+    """
+    with looking(target, store, code=code) as stored:
+        done = export_to(stored, stored.stores(only), file)
+    if done.missing:
+        sys.exit(WRONG)
+
+
+def export_to(stored: Stored, stores: list[str], path: str) -> exporting.Exported:
+    """Export these stores to a file, with a progress bar, and say how it went.
+
+    Raises:
+        NotTransferable: the file cannot be written.
+        StorageError: the stores cannot be listed.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    header = Header(format=FORMAT, version=VERSION, cletus=__version__, time=now, name=stored.name)
+    with (
+        display.progress("Exporting", stored.count(stores)) as seen,
+        _written(path) as file,
+    ):
+        done = exporting.export(stored.home, stores, file, header, seen)
+    for error in done.errors:
+        display.note(f"left out: {error}")
+    if done.missing > len(done.errors):
+        display.note(f"and {done.missing - len(done.errors)} more")
+    where = "" if path == "-" else f" to {path}"
+    display.note(f"Exported {display.counted(done.count, 'document')}{where}")
+    return done
+
+
+@contextmanager
+def _written(path: str) -> Iterator[BinaryIO]:
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with whole_file(path) as file:
+            yield file
+    except OSError as error:
+        raise NotTransferable(f"{path} cannot be written: {error.strerror}") from error
+
+
+@command(
+    "import",
+    TARGET,
+    click.argument("file"),
+    DRY_RUN,
+    click.option(
+        "--replace",
+        "taken",
+        flag_value="REPLACE",
+        help="write over other documents of the same keys",
+    ),
+    click.option(
+        "--skip", "taken", flag_value="SKIP", help="leave other documents of the same keys"
+    ),
+    click.option("--unchecked", is_flag=True, help="also documents that the code cannot read"),
+    STORE,
+    NO_CODE,
+)
+def _import(
+    target: str,
+    file: str,
+    dry_run: bool,
+    taken: str | None,
+    unchecked: bool,
+    store: str | None,
+    code: bool,
+) -> None:
+    """Take the documents of FILE, which `export` has written, or of the standard input if that is -.
+
+    All of FILE is looked at before anything is written. Without --replace or --skip it is refused if
+    other documents have some of its keys. What is there already, just the same, is left alone, so an
+    import that was cut off can be run again.
+    """
+    with looking(target, store, code=code) as stored, _readable(file) as source:
+        plan = Taken[taken or "REFUSE"]
+        work = Import(stored.home, source, stored.classes, plan, unchecked=unchecked)
+        if dry_run:
+            _say_plan(_looked_at(work, source), dry_run=True)
+            return
+        with owning(stored, "import"):
+            found = _looked_at(work, source)
+            failures = _write(work, found)
+    if failures:
+        display.note("Not everything was imported; run it again when that is mended")
+        sys.exit(WRONG)
+    _say_plan(found, dry_run=False)
+
+
+def _looked_at(work: Import, source: BinaryIO) -> Plan:
+    total = os.fstat(source.fileno()).st_size
+    with display.progress("Checking", total) as advance:
+        place = 0
+
+        def seen(_line: int) -> None:
+            nonlocal place
+            before, place = place, source.tell()
+            advance(place - before)
+
+        return work.plan(seen)
+
+
+def _write(work: Import, plan: Plan) -> int:
+    failures = 0
+    total = plan.total(*Fate)
+    with display.progress("Importing", total) as seen:
+        for failure in work.write(seen):
+            failures += 1
+            display.line(str(failure.error), "red")
+    return failures
+
+
+def _say_plan(plan: Plan, *, dry_run: bool) -> None:
+    for store, fates in sorted(plan.fates.items()):
+        words = ", ".join(f"{fates[fate]:,} {fate.value}" for fate in Fate if fates[fate])
+        display.line(f"{store}: {words}")
+    written = display.counted(plan.total(Fate.NEW, Fate.REPLACED), "document")
+    display.note(f"{written} would be imported" if dry_run else f"Imported {written}")
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[BinaryIO]:
+    """The file; what can be read but once is copied to a temporary file, for it is read twice."""
+    try:
+        opened = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise NotTransferable(f"{path} cannot be read: {error.strerror}") from error
+    with opened as file:
+        if path != "-" and file.seekable():
+            yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            copyfileobj(file, copy)
+            copy.seek(0)
+            yield copy

@@ -1,0 +1,45 @@
+"""Many documents on their way to a home: gathered into groups that share their flushes, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cletus.storage.backend import Backend, Document, Failure
+
+DOCUMENTS_MAX = 1000
+"""In one group: with more, the shared flush is no cheaper for each."""
+
+BYTES_MAX = 8 * 1024 * 1024
+"""In one group, but for one document that is larger: what waits for its group is held in memory."""
+
+
+class Batch:
+    """One group after the other.
+
+    Args:
+        home: where they are written; it must be open.
+    """
+
+    def __init__(self, home: Backend) -> None:
+        self._home = home
+        self._group: list[Document] = []
+        self._size = 0
+
+    def add(self, one: Document) -> Iterator[tuple[Document, Failure | None]]:
+        """Write this with its group; yields what that has written, if the group is full now.
+
+        Yields:
+            each document of the group, and what went wrong with it, if anything.
+        """
+        full = len(self._group) >= DOCUMENTS_MAX or self._size + len(one.data) > BYTES_MAX
+        done = self.write() if full else iter(())
+        yield from done
+        self._group.append(one)
+        self._size += len(one.data)
+
+    def write(self) -> Iterator[tuple[Document, Failure | None]]:
+        """Write what has been gathered; yields as ``add`` does."""
+        group, self._group, self._size = self._group, [], 0
+        if group:
+            failures = {id(each.document): each for each in self._home.write_many(group)}
+            yield from ((one, failures.get(id(one))) for one in group)

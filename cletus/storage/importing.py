@@ -1,0 +1,228 @@
+"""Importing: the documents of a file into a home; first all of them are looked at, then they are written.
+
+What is in the home under the same key and is the same, byte for byte, is left alone. So an import that
+was cut off is simply run again.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from cletus.errors import (
+    CletusError,
+    CorruptStore,
+    ImportRefused,
+    NotSaved,
+    NotTransferable,
+    StorageError,
+    UnreadableStore,
+)
+from cletus.storage import document
+from cletus.storage.backend import Backend, Document, Failure
+from cletus.storage.batches import Batch
+from cletus.storage.keys import as_it_is
+from cletus.storage.saving import understand
+from cletus.storage.transfer import Entry, entries
+
+if TYPE_CHECKING:
+    from cletus.storage.store import Store
+
+NAMED_MAX = 10
+"""Lines that are named when an import is refused; all are counted."""
+
+
+class Taken(enum.Enum):
+    """What to do with a document whose key is taken by another one."""
+
+    REFUSE = "refuse the whole file"
+    REPLACE = "replace what is there"
+    SKIP = "leave what is there"
+
+
+class Fate(enum.Enum):
+    """What becomes of one document of the file."""
+
+    NEW = "new"
+    REPLACED = "replaced"
+    SKIPPED = "skipped"
+    SAME = "there already"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an import comes to.
+
+    Attributes:
+        fates: how many documents of each store have which fate.
+    """
+
+    fates: dict[str, Counter[Fate]] = field(default_factory=dict)
+
+    def add(self, store: str, fate: Fate) -> None:
+        """Count one document."""
+        self.fates.setdefault(store, Counter())[fate] += 1
+
+    def total(self, *fates: Fate) -> int:
+        """How many have one of these fates."""
+        return sum(counted[fate] for counted in self.fates.values() for fate in fates)
+
+
+Seen = Callable[[int], object]
+"""Called with the line that is done."""
+
+
+class Import:
+    """One file on its way into a home.
+
+    Memory grows with the number of documents in the file, not with what is in them.
+
+    Args:
+        home: where to. For ``write`` it must be open.
+        file: of ``exporting.export``; it is read twice from where it stands, so it can be wound back.
+        classes: the store classes of the code, by name. Documents of these must be such as they can
+            read; of others, they must be JSON.
+        taken: what to do where a key is taken.
+        unchecked: take documents as they are, also those that no code can read, and keys that no
+            object can have.
+    """
+
+    def __init__(
+        self,
+        home: Backend,
+        file: BinaryIO,
+        classes: Mapping[str, type[Store]],
+        taken: Taken = Taken.REFUSE,
+        *,
+        unchecked: bool = False,
+    ) -> None:
+        self._home = home
+        self._file = file
+        self._start = file.tell()
+        self._classes = classes
+        self._taken = taken
+        self._unchecked = unchecked
+
+    def plan(self, seen: Seen = lambda _line: None) -> Plan:
+        """Look at every line, and say what would be done. Nothing is written.
+
+        Raises:
+            ImportRefused: with the lines that are wrong, or the keys that are taken.
+            NotTransferable: it is no file of stored data, or was cut off.
+            StoreIOError: what is in the home cannot be read.
+        """
+        plan = Plan()
+        wrong, conflicts = _Named(), _Named()
+        names: set[tuple[str, str]] = set()
+        for entry in self._entries():
+            line = entry.line
+            try:
+                if isinstance(entry, NotTransferable):
+                    raise entry
+                one = entry.document
+                self._check(one, names)
+                fate = self._fate(one)
+                plan.add(one.store, fate)
+                if fate is Fate.REPLACED and self._taken is Taken.REFUSE:
+                    conflicts.add(f"line {line}: {self._home.place(one.store, one.key)}")
+            except StorageError as error:
+                wrong.add(_in_words(error, line))
+            seen(line)
+        wrong.refuse("")
+        conflicts.refuse(
+            "other documents have these keys (--replace writes over them, --skip leaves them)"
+        )
+        return plan
+
+    def write(self, seen: Seen = lambda _line: None) -> Iterator[Failure]:
+        """Write what the plan says, in groups. Each object is its old self or its new one at any time.
+
+        After a group with a failure nothing more is tried: what follows would meet the same full disk.
+
+        Yields:
+            what could not be written.
+
+        Raises:
+            NotTransferable: the file has changed since it was looked at.
+            StoreIOError: what is in the home cannot be read.
+        """
+        batch = Batch(self._home)
+        for one in self._to_write(seen):
+            failures = [failure for _, failure in batch.add(one) if failure is not None]
+            yield from failures
+            if failures:
+                return
+        yield from (failure for _, failure in batch.write() if failure is not None)
+
+    def _entries(self) -> Iterator[Entry | NotTransferable]:
+        self._file.seek(self._start)
+        return entries(self._file)
+
+    def _to_write(self, seen: Seen) -> Iterator[Document]:
+        for entry in self._entries():
+            if isinstance(entry, NotTransferable):
+                raise entry
+            fate = self._fate(entry.document)
+            if fate is Fate.NEW or (fate is Fate.REPLACED and self._taken is Taken.REPLACE):
+                yield entry.document
+            seen(entry.line)
+
+    def _fate(self, one: Document) -> Fate:
+        try:
+            there = self._home.read(one.store, one.key)
+        except NotSaved:
+            return Fate.NEW
+        if there == one.data:
+            return Fate.SAME
+        return Fate.SKIPPED if self._taken is Taken.SKIP else Fate.REPLACED
+
+    def _check(self, one: Document, names: set[tuple[str, str]]) -> None:
+        """Raises ``StorageError`` for a document that cannot be taken."""
+        if (one.store, one.key) in names:
+            raise NotTransferable(f"{one.store} {one.key!r} is in the file already")
+        names.add((one.store, one.key))
+        place = self._home.place(one.store, one.key)  # raises UnsafeName
+        if self._unchecked:
+            return
+        if as_it_is(one.store) != one.store or not one.store.isidentifier():
+            raise NotTransferable(f"{one.store!r} is no name of a store")
+        as_it_is(one.key)
+        store_cls = self._classes.get(one.store)
+        if store_cls is None or store_cls._temporary:
+            document.version_said(one.data, one.store, one.key)
+            return
+        try:
+            understand(store_cls._apart(one.key), one.data, place)
+        except CletusError:
+            raise
+        except Exception as error:  # making an object runs the application's code
+            reason = f"{type(error).__name__}: {error}"
+            raise CorruptStore(one.store, one.key, reason) from error
+
+
+class _Named:
+    """The first few reasons against an import, and how many there are."""
+
+    def __init__(self) -> None:
+        self._reasons: list[str] = []
+        self._count = 0
+
+    def add(self, reason: str) -> None:
+        self._count += 1
+        if len(self._reasons) < NAMED_MAX:
+            self._reasons.append(reason)
+
+    def refuse(self, todo: str) -> None:
+        if self._count:
+            raise ImportRefused(self._reasons, self._count, todo)
+
+
+def _in_words(error: StorageError, line: int) -> str:
+    if isinstance(error, UnreadableStore):  # its own line is one of a file that is not there yet
+        return f"line {line}: {error.store} {error.key!r}: {error.reason}"
+    if isinstance(error, NotTransferable):
+        return f"line {line}: {error.reason}"
+    return f"line {line}: {error}"

@@ -1,0 +1,73 @@
+"""A home that is only looked at: what is written to it is kept in memory and forgotten.
+
+Commands import an application to learn its store classes. What that application saves meanwhile, say
+in the body of a module, must not reach the real store: the service may be running on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cletus.errors import NotSaved
+from cletus.storage.backend import Backend, Document, Failure
+from cletus.storage.browsing import Browsable
+from cletus.storage.memory import Memory
+
+
+class Overlay:
+    """A home in front of another. It fulfils ``cletus.storage.backend.Backend``.
+
+    Args:
+        home: what is looked at. It is opened only if it cannot be read from otherwise.
+    """
+
+    def __init__(self, home: Backend) -> None:
+        self._home = home
+        self._written = Memory()
+        self._deleted: set[tuple[str, str]] = set()
+
+    def open(self) -> None:
+        """Be ready; see ``browsing.looked_into``."""
+        self._written.open()
+        if not isinstance(self._home, Browsable):
+            self._home.open()
+
+    def close(self) -> None:
+        """Forget everything that was written."""
+        self._written = Memory()
+        self._deleted.clear()
+        if not isinstance(self._home, Browsable):
+            self._home.close()
+
+    def place(self, store: str, key: str) -> str:
+        """Where the document would be if it were written."""
+        return self._home.place(store, key)
+
+    def read(self, store: str, key: str) -> bytes:
+        """What was written here, else what is in the home; see ``Backend.read``."""
+        if (store, key) in self._deleted:
+            raise NotSaved(store, key)
+        try:
+            return self._written.read(store, key)
+        except NotSaved:
+            return self._home.read(store, key)
+
+    def write(self, store: str, key: str, data: bytes) -> None:
+        """Keep it in memory."""
+        self._written.write(store, key, data)
+        self._deleted.discard((store, key))
+
+    def write_many(self, documents: Sequence[Document]) -> list[Failure]:
+        """Keep them in memory."""
+        self._deleted.difference_update((one.store, one.key) for one in documents)
+        return self._written.write_many(documents)
+
+    def delete(self, store: str, key: str) -> None:
+        """From now on it seems not to be there; see ``Backend.delete``."""
+        self.read(store, key)
+        self._deleted.add((store, key))
+
+    def keys(self, store: str) -> list[str]:
+        """The keys of what is in the home and what was written here."""
+        found = {*self._home.keys(store), *self._written.keys(store)}
+        return [key for key in found if (store, key) not in self._deleted]
