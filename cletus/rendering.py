@@ -12,7 +12,6 @@ from typing import Any
 
 import wcwidth
 
-from cletus.errors import RichMissing
 from cletus.terminal import Look
 from cletus.text import Styled
 
@@ -37,11 +36,7 @@ class Message:
         self._by_look: dict[Look | None, bytes] = {}
 
     def encoded(self, look: Look) -> bytes:
-        """The bytes for this look; the same object for everybody who shares it.
-
-        Raises:
-            RichMissing: a line needs rich, and it is not installed.
-        """
+        """The bytes for this look; the same object for everybody who shares it."""
         data = self._by_look.get(look)
         return self._encode(look) if data is None else data
 
@@ -61,22 +56,14 @@ def is_rendered(line: object) -> bool:
 
 
 def as_text(lines: tuple[object, ...], look: Look) -> str:
-    r"""Lines as one string for terminals of this look, each with ``\n`` at its end.
-
-    Raises:
-        RichMissing: a line needs rich, and it is not installed.
-    """
+    r"""Lines as one string for terminals of this look, each with ``\n`` at its end."""
     if look.wraps:
         return "".join(_wrapped(shown(line, look), look.columns) for line in lines)
     return "".join(f"{line if type(line) is str else shown(line, look)}\n" for line in lines)
 
 
 def shown(line: object, look: Look) -> str:
-    """What one line is on terminals of this look, without wrapping it and without its end.
-
-    Raises:
-        RichMissing: it needs rich, and rich is not installed.
-    """
+    """What one line is on terminals of this look, without wrapping it and without its end."""
     if isinstance(line, Styled):
         return line.render(look.colours)
     return _with_rich(line, look) if is_rendered(line) else str(line)
@@ -130,9 +117,7 @@ class _Sheet(StringIO):
 
 @cache
 def _console_class() -> Any:
-    # Loaded when first needed: an extra, three megabytes, and most services never print a table.
-    try:
-        from rich.console import Console  # noqa: PLC0415 - see above
-    except ImportError as error:
-        raise RichMissing from error
+    # Loaded when first needed: it takes a tenth of a second, and most services never print a table.
+    from rich.console import Console  # noqa: PLC0415 - see above
+
     return Console

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
 from rich.table import Table
 
-from cletus.errors import RichMissing
 from cletus.protocol.charset import telnet_encoder
 from cletus.rendering import Message, _console_class, as_text
 from cletus.terminal import Terminal
@@ -77,14 +75,6 @@ def test_nobody_has_boxes_read_to_them() -> None:
     text = as_text((table(),), terminal(screen_reader=True).look)
     assert "bob" in text
     assert not any(0x2500 <= ord(char) < 0x25A0 for char in text)
-
-
-def test_without_rich_its_objects_are_a_clear_mistake(monkeypatch: Any) -> None:
-    _console_class.cache_clear()
-    monkeypatch.setitem(sys.modules, "rich.console", None)
-    with pytest.raises(RichMissing, match=r"pip install 'cletus\[rich\]'"):
-        as_text((table(),), terminal().look)
-    _console_class.cache_clear()
 
 
 @pytest.mark.parametrize(
