@@ -119,11 +119,10 @@ def _loaded(target: str, folder: Path, settings: Mapping[str, Any]) -> Service:
 
 
 def _start(service: Service, clock: Clock) -> None:
-    # Its control socket, metrics and the like would want a real reactor.
-    service.parts = replace(service.parts, attachments=lambda _: ())  # type: ignore[misc]  # a class variable: others keep theirs
     failures: list[Any] = []
-    service.start(clock, doors=()).addErrback(failures.append)
-    clock.advance(0)
+    with _nothing_attached():
+        service.start(clock, doors=()).addErrback(failures.append)
+        clock.advance(0)
     if failures:
         failures[0].raiseException()
     if service.state is not State.RUNNING:
@@ -131,6 +130,17 @@ def _start(service: Service, clock: Clock) -> None:
             "the service has not started: a listener of PreStart waits for what does not come in "
             "memory, such as a network or a thread; what it waits for must be replaced in tests"
         )
+
+
+@contextmanager
+def _nothing_attached() -> Iterator[None]:
+    """A control socket, metrics and the like would want a real reactor."""
+    parts = Service.parts
+    Service.parts = replace(parts, attachments=lambda _: ())
+    try:
+        yield
+    finally:
+        Service.parts = parts
 
 
 def _stop(service: Service, clock: Clock) -> None:

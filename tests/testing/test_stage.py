@@ -14,7 +14,7 @@ from cletus.contrib.users import hashing
 from cletus.errors import ImportFailed, ServiceStateError, SettingError
 from cletus.life import State
 from cletus.reload.modules import ApplicationFinder
-from cletus.testing import MemoryDoor, Stage, StepClock, staged
+from cletus.testing import MemoryDoor, Stage, StepClock, reloaded, staged
 
 APPLICATION = """
     from cletus import Service, events
@@ -194,3 +194,10 @@ def test_what_is_saved_soon_is_saved_at_once(write, clock):
         done = note_cls("one").save_soon()
         clock.advance(0)
         assert done.called
+
+
+def test_a_report_tells_of_the_application_and_not_of_the_kit(write, clock):
+    with staged("staged_talk.py", write(APPLICATION), clock) as service:
+        report = reloaded(service)
+        assert report.ok
+        assert str(report).count("\n") == 0

@@ -7,12 +7,13 @@ import pytest
 from cletus.errors import Refused
 from cletus.testing import assert_survives_reload
 
-TALK = """
-    from cletus import events
+APPLICATION = """
+    from cletus import Service, events
     from cletus.contrib.channels import BaseChannel
     from cletus.contrib.users import BaseUser
     from cletus.storage import Field
-    from APP.core import service
+
+    service = Service()
 
     class Channel(BaseChannel):
         service = service
@@ -34,17 +35,17 @@ TALK = """
 
 
 @pytest.fixture
-def app(run):
-    app = run(talk=TALK)
+def app(app, clock):
+    app.clock = clock
     for name in ("ann", "bob", "cid"):
         person = app.person()
-        person.types(name)
+        person.says(name)
         setattr(app, name, person)
     app.lamp = app.store("channel")("lamp", name="Lamp", topic="Light.", moderators={"ann"})
     app.lamp.join(user(app, "ann"))
     app.lamp.join(user(app, "bob"))
     for person in (app.ann, app.bob, app.cid):
-        person.new_text()
+        person.reads()
     return app
 
 
@@ -53,10 +54,9 @@ def user(app, name):
 
 
 def test_members_hear_what_is_said_and_others_do_not(app):
-    app.ann.types("hello")
-    assert app.ann.new_text() == "[Lamp] Ann: hello\n"
-    assert app.bob.new_text() == "[Lamp] Ann: hello\n"
-    assert app.cid.new_text() == ""
+    assert app.ann.says("hello") == "[Lamp] Ann: hello\n"
+    assert app.bob.reads() == "[Lamp] Ann: hello\n"
+    assert app.cid.reads() == ""
 
 
 def test_who_has_not_joined_cannot_speak(app):
@@ -67,14 +67,14 @@ def test_who_has_not_joined_cannot_speak(app):
 def test_who_joins_sees_the_topic_and_what_was_said_last(app):
     app.clock.advance(3600)
     for number in range(25):
-        app.ann.types(f"line {number}")
+        app.ann.says(f"line {number}")
         app.clock.advance(1)
     app.lamp.join(user(app, "cid"))
-    lines = app.cid.new_text().splitlines()
+    lines = app.cid.reads().splitlines()
     assert lines[0] == "[Lamp] Light."
     assert len(lines) == 21
     assert lines[1] == "01:00 [Lamp] Ann: line 5"
-    assert "[Lamp] Cid has joined." in app.ann.new_text()
+    assert "[Lamp] Cid has joined." in app.ann.reads()
 
 
 def test_joining_twice_and_leaving_twice_are_refused(app):
@@ -82,17 +82,17 @@ def test_joining_twice_and_leaving_twice_are_refused(app):
     with pytest.raises(Refused, match="already"):
         app.lamp.join(bob)
     app.lamp.leave(bob)
-    assert app.ann.new_text() == "[Lamp] Bob has left.\n"
+    assert app.ann.reads() == "[Lamp] Bob has left.\n"
     with pytest.raises(Refused, match="not on"):
         app.lamp.leave(bob)
 
 
 def test_who_ignores_the_speaker_hears_nothing_of_them(app):
     user(app, "bob").deaf_to.add("ann")
-    app.ann.types("hello")
-    assert app.bob.new_text() == ""
+    app.ann.says("hello")
+    assert app.bob.reads() == ""
     app.lamp.notify("The lamp flickers.")
-    assert app.bob.new_text() == "[Lamp] The lamp flickers.\n"
+    assert app.bob.reads() == "[Lamp] The lamp flickers.\n"
 
 
 def test_a_private_channel_takes_only_those_whom_a_moderator_has_invited(app):
@@ -104,7 +104,7 @@ def test_a_private_channel_takes_only_those_whom_a_moderator_has_invited(app):
     with pytest.raises(Refused, match="Only moderators"):
         app.lamp.invite(cid, by=bob)
     app.lamp.invite(cid, by=ann)
-    assert app.cid.new_text() == "Ann invites you to join Lamp.\n"
+    assert app.cid.reads() == "Ann invites you to join Lamp.\n"
     app.lamp.join(cid)
     app.lamp.leave(cid)
     with pytest.raises(Refused, match="private"):
@@ -136,7 +136,7 @@ def test_only_moderators_rule(app):
 def test_who_is_kicked_may_come_back_and_who_is_banned_may_not(app):
     ann, bob = user(app, "ann"), user(app, "bob")
     app.lamp.kick(bob, by=ann)
-    assert app.bob.new_text() == "Ann has put you off Lamp.\n"
+    assert app.bob.reads() == "Ann has put you off Lamp.\n"
     app.lamp.join(bob)
     app.lamp.ban(bob, by=ann)
     assert not app.lamp.has(bob)
@@ -180,11 +180,11 @@ def test_members_who_are_offline_stay_members(app):
 
 
 def test_a_channel_survives_a_reload_with_what_was_said(app):
-    app.ann.types("before")
+    app.ann.says("before")
     assert_survives_reload(app.service, app.lamp)
-    report = app.reload(talk=lambda text: text + "\n# edited\n")
+    report = app.reload(lambda text: text + "\n# edited\n")
     assert report.ok
-    app.bob.new_text()
-    app.ann.types("after")
-    assert app.bob.new_text() == "[Lamp] Ann: after\n"
+    app.bob.reads()
+    app.ann.says("after")
+    assert app.bob.reads() == "[Lamp] Ann: after\n"
     assert [text for _, _, text in app.active("channel")["lamp"].history] == ["before", "after"]

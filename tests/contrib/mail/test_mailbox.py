@@ -6,12 +6,16 @@ import pytest
 
 from cletus.errors import CorruptStore, Refused
 
-POST = """
-    from cletus import events
+#: What is written and not saved yet is what some of these are about.
+pytestmark = pytest.mark.cletus(store_interval=0.02)
+
+APPLICATION = """
+    from cletus import Service, events
     from cletus.contrib.mail import BaseMailbox
     from cletus.contrib.users import BaseUser
     from cletus.storage import Field
-    from APP.core import service
+
+    service = Service()
 
     class Mailbox(BaseMailbox):
         service = service
@@ -32,14 +36,14 @@ POST = """
 
 
 @pytest.fixture
-def app(run):
-    app = run(post=POST)
+def app(app, clock):
+    app.clock = clock
     app.ann = app.person()
-    app.ann.types("ann")
+    app.ann.says("ann")
     app.user = app.active("user")["ann"]
     app.post = app.store("mailbox").manager
     app.bob = app.store("user")("bob", name="Bob")
-    app.ann.new_text()
+    app.ann.reads()
     return app
 
 
@@ -65,7 +69,7 @@ def test_letters_come_after_each_other_also_when_the_first_is_not_saved_yet(app)
 
 def test_who_is_connected_is_told_at_once_and_stays_in_memory(app):
     send(app, app.user)
-    assert app.ann.new_text() == "You have mail from Ann.\n"
+    assert app.ann.reads() == "You have mail from Ann.\n"
     assert "ann" in app.active("mailbox")
 
 
@@ -151,6 +155,6 @@ def test_a_mailbox_survives_a_reload_between_writing_and_saving(app):
     # The reload waits until it is saved; a mailbox that is saved and not open leaves memory.
     assert app.reload().ok
     app.clock.advance(1)
-    app.reload(post=lambda text: text + "\n# edited\n")
+    app.reload(lambda text: text + "\n# edited\n")
     post = app.store("mailbox").manager
     assert [letter["text"] for letter in post.of(app.active("user")["bob"]).letters] == ["one"]

@@ -9,10 +9,11 @@ import pytest
 from cletus.contrib.pager import Pager
 from cletus.contrib.pager.pager import rows_of
 
-BOOK = """
-    from cletus import events
+APPLICATION = """
+    from cletus import Service, events
     from cletus.contrib.pager import Pager, page
-    from APP.core import service
+
+    service = Service()
 
     @service.listen(events.Receive)
     def receive(event):
@@ -26,8 +27,7 @@ BOOK = """
 
 
 @pytest.fixture
-def book(run):
-    app = run(book=BOOK)
+def book(app):
     app.ann = app.person()
     return app
 
@@ -39,19 +39,19 @@ def shown(text):
 
 
 def test_what_fits_the_screen_is_shown_at_once(book):
-    assert shown(book.ann.types("22")) == (list(range(1, 23)), False)
-    assert book.ann.types("x") == "heard x\n"
+    assert shown(book.ann.says("22")) == (list(range(1, 23)), False)
+    assert book.ann.says("x") == "heard x\n"
 
 
 def test_nothing_is_shown_as_nothing(book):
-    assert book.ann.types("0") == ""
+    assert book.ann.says("0") == ""
 
 
 def test_what_does_not_fit_is_shown_by_the_page(book):
-    assert shown(book.ann.types("50")) == (list(range(1, 23)), True)
-    assert shown(book.ann.types("")) == (list(range(23, 45)), True)
-    assert shown(book.ann.types("")) == (list(range(45, 51)), False)
-    assert book.ann.types("x") == "heard x\n"
+    assert shown(book.ann.says("50")) == (list(range(1, 23)), True)
+    assert shown(book.ann.says("")) == (list(range(23, 45)), True)
+    assert shown(book.ann.says("")) == (list(range(45, 51)), False)
+    assert book.ann.says("x") == "heard x\n"
 
 
 @pytest.mark.parametrize(
@@ -65,22 +65,22 @@ def test_what_does_not_fit_is_shown_by_the_page(book):
     ],
 )
 def test_the_reader_goes_on_back_or_to_the_end(book, typed, then):
-    book.ann.types("small", *typed[:-1])
-    assert shown(book.ann.types(typed[-1]))[0] == then
+    book.ann.says("small", *typed[:-1])
+    assert shown(book.ann.says(typed[-1]))[0] == then
 
 
 def test_the_reader_may_stop(book):
-    book.ann.types("small")
-    assert book.ann.types("q") == ""
-    assert book.ann.types("x") == "heard x\n"
+    book.ann.says("small")
+    assert book.ann.says("q") == ""
+    assert book.ann.says("x") == "heard x\n"
 
 
 def test_a_reload_leaves_the_reader_at_the_page(book):
-    book.ann.types("small")
-    report = book.reload(book=lambda text: text.replace("heard", "I heard"))
+    book.ann.says("small")
+    report = book.reload(lambda text: text.replace("heard", "I heard"))
     assert report.ok
-    assert shown(book.ann.types(""))[0] == [4, 5, 6]
-    assert book.ann.types("q", "x") == "I heard x\n"
+    assert shown(book.ann.says(""))[0] == [4, 5, 6]
+    assert book.ann.says("q", "x") == "I heard x\n"
 
 
 def test_a_page_is_as_long_as_the_terminal_shows():

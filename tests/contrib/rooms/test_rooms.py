@@ -9,13 +9,14 @@ from cletus.contrib.rooms.directions import arrival
 from cletus.errors import Refused
 from cletus.testing import assert_survives_reload
 
-PLACES = """
-    from cletus import events
+APPLICATION = """
+    from cletus import Service, events
     from cletus.contrib.rooms import BaseRoom, OccupantMixin
     from cletus.contrib.users import BaseUser
     from cletus.errors import Refused
     from cletus.storage import Field
-    from APP.core import service
+
+    service = Service()
 
     class Room(BaseRoom):
         service = service
@@ -48,8 +49,7 @@ PLACES = """
 
 
 @pytest.fixture
-def inn(run):
-    app = run(places=PLACES)
+def inn(app):
     room_cls = app.store("room")
     hall = room_cls("hall", name="The hall", description="A hall.\n\nIt is large.")
     garden = room_cls("garden", name="The garden")
@@ -58,73 +58,73 @@ def inn(run):
     hall.connect("down", cellar)
     hall.connect("attic", room_cls("attic"), back="ladder")
     app.ann, app.bob = app.person(), app.person()
-    app.ann.types("ann")
-    app.bob.types("bob")
+    app.ann.says("ann")
+    app.bob.says("bob")
     return app
 
 
 def test_who_enters_looks_around(inn):
-    assert inn.bob.screen == (
+    assert inn.bob.transcript == (
         "The hall\nA hall.\nIt is large.\nExits: north, down and attic.\nAnn is here.\n"
     )
 
 
 def test_who_enters_is_announced_to_the_others(inn):
-    assert inn.ann.new_text().endswith("Bob comes in.\n")
+    assert inn.ann.reads().endswith("Bob comes in.\n")
 
 
 @pytest.mark.parametrize("typed", ["north", "NORTH", "n", "nor"])
 def test_going_takes_them_there_and_is_seen_on_both_sides(inn, typed):
-    inn.ann.types("north")
-    assert inn.bob.new_text().endswith("Ann goes north.\n")
-    inn.ann.new_text()
-    assert inn.bob.types(typed).startswith("The garden\nExits: south.\nAnn is here.\n")
-    assert inn.ann.new_text() == "Bob comes in from the south.\n"
+    inn.ann.says("north")
+    assert inn.bob.reads().endswith("Ann goes north.\n")
+    inn.ann.reads()
+    assert inn.bob.says(typed).startswith("The garden\nExits: south.\nAnn is here.\n")
+    assert inn.ann.reads() == "Bob comes in from the south.\n"
 
 
 def test_an_exit_can_be_any_word(inn):
-    assert inn.bob.types("att").startswith("attic\nExits: ladder.\n")
-    assert inn.bob.types("ladder").startswith("The hall")
+    assert inn.bob.says("att").startswith("attic\nExits: ladder.\n")
+    assert inn.bob.says("ladder").startswith("The hall")
 
 
 @pytest.mark.parametrize("typed", ["west", "w", "", "../x"])
 def test_where_there_is_no_exit_nobody_goes(inn, typed):
-    assert f"You cannot go {typed}. Exits: north, down and attic." in inn.bob.types(typed)
+    assert f"You cannot go {typed}. Exits: north, down and attic." in inn.bob.says(typed)
     assert inn.active("user")["bob"].room.key == "hall"
 
 
 def test_a_room_may_refuse_and_then_nobody_has_moved(inn):
-    inn.ann.new_text()
-    assert inn.bob.types("down") == "It is locked.\n"
+    inn.ann.reads()
+    assert inn.bob.says("down") == "It is locked.\n"
     assert inn.active("user")["bob"] in inn.active("room")["hall"].occupants
-    assert inn.ann.new_text() == ""
+    assert inn.ann.reads() == ""
 
 
 def test_an_exit_to_a_room_that_is_gone_is_closed(inn):
     inn.store("room").manager.delete("garden")
-    assert inn.bob.types("north") == "That way is closed at the moment.\n"
+    assert inn.bob.says("north") == "That way is closed at the moment.\n"
 
 
 def test_what_is_written_to_a_room_reaches_those_who_are_there(inn):
-    inn.ann.types("north")
-    inn.ann.new_text()
-    inn.bob.new_text()
+    inn.ann.says("north")
+    inn.ann.reads()
+    inn.bob.reads()
     inn.active("room")["hall"].write_all("A bell rings.")
-    assert inn.bob.new_text() == "A bell rings.\n"
-    assert inn.ann.new_text() == ""
+    assert inn.bob.reads() == "A bell rings.\n"
+    assert inn.ann.reads() == ""
 
 
 def test_some_can_be_left_out_and_who_ignores_the_speaker_hears_nothing(inn):
     ann, bob = inn.active("user")["ann"], inn.active("user")["bob"]
-    inn.ann.new_text()
-    inn.bob.new_text()
+    inn.ann.reads()
+    inn.bob.reads()
     hall = inn.active("room")["hall"]
     hall.write_all("one", exclude=ann)
     hall.write_all("two", exclude=[ann, bob])
     bob.ignored = {"ann"}
     hall.write_all("three", by=ann)
-    assert inn.bob.new_text() == "one\n"
-    assert inn.ann.new_text() == "three\n"
+    assert inn.bob.reads() == "one\n"
+    assert inn.ann.reads() == "three\n"
 
 
 def test_who_leaves_is_not_there_but_is_remembered_to_have_been(inn):
@@ -136,17 +136,17 @@ def test_who_leaves_is_not_there_but_is_remembered_to_have_been(inn):
 
 
 def test_people_in_a_room_survive_a_reload(inn):
-    inn.bob.types("north")
+    inn.bob.says("north")
     hall = inn.active("room")["hall"]
     hall.look_count = 3
     assert_survives_reload(inn.service, inn.active("room")["garden"])
-    report = inn.reload(places=lambda text: text.replace("It is locked.", "No."))
+    report = inn.reload(lambda text: text.replace("It is locked.", "No."))
     assert report.ok
     assert not report.holders
     garden = inn.active("room")["garden"]
     assert garden.occupants == [inn.active("user")["bob"]]
     assert garden.occupants[0] is inn.active("user")["bob"]
-    assert inn.bob.types("s").startswith("The hall")
+    assert inn.bob.says("s").startswith("The hall")
 
 
 def test_the_place_is_saved_and_the_people_are_not(inn):
