@@ -76,6 +76,7 @@ class Client(Persistent):
             deliver=self._deliver,
             pause=self._pause_reading,
             after=self._leave,
+            peak=service.metrics.input_peak,
             rate=settings.line_rate,
             burst=settings.line_burst,
         )
@@ -239,6 +240,7 @@ class Client(Persistent):
         if self.connected:
             self.heard_at = self.service.clock.seconds()
             self._end_prompt()
+            self.service.metrics.lines.value += 1
             self._inbox.put(text)
 
     def pause_output(self) -> None:
@@ -247,6 +249,7 @@ class Client(Persistent):
 
     def resume_output(self) -> None:
         """The connection takes more."""
+        self.service.metrics.output_peak.raise_to(self.outbox.size)
         self.outbox.paused = False
         self._wake()
 
@@ -339,10 +342,11 @@ class Client(Persistent):
         if self.outbox.overflowed:
             self.service.dispatcher.log.warn(
                 "{client} dropped: {size} bytes waited, more than output_max allows",
-                client=repr(self),
                 size=self.outbox.size,
                 **fields_of(self),
             )
+            self.service.metrics.slow_readers.add()
+            self.service.metrics.output_peak.raise_to(self.outbox.size)
             self.abort("slow reader")
             return
         self.outbox.put(self._hiding.at_end())

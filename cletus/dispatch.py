@@ -83,6 +83,7 @@ class Dispatcher:
             failure: what it raised, with its traceback.
             client: whom it was about, if anybody.
         """
+        self._service.metrics.mistakes.add()
         who = "" if client is None else f" for {client!r}"
         with About(None if subject_client() is client else client):  # an event says more
             self.log.failure("{place} failed{who}", failure=failure, place=place, who=who)

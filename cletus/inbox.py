@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cletus.clock import Clock
+from cletus.meters import Gauge
 
 
 class Bucket:
@@ -47,6 +48,7 @@ class Inbox:
         deliver: takes one line.
         pause: called when reading from the connection must stop, and with ``False`` when it may go on.
         after: called when what could be handed out has been handed out.
+        peak: the most lines that have ever waited, of all inboxes that share it.
         rate: lines a second in the long run; 0 means no limit.
         burst: lines at once; 0 means no limit, whatever the rate is.
     """
@@ -59,6 +61,7 @@ class Inbox:
         deliver: Callable[[str], None],
         pause: Callable[[bool], None],
         after: Callable[[], None] = lambda: None,
+        peak: Gauge | None = None,
         rate: float,
         burst: int,
     ) -> None:
@@ -67,6 +70,7 @@ class Inbox:
         self._deliver = deliver
         self._pause = pause
         self._after = after
+        self._peak = peak
         self._bucket = Bucket(rate, burst, clock.seconds())
         self._lines: deque[str] = deque()
         self._timer: Any = None
@@ -93,6 +97,8 @@ class Inbox:
                 self._deliver(self._lines.popleft())
         finally:
             self._pumping = False
+        if self._lines and self._peak is not None:
+            self._peak.raise_to(len(self._lines))
         self._tell(bool(self._lines) and not self._closed)
         self._after()
 

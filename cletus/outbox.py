@@ -10,6 +10,8 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from cletus.meters import Counter
+
 _log = Logger()
 
 
@@ -122,10 +124,12 @@ class Turn:
 
     Args:
         call_later: the reactor's ``callLater``.
+        deliveries: counts the flushes, once in a turn: for each one alone it would be felt.
     """
 
-    def __init__(self, call_later: Callable[..., Any]) -> None:
+    def __init__(self, call_later: Callable[..., Any], deliveries: Counter | None = None) -> None:
         self._call_later = call_later
+        self._deliveries = deliveries
         self._waiting: dict[Callable[[], None], None] = {}
         self._flushes: list[Callable[[], None]] = []
         self._pieces: list[bytes] = []
@@ -147,6 +151,8 @@ class Turn:
         """Call them now, the flushes last. If one raises, that is logged, and the others go on."""
         waiting, self._waiting = self._waiting, {}
         flushes, self._flushes = self._flushes, []
+        if self._deliveries is not None:
+            self._deliveries.value += len(flushes)
         for call in (*waiting, *flushes):
             try:
                 call()

@@ -23,13 +23,14 @@ from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError, SettingError
 from cletus.life import Life, State
 from cletus.listeners import Listener, OnReload
+from cletus.meters import Meters
 from cletus.outbox import Turn
 from cletus.parts import Door, Parts, Reloader
 from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
-from cletus.storage import Unsaved, Writer, backend_for
+from cletus.storage import Unsaved, Writer, open_writer
 from cletus.subject import fields_of
 from cletus.threads import call_in_thread
 from cletus.timers import Timer
@@ -55,6 +56,7 @@ class Service(Persistent):
         settings: all settings as they are in force.
         reactor: Twisted's reactor, or a ``Clock``; ``None`` before the start.
         clock: the time and timers of that reactor.
+        metrics: what is counted; ``metrics.counter("talker_logins", "...")`` is one of your own.
         dispatcher: what calls the application's code.
         turn: what is done once at the end of a reactor turn.
         started_at: when it was started, in seconds since the epoch; 0.0 before.
@@ -97,7 +99,8 @@ class Service(Persistent):
         self.reactor: Any = None
         self.clock = ServiceClock(self)
         self.dispatcher = Dispatcher(self)
-        self.turn = Turn(self.clock.callLater)
+        self.metrics = Meters()
+        self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
         self.staged_class: type[Service] = type(self)
         self.staged_sources: Sources | None = None
         self.settings_folder: Path | None = None
@@ -212,7 +215,8 @@ class Service(Persistent):
         client = Client(self, transport, id=self._next_client, door=door)
         self._next_client += 1
         self._clients[client] = None
-        _log.info("{client} connected", client=repr(client), **fields_of(client))
+        self.metrics.connections.add(door=door)
+        _log.info("{client} connected", **fields_of(client))
         self.fire(events.Connect(self, client))
         if self.life.is_over:  # a handshake of some door has come to its end late
             self.life.see_off(client)
@@ -236,8 +240,7 @@ class Service(Persistent):
     def disconnected(self, client: Client, reason: str) -> None:
         """For clients: they are gone. Fires ``Disconnect``."""
         self._clients.pop(client, None)
-        about = {**fields_of(client), "client": repr(client), "reason": reason}
-        _log.info("{client} disconnected: {reason}", **about)
+        _log.info("{client} disconnected: {reason}", reason=reason, **fields_of(client))
         self.life.farewell(self.fire(events.Disconnect(self, client, reason)))
         if not self._clients:
             self.life.everybody_left()
@@ -387,10 +390,7 @@ class Service(Persistent):
     # -- inside -----------------------------------------------------------------------------
 
     def _open_writer(self) -> Writer:
-        backend = backend_for(self.settings)
-        backend.open()
-        interval, group_max = self.settings.store_interval, self.settings.store_group_max
-        return Writer(backend, self.clock, self.in_thread, interval, group_max)
+        return open_writer(self.settings, self.clock, self.in_thread, self.metrics)
 
     def _add_timer(self, timer: Timer) -> Timer:
         timer.imported = self.session.application.is_importing()

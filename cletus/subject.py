@@ -67,9 +67,10 @@ def fields_of(client: Client) -> dict[str, Any]:
     """What the log shall say of a person.
 
     Returns:
-        ``client_id``, ``door``, and ``user``, the key of ``client.user``, if that has one.
+        ``client`` in words (with the address), ``client_id``, ``door``, and ``user``, the key of
+        ``client.user``, if that has one.
     """
-    found = {"client_id": client.id, "door": client.door}
+    found = {"client": repr(client), "client_id": client.id, "door": client.door}
     key = getattr(client.user, "key", None)
     return found if key is None else {**found, "user": key}
 

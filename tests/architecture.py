@@ -23,7 +23,17 @@ from pathlib import Path
 LADDER: tuple[frozenset[str], ...] = (
     frozenset({"errors", "redaction", "version"}),
     frozenset(
-        {"events", "settings", "application", "clock", "inbox", "listeners", "outbox", "persistent"}
+        {
+            "events",
+            "settings",
+            "application",
+            "clock",
+            "inbox",
+            "listeners",
+            "meters",
+            "outbox",
+            "persistent",
+        }
         | {"colours", "setting_files", "subject", "threads"}
     ),
     frozenset({"protocol", "storage"}),

@@ -46,10 +46,8 @@ def test_a_listener_is_about_its_event(service, come, told):
     person.types("hello")
     person.client.user = Ann()
     person.types("hello")
-    assert told == [
-        {"client_id": 1, "door": "memory", "event": "Receive"},
-        {"client_id": 1, "door": "memory", "user": "ann", "event": "Receive"},
-    ]
+    who = {"client": "<Client 1 memory memory>", "client_id": 1, "door": "memory"}
+    assert told == [{**who, "event": "Receive"}, {**who, "user": "ann", "event": "Receive"}]
     assert fields() == {}
 
 
@@ -105,7 +103,11 @@ def test_one_who_closes_another_is_not_who_leaves(service, come, told):
 def test_a_user_without_a_key_is_left_out(service, come):
     client = come(service).client
     client.user = "just a name"
-    assert fields_of(client) == {"client_id": 1, "door": "memory"}
+    assert fields_of(client) == {
+        "client": "<Client 1 memory memory>",
+        "client_id": 1,
+        "door": "memory",
+    }
 
 
 def test_about_nobody_changes_nothing(service, come):

@@ -84,6 +84,7 @@ class Doorkeeper:
     def _note_refusal(self, host: str) -> None:
         """One log line a second at the most: refusing must cost less than asking."""
         self._refused += 1
+        self._service.metrics.refused.add()
         now = self._service.reactor.seconds()
         if now - self._logged >= _LOG_INTERVAL:
             self.log.warn(

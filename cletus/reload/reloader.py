@@ -391,6 +391,7 @@ class ServiceReloader:
             self._service.fire(events.ReloadFailed(self._service, report))
         elif not quietly:
             self.log.info("{report}", report=str(report))
+        self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
         self._running = False  # not before: a listener that has just asked waits for the next one
         self._requests.answer(report)
         if self._requests or self._dirty:

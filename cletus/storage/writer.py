@@ -208,7 +208,7 @@ class Writer:
         broken: Reason | None = None
         try:
             with self._measured(len(names)) as failures:
-                failures += await self._in_thread(self._write, list(self._group.values()))
+                failures.extend(await self._in_thread(self._write, list(self._group.values())))
             for failure in failures:
                 errors[failure.document.store, failure.document.key] = failure.error
         except Exception:  # noqa: BLE001 - whatever it is, it goes to those who wait, and is logged
@@ -276,7 +276,7 @@ class Writer:
         latest = {(document.store, document.key): document for document in documents}
         names = set(latest)
         with self._measured(len(documents)) as failures, self._overtaking(names):
-            failures += self._backend.write_many(documents)
+            failures.extend(self._backend.write_many(documents))
             for failure in failures:
                 name = (failure.document.store, failure.document.key)
                 if latest[name] is failure.document:

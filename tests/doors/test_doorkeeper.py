@@ -10,11 +10,14 @@ from twisted.internet.task import Clock
 
 from cletus.doors.doorkeeper import CROWDED, FULL, Doorkeeper
 from cletus.errors import SettingError
+from cletus.meters import Meters
 from cletus.settings import Settings
 
 
 def keeper(**settings: Any) -> Doorkeeper:
-    return Doorkeeper(SimpleNamespace(settings=Settings(**settings), reactor=Clock()))  # type: ignore[arg-type]  # a double
+    return Doorkeeper(
+        SimpleNamespace(settings=Settings(**settings), reactor=Clock(), metrics=Meters())
+    )  # type: ignore[arg-type]  # a double
 
 
 def test_so_many_and_no_more() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
+from cletus.meters import Counter, Meters
 from cletus.storage import Field, Store, TempStoreMixin
 
 
@@ -148,8 +149,11 @@ class BaseThrottle(TempStoreMixin, Store):
         if in_line and delay:
             due = max(now, self.failures.get(what, (0.0, 0.0, 0.0))[2]) + delay
         if due - now > PATIENCE:
+            self._throttled.add()
             return now - due
         failures = self._count(what, pace, due)
+        if due > now:
+            self._throttled.add()
         if delay > pace.delay(before):
             log.warn(
                 "{failures} failed logins for {what}: the next wait {delay:g} s",
@@ -158,6 +162,13 @@ class BaseThrottle(TempStoreMixin, Store):
                 delay=delay,
             )
         return due - now
+
+    @property
+    def _throttled(self) -> Counter:
+        meters: Meters = self.service.metrics
+        return meters.counter(
+            "cletus_users_logins_throttled", "Logins that had to wait, or were turned away."
+        )
 
     def _now(self) -> float:
         return float(self.service.clock.seconds())

@@ -56,6 +56,7 @@ class AdmittedProtocol(TelnetProtocol):
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have come; of somebody who was refused they mean nothing."""
         if self._admitted:
+            self._lobby.received.value += len(data)
             with About(self._client):
                 super().dataReceived(data)
 
@@ -83,6 +84,7 @@ class TelnetFactory(ServerFactory):
 
     Attributes:
         inside: the connections that are up.
+        received: counts the bytes that come from them.
     """
 
     noisy = False  # the service tells where it listens
@@ -90,6 +92,7 @@ class TelnetFactory(ServerFactory):
     def __init__(self, service: Service, keeper: Doorkeeper, *, tls: bool = False) -> None:
         self._service = service
         self._tls = tls
+        self.received = service.metrics.received
         self.keeper = keeper
         self.inside: dict[AdmittedProtocol, None] = {}
 

@@ -97,6 +97,7 @@ class TelnetProtocol(Protocol):
         self.address = "nowhere"
         self.terminal = Terminal(telnet_encoder(), tls=tls)
         self._service = service
+        self._sent = service.metrics.sent
         self._client: Client | None = None
         self._parser = TelnetParser(
             settings.subnegotiation_max, frozenset({Mccp3.code} if compression else ())
@@ -202,6 +203,7 @@ class TelnetProtocol(Protocol):
             self._mark_due = False
         if self._deflater is not None:
             data = self._deflater.compress(data)
+        self._sent.value += len(data)
         if self._sends_now:
             send_now(self.transport, data)
         else:

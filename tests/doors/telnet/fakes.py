@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from cletus.meters import Meters
 from cletus.settings import Settings
 
 
@@ -45,6 +46,7 @@ class FakeService:
     def __init__(self, reactor: Any = None, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self.reactor = Clock() if reactor is None else reactor
+        self.metrics = Meters()
         self.clients: list[FakeClient] = []
         self.on_connect: Callable[[FakeClient], object] = lambda client: None
 
