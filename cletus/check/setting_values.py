@@ -107,7 +107,7 @@ def _tls(subject: Subject) -> Iterator[Finding]:
             yield from _expiry(Path(settings.tls_certificate))
     elif settings.tls_key:
         what = "there is a tls_key and no tls_certificate, so there is no TLS"
-        yield warning("tls_key", what, "set tls_certificate, too", Place("settings"))
+        yield warning("tls-key", what, "set tls_certificate, too", Place("setting tls_key"))
 
 
 def _expiry(path: Path) -> Iterator[Finding]:

@@ -60,7 +60,9 @@ def _reload(subject: Subject) -> Iterator[Finding]:
     del transaction  # it holds what it has carried
     left = _left(ledger, subject)
     yield from left
-    cannot_undo = [*ledger.undo(), *subject.ledger.undo()]
+    # What has come since the first import is what both have left.
+    cannot_undo = [*ledger.recorder.undo(), *subject.ledger.undo()]
+    del ledger  # it knows what the first import has made
     finder.registrations = []
     for sentence in _holders(subject, old):
         if not (cannot_undo or any(one.name == "thread" for one in left)):
