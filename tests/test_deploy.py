@@ -1,0 +1,147 @@
+"""The files in ``deploy/``: systemd, a container, a Procfile. Their commands are started in ``tests/e2e``."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+
+import click
+import pytest
+
+from cletus.cli.group import main
+from cletus.cli.options import options_of
+from cletus.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+
+
+class Unit(ConfigParser):
+    """A unit of systemd: names keep their case, one may stand there several times, comments are lines."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(strict=False, interpolation=None, delimiters="=", comment_prefixes="#")
+        self.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
+        self.read_string(file.read_text().replace("\\\n", ""))
+
+
+def test_the_service_says_itself_when_it_is_ready_and_reloads_on_sighup() -> None:
+    unit = Unit(DEPLOY / "cletus.service")
+    service = unit["Service"]
+    assert service["Type"] == "notify"
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert float(service["WatchdogSec"]) > 2 * Settings().reload_timeout
+    assert float(service["TimeoutStopSec"]) > Settings().close_timeout
+    assert unit["Unit"]["Requires"] == "cletus.socket"
+
+
+def test_the_socket_has_the_name_that_the_service_asks_for() -> None:
+    socket = Unit(DEPLOY / "cletus.socket")["Socket"]
+    command = Unit(DEPLOY / "cletus.service")["Service"]["ExecStart"]
+    assert f"telnet:systemd:domain=INET:name={socket['FileDescriptorName']}" in command
+    assert re.fullmatch(r"[\d.]+:\d+", socket["ListenStream"]), "an IPv4 address, so domain=INET"
+
+
+def test_systemd_has_nothing_to_say_against_the_units(tmp_path: Path) -> None:
+    """With programs that are there: whether the paths exist is not ours to know."""
+    analyse = shutil.which("systemd-analyze")
+    if analyse is None:
+        pytest.skip("not installed: systemd-analyze")
+    shutil.copy(DEPLOY / "cletus.socket", tmp_path)
+    unit = (DEPLOY / "cletus.service").read_text()
+    (tmp_path / "cletus.service").write_text(
+        re.sub(r"(ExecStart|ExecReload)=\S+", r"\1=/bin/true", unit)
+    )
+    files = [str(tmp_path / name) for name in ("cletus.service", "cletus.socket")]
+    found = subprocess.run(
+        [analyse, "verify", "--man=no", *files], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    exposure = [analyse, "security", "--offline=true", "--threshold=20", "--no-pager", files[0]]
+    judged = subprocess.run(exposure, capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout[-500:]
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Those of the Dockerfile, in order: name and the rest, continued lines joined."""
+    text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = text.replace("\\\n", " ").splitlines()
+    return [(name, rest) for name, _, rest in (line.partition(" ") for line in lines if line)]
+
+
+def test_the_image_is_of_a_python_that_is_supported() -> None:
+    name, image = instructions()[0]
+    version = re.fullmatch(r"python:(3\.\d+)-slim", image)
+    assert name == "FROM"
+    assert version is not None
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"Programming Language :: Python :: {version[1]}" in project["classifiers"]
+
+
+def test_the_image_installs_extras_that_there_are() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    (install,) = [rest for name, rest in instructions() if name == "RUN" and "pip" in rest]
+    named = re.search(r"cletus\[([\w,]+)\]", install)
+    assert named is not None
+    assert set(named[1].split(",")) <= set(extras)
+
+
+def test_the_image_s_parts_fit_together() -> None:
+    """The user was made, the stores are in a volume of theirs, and the port is the setting's."""
+    found = dict(instructions())
+    make_user = next(rest for name, rest in instructions() if "useradd" in rest)
+    (volume,) = found["VOLUME"].split()
+    assert shlex.split(make_user.partition("&&")[0])[-1] == found["USER"]
+    assert f"--owner={found['USER']}" in make_user
+    assert make_user.endswith(volume)
+    assert found["EXPOSE"] == str(Settings().port)
+    for name in ("ENTRYPOINT", "HEALTHCHECK"):
+        command = json.loads(found[name][found[name].index("[") :])
+        assert command[command.index("--store") + 1] == volume
+    assert list(found)[-4:] == ["EXPOSE", "ENTRYPOINT", "CMD", "HEALTHCHECK"]
+
+
+def test_what_is_built_as_somebody_else_is_a_program_of_the_image() -> None:
+    """``RUN`` uses what a slim Debian has: coreutils, passwd, pip."""
+    programs = {
+        shlex.split(part)[0]
+        for name, rest in instructions()
+        if name == "RUN"
+        for part in rest.split("&&")
+    }
+    assert programs == {"pip", "useradd", "install"}
+
+
+def commands() -> list[list[str]]:
+    """Every command line of ours in these files."""
+    found = dict(instructions())
+    health = found["HEALTHCHECK"]
+    (procfile,) = (DEPLOY / "Procfile").read_text().splitlines()
+    kind, _, process = procfile.partition(": ")
+    assert kind == "talker"
+    return [
+        shlex.split(Unit(DEPLOY / "cletus.service")["Service"]["ExecStart"]),
+        [*json.loads(found["ENTRYPOINT"]), *json.loads(found["CMD"])],
+        json.loads(health[health.index("[") :]),
+        shlex.split(process),
+    ]
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_option_of_a_command_is_one(command: list[str]) -> None:
+    program, name, *arguments = command
+    assert Path(program).name == "cletus"
+    with click.Context(main) as context:
+        made = main.get_command(context, name)
+    assert made is not None
+    known = {option for one in made.params for option in one.opts}
+    known |= {option for one in options_of() for option in one.opts}
+    assert {one for one in arguments if one.startswith("--")} <= known
