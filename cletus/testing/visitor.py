@@ -210,6 +210,12 @@ class Visitor:
         return _plain(self._text)
 
     @property
+    def raw(self) -> str:
+        """All that has ever come, as it came: CR LF, escape sequences, control characters."""
+        self._settle()
+        return self._text
+
+    @property
     def messages(self) -> list[tuple[str, Any]]:
         """The GMCP messages that have come, as (package, data)."""
         self._settle()

@@ -5,31 +5,30 @@ from __future__ import annotations
 import pytest
 
 from cletus.storage import TempStoreMixin
-from cletus.testing import Person
 
 
 @pytest.fixture
 def evening(lantern):
     lantern.ann, lantern.bob = lantern.person("Ann"), lantern.person("Bob")
     lantern.user("ann").grant("admin")
-    lantern.ann.new_text()
+    lantern.ann.reads()
     return lantern
 
 
 def test_who_comes_in_sees_the_house_and_is_announced(evening):
     cid = evening.person("Cid")
-    assert "Here now: Ann and Bob." in cid.screen
-    assert "--- The lamp room ---" in cid.screen
-    assert "Ann and Bob are here." in cid.screen
-    assert "* Cid comes in." in evening.ann.new_text()
+    assert "Here now: Ann and Bob." in cid.transcript
+    assert "--- The lamp room ---" in cid.transcript
+    assert "Ann and Bob are here." in cid.transcript
+    assert "* Cid comes in." in evening.ann.reads()
 
 
 def test_a_line_without_a_dot_is_said_to_those_who_are_here(evening):
     assert evening.types(evening.bob, "good evening") == "You say: good evening\n"
-    assert evening.ann.new_text() == "Bob says: good evening\n"
+    assert evening.ann.reads() == "Bob says: good evening\n"
     evening.types(evening.ann, ".out")
     evening.types(evening.bob, "anybody?")
-    assert "anybody" not in evening.ann.new_text()
+    assert "anybody" not in evening.ann.reads()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_a_line_without_a_dot_is_said_to_those_who_are_here(evening):
 )
 def test_commands(evening, line, bob_sees, ann_sees):
     assert bob_sees in evening.types(evening.bob, line)
-    assert ann_sees in evening.ann.new_text()
+    assert ann_sees in evening.ann.reads()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_who_ignores_somebody_hears_nothing_of_them(evening):
     evening.types(evening.bob, ".ignore ann")
     assert "does not listen to you" in evening.types(evening.ann, ".tell bob hey")
     evening.types(evening.ann, "hello")
-    assert "hello" not in evening.bob.new_text()
+    assert "hello" not in evening.bob.reads()
 
 
 def test_a_letter_waits_for_who_is_away(evening):
@@ -105,8 +104,8 @@ def test_a_letter_waits_for_who_is_away(evening):
         evening.types(evening.ann, line)
     assert "bob" not in evening.active("mailbox")
     assert "bob" not in evening.active("user")
-    bob = Person(evening.service, evening.clock)
-    bob.types("Bob", "lantern light")
+    bob = evening.connect()
+    bob.says("Bob", "lantern light")
     assert bob.sees("You have a new letter.")
     assert "I have biscuits." in evening.types(bob, ".read 1")
 
@@ -123,20 +122,20 @@ def test_a_keeper_builds_a_room(evening):
 
 def test_a_banned_user_goes_and_cannot_come_back(evening):
     assert "bob is banned." in evening.types(evening.ann, ".ban bob 7d shouting")
-    assert "You are banned until" in evening.bob.screen
-    assert evening.bob.transport.closed
-    again = Person(evening.service, evening.clock)
-    again.types("Bob", "lantern light")
+    assert "You are banned until" in evening.bob.transcript
+    assert not evening.bob.connected
+    again = evening.connect()
+    again.says("Bob", "lantern light")
     assert again.sees("You are banned until")
-    assert again.transport.closed
+    assert not again.connected
     assert "no longer banned" in evening.types(evening.ann, ".unban bob")
 
 
 def test_a_shutdown_is_announced_to_all_and_can_be_called_off(evening):
     evening.types(evening.ann, ".shutdown 5m tea")
-    assert "*** We close in 5 minutes (tea). ***" in evening.bob.new_text()
+    assert "*** We close in 5 minutes (tea). ***" in evening.bob.reads()
     evening.types(evening.ann, ".stay")
-    assert "We do not close after all" in evening.bob.new_text()
+    assert "We do not close after all" in evening.bob.reads()
 
 
 def test_roles_are_given_and_taken(evening):
@@ -147,7 +146,7 @@ def test_roles_are_given_and_taken(evening):
 
 def test_a_guest_looks_in_and_nothing_is_kept_of_them(evening):
     guest = evening.person("guest")
-    assert "--- The lamp room ---" in guest.screen
+    assert "--- The lamp room ---" in guest.transcript
     assert "There is no command .mail" in evening.types(guest, ".mail")
     assert "There is no command .password" in evening.types(guest, ".password")
     assert "has no mailbox" in evening.types(evening.ann, ".write guest-1 hello")
@@ -159,9 +158,9 @@ def test_a_guest_looks_in_and_nothing_is_kept_of_them(evening):
 def test_the_report_of_a_reload_is_shown_to_developers_and_once(evening):
     answer = evening.types(evening.ann, ".reload")
     assert answer.count("generation") == 1
-    assert evening.bob.new_text() == ""
+    assert evening.bob.reads() == ""
     evening.reload(talk=lambda text: text + "\n1/0\n")
-    assert "ZeroDivisionError" in evening.ann.new_text()
+    assert "ZeroDivisionError" in evening.ann.reads()
 
 
 def test_everybody_stays_where_they_are_over_a_reload(evening):
@@ -175,8 +174,8 @@ def test_everybody_stays_where_they_are_over_a_reload(evening):
     evening.types(writer, "Dear Bob")
     evening.types(reader, ".help")
     evening.types(stranger, ".quit")
-    stranger = Person(evening.service, evening.clock)
-    stranger.types("Eve")
+    stranger = evening.connect()
+    stranger.says("Eve")
     lost.hangs_up()
     assert evening.user("finn").link_lost
     report = evening.reload(talk=lambda text: text.replace("You say:", "You say aloud:"))
@@ -187,7 +186,7 @@ def test_everybody_stays_where_they_are_over_a_reload(evening):
     assert "Enter: more" in evening.types(reader, "")
     evening.types(reader, "q")
     evening.types(stranger, "lantern light")
-    assert "This is visit number 2" in stranger.screen
+    assert "This is visit number 2" in stranger.transcript
     assert evening.user("finn").link_lost
     assert evening.user("bob").is_away
     assert "You can use .shout in" in evening.types(evening.bob, ".shout hey")

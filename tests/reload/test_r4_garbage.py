@@ -7,7 +7,6 @@ from collections import Counter
 from types import FunctionType
 
 from cletus.reload.modules import Mark
-from cletus.testing import Person
 from tests.example.conftest import lantern
 from tests.reload.conftest import CORE
 
@@ -94,9 +93,9 @@ def test_one_generation_of_the_talker(lantern):
 
 def test_people_in_the_middle_of_things(lantern):
     """Those who stand in a dialogue keep no old code alive either."""
-    people = [Person(lantern.service, lantern.clock) for _ in range(3)]
-    people[1].types("zoe")
-    people[2].types("zed", "y", "lantern light")
+    people = [lantern.connect() for _ in range(3)]
+    people[1].says("zoe")
+    people[2].says("zed", "y", "lantern light")
     lantern.types(lantern.person("ann"), ".mail send bob")
     before = census("example_service")
     for _ in range(5):

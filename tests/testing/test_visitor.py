@@ -118,6 +118,7 @@ def test_colours_are_on_the_screen_of_a_terminal_that_has_some(
     colourful = connect(terminal="xterm-256color")
     assert colourful.client.terminal.colours == 256
     assert colourful.says("red") == client.says("red") == "stop\n"
+    assert "\x1b[31mstop\x1b[0m\r\n" in colourful.raw
     assert colourful.pyte.buffer[2][0].fg == "red"
     assert client.pyte.buffer[2][0].fg == "default"
 
