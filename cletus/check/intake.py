@@ -13,6 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
+
 from cletus.application import Application
 from cletus.check.finding import Finding, Place, error
 from cletus.check.places import Texts, of_error
@@ -88,7 +91,8 @@ class Intake:
         service.set("command line", self._options)
 
         def open_writer() -> Writer:
-            return Writer(ReadOnly(home_of(service)), service.clock, service.in_thread)
+            # What is saved soon waits for the trial of a reload, which flushes as a reload does.
+            return Writer(ReadOnly(home_of(service)), Clock(), maybeDeferred)
 
         service.session.open_by(open_writer)
 

@@ -47,6 +47,7 @@ def _reload(subject: Subject) -> Iterator[Finding]:
     finder = installed(subject.application)
     if finder is None:
         return  # the service was made by no module body: there is nothing that a reload rebuilds
+    subject.service.session.flushed()
     _make_objects(subject)
     report = ReloadReport()
     transaction = Transaction(subject.service, finder, Plan(finder.sources), report)

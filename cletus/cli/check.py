@@ -146,7 +146,7 @@ def _summary(findings: Sequence[Finding], target: str, loaded: bool) -> str:
 @contextmanager
 def _progress() -> Iterator[Progress]:
     """A bar on stderr, if that is a terminal, for what has many parts."""
-    if not sys.stderr.isatty():
+    if not _is_terminal():
         yield lambda _what, _total, _done: None
         return
     from rich.console import Console  # noqa: PLC0415 - as above
@@ -167,3 +167,7 @@ def _progress() -> Iterator[Progress]:
         yield report
     finally:
         bar.stop()
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()
