@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cletus.errors import NotSaved
+from cletus.errors import NotSaved, StoreUnusable
 from cletus.storage.backend import Backend, Document, Failure
 from cletus.storage.browsing import Browsable
 from cletus.storage.memory import Memory
@@ -25,15 +25,18 @@ class Overlay:
         self._home = home
         self._written = Memory()
         self._deleted: set[tuple[str, str]] = set()
+        self._opened = False
 
     def open(self) -> None:
         """Be ready; see ``browsing.looked_into``."""
+        self._opened = True
         self._written.open()
         if not isinstance(self._home, Browsable):
             self._home.open()
 
     def close(self) -> None:
         """Forget everything that was written."""
+        self._opened = False
         self._written = Memory()
         self._deleted.clear()
         if not isinstance(self._home, Browsable):
@@ -64,6 +67,8 @@ class Overlay:
 
     def delete(self, store: str, key: str) -> None:
         """From now on it seems not to be there; see ``Backend.delete``."""
+        if not self._opened:
+            raise StoreUnusable("that is looked at", "it is not open")
         self.read(store, key)
         self._deleted.add((store, key))
 
