@@ -10,9 +10,11 @@ from cletus import events
 from cletus.broadcast import write_all
 from cletus.cli import run_service
 from cletus.client import Client
+from cletus.control import control_of
 from cletus.dialogue import Dialogue, step
 from cletus.doors.opening import doors_of
 from cletus.errors import CletusError
+from cletus.metrics import metrics_of
 from cletus.parts import Attachment, Parts
 from cletus.readiness import readiness_of
 from cletus.reload import ReloadReport, ServiceReloader
@@ -23,6 +25,8 @@ from cletus.version import __version__
 
 def _attachments_of(service: Service) -> Iterator[Attachment]:
     """In the order of their opening; they are closed in reverse."""
+    yield from control_of(service)
+    yield from metrics_of(service)
     yield from readiness_of(service)  # the last: it says that all is open
 
 

@@ -124,12 +124,13 @@ class Timing:
 
     def observe(self, seconds: float, /, **labels: str) -> None:
         """It took so long this time."""
-        key = _bounded(labels, self._labelled)
-        times = self._labelled.get(key)
-        if times is None:
-            times = self._labelled[key] = _Times()
+        times = self.begin(**labels)
         times.counts[bisect_left(BOUNDS, seconds)] += 1
         times.total += seconds
+
+    def begin(self, **labels: str) -> _Times:
+        """Have it seen before it was ever observed; returns what is counted under these labels."""
+        return self._labelled.setdefault(_bounded(labels, self._labelled), _Times())
 
     def read(self) -> Iterator[tuple[Labels, list[int], float]]:
         """For each labels: how often up to each bound and no lower one, the last without; the sum."""
@@ -191,6 +192,7 @@ class Meters:
         self.loop_lag = timing(
             "cletus_event_loop_lag_seconds", "How late the event loop came to what was due."
         )
+        self._begin()
 
     def __iter__(self) -> Iterator[Meter]:
         return iter(tuple(self._by_name.values()))
@@ -229,6 +231,15 @@ class Meters:
             self.reload_pause.observe(pause)
         for phase, seconds in phases.items():
             self.reload_phases.observe(seconds, phase=phase)
+
+    def _begin(self) -> None:
+        """What is there from the start shows its first change, which a rate would miss otherwise."""
+        for outcome in ("saved", "failed"):
+            self.saves.add(0, outcome=outcome)
+        for outcome in ("committed", "refused", "unchanged"):
+            self.reloads.add(0, outcome=outcome)
+        for timing in (self.save_time, self.reload_pause, self.loop_lag):
+            timing.begin()
 
     def _meter(self, kind: type[SomeMeter], name: str, help: str) -> SomeMeter:  # noqa: A002 - as above
         meter = self._by_name.get(name)

@@ -266,7 +266,7 @@ class ServiceReloader:
         if self._stopped:
             self._finish(report, quietly=True)
             return
-        before, timeout = self.sources, self._service.settings.reload_timeout
+        prior, timeout = self.sources, self._service.settings.reload_timeout
         assert self._finder is not None  # noqa: S101 - start() made it
         with ImportGuard(self._finder.application, timeout) as guard:
             busy = guard.busy()
@@ -288,8 +288,7 @@ class ServiceReloader:
             refused, ledger = transaction.old_code, transaction.ledger
             self._later(0, self._clear_away, refused, ledger, report)
             return
-        keep = self._service.settings.reload_keep
-        kept = self._history.committed(before, plan.sources, keep=keep)
+        kept = self._history.committed(prior, plan.sources, keep=self._service.settings.reload_keep)
         self._cache.keep_only(plan.sources, *kept)
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
@@ -391,7 +390,8 @@ class ServiceReloader:
             self._service.fire(events.ReloadFailed(self._service, report))
         elif not quietly:
             self.log.info("{report}", report=str(report))
-        self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
+        if not quietly:
+            self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
         self._running = False  # not before: a listener that has just asked waits for the next one
         self._requests.answer(report)
         if self._requests or self._dirty:
