@@ -89,9 +89,9 @@ def _everything(service: Service) -> dict[str, Any]:
                 found[f"{name} {key!r}, field {field!r}"] = value
     for client in service.clients:
         found |= _of_client(client)
-    for number, timer in enumerate(service.session.current.timers):
-        if timer.active:
-            found[f"timer {timer.place} ({number})"] = (timer.interval, round(timer.remaining, 6))
+    # Those that are over are not carried, so they take no part in the numbering either.
+    for number, timer in enumerate(one for one in service.session.current.timers if one.active):
+        found[f"timer {timer.place} ({number})"] = (timer.interval, round(timer.remaining, 6))
     return found
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Generator, Iterator
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from cletus.client import Client
 from cletus.doors.doorkeeper import Doorkeeper
@@ -24,6 +25,8 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 _HOSTS = 254  # of 192.0.2.0/24, the addresses for examples (RFC 5737)
 _PORTS = 40000
+
+_NAP = 0.01  # seconds between two looks at what has come in real time
 
 
 class Said(str):
@@ -184,8 +187,35 @@ class Visitor:
 
         When an assertion with it fails, pytest shows the screen.
         """
-        self._settle()
-        return text in _plain(self._text[self._typed_at :]) or text in self.screen
+        return self._has_come(text) or text in self.screen
+
+    async def until(self, text: str, seconds: float = 5.0) -> str:
+        """Wait, in real time, until this has come since they last typed.
+
+        For what comes from outside of the service: a thread of the application's own, a network. It
+        needs a reactor that runs, so that of pytest-twisted, in a test that is ``async``.
+
+        Args:
+            text: what to wait for.
+            seconds: how long, by the clock on the wall; the service's own time stands still.
+
+        Returns:
+            What has come since they last typed or read.
+
+        Raises:
+            AssertionError: it has not come.
+            RuntimeError: no reactor is running.
+        """
+        __tracebackhide__ = True
+        reactor: Any = sys.modules.get("twisted.internet.reactor")
+        if reactor is None or not reactor.running:
+            raise RuntimeError("waiting in real time needs a test that pytest-twisted runs")
+        end = reactor.seconds() + seconds
+        while not self._has_come(text):
+            if reactor.seconds() > end:
+                raise AssertionError(f"{text!r} has not come in {seconds:g} seconds")
+            await deferLater(reactor, _NAP)
+        return self.reads()
 
     @property
     def screen(self) -> str:
@@ -246,6 +276,10 @@ class Visitor:
 
     def _of(self, service: Service) -> Iterator[Client]:
         return (client for client in service.clients if client.address == self.address)
+
+    def _has_come(self, text: str) -> bool:
+        self._settle()
+        return text in _plain(self._text[self._typed_at :])
 
     def _settle(self) -> None:
         self._clock.advance(0)

@@ -108,6 +108,14 @@ def test_everything_that_a_service_holds_is_compared(run):  # noqa: F811 - the f
     assert client.dialogues[0].dish == "soup"
 
 
+def test_a_timer_that_is_over_need_not_survive(run):  # noqa: F811 - the fixture
+    app = run(everything=EVERYTHING)
+    strike = app.module("everything").strike
+    over, _ = app.service.later(90, strike), app.service.later(90, strike)
+    over.cancel()
+    assert assert_survives_reload(app.service).ok
+
+
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 import pytest
 import pytest_twisted
 from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
 
 from cletus import Service, events
 from cletus.errors import Disconnected
@@ -37,6 +39,8 @@ def service(start: Callable[..., Service]) -> Service:
                 client.write(*(f"line {number}" for number in range(40)))
             case ["all", word]:
                 service.write_all(word)
+            case ["thread"]:
+                client.write(await deferToThread(lambda: "from a thread"))
             case ["quit"]:
                 client.write("Goodbye.")
                 client.close("quit")
@@ -155,6 +159,28 @@ def test_time_passes_when_they_wait(client: Visitor, service: Service) -> None:
     client.says("hello")
     assert client.reads() == ""
     assert client.waits(180).count("s\n") >= 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_comes_from_outside_can_be_waited_for(client: Visitor) -> None:
+    client.says("thread")
+    assert await client.until("from a thread") == "from a thread\n"
+    assert client.reads() == ""
+    assert client.client.service.clock.seconds() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_does_not_come_fails_the_test(client: Visitor) -> None:
+    with pytest.raises(AssertionError, match=r"'Hall' has not come in 0\.02 seconds"):
+        await client.until("Hall", 0.02)
+
+
+def test_without_a_reactor_nothing_is_waited_for(
+    client: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "twisted.internet.reactor")
+    with pytest.raises(RuntimeError, match="pytest-twisted"):
+        client.until("Hall").send(None)
 
 
 def test_when_the_service_hangs_up_they_are_gone_and_can_say_no_more(
