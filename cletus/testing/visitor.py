@@ -50,6 +50,13 @@ class MemoryDoor:
 
     Args:
         service: it runs on a ``Clock``.
+
+    Attributes:
+        service: whose clients those become who come in.
+        clock: its time.
+
+    Raises:
+        TypeError: it runs on a reactor, or was not started.
     """
 
     def __init__(self, service: Service) -> None:
