@@ -86,6 +86,8 @@ class Inbox:
         """A line has been typed."""
         self._lines.append(line)
         self.pump()
+        if self._lines and self._peak is not None:
+            self._peak.raise_to(len(self._lines))
 
     def pump(self) -> None:
         """Hand out what can be handed out now. Called whenever somebody may have become ready."""
@@ -97,8 +99,6 @@ class Inbox:
                 self._deliver(self._lines.popleft())
         finally:
             self._pumping = False
-        if self._lines and self._peak is not None:
-            self._peak.raise_to(len(self._lines))
         self._tell(bool(self._lines) and not self._closed)
         self._after()
 
