@@ -37,12 +37,25 @@ class _DialogueCheck:
             what = f"{self._name} is defined inside a function, where a reload cannot find it again"
             todo = "move it to the top level of its module; a reload ends the dialogues of it now"
             yield warning("dialogue-nested", what, todo, self._place())
+        yield from self._hidden()
         for name in self._kind.steps:
             yield from self._signature(name)
         for name in self._followed():
             function = vars(self._kind).get(name)
             for target in targets_of(function) if inspect.isfunction(function) else ():
                 yield from self._target(name, target, of_function(function).file)
+
+    def _hidden(self) -> Iterator[Finding]:
+        """A step that is overridden by a method without ``@step`` is a step no more."""
+        inherited = {name: base for base in self._kind.__mro__[1:] for name in _steps_of(base)}
+        for name, base in inherited.items():
+            function = vars(self._kind).get(name)
+            if inspect.isfunction(function) and name not in self._kind.steps:
+                what = (
+                    f"{self._name}.{name} hides the step of {base.__name__}, and is no step itself"
+                )
+                todo = f"mark {self._name}.{name} with @step(...), too"
+                yield warning("step-hidden", what, todo, of_function(function))
 
     def _followed(self) -> Iterator[str]:
         """The methods whose results are followed: steps, ``begin``, and what ``then`` names."""
@@ -120,6 +133,10 @@ class _DialogueCheck:
 
     def _place(self) -> Place:
         return self._subject.texts.of_class(self._kind)
+
+
+def _steps_of(base: type) -> tuple[str, ...]:
+    return base.steps if issubclass(base, Dialogue) else ()
 
 
 def _sets(node: ast.AST, attribute: str) -> bool:

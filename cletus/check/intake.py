@@ -167,7 +167,9 @@ def quiet() -> Iterator[None]:
 
 def _todo(cause: BaseException) -> str:
     if isinstance(cause, DeadlinePassed):
-        return "let the import come to its end: what lasts belongs into a listener of events.PostStart"
+        return (
+            "let the import come to its end: what lasts belongs into a listener of events.PostStart"
+        )
     if isinstance(cause, ModuleNotFoundError):
         return f"install what has the module {cause.name!r}, or mend the name"
     if isinstance(cause, SettingError):

@@ -15,9 +15,12 @@ from cletus.check.subject import Subject
 
 def check_patches(subject: Subject) -> Iterator[Finding]:
     """Look through all modules that are not the application's, and through their classes."""
+    told = frozenset(subject.changed)  # such as sys.excepthook
     for name, module in list(sys.modules.items()):
         if isinstance(module, ModuleType) and not _is_left_out(name, subject.application):
-            yield from _in_namespace(name, vars(module), subject.application)
+            for patched, function in _in_namespace(name, vars(module), subject.application):
+                if patched not in told:
+                    yield _patched(patched, function)
 
 
 def _is_left_out(name: str, application: Application) -> bool:
@@ -26,12 +29,12 @@ def _is_left_out(name: str, application: Application) -> bool:
 
 def _in_namespace(
     owner: str, namespace: Any, application: Application, within: str = ""
-) -> Iterator[Finding]:
+) -> Iterator[tuple[str, FunctionType]]:
     for name, value in list(namespace.items()):
         function = getattr(value, "__func__", value)
         if isinstance(function, FunctionType):
             if application.owns(function.__globals__.get("__name__")):
-                yield _patched(f"{owner}.{name}", function)
+                yield f"{owner}.{name}", function
         elif isinstance(value, type) and not within and value.__module__ == owner:
             yield from _in_namespace(
                 f"{owner}.{value.__qualname__}", vars(value), application, "class"

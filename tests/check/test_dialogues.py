@@ -161,6 +161,34 @@ CASES = {
                 return self.done()
         """,
     ),
+    "a step that is overridden without saying so": (
+        "step-hidden",
+        "Login.ask hides the step of Base",
+        """
+        class Base(Dialogue):
+            @step("? ")
+            def ask(self, line):
+                return self.more
+            @step("? ")
+            def more(self, line):
+                return self.done()
+
+        class Login(Base):
+            def ask(self, line):  # HERE
+                return self.more
+        """,
+        """
+        class Base(Dialogue):
+            @step("? ")
+            def ask(self, line):
+                return self.done()
+
+        class Login(Base):
+            @step("! ")
+            def ask(self, line):
+                return super().ask(line)
+        """,
+    ),
     "a step that yields": (
         "generator",
         "Login.ask has a yield in it",

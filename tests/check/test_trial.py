@@ -181,6 +181,19 @@ LEFT = {
         os.chdir(os.getcwd())
         """,
     ),
+    "a hook of Python's": (
+        "process",
+        "sys.excepthook is replaced",
+        """
+        import sys
+        def shout(*args): pass
+        sys.excepthook = shout
+        """,
+        """
+        import sys
+        HOOK = sys.excepthook
+        """,
+    ),
     "the standard output": (
         "process",
         "sys.stdout is replaced",
@@ -217,7 +230,8 @@ LEFT = {
 def undisturbed(monkeypatch):
     """What the texts set, and what a thread of theirs waits for."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR2)}
-    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    for name in ("stdout", "excepthook"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
     folder, path = list(sys.path), list(sys.meta_path)
     before = (len(reactor.getDelayedCalls()), len(globalLogPublisher._observers))
     yield
