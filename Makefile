@@ -18,6 +18,8 @@ lint: $(VENV)/test.stamp
 
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
+	cd cletus/templates/data && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --no-namespace-packages \
+		--cache-dir $(CURDIR)/.mypy_cache/templates echo/example_echo chat/example_chat
 
 # Those with real processes, sockets and clients come after the others: they want the machine to themselves.
 unit: $(VENV)/test.stamp

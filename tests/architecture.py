@@ -99,6 +99,10 @@ class Import:
         return f"{self.module}:{self.line} imports {self.target}"
 
 
+#: What is in this folder is copied, and runs elsewhere.
+DATA = "templates/data/"
+
+
 class House:
     """A package's sources, parsed.
 
@@ -108,7 +112,11 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.package = folder.name
-        self.files = {_module_name(file, folder): file for file in sorted(folder.rglob("*.py"))}
+        self.files = {
+            _module_name(file, folder): file
+            for file in sorted(folder.rglob("*.py"))
+            if not file.relative_to(folder).as_posix().startswith(DATA)
+        }
         self._trees = {name: ast.parse(file.read_text()) for name, file in self.files.items()}
         self.imports = [one for name in self.files for one in self._imports_of(name)]
 

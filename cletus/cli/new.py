@@ -1,4 +1,4 @@
-"""``cletus new``: a package to start from."""
+"""``cletus new``: an application to start from."""
 
 from __future__ import annotations
 
@@ -7,19 +7,42 @@ from pathlib import Path
 import click
 
 from cletus.cli.refusing import HELP, refuse
-from cletus.errors import CletusError
-from cletus.templates import make_talker
+from cletus.errors import CletusError, TemplateError
+from cletus.templates import TEMPLATES, make
 
 
 @click.command(context_settings=HELP)
 @click.argument("name")
 @click.option(
-    "--template", type=click.Choice(["talker"]), default="talker", help="what to start from"
+    "--template",
+    type=click.Choice(list(TEMPLATES)),
+    default="talker",
+    show_default=True,
+    help="what to start from",
 )
 def new(name: str, template: str) -> None:
-    """Write a package NAME to start from: a talker with all that contrib has."""
+    """Make a folder NAME: a package to start from, with its tests.
+
+    echo is a dozen lines that say back what is typed; chat has names, commands and a store for people;
+    talker has all that contrib has: accounts, rooms, channels, mail.
+    """
     try:
-        folder = make_talker(name, Path.cwd())
+        folder = _made(name, template)
     except CletusError as error:
         refuse(error)
-    click.echo(f"A {template} is in {folder}. Run it: cletus run {name}")
+    program = click.get_current_context().find_root().command_path
+    article = "An" if template[0] in "aeiou" else "A"
+    click.echo(
+        f"{article} {template} is in {folder}. Next:\n\n"
+        f"    cd {name}\n"
+        f"    {program} run {name}          # then, in a second terminal: telnet 127.0.0.1 9000\n"
+        f"    make test\n\n"
+        f"Edit {name}/ while it runs. README.md says what is where."
+    )
+
+
+def _made(name: str, template: str) -> Path:
+    try:
+        return make(name, template, Path.cwd())
+    except OSError as error:
+        raise TemplateError(f"{error.filename}: {error.strerror}") from error

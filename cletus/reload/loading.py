@@ -28,7 +28,8 @@ def load(target: str, folder: Path) -> Service:
     """Import an application and give the service that it made.
 
     Args:
-        target: a dotted module or package name, or the path of a Python file or package folder.
+        target: a dotted module or package name, or the path of a Python file or package folder, or
+            of a folder that has a package of its own name.
         folder: where names and relative paths are looked up first; it goes to the front of
             ``sys.path``, as ``python -m`` puts the current folder there.
 
@@ -67,13 +68,22 @@ def locate(target: str, folder: Path) -> Application:
     path = place_of(str(folder / target))
     if os.path.isfile(path):  # unlike pathlib's, it takes any nonsense for no file
         return _at_file(path)
-    if "/" not in target:
+    if _is_project(path):
+        path /= path.name
+    elif "/" not in target:
         _search_first(folder)
         return _by_name(target)
     if os.path.isfile(path / "__init__.py"):
         _search_first(path.parent)
         return Application((Root(path.name, path, True),), (path.name,))
     raise ApplicationNotFound(f"{target}: there is no such Python file or package")
+
+
+def _is_project(path: Path) -> bool:
+    """Whether this is a folder that has a package of its own name, as ``cletus new`` makes them."""
+    package = path / path.name / "__init__.py"
+    is_package = os.path.isfile(path / "__init__.py")
+    return path.name.isidentifier() and os.path.isfile(package) and not is_package
 
 
 def _at_file(path: Path) -> Application:

@@ -25,6 +25,22 @@ def test_a_package_is_loaded_by_the_path_of_its_folder(tmp_path):
     assert load("deep/bypath", tmp_path).session.application.roots[0].name == "bypath"
 
 
+@pytest.mark.parametrize("target", ["project", "./project", "project/project"])
+def test_a_folder_with_a_package_of_its_name_stands_for_the_package(tmp_path, target):
+    """As ``cletus new`` makes them. The package's own imports find it."""
+    modules = {"init": "from project.core import service", "core": CORE}
+    write_package(tmp_path / "project", "project", modules)
+    (tmp_path / "project/tests").mkdir()
+    root = load(target, tmp_path).session.application.roots[0]
+    assert (root.name, root.path) == ("project", tmp_path / "project/project")
+
+
+def test_a_package_that_has_one_of_its_own_name_is_itself(tmp_path):
+    write_package(tmp_path, "twin", {"init": CORE})
+    write_package(tmp_path / "twin", "twin", {"init": "1 / 0"})
+    assert load("twin", tmp_path).session.application.roots[0].path == tmp_path / "twin"
+
+
 def test_a_module_inside_a_package_rebuilds_the_whole_package(tmp_path):
     write_package(tmp_path, "inner", {"main": "from inner.core import service", "core": CORE})
     application = load("inner.main", tmp_path).session.application

@@ -1,0 +1,8 @@
+"""Starting points for an application: what ``cletus new`` copies.
+
+The templates are in ``data``, a folder each: code that is copied, and that nothing of Cletus imports.
+"""
+
+from cletus.templates.making import TEMPLATES, make
+
+__all__ = ["TEMPLATES", "make"]

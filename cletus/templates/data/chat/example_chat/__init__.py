@@ -1,0 +1,9 @@
+"""A chat: people with names, who talk.
+
+Run it with ``cletus run example_chat``, and edit these files meanwhile.
+"""
+
+from example_chat import commands, login
+from example_chat.core import service
+
+__all__ = ["commands", "login", "service"]

@@ -1,0 +1,5 @@
+"""The service. Run again during a reload, this gives back the running one."""
+
+from cletus import Service
+
+service = Service()
