@@ -296,6 +296,21 @@ def test_without_pyte_the_transcript_is_shown(run: Run) -> None:
     result.stdout.fnmatch_lines(["*Screen of*", "What is your name? * Bob comes in, visit 1."])
 
 
+def test_a_screen_that_cannot_be_drawn_does_not_hide_the_failure(run: Run) -> None:
+    result = run(
+        """
+        def test_it(client, clock):
+            clock.callLater(0, lambda: 1 / 0)
+            clock.callLater(0, lambda: [] + "a")
+            client.says("Bob")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*ZeroDivisionError: division by zero", "It cannot be drawn: Type*"]
+    )
+
+
 @pytest.mark.parametrize("reactor", ["default", "asyncio"])
 def test_tests_may_be_async_whatever_the_reactor(pytester: pytest.Pytester, reactor: str) -> None:
     """With pytest-twisted; a process of its own, since there is one reactor in each."""

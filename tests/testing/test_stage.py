@@ -201,3 +201,27 @@ def test_a_report_tells_of_the_application_and_not_of_the_kit(write, clock):
         report = reloaded(service)
         assert report.ok
         assert str(report).count("\n") == 0
+
+
+def test_one_that_does_not_stop_is_told_and_leaves_nothing_either(write, clock):
+    folder = write(
+        """
+        from cletus import Service, events
+        from twisted.internet.defer import Deferred
+        service = Service()
+        @service.listen(events.PreStop)
+        async def stop(event):
+            await Deferred()
+        """
+    )
+    stops_not = pytest.raises(ServiceStateError, match="does not stop")
+    with stops_not, staged("staged_talk.py", folder, clock):
+        pass
+    assert not imported()
+
+
+def test_an_application_without_users_needs_no_hashes(write, clock, monkeypatch):
+    monkeypatch.delitem(sys.modules, "cletus.contrib.users.hashing")
+    with staged("staged_talk.py", write(APPLICATION), clock) as service:
+        assert service.state is State.RUNNING
+    assert "cletus.contrib.users.hashing" not in sys.modules
