@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,8 @@ def _opened(target: str, store: str | None) -> Iterator[Users]:
     """The users of a target whose store is open; an error of ours is printed and exits with 2."""
     try:
         service = load(target, Path.cwd())
+        roots = service.session.application.roots
+        service.read_settings(roots[0].path.parent if roots else Path.cwd(), os.environ)
         if store is not None:
             service.set("command line", {"store": store})
         try:

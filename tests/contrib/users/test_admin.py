@@ -31,10 +31,11 @@ def cletus(tmp_path, monkeypatch):
     write_package(tmp_path, "echo", {"init": "from cletus import Service\nservice = Service()\n"})
     monkeypatch.chdir(tmp_path)
 
-    def run(command, target, *args, text=""):
+    def run(command, target, *args, text="", store=tmp_path / "store"):
         from tests.reload.conftest import ApplicationFinder, sys
 
-        arguments = ["user", command, target, *args, "--store", str(tmp_path / "store")]
+        named = [] if store is None else ["--store", str(store)]
+        arguments = ["user", command, target, *args, *named]
         result = CliRunner().invoke(main, arguments, input=text)
         sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, ApplicationFinder)]
         for name in [name for name in sys.modules if name.split(".")[0] in ("house", "echo")]:
@@ -59,6 +60,18 @@ def test_the_first_admin(cletus, tmp_path):
     data = saved(tmp_path)
     assert data["roles"] == ["admin"]
     assert hashing.HASHER.verify(data["password"], "correct horse")
+
+
+def test_the_store_is_the_one_that_the_service_has(cletus, tmp_path, monkeypatch):
+    """As the file beside the application says it, or the environment; an option wins."""
+    (tmp_path / "cletus.toml").write_text('store = "of-file"\n')
+    cletus("add", "house", "ann", "--stdin", text=PASSWORD, store=None)
+    assert (tmp_path / "of-file/user/ann.json").exists()
+    monkeypatch.setenv("CLETUS_STORE", "of-environment")
+    cletus("add", "house", "ann", "--stdin", text=PASSWORD, store=None)
+    assert (tmp_path / "of-environment/user/ann.json").exists()
+    cletus("add", "house", "ann", "--stdin", text=PASSWORD)
+    assert saved(tmp_path)
 
 
 @pytest.mark.parametrize(
