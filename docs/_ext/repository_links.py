@@ -11,9 +11,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
-from sphinx.highlighting import lexers
 
 #: Files and folders of the repository, and the pages that show them, by their paths from its root.
 PAGES = {
@@ -26,6 +24,11 @@ PAGES = {
     "docs/contrib": "docs/contrib/README.md",
     "example_service": "docs/example.md",
 }
+CONTENTS = {
+    "contrib/README": "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n",
+}
+"""What is added to a page: for those who read it in the repository it would be noise."""
+
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 _FENCED = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
 
@@ -51,7 +54,7 @@ def relinked(text: str, origin: str, page: str) -> str:
 
 def _page(app: Sphinx, docname: str, source: list[str]) -> None:
     page = f"docs/{docname}.md"
-    source[0] = relinked(source[0], page, page)
+    source[0] = relinked(source[0], page, page) + CONTENTS.get(docname, "")
 
 
 def _included(app: Sphinx, path: Path, parent: str, source: list[str]) -> None:
@@ -64,6 +67,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", _page)
     app.connect("include-read", _included)
-    for name in ("session", "console", "log"):  # what people type and see, in the pages of contrib
-        lexers[name] = TextLexer()
     return {"parallel_read_safe": True}

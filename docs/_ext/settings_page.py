@@ -133,7 +133,7 @@ class SettingsTables(SphinxDirective):
                     _name(name, hint),
                     [nodes.paragraph(text=in_words(hint))],
                     [_code(default_in_words(default))],
-                    [nodes.paragraph(text=f"{about[:1].upper()}{about[1:]}.")],
+                    [nodes.paragraph(text=_sentence(about))],
                     [
                         nodes.paragraph(
                             text="needs a restart" if name in waiting else "at the next reload"
@@ -150,6 +150,12 @@ def _name(name: str, hint: Any) -> list[nodes.Node]:
     term += nodes.strong("", "", nodes.literal(text=name))
     ways = [f"CLETUS_{name.upper()}", *option_of(name, hint).split(", ")]
     return [term, *(_code(way, "way") for way in ways)]
+
+
+def _sentence(about: str) -> str:
+    """A description with a capital and a full stop; one that begins with a value keeps that as it is."""
+    begins_with_value = about.partition(" ")[0].endswith(":")
+    return f"{about}." if begins_with_value else f"{about[:1].upper()}{about[1:]}."
 
 
 def _code(text: str, *classes: str) -> nodes.paragraph:

@@ -5,7 +5,7 @@
 - ```` ```json file ```` is what that file holds by now.
 - ```` ```console ```` is what people type and see. Before it, whatever was saved since is reloaded.
   ``ann> hello`` is typed, and the lines after it are all that she gets back; before they have typed
-  anything they connect. ``bob| hello`` is a line that Bob has got. ``bob goes`` hangs up.
+  anything they connect. ``bob| hello`` is a line that Bob has got. ``(bob hangs up)`` is what it says.
   ``(40 seconds later)`` lets that time pass.
 - ```` ```log ```` is what the report of the latest reload says, but for figures of milliseconds.
 - ```` ```console (after a rollback) ```` and ```` ```console (after a restart) ```` do that first.
@@ -35,7 +35,7 @@ FENCE = re.compile(
 )
 TYPED = re.compile(r"(\w+)> ?(.*)")
 GOT = re.compile(r"(\w+)\| ?(.*)")
-GOES = re.compile(r"(\w+) goes")
+GOES = re.compile(r"\((\w+) hangs up\)")
 LATER = re.compile(r"\((\d+) seconds later\)")
 FIGURE = re.compile(r"\d+\.\d+ ms")
 
