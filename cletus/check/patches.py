@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from collections.abc import Iterator, Mapping
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from cletus.application import Application
 from cletus.check.finding import Finding, warning
 from cletus.check.places import of_function
 from cletus.check.subject import Subject
+
+_WRAPPED = (MethodType, staticmethod, classmethod)
 
 
 def check_patches(subject: Subject) -> Iterator[Finding]:
     """Look through all modules that are not the application's, and through their classes."""
     told = frozenset(subject.changed)  # such as sys.excepthook
+    ours = {id(getattr(one, "__dict__", None)) for one in subject.application.loaded().values()}
     for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType) and not _is_left_out(name, subject.application):
-            for patched, function in _in_namespace(name, vars(module), subject.application):
-                if patched not in told:
-                    yield _patched(patched, function)
+        if (
+            not isinstance(module, ModuleType)
+            or name == "__main__"
+            or subject.application.owns(name)
+        ):
+            continue
+        for patched, function in _in_module(name, vars(module), ours):
+            if patched not in told:
+                yield _patched(patched, function)
 
 
-def _is_left_out(name: str, application: Application) -> bool:
-    return name == "__main__" or application.owns(name)
+def _in_module(
+    module: str, namespace: dict[str, Any], ours: set[int]
+) -> Iterator[tuple[str, FunctionType]]:
+    yield from _in_namespace(module, namespace, ours)
+    for value in list(namespace.values()):
+        if isinstance(value, type) and value.__module__ == module:
+            yield from _in_namespace(f"{module}.{value.__qualname__}", vars(value), ours)
 
 
 def _in_namespace(
-    owner: str, namespace: Any, application: Application, within: str = ""
+    owner: str, namespace: Mapping[str, Any], ours: set[int]
 ) -> Iterator[tuple[str, FunctionType]]:
+    """What has the namespace of a module of the application. There are 50,000 names to look at."""
     for name, value in list(namespace.items()):
-        function = getattr(value, "__func__", value)
-        if isinstance(function, FunctionType):
-            if application.owns(function.__globals__.get("__name__")):
-                yield f"{owner}.{name}", function
-        elif isinstance(value, type) and not within and value.__module__ == owner:
-            yield from _in_namespace(
-                f"{owner}.{value.__qualname__}", vars(value), application, "class"
-            )
+        kind = type(value)
+        function = value.__func__ if kind in _WRAPPED else value
+        if type(function) is FunctionType and id(function.__globals__) in ours:
+            yield f"{owner}.{name}", function
 
 
 def _patched(name: str, function: FunctionType) -> Finding:

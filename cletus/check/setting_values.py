@@ -127,7 +127,7 @@ def _proxies(subject: Subject) -> Iterator[Finding]:
     try:
         Doorkeeper(subject.service)
     except SettingError as wrong:
-        yield _wrong(wrong.name, f"{wrong.name} {wrong.reason}", "give addresses or networks")
+        yield _wrong("proxy_from", f"proxy_from {wrong.reason}", "give addresses or networks")
 
 
 def _modules(subject: Subject) -> Iterator[Finding]:
