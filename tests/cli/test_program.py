@@ -177,7 +177,7 @@ def test_a_hangup_asks_for_a_reload(
 ) -> None:
     """But only when the reactor is at it, since a signal may come anywhere."""
     asked: list[State] = []
-    monkeypatch.setattr(idle, "reload", lambda: asked.append(idle.state))
+    monkeypatch.setattr(Service, "reload", lambda self: asked.append(self.state))
 
     def hang_up() -> None:
         signal.raise_signal(signal.SIGHUP)
@@ -217,7 +217,7 @@ def test_a_terminal_that_hangs_up_stops_it(
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdin", terminal)
     asked: list[State] = []
-    monkeypatch.setattr(idle, "reload", lambda: asked.append(idle.state))
+    monkeypatch.setattr(Service, "reload", lambda self: asked.append(self.state))
 
     def hang_up() -> None:
         terminal.is_there = False
