@@ -95,6 +95,29 @@ def test_each_test_has_an_application_of_its_own(run: Run) -> None:
     result.assert_outcomes(passed=3)
 
 
+def test_tests_may_live_inside_of_the_application(pytester: pytest.Pytester, run: Run) -> None:
+    """In a folder beside others, at that; its modules are there again after each test."""
+    package = pytester.path / "lib" / "mytalker"
+    (package / "tests").mkdir(parents=True)
+    (package / "__init__.py").write_text("from mytalker import core\n")
+    (package / "core.py").write_text("from cletus import Service\nservice = Service()\n")
+    (package / "tests" / "__init__.py").touch()
+    (package / "tests" / "test_core.py").write_text(
+        "import sys\n"
+        "from mytalker import core\n\n"
+        "def test_it(service):\n"
+        "    from mytalker import core as mine\n"
+        "    assert mine is not core and mine.service is service\n\n"
+        "def test_after_it():\n"
+        "    assert sys.modules['mytalker.core'] is core\n"
+        "    assert sys.modules[__name__].core is core\n"
+    )
+    ini = '[tool.pytest.ini_options]\npythonpath = ["lib"]\ncletus_target = "lib/mytalker"\n'
+    pytester.makepyprojecttoml(ini)
+    result = run("", "lib", target="")
+    result.assert_outcomes(passed=2)
+
+
 def test_a_marker_names_the_application_and_its_settings(run: Run) -> None:
     result = run(
         """
