@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.tcp import Connection
-
 
 def can_send_now(transport: Any) -> bool:
     """Whether ``send_now`` may be used on this transport, for as long as it lives."""
+    from twisted.internet.tcp import Connection  # noqa: PLC0415 - it imports OpenSSL, if that is there
+
     return isinstance(transport, Connection) and hasattr(transport, "_tempDataBuffer")
 
 

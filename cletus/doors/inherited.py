@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from functools import partial
 from typing import Any
 
-from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.fdesc import setNonBlocking
 
 from cletus.errors import DoorError
@@ -39,6 +38,8 @@ class InheritedEndpoint:
     """
 
     def __init__(self, reactor: Any, where: str, address: str, backlog: int) -> None:
+        from twisted.internet.endpoints import serverFromString  # noqa: PLC0415 - it imports OpenSSL
+
         self._reactor = reactor
         self._backlog = backlog
         try:
@@ -64,25 +65,20 @@ class InheritedEndpoint:
         return listening.addCallback(self._deepen)
 
     def _listen_unix(self, factory: Any) -> Any:
+        from twisted.internet import tcp, unix  # noqa: PLC0415 - they import OpenSSL
+
         descriptor = self._endpoint.fileno
         setNonBlocking(descriptor)
-        adopt: Any = _InheritedUnixPort._fromListeningDescriptor  # as the reactor does for its own
+        adopt: Any = unix.Port._fromListeningDescriptor  # as the reactor does for its own
         port = adopt(self._reactor, descriptor, factory)
         os.close(descriptor)
         port.backlog = self._backlog
         if isinstance(self._path, str) and self._path:
             port.mode = stat.S_IMODE(os.stat(self._path).st_mode)  # Twisted sets it
+        port.connectionLost = partial(tcp.Port.connectionLost, port)  # unix.Port's removes the path
         port.startListening()
         return port
 
     def _deepen(self, port: Any) -> Any:
         port.socket.listen(self._backlog)
         return port
-
-
-class _InheritedUnixPort(unix.Port):
-    """A port that does not remove its path."""
-
-    def connectionLost(self, reason: Any) -> None:
-        """Twisted's: closed."""
-        tcp.Port.connectionLost(self, reason)

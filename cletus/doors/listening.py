@@ -7,7 +7,7 @@ import math
 import socket
 from typing import Any
 
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 
 from cletus.doors.accepting import Accepting
@@ -77,13 +77,13 @@ class Listening:
     def _endpoint(self) -> Any:
         if isinstance(self._where, str):
             return self._from_string(self._where)
-        host, port = self._where
-        endpoint = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
-        return endpoint(self._reactor, port, backlog=BACKLOG, interface=host)
+        return _AtPort(self._reactor, *self._where)
 
     def _from_string(self, where: str) -> Any:
         if where.startswith(PREFIX):
             return InheritedEndpoint(self._reactor, where, self._address, BACKLOG)
+        from twisted.internet.endpoints import serverFromString  # noqa: PLC0415 - it imports OpenSSL
+
         if where.startswith(("tcp:", "tcp6:")) and "backlog=" not in where:
             where += f":backlog={BACKLOG}"
         try:
@@ -99,6 +99,18 @@ class Listening:
         for name, value in _silence(self._keep_alive).items():
             if hasattr(socket, name):  # each system has some of them
                 listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class _AtPort:
+    """As Twisted's endpoints for TCP, without the many modules that come with those."""
+
+    def __init__(self, reactor: Any, host: str, port: int) -> None:
+        self._reactor = reactor
+        self._host = host
+        self._port = port
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        return maybeDeferred(self._reactor.listenTCP, self._port, factory, BACKLOG, self._host)
 
 
 def _silence(seconds: int) -> dict[str, int]:
