@@ -4,19 +4,19 @@ Nothing is opened: no port, no lock, no file for writing. Checks of others are e
 group ``cletus.checks``.
 """
 
-from cletus.check.checks import GROUP, Check, run_checks
+from cletus.check.checks import run_checks
 from cletus.check.finding import Finding, Level, Place, error, warning
 from cletus.check.intake import Intake
+from cletus.check.places import Texts
 from cletus.check.subject import Subject
 
 __all__ = [
-    "GROUP",
-    "Check",
     "Finding",
     "Intake",
     "Level",
     "Place",
     "Subject",
+    "Texts",
     "error",
     "run_checks",
     "warning",

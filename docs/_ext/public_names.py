@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 #: The packages and modules whose names are public, beside those of ``cletus.contrib``.
 MODULES = (
     "cletus",
+    "cletus.check",
     "cletus.errors",
     "cletus.events",
     "cletus.reload",
