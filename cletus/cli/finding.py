@@ -79,10 +79,9 @@ class Running:
             raise SeveralRunning(self._target, [one.folder for one in found])
         if found:
             return found[0]
-        for folder in self._settled[1:]:  # the first one is left for the error to name
-            if os.path.exists(os.path.join(folder, NAME)):
-                return Remote(folder, timeout)
-        return Remote(self._settled[0], timeout)
+        likely = [one for one in self._settled if os.path.exists(os.path.join(one, NAME))]
+        # Where there is nothing to call, it is called all the same, for the error that names it.
+        return Remote([*likely, *self._noted, *self._settled][0], timeout)
 
 
 def _living(folders: list[str], timeout: float | None) -> Iterator[Remote]:

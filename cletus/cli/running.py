@@ -13,9 +13,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from cletus.cli.display import json_text, line, size, table
+from cletus.cli.facts import duration, moment, show_facts
 from cletus.cli.finding import Running
 from cletus.cli.refusing import HELP, refuse
-from cletus.cli.tables import duration, moment, show_facts, show_table, size
 from cletus.control.messages import Refusal, Request
 from cletus.errors import CletusError, ControlRefused, NoAnswer
 
@@ -24,6 +25,16 @@ FAILED: Final = 1
 
 _LINGER: Final = 10.0
 """Seconds that the process of a service which has stopped may still take for itself."""
+
+_COLUMNS: Final = (
+    ("id", True),
+    ("name", False),
+    ("door", False),
+    ("address", False),
+    ("idle", True),
+    ("since", False),
+    ("terminal", False),
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -74,10 +85,7 @@ def who(target: str, store: str | None, timeout: float, as_json: bool) -> None:
     if as_json:
         _show_json(answer)
     else:
-        columns = ("id", "name", "door", "address", "idle", "since", "terminal")
-        show_table(columns, (_row(one) for one in answer))
-        if not answer:
-            click.echo("Nobody is connected.")
+        table(_COLUMNS, (_row(one) for one in answer), "Connected")
 
 
 @click.command(context_settings=HELP)
@@ -169,14 +177,14 @@ def ask(command: str, target: str, store: str | None, timeout: float) -> Any:
 
 
 def _show_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    json_text(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _show_report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         _show_json(report)
     else:
-        click.echo(report["text"])
+        line(report["text"])
     if not report["ok"]:
         sys.exit(FAILED)
 

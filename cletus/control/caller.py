@@ -185,7 +185,8 @@ class Caller(Protocol):
         self._shell.begin(request)
         early, self._early = self._early, []
         self.dataReceived(b"".join(line + b"\n" for line in early))
-        self.transport.resumeProducing()
+        if not self._over:
+            self.transport.resumeProducing()
 
     # -- what is answered -------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import msgspec
 import twisted
 
 from cletus.service import Service
+from cletus.storage.urls import folder_of
 from cletus.version import __version__
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ async def status(service: Service) -> Value:
             store.__name__: len(store.manager.active())
             for store in sorted(session.stores.values(), key=lambda one: one.__name__)
         },
-        "store": service.settings.store,
+        "store": os.path.abspath(folder_of(service.settings.store) or ""),
         "application": [str(root.path) for root in session.application.roots],
         "reload": None if reload is None else report_of(reload),
         "memory": _memory(),

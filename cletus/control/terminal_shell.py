@@ -24,6 +24,8 @@ from cletus.service import Service
 from cletus.version import __version__
 
 _HISTORY_MAX: Final = 1000  # lines that the arrow keys can bring back
+_COLOURED_MAX: Final = 4096  # bytes of a statement that is coloured anew with each key
+_PASTED: Final = 16  # bytes that nobody types at once
 _SIZE_MAX: Final = 10_000  # columns or rows; no window is larger
 _CTRL_U, _CTRL_K = b"\x15", b"\x0b"
 _NAME_AT_END: Final = re.compile(r"[\w.]*\Z")
@@ -57,6 +59,8 @@ class TerminalShell:
     def take(self, keys: Keys) -> None:
         """Keys, or another size of the window."""
         if isinstance(keys, Typed):
+            prompt = self._screen.terminalProtocol
+            prompt.is_pasted = len(keys.data) > _PASTED
             self._screen.dataReceived(keys.data)
         elif isinstance(keys, Resized):
             self._resize(keys.columns, keys.rows)
@@ -88,6 +92,10 @@ class Prompt(ColoredManhole):
         namespace: the names that it knows.
         greeting: shown before the first prompt.
         colours: whether what is typed is coloured.
+
+    Attributes:
+        is_pasted: whether the keys that come now are so many that to colour the line with each would
+            hold up the service.
     """
 
     def __init__(self, namespace: Namespace, greeting: str, colours: bool) -> None:
@@ -96,7 +104,7 @@ class Prompt(ColoredManhole):
         self._greeting = greeting
         self._colours = colours
         self._character = b""  # of which not all bytes have come
-        self.columns = self.rows = 0
+        self.is_pasted = False
 
     def connectionMade(self) -> None:
         """Show the greeting and the prompt."""
@@ -124,8 +132,9 @@ class Prompt(ColoredManhole):
 
     def leave(self) -> None:
         """The terminal inserts no more, as it did before, and the connection ends."""
+        if self._needsNewline():
+            self.terminal.nextLine()
         self.terminal.resetModes([modes.IRM])
-        self.terminal.nextLine()
         self.terminal.transport.loseConnection()
 
     # -- keys -------------------------------------------------------------------------------
@@ -134,10 +143,12 @@ class Prompt(ColoredManhole):
         """Manhole knows ASCII only, and logs what else is typed."""
         if key in self.keyHandlers:
             self.keyHandlers[key]()
-        elif isinstance(key, bytes) and key >= b"\x80":  # function keys are no bytes
-            self._part_of_character(key)
-        elif isinstance(key, bytes) and key >= b" " and modifier is None:
+        elif len(key) > 1 or key < b" " or modifier is not None:
+            pass  # a function key, such as ``[F1]``, or one with Ctrl or Alt
+        elif key < b"\x80":
             self.characterReceived(key, False)
+        else:
+            self._part_of_character(key)
 
     def _part_of_character(self, part: bytes) -> None:
         self._character += part
@@ -152,7 +163,7 @@ class Prompt(ColoredManhole):
 
     def characterReceived(self, ch: bytes, more: bool) -> None:
         """Insert a character; if the line is no Python so far, it has no colour."""
-        if not self._colours:
+        if not self._colours or self.is_pasted or len(self.getSource()) > _COLOURED_MAX:
             Manhole.characterReceived(self, ch, more)
             return
         try:

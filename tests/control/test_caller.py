@@ -1,0 +1,269 @@
+"""One caller: whatever they send, they get an answer, and the service goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from cletus import Service
+from cletus.control import caller
+from cletus.control.messages import LINE_MAX, Answer, Ended, Finished, Refusal, Shown, Typed
+from cletus.control.script_shell import ScriptShell
+from cletus.testing import Log, Person
+from tests.control.conftest import Call
+from tests.reload.conftest import Running
+
+Caller = Callable[[Service], Call]
+
+
+def test_a_request_is_answered_and_the_connection_closed(
+    service: Service, call: Caller, log: Log
+) -> None:
+    ann = call(service)
+    ann.asks("who")
+    assert ann.reply == Answer([])
+    assert ann.transport.disconnecting
+    assert log.lines[-1] == "ann (uid 1) asks for who"
+
+
+def test_a_request_may_come_in_pieces(service: Service, call: Caller) -> None:
+    ann = call(service)
+    for byte in b'{"command": "who"}\n':
+        assert ann.replies == []
+        ann.caller.dataReceived(bytes([byte]))
+    assert ann.reply == Answer([])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "no message of a control socket"),
+        (b"\n", "no message of a control socket"),
+        (b"\xff\xfe\x00\n", "no message of a control socket"),
+        (b"x" * (LINE_MAX + 1), "more than 1048576 bytes"),
+        (b'{"command": "dance"}\n', "no command 'dance'; there are status, who, reload"),
+    ],
+)
+def test_nonsense_is_refused(service: Service, call: Caller, data: bytes, words: str) -> None:
+    ann = call(service)
+    ann.caller.dataReceived(data)
+    assert isinstance(ann.reply, Refusal)
+    assert words in ann.reply.error
+    assert ann.transport.disconnecting
+    ann.caller.dataReceived(data)
+    assert len(ann.replies) == 1
+
+
+def test_who_says_nothing_is_closed(service: Service, call: Caller, clock: Clock) -> None:
+    ann = call(service)
+    clock.advance(caller.REQUEST_TIME - 1)
+    assert not ann.transport.disconnecting
+    clock.advance(1)
+    assert "no request came within 10 seconds" in ann.reply.error
+    assert ann.transport.disconnecting
+
+
+def test_who_hangs_up_is_forgotten(service: Service, call: Caller, clock: Clock) -> None:
+    ann = call(service)
+    ann.hangs_up()
+    assert ann.gone
+    clock.advance(100)
+    assert ann.replies == []
+
+
+def test_the_service_of_another_application_refuses(
+    run: Callable[..., Running], call: Caller
+) -> None:
+    """On the folder that two share, nobody stops the wrong one."""
+    app = run()
+    root = str(app.service.session.application.roots[0].path)
+    ann = call(app.service)
+    ann.asks("shutdown", root="/somewhere/else.py")
+    assert ann.reply == Refusal(f"the service on this store is {root}, and not /somewhere/else.py")
+    assert app.service.state.value == "running"
+    bob = call(app.service)
+    bob.asks("who", root=root)
+    assert bob.reply == Answer([])
+
+
+def test_a_service_without_an_application_is_whichever_was_meant(
+    service: Service, call: Caller
+) -> None:
+    ann = call(service)
+    ann.asks("who", root="/some/app.py")
+    assert ann.reply == Answer([])
+
+
+def test_a_reload_is_answered_when_it_is_over(run: Callable[..., Running], call: Caller) -> None:
+    app = run()
+    ann = call(app.service)
+    ann.asks("reload")
+    assert ann.replies == []
+    app.clock.advance(caller.REQUEST_TIME + 1)
+    app.clock.pump([0, 0, 0])
+    assert ann.reply.value["ok"]
+    assert app.service.session.generation == 1
+
+
+def test_a_reload_happens_also_if_nobody_waits_for_it(
+    run: Callable[..., Running], call: Caller
+) -> None:
+    app = run()
+    ann = call(app.service)
+    ann.asks("reload")
+    ann.hangs_up()
+    app.clock.pump([0, 0, 0, 0])
+    assert app.service.session.generation == 1
+    assert ann.replies == []
+
+
+def test_what_the_service_refuses_is_told(run: Callable[..., Running], call: Caller) -> None:
+    ann = call(run().service)
+    ann.asks("rollback")
+    assert ann.reply == Refusal("no earlier generation is kept to go back to")
+
+
+def test_an_error_of_ours_is_logged_and_told(
+    service: Service, call: Caller, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Service, "addresses", property(lambda _: 1 / 0))
+    ann = call(service)
+    ann.asks("status")
+    assert ann.reply == Refusal("division by zero")
+    (mistake,) = log.take_failures()
+    assert "What ann (uid 1) asked for has failed: ZeroDivisionError" in mistake
+
+
+def test_who_asks_for_the_stop_hears_of_its_end(
+    service: Service, call: Caller, come: Callable[..., Person]
+) -> None:
+    person = come(service)
+    ann = call(service)
+    ann.asks("shutdown")
+    assert ann.caller.outlives
+    assert ann.replies == []
+    person.hangs_up()
+    assert ann.reply.value["pid"]
+    assert service.state.value == "stopped"
+
+
+def test_a_stop_is_not_taken_back(
+    service: Service, call: Caller, come: Callable[..., Person]
+) -> None:
+    person = come(service)
+    ann = call(service)
+    ann.asks("shutdown")
+    ann.hangs_up()
+    person.hangs_up()
+    assert service.state.value == "stopped"
+
+
+# -- shells -------------------------------------------------------------------------------------
+
+
+def test_a_shell_ends_with_its_code(service: Service, call: Caller, log: Log) -> None:
+    ann = call(service)
+    assert ann.runs("1 + 1") == "2\n"
+    assert ann.replies == [Shown(b"2\n"), Ended(0)]
+    assert ann.transport.disconnecting
+    ann.hangs_up()
+    assert log.lines[-2:] == ["ann (uid 1) opens a shell", "ann (uid 1) has left the shell"]
+
+
+def test_what_comes_before_the_shell_is_there_waits_for_it(
+    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conch is imported in a thread; meanwhile nothing is read."""
+    loaded: Deferred[Any] = Deferred()
+    monkeypatch.setattr(Service, "in_thread", lambda *_: loaded)
+    ann = call(service)
+    assert ann.runs("'early'") == ""
+    assert ann.transport.producerState == "paused"
+    loaded.callback(ScriptShell)
+    assert (ann.shown, ann.code) == ("'early'\n", 0)
+
+
+def test_when_the_shell_is_there_what_is_typed_is_read(
+    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: Deferred[Any] = Deferred()
+    monkeypatch.setattr(Service, "in_thread", lambda *_: loaded)
+    ann = call(service)
+    ann.asks("shell")
+    loaded.callback(ScriptShell)
+    assert ann.transport.producerState == "producing"
+
+
+def test_who_has_gone_before_the_shell_is_there_gets_none(
+    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: Deferred[Any] = Deferred()
+    monkeypatch.setattr(Service, "in_thread", lambda *_: loaded)
+    ann = call(service)
+    ann.asks("shell")
+    ann.hangs_up()
+    loaded.callback(None)
+    assert ann.replies == []
+
+
+def test_nonsense_in_a_shell_ends_it(service: Service, call: Caller) -> None:
+    ann = call(service)
+    ann.asks("shell")
+    ann.caller.dataReceived(b"1 + 1\n")
+    assert "no message" in ann.reply.error
+
+
+def test_a_shell_may_be_silent(service: Service, call: Caller, clock: Clock) -> None:
+    ann = call(service)
+    ann.asks("shell")
+    clock.advance(1_000_000)
+    assert not ann.transport.disconnecting
+
+
+def test_who_does_not_read_what_a_shell_shows_is_dropped(
+    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch, log: Log
+) -> None:
+    monkeypatch.setattr(caller, "OUTPUT_MAX", 100_000)
+    ann = call(service)
+    ann.asks("shell", terminal=True)
+    ann.caller.pauseProducing()
+    ann.types("print('x' * 50_000)\r")
+    assert not ann.aborted
+    ann.caller.resumeProducing()
+    ann.types("print('x' * 50_000)\r")
+    ann.caller.pauseProducing()
+    ann.types("print('x' * 50_000)\r")
+    assert not ann.aborted
+    ann.types("print('x' * 50_000)\r")
+    assert ann.aborted
+    assert log.lines[-1] == "ann (uid 1) does not read what the shell shows: dropped"
+    ann.types("service.stop()\r")
+    assert service.state.value == "running", "nothing is taken of them any more"
+
+
+def test_the_service_stops_while_a_shell_is_open(service: Service, call: Caller) -> None:
+    ann = call(service)
+    ann.asks("shell", terminal=True)
+    ann.caller.close()
+    assert ann.shown.endswith("The service stops.\r\n")
+    assert ann.code == 0
+
+
+def test_the_service_stops_while_a_request_is_awaited(service: Service, call: Caller) -> None:
+    ann = call(service)
+    ann.caller.close()
+    assert ann.reply == Refusal("the service stops")
+
+
+def test_a_large_script_is_refused(service: Service, call: Caller) -> None:
+    ann = call(service)
+    ann.asks("shell")
+    for _ in range(40):
+        ann.says(Typed(b"# " * 16_000))
+    ann.says(Finished())
+    assert ann.shown == "a script may have 1048576 bytes\n"
+    assert ann.code == 1
