@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run docs test lint types unit soak fuzz clients format clean
+.PHONY: run docs test changelog lint types unit soak fuzz clients format clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/cletus run example_service
@@ -30,6 +30,10 @@ unit: $(VENV)/test.stamp
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m sphinx -W --keep-going -n -E -q -b html docs build/docs
 	@echo "build/docs/index.html"
+
+# What has changed since the last release, as it will stand in CHANGELOG.md. See CONTRIBUTING.md.
+changelog: $(VENV)/test.stamp
+	@$(BIN)/towncrier build --draft
 
 # What takes minutes, or root: thousands of kills, power cuts on a mounted image.
 soak: $(VENV)/test.stamp clients
