@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import click
 import msgspec
 
+from cletus.cli.presets import preset_options
 from cletus.settings import Settings, describe
 
 #: What an option can be given for several times, each time with one of its values.
@@ -32,7 +33,30 @@ class SettingOption(click.Option):
 
 
 class ServiceCommand(click.Command):
-    """A command whose options are settings; its help has the application's own ones first."""
+    """A command whose options are presets and settings; its help has the application's own ones first.
+
+    The options are made when they are first asked for: ``import cletus`` makes a command, and few who
+    do that ever look at it.
+
+    Args:
+        name: of the command.
+        kind: the class of the settings.
+        *arguments: what is no option.
+        **attributes: those of ``click.Command``.
+    """
+
+    def __init__(
+        self, name: str, kind: type[Settings], *arguments: click.Argument, **attributes: Any
+    ) -> None:
+        super().__init__(name, params=[*arguments], **attributes)
+        self._kind: type[Settings] | None = kind
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """All arguments and options."""
+        kind, self._kind = self._kind, None
+        if kind is not None:
+            self.params += [*preset_options(kind), *options_of(kind)]
+        return super().get_params(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each kind of options below its heading."""

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import click
 
-from cletus.cli.options import ServiceCommand, given, options_of
-from cletus.cli.presets import can_tls, implied, preset_of, preset_options
+from cletus.cli.options import ServiceCommand, given
+from cletus.cli.presets import can_tls, implied, preset_of
 from cletus.cli.program import Program
 from cletus.cli.refusing import HELP, refuse
 from cletus.cli.target import configure, importing
@@ -34,18 +34,6 @@ folder that `cletus new` made.
 
 The settings of an application are options, too, and stand after TARGET; `cletus run TARGET --help`
 lists them."""
-
-
-def _command(
-    kind: type[Settings], *arguments: click.Parameter, name: str, about: str
-) -> ServiceCommand:
-    """A command with all settings of a kind as options."""
-    return ServiceCommand(
-        name,
-        params=[*arguments, *preset_options(kind), *options_of(kind)],
-        help=about,
-        context_settings=HELP,
-    )
 
 
 # -- cletus run TARGET ------------------------------------------------------------------------------
@@ -112,7 +100,7 @@ def _tell(ctx: click.Context, service: Service) -> str:
         SettingError: a value is of the wrong type.
     """
     kind = service.sources.kind
-    command = _command(kind, _target(), name="run", about=_ABOUT)
+    command = ServiceCommand("run", kind, _target(), help=_ABOUT, context_settings=HELP)
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
     return _settle(service, read.params)
@@ -147,8 +135,9 @@ def command_for(serve: Callable[[Service], Any]) -> click.Command:
 
     return _Run(
         "run",
+        Settings,
+        _target(),
         callback=run_target,
-        params=[_target(), *preset_options(), *options_of()],
         help=_ABOUT,
         context_settings={
             **HELP,
@@ -190,8 +179,13 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
         sys.exit(serve(service))
 
     name = Path(sys.argv[0]).name
-    command = _command(service.sources.kind, name=name, about="Run this service.")
-    command.callback = run_it
+    command = ServiceCommand(
+        name,
+        service.sources.kind,
+        callback=run_it,
+        help="Run this service.",
+        context_settings=HELP,
+    )
     command.main()
 
 
