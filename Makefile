@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run docs test changelog lint types unit soak fuzz clients format clean
+.PHONY: run docs test test-all changelog lint types unit soak fuzz clients format clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/cletus run example_service
@@ -25,6 +25,11 @@ types: $(VENV)/test.stamp
 unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e --cov --cov-report=term
 	$(BIN)/python -m pytest tests/e2e
+
+# The same tests on every CPython from 3.11 on that this machine has, each in a .venv-3.N of its own.
+# ARGS are other arguments for pytest.
+test-all: clients
+	@$(PYTHON) .ci/test_all.py $(ARGS)
 
 # These pages, as HTML in build/docs. A warning fails; the network is not needed.
 docs: $(VENV)/test.stamp
@@ -67,4 +72,4 @@ $(VENV)/test.stamp: pyproject.toml $(VENV)/bin/python
 	@touch $@ $(VENV)/run.stamp
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(VENV)-3.* .mypy_cache .ruff_cache .hypothesis .coverage build dist
