@@ -72,7 +72,7 @@ def options() -> dict[str, click.Option]:
     command = run_module.run
     parameters = command.get_params(click.Context(command))
     found = {one.name: one for one in parameters if isinstance(one, click.Option) and one.name}
-    found.pop("help", None)  # of click itself
+    del found["_click_default_help"]  # --help, which is click's
     return found
 
 
