@@ -94,7 +94,8 @@ class MetricsPort:
         try:
             self._port = reactor.listenTCP(number, factory, interface=host)
         except CannotListenError as error:
-            reason = f"{error.socketError}; set metrics_port to another, or to 0 for none"
+            why = getattr(error.socketError, "strerror", None) or error.socketError
+            reason = f"{why}; set metrics_port to another, or to 0 for none"
             return fail(DoorError(f"metrics {where}", reason))
         self._factory = factory
         self._probe.start()
