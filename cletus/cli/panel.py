@@ -44,6 +44,9 @@ def rows_of(service: Service) -> Iterator[tuple[str, str]]:
     """The rows of the panel: a word, and what there is to say about it."""
     yield "Doors", "\n".join(service.addresses) or "none"
     yield "Store", _store(service)
+    if service.settings.metrics_port:
+        where = f"{service.settings.metrics_host}:{service.settings.metrics_port}"
+        yield "Metrics", f"http://{where}/metrics"
     yield "Code", _code(service)
     yield "Reload", _how_to_reload(service)
     yield "Stop", f"Ctrl-C, or kill {os.getpid()}"

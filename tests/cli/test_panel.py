@@ -81,6 +81,12 @@ def test_the_rows_say_how_to_go_on(service: Service) -> None:
     )
 
 
+def test_where_the_metrics_are_is_told_if_there_are_some(service: Service) -> None:
+    assert "Metrics" not in dict(rows_of(service))
+    service.configure(metrics_port=9100)
+    assert dict(rows_of(service))["Metrics"] == "http://127.0.0.1:9100/metrics"
+
+
 def test_a_service_without_modules_says_so(service: Service) -> None:
     service.session.application = Application()
     assert dict(rows_of(service))["Code"] == "nothing that could be reloaded"

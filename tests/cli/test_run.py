@@ -71,9 +71,11 @@ def refused() -> Callable[..., str]:
 def options() -> dict[str, click.Option]:
     command = run_module.run
     parameters = command.get_params(click.Context(command))
-    found = {one.name: one for one in parameters if isinstance(one, click.Option) and one.name}
-    del found["_click_default_help"]  # --help, which is click's
-    return found
+    return {
+        one.name: one
+        for one in parameters
+        if isinstance(one, click.Option) and one.name and "--help" not in one.opts
+    }
 
 
 def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
