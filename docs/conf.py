@@ -54,10 +54,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Python, Twisted and the others have their inventories on the network, where we do not go.
     (r"py:.*", r"(twisted|zope|msgspec|sqlalchemy|pyte)\..*"),
-    (
-        r"py:.*",
-        r"(builtins|collections|typing|types|datetime|pathlib|enum|importlib|contextvars)\..*",
-    ),
+    (r"py:.*", rf"({'|'.join(sys.stdlib_module_names)})\..*"),
     # An annotation may name a type variable, an alias, or what is of the house itself and not public.
     # That it exists is for mypy to say. (What a docstring says is raised is still looked for.)
     (r"py:(class|obj)", r"cletus\..*"),

@@ -1,7 +1,8 @@
 """Fenced blocks say in their first line what they are; here that is shown.
 
 ```` ```python talk.py ```` is that file, and ```` ```python (mara) ```` is code of somebody else: both get a
-caption. ```` ```console ```` is what people type (``ann> hello``) and see (``bob| hello``).
+caption. ```` ```console ```` is what people type (``ann> hello``) and see (``bob| hello``);
+```` ```session ```` is another way to write that, and ```` ```log ```` is what the log has.
 """
 
 from __future__ import annotations
@@ -31,6 +32,18 @@ class SessionLexer(RegexLexer):
     }
 
 
+class NamedLexer(RegexLexer):
+    """The same, where what somebody types stands behind their name: ``ann: hello``."""
+
+    name = "session of people, by name"
+    tokens = {
+        "root": [
+            (r"^([a-z]+:)( .*\n)", bygroups(Generic.Prompt, Generic.Strong)),
+            (r".*\n", Text),
+        ]
+    }
+
+
 def captioned(text: str) -> str:
     """The text of a page, with a caption for each block that names a file or its origin."""
 
@@ -48,7 +61,5 @@ def _page(app: Sphinx, docname: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", _page)
-    lexers["console"] = SessionLexer()
-    for name in ("session", "log"):
-        lexers[name] = TextLexer()
+    lexers.update(console=SessionLexer(), session=NamedLexer(), log=TextLexer())
     return {"parallel_read_safe": True}
