@@ -20,11 +20,12 @@ class Persistent:
         """Set an attribute of the application's.
 
         Raises:
-            OwnAttribute: the name is that of a method of ours, or of a part that is made once.
+            OwnAttribute: the name is that of a part that is made once; or of a method of ours, and
+                the value cannot be called in its place, as what a test puts there can.
         """
         ours = getattr(type(self), name, None)
         is_method = isinstance(ours, FunctionType) and ours.__module__.startswith("cletus.")
-        if is_method or name in self._once:
+        if (is_method and not callable(value)) or name in self._once:
             raise OwnAttribute(type(self).__name__, name)
         object.__setattr__(self, name, value)
 

@@ -64,11 +64,18 @@ def test_what_a_client_works_with_is_not_to_be_replaced(
     assert client.attachments() == {"room": "hall"}
 
 
+def test_a_test_may_put_something_in_the_place_of_a_method(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "save_all", lambda: ["nothing"])
+    assert service.save_all() == ["nothing"]
+
+
 def test_a_subclass_may_set_what_its_own_methods_are_called() -> None:
     class Game(Service):
         def round(self) -> int:
             return 1
 
     game = Game()
-    game.round = lambda: 2  # type: ignore[method-assign]  # what is tested
-    assert game.round() == 2
+    game.round = 2  # type: ignore[method-assign,assignment]  # what is tested
+    assert game.round == 2
