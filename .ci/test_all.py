@@ -110,10 +110,11 @@ def test(interpreter: Interpreter, runs: list[list[str]]) -> Result:
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if run(*pip, "--editable", ".[test]"):
             return Result(interpreter, "what the tests need could not be installed", 0.0, False)
-        ok = not any([run(python, "-m", "pytest", *arguments) for arguments in runs])
+        codes = [run(python, "-m", "pytest", *arguments) for arguments in runs]
         log.seek(0)
         words = re.findall(r"^=*\s*((?:\d+ \w+(?:, )?)+) in [\d.]+s", log.read(), re.MULTILINE)
-    return Result(interpreter, "; ".join(words) or "it ended early", time.monotonic() - start, ok)
+    seconds = time.monotonic() - start
+    return Result(interpreter, "; ".join(words) or "it ended early", seconds, not any(codes))
 
 
 def main() -> int:

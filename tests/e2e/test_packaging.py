@@ -123,6 +123,7 @@ def test_the_source_archive_has_what_maintainers_need(built: Path) -> None:
     for wanted in (
         "pyproject.toml",
         "Makefile",
+        ".ci/run",
         "README.md",
         "tests/conftest.py",
         "docs/deploy.md",
