@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
 
 from cletus import Service
+from cletus.application import Application
 from cletus.errors import StoreUnusable
 from cletus.generation import Generation
-from cletus.storage import Field, Store
+from cletus.session import Session
+from cletus.storage import Field, Store, Writer
+from cletus.storage.memory import Memory
 from tests.conftest import result_of
 
 
@@ -79,3 +84,16 @@ def test_after_it_was_closed_it_is_not_opened_again() -> None:
         _ = service.session.writer
     service.session.close()
     assert result_of(service.session.flushed()) is None
+
+
+def test_another_home_can_be_opened_in_place_of_the_usual_one() -> None:
+    """Nothing of the usual one is opened then."""
+    opened: list[str] = []
+
+    def open_writer(name: str) -> Any:
+        return lambda: opened.append(name) or Writer(Memory(), Clock(), maybeDeferred)
+
+    session = Session(Application(), open_writer("usual"))
+    session.open_by(open_writer("other"))
+    assert session.writer is session.writer
+    assert opened == ["other"]

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 from cletus.check.dialogues import check_dialogues
 from cletus.check.fields import check_fields
-from cletus.check.finding import Finding, Level, error
+from cletus.check.finding import Finding, error
 from cletus.check.intake import quiet
 from cletus.check.listeners import check_listeners, check_timers
 from cletus.check.lost import check_lost
@@ -76,9 +76,3 @@ def _attempt(name: str, check: Check, subject: Subject) -> Iterator[Finding]:
             "if the mistake is not in code of your own that it has called, please report it",
             of_error(raised, subject.application),
         )
-
-
-def worst(findings: Iterable[Finding]) -> Level | None:
-    """The level of the worst of them; ``None`` where there is none."""
-    levels = {finding.level for finding in findings}
-    return next((level for level in Level if level in levels), None)

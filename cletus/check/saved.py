@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cletus.check.finding import Finding, Level, Place, warning
 from cletus.check.subject import Subject
-from cletus.errors import StorageError
+from cletus.errors import StorageError, StoreUnusable
+from cletus.storage import backend_for
 from cletus.storage.backend import Backend
 from cletus.storage.browsing import stores_in
 from cletus.storage.verification import Finding as Found
@@ -37,6 +38,7 @@ _TODO = {
 def check_saved(subject: Subject) -> Iterator[Finding]:
     """Read every document of every store that the code declares or the home has."""
     if subject.home is None:
+        yield from _unseen(subject)
         return
     try:
         names = stores_in(subject.home, subject.service.session.stores)
@@ -44,6 +46,20 @@ def check_saved(subject: Subject) -> Iterator[Finding]:
         return  # the check of the settings has said that the folder cannot be read
     for name in names:
         yield from _in_store(subject, subject.home, name)
+
+
+def _unseen(subject: Subject) -> Iterator[Finding]:
+    settings = subject.service.settings
+    try:
+        backend_for(settings)
+    except StoreUnusable:
+        return  # the check of the settings has said so
+    yield warning(
+        "unseen",
+        "what is saved is not looked into: this kind of home would have to be opened for that",
+        "stop the service, and run `cletus store verify`",
+        Place("setting store"),
+    )
 
 
 def _in_store(subject: Subject, home: Backend, name: str) -> Iterator[Finding]:

@@ -83,12 +83,17 @@ def _listen(subject: Subject) -> Iterator[Finding]:
 
 def _ports(subject: Subject) -> Iterator[Finding]:
     settings = subject.service.settings
-    has_tls = bool(settings.tls_certificate or settings.tls_self_signed)
-    if settings.listen or not has_tls:
-        return
-    if settings.port == settings.tls_port != 0:
-        what = f"port and tls_port are both {settings.port}"
-        yield _wrong("port", what, "give each door a port of its own", name="port-twice")
+    doors = [("port", settings.host, settings.port)] if not settings.listen else []
+    wants_tls = settings.tls_certificate or settings.tls_self_signed
+    if wants_tls and not any(entry.startswith("tls:") for entry in settings.listen):
+        doors.append(("tls_port", settings.host, settings.tls_port))
+    doors.append(("metrics_port", settings.metrics_host, settings.metrics_port))
+    taken: dict[tuple[str, int], str] = {}
+    for name, host, port in doors:
+        other = taken.setdefault((host, port), name)
+        if port and other != name:
+            what = f"{other} and {name} are both {port}"
+            yield _wrong(name, what, "give each a port of its own", name="port-twice")
 
 
 def _tls(subject: Subject) -> Iterator[Finding]:

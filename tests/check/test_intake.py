@@ -45,6 +45,15 @@ def test_every_file_that_cannot_be_compiled_is_named(tmp_path, clean_imports):
     ]
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path, clean_imports):
+    package = tmp_path / "talker"
+    package.mkdir()
+    (package / "__init__.py").write_text("from cletus import Service\nservice = Service()\n")
+    (package / "one.py").write_bytes(b"x = '\xff'\n")
+    (found,) = checked(tmp_path, "talker")
+    assert (found.name, Path(found.file).name) == ("syntax", "one.py")
+
+
 def test_an_application_without_a_service_is_named(tmp_path, clean_imports):
     (tmp_path / "app.py").write_text("x = 1\n")
     (found,) = checked(tmp_path)

@@ -26,14 +26,13 @@ def _named(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        first = node.args[0] if node.args else None
-        if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-            continue
-        if node.func.id in {"error", "warning"}:
-            yield first.value
-        elif node.func.id == "_wrong":
-            given = [one.value for one in node.keywords if one.arg == "name"]
-            yield given[0].value if given else first.value.replace("_", "-")
+        given = [one.value for one in node.keywords if one.arg == "name"]
+        first = given[0] if given else next(iter(node.args), None)
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            if node.func.id in {"error", "warning"}:
+                yield first.value
+            elif node.func.id == "_wrong":
+                yield first.value.replace("_", "-")
 
 
 def test_the_page_has_every_finding_and_no_other():

@@ -123,6 +123,21 @@ def test_a_store_that_another_process_has_open_is_read_all_the_same(check, tmp_p
     assert {name: text for name, text in before.items() if text} == files
 
 
+class Closed:
+    """A home that says nothing without being opened."""
+
+    def __init__(self, _url, _settings):
+        pass
+
+
+def test_a_home_that_has_to_be_opened_is_said_to_be_unseen(check, monkeypatch):
+    from cletus.storage import urls
+
+    monkeypatch.setattr(urls, "_opener", lambda _url, _scheme: Closed)
+    (found,) = check(TEXT, {"cletus.toml": 'store = "sqlite:x.db"'})
+    assert (found.name, found.level.value) == ("unseen", "warning")
+
+
 def test_progress_is_told(tmp_path, monkeypatch, clean_imports):
     for number in range(3):
         path = tmp_path / "store" / "room" / f"hall{number}.json"

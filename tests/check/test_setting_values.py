@@ -45,6 +45,7 @@ WRONG = {
     'listen = ["telnet:nonsense:9"]': ("listen", "is no endpoint of Twisted's"),
     'proxy_from = ["here"]': ("proxy-from", "cannot have 'here'"),
     "tls_self_signed = true\nport = 9443": ("port-twice", "port and tls_port are both 9443"),
+    "metrics_port = 9000": ("port-twice", "port and metrics_port are both 9000"),
     'reload_modules = ["nowhere"]': ("reload-modules", "No module named 'nowhere'"),
     'store = "sqlite:x.db"': ("store", "nothing installed knows 'sqlite'"),
     'tls_certificate = "none.pem"': ("tls-certificate", "none.pem: No such file"),
@@ -56,6 +57,9 @@ RIGHT = [
     'listen = ["telnet:tcp:9000:interface=127.0.0.1", "telnet:unix:/tmp/nowhere"]',
     'proxy_from = ["10.0.0.0/8", "::1"]',
     "tls_self_signed = true\nport = 9000",
+    "metrics_port = 9000\nmetrics_host = '127.0.0.2'",
+    "metrics_port = 9000\nlisten = ['telnet:unix:/tmp/nowhere']",
+    "port = 0\nmetrics_port = 0",
     'store = "memory:"',
     'store = "file:elsewhere"',
 ]

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -146,3 +147,13 @@ def test_a_bar_is_shown_on_a_terminal_for_what_takes_long(check, tmp_path, monke
     result = check("class User(Store):\n    service = service\n")
     assert result.exit_code == 0
     assert "Reading user" in result.stderr
+
+
+def test_on_a_terminal_a_finding_is_wrapped_beside_its_level(check, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = [click.unstyle(line).rstrip() for line in check(ERROR).stdout.splitlines()]
+    assert lines[1].startswith("  error    app.py:6  User.tags: ")
+    assert all(len(line) <= 60 for line in lines)
+    assert all(line.startswith(" " * 11) for line in lines[2:-1])
+    assert lines[-1] == "app.py: 1 error"

@@ -342,3 +342,28 @@ def test_refused_code_is_collected(run):
         assert report.holders == []
     marks = [one for one in gc.get_objects() if isinstance(one, Mark) and one.module == "app0.lone"]
     assert len(marks) == 1
+
+
+def test_what_an_import_has_made_is_listed_by_kind(application):
+    """And listing it takes nothing back."""
+    ledger = leave(application, "import copyreg\nclass Pair: pass\ncopyreg.pickle(Pair, repr)\n")
+    assert [(type(kind).__name__, one.__name__) for kind, one in ledger.made()] == [
+        ("Reducers", "Pair")
+    ]
+    assert len(list(ledger.made())) == 1
+    ledger.undo()
+    assert list(ledger.made()) == []
+
+
+def test_values_of_the_process_that_were_set_are_named(application):
+    text = (
+        "import os, signal, sys, builtins\n"
+        "signal.signal(signal.SIGUSR1, print)\n"
+        "sys.excepthook = print\n"
+        "builtins.shout = print\n"
+        "os.environ['SHOUT'] = '1'\n"
+    )
+    ledger = leave(application, text)
+    assert sorted(ledger.changed()) == ["builtins.shout", "signal.SIGUSR1", "sys.excepthook"]
+    ledger.undo()
+    assert ledger.changed() == []

@@ -214,3 +214,14 @@ def test_a_name_that_cannot_be_one_is_refused(store: Declare, look: Look) -> Non
     """What is asked for by name is never a path."""
     with pytest.raises(UnsafeName):
         look({}, stores=["../etc"])
+
+
+def test_what_is_active_or_never_saved_may_be_referred_to(store: Declare, look: Look) -> None:
+    """The import has made it, or it comes and goes."""
+    room = store("Room")
+    store("Guest", TempStoreMixin)
+    store("User", room=StoreField("room"), guest=StoreField("guest"))
+    files = {"user/bob.json": '{"room": "hall", "guest": "guest-1"}'}
+    assert [one.kind for one in look(files)] == [Kind.DANGLING]
+    room("hall")
+    assert look(files) == []

@@ -359,3 +359,13 @@ def test_help_has_topics_and_searches(talk):
     assert _help(talk, talk.bob, "Manners") == ["Be kind.", "Be brief."]
     assert "mentioned by: say" in _help(talk, talk.bob, "everybody")[0]
     assert "Did you mean shout?" in _help(talk, talk.bob, "shoutt")[0]
+
+
+def test_a_registry_gives_its_commands_and_topics(service):
+    """Each command once, whatever its aliases are."""
+    commands = CommandRegistry(service)
+    commands.register(lambda event: None, name="say", aliases=("'", "s"))
+    commands.group("Rooms").register(lambda event: None, name="look")
+    commands.topic("rules", "Be kind.")
+    assert [one.name for one in commands] == ["say", "look"]
+    assert commands.topics == ("rules",)
