@@ -120,16 +120,23 @@ def _show(findings: Sequence[Finding], target: str, loaded: bool) -> None:
 
 
 def _show_one(console: Console, one: Finding) -> None:
+    """On a terminal wrapped beside the level; else, for ``grep`` and the like, never wrapped."""
+    from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
     place = f"{one.file}:{one.line}" if one.line else one.file
-    text = Text("  ")
-    text.append(f"{one.level.value:<7}", style=_STYLES[one.level])
-    text.append(f"  {place}" if place else "", style="cyan")
-    text.append(f"  {one.what}".replace("\n", "\n    "))
-    text.append(f" [{one.name}]", style="dim")
-    text.append(f"\n           {one.todo}", style="dim")
-    console.print(text)
+    level = Text(f"  {one.level.value:<7}", style=_STYLES[one.level])
+    said = Text()
+    said.append(f"{place}  " if place else "", style="cyan")
+    said.append(one.what)
+    said.append(f" [{one.name}]", style="dim")
+    if console.is_terminal:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_row(level, said)
+        grid.add_row("", Text(one.todo, style="dim"))
+        console.print(grid, soft_wrap=False)
+    else:
+        console.print(level.append("  ").append(said), Text(f"           {one.todo}"), sep="\n")
 
 
 def _summary(findings: Sequence[Finding], target: str, loaded: bool) -> str:
