@@ -27,6 +27,7 @@ extensions = [
     "repository_links",
     "fences",
     "settings_page",
+    "commands_page",
     "public_names",
     "value_descriptions",
 ]
