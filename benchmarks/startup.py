@@ -4,14 +4,14 @@
 
 Each round starts, one after the other, so that all meet the same load:
 
-* ``python -c pass``: the interpreter alone;
 * ``import cletus``, beside importing what a bare Twisted server does;
 * a process until a connection is accepted: ``cletus run`` with the README's service, the same file run
   by ``python``, a package with a store and users (``cletus run example_service``), and beside them
   Twisted's echo server (a Protocol, ``listenTCP``, ``run``).
 
-Bytecode is cached, as it is in an installation, in a folder of the benchmark's own. Figures are wall
-time; medians, and the quickest, which tells most on a machine that does other work as well.
+Bytecode is cached, as it is in an installation, in a folder of the benchmark's own. Of the wall time, the
+median and the quickest; and the median of the processor time, which is what the wall time would be on a
+machine that does nothing else, since all of this is one thread's work.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,6 +59,13 @@ BARE, CLETUS = "import twisted.internet.reactor", "import cletus"
 LISTENS = ("twisted echo", "cletus run talk.py", "python talk.py", "cletus run example_service")
 
 
+class Taken(NamedTuple):
+    """Seconds that something took."""
+
+    wall: float
+    processor: float
+
+
 class Bench:
     """Runs and times processes.
 
@@ -84,17 +92,10 @@ class Bench:
         (folder / "talk.py").write_text(block[1])
         (folder / "echo.py").write_text(ECHO)
 
-    def runs(self, code: str) -> float:
-        """Seconds that Python takes for this code, its own start and end included."""
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-c", code], env=self._environment, cwd=self._folder, check=True
-        )
-        return time.perf_counter() - start
-
-    def imports(self, code: str) -> float:
-        """Seconds that an import statement takes, as Python itself measures it."""
-        timed = f"import time; s = time.perf_counter(); {code}; print(time.perf_counter() - s)"
+    def imports(self, code: str) -> Taken:
+        """How long a statement takes, as Python itself measures it."""
+        clocks = "(time.perf_counter(), time.process_time())"
+        timed = f"import time; b = {clocks}; {code}; a = {clocks}; print(a[0] - b[0], a[1] - b[1])"
         done = subprocess.run(
             [sys.executable, "-c", timed],
             env=self._environment,
@@ -102,10 +103,10 @@ class Bench:
             check=True,
             capture_output=True,
         )
-        return float(done.stdout)
+        return Taken(*map(float, done.stdout.split()))
 
-    def listens(self, name: str) -> float:
-        """Seconds from the start of a process until it accepts a connection."""
+    def listens(self, name: str) -> Taken:
+        """How long it takes from the start of a process until it accepts a connection."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         start = time.perf_counter()
@@ -121,7 +122,7 @@ class Bench:
                 assert process.poll() is None, f"{name} has ended"
                 assert time.perf_counter() - start < TIMEOUT, f"{name} does not listen"
                 time.sleep(TICK)
-            return time.perf_counter() - start
+            return Taken(time.perf_counter() - start, _processor_time(process.pid))
         finally:
             process.terminate()
             process.wait()
@@ -136,6 +137,12 @@ class Bench:
         return ["-m", *name.split(), *options]
 
 
+def _processor_time(pid: int) -> float:
+    """Seconds that a process has used up so far, in the system and outside."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _accepts(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -144,41 +151,41 @@ def _accepts(port: int) -> bool:
     return True
 
 
-def measure(rounds: int) -> dict[str, list[float]]:
-    """Seconds by what was measured, one for each round; a first round that fills the caches is left out."""
+def measure(rounds: int) -> dict[str, list[Taken]]:
+    """What each took, once for each round; a first round that fills the caches is left out."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
-        kinds: Mapping[str, Callable[[], float]] = {
-            "python -c pass": partial(bench.runs, "pass"),
-            BARE: partial(bench.imports, BARE),
-            CLETUS: partial(bench.imports, CLETUS),
+        kinds: Mapping[str, Callable[[], Taken]] = {
+            **{code: partial(bench.imports, code) for code in (BARE, CLETUS)},
             **{name: partial(bench.listens, name) for name in LISTENS},
         }
-        found: dict[str, list[float]] = {name: [] for name in kinds}
+        found: dict[str, list[Taken]] = {name: [] for name in kinds}
         for number in range(rounds + 1):
             for name, kind in kinds.items():
-                seconds = kind()
+                taken = kind()
                 if number:
-                    found[name].append(seconds)
+                    found[name].append(taken)
     return found
 
 
-def show(found: Mapping[str, list[float]]) -> None:
+def show(found: Mapping[str, list[Taken]]) -> None:
     """The table, with each figure beside that of bare Twisted, and the aims."""
+    rounds = len(found[CLETUS])
     print(
-        f"load {os.getloadavg()[0]:.1f}, {len(found[CLETUS])} rounds, Python {sys.version.split()[0]}\n"
+        f"load {os.getloadavg()[0]:.1f}, {rounds} rounds, Python {sys.version.split()[0]}; milliseconds\n"
     )
-    print(f"{'':<32}{'median ms':>10}{'quickest':>10}{'x Twisted':>11}{'aim ms':>8}")
-    for name, seconds in found.items():
+    print(f"{'':<32}{'median':>8}{'quickest':>10}{'processor':>11}{'x Twisted':>11}{'aim':>6}")
+    for name, taken in found.items():
+        processor = statistics.median(one.processor for one in taken)
         beside = {CLETUS: BARE}.get(name, LISTENS[0] if name in LISTENS[1:] else "")
-        ratio = (
-            f"{statistics.median(seconds) / statistics.median(found[beside]):.1f}" if beside else ""
-        )
+        ratio = ""
+        if beside:
+            ratio = f"{processor / statistics.median(one.processor for one in found[beside]):.1f}"
         aim = {CLETUS: IMPORT_AIM, **dict.fromkeys(LISTENS[1:], LISTEN_AIM)}.get(name)
-        aimed = f"{aim * 1000:.0f}" if aim else ""
+        walls = [one.wall for one in taken]
         print(
-            f"{name:<32}{statistics.median(seconds) * 1000:>10.0f}{min(seconds) * 1000:>10.0f}"
-            f"{ratio:>11}{aimed:>8}"
+            f"{name:<32}{statistics.median(walls) * 1000:>8.0f}{min(walls) * 1000:>10.0f}"
+            f"{processor * 1000:>11.0f}{ratio:>11}{f'{aim * 1000:.0f}' if aim else '':>6}"
         )
 
 
