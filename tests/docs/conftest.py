@@ -6,4 +6,4 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
-sys.path[:0] = [str(DOCS / "_ext"), str(DOCS)]
+sys.path += [str(DOCS / "_ext"), str(DOCS)]
