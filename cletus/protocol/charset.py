@@ -7,7 +7,10 @@ receivers by ``client.encoder`` and makes the bytes once for each.
 from __future__ import annotations
 
 import codecs
+import encodings
+import pkgutil
 from dataclasses import dataclass
+from encodings.aliases import aliases
 from functools import cache
 
 UTF_8 = "utf-8"
@@ -15,6 +18,9 @@ UTF_8 = "utf-8"
 # What an eight-bit terminal that never said so is most likely to speak: latin-1, with printable
 # characters (quotation marks, the euro sign) where latin-1 has control characters.
 FALLBACK = "cp1252"
+
+#: Letters of a character set's name (RFC 2978, section 2.3).
+_NAME_MAX = 40
 
 _ASCII = "".join(map(chr, range(128)))
 
@@ -53,14 +59,36 @@ def _shared(charset: str) -> Encoder:
 def telnet_encoder(charset: str = UTF_8) -> Encoder:
     """The one telnet encoder of this character set, whatever spelling of its name is used.
 
+    Args:
+        charset: one of those that come with Python.
+
     Raises:
         LookupError: there is no such character set, or it does not contain ASCII as ASCII (UTF-16),
             so that telnet cannot carry it.
     """
-    name = codecs.lookup(charset).name
+    name = codecs.lookup(_known(charset)).name
     if _encoded(_ASCII, name) != _ASCII.encode("ascii"):
         raise LookupError(f"{charset} cannot be spoken over telnet")
     return _shared(name)
+
+
+def _known(charset: str) -> str:
+    """The one spelling in which Python is asked for a character set.
+
+    It keeps every spelling that it was ever asked for, known or not, for as long as the process lives:
+    to ask it for what peers say would give their memory to whoever makes up names.
+    """
+    name = encodings.normalize_encoding(charset[: _NAME_MAX + 1]).lower()
+    name = aliases.get(name) or aliases.get(name.replace(".", "_")) or name
+    if len(charset) > _NAME_MAX or name not in _modules():
+        raise LookupError(f"no character set is called {charset[:_NAME_MAX]!r}")
+    return name
+
+
+@cache
+def _modules() -> frozenset[str]:
+    """Python's character sets, each a module. Listing them reads one folder, once."""
+    return frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__))
 
 
 def _encoded(text: str, name: str) -> bytes | None:

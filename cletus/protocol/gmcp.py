@@ -21,7 +21,10 @@ DEPTH_MAX = 32
 SUPPORTS_MAX = 128
 """Packages that a client may say that it supports."""
 
-_NAME = re.compile(r"[A-Za-z][\w.-]{0,79}", re.ASCII)
+NAME_MAX = 80
+"""Characters of a package's name; a longer one is none of ours. Our choice."""
+
+_NAME = re.compile(rf"[A-Za-z][\w.-]{{0,{NAME_MAX - 1}}}", re.ASCII)
 _OUTSIDE_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
@@ -99,7 +102,8 @@ class Gmcp(Option):
         """Set, Add or Remove, each with a list of ``"Name 1"``."""
         if not isinstance(data, list):
             return
-        names = dict(map(_versioned, (one for one in data[:SUPPORTS_MAX] if isinstance(one, str))))
+        texts = (one for one in data[:SUPPORTS_MAX] if isinstance(one, str))
+        names = {name: version for name, version in map(_versioned, texts) if len(name) <= NAME_MAX}
         if change == "set":
             self.supports = names
         elif change == "add":

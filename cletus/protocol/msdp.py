@@ -21,6 +21,13 @@ LISTS = ("COMMANDS", "LISTS", "REPORTABLE_VARIABLES", "REPORTED_VARIABLES", "SEN
 REPORTED_MAX = 128
 """Variables that a client may want to be told of."""
 
+NAME_MAX = 80
+"""Characters of a name that is remembered. Our choice, as for GMCP: a longer one is none of ours."""
+
+ANSWER_MAX = 16 * 1024
+"""Bytes of answers to one subnegotiation: what it asks past them is not answered. Without it, a
+thousand times LIST in 8 KiB would be a thousand lists. Our choice; whoever asks for less is not cut."""
+
 _DEPTH_MAX = 16
 _RESERVED = bytes(range(7)) + b"\xff"  # the codes, NUL and IAC cannot be in a value
 
@@ -63,7 +70,8 @@ class Msdp(Option):
             upper = name.upper()
             if upper in COMMANDS:
                 for one in value if isinstance(value, list) else [value]:
-                    replies += self._command(upper, str(one).upper())
+                    if len(replies) < ANSWER_MAX:
+                        replies += self._command(upper, str(one).upper())
             else:
                 self._received(name, value)
         return replies
@@ -72,7 +80,7 @@ class Msdp(Option):
         match command:
             case "LIST" if argument in LISTS:
                 return self._said(argument, self._listed(argument))
-            case "REPORT" if len(self._reported) < REPORTED_MAX:
+            case "REPORT" if len(self._reported) < REPORTED_MAX and len(argument) <= NAME_MAX:
                 self._reported[argument] = None
                 return self._known(argument)
             case "UNREPORT":

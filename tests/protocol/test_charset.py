@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import encodings
+from contextlib import suppress
+from encodings.aliases import aliases
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +52,44 @@ def test_what_telnet_cannot_carry_is_refused(charset: str) -> None:
     """A character set in which ASCII is not ASCII would break line ends and commands."""
     with pytest.raises(LookupError):
         telnet_encoder(charset)
+
+
+def test_every_character_set_that_python_has_a_name_for_is_found() -> None:
+    """What was made to be asked for by any of its names still is, windows-1252 and KOI8-U among them."""
+    spellings = (
+        *aliases,
+        *aliases.values(),
+        "windows-1252",
+        "ISO-8859-15",
+        "KOI8-U",
+        "ISO_8859-1:1987",
+    )
+    for spelling in spellings:
+        try:
+            name = codecs.lookup(spelling).name
+            carried = "".join(map(chr, range(128))).encode(name) == bytes(range(128))
+        except (LookupError, UnicodeError):
+            carried = False
+        if carried:
+            assert telnet_encoder(spelling).charset == name
+
+
+@pytest.mark.parametrize("name", ["made-up-{}", "utf{}8", "latin{}1", "a.b.{}"])
+def test_made_up_names_leave_nothing_behind(name: str) -> None:
+    """Python keeps every spelling that it was ever asked for; peers must not be able to fill that."""
+    telnet_encoder("utf-8"), telnet_encoder("latin-1")
+    before = len(encodings._cache)  # type: ignore[attr-defined]  # the very thing that would grow
+    for number in range(50):
+        with suppress(LookupError):
+            telnet_encoder(name.format("-" * number))
+        with suppress(LookupError):
+            telnet_encoder(name.format(number))
+    assert len(encodings._cache) <= before + 1  # type: ignore[attr-defined]  # as above
+
+
+def test_a_name_that_is_too_long_is_none() -> None:
+    with pytest.raises(LookupError, match="no character set"):
+        telnet_encoder("utf" + "-" * 8000 + "8")
 
 
 @given(st.text(), st.sampled_from(["utf-8", "latin-1", "cp437", "ascii", "cp1252"]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.gmcp import DEPTH_MAX, SUPPORTS_MAX, Gmcp
+from cletus.protocol.gmcp import DEPTH_MAX, NAME_MAX, SUPPORTS_MAX, Gmcp
 from cletus.protocol.options import Side
 
 
@@ -69,6 +69,13 @@ def test_a_list_of_supports_is_bounded() -> None:
         gmcp.received(f"Core.Supports.Add [{names}]".encode())
     assert gmcp.supports is not None
     assert len(gmcp.supports) == SUPPORTS_MAX
+
+
+def test_a_name_that_is_too_long_is_not_remembered() -> None:
+    gmcp, _ = option()
+    gmcp.received(b'Core.Supports.Set ["Room 1", "%s 1"]' % (b"r" * (NAME_MAX + 1)))
+    gmcp.received(b'Core.Supports.Add ["%s 1"]' % (b"c" * NAME_MAX))
+    assert gmcp.supports == {"room": 1, "c" * NAME_MAX: 1}
 
 
 def test_a_ping_is_answered() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.msdp import REPORTED_MAX, Msdp, parse, variable
+from cletus.protocol.msdp import ANSWER_MAX, NAME_MAX, REPORTED_MAX, Msdp, parse, variable
 from cletus.protocol.options import Side
 
 
@@ -53,6 +54,28 @@ def test_what_is_reported_is_bounded() -> None:
     for number in range(1000):
         msdp.received(b"\1REPORT\2V%d" % number)
     assert len(msdp._reported) == REPORTED_MAX
+
+
+def test_a_name_that_is_too_long_is_not_remembered() -> None:
+    """Else 128 names of 8 KiB would be a megabyte for each stranger."""
+    msdp, _ = option()
+    for size in (NAME_MAX, NAME_MAX + 1, 8000):
+        msdp.received(b"\1REPORT\2" + b"v" * size)
+    assert list(msdp._reported) == ["V" * NAME_MAX]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [b"\1LIST" + b"\2REPORTED_VARIABLES" * 400, b"\1LIST\2REPORTED_VARIABLES" * 300],
+    ids=["one command", "many commands"],
+)
+def test_the_answer_to_one_subnegotiation_is_bounded(question: bytes) -> None:
+    """Eight kilobytes of LIST were answered by hundreds of megabytes, and for minutes."""
+    msdp, _ = option()
+    for number in range(REPORTED_MAX):
+        msdp.received(b"\1REPORT\2" + b"%03d" % number + b"v" * (NAME_MAX - 3))
+    one = len(msdp.received(b"\1LIST\2REPORTED_VARIABLES"))
+    assert one <= len(msdp.received(question)) < ANSWER_MAX + one
 
 
 def test_values_have_shapes() -> None:
