@@ -80,12 +80,14 @@ class Intake:
         self._timeout = timeout
         self._application = locate(target, folder)
         self._beside = self._application.roots[0].path.parent
+        self._is_told = False
         self.findings: list[Finding] = []
 
     def tell(self, service: Service) -> None:
         """Called with the service as soon as it is made, before the application uses it."""
-        if self.findings:
-            return  # it made another one, which load() is going to complain of
+        if self._is_told:
+            return  # it has made another one, which load() is going to complain of
+        self._is_told = True
         found = read_settings(service, self._beside, self._environment)
         self.findings += (replace(one, group="Settings") for one in found)
         service.set("command line", self._options)

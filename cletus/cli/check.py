@@ -6,11 +6,12 @@ import dataclasses
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -55,6 +56,7 @@ def check(
 
     Exit code: 0 if there is no error, 1 if there is one, 2 if TARGET cannot be imported at all.
     """
+    before = threading.enumerate()
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
 
     options = {} if store is None else {"store": store}
@@ -73,7 +75,16 @@ def check(
         click.echo(json.dumps(_for_machines(target, shown, loaded), indent=2))
     else:
         _show(shown, target, loaded)
-    sys.exit(_exit_code(shown, loaded, strict))
+    _leave(_exit_code(shown, loaded, strict), before)
+
+
+def _leave(code: int, before: Sequence[threading.Thread]) -> NoReturn:
+    """End the process, also if the application has started a thread that never ends."""
+    if any(one not in before and not one.daemon for one in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _exit_code(findings: Sequence[Finding], loaded: bool, strict: bool) -> int:

@@ -117,3 +117,9 @@ def test_what_the_application_prints_is_not_among_the_findings(check, capsys):
 def test_it_is_not_run_by_its_own_run(check):
     assert check("service.run(port=9000)\n") == []
     assert sys.modules["app"].service.settings.port == 9000
+
+
+def test_of_two_services_one_is_too_many(check):
+    found = check("other = Service()\n", {"cletus.toml": "prot = 3"})
+    assert [one.name for one in found] == ["setting", "import"]
+    assert "it makes 2 services" in found[1].what

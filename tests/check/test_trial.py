@@ -11,6 +11,8 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from cletus.check import Level
+from cletus.check.left_behind import _WORDS
+from cletus.reload.side_effects import kinds
 from tests.check.conftest import must_be, names
 
 
@@ -258,6 +260,11 @@ def test_what_an_import_leaves_behind_is_named(case, check, tmp_path):
 @pytest.mark.parametrize("case", LEFT.values(), ids=LEFT)
 def test_its_clean_twin_is_let_by(case, check):
     assert names(check(case[3])) == set()
+
+
+def test_there_are_words_for_every_kind_of_side_effect():
+    """One that a reload learns to undo is one that a check must know how to tell."""
+    assert {type(kind) for kind in kinds(reactor)} == set(_WORDS)
 
 
 def test_what_only_the_first_import_adds_is_let_by(check):

@@ -47,3 +47,15 @@ def test_the_store_of_a_running_service_is_checked(
     assert (folder / "bob.json").stat().st_ino == stamp  # a save makes another file
     assert running.is_running
     assert "rror" not in running.output
+
+
+def test_a_thread_that_never_ends_does_not_keep_it(
+    start: Callable[..., Talker], tmp_path: Path
+) -> None:
+    """The application has started it while it was imported, and nobody can end it."""
+    text = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    (tmp_path / "app.py").write_text(text + APP)
+    found = start("-m", "cletus", "check", "app.py", "--strict")
+    assert found.ends() == 1, found.output
+    assert "[thread]" in found.output
+    assert not (tmp_path / "store").exists()
