@@ -120,6 +120,7 @@ def test_it_is_not_run_by_its_own_run(check):
 
 
 def test_of_two_services_one_is_too_many(check):
-    found = check("other = Service()\n", {"cletus.toml": "prot = 3"})
+    text = "from cletus import Service\nservice = Service()\nother = Service()\n"
+    found = check(text, {"cletus.toml": "prot = 3"})
     assert [one.name for one in found] == ["setting", "import"]
     assert "it makes 2 services" in found[1].what
