@@ -50,7 +50,7 @@ class CletusService(TwistedService):
         Raises:
             StartFailed: it cannot be started, and the process is to end.
         """
-        super().startService()
+        TwistedService.startService(self)
         if self._owns_process:
             self._hangup.take()
             self._take_standard_logging()
@@ -65,7 +65,7 @@ class CletusService(TwistedService):
 
     def stopService(self) -> Deferred[None]:
         """Twisted's: fires when everybody was told, all is saved and closed."""
-        super().stopService()
+        TwistedService.stopService(self)
         self._hangup.give_back()
         return self._service.stop()
 
