@@ -15,13 +15,11 @@ from cletus.events import Receive
 from cletus.storage import TempStoreMixin
 from cletus.text import style
 
-from example_service.commands import commands
+from example_service.commands import admin, keeping
 from example_service.core import service
 from example_service.login import users
 from example_service.users import User, tell_everyone
 
-admin = commands.group("For admins", can="rule")
-keeping = commands.group("For keepers")
 admin.register(reload)
 admin.register(rollback)
 
@@ -46,7 +44,7 @@ announce_reloads(service, is_developer)
 
 @admin.register(in_full=True)
 def shutdown(_: Receive, when: timedelta, why: Rest = "") -> None:
-    """Close the place after a while: .shutdown 5m a new kernel."""
+    """Close the place after a while: .shutdown in 5m a new kernel."""
     planned = Shutdown.manager.get("planned") or Shutdown("planned")
     planned.start(when.total_seconds(), why)
 
@@ -82,13 +80,7 @@ def ban(
     event: Receive, whom: str, how_long: timedelta, reason: Rest = ""
 ) -> None:
     """Keep a name or an address out: .ban bob 7d shouting."""
-    made = users.bans.ban(
-        whom, duration=how_long, by=event.user.key, reason=reason
-    )
-    user = User.manager.get_active_by_name(whom)
-    if user is not None:
-        user.write(str(made))
-        user.leave("banned")
+    made = users.ban(whom, duration=how_long, by=event.user.key, reason=reason)
     event.user.write(f"{made.about} is banned.")
 
 

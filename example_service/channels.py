@@ -1,19 +1,22 @@
-"""Talking across rooms."""
+"""Talking across rooms. Not for guests, whose names are given away again."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from cletus.contrib.channels import BaseChannel
 from cletus.contrib.commands import Refused, Rest
+from cletus.contrib.language import sentence
 from cletus.errors import InvalidKey, KeyInUse
 from cletus.events import PreStart, Receive
 from cletus.storage import Manager
 from cletus.text import style
 
-from example_service.commands import commands
+from example_service.commands import channel
 from example_service.core import service
 from example_service.looks import table
 from example_service.users import User, everyone_online
+
+CHANNELS_MAX = 100
 
 
 class Channel(BaseChannel):
@@ -33,9 +36,6 @@ class Channel(BaseChannel):
     def everybody(self) -> Iterable[Any]:
         """Whom a line may reach: also those with a broken connection."""
         return everyone_online()
-
-
-channel = commands.group("Channels")
 
 
 @service.listen(PreStart)
@@ -65,10 +65,12 @@ def channels(event: Receive) -> None:
 @channel.register
 def found(event: Receive, name: str) -> None:
     """Found a channel; you are its moderator."""
+    if len(Channel.manager.active()) >= CHANNELS_MAX:
+        raise Refused("There are enough channels; join one of them.")
     try:
         made = Channel.manager.create(name, name=name)
     except (InvalidKey, KeyInUse) as error:
-        raise Refused(f"{error}.") from None
+        raise Refused(sentence(error)) from None
     made.moderators.add(event.user.key)
     made.join(event.user)
 

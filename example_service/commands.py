@@ -7,9 +7,19 @@ from cletus.contrib.pager import page
 from cletus.events import Receive
 
 from example_service.core import service
+from example_service.users import has_account
 
 commands = CommandRegistry(service, prefix=".")
+# In the order of help.
 general = commands.group("General")
+talking = commands.group("Talking")
+people = commands.group("People")
+moving = commands.group("Moving")
+channel = commands.group("Channels", can=has_account)
+mail = commands.group("Mail", can=has_account)
+building = commands.group("For builders", can="build")
+keeping = commands.group("For keepers")
+admin = commands.group("For admins", can="rule")
 
 
 @service.listen(Receive)

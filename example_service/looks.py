@@ -7,6 +7,7 @@ else; colours are left out where there are none.
 from collections.abc import Iterable, Sequence
 
 from cletus.text import Styled, style
+from wcwidth import clip, ljust, width
 
 WIDTH = 79
 
@@ -21,12 +22,11 @@ def table(
 ) -> list[object]:
     """Rows below the names of their columns; what is too long is cut."""
     cells = [list(names), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     first, *others = (_line(row, widths) for row in cells)
     return [style("[bold]{names}[/]", names=first), *others]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    pairs = zip(row, widths, strict=True)
-    line = "  ".join(cell.ljust(width) for cell, width in pairs).rstrip()
-    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+    line = "  ".join(map(ljust, row, widths)).rstrip()
+    return line if width(line) <= WIDTH else clip(line, 0, WIDTH - 3) + "..."

@@ -5,12 +5,13 @@ from typing import Any, ClassVar
 
 from cletus.contrib.commands import Refused, Rest
 from cletus.contrib.editor import Editor
+from cletus.contrib.language import sentence
 from cletus.contrib.rooms import BaseRoom, RoomFile, RoomManager
-from cletus.contrib.rooms.directions import OPPOSITES, SHORT
+from cletus.contrib.rooms.directions import OPPOSITES, SHORT, spelled_out
 from cletus.errors import InvalidKey, KeyInUse
 from cletus.events import Receive
 
-from example_service.commands import commands
+from example_service.commands import building, commands, moving
 from example_service.core import service
 from example_service.looks import heading
 
@@ -35,8 +36,6 @@ class Room(BaseRoom):
 
 
 RoomFile(Room, Path(__file__).with_name("rooms.toml"))
-moving = commands.group("Moving")
-building = commands.group("Building", can="build")
 
 
 @moving.register(aliases=("l",))
@@ -70,10 +69,12 @@ for each in OPPOSITES:
 def dig(event: Receive, direction: str, name: Rest) -> None:
     """Build a room behind a new exit: .dig north The attic."""
     here = event.user.room
+    if spelled_out(direction) in here.exits:
+        raise Refused(f"There is a way {direction} already.")
     try:
         room = Room.manager.create(name.replace(" ", "-"), name=name)
     except (InvalidKey, KeyInUse) as error:
-        raise Refused(f"{error}.") from None
+        raise Refused(sentence(error)) from None
     here.connect(direction, room)
     room.save_soon()
     here.save_soon()

@@ -9,9 +9,9 @@ from cletus.contrib.mail import BaseMailbox, MailboxManager
 from cletus.contrib.pager import page
 from cletus.events import Receive
 
-from example_service.commands import commands
+from example_service.commands import mail
 from example_service.core import service
-from example_service.users import Guest, User, has_account
+from example_service.users import Guest, User
 
 
 class Mailbox(BaseMailbox):
@@ -19,9 +19,6 @@ class Mailbox(BaseMailbox):
 
     service = service
     manager: ClassVar[MailboxManager["Mailbox"]] = MailboxManager()
-
-
-mail = commands.group("Mail", can=has_account)
 
 
 @mail.register(name="mail")

@@ -5,7 +5,7 @@ from cletus.contrib.users import ChangePassword, ago
 from cletus.events import Receive
 from cletus.text import style
 
-from example_service.commands import commands
+from example_service.commands import people, talking
 from example_service.login import users
 from example_service.looks import table
 from example_service.users import (
@@ -14,9 +14,6 @@ from example_service.users import (
     has_account,
     tell_everyone,
 )
-
-talking = commands.group("Talking")
-people = commands.group("People")
 
 
 @talking.register(aliases=("'",))
@@ -61,7 +58,7 @@ def reply(event: Receive, message: Rest) -> None:
 def shout(event: Receive, message: Rest) -> None:
     """Say something to everybody. You will be hoarse for a moment."""
     line = "[yellow]{who} shouts: {message}[/]"
-    tell_everyone(style(line, who=event.user, message=message))
+    tell_everyone(style(line, who=event.user, message=message), by=event.user)
 
 
 @people.register

@@ -42,6 +42,9 @@ def everyone_online() -> list[User]:
     return User.manager.online()
 
 
-def tell_everyone(*lines: object, but: User | None = None) -> None:
-    """Write to all who are logged in; strangers see nothing of it."""
-    write_users(everyone_online(), *lines, exclude=but)
+def tell_everyone(
+    *lines: object, but: User | None = None, by: User | None = None
+) -> None:
+    """Write to all who are logged in, but for those who ignore ``by``."""
+    hearers = [one for one in everyone_online() if not one.ignores(by)]
+    write_users(hearers, *lines, exclude=but)

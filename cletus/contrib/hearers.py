@@ -19,7 +19,7 @@ def write_to(people: Iterable[Any], *lines: object, exclude: Any = None, by: Any
         by: from whom it is; those who ignore them (``ignores()``) do not get it.
     """
     excluded = _several(exclude)
-    hearers = [one for one in people if one not in excluded and not _ignores(one, by)]
+    hearers = [one for one in people if one not in excluded and not ignores(one, by)]
     write_all((one.client for one in hearers if one.client is not None), *lines)
     for one in hearers:
         if one.client is None:
@@ -32,6 +32,7 @@ def _several(who: Any) -> tuple[Any, ...]:
     return tuple(who) if isinstance(who, Iterable) else (who,)
 
 
-def _ignores(hearer: Any, speaker: Any) -> bool:
-    ignores = getattr(hearer, "ignores", None)
-    return speaker is not None and ignores is not None and bool(ignores(speaker))
+def ignores(hearer: Any, speaker: Any) -> bool:
+    """Whether somebody does not want to hear somebody else; nobody (``None``) is always heard."""
+    asked = getattr(hearer, "ignores", None)
+    return speaker is not None and asked is not None and bool(asked(speaker))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from wcwidth import width
 
 from cletus.storage import TempStoreMixin
+
+#: What help shows to everybody, in this order.
+HEADINGS = ["General", "Talking", "People", "Moving", "Channels", "Mail"]
 
 
 @pytest.fixture
@@ -92,10 +96,19 @@ def test_who_is_away_is_back_with_the_next_line(evening):
 
 
 def test_who_ignores_somebody_hears_nothing_of_them(evening):
+    """Whatever they do: there is no command that gets through."""
+    evening.types(evening.ann, ".found lamps")
+    evening.types(evening.bob, ".join lamps")
     evening.types(evening.bob, ".ignore ann")
-    assert "does not listen to you" in evening.types(evening.ann, ".tell bob hey")
-    evening.types(evening.ann, "hello")
-    assert "hello" not in evening.bob.reads()
+    for line in (".tell bob hey", ".wave at bob"):
+        assert "does not listen to you" in evening.types(evening.ann, line)
+    for line in ("hello", ".:grins", ".shout hey", ".wave", ".on lamps hey", ".out"):
+        evening.types(evening.ann, line)
+    assert evening.bob.reads() == ""
+    cid = evening.person("Cid")
+    evening.bob.reads()
+    evening.types(cid, ".shout hey")
+    assert evening.bob.reads() == "Cid shouts: hey\n"
 
 
 def test_a_letter_waits_for_who_is_away(evening):
@@ -120,6 +133,46 @@ def test_a_keeper_builds_a_room(evening):
     )
 
 
+def test_building_takes_no_way_from_anybody(evening):
+    for line in (".out", ".dig west The loft"):
+        evening.types(evening.ann, line)
+    for line in (".dig west The cave", ".dig w The cave", ".dig in The cave"):
+        assert "already" in evening.types(evening.ann, line)
+    assert "the-cave" not in evening.active("room")
+    evening.types(evening.ann, ".west")
+    assert "The loft" in evening.types(evening.ann, ".look")
+
+
+def test_tables_fit_80_columns_whatever_stands_in_them(evening):
+    """Letters of Han take two columns each."""
+    evening.types(evening.bob, ".title " + "燈籠" * 25)
+    lines = evening.types(evening.ann, ".who").splitlines()
+    assert max(map(width, lines)) <= 79
+    assert any(line.startswith("Bob") and line.endswith("...") for line in lines)
+
+
+def test_help_begins_with_what_everybody_needs(evening):
+    evening.types(evening.bob, ".help")
+    said = evening.bob.transcript + evening.types(evening.bob, "a")
+    headings = [line for line in said.splitlines() if line in HEADINGS]
+    assert headings == HEADINGS
+
+
+def test_there_are_so_many_channels_and_no_more(evening, monkeypatch):
+    monkeypatch.setattr("example_service.channels.CHANNELS_MAX", 1)
+    evening.types(evening.bob, ".found lamps")
+    assert evening.types(evening.bob, ".found LAMPS").startswith("There ")
+    assert "There are enough channels" in evening.types(evening.bob, ".found wicks")
+    assert list(evening.active("channel")) == ["lamps"]
+
+
+def test_what_is_refused_is_said_in_sentences(evening):
+    for line in (".found lamps", ".found lamps", ".dig up x%y", ".rollback"):
+        answer = evening.types(evening.ann, line).rstrip("\n").splitlines()[-1]
+        assert answer[0] in "ABCDEFGHIJKLMNOPQRSTUVWXYZ'["
+        assert answer.endswith(".")
+
+
 def test_a_banned_user_goes_and_cannot_come_back(evening):
     assert "bob is banned." in evening.types(evening.ann, ".ban bob 7d shouting")
     assert "You are banned until" in evening.bob.transcript
@@ -132,7 +185,7 @@ def test_a_banned_user_goes_and_cannot_come_back(evening):
 
 
 def test_a_shutdown_is_announced_to_all_and_can_be_called_off(evening):
-    evening.types(evening.ann, ".shutdown 5m tea")
+    evening.types(evening.ann, ".shutdown in 5m tea")
     assert "*** We close in 5 minutes (tea). ***" in evening.bob.reads()
     evening.types(evening.ann, ".stay")
     assert "We do not close after all" in evening.bob.reads()
@@ -149,6 +202,7 @@ def test_a_guest_looks_in_and_nothing_is_kept_of_them(evening):
     assert "--- The lamp room ---" in guest.transcript
     assert "There is no command .mail" in evening.types(guest, ".mail")
     assert "There is no command .password" in evening.types(guest, ".password")
+    assert "There is no command .found" in evening.types(guest, ".found lamps")
     assert "has no mailbox" in evening.types(evening.ann, ".write guest-1 hello")
     assert isinstance(guest.client.user, TempStoreMixin)
     evening.types(guest, ".quit")

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from cletus import events
 from cletus.client import Client
+from cletus.contrib.language import sentence
 from cletus.errors import Refused, ReloadError
 from cletus.reload.report import ReloadReport
 from cletus.service import Service
@@ -45,7 +46,7 @@ def rollback(event: events.ClientEvent) -> None:
     try:
         _ask(event.client, event.service.rollback)
     except ReloadError as error:
-        raise Refused(f"{error}.") from None
+        raise Refused(sentence(error)) from None
 
 
 #: The attribute of a client who has asked for a reload, and will be shown its report.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from cletus.contrib.hearers import write_to
+from cletus.contrib.hearers import ignores, write_to
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
@@ -103,6 +103,7 @@ class BaseChannel(Store):
             raise Refused(f"You are not on {self}.")
         self.members.discard(user.key)
         self.changed()
+        user.write(self.notice_text("You have left."))
         self.notify(f"{user} has left.")
 
     def say(self, user: Any, text: str) -> None:
@@ -138,14 +139,16 @@ class BaseChannel(Store):
         self._check_moderator(by)
         self.topic = text.strip()[: self.topic_max]
         self.changed()
-        self.notify(f"{by} has changed the topic: {self.topic}" if self.topic else "No topic now.")
+        self._report(
+            f"{by} has changed the topic: {self.topic}" if self.topic else "No topic now.", by
+        )
 
     def set_private(self, private: bool, *, by: Any) -> None:
         """Close it to those who are not invited, or open it; for moderators. Members stay."""
         self._check_moderator(by)
         self.private = private
         self.changed()
-        self.notify("It is private now." if private else "It is open to all now.")
+        self._report("It is private now." if private else "It is open to all now.", by)
 
     def invite(self, user: Any, *, by: Any) -> None:
         """Let somebody join: on a private channel for its moderators, else for its members."""
@@ -155,9 +158,14 @@ class BaseChannel(Store):
             raise Refused(f"Join {self} first.")
         if user.key in self.banned:
             raise Refused(f"{user} is banned from {self}.")
+        if self.has(user):
+            raise Refused(f"{user} is on {self} already.")
+        if ignores(user, by):
+            raise Refused(f"{user} does not listen to you.")
         self.invited.add(user.key)
         self.changed()
         user.write(f"{by} invites you to join {self}.")
+        by.write(f"You have invited {user} to {self}.")
 
     def kick(self, user: Any, *, by: Any) -> None:
         """Put somebody off it; for moderators. They may join again."""
@@ -167,7 +175,7 @@ class BaseChannel(Store):
         self.members.discard(user.key)
         self.changed()
         user.write(f"{by} has put you off {self}.")
-        self.notify(f"{by} has put {user} off.")
+        self._report(f"{by} has put {user} off.", by)
 
     def ban(self, user: Any, *, by: Any) -> None:
         """Put somebody off it for good; for moderators, and not against moderators."""
@@ -179,19 +187,21 @@ class BaseChannel(Store):
         if self.has(user):
             self.kick(user, by=by)
         self.changed()
+        by.write(f"{user} is banned from {self}.")
 
     def unban(self, user: Any, *, by: Any) -> None:
         """Take a ban back; for moderators."""
         self._check_moderator(by)
         self.banned.discard(user.key)
         self.changed()
+        by.write(f"{user} is not banned from {self}.")
 
     def promote(self, user: Any, *, by: Any) -> None:
         """Make somebody a moderator; for moderators."""
         self._check_moderator(by)
         self.moderators.add(user.key)
         self.changed()
-        self.notify(f"{user} is a moderator now.")
+        self._report(f"{user} is a moderator now.", by)
 
     def demote(self, user: Any, *, by: Any) -> None:
         """Make somebody a moderator no more; for moderators. One always remains."""
@@ -200,7 +210,7 @@ class BaseChannel(Store):
             raise Refused(f"{self} needs a moderator; make somebody else one first.")
         self.moderators.discard(user.key)
         self.changed()
-        self.notify(f"{user} is no moderator any more.")
+        self._report(f"{user} is no moderator any more.", by)
 
     def changed(self) -> Deferred[None]:
         """Called when it has changed for good: saves it, unless its store is temporary."""
@@ -216,6 +226,12 @@ class BaseChannel(Store):
     def _is_welcome(self, user: Any) -> bool:
         known = self.members | self.invited | self.moderators
         return user.key in known or self.is_moderator(user)
+
+    def _report(self, text: str, by: Any) -> None:
+        """Tell all members what somebody has done to it, and them, who need not be one."""
+        self.notify(text)
+        if not self.has(by):
+            by.write(self.notice_text(text))
 
     def _check_moderator(self, by: Any) -> None:
         if not self.is_moderator(by):

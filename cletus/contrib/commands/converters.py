@@ -65,6 +65,10 @@ def duration(word: str, _kind: Any, _event: ClientEvent) -> timedelta:
     return parse_duration(word)
 
 
+#: Words that people put before a value of a type, and that mean nothing more: ``shutdown in 5m``.
+BEFORE: Mapping[type, frozenset[str]] = MappingProxyType({timedelta: frozenset({"in", "for"})})
+
+
 def member(word: str, kind: Any, _event: ClientEvent) -> enum.Enum:
     """A member of an Enum, by its name in any case."""
     found: enum.Enum = choose(word, {one.name.lower(): one for one in kind})

@@ -127,7 +127,11 @@ class CommandRegistry:
         return function
 
     def group(self, heading: str, *, can: Can = None) -> Group:
-        """Commands that help lists under one heading, and that the same people may use."""
+        """Commands that help lists under one heading, and that the same people may use.
+
+        Help has the headings in the order in which they were first named.
+        """
+        self._groups.setdefault(heading, [])
         return Group(self, heading, can)
 
     def topic(self, name: str, text: str) -> None:
@@ -151,7 +155,7 @@ class CommandRegistry:
     # -- looking ----------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Command]:
-        """All commands, group by group, in the order in which they were registered."""
+        """All commands, group by group, each in the order of its registrations."""
         yield from (command for group in self._groups.values() for command in group)
 
     @property

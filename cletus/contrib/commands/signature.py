@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from cletus.contrib.commands.converters import Converter, choose, text
+from cletus.contrib.commands.converters import BEFORE, Converter, choose, text
 from cletus.contrib.commands.words import take_word
 from cletus.errors import CommandDeclarationError, Refused
 from cletus.events import ClientEvent
@@ -133,6 +133,8 @@ class Signature:
     def _take(self, one: Parameter, rest: str, event: ClientEvent, values: list[Any]) -> str:
         while rest:
             word, rest = take_word(rest)
+            if rest and word.lower() in BEFORE.get(one.kind, ()):
+                word, rest = take_word(rest)
             values.append(one.convert(word, one.kind, event))
             if not one.takes_many:
                 break

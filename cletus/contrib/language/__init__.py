@@ -2,7 +2,7 @@
 
 from cletus.contrib.language.articles import an
 from cletus.contrib.language.durations import parse_duration, say_duration
-from cletus.contrib.language.lists import listed
+from cletus.contrib.language.lists import listed, sentence
 from cletus.contrib.language.plurals import counted, plural
 from cletus.contrib.language.pronouns import THEY, YOU, Pronouns, pronouns_of
 from cletus.contrib.language.verbs import conjugated, third_person
@@ -19,5 +19,6 @@ __all__ = [
     "plural",
     "pronouns_of",
     "say_duration",
+    "sentence",
     "third_person",
 ]

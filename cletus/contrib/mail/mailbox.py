@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from typing import Any, ClassVar, TypedDict
+
+from wcwidth import clip, ljust, width, wrap
 
 from cletus.contrib.mail.manager import MailboxManager
 from cletus.errors import Refused
@@ -104,7 +105,7 @@ class BaseMailbox(Store):
             lines.append(f"Subject: {letter['subject']}")
         lines.append("")
         for line in letter["text"].split("\n"):
-            lines += textwrap.wrap(line, WIDTH) or [""]
+            lines += wrap(line, WIDTH) or [""]
         return lines
 
     def discard(self, number: int) -> None:
@@ -130,8 +131,10 @@ class BaseMailbox(Store):
 def _line(number: int, letter: Letter) -> str:
     about = letter["subject"] or letter["text"].strip().split("\n")[0]
     new = "  " if letter["read"] else "* "
-    line = f"{number:>3} {new}{letter['sender']:<20} {_date(letter['sent'], '%d %b')}  {about}"
-    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+    line = (
+        f"{number:>3} {new}{ljust(letter['sender'], 20)} {_date(letter['sent'], '%d %b')}  {about}"
+    )
+    return line if width(line) <= WIDTH else clip(line, 0, WIDTH - 3) + "..."
 
 
 def _date(sent: float, form: str) -> str:

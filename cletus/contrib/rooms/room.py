@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any, ClassVar
+
+from wcwidth import wrap
 
 from cletus.contrib.hearers import write_to
 from cletus.contrib.language import listed
@@ -64,9 +65,9 @@ class BaseRoom(Store):
         """
         paragraphs = self.description.strip().split("\n\n")
         lines: list[Any] = [str(self)]
-        lines += [line for one in paragraphs for line in textwrap.wrap(one, WIDTH)]
-        lines += textwrap.wrap(self.exits_text(), WIDTH)
-        lines += textwrap.wrap(self.people_text(viewer), WIDTH)
+        lines += [line for one in paragraphs for line in wrap(one, WIDTH)]
+        lines += wrap(self.exits_text(), WIDTH)
+        lines += wrap(self.people_text(viewer), WIDTH)
         return lines
 
     def exits_text(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cletus.contrib.hearers import ignores
 from cletus.contrib.socials.template import Template, View
 from cletus.errors import Refused
 
@@ -30,7 +31,7 @@ class Social:
     def perform(
         self, actor: Any, target: Any = None, how: str = "", *, others: Iterable[Any] = ()
     ) -> None:
-        """Have everybody see it.
+        """Have everybody see it, but for those who ignore the actor.
 
         Args:
             actor: who does it; like all persons here, has ``write`` and a ``str``.
@@ -39,16 +40,18 @@ class Social:
             others: who else is there; actor and target among them are not told twice.
 
         Raises:
-            Refused: it cannot be done alone, or not to somebody.
+            Refused: it cannot be done alone, or not to somebody, or the target ignores the actor.
         """
         template = self._template(target)
+        if target is not actor and ignores(target, actor):
+            raise Refused(f"{target} does not listen to you.")
         how = how.strip()[:HOW_MAX].rstrip(".")
         told = [actor] if target is None or target is actor else [actor, target]
         for reader in told:
             reader.write(template.render(View(actor, target, reader, how)))
         seen = template.render(View(actor, target, None, how))
         for one in others:
-            if one not in told:
+            if one not in told and not ignores(one, actor):
                 one.write(seen)
 
     def _template(self, target: Any) -> Template:

@@ -88,16 +88,21 @@ class Bans:
             reason: told to them.
 
         Raises:
-            Refused: it is neither a name nor an address, or it would ban everybody.
+            Refused: it is neither a name nor an address, or it would ban everybody, or for longer
+                than there are dates.
         """
         network = network_of(whom)
         if network is not None and network.prefixlen == 0:
             raise Refused(f"{whom} is everybody.")
         now = self._now()
+        try:
+            until = None if duration is None else now + duration
+        except OverflowError:
+            raise Refused("That is too long; leave the time out to ban for good.") from None
         ban = self._ban_cls.manager.get(self._key(whom)) or self._ban_cls(self._key(whom))
         ban.name = None if network is not None else normalise(whom)
         ban.network = None if network is None else str(network)
-        ban.since, ban.until = now, None if duration is None else now + duration
+        ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
         ban.save()
         return ban

@@ -14,7 +14,7 @@ remembers nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -109,6 +109,24 @@ class Users:
         """
         write_users(self.online(), *lines, exclude=exclude, filter=filter)
 
+    def ban(
+        self, whom: str, *, duration: timedelta | None = None, by: str = "", reason: str = ""
+    ) -> BaseBan:
+        """As ``bans.ban``; whoever it is about and is here is told, and has to go at once.
+
+        People of a banned address or network go with it, also those who are still logging in.
+        """
+        ban = self.bans.ban(whom, duration=duration, by=by, reason=reason)
+        for user in self.online():
+            if user.key == ban.name or (user.client and self._is_of(user.client, ban)):
+                user.write(str(ban))
+                user.leave("banned")
+        for client in self.service.clients:
+            if client.user is None and self._is_of(client, ban):
+                client.write("", str(ban))
+                client.close("banned")
+        return ban
+
     def login_dialogue(self) -> LoginDialogue:
         """A new login dialogue for somebody, of the class that was given."""
         return (self._login or LoginDialogue)(store=self.user._store_name)
@@ -197,6 +215,9 @@ class Users:
             user.leave(event.reason)
         else:
             user.lose_link(event.reason)
+
+    def _is_of(self, client: Client, ban: BaseBan) -> bool:
+        return ban.network is not None and self.bans.of_address(client.address) is not None
 
     def _prune(self) -> None:
         self.throttle.prune()

@@ -188,3 +188,34 @@ def test_a_channel_survives_a_reload_with_what_was_said(app):
     app.ann.says("after")
     assert app.bob.reads() == "[Lamp] Ann: after\n"
     assert [text for _, _, text in app.active("channel")["lamp"].history] == ["before", "after"]
+
+
+def test_everybody_is_told_what_has_come_of_their_word(app):
+    """Who leaves or invites, and who rules a channel without being on it, sees that it is done."""
+    ann, bob, cid = (user(app, name) for name in ("ann", "bob", "cid"))
+    app.lamp.invite(cid, by=ann)
+    assert app.ann.reads() == "You have invited Cid to Lamp.\n"
+    app.lamp.leave(ann)
+    assert app.ann.reads() == "[Lamp] You have left.\n"
+    for rule, answer in (
+        (lambda: app.lamp.set_topic("Oil", by=ann), "[Lamp] Ann has changed the topic: Oil\n"),
+        (lambda: app.lamp.set_private(True, by=ann), "[Lamp] It is private now.\n"),
+        (lambda: app.lamp.promote(cid, by=ann), "[Lamp] Cid is a moderator now.\n"),
+        (lambda: app.lamp.demote(cid, by=ann), "[Lamp] Cid is no moderator any more.\n"),
+        (lambda: app.lamp.kick(bob, by=ann), "[Lamp] Ann has put Bob off.\n"),
+        (lambda: app.lamp.ban(cid, by=ann), "Cid is banned from Lamp.\n"),
+        (lambda: app.lamp.unban(cid, by=ann), "Cid is not banned from Lamp.\n"),
+    ):
+        rule()
+        assert app.ann.reads() == answer
+
+
+def test_who_is_there_already_or_does_not_listen_is_not_invited(app):
+    ann, bob, cid = (user(app, name) for name in ("ann", "bob", "cid"))
+    with pytest.raises(Refused, match="already"):
+        app.lamp.invite(bob, by=ann)
+    cid.deaf_to.add("ann")
+    with pytest.raises(Refused, match="does not listen"):
+        app.lamp.invite(cid, by=ann)
+    assert app.cid.reads() == ""
+    assert "cid" not in app.lamp.invited

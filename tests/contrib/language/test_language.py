@@ -14,6 +14,7 @@ from cletus.contrib.language import (
     listed,
     plural,
     pronouns_of,
+    sentence,
     third_person,
 )
 
@@ -29,6 +30,19 @@ def test_things_are_listed_as_in_a_sentence(things, text):
 def test_a_list_can_offer_a_choice_and_name_its_emptiness():
     assert listed(iter("ab"), word="or") == "a or b"
     assert listed([], nothing="nobody") == "nobody"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("there is a room 'x' already", "There is a room 'x' already."),
+        ("Really?", "Really?"),
+        (" 'x' cannot be a key ", "'x' cannot be a key."),
+        ("", ""),
+    ],
+)
+def test_an_error_becomes_a_sentence(text, said):
+    assert sentence(text) == said
 
 
 AN = """apple egg idea owl umbrella urn uninvited unimportant uncle hour heir honest honour x-ray F-sharp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wcwidth import width
 
 from cletus.errors import CorruptStore, Refused
 
@@ -158,3 +159,15 @@ def test_a_mailbox_survives_a_reload_between_writing_and_saving(app):
     app.reload(lambda text: text + "\n# edited\n")
     post = app.store("mailbox").manager
     assert [letter["text"] for letter in post.of(app.active("user")["bob"]).letters] == ["one"]
+
+
+def test_wide_letters_count_as_wide(app):
+    """Han takes two columns a letter: what has 79 of them would not fit any screen."""
+    send(app, app.user, "燈籠" * 24, subject="燈籠" * 30)
+    box = app.post.of(app.user)
+    (line,) = box.listing()
+    assert line.endswith("...")
+    assert 70 < width(line) <= 79
+    text = box.read(1)[3:]
+    assert "".join(text) == "燈籠" * 24
+    assert max(map(width, text)) <= 79

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wcwidth import width
 
 from cletus.contrib.rooms import spelled_out
 from cletus.contrib.rooms.directions import arrival
@@ -177,3 +178,12 @@ def test_rooms_are_found_by_key_and_by_name(inn):
     manager = inn.store("room").manager
     assert manager.get_by_name("hall") is manager.get_by_name("the Hall")
     assert manager.get_by_name("nowhere at all") is None
+
+
+def test_wide_letters_count_as_wide(inn):
+    """Han takes two columns a letter."""
+    hall = inn.active("room")["hall"]
+    hall.description = "燈籠" * 60
+    lines = hall.look()
+    assert "燈籠" * 60 in "".join(lines)
+    assert max(map(width, lines)) <= 79

@@ -183,3 +183,19 @@ def test_own_socials_are_added_to_the_common_ones_and_replace_them(tmp_path):
     socials = Socials(COMMON, path)
     assert len(socials) == len(Socials())
     assert socials.get("smile").at is None
+
+
+def test_who_ignores_somebody_sees_nothing_of_what_they_do():
+    """Not as a target, which the actor is told, and not as one of those who are there."""
+    ann, bob, cid, dot = Somebody("Ann"), Somebody("Bob"), Somebody("Cid"), Somebody("Dot")
+    bob.ignores = cid.ignores = lambda other: other is ann
+    wave = Socials().get("wave")
+    with pytest.raises(Refused, match="Bob does not listen to you"):
+        wave.perform(ann, bob, others=[ann, bob, cid, dot])
+    assert ann.read == bob.read == cid.read == dot.read == []
+    wave.perform(ann, others=[ann, bob, cid, dot])
+    assert (ann.read, dot.read) == (["You wave."], ["Ann waves."])
+    assert bob.read == cid.read == []
+    ann.ignores = lambda other: True
+    wave.perform(ann, ann)
+    assert ann.read[1:] == ["You wave at yourself."]

@@ -141,3 +141,37 @@ def test_a_ban_ends_on_time(talker, bans):
     assert bans.of_name("bob") is not None
     talker.clock.advance(2)
     assert bans.of_name("bob") is None
+
+
+def test_whoever_is_banned_and_here_has_to_go(talker):
+    """By name, whether their link is lost or not; others stay."""
+    for name in ("Bob", "Cas", "Dot"):
+        talker.account(name)
+    bob, cas, dot = (talker.login(name) for name in ("Bob", "Cas", "Dot"))
+    cas.hangs_up()
+    for name in ("bob", "cas"):
+        talker.users.ban(name, reason="shouting")
+    assert bob.screen.endswith("You are banned: shouting.\n")
+    assert bob.transport.closed
+    assert [str(user) for user in talker.users.online()] == ["Dot"]
+    assert not dot.transport.closed
+
+
+def test_with_a_network_all_who_have_come_from_there_have_to_go(talker):
+    """Also those who have not logged in yet; the strangers of other addresses stay."""
+    talker.account("Bob")
+    bob = talker.login("Bob", address="198.51.100.7:4000")
+    stranger, other = talker.person("198.51.100.8:4000"), talker.person("192.0.2.1:1")
+    talker.users.ban("198.51.100.0/24", duration=HOUR)
+    assert bob.transport.closed
+    assert stranger.transport.closed
+    assert "You are banned until 2030-01-01 01:00 UTC." in stranger.screen
+    assert not other.transport.closed
+    assert talker.users.online() == []
+
+
+def test_a_time_beyond_all_dates_is_refused(bans):
+    """``cletus user ban --for 999999w`` was a traceback."""
+    with pytest.raises(Refused, match="too long"):
+        bans.ban("Bob", duration=timedelta(weeks=999_999))
+    assert list(bans) == []
