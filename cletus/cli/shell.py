@@ -128,6 +128,10 @@ def _raw() -> Iterator[None]:
     try:
         tty.setraw(keyboard)
         yield
+    except BaseException:  # not left by the prompt, which has ended its line
+        with suppress(OSError):
+            os.write(sys.stdout.fileno(), b"\r\n")
+        raise
     finally:
         with suppress(OSError):
             os.write(sys.stdout.fileno(), _AS_BEFORE)

@@ -30,6 +30,9 @@ CALLERS_MAX: Final = 32
 _WAIT: Final = 1.0
 """Seconds until the socket is looked at again after the process had no file descriptor left for it."""
 
+_FAREWELL: Final = 1.0
+"""Seconds that the last words to a caller may take at the stop; they are on the same machine."""
+
 
 def control_of(service: Service) -> Iterator[Attachment]:
     """The control socket, if the settings want it and the store is a folder on a disk.
@@ -80,6 +83,8 @@ class ControlSocket:
         self._listening: socket.socket | None = None
         self._note: Path | None = None
         self._again: Any = None
+        self._closed: Deferred[None] | None = None
+        self._patience: Any = None
         self.callers: dict[Caller, None] = {}
 
     def open(self) -> Deferred[None]:
@@ -110,9 +115,18 @@ class ControlSocket:
         if self._note is not None:
             with suppress(OSError):
                 self._note.unlink()
-        for caller in [one for one in self.callers if not one.outlives]:
+        return self._close_callers()
+
+    def _close_callers(self) -> Deferred[None]:
+        """Fires when what they were told at last is sent, or they do not take it."""
+        closing = [one for one in self.callers if not one.outlives]
+        for caller in closing:
             caller.close()
-        return succeed(None)
+        if not any(caller in self.callers for caller in closing):
+            return succeed(None)
+        self._closed = Deferred()
+        self._patience = self._reactor.callLater(_FAREWELL, self._lose_patience)
+        return self._closed
 
     def _leave_note(self) -> None:
         for root in self._service.session.application.roots[:1]:
@@ -144,8 +158,9 @@ class ControlSocket:
             self._let_in(connection)
 
     def connectionLost(self, reason: object) -> None:
-        """The reactor reads no more; ``close()`` has the rest, and a second time is harmless."""
-        self.close()
+        """The reactor itself ends, without having stopped the service."""
+        if self._listening is not None:
+            self.close()
 
     def logPrefix(self) -> str:
         """For Twisted's own log."""
@@ -170,6 +185,17 @@ class ControlSocket:
 
     def _gone(self, caller: Caller) -> None:
         self.callers.pop(caller, None)
+        if self._closed is not None and all(one.outlives for one in self.callers):
+            closed, self._closed = self._closed, None
+            self._patience.cancel()
+            closed.callback(None)
+
+    def _lose_patience(self) -> None:
+        closed, self._closed = self._closed, None
+        for caller in [one for one in self.callers if not one.outlives]:
+            caller.transport.abortConnection()
+        if closed is not None:
+            closed.callback(None)
 
 
 def _who(connection: socket.socket) -> str:

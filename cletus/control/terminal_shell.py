@@ -58,8 +58,8 @@ class TerminalShell:
 
     def take(self, keys: Keys) -> None:
         """Keys, or another size of the window."""
-        if isinstance(keys, Typed):
-            prompt = self._screen.terminalProtocol
+        prompt = self._screen.terminalProtocol
+        if isinstance(keys, Typed) and prompt is not None:
             prompt.is_pasted = len(keys.data) > _PASTED
             self._screen.dataReceived(keys.data)
         elif isinstance(keys, Resized):

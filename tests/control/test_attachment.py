@@ -25,6 +25,21 @@ from cletus.testing import Log
 from tests.conftest import result_of
 
 
+class Transport(StringTransport):
+    """A connection whose other end takes nothing.
+
+    Attributes:
+        protocol: ours.
+        aborting: whether it was closed at once.
+    """
+
+    protocol: Any
+    aborting = False
+
+    def abortConnection(self) -> None:
+        self.aborting = True
+
+
 @implementer(IReactorFDSet, IReactorSocket)
 class Reactor(Clock):
     """A clock that has sockets: who is readable says a test."""
@@ -32,7 +47,7 @@ class Reactor(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.readers: list[Any] = []
-        self.transports: list[StringTransport] = []
+        self.transports: list[Transport] = []
         self.error: OSError | None = None
 
     def addReader(self, reader: Any) -> None:
@@ -46,9 +61,10 @@ class Reactor(Clock):
         assert family == socket.AF_UNIX
         if self.error is not None:
             raise self.error
-        transport = StringTransport()
+        transport = Transport()
         self.transports.append(transport)
-        factory.buildProtocol(None).makeConnection(transport)
+        transport.protocol = factory.buildProtocol(None)
+        transport.protocol.makeConnection(transport)
 
 
 @pytest.fixture
@@ -83,8 +99,11 @@ def test_it_opens_with_the_service_and_closes_with_it(
     with connect_in(str(tmp_path / "saved"), 5.0):
         reader.doRead()
     (transport,) = reactor.transports
-    transport.protocol = None  # type: ignore[assignment]  # nothing of Twisted's is behind it
     service.stop()
+    assert transport.disconnecting
+    assert service.state.value == "stopping", "until what they were told is sent"
+    transport.protocol.connectionLost()
+    assert service.state.value == "stopped"
     assert reactor.readers == []
     assert not (tmp_path / "saved" / NAME).exists()
 
@@ -222,9 +241,14 @@ def test_at_the_stop_all_are_closed_but_who_has_asked_for_it(
         control.doRead()
     _, bob = control.callers
     bob.outlives = True
-    control.close()
+    closed = control.close()
     first, second = reactor.transports
     assert (first.disconnecting, second.disconnecting) == (True, False)
+    reactor.advance(0.9)
+    assert not closed.called
+    reactor.advance(0.1)
+    assert closed.called, "who does not take it is not waited for"
+    assert (first.aborting, second.aborting) == (True, False)
 
 
 def test_the_reactor_may_drop_it(control: ControlSocket, reactor: Reactor) -> None:
