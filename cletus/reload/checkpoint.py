@@ -12,7 +12,25 @@ from typing import Any
 
 from cletus.persistent import Persistent
 
-_CONTAINERS = (list, dict, set)
+_CONTAINERS = frozenset({list, dict, set})
+
+
+class Contents:
+    """What containers hold at one moment."""
+
+    def __init__(self) -> None:
+        self._noted: list[tuple[Any, Any]] = []
+
+    def note(self, values: Iterable[Any]) -> None:
+        """Remember what those of the values hold that are lists, dicts or sets. Others stay as they are."""
+        self._noted += [(one, one.copy()) for one in values if type(one) in _CONTAINERS]
+
+    def restore(self) -> None:
+        """Give all of them what they held when they were first noted."""
+        for container, content in reversed(self._noted):
+            if not _are_same(container, content):
+                container.clear()
+                (container.extend if type(container) is list else container.update)(content)
 
 
 class Checkpoint:
@@ -24,21 +42,15 @@ class Checkpoint:
 
     def __init__(self, holders: Iterable[Persistent]) -> None:
         self._attachments = [(holder, holder.attachments()) for holder in holders]
-        self._contents = [
-            (value, value.copy())
-            for _, attachments in self._attachments
-            for value in attachments.values()
-            if type(value) in _CONTAINERS
-        ]
+        self._contents = Contents()
+        for _, attachments in self._attachments:
+            self._contents.note(attachments.values())
 
     def restore(self) -> None:
         """Go back to it. What is inside of other objects stays as it is."""
         for holder, attachments in self._attachments:
             holder.attach(attachments)
-        for container, content in self._contents:
-            if not _are_same(container, content):
-                container.clear()
-                (container.extend if type(container) is list else container.update)(content)
+        self._contents.restore()
 
 
 def _are_same(one: Any, other: Any) -> bool:

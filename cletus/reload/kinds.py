@@ -21,6 +21,7 @@ from typing import Any
 from cletus.conversation import Conversation
 from cletus.persistent import Persistent
 from cletus.session import Session
+from cletus.storage.saving import Standing
 from cletus.text import Styled
 from cletus.timers import Timer
 
@@ -44,7 +45,7 @@ ATOMS = frozenset(
     | {pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, pathlib.PureWindowsPath}
     | {ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network}
     | {types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, type(sys)}
-    | {Styled}
+    | {Styled, Standing}
 )
 
 #: Containers of the standard library that may hold anything; they are rebuilt by their own reduction.

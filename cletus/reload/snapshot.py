@@ -8,7 +8,7 @@ ordinary that they can stay themselves: those are the business of ``staying.py``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,14 @@ from cletus.reload.carrier import Carrier
 from cletus.reload.kinds import ATOMS
 from cletus.reload.parking import Parked, park, unpark
 from cletus.reload.report import ReloadReport
-from cletus.reload.staying import KEPT_ELSEWHERE, Staying, may_be_wanted, place_of, those_who_stay
+from cletus.reload.staying import (
+    KEPT_ELSEWHERE,
+    Staying,
+    may_be_wanted,
+    not_waiting,
+    place_of,
+    those_who_stay,
+)
 from cletus.session import Session
 from cletus.storage import Store, kept
 from cletus.storage.versions import as_saved
@@ -46,10 +53,12 @@ class Snapshot:
     Attributes:
         frozen: those that are taken out, and put into objects of the new class.
         staying: those that stay themselves.
+        order: the keys of all, in their order, where there are some of each kind.
     """
 
     frozen: dict[str, list[Frozen]]
     staying: dict[str, list[Store]]
+    order: dict[str, list[str]]
 
 
 def freeze(session: Session, staged: Generation) -> Snapshot:
@@ -63,18 +72,19 @@ def freeze(session: Session, staged: Generation) -> Snapshot:
         CarryError: a field's ``serialise`` raised.
     """
     session.freezing = True
-    snapshot = Snapshot({}, {})
+    snapshot = Snapshot({}, {}, {})
     try:
         for name, store_cls in session.current.stores.items():
             active = store_cls.manager.active()
             new_class = staged.stores.get(name)
             staying = [] if new_class is None else those_who_stay(store_cls, new_class, active)
-            if len(staying) == len(active):
-                active.clear()
-            for one in staying if active else ():
-                del active[one.key]
             snapshot.staying[name] = staying
-            snapshot.frozen[name] = [_frozen(old) for old in active.values()]
+            others: list[Store] = []
+            if len(staying) < len(active):
+                stay = set(map(id, staying))
+                others = [one for one in active.values() if id(one) not in stay]
+                snapshot.order[name] = list(active)
+            snapshot.frozen[name] = [_frozen(old) for old in others]
         return snapshot
     finally:
         session.freezing = False
@@ -105,7 +115,12 @@ def thaw(
     for name, objects in snapshot.staying.items():
         if objects:
             staying.take(objects, staged.stores[name])
-    successors = _make_successors(snapshot.frozen, staged, carrier)
+    successors = _make_successors(snapshot, staged, staying)
+    for one, new in successors:
+        carrier.known.succeed(one.old, new)
+    for name, keys in snapshot.order.items():
+        if name in staged.stores and snapshot.staying[name]:
+            staged.stores[name].manager._arrange(keys)
     for name, frozen in snapshot.frozen.items():
         if name in staged.stores:
             _compare_fields(session.current.stores[name], staged.stores[name], frozen, report)
@@ -206,25 +221,37 @@ def _frozen(old: Store) -> Frozen:
 
 
 def _make_successors(
-    snapshot: dict[str, list[Frozen]], staged: Generation, carrier: Carrier
+    snapshot: Snapshot, staged: Generation, staying: Staying
 ) -> list[tuple[Frozen, Store]]:
     """All new objects, before any of them is filled, since they may refer to each other."""
     made = []
-    for name, frozen in snapshot.items():
+    for name, frozen in snapshot.frozen.items():
         new_class = staged.stores.get(name)
-        if new_class is None:
+        old = [one for one in frozen if type(one.old) is not new_class]
+        if new_class is None or not old:
             continue
-        if frozen and type(frozen[0].old) is not new_class:
-            check_layout(frozen[0].old, new_class, f"Store {new_class.__name__}")
+        check_layout(old[0].old, new_class, f"Store {new_class.__name__}")
         ready = new_class.manager.active()
-        for one in frozen:
-            new = one.old if type(one.old) is new_class else ready.get(one.old.key)
-            if new is None:
-                new = _make(new_class, one)
-            if new is not one.old:
-                carrier.known.succeed(one.old, new)
-                made.append((one, new))
-    return made
+        for one in old:
+            new = ready.get(one.old.key)
+            made.append((name, one, _make(new_class, one) if new is None else new))
+    return _last_made(made, snapshot, staged, staying) if made else []
+
+
+def _last_made(
+    made: Sequence[tuple[str, Frozen, Store]],
+    snapshot: Snapshot,
+    staged: Generation,
+    staying: Staying,
+) -> list[tuple[Frozen, Store]]:
+    """The successors: what makes one object may make others, in the place of one that was there."""
+    active = {name: store_cls.manager.active() for name, store_cls in staged.stores.items()}
+    last = [(one, active[name].get(new.key, new)) for name, one, new in made]
+    for name, objects in snapshot.staying.items():
+        if objects:
+            gone = staying.replaced(staged.stores[name], active[name])
+            last += [(_frozen(one), active[name][one.key]) for one in gone]
+    return last
 
 
 def _make(new_class: type[Store], one: Frozen) -> Store:
@@ -241,7 +268,7 @@ def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: G
         raise
     except Exception as error:
         raise CarryError(place_of(one.old), "it cannot be filled") from error
-    if not vars(one.old).keys() <= vars(new).keys():
+    if new._layout.slots or not vars(one.old).keys() <= vars(new).keys():
         _carry_undeclared(one, new, carrier)
 
 
@@ -305,9 +332,20 @@ def _parked_value(old: Store, name: str, value: Any, carrier: Carrier, session: 
 
 def _carry_undeclared(one: Frozen, new: Store, carrier: Carrier) -> None:
     """Attributes that are no fields are nobody's promise, but losing them silently helps nobody."""
-    old, present, place = vars(one.old), vars(new), place_of(one.old)
+    old, present = vars(one.old), vars(new)
     for name in old.keys() - one.data.keys() - present.keys() - KEPT_ELSEWHERE:
-        present[name] = carrier.carry(old[name], f"{place}, attribute {name!r}")
+        present[name] = _carried_attribute(one.old, name, old[name], carrier)
+    for name in new._layout.slots:
+        if hasattr(one.old, name):
+            value = _carried_attribute(one.old, name, getattr(one.old, name), carrier)
+            object.__setattr__(new, name, value)
+
+
+def _carried_attribute(old: Store, name: str, value: Any, carrier: Carrier) -> Any:
+    try:
+        return carrier.carry(value, f"{place_of(old)}, attribute {name!r}")
+    except StoreGone as error:
+        raise not_waiting(error) from None
 
 
 def _compare_fields(

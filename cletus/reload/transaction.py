@@ -38,7 +38,7 @@ from cletus.reload.plan import Plan
 from cletus.reload.report import Outcome, ReloadReport, describe_error
 from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
 from cletus.reload.stale import OldCode
-from cletus.reload.staying import Staying
+from cletus.reload.staying import Staying, exchange
 from cletus.service import Service
 from cletus.setting_files import from_folder
 from cletus.settings import Settings, Sources, needs_restart
@@ -210,10 +210,7 @@ class Transaction:
         for holder, attachments in self._attachments:
             holder.attach(attachments)
         for container, content in self._carrier.known.updates:
-            if isinstance(container, list):
-                container[:] = content
-            else:
-                container.update(content)
+            exchange(container, content)
         service.sources, service.settings = self._settings
         if service.staged_class is not type(service):
             object.__setattr__(service, "__class__", service.staged_class)
@@ -228,8 +225,8 @@ class Transaction:
         self._staging.rollback()
         self._session.staged = None
         self._service.staged_class = type(self._service)  # the refused one shall not be held
+        self._staying.undo()  # before what was noted before it
         self._checkpoint.restore()
-        self._staying.undo()
         self._report.generation = self._session.generation
         self._report.notes = self.ledger.undo()  # what had been noted has not come true
 

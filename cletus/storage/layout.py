@@ -8,6 +8,7 @@ its class does not override the method of ``Field`` that stands for it.
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
@@ -30,6 +31,7 @@ class Layout:
         is_transparent: whether an object's ``__dict__`` is all that there is to its fields: no
             method of a field is overridden, no attribute is set in another way.
         renames: (name, earlier names) of each field that had another.
+        slots: names of attributes for which the class has ``__slots__``; they are no fields.
     """
 
     def __init__(self, fields: Mapping[str, Any], owner: type[Any] = object) -> None:
@@ -45,8 +47,10 @@ class Layout:
         self._initial = tuple(_initial(name, field) for name, field in fields.items())
         self._parts = {session: _Part(owner, fields, session=session) for session in (False, True)}
         whole = self._parts[True]
+        self.slots: tuple[str, ...] = _slots(owner)
         self.is_transparent = (
             whole.direct
+            and not self.slots
             and all(contribute is None for _, _, _, contribute in self._initial)
             and not whole.deserialisers
             and all(serialise is None for _, serialise in whole.serialisers)
@@ -189,6 +193,15 @@ def _initial(name: str, field: Any) -> _Initial:
     if isinstance(default, (list, dict, set)):
         return name, None, default.copy if _is_flat(default) else field.make_default, None
     return name, default, None, None
+
+
+def _slots(owner: type[Any]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for base in owner.__mro__
+        for name, one in vars(base).items()
+        if isinstance(one, types.MemberDescriptorType)
+    )
 
 
 def _stated(typed: Typed | None) -> tuple[Any, bool] | None:

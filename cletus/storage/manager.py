@@ -84,7 +84,7 @@ class Manager(Generic[S]):
         Another active object of the same key is replaced, with a warning in the log.
         """
         other = self._active.get(obj.key)
-        if other is not None and other != obj:
+        if other is not None and not _are_one(other, obj):
             _log.warn("a second {obj} was made: it replaces the active one", obj=repr(obj))
         self._active[obj.key] = obj
 
@@ -93,7 +93,8 @@ class Manager(Generic[S]):
 
         What was not saved of it is gone with its last reference.
         """
-        if self._active.get(obj.key) == obj:
+        other = self._active.get(obj.key)
+        if other is not None and _are_one(other, obj):
             del self._active[obj.key]
 
     def remove(self, obj: S) -> None:
@@ -198,6 +199,11 @@ class Manager(Generic[S]):
 
     # -- inside ---------------------------------------------------------------------------------
 
+    def _arrange(self, keys: Iterable[str]) -> None:
+        """Have the active objects in this order; others come after them."""
+        order = dict.fromkeys((*keys, *self._active))
+        self._active = {key: self._active[key] for key in order if key in self._active}
+
     def _front(self) -> Front:
         return self.store_cls._front()
 
@@ -231,3 +237,8 @@ class Manager(Generic[S]):
 
     def _note_readable(self, key: str) -> None:
         self._unreadable.pop(key, None)
+
+
+def _are_one(one: Store, other: Store) -> bool:
+    """The same object, or an older self of it; a class may have its own idea of what is equal."""
+    return one is other or vars(one) is vars(other)
