@@ -3,4 +3,4 @@
 from cletus import Service
 
 service = Service()
-service.configure(reload_patterns=("*.toml",))
+service.configure(name="The Lantern", reload_patterns=("*.toml",))

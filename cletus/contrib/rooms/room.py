@@ -24,6 +24,7 @@ class BaseRoom(Store):
         name: as its heading has it.
         description: paragraphs, parted by empty lines; they are wrapped when they are shown.
         exits: direction to the key of the room there.
+        written: the directions of those exits that a file gave it; the others were made in the house.
         occupants: who is here, in the order of their coming. ``OccupantMixin`` keeps it.
         source: the file that describes the room, or "" if it lives in its store alone.
     """
@@ -34,6 +35,7 @@ class BaseRoom(Store):
     name: Field[str] = Field("")
     description: Field[str] = Field("")
     exits: Field[dict[str, str]] = Field(dict, type=dict[str, str])
+    written: Field[list[str]] = Field(list, type=list[str])
     occupants: Field[list[Any]] = Field(list, session=True)
     source: Field[str] = Field("", session=True)
 

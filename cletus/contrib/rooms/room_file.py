@@ -51,16 +51,24 @@ class RoomFile:
         service.listen(events.PostReload)(self.apply)
 
     def apply(self, _: events.Event | None = None) -> None:
-        """Make the rooms what the file says. Rooms that it no longer has are closed."""
+        """Make the rooms what the file says. Rooms that it no longer has are closed.
+
+        Exits that were made in the house stay; where the file has one that way, its own holds.
+        """
         for key, values in self.rooms.items():
             try:
                 room = self._room_cls.manager.get(key) or self._room_cls(key)
             except StorageError as error:
                 _log.error("{path}, room {key}: {error}", path=self.path, key=key, error=error)
                 continue
+            built = {way: there for way, there in room.exits.items() if way not in room.written}
             for name, value in values.items():
                 setattr(room, name, value)
-            room.source = str(self.path)
+            room.written, room.source = list(room.exits), str(self.path)
+            room.exits = {
+                **room.exits,
+                **{way: built[way] for way in built if way not in room.exits},
+            }
         self._report_dead_exits()
         self._close_removed()
 
@@ -78,7 +86,8 @@ class RoomFile:
         place = f"room {key!r}"
         if not isinstance(room, dict):
             raise RoomFileError(self.path, f"{place} is no table of fields")
-        fields = {name: one for name, one in self._room_cls.fields.items() if not one.session}
+        known = self._room_cls.fields.items()
+        fields = [name for name, one in known if not one.session and name != "written"]
         for name in room:
             if name not in fields:
                 reason = f"{place} has {name!r}; rooms have {', '.join(fields)}"
