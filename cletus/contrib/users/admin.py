@@ -87,9 +87,12 @@ def ban(users: Users, whom: str, duration: timedelta | None = None, reason: str 
 
     Raises:
         Refused: it is neither a name nor an address.
+        StorageError: it could not be saved.
     """
     users.bans.load()
-    return users.bans.ban(whom, duration=duration, by="the console", reason=reason)
+    made = users.bans.ban(whom, duration=duration, by="the console", reason=reason)
+    made.save()
+    return made
 
 
 def find_user(users: Users, name: str) -> Any:

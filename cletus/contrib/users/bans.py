@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
 from cletus.contrib.users.addresses import Network, host_of, network_of
 from cletus.errors import InvalidKey, Refused
 from cletus.storage import Field, Manager, Store
 from cletus.storage.keys import normalise
+
+log = Logger()
 
 
 class BaseBan(Store):
@@ -62,9 +67,15 @@ class Bans:
         self._now = now
 
     def load(self) -> None:
-        """Take all saved bans into memory, so that asking for one reads no file."""
-        for key in self._ban_cls.manager.keys():  # noqa: SIM118 - a manager is no dict
-            self._ban_cls.manager.get(key)
+        """Take all saved bans into memory, so that asking for one reads no file.
+
+        One that cannot be read is logged, and hinders no other.
+        """
+        manager = self._ban_cls.manager
+        active = manager.active()
+        for key, ban in manager.all().items():
+            if key not in active:
+                manager.add_active(ban)
 
     def __iter__(self) -> Iterator[BaseBan]:
         """Those in force, the newest last. Those that are over are removed."""
@@ -78,7 +89,7 @@ class Bans:
     def ban(
         self, whom: str, *, duration: timedelta | None = None, by: str = "", reason: str = ""
     ) -> BaseBan:
-        """Keep somebody out; an earlier ban of the same is replaced. It is saved.
+        """Keep somebody out; an earlier ban of the same is replaced. It is saved soon.
 
         Args:
             whom: a user's name, there or not; or an address or network: ``192.0.2.7``,
@@ -104,7 +115,7 @@ class Bans:
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
-        ban.save()
+        ban.save_soon().addErrback(_not_saved, ban)
         return ban
 
     def unban(self, whom: str) -> bool:
@@ -177,3 +188,8 @@ def _around(network: Network, length: int) -> Network:
 def _key_of_network(network: Network) -> str:
     address = network.network_address.exploded.replace(".", "-").replace(":", "-")
     return f"net-{address}-{network.prefixlen}"
+
+
+def _not_saved(failure: Failure, ban: BaseBan) -> None:
+    """It is in force all the same, until the service stops."""
+    log.error("the ban of {who} was not saved: {why}", who=ban.about, why=failure.getErrorMessage())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from twisted.internet.defer import fail
 
 from cletus import events
-from cletus.errors import Refused
+from cletus.errors import Refused, StorageError
 
 HOUR = timedelta(hours=1)
 
@@ -175,3 +176,40 @@ def test_a_time_beyond_all_dates_is_refused(bans):
     with pytest.raises(Refused, match="too long"):
         bans.ban("Bob", duration=timedelta(weeks=999_999))
     assert list(bans) == []
+
+
+def test_a_damaged_ban_hinders_no_other(talker, bans, logged):
+    """It is logged, and all others are in force after the start."""
+    for name in ("ann", "bob", "eve"):
+        bans.ban(name)
+    manager, writer = talker.app.store("ban").manager, talker.service.session.writer
+    writer.flush()
+    for ban in list(manager.active().values()):
+        manager.remove_active(ban)
+    key = writer.keys("ban")[0]
+    writer.write("ban", key, b"{")
+    talker.service.fire(events.PreStart(talker.service))
+    assert len(list(bans)) == 2
+    assert list(manager.unreadable()) == [key]
+    assert any(f"ban {key!r} cannot be read" in line for line in logged)
+
+
+def test_a_ban_does_not_wait_for_the_disk(talker, bans, monkeypatch):
+    """It is in force at once, and saved soon, as everything of a running talker."""
+    writer = talker.service.session.writer
+    monkeypatch.setattr(writer, "write", lambda *_: pytest.fail("it waits for the disk"))
+    ban = bans.ban("bob")
+    assert bans.of_name("bob") is ban
+    assert writer.pending == 1
+    writer.flush()
+    assert writer.keys("ban") == [ban.key]
+
+
+def test_a_ban_that_cannot_be_saved_is_in_force_and_told(talker, bans, monkeypatch, logged):
+    """Until the service stops; the log says so."""
+    monkeypatch.setattr(
+        talker.app.store("ban"), "save_soon", lambda _: fail(StorageError("no space left"))
+    )
+    ban = bans.ban("bob")
+    assert bans.of_name("bob") is ban
+    assert any("the ban of bob was not saved: no space left" in line for line in logged)
