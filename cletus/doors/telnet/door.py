@@ -46,8 +46,7 @@ class AdmittedProtocol(TelnetProtocol):
         self._host = getattr(self.transport.getPeer(), "host", "")
         refusal = self._lobby.keeper.admits(self._host)
         if refusal is not None:
-            self.transport.write(refusal)
-            self.transport.loseConnection()
+            self._refuse(refusal)
             return
         self._admitted = True
         self._lobby.inside[self] = None
@@ -72,6 +71,17 @@ class AdmittedProtocol(TelnetProtocol):
             self._lobby.inside.pop(self, None)
             self._lobby.keeper.out(self._host)
             super().connectionLost(reason)
+        elif self._hanging_up is not None:
+            self._hanging_up.cancel()
+            self._hanging_up = None
+
+    def _refuse(self, words: bytes) -> None:
+        """Tell them and close, soon at the latest: over TLS, who makes no handshake would stay."""
+        self.transport.write(words)
+        self.transport.loseConnection()
+        timeout = self._service.settings.close_timeout
+        if timeout:
+            self._hanging_up = self._service.reactor.callLater(timeout, self._hang_up)
 
 
 class TelnetFactory(ServerFactory):

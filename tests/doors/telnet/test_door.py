@@ -88,6 +88,25 @@ def test_who_connects_becomes_a_client_of_the_service() -> None:
     assert made.clients[0].lines == ["hello"]
 
 
+def test_who_is_refused_has_so_long_to_go() -> None:
+    """Over TLS a connection closes when its handshake is done: who never does it would stay for ever,
+    counted by nobody, and the budgets of connections would hold for none but the polite.
+    """
+    made = service(connections_max=1, close_timeout=2.0)
+    fired(TelnetDoor(made).open())
+    [(_, factory, _, _)] = made.reactor.tcpServers
+    inside, *refused = (factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", n)) for n in range(3))
+    transports = [StringTransport() for _ in range(3)]
+    for protocol, transport in zip((inside, *refused), transports, strict=True):
+        protocol.makeConnection(transport)
+    assert b"Too many people" in transports[1].value()
+    refused[1].connectionLost()  # this one goes by itself
+    made.reactor.advance(1.9)
+    assert not transports[1].disconnected
+    made.reactor.advance(0.2)
+    assert [transport.disconnected for transport in transports] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
