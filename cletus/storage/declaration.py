@@ -43,6 +43,7 @@ def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
     for name, contributor in contributors.items():
         _contribute(store_cls, name, contributor, inherited=name not in own)
     _choose_manager(store_cls, contributors)
+    _check_version(store_cls)
     fields = {name: field for name, field in contributors.items() if is_field(field)}
     store_cls.fields = fields
     _check_fields(store_cls, fields)
@@ -66,7 +67,10 @@ def _bind_to_service(store_cls: type[Any]) -> None:
     for base in store_cls.__mro__:
         said = _declared_by(base)
         if said.get("service") is not None:
-            store_cls.session = said["service"].session
+            store_cls.session = getattr(said["service"], "session", None)
+            if store_cls.session is None:
+                reason = f"{said['service']!r} is no service; write service = service"
+                raise StoreDeclarationError(store_cls.__name__, "service", reason)
             break
         if said.get("session") is not None:
             store_cls.session = said["session"]
@@ -138,13 +142,24 @@ def _contribute(store_cls: type[Any], name: str, contributor: Any, *, inherited:
 
 def _choose_manager(store_cls: type[Any], contributors: dict[str, Any]) -> None:
     """``manager`` is the manager that was declared last, whatever it was called."""
-    name = [name for name, each in contributors.items() if hasattr(each, "add_active")][-1]
+    names = [name for name, each in contributors.items() if hasattr(each, "add_active")]
+    if not names:
+        reason = "every store has one; leave this out for an ordinary one"
+        raise StoreDeclarationError(store_cls.__name__, "manager", reason)
+    name = names[-1]
     manager = vars(store_cls).get(name)
     if not hasattr(manager, "add_active"):  # its contribute_to_class does not do as ours does
         manager = copy.copy(contributors[name])
         setattr(store_cls, name, manager)
     manager.store_cls = store_cls
     store_cls.manager = manager
+
+
+def _check_version(store_cls: type[Any]) -> None:
+    version = store_cls.version
+    if type(version) is not int or version < 0:
+        reason = f"{version!r} is no version; they are 0, 1, 2 and so on"
+        raise StoreDeclarationError(store_cls.__name__, "version", reason)
 
 
 def _check_fields(store_cls: type[Any], fields: dict[str, Any]) -> None:
