@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,10 @@ from cletus import Client, Service
 from cletus.contrib.users import ClientField
 from cletus.errors import InvalidKey, NotSavable, NotSaved, StoreDeclarationError
 from cletus.storage import Field, Manager, Store, TempStoreMixin
+from tests.reload.conftest import Running, clean_imports, run
 from tests.storage.rig import make_service, raw, reload
+
+__all__ = ["clean_imports", "run"]  # fixtures
 
 
 @pytest.fixture
@@ -527,6 +533,25 @@ def test_deserialise_is_used_for_reloads_and_json(service: Service) -> None:
     assert service.session.find("user").manager.get("bob").name == "BOB"
 
 
+def test_core_objects_persist_and_old_code_is_collected(run: Callable[..., Running]) -> None:
+    """'core cletus object instances will persist (Service, Client etc), and any objects in your code
+    must be destroyed. [...] your code must update these attributes so that the objects use your new
+    reloaded code, and the old code can be garbage collected.' (Cletus updates them itself.)"""
+    app = run(things="class Pet:\n    def speak(self):\n        return 'old'\n")
+    service, client = app.service, app.person().client
+    client.pet = service.pet = app.module("things").Pet()
+    old = weakref.ref(type(client.pet))
+
+    assert app.reload(things=lambda text: text.replace("old", "new")).ok
+
+    assert app.module("core").service is service
+    assert service.clients[0] is client
+    assert client.pet is service.pet
+    assert client.pet.speak() == "new"
+    gc.collect()
+    assert old() is None
+
+
 class _Transport:
     address = "nowhere"
     encoder = None
@@ -686,8 +711,6 @@ def test_remove_is_remove_active(user: type[Store]) -> None:
 def test_objects_are_not_collected_from_the_cache(user: type[Store]) -> None:
     """'By default objects are not garbage collected from a store's live cache.'"""
     user("bob").score = 7
-    import gc
-
     gc.collect()
 
     assert user.manager.active()["bob"].score == 7

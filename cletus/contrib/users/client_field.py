@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cletus.client import Client
 from cletus.storage import Field, Store
-
-if TYPE_CHECKING:
-    pass
 
 
 class ClientField(Field[Client | None]):
