@@ -79,29 +79,51 @@ class Deflater:
         return self._deflate.flush(zlib.Z_FINISH)
 
 
-class Inflater:
-    """Decompresses one connection's input.
+class Budget:
+    """What one read may become, in however many streams it came: a peer may end one and begin another.
 
     Args:
-        inflated_max: bytes that one call of ``inflate`` may give; 0 means no limit.
+        came: bytes of the read.
+        inflated_max: bytes that it may become; 0 means that ``RATIO_MAX`` alone is the limit.
+    """
+
+    __slots__ = ("_came", "_left", "_most")
+
+    def __init__(self, came: int, inflated_max: int) -> None:
+        most = max(RATIO_FREE, RATIO_MAX * came)
+        self._came = came
+        self._left = self._most = min(most, inflated_max) if inflated_max else most
+
+    def take(self, size: int) -> None:
+        """So many bytes have come of it.
+
+        Raises:
+            InflationTooLarge: that is more than it may become.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise InflationTooLarge(self._came, self._most)
+
+
+class Inflater:
+    """Decompresses one connection's input.
 
     Attributes:
         rest: what came after the end of the stream, once it has ended, else ``None``.
     """
 
-    __slots__ = ("_begun", "_inflate", "_max", "rest")
+    __slots__ = ("_begun", "_inflate", "rest")
 
-    def __init__(self, inflated_max: int) -> None:
+    def __init__(self) -> None:
         self._begun = False
         self._inflate = zlib.decompressobj()
-        self._max = inflated_max
         self.rest: bytes | None = None
 
-    def inflate(self, data: bytes) -> Iterator[bytes]:
+    def inflate(self, data: bytes, budget: Budget) -> Iterator[bytes]:
         """What these bytes become, in pieces of at most ``INFLATED_PIECE`` bytes.
 
         Raises:
-            InflationTooLarge: they become more than ``inflated_max`` or ``RATIO_MAX`` allow.
+            InflationTooLarge: they become more than the budget of their read allows.
             ProtocolError: they are no zlib stream. If they do not even begin like one, the peer
                 says that it compresses and does not (telnetlib3's fingerprint does so): they are
                 the ``rest``.
@@ -111,14 +133,9 @@ class Inflater:
             if not _may_begin_a_stream(data):
                 self.rest = data
                 return
-        most = max(RATIO_FREE, RATIO_MAX * len(data))
-        most = min(most, self._max) if self._max else most
-        total = 0
         while True:
             piece = self._piece(data)
-            total += len(piece)
-            if total > most:
-                raise InflationTooLarge(len(data), most)
+            budget.take(len(piece))
             if piece:
                 yield piece
             data = self._inflate.unconsumed_tail

@@ -51,6 +51,12 @@ class Signal(IntEnum):
     GA = 249
 
 
+NOP = bytes((IAC, Signal.NOP))
+
+HERE = b"\r\n[Yes]\r\n"
+"""What AYT is answered (RFC 854: "some visible evidence")."""
+
+
 @dataclass(slots=True)  # not frozen: that would make it three times as dear, and each chunk is one
 class Data:
     """Bytes for the line buffer, doubled IACs already made single; never empty."""

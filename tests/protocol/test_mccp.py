@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.errors import InflationTooLarge, ProtocolError
-from cletus.protocol.mccp import INFLATED_PIECE, RATIO_FREE, Deflater, Inflater
+from cletus.protocol.mccp import INFLATED_PIECE, RATIO_FREE, Budget, Deflater, Inflater
 
 
 def test_what_is_deflated_can_be_shown_at_once() -> None:
@@ -24,17 +24,17 @@ def test_what_is_deflated_can_be_shown_at_once() -> None:
 def test_what_was_deflated_comes_back_however_it_is_cut(texts: list[bytes], size: int) -> None:
     deflate = zlib.compressobj()
     data = b"".join(deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH) for text in texts)
-    inflater = Inflater(0)
+    inflater = Inflater()
     found = b""
     for start in range(0, len(data), size):
-        found += b"".join(inflater.inflate(data[start : start + size]))
+        found += b"".join(inflater.inflate(data[start : start + size], Budget(size, 0)))
     assert found == b"".join(texts)
     assert inflater.rest is None
 
 
 def test_after_the_end_of_the_stream_all_is_plain() -> None:
-    inflater = Inflater(0)
-    assert list(inflater.inflate(zlib.compress(b"hello") + b"plain")) == [b"hello"]
+    inflater = Inflater()
+    assert list(inflater.inflate(zlib.compress(b"hello") + b"plain", Budget(9, 0))) == [b"hello"]
     assert inflater.rest == b"plain"
 
 
@@ -43,7 +43,7 @@ def test_a_bomb_is_given_up_in_time() -> None:
     bomb = zlib.compress(b"\0" * (64 << 20))
     given: list[int] = []
     with pytest.raises(InflationTooLarge):
-        given.extend(map(len, Inflater(1 << 20).inflate(bomb)))
+        given.extend(map(len, Inflater().inflate(bomb, Budget(len(bomb), 1 << 20))))
     assert max(given) <= INFLATED_PIECE
     assert sum(given) <= 1 << 20
 
@@ -53,18 +53,26 @@ def test_a_slow_bomb_is_bounded_for_each_read() -> None:
     bomb = zlib.compress(b"\0" * (64 << 20))[:2000]
     given: list[bytes] = []
     with pytest.raises(InflationTooLarge):
-        given.extend(Inflater(0).inflate(bomb))
+        given.extend(Inflater().inflate(bomb, Budget(len(bomb), 0)))
     assert sum(map(len, given)) <= max(RATIO_FREE, 100 * 2000)
 
 
 def test_what_begins_like_a_stream_and_is_none_is_the_peers_mistake() -> None:
     with pytest.raises(ProtocolError, match="no zlib stream"):
-        list(Inflater(0).inflate(b"\x78\x9c" + b"\xff" * 20))
+        list(Inflater().inflate(b"\x78\x9c" + b"\xff" * 20, Budget(22, 0)))
 
 
 @pytest.mark.parametrize("plain", [b"hello\r\n", b"\xff\xfb\x18", b"\x18\x00", b"xyz"])
 def test_who_says_that_it_compresses_and_does_not_is_taken_at_what_it_sends(plain: bytes) -> None:
     """telnetlib3's fingerprint accepts MCCP3 and goes on in plain text."""
-    inflater = Inflater(0)
-    assert list(inflater.inflate(plain)) == []
+    inflater = Inflater()
+    assert list(inflater.inflate(plain, Budget(len(plain), 0))) == []
     assert inflater.rest == plain
+
+
+def test_several_streams_of_one_read_have_one_budget() -> None:
+    """Else a peer would end a bomb and begin the next, dozens of times in one read."""
+    budget, bomb = Budget(2000, 1 << 20), zlib.compress(b"\0" * 100_000)
+    assert sum(map(len, Inflater().inflate(bomb, budget))) == 100_000
+    with pytest.raises(InflationTooLarge):
+        list(Inflater().inflate(zlib.compress(b"\0" * 200_000), budget))

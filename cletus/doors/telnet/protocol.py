@@ -26,9 +26,10 @@ from cletus.protocol import http
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.echo import hide_input
 from cletus.protocol.lines import CutLine, LineBuffer
-from cletus.protocol.mccp import Deflater, Inflater, Mccp3
+from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp3
 from cletus.protocol.telnet import (
-    IAC,
+    HERE,
+    NOP,
     Command,
     Data,
     Event,
@@ -48,19 +49,12 @@ if TYPE_CHECKING:
     from cletus.protocol.mssp import Status
     from cletus.service import Service
 
-HERE = b"\r\n[Yes]\r\n"
-"""What AYT is answered (RFC 854: "some visible evidence")."""
-
-NOP = bytes((IAC, Signal.NOP))
-
 FLOOD_PAUSE = 1.0
 """Seconds for which nothing is read of a peer that negotiates without end. Our choice: with it, the
 most that such a peer can cost is one read in a second."""
-
 TOO_LONG = "Your line was too long: only the first {} bytes were taken."
-
 _DEL = b"\x7f"
-
+_HANDOVER = frozenset({Mccp3.code})
 _REASONS: dict[type[BaseException] | None, str] = {
     ConnectionDone: "closed by peer",
     ConnectionAborted: "aborted",
@@ -100,7 +94,7 @@ class TelnetProtocol(Protocol):
         self._sent = service.metrics.sent
         self._client: Client | None = None
         self._parser = TelnetParser(
-            settings.subnegotiation_max, frozenset({Mccp3.code} if compression else ())
+            settings.subnegotiation_max, _HANDOVER if compression else frozenset()
         )
         self._handshake = Handshake(
             self.terminal, self, service.reactor.seconds, compression=compression
@@ -139,10 +133,7 @@ class TelnetProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have come. Lines go to the client even while reading is paused."""
-        if self._inflater is None:
-            self._parse(data)
-        else:
-            self._inflate(data)
+        self._inflate(self._parse(data) if self._inflater is None else data)
         if self._handshake.options.flooded:
             self._rest()
 
@@ -283,9 +274,14 @@ class TelnetProtocol(Protocol):
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _parse(self, data: bytes) -> None:
-        replies = b""
+    def _parse(self, data: bytes) -> bytes:
+        """Take plain telnet. Returns what is left of it: what follows is compressed."""
+        replies = left = b""
         for event in self._parser.receive(data):
+            if isinstance(event, Remainder):
+                left, self._inflater = event.data, Inflater()
+                self._parser.handover = frozenset()  # no stream begins within another
+                break
             try:
                 replies += self._answer(event)
             except Exception:  # noqa: BLE001 - Twisted would close the connection
@@ -296,6 +292,7 @@ class TelnetProtocol(Protocol):
                 replies, self._deflater = b"", Deflater()
         if not self._congested:  # who does not read gets no answers, so that none pile up
             self.send(replies + self._late_mark())
+        return left
 
     def _late_mark(self) -> bytes:
         """The mark of a prompt that was sent before we knew that the peer wants one.
@@ -319,9 +316,6 @@ class TelnetProtocol(Protocol):
                 return self._handshake.subnegotiation(event)
             case Command(signal):
                 return self._obey(signal)
-            case Remainder(data):
-                self._inflater = Inflater(self._service.settings.inflated_max)
-                self._inflate(data)
         return b""
 
     def _obey(self, signal: Signal) -> bytes:
@@ -335,18 +329,24 @@ class TelnetProtocol(Protocol):
         return b""
 
     def _inflate(self, data: bytes) -> None:
-        inflater = self._inflater
-        assert inflater is not None  # noqa: S101 - both callers have looked
+        """Take compressed input; the peer may end and begin that many times in one read."""
+        if not data:
+            return
+        budget = Budget(len(data), self._service.settings.inflated_max)
         try:
-            for piece in inflater.inflate(data):
-                self._parse(piece)
+            while data:
+                inflater = self._inflater
+                if inflater is None:
+                    data = self._parse(data)
+                    continue
+                for piece in inflater.inflate(data, budget):
+                    self._parse(piece)
+                if inflater.rest is not None:
+                    self._inflater, self._parser.handover = None, _HANDOVER
+                data = inflater.rest or b""
         except ProtocolError as error:
             self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
             self.abort()
-            return
-        if inflater.rest is not None:
-            self._inflater = None
-            self._parse(inflater.rest)
 
     def _take(self, lines: list[bytes]) -> None:
         for line in lines:

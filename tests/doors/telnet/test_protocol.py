@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -420,3 +421,41 @@ def test_without_a_close_timeout_nobody_is_hurried() -> None:
     line = Line(FakeService(close_timeout=0))
     line.protocol.readConnectionLost()
     assert line.service.reactor.getDelayedCalls() == []
+
+
+BEGIN_MCCP3 = b"\xff\xfa\x57\xff\xf0"
+
+
+def compressing() -> Line:
+    """Whose peer has agreed to MCCP3."""
+    line = Line(FakeService(compression=True))
+    line.protocol.dataReceived(b"\xff\xfd\x57")
+    return line
+
+
+def test_compression_may_end_and_begin_many_times_in_one_read(log: Any) -> None:
+    """Thousands of streams one after another were a RecursionError, and the lines after them lost."""
+    line = compressing()
+    line.protocol.dataReceived((BEGIN_MCCP3 + zlib.compress(b"a\r\n")) * 3000 + b"hello\r\n")
+    assert line.client.lines == ["a"] * 3000 + ["hello"]
+    assert not line.wire.aborting
+    assert list(log) == []
+
+
+def test_one_read_becomes_no_more_than_it_may_in_however_many_streams() -> None:
+    """Sixty bombs of a megabyte in 64 KiB, each within its own limit, were sixty megabytes."""
+    line = compressing()
+    bomb = BEGIN_MCCP3 + zlib.compress(b"a" * 1000 + b"\r\n" + b"x" * 1_000_000, 9)
+    line.protocol.dataReceived(bomb * 60)
+    assert line.wire.aborting
+    assert len(line.client.lines) <= 2
+
+
+def test_no_stream_begins_within_another(log: Any) -> None:
+    """What says so inside of one is a subnegotiation like any other."""
+    line = compressing()
+    inside = b"one\r\n" + BEGIN_MCCP3 + b"two\r\n"
+    line.protocol.dataReceived(BEGIN_MCCP3 + zlib.compress(inside) + b"three\r\n")
+    line.protocol.dataReceived(BEGIN_MCCP3 + zlib.compress(b"four\r\n"))
+    assert line.client.lines == ["one", "two", "three", "four"]
+    assert list(log) == []
