@@ -19,11 +19,12 @@ BACKLOG = 4096
 Linux allows (``net.core.somaxconn``), so that a crowd coming back at once comes in at once."""
 
 _REASONS = {
-    errno.EADDRINUSE: "the port is in use; stop what uses it, or choose another with --port",
-    errno.EACCES: "that takes permission; choose a port from 1024 up with --port",
-    errno.EADDRNOTAVAIL: "that is no address of this machine; choose another with --host",
+    errno.EADDRINUSE: "the port is in use; stop what uses it, or choose another with {port}",
+    errno.EACCES: "that takes permission; choose a port from 1024 up with {port}",
+    errno.EADDRNOTAVAIL: "that is no address of this machine; choose another with {host}",
+    errno.ENOENT: "there is no such folder; make it, or choose another with {port}",
 }
-_UNKNOWN_HOST = "there is no host of this name; choose another with --host"
+_UNKNOWN_HOST = "there is no host of this name; choose another with {host}"
 
 _PROBES = 4
 _IDLE_MAX = 32767  # seconds; Linux takes no more
@@ -37,15 +38,26 @@ class Listening:
         where: host and port, or one of Twisted's endpoint strings (``tcp:9000``, ``unix:/x``).
         address: how people know it, for ``DoorError``.
         keep_alive: seconds after which TCP looks whether a silent peer is still there; 0: never.
+        port_option: the option that chooses another port, for ``DoorError``.
     """
 
     def __init__(
-        self, reactor: Any, where: tuple[str, int] | str, address: str, keep_alive: float = 0
+        self,
+        reactor: Any,
+        where: tuple[str, int] | str,
+        address: str,
+        keep_alive: float = 0,
+        port_option: str = "--port",
     ) -> None:
         self._reactor = reactor
         self._where = where
         self._address = address
         self._keep_alive = math.ceil(keep_alive)
+        by_endpoint = isinstance(where, str)
+        self._options = {
+            "host": "--listen" if by_endpoint else "--host",
+            "port": "--listen" if by_endpoint else port_option,
+        }
         self._port: Any = None
         self._accepting: Accepting | None = None
 
@@ -58,14 +70,17 @@ class Listening:
         try:
             self._port = await self._endpoint().listen(factory)
         except CannotListenError as error:
-            raise DoorError(self._address, _reason(error.socketError)) from error
+            raise self._error(_reason(error.socketError)) from error
         except UnicodeError as error:  # a name that is no name, such as "a..b"
-            raise DoorError(self._address, _UNKNOWN_HOST) from error
+            raise self._error(_UNKNOWN_HOST) from error
         except OSError as error:
-            raise DoorError(self._address, _reason(error)) from error
+            raise self._error(_reason(error)) from error
         self._tune()
         self._accepting = Accepting(self._port, self._reactor)
         return self._port.getHost()
+
+    def _error(self, reason: str) -> DoorError:
+        return DoorError(self._address, reason.format(**self._options))
 
     def close(self) -> Any:
         """Accept no more. Returns a Deferred or ``None``; closing twice is harmless."""
@@ -138,4 +153,4 @@ def _reason(error: object) -> str:
         return _UNKNOWN_HOST
     if isinstance(error, OSError) and error.errno in _REASONS:
         return _REASONS[error.errno]
-    return getattr(error, "strerror", None) or str(error)
+    return (getattr(error, "strerror", None) or str(error)).replace("{", "{{").replace("}", "}}")

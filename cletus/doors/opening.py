@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cletus.doors.accepting import RESERVE, raise_limit
 from cletus.doors.doorkeeper import Doorkeeper
 from cletus.doors.telnet import TelnetDoor
-from cletus.errors import DoorError
+from cletus.errors import DoorError, SettingError
 
 if TYPE_CHECKING:
     from cletus.parts import Door
@@ -34,8 +34,11 @@ def doors_of(service: Service) -> Iterator[Door]:
 
     Raises:
         DoorError: ``listen`` names a door that there is not.
+        SettingError: ``tls_key`` is for no certificate.
     """
     settings = service.settings
+    if settings.tls_key and not settings.tls_certificate:
+        raise SettingError("tls_key", "is the key of no certificate; set tls_certificate, too")
     keeper = Doorkeeper(service)
     # Many systems give a process 1,024 file descriptors unless it asks for more.
     raise_limit((settings.connections_max or _MANY) + 2 * RESERVE)

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 
 from cletus import Service
 from cletus.doors.opening import doors_of
-from cletus.errors import DoorError
+from cletus.errors import DoorError, SettingError
 
 
 def service(**settings: Any) -> Service:
@@ -70,6 +70,13 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> An
     _, door = doors_of(service(tls_certificate=str(missing), tls_port=0))
     with pytest.raises(DoorError, match=r"none\.pem: No such file"):
         yield door.open()
+
+
+def test_a_key_of_no_certificate_stops_the_start() -> None:
+    """It would be a service without TLS, and nobody told."""
+    with pytest.raises(SettingError, match=r"tls_key.*set tls_certificate"):
+        list(doors_of(service(tls_key="key.pem")))
+    assert len(list(doors_of(service(tls_key="key.pem", tls_certificate="c.pem")))) == 2
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp6"])

@@ -152,7 +152,11 @@ class TelnetDoor:
         self.advertised: dict[str, int] = {}
         where = endpoint or (self._host, port)
         self._listening = Listening(
-            service.reactor, where, self.address, keep_alive=settings.keep_alive
+            service.reactor,
+            where,
+            self.address,
+            keep_alive=settings.keep_alive,
+            port_option="--tls-port" if tls else "--port",
         )
 
     def open(self) -> Deferred[None]:

@@ -89,8 +89,9 @@ def test_who_connects_becomes_a_client_of_the_service() -> None:
 
 
 def test_who_is_refused_has_so_long_to_go() -> None:
-    """Over TLS a connection closes when its handshake is done: who never does it would stay for ever,
-    counted by nobody, and the budgets of connections would hold for none but the polite.
+    """Over TLS a connection closes when its handshake is done: who never does it would stay.
+
+    And be counted by nobody, so that the budgets of connections would hold for none but the polite.
     """
     made = service(connections_max=1, close_timeout=2.0)
     fired(TelnetDoor(made).open())
@@ -129,6 +130,21 @@ def test_why_it_cannot_be_opened_is_one_clear_line(error: Exception, reason: str
     assert message.startswith("cannot listen on telnet mars:80: ")
     assert reason in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("named", "option"),
+    [({}, "--port"), ({"tls": True}, "--tls-port"), ({"endpoint": "tcp:80"}, "--listen")],
+)
+def test_what_to_do_about_it_names_the_option_of_that_door(
+    named: dict[str, Any], option: str
+) -> None:
+    """Another ``--port`` would not help somebody whose ``tls_port`` is in use."""
+    reactor = NoReactor(OSError(errno.EADDRINUSE, "Address already in use"))
+    made = service(reactor, tls_self_signed=True)
+    failure = fired(TelnetDoor(made, **named).open())
+    failure.trap(DoorError)
+    assert failure.value.reason.endswith(f"choose another with {option}")
 
 
 def test_closing_stops_the_listening_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
