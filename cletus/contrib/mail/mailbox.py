@@ -45,6 +45,8 @@ class BaseMailbox(Store):
     manager: ClassVar[MailboxManager[Any]] = MailboxManager()
     #: Letters in one mailbox. Our choice.
     letters_max: ClassVar[int] = 100
+    #: Letters of one sender that may wait to be read, so that nobody alone can fill it. Our choice.
+    unread_max: ClassVar[int] = 20
     #: Characters of one letter.
     text_max: ClassVar[int] = 10_000
     #: Characters of its subject.
@@ -56,7 +58,7 @@ class BaseMailbox(Store):
         """Add a letter. Saving is the caller's; ``manager.send`` does it.
 
         Raises:
-            Refused: it is empty or too long, or there is no room.
+            Refused: it is empty or too long, or there is no room, or too much of that sender's is unread.
         """
         if not text.strip():
             raise Refused("There is nothing in it.")
@@ -64,6 +66,9 @@ class BaseMailbox(Store):
             raise Refused(f"A letter has {self.text_max} characters at most.")
         if len(self.letters) >= self.letters_max:
             raise Refused(f"The mailbox of {self.key} is full.")
+        waiting = sum(one["sender"] == sender and not one["read"] for one in self.letters)
+        if waiting >= self.unread_max:
+            raise Refused(f"{waiting} letters of yours wait there; let them be read first.")
         self.letters.append(
             Letter(
                 sender=sender,

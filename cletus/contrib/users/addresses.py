@@ -53,3 +53,11 @@ def network_of(text: str) -> Network | None:
     if mapped is None or network.prefixlen < 96:
         return network
     return ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False)
+
+
+def is_within(address: str, text: str) -> bool:
+    """Whether a client's address is in the network that people write so; what is none has nobody in it."""
+    network, place = network_of(text), network_of(host_of(address).partition("%")[0])
+    if network is None or place is None or network.version != place.version:
+        return False
+    return network.overlaps(place)

@@ -22,14 +22,14 @@ from twisted.internet.defer import Deferred
 from cletus import events
 from cletus.broadcast import write_all
 from cletus.client import Client
-from cletus.contrib.users.addresses import origin_of
+from cletus.contrib.users.addresses import is_within, origin_of
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import looks_of
 from cletus.contrib.users.names import RESERVED, check_name
 from cletus.contrib.users.strangers import Strangers
 from cletus.contrib.users.throttle import BaseThrottle
-from cletus.errors import NameRefused
+from cletus.errors import NameRefused, Refused
 from cletus.service import Service
 
 TOO_MANY: Final = "Too many people of your address are logging in. Please try again later."
@@ -115,7 +115,16 @@ class Users:
         """As ``bans.ban``; whoever it is about and is here is told, and has to go at once.
 
         People of a banned address or network go with it, also those who are still logging in.
+
+        Raises:
+            Refused: as ``bans.ban``; or whoever wants it (``by``, a key) would have to go themself.
         """
+        judge = self.user.manager.active().get(by)
+        if judge is not None and (
+            self.user.manager.peek(whom) is judge
+            or (judge.client and is_within(judge.client.address, whom))
+        ):
+            raise Refused("That would put you out yourself.")
         ban = self.bans.ban(whom, duration=duration, by=by, reason=reason)
         for user in self.online():
             if user.key == ban.name or (user.client and self._is_of(user.client, ban)):

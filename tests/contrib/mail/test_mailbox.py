@@ -171,3 +171,14 @@ def test_wide_letters_count_as_wide(app):
     text = box.read(1)[3:]
     assert "".join(text) == "燈籠" * 24
     assert max(map(width, text)) <= 79
+
+
+def test_nobody_alone_can_fill_a_mailbox(app):
+    """Else one would keep everybody else's letters out. What is read makes room for more."""
+    type(app.post.of(app.bob)).unread_max = 2
+    for _ in range(2):
+        send(app, app.bob)
+    with pytest.raises(Refused, match="2 letters of yours wait there"):
+        app.post.send(app.bob, sender=app.user, text="x")
+    app.post.of(app.bob).read(1)
+    send(app, app.bob)

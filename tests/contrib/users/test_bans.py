@@ -213,3 +213,16 @@ def test_a_ban_that_cannot_be_saved_is_in_force_and_told(talker, bans, monkeypat
     ban = bans.ban("bob")
     assert bans.of_name("bob") is ban
     assert any("the ban of bob was not saved: no space left" in line for line in logged)
+
+
+def test_nobody_puts_themself_out(talker):
+    """By a slip, the only admin would be locked out of their own service."""
+    talker.account("Ann")
+    ann = talker.login("Ann", address="198.51.100.7:4000")
+    for whom in ("ann", " ANN ", "198.51.100.7", "198.51.0.0/16", "::ffff:198.51.100.7"):
+        with pytest.raises(Refused, match="yourself"):
+            talker.users.ban(whom, by="ann")
+    assert list(talker.users.bans) == []
+    for whom in ("198.51.101.0/24", "2001:db8::/32", "mallory"):
+        talker.users.ban(whom, by="ann")
+    assert not ann.transport.closed
