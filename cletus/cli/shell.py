@@ -126,7 +126,7 @@ def _raw() -> Iterator[None]:
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
     try:
-        tty.setraw(keyboard)
+        tty.setraw(keyboard, termios.TCSANOW)
         yield
     except BaseException:  # not left by the prompt, which has ended its line
         with suppress(OSError):
@@ -136,7 +136,7 @@ def _raw() -> Iterator[None]:
         with suppress(OSError):
             os.write(sys.stdout.fileno(), _AS_BEFORE)
         with suppress(termios.error):  # it has been closed
-            termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+            termios.tcsetattr(keyboard, termios.TCSANOW, before)
 
 
 @contextmanager
