@@ -165,3 +165,32 @@ def test_closing_stops_the_listening_and_nothing_else(monkeypatch: pytest.Monkey
     fired(door.close())
     fired(door.close())
     assert stopped == ["stopped"]
+
+
+def test_signs_of_life_go_to_those_who_speak_telnet() -> None:
+    """Somebody on nc would see them as junk; who does not read gets none on top; 0 sends none."""
+    made = service(keep_alive=60.0)
+    door = TelnetDoor(made)
+    fired(door.open())
+    speaks, silent, congested = (connected(made) for _ in range(3))
+    for protocol, _ in (speaks, congested):
+        protocol.dataReceived(b"\xff\xfb\x18")
+    congested[0].pauseProducing()
+    for _, transport in (speaks, silent, congested):
+        transport.clear()
+    made.reactor.pump([30.0] * 4)
+    sent = [transport.value() for _, transport in (speaks, silent, congested)]
+    assert sent == [b"\xff\xf1\xff\xf1", b"", b""]
+    fired(door.close())
+    assert made.reactor.getDelayedCalls() == []
+    never = service(keep_alive=0.0)
+    fired(TelnetDoor(never).open())
+    assert never.reactor.getDelayedCalls() == []
+
+
+def connected(made: Any) -> Any:
+    """Somebody who has come in, and their transport."""
+    [(_, factory, _, _)] = made.reactor.tcpServers
+    protocol, transport = factory.buildProtocol(IPv4Address("TCP", "::1", 5)), StringTransport()
+    protocol.makeConnection(transport)
+    return protocol, transport

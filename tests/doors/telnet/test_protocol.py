@@ -459,3 +459,28 @@ def test_no_stream_begins_within_another(log: Any) -> None:
     line.protocol.dataReceived(BEGIN_MCCP3 + zlib.compress(b"four\r\n"))
     assert line.client.lines == ["one", "two", "three", "four"]
     assert list(log) == []
+
+
+def test_are_you_there_is_answered(line: Line) -> None:
+    """RFC 854: by some visible evidence; in its place among the lines."""
+    assert line.receive(b"he\xff\xf6llo\r\n") == ["hello"]
+    assert line.wire.value() == b"\r\n[Yes]\r\n"
+
+
+def test_telnets_own_erasing_is_done(line: Line) -> None:
+    """EC takes back a character, EL the line."""
+    assert line.receive(b"hel\xff\xf7\xff\xf7ello\r\njunk\xff\xf8hi\r\n") == ["hello", "hi"]
+
+
+def test_mccp2_compresses_what_follows_and_ends_before_the_connection_does() -> None:
+    line = Line(FakeService(compression=True))
+    line.protocol.dataReceived(b"\xff\xfb\x18")
+    line.wire.clear()
+    line.protocol.dataReceived(b"\xff\xfd\x56")
+    line.protocol.send(b"hello\r\n")
+    line.protocol.close()
+    plain, begin, stream = line.wire.value().partition(b"\xff\xfa\x56\xff\xf0")
+    assert (plain, begin) == (b"", b"\xff\xfa\x56\xff\xf0")
+    inflater = zlib.decompressobj()
+    assert inflater.decompress(stream) == b"hello\r\n"
+    assert inflater.eof
