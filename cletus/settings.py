@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -74,9 +74,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             restart=True,
         ),
     ] = ()
-    store: Annotated[str, about("folder (or URL) in which stores are saved", restart=True)] = (
-        "store"
-    )
+    store: Annotated[
+        Annotated[str, Meta(min_length=1)],
+        about("folder (or URL) in which stores are saved", restart=True, takes="a folder or URL"),
+    ] = "store"
     store_sync: Annotated[
         StoreSync,
         about(
@@ -347,6 +348,12 @@ def _hints_of(kind: type[Settings]) -> dict[str, Any]:
     return hints
 
 
+def _choices(kind: Any) -> tuple[str, ...]:
+    """The values of a setting that takes one of a few."""
+    bare = kind.__origin__ if hasattr(kind, "__metadata__") else kind
+    return get_args(bare) if get_origin(bare) is Literal else ()
+
+
 def _convert(name: str, value: Any, kind: Any, source: str) -> Any:
     if isinstance(value, str) and "tuple" in str(kind):
         # A variable of the environment is one text.
@@ -354,7 +361,7 @@ def _convert(name: str, value: Any, kind: Any, source: str) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        takes = _said_of(kind, "takes")
+        takes = _said_of(kind, "takes") or " or ".join(_choices(kind))
         reason = f"it takes {takes}" if takes else str(error)
         shown = _shown(value, kind)
         if shown is SECRET:  # what msgspec says may quote it

@@ -108,6 +108,7 @@ def test_a_name_like_nothing_has_no_nearest() -> None:
         ("line_rate", float("nan")),
         ("line_rate", "nan"),
         ("store_sync", "sometimes"),
+        ("store", ""),
         ("reload", "perhaps"),
         ("host", 127),
         ("reload_modules", 5),
@@ -162,3 +163,13 @@ def test_settings_of_an_application_are_described_and_checked_like_ours() -> Non
 def test_doors_and_stores_stay_as_they_are_until_a_restart() -> None:
     assert {"host", "port"} <= needs_restart()
     assert not {"line_rate", "output_max", "stop_notice"} & needs_restart()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [("store_sync", "foo", "full or rename"), ("store", "", "a folder or URL")],
+)
+def test_what_a_setting_takes_is_told(name: str, value: str, takes: str) -> None:
+    """In words that can be typed. A store of no name would be spread over the folder one is in."""
+    with pytest.raises(SettingError, match=f"cannot be {value!r}: it takes {takes}$"):
+        Sources().update("command line", {name: value})

@@ -105,8 +105,9 @@ def _by_name(target: str) -> Application:
         if spec.origin is not None and spec.has_location:
             return Application((_root(name, spec),), (target,))
         search = list(spec.submodule_search_locations or ())
+    missing = "no such file" if target.endswith(".py") else "no module of this name"
     raise ApplicationNotFound(
-        f"{target}: no module of this name; give a package or module that Python can import "
+        f"{target}: {missing}; give a package or module that Python can import "
         "from here, or the path of a .py file"
     )
 

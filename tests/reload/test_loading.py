@@ -120,3 +120,9 @@ def test_the_folder_is_first_on_the_path(tmp_path):
     (tmp_path / "single.py").write_text(CORE)
     load("single.py", tmp_path)
     assert sys.path[0] == str(Path(tmp_path).resolve())
+
+
+def test_a_file_that_is_not_there_is_called_a_file(tmp_path: Path) -> None:
+    """Who gives a path is not told of modules alone."""
+    with pytest.raises(ApplicationNotFound, match=r"talker\.py: no such file; give a package"):
+        load("talker.py", tmp_path)
