@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 from cletus.redaction import without_passwords
 
@@ -311,6 +312,12 @@ class UnreadableStore(StorageError):
         where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
         what = f" in line {line}" if line and not path else ""
         super().__init__(f"{where}{store} {key!r} cannot be read{what}: {reason}")
+
+    def left_alone(self) -> Self:
+        """The same error for who wanted to save over the document: it says what can be done."""
+        advice = "it is left alone: mend it, or write over it by save(force=True)"
+        self.args = (f"{self}; {advice}",)
+        return self
 
 
 class CorruptStore(UnreadableStore):

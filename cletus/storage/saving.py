@@ -20,6 +20,7 @@ from cletus.errors import (
     NotSaved,
     SerialiseFailed,
     StorageError,
+    UnreadableStore,
 )
 from cletus.storage.backend import Document
 from cletus.storage.document import line_of
@@ -106,6 +107,8 @@ def _look_first(obj: Store) -> None:
         type(obj)._apart(obj.key).load()
     except NotSaved:
         return
+    except UnreadableStore as error:
+        raise error.left_alone() from error.__cause__
 
 
 def was_saved(obj: Store) -> None:

@@ -136,7 +136,9 @@ def check_damage(user: Any, folder: Path) -> None:
         assert str(path) in str(unreadable[key]), what
         with pytest.raises(UnreadableStore):
             user(key).load()
-        with pytest.raises(UnreadableStore):
+        with pytest.raises(
+            UnreadableStore, match=r"mend it, or write over it by save\(force=True\)"
+        ):
             user.manager.active()[key].save()
         [unsaved] = save_all([user.manager.active()[key]])
         assert isinstance(unsaved.error, UnreadableStore)
