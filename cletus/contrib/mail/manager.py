@@ -24,7 +24,8 @@ class MailboxManager(Manager[M]):
         Raises:
             StorageError: it is saved and cannot be read.
         """
-        return self.get(user.key) or self.store_cls(user.key)
+        box = self.get(user.key)
+        return self.store_cls(user.key) if box is None else box
 
     def send(self, to: Any, *, sender: Any, text: str, subject: str = "") -> Deferred[None]:
         """Put a letter into somebody's mailbox, and tell them if they are connected.

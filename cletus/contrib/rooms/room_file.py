@@ -57,7 +57,8 @@ class RoomFile:
         """
         for key, values in self.rooms.items():
             try:
-                room = self._room_cls.manager.get(key) or self._room_cls(key)
+                found = self._room_cls.manager.get(key)
+                room = self._room_cls(key) if found is None else found
             except StorageError as error:
                 _log.error("{path}, room {key}: {error}", path=self.path, key=key, error=error)
                 continue

@@ -110,7 +110,8 @@ class Bans:
             until = None if duration is None else now + duration
         except OverflowError:
             raise Refused("That is too long; leave the time out to ban for good.") from None
-        ban = self._ban_cls.manager.get(self._key(whom)) or self._ban_cls(self._key(whom))
+        found = self._ban_cls.manager.get(self._key(whom))
+        ban = self._ban_cls(self._key(whom)) if found is None else found
         ban.name = None if network is not None else normalise(whom)
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until

@@ -195,3 +195,11 @@ def test_exits_that_were_made_in_the_house_outlast_those_of_the_file(inn):
     assert inn.active("room")["hall"].exits == {"east": "garden", "up": "attic"}
     assert edit(inn, "east", "up").ok
     assert inn.active("room")["hall"].exits == {"up": "garden"}
+
+
+def test_a_room_may_be_false(inn, monkeypatch):
+    """One that is empty, say, of a class with ``__len__``; the file does not make another one."""
+    hall = inn.active("room")["hall"]
+    monkeypatch.setattr(type(hall), "__len__", lambda _: 0, raising=False)
+    inn.module("places").rooms.apply()
+    assert inn.active("room")["hall"] is hall
