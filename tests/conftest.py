@@ -11,16 +11,30 @@ from collections.abc import Callable, Iterator
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
 from cletus import Service
 from cletus.testing import Log, Person, start_in_memory
 
 
+def pytest_configure() -> None:
+    """Logging has begun, to nobody: till then Twisted keeps what is logged, and with it old code."""
+    globalLogBeginner.beginLoggingTo((), discardBuffer=True, redirectStandardIO=False)
+
+
 def pytest_collection_finish() -> None:
     """What the tests are made of is never garbage: each of the many collections need not see it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A test that searched for what holds old code has thawed it all: a second collection is dear."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ class HolderSearch:
     Attributes:
         paths: what was found, the shortest paths first.
         cut_off: whether it was given up.
+        is_explained: whether one of the paths ends with something that lives by its own right.
     """
 
     def __init__(self, old: OldCode, seconds: float) -> None:
@@ -49,6 +50,7 @@ class HolderSearch:
         self._roots: set[int] = set()
         self.paths: list[Path] = []
         self.cut_off = False
+        self.is_explained = False
 
     def steps(self) -> Iterator[None]:
         """The search; between two steps, others may run."""
@@ -73,6 +75,7 @@ class HolderSearch:
                 for number in frontier - referred:
                     self._add(number, reached, inwards)
             for number in [one for one in found if self._is_root(found[one])]:
+                self.is_explained = True
                 self._add(number, reached, inwards)
                 del found[number]
             frontier = set(found)

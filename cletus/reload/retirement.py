@@ -43,7 +43,6 @@ class Retirement:
         if self._old.alive() and renew_main(self._words.application):
             collect()
         if self._old.alive():
-            gc.unfreeze()  # what `cletus run` has frozen may be what holds it
             self._go_on(self._search.steps())
         else:
             self._done([])
@@ -56,7 +55,14 @@ class Retirement:
             if patient and time.perf_counter() > end:
                 self._reactor.callLater(0, self._go_on, steps)
                 return
-        self._done(self._sentences())
+        if not self._search.is_explained and self._old.alive() and gc.get_freeze_count():
+            # What `cletus run` has frozen, which a search does not see, may be what holds it. It stays
+            # thawed, and that makes each later collection longer: so it is the last resort.
+            gc.unfreeze()
+            self._search = HolderSearch(self._old, SEARCH_SECONDS)
+            self._go_on(self._search.steps())
+        else:
+            self._done(self._sentences())
 
     def _sentences(self) -> list[str]:
         alive = self._old.alive()

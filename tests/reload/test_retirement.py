@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
+import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -53,6 +57,24 @@ def test_what_nothing_shows_is_said_honestly():
     assert len(sentences) == 1
     assert sentences[0].startswith("old code is still alive (old): ")
     assert "a running call, or C code" in sentences[0]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_is_frozen_is_looked_at_if_nothing_else_explains_it(monkeypatch, frozen):
+    """And not before: what is thawed makes every later collection longer."""
+    gc.freeze()
+    host = type(sys)("host")
+    monkeypatch.setitem(sys.modules, "host", host)
+    module, old = old_module("class A: pass")
+    host.things = [module.A]
+    del module
+    collect()
+    if frozen:
+        gc.freeze()
+    sentences = []
+    Retirement(None, old, Words(Application(), Places(), []), sentences.extend).begin()
+    assert "old.A is held by `things` of the module host" in sentences[0]
+    assert bool(gc.get_freeze_count()) is not frozen
 
 
 def test_nothing_alive_nothing_searched():
