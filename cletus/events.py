@@ -138,7 +138,8 @@ class Gmcp(ClientEvent):
     """A person's program has sent a message (GMCP; a variable, if it only has MSDP).
 
     ``package`` is its name as they wrote it. ``data`` is what its JSON means, ``None`` if there was
-    none; its strings are free of control characters other than newlines. ``@service.gmcp("Char.Login")`` hears of one package.
+    none; its strings are free of control characters other than newlines. ``@service.gmcp(package)``
+    hears of one.
     """
 
     package: str
