@@ -6,6 +6,7 @@ What it logs is the fixture ``log`` of ``pytest_cletus``: a mistake that a test 
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,7 +20,14 @@ from cletus.testing import Log, Person, start_in_memory
 
 
 def pytest_configure() -> None:
-    """Logging has begun, to nobody: till then Twisted keeps what is logged, and with it old code."""
+    """What all tests begin with.
+
+    Logging has begun, to nobody: till then Twisted keeps what is logged, and with it old code. And
+    Ctrl-C is taken: a process that a shell has put into the background ignores it, and so would the
+    services that the tests start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     globalLogBeginner.beginLoggingTo((), discardBuffer=True, redirectStandardIO=False)
 
 

@@ -14,8 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ class Talker:
             "PYTHONFAULTHANDLER": "1",
         }
         environment.pop("PYTHONPATH", None)
-        with self._output.open("wb") as output, interruptible():
+        with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder,
@@ -157,19 +156,6 @@ class Talker:
         if self.is_running:
             self.process.kill()
         self.process.wait()
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """A process that a shell has put into the background ignores Ctrl-C; its children must not."""
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if ignored:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        if ignored:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Caller:

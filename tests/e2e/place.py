@@ -12,8 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-from tests.e2e.harness import interruptible
-
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "lantern-s3cret"
 
@@ -47,7 +45,7 @@ class Place:
             "0",
             *options,
         ]  # fmt: skip - a command line
-        with self.log.open("wb") as log, interruptible():
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
