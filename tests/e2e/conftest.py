@@ -12,7 +12,8 @@ import pytest
 
 from tests.e2e.harness import Caller, Talker, Terminal, program
 
-RAN = pytest.StashKey[list[str]]()
+#: The property of a test's report that names the real client which it drove.
+CLIENT = "real client"
 
 TALK = Path(__file__).with_name("talk")
 
@@ -102,17 +103,15 @@ def tintin(at_end: ExitStack, tmp_path: Path) -> Callable[[Talker], Terminal]:
     return tintin
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[RAN] = []
-
-
 @pytest.fixture
-def ran(request: pytest.FixtureRequest) -> list[str]:
-    """Tests with a real client add its name here."""
-    return request.config.stash[RAN]
+def ran(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tests with a real client tell its name by this; it also comes out of the processes of xdist."""
+    return lambda name: record_property(CLIENT, name)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    names = config.stash.get(RAN, [])
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = terminalreporter.stats.get("passed", ())
+    told = [one for report in reports for one in report.user_properties if report.when == "call"]
+    names = sorted(value for name, value in told if name == CLIENT)
     if names:
-        terminalreporter.write_line(f"{len(names)} real clients ran: {', '.join(sorted(names))}")
+        terminalreporter.write_line(f"{len(names)} real clients ran: {', '.join(names)}")

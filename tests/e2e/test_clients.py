@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ class Record:
 
 @pytest.mark.parametrize("client", CLIENTS, ids=[client.name for client in CLIENTS])
 def test_it_logs_in_talks_and_leaves(
-    client: RealClient, place: Place, tmp_path: Path, ran: list[str]
+    client: RealClient, place: Place, tmp_path: Path, ran: Callable[[str], None]
 ) -> None:
     """And, where it can, it hides the password and shows what is not ASCII."""
     name = NAMES[CLIENTS.index(client)]
@@ -176,7 +176,7 @@ def test_it_logs_in_talks_and_leaves(
         if client.hears_the_end:
             seat.sees("Goodbye")
     assert PASSWORD not in seat.screen or not client.hides
-    ran.append(client.name)
+    ran(client.name)
 
 
 def talk(seat: Seat, other: Any, name: str, said: str) -> None:
@@ -202,7 +202,7 @@ def logged_in(place: Place, name: str) -> Any:
     return other
 
 
-def test_expect_logs_in_by_its_own_script(place: Place, ran: list[str]) -> None:
+def test_expect_logs_in_by_its_own_script(place: Place, ran: Callable[[str], None]) -> None:
     """The oldest way to automate telnet: a pty around the telnet program, of unknown size."""
     from shutil import which
 
@@ -218,11 +218,11 @@ def test_expect_logs_in_by_its_own_script(place: Place, ran: list[str]) -> None:
     done = subprocess.run(["expect", "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == 7, done.stdout
     assert PASSWORD.encode() not in done.stdout
-    ran.append("expect")
+    ran("expect")
 
 
 def test_the_fingerprint_is_that_of_a_well_behaved_server(
-    place: Place, tmp_path: Path, ran: list[str]
+    place: Place, tmp_path: Path, ran: Callable[[str], None]
 ) -> None:
     """telnetlib3's conformance check: nothing loops, and it is told what the service is."""
     path = RealClient("", "telnetlib3-fingerprint", lambda port, tls: []).path
@@ -238,4 +238,4 @@ def test_the_fingerprint_is_that_of_a_well_behaved_server(
     assert (tmp_path / "found").exists(), (done.stdout, done.stderr)
     found = json.loads((tmp_path / "found").read_text())
     assert "Lantern" in json.dumps(found), "what the service is (MSSP)"
-    ran.append("telnetlib3-fingerprint")
+    ran("telnetlib3-fingerprint")
