@@ -21,10 +21,10 @@ types: $(VENV)/test.stamp
 	cd cletus/templates/data && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --no-namespace-packages \
 		--cache-dir $(CURDIR)/.mypy_cache/templates echo/example_echo chat/example_chat
 
-# Those with real processes, sockets and clients come after the others: they want the machine to themselves.
+# Those with real processes, sockets and clients come after the others, a file at a time on each core.
 unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/e2e --cov --cov-report=term
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
 # The same tests on every CPython from 3.11 on that this machine has, each in a .venv-3.N of its own.
 # ARGS are other arguments for pytest.
