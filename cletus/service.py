@@ -336,7 +336,7 @@ class Service(Persistent):
         return self.reloader.request()
 
     def rollback(self) -> Deferred[Any]:
-        """Go back to the code of the generation before; the files are not touched.
+        """Go back to the code before its last change; the files are not touched.
 
         The next edit of a file goes forward again.
 

@@ -111,7 +111,7 @@ class ServiceReloader:
         return asked
 
     def rollback(self) -> Deferred[ReloadReport]:
-        """Go back to the sources of the generation before; the files are not touched.
+        """Go back to the sources before the last change of them; the files are not touched.
 
         The next edit of a file goes forward again. Going back twice goes back two generations.
 

@@ -34,14 +34,24 @@ def users_of(service: Service) -> Users:
     raise NoUsers
 
 
+def check_account(users: Users, name: str, roles: Iterable[str] = ()) -> str:
+    """The name as an account of it would have it.
+
+    Raises:
+        Refused: the name or a role cannot be had.
+    """
+    name = _at_once(users.check_name(name))
+    _check_roles(users, roles)
+    return name
+
+
 def add_user(users: Users, name: str, password: str, roles: Iterable[str] = ()) -> Any:
     """Make an account and save it; the user.
 
     Raises:
         Refused: the name, the password or a role cannot be had; nothing is made.
     """
-    name = _at_once(users.check_name(name))
-    _check_roles(users, roles)
+    name = check_account(users, name, roles)
     password = check_new_password(password, name=name)
     user = users.user.manager.create(name, name=name)
     _at_once(user.set_password(password))

@@ -39,6 +39,7 @@ def user() -> None:
 def add(target: str, name: str, roles: tuple[str, ...], stdin: bool, store: str | None) -> None:
     """Make an account; the first admin is made so."""
     with _opened(target, store) as users:
+        admin.check_account(users, name, roles)  # before anybody types a password twice
         made = admin.add_user(users, name, _password(stdin), roles)
         click.echo(f"{made} has an account{_as(roles)}.")
 

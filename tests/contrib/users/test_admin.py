@@ -111,6 +111,13 @@ def test_a_new_password(cletus, tmp_path):
     assert "nobody called" in cletus("password", "house", "bob", "--stdin", text=PASSWORD).output
 
 
+@pytest.mark.parametrize("arguments", [("1",), ("Ann", "--role", "nonsense")])
+def test_what_cannot_be_had_is_refused_before_a_password_is_asked_for(cletus, arguments):
+    result = cletus("add", "house", *arguments, text=PASSWORD * 2)
+    assert result.exit_code == 2
+    assert "Password" not in result.output
+
+
 def test_roles(cletus, tmp_path):
     """Given, taken and shown."""
     cletus("add", "house", "Ann", "--stdin", text=PASSWORD)
