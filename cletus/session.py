@@ -62,15 +62,12 @@ class Session:
         """The store class of this name, in the generation that is being defined."""
         return self.defining.stores.get(name.lower())
 
-    def keep_in(self, open_writer: Callable[[], Writer]) -> None:
-        """From now on saved documents have the home that this opens. It was not opened yet."""
-        self._open_writer = open_writer
-
     def open_by(self, open_writer: Callable[[], Writer]) -> None:
         """Have the home of saved documents opened in this way when it is first used.
 
         Args:
-            open_writer: in place of what the settings name; a check opens one that is only read.
+            open_writer: in place of what the settings name; a command that only looks at them
+                opens an ``Overlay``.
         """
         self._open_writer = open_writer
 

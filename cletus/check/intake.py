@@ -19,7 +19,6 @@ from twisted.internet.task import Clock
 from cletus.application import Application
 from cletus.check.finding import Finding, Place, error
 from cletus.check.places import Texts, of_error
-from cletus.check.reading import ReadOnly
 from cletus.check.setting_sources import read_settings
 from cletus.check.subject import Progress, Subject
 from cletus.errors import (
@@ -41,6 +40,8 @@ from cletus.service import Service
 from cletus.storage import Writer, backend_for
 from cletus.storage.backend import Backend
 from cletus.storage.browsing import Browsable
+from cletus.storage.memory import Memory
+from cletus.storage.overlay import Overlay
 
 _MEND = "mend it; the rest can only be checked once the application can be imported"
 
@@ -93,8 +94,10 @@ class Intake:
         service.set("command line", self._options)
 
         def open_writer() -> Writer:
+            overlay = Overlay(home_of(service) or _nothing())
+            overlay.open()
             # What is saved soon waits for the trial of a reload, which flushes as a reload does.
-            return Writer(ReadOnly(home_of(service)), Clock(), maybeDeferred)
+            return Writer(overlay, Clock(), maybeDeferred)
 
         service.session.open_by(open_writer)
 
@@ -158,6 +161,12 @@ def home_of(service: Service) -> Backend | None:
     except StoreUnusable:
         return None  # the check of the settings says so
     return home if isinstance(home, Browsable) else None
+
+
+def _nothing() -> Backend:
+    home = Memory()
+    home.open()
+    return home
 
 
 @contextmanager

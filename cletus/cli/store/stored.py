@@ -139,7 +139,7 @@ class _Apart:
     def _tell(self, service: Service, options: Mapping[str, Any]) -> None:
         configure(service, options)
         if not service.session.is_open:
-            service.session.keep_in(partial(self._open, service))
+            service.session.open_by(partial(self._open, service))
 
     def _open(self, service: Service) -> Writer:
         overlay = Overlay(self.home(service))
