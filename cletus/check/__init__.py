@@ -4,11 +4,11 @@ Nothing is opened: no port, no lock, no file for writing. Checks of others are e
 group ``cletus.checks``.
 """
 
-from cletus.check.checks import run_checks
 from cletus.check.finding import Finding, Level, Place, error, warning
-from cletus.check.intake import Intake
-from cletus.check.places import Texts
-from cletus.check.subject import Subject
+from cletus.check.load import Intake
+from cletus.check.run import run_checks
+from cletus.check.source_map import Texts
+from cletus.check.target import Subject
 
 __all__ = [
     "Finding",

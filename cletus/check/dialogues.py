@@ -8,10 +8,10 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cletus.check.dialogue_steps import Target, targets_of
 from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.places import of_function
-from cletus.check.steps import Target, targets_of
-from cletus.check.subject import Subject
+from cletus.check.source_map import of_function
+from cletus.check.target import Subject
 from cletus.dialogue import Dialogue
 
 

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.places import of_error
-from cletus.check.subject import Subject
+from cletus.check.source_map import of_error
+from cletus.check.target import Subject
 from cletus.errors import FieldValueError
 from cletus.storage import Store, TempStoreMixin
 from cletus.storage.document import encode

@@ -9,8 +9,8 @@ from typing import Any
 
 from cletus.check.dialogues import takes
 from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.places import of_function
-from cletus.check.subject import Subject
+from cletus.check.source_map import of_function
+from cletus.check.target import Subject
 from cletus.listeners import Listener
 from cletus.service import Service
 from cletus.timers import Timer

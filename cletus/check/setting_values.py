@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.internet.endpoints import serverFromString
 
 from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.subject import Subject
+from cletus.check.target import Subject
 from cletus.doors.certificate import CertificateFiles
 from cletus.doors.doorkeeper import Doorkeeper
 from cletus.doors.opening import KINDS

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cletus.check import Finding, Intake, Level, run_checks
-from cletus.check.subject import Progress
+from cletus.check.target import Progress
 from cletus.cli.refusing import HELP, USAGE, refuse
 from cletus.cli.target import importing
 from cletus.errors import CletusError

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cletus
-from cletus.check.left_behind import _WORDS
-from cletus.check.saved import _NAMES
+from cletus.check.side_effects import _WORDS
+from cletus.check.stored_data import _NAMES
 
 PACKAGE = Path(cletus.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "checking.md"

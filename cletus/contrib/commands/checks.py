@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from cletus.check import Finding, Subject, warning
-from cletus.check.places import of_function
+from cletus.check.source_map import of_function
 from cletus.contrib.commands.command import Command
 from cletus.contrib.commands.registry import CommandRegistry
 

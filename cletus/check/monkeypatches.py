@@ -8,8 +8,8 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from cletus.check.finding import Finding, warning
-from cletus.check.places import of_function
-from cletus.check.subject import Subject
+from cletus.check.source_map import of_function
+from cletus.check.target import Subject
 
 _WRAPPED = (MethodType, staticmethod, classmethod)
 

@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 
 from cletus.application import Application
 from cletus.check.finding import Finding, Place, warning
-from cletus.check.places import of_function
+from cletus.check.source_map import of_function
 from cletus.reload.ledger import Ledger, module_of
 from cletus.reload.registrations import Places, Registration
 from cletus.reload.side_effects import (

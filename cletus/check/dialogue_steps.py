@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.check.places import code_of
+from cletus.check.source_map import code_of
 
 
 @dataclass(frozen=True, slots=True)

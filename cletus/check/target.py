@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.application import Application
-from cletus.check.places import Texts
+from cletus.check.source_map import Texts
 from cletus.dialogue import Dialogue
 from cletus.reload.ledger import Ledger
 from cletus.service import Service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cletus.check.finding import Finding, Level, Place, warning
-from cletus.check.subject import Subject
+from cletus.check.target import Subject
 from cletus.errors import StorageError, StoreUnusable
 from cletus.storage import backend_for
 from cletus.storage.backend import Backend

@@ -14,8 +14,8 @@ from twisted.internet.task import Clock
 
 from cletus.check.fields import KEY
 from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.left_behind import left_by, registered, set_by
-from cletus.check.subject import Subject
+from cletus.check.side_effects import left_by, registered, set_by
+from cletus.check.target import Subject
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.reload.holder_words import Words
 from cletus.reload.ledger import Ledger

@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 
 from cletus.check import Level
-from cletus.check.left_behind import _WORDS
+from cletus.check.side_effects import _WORDS
 from cletus.reload.side_effects import kinds
 from tests.check.conftest import must_be, names
 

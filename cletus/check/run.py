@@ -9,15 +9,15 @@ from importlib.metadata import entry_points
 from cletus.check.dialogues import check_dialogues
 from cletus.check.fields import check_fields
 from cletus.check.finding import Finding, error
-from cletus.check.intake import quiet
 from cletus.check.listeners import check_listeners, check_timers
-from cletus.check.lost import check_lost
-from cletus.check.patches import check_patches
-from cletus.check.places import of_error
-from cletus.check.saved import check_saved
+from cletus.check.load import quiet
+from cletus.check.module_state import check_lost
+from cletus.check.monkeypatches import check_patches
 from cletus.check.setting_values import check_settings
-from cletus.check.subject import Subject
-from cletus.check.trial import check_reload
+from cletus.check.source_map import of_error
+from cletus.check.stored_data import check_saved
+from cletus.check.target import Subject
+from cletus.check.trial_reload import check_reload
 
 #: The entry points of this group are checks, too: name to a ``Check``.
 GROUP = "cletus.checks"

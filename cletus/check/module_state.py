@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from cletus.check.finding import Finding, Place, warning
-from cletus.check.subject import Subject
+from cletus.check.target import Subject
 
 _CONTAINERS = (
     *(list, dict, set, deque, defaultdict, OrderedDict, Counter),

@@ -18,9 +18,9 @@ from twisted.internet.task import Clock
 
 from cletus.application import Application
 from cletus.check.finding import Finding, Place, error
-from cletus.check.places import Texts, of_error
 from cletus.check.setting_sources import read_settings
-from cletus.check.subject import Progress, Subject
+from cletus.check.source_map import Texts, of_error
+from cletus.check.target import Progress, Subject
 from cletus.errors import (
     ApplicationNotFound,
     CletusError,

@@ -6,7 +6,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from cletus.check import Level, checks, warning
+from cletus.check import Level, warning
+from cletus.check import run as checks
 from tests.check.conftest import names
 
 TEXT = """

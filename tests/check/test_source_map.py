@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 
 from cletus.check.finding import Place
-from cletus.check.places import Texts, of_function
+from cletus.check.source_map import Texts, of_function
 from cletus.reload.sources import Source
 
 HERE = __file__

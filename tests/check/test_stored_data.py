@@ -8,7 +8,8 @@ import os
 import pytest
 from twisted.internet import reactor
 
-from cletus.check import Intake, saved
+from cletus.check import Intake
+from cletus.check import stored_data as saved
 from cletus.cli.target import importing
 from tests.check.conftest import HEAD, names
 
