@@ -1,5 +1,5 @@
 """``python -m cletus`` is ``cletus``."""
 
-from cletus.cli.group import main
+from cletus.cli.main import main
 
 main(prog_name="cletus")

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cletus.cli.group import main
+from cletus.cli.main import main
 from cletus.settings import Settings
 
 ROOT = Path(__file__).parents[1]

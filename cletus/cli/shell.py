@@ -16,9 +16,9 @@ from typing import Final, NoReturn
 
 import click
 
-from cletus.cli.finding import Running
+from cletus.cli.locate import Running
 from cletus.cli.refusing import HELP, refuse
-from cletus.cli.running import targeted
+from cletus.cli.remote import targeted
 from cletus.control.messages import (
     PIECE,
     Ended,

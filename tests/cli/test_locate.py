@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.cli import finding
-from cletus.cli.finding import Running
+from cletus.cli import locate as finding
+from cletus.cli.locate import Running
 from cletus.control.notes import Note, Notes
 from cletus.control.place import listen_in
 from cletus.errors import ApplicationNotFound, NotRunning, SettingError, SeveralRunning

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cletus.cli import main, running
+from cletus.cli import main
+from cletus.cli import remote as running
 from cletus.control.messages import Answer, Refusal, Request
 from cletus.errors import ControlRefused, NoAnswer, NotRunning
 

@@ -15,7 +15,7 @@ import click
 
 from cletus.cli.display import json_text, line, size, table
 from cletus.cli.facts import duration, moment, show_facts
-from cletus.cli.finding import Running
+from cletus.cli.locate import Running
 from cletus.cli.refusing import HELP, refuse
 from cletus.control.messages import Refusal, Request
 from cletus.errors import CletusError, ControlRefused, NoAnswer
