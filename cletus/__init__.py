@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from cletus import events
 from cletus.broadcast import write_all
 from cletus.cli import run_service
-from cletus.client import Client
+from cletus.client.client import Client
+from cletus.client.dialogue import Dialogue, step
 from cletus.control import control_of
-from cletus.dialogue import Dialogue, step
 from cletus.doors.opening import doors_of
 from cletus.errors import CletusError
 from cletus.metrics import metrics_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from cletus.client import Client
-from cletus.rendering import Message
+from cletus.client.client import Client
+from cletus.client.rendering import Message
 
 #: One client, several, or nobody.
 Who: TypeAlias = Client | Iterable[Client] | None

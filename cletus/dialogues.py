@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from cletus.dialogue import Dialogue
+from cletus.client.dialogue import Dialogue
 from cletus.errors import DialogueError
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
 
 
 class Dialogues:

@@ -15,8 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus import events
-from cletus.client import Client
-from cletus.conversation import Conversation
+from cletus.client.client import Client
+from cletus.client.conversation import Conversation
 from cletus.listeners import Listener
 from cletus.subject import About, subject, subject_client
 from cletus.timers import Timer

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
     from cletus.reload.report import ReloadReport
     from cletus.service import Service
 

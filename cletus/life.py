@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succee
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.client import Client
+from cletus.client.client import Client
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
 from cletus.parts import Attachment, Door, Reloader
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from cletus.conversation import Conversation, current
+from cletus.client.conversation import Conversation, current
 from cletus.errors import Disconnected
 from cletus.subject import hidden_line
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
 
 
 class Questions:

@@ -17,16 +17,17 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.application import application_of, maker_of
 from cletus.broadcast import Who, write_all
-from cletus.client import Client
+from cletus.client.attributes import Persistent
+from cletus.client.client import Client
+from cletus.client.interfaces import Transport
+from cletus.client.output import Turn
 from cletus.clock import ServiceClock
 from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError, SettingError
 from cletus.life import Life, State
 from cletus.listeners import Listener, OnReload
 from cletus.meters import Meters
-from cletus.outbox import Turn
 from cletus.parts import Door, Parts, Reloader
-from cletus.persistent import Persistent
 from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
@@ -34,7 +35,6 @@ from cletus.storage import Unsaved, Writer, open_writer
 from cletus.subject import fields_of
 from cletus.threads import call_in_thread
 from cletus.timers import Timer
-from cletus.transport import Transport
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 

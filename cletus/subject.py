@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from cletus.events import ClientEvent, Event
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
 
 #: An event that is being handled, or a person.
 Subject: TypeAlias = "Event | Client | None"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cletus import Service
-from cletus.conversation import Conversation
+from cletus.client.conversation import Conversation
 from cletus.errors import Disconnected
 from cletus.questions import Questions
 from cletus.testing import Person

@@ -12,7 +12,7 @@ from cletus.check.dialogue_steps import Target, targets_of
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.source_map import of_function
 from cletus.check.target import Subject
-from cletus.dialogue import Dialogue
+from cletus.client.dialogue import Dialogue
 
 
 def check_dialogues(subject: Subject) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from cletus.storage.urls import folder_of
 from cletus.version import __version__
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
 
 Value = dict[str, Any] | list[dict[str, Any]]
 

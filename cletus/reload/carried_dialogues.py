@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.client import Client
-from cletus.dialogue import Dialogue
+from cletus.client.client import Client
+from cletus.client.dialogue import Dialogue
 from cletus.errors import CarryError, CarryFailed
 from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier

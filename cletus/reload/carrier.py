@@ -17,8 +17,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
+from cletus.client.attributes import Persistent
 from cletus.errors import CarryError, CarryFailed, StoreGone
-from cletus.persistent import Persistent
 from cletus.reload.aliases import check_layout
 from cletus.reload.kinds import ATOMS, CONTAINERS, PERSISTENT, member_like, name_of
 from cletus.reload.known import Known

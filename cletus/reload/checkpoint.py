@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cletus.persistent import Persistent
+from cletus.client.attributes import Persistent
 
 _CONTAINERS = frozenset({list, dict, set})
 

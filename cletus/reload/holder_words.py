@@ -30,7 +30,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from cletus.application import Application
-from cletus.persistent import Persistent
+from cletus.client.attributes import Persistent
 from cletus.reload.holders import Path
 from cletus.reload.registrations import Places, Registration, short
 from cletus.reload.stale import OldCode

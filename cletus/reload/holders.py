@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import GeneratorType, ModuleType
 from typing import Any
 
-from cletus.persistent import Persistent
+from cletus.client.attributes import Persistent
 from cletus.reload.stale import OldCode
 from cletus.session import Session
 

@@ -18,8 +18,8 @@ import zoneinfo
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from typing import Any
 
-from cletus.conversation import Conversation
-from cletus.persistent import Persistent
+from cletus.client.attributes import Persistent
+from cletus.client.conversation import Conversation
 from cletus.session import Session
 from cletus.storage.saving import Standing
 from cletus.text import Styled

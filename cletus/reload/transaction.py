@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 
-from cletus.client import Client
-from cletus.conversation import Conversation
+from cletus.client.attributes import Persistent
+from cletus.client.client import Client
+from cletus.client.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.events import ClientEvent
 from cletus.generation import Generation
 from cletus.listeners import Listener
-from cletus.persistent import Persistent
 from cletus.reload.aliases import become, check_layout
 from cletus.reload.carried_dialogues import (
     CarriedDialogue,

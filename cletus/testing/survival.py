@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from cletus.client import Client
+from cletus.client.client import Client
 from cletus.reload import ReloadReport
 from cletus.service import Service
 from cletus.storage import Store

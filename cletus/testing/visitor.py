@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock, deferLater
 
-from cletus.client import Client
+from cletus.client.client import Client
 from cletus.doors.doorkeeper import Doorkeeper
 from cletus.doors.telnet.door import TelnetFactory
 from cletus.errors import Disconnected

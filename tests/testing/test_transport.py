@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 
+from cletus.client.interfaces import Transport
 from cletus.protocol.charset import Encoder
 from cletus.terminal import Terminal
 from cletus.testing import MemoryTransport
-from cletus.transport import Transport
 
 
 def test_it_has_all_that_a_client_needs_of_a_door() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from cletus import events
-from cletus.client import Client
+from cletus.client.client import Client
 from cletus.contrib.language import sentence
 from cletus.errors import Refused, ReloadError
 from cletus.reload.report import ReloadReport

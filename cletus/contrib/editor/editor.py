@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
-from cletus.dialogue import Dialogue, step
+from cletus.client.dialogue import Dialogue, step
 from cletus.errors import DialogueError, Refused
 from cletus.storage import Field
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from cletus.client import Client
-from cletus.dialogue import Dialogue, step
+from cletus.client.client import Client
+from cletus.client.dialogue import Dialogue, step
 from cletus.storage import Field
 
 

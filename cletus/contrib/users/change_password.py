@@ -8,10 +8,10 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import hash_password
 from cletus.contrib.users.password import check_new_password, fits
-from cletus.dialogue import Dialogue, step
 from cletus.storage import Field
 
 

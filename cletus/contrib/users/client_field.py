@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cletus.client import Client
+from cletus.client.client import Client
 from cletus.storage import Field, Store
 
 

@@ -24,17 +24,17 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import hash_password
 from cletus.contrib.users.password import check_new_password, fits
-from cletus.dialogue import Dialogue, step
 from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
 from cletus.storage import Field
 from cletus.storage.keys import normalise
 from cletus.timers import Timer
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
     from cletus.contrib.users.users import Users
 
 #: Names and passwords that one connection may try.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cletus.client.rendering import is_rendered, shown
 from cletus.protocol.charset import telnet_encoder
-from cletus.rendering import is_rendered, shown
 from cletus.storage import Field
 from cletus.terminal import COLUMNS, Look
 from cletus.text import Styled
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
 
 #: Lines, and characters of all lines together. Our choices.
 LINES_MAX = 200

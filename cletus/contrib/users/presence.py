@@ -23,7 +23,7 @@ from cletus.storage import Field, TempStoreMixin
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.client import Client
+    from cletus.client.client import Client
     from cletus.contrib.users.user import BaseUser
     from cletus.timers import Timer
 

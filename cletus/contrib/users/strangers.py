@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cletus.contrib.users.addresses import origin_of
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
     from cletus.service import Service
 
 

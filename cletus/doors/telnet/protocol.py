@@ -45,7 +45,7 @@ from cletus.terminal import Terminal
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.client import Client
+    from cletus.client.client import Client
     from cletus.protocol.mssp import Status
     from cletus.service import Service
 
@@ -184,7 +184,7 @@ class TelnetProtocol(Protocol):
     def stopProducing(self) -> None:
         """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
 
-    # -- what the client says: ``cletus.transport.Transport`` -------------------------------
+    # -- what the client says: ``cletus.client.interfaces.Transport`` -------------------------------
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are. After the connection has gone they go nowhere."""

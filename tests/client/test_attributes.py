@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
+from cletus.client.attributes import Persistent
 from cletus.errors import OwnAttribute
-from cletus.persistent import Persistent
 from cletus.testing import Person
 
 

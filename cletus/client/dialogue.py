@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cletus.conversation import Conversation
+from cletus.client.conversation import Conversation
 from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.storage.layout import Layout
 from cletus.subject import About
 
 if TYPE_CHECKING:
-    from cletus.client import Client
+    from cletus.client.client import Client
 
 Prompt = str | Callable[[Any], str]
 

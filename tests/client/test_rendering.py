@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.table import Table
 
+from cletus.client.rendering import Message, _console_class, as_text
 from cletus.protocol.charset import telnet_encoder
-from cletus.rendering import Message, _console_class, as_text
 from cletus.terminal import Terminal
 from cletus.text import style
 
@@ -51,7 +51,7 @@ def test_a_broadcast_of_a_table_is_rendered_once_for_each_look(monkeypatch: Any)
     made: list[object] = []
     real = _console_class()
     monkeypatch.setattr(
-        "cletus.rendering._console_class", lambda: lambda **k: made.append(1) or real(**k)
+        "cletus.client.rendering._console_class", lambda: lambda **k: made.append(1) or real(**k)
     )
     message = Message((table(),))
     for _ in range(100):

@@ -21,9 +21,9 @@ from cletus.subject import hidden_line
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.client import Client
+    from cletus.client.client import Client
 
-_current: ContextVar[Conversation | None] = ContextVar("cletus.conversation", default=None)
+_current: ContextVar[Conversation | None] = ContextVar("cletus.client.conversation", default=None)
 
 
 def current() -> Conversation | None:

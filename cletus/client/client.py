@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
 
-from cletus.conversation import Conversation
-from cletus.dialogue import Dialogue
+from cletus.client.attributes import Persistent
+from cletus.client.conversation import Conversation
+from cletus.client.dialogue import Dialogue
+from cletus.client.input import Inbox
+from cletus.client.interfaces import Transport
+from cletus.client.output import Outbox
+from cletus.client.rendering import as_text, shown
 from cletus.dialogues import Dialogues
 from cletus.errors import Disconnected
 from cletus.gmcp import Gmcp
 from cletus.hiding import Hiding
-from cletus.inbox import Inbox
-from cletus.outbox import Outbox
-from cletus.persistent import Persistent
 from cletus.prompt import Prompt
 from cletus.protocol.charset import Encoder
 from cletus.questions import Questions, left
-from cletus.rendering import as_text, shown
 from cletus.subject import About, fields_of
-from cletus.transport import Transport
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

@@ -2,7 +2,7 @@
 
 from twisted.internet.task import Clock
 
-from cletus.inbox import Bucket, Inbox
+from cletus.client.input import Bucket, Inbox
 
 
 class Reader:

@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from cletus.outbox import Outbox, Turn
+from cletus.client.output import Outbox, Turn
 
 
 def test_what_is_put_in_a_turn_is_sent_as_one_piece():
