@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from cletus.contrib.hearers import ignores, write_to
+from cletus.contrib.audience import ignores, write_to
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 

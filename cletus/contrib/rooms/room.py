@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from wcwidth import wrap
 
-from cletus.contrib.hearers import write_to
+from cletus.contrib.audience import write_to
 from cletus.contrib.language import listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
 from cletus.contrib.rooms.manager import RoomManager

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.contrib.hearers import ignores
+from cletus.contrib.audience import ignores
 from cletus.contrib.socials.template import Template, View
 from cletus.errors import Refused
 
