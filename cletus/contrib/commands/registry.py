@@ -32,7 +32,7 @@ from cletus.contrib import language
 from cletus.contrib.commands import cooldowns, help  # noqa: A004 - the word for it in this trade
 from cletus.contrib.commands.command import Can, Command
 from cletus.contrib.commands.converters import BUILT_IN, Converter
-from cletus.contrib.commands.name_table import NameTable
+from cletus.contrib.commands.prefix_table import NameTable
 from cletus.contrib.commands.signature import Signature, Unfitting
 from cletus.contrib.commands.words import take_word
 from cletus.contrib.language import say_duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.contrib.commands.name_table import NameTable
+from cletus.contrib.commands.prefix_table import NameTable
 
 
 @given(
