@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cletus.contrib.users.away import AwayMixin
-from cletus.contrib.users.gender import PronounsMixin
 from cletus.contrib.users.ignoring import IgnoringMixin
+from cletus.contrib.users.mixins import SeenMixin
 from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.permissions import PermissionsMixin
 from cletus.contrib.users.presence import PresenceMixin
-from cletus.contrib.users.seen import SeenMixin
+from cletus.contrib.users.pronouns import PronounsMixin
 from cletus.contrib.users.user import BaseUser
 
 

@@ -8,9 +8,9 @@ from cletus.check import Finding, Subject, error, warning
 from cletus.contrib.users.account import BaseAccount
 from cletus.contrib.users.admin import users_of
 from cletus.contrib.users.login import LoginDialogue
+from cletus.contrib.users.mixins import SeenMixin
 from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.presence import PresenceMixin
-from cletus.contrib.users.seen import SeenMixin
 from cletus.errors import NoUsers
 
 _NEEDED = (PasswordMixin, SeenMixin, PresenceMixin)

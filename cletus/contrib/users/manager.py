@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cletus.contrib.users.skeleton import looks
+from cletus.contrib.users.confusables import looks
 from cletus.errors import InvalidKey, NotSaved
 from cletus.storage import Manager
 from cletus.storage.keys import normalise

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from confusable_homoglyphs import categories
 
-from cletus.contrib.users.skeleton import look, looks
+from cletus.contrib.users.confusables import look, looks
 from cletus.errors import InvalidKey, NameRefused
 from cletus.storage.keys import normalise
 

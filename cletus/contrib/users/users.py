@@ -27,7 +27,7 @@ from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import looks_of
 from cletus.contrib.users.names import RESERVED, check_name
-from cletus.contrib.users.strangers import Strangers
+from cletus.contrib.users.pending import Strangers
 from cletus.contrib.users.throttle import BaseThrottle
 from cletus.errors import NameRefused, Refused
 from cletus.service import Service

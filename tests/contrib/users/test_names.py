@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cletus.contrib.users.confusables import look, looks
 from cletus.contrib.users.names import LONGEST, RESERVED, SHORTEST, check_name, script_of
-from cletus.contrib.users.skeleton import look, looks
 from cletus.errors import NameRefused
 from cletus.protocol.text import clean
 from cletus.storage.keys import normalise

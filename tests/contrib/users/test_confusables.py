@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.contrib.users.skeleton import looks, skeleton
+from cletus.contrib.users.confusables import looks, skeleton
 
 ALIKE = [
     ("bob", "BOB"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cletus.contrib.users import ago
-from cletus.contrib.users.seen import PLACES_MAX
+from cletus.contrib.users.mixins import PLACES_MAX
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 

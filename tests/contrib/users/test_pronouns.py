@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cletus.contrib.users import Pronouns, parse_pronouns
-from cletus.contrib.users.gender import HE, IT, SHE, THEY
+from cletus.contrib.users.pronouns import HE, IT, SHE, THEY
 from cletus.errors import Refused
 
 XE = Pronouns("xe", "xem", "xyr", "xemself")
