@@ -12,7 +12,7 @@ from cletus.cli import run_service
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
 from cletus.control import control_of
-from cletus.doors.opening import doors_of
+from cletus.doors.configured import doors_of
 from cletus.errors import CletusError
 from cletus.metrics import metrics_of
 from cletus.parts import Attachment, Parts

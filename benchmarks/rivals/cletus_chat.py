@@ -13,7 +13,7 @@ def receive(event: events.Receive) -> None:
 
 
 if __name__ == "__main__":
-    from cletus.doors.accepting import raise_limit
+    from cletus.doors.accept_limit import raise_limit
 
     raise_limit(1 << 20)
     sys.argv[1:] = [

@@ -13,9 +13,9 @@ from twisted.internet.endpoints import serverFromString
 
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.target import Subject
-from cletus.doors.certificate import CertificateFiles
-from cletus.doors.doorkeeper import Doorkeeper
-from cletus.doors.opening import KINDS
+from cletus.doors.admission import Doorkeeper
+from cletus.doors.configured import KINDS
+from cletus.doors.tls import CertificateFiles
 from cletus.errors import CertificateError, SettingError, StoreUnusable
 from cletus.storage import backend_for
 from cletus.storage.json_files import JsonFiles

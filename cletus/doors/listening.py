@@ -10,8 +10,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 
-from cletus.doors.accepting import Accepting
-from cletus.doors.inherited import PREFIX, InheritedEndpoint
+from cletus.doors.accept_limit import Accepting
+from cletus.doors.systemd_socket import PREFIX, InheritedEndpoint
 from cletus.errors import DoorError
 
 BACKLOG = 4096

@@ -12,7 +12,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock, deferLater
 
 from cletus.client.client import Client
-from cletus.doors.doorkeeper import Doorkeeper
+from cletus.doors.admission import Doorkeeper
 from cletus.doors.telnet.door import TelnetFactory
 from cletus.errors import Disconnected
 from cletus.service import Service

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from twisted.internet.testing import StringTransport
 
 from cletus import Service, events
-from cletus.doors.doorkeeper import Doorkeeper
+from cletus.doors.admission import Doorkeeper
 from cletus.doors.telnet.door import TelnetFactory
 from cletus.errors import StoreIOError
 from cletus.metrics.collector import registry_of

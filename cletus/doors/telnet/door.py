@@ -8,12 +8,12 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 
-from cletus.doors.addresses import printable
-from cletus.doors.certificate import CertificateFiles, SelfSigned
-from cletus.doors.doorkeeper import Doorkeeper
+from cletus.doors.address import printable
+from cletus.doors.admission import Doorkeeper
 from cletus.doors.listening import Listening
-from cletus.doors.proxied import ProxiedFactory
+from cletus.doors.proxy_protocol import ProxiedFactory
 from cletus.doors.telnet.protocol import TelnetProtocol
+from cletus.doors.tls import CertificateFiles, SelfSigned
 from cletus.errors import CertificateError, DoorError
 from cletus.subject import About
 

@@ -17,8 +17,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from cletus.doors.addresses import printable
-from cletus.doors.direct import can_send_now, send_now
+from cletus.doors.address import printable
+from cletus.doors.fast_send import can_send_now, send_now
 from cletus.doors.status import status_of
 from cletus.doors.telnet.handshake import Handshake
 from cletus.errors import ProtocolError

@@ -16,7 +16,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cletus.doors.addresses import printable
+from cletus.doors.address import printable
 from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.options import Options

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cletus.doors.accepting import RESERVE, raise_limit
-from cletus.doors.doorkeeper import Doorkeeper
+from cletus.doors.accept_limit import RESERVE, raise_limit
+from cletus.doors.admission import Doorkeeper
 from cletus.doors.telnet import TelnetDoor
 from cletus.errors import DoorError, SettingError
 

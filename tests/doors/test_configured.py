@@ -16,7 +16,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.task import deferLater
 
 from cletus import Service
-from cletus.doors.opening import doors_of
+from cletus.doors.configured import doors_of
 from cletus.errors import DoorError, SettingError
 
 

@@ -9,7 +9,7 @@ import pytest
 from OpenSSL import SSL
 from twisted.internet.task import Clock
 
-from cletus.doors.certificate import CertificateFiles, SelfSigned, _make
+from cletus.doors.tls import CertificateFiles, SelfSigned, _make
 from cletus.errors import CertificateError
 
 

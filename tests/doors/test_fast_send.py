@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.doors.direct import can_send_now, send_now
+from cletus.doors.fast_send import can_send_now, send_now
 
 
 class Socket:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from cletus.doors.doorkeeper import CROWDED, FULL, Doorkeeper
+from cletus.doors.admission import CROWDED, FULL, Doorkeeper
 from cletus.errors import SettingError
 from cletus.meters import Meters
 from cletus.settings import Settings
