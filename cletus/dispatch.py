@@ -18,7 +18,7 @@ from cletus import events
 from cletus.client.client import Client
 from cletus.client.conversation import Conversation
 from cletus.listeners import Listener
-from cletus.subject import About, subject, subject_client
+from cletus.logs.context import About, subject, subject_client
 from cletus.timers import Timer
 
 if TYPE_CHECKING:

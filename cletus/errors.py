@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
-from cletus.redaction import without_passwords
+from cletus.logs.redaction import without_passwords
 
 
 class CletusError(Exception):

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.client.conversation import Conversation, current
 from cletus.errors import Disconnected
-from cletus.subject import hidden_line
+from cletus.logs.context import hidden_line
 
 if TYPE_CHECKING:
     from cletus.client.client import Client

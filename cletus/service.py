@@ -26,13 +26,13 @@ from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError, SettingError
 from cletus.life import Life, State
 from cletus.listeners import Listener, OnReload
+from cletus.logs.context import fields_of
 from cletus.meters import Meters
 from cletus.parts import Door, Parts, Reloader
 from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
-from cletus.subject import fields_of
 from cletus.threads import call_in_thread
 from cletus.timers import Timer
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from cletus.errors import SettingError
-from cletus.redaction import SECRET, without_passwords
+from cletus.logs.redaction import SECRET, without_passwords
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]

@@ -23,10 +23,10 @@ from cletus.dialogues import Dialogues
 from cletus.errors import Disconnected
 from cletus.gmcp import Gmcp
 from cletus.hiding import Hiding
+from cletus.logs.context import About, fields_of
 from cletus.prompt import Prompt
 from cletus.protocol.charset import Encoder
 from cletus.questions import Questions, left
-from cletus.subject import About, fields_of
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

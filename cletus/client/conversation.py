@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from cletus.errors import Disconnected
 from cletus.events import ClientEvent
 from cletus.listeners import Listener
-from cletus.subject import hidden_line
+from cletus.logs.context import hidden_line
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
 from zope.interface import implementer
 
-from cletus import subject
+from cletus.logs import context as subject
 from cletus.logs.colour import colour_renderer
 from cletus.logs.json_lines import format_json
 from cletus.logs.levels import Levels
@@ -35,7 +35,7 @@ RENDERERS: Final[dict[str, Callable[[], Render]]] = {
 class Log:
     """Writes events to a stream: an observer of Twisted's, also for ``twistd``.
 
-    Each event gets the fields of what is being handled (``cletus.subject.fields``) and ``generation``.
+    Each event gets the fields of what is being handled (``cletus.logs.context.fields``) and ``generation``.
 
     Args:
         service: whose settings ``log_format`` and ``log_levels`` hold at each moment.

@@ -10,7 +10,7 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from cletus.logs.colour import STYLES, colour_renderer
-from cletus.subject import About
+from cletus.logs.context import About
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

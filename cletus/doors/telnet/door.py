@@ -15,7 +15,7 @@ from cletus.doors.proxy_protocol import ProxiedFactory
 from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.doors.tls import CertificateFiles, SelfSigned
 from cletus.errors import CertificateError, DoorError
-from cletus.subject import About
+from cletus.logs.context import About
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogPublisher
 
 from cletus import events
-from cletus.subject import About, fields, fields_of, hidden_line
+from cletus.logs.context import About, fields, fields_of, hidden_line
 
 log = Logger()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Subject: TypeAlias = "Event | Client | None"
 
 #: The dispatcher sets and resets it around each call of a listener, without the cost of ``About``.
-subject: Final[ContextVar[Subject]] = ContextVar("cletus.subject", default=None)
+subject: Final[ContextVar[Subject]] = ContextVar("cletus.logs.context", default=None)
 
 _hidden: Final[ContextVar[str]] = ContextVar("cletus.hidden", default="")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.redaction import without_passwords
+from cletus.logs.redaction import without_passwords
 
 
 @pytest.mark.parametrize(
