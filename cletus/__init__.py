@@ -15,8 +15,8 @@ from cletus.control import control_of
 from cletus.doors.configured import doors_of
 from cletus.errors import CletusError
 from cletus.metrics import metrics_of
+from cletus.ops.systemd import readiness_of
 from cletus.parts import Attachment, Parts
-from cletus.readiness import readiness_of
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.service import Service
 from cletus.settings import Settings

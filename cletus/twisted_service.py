@@ -14,11 +14,11 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.cli.hangup import Hangup
 from cletus.cli.refusing import USAGE
 from cletus.errors import CletusError, ServiceStopped, StartFailed
 from cletus.logs.levels import Levels
 from cletus.logs.standard import StandardLogging
+from cletus.ops.sighup import Hangup
 from cletus.service import Service
 
 

@@ -13,11 +13,11 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.cli.hangup import Hangup
 from cletus.cli.panel import tell_started
 from cletus.cli.refusing import USAGE
 from cletus.errors import CletusError, ServiceStopped
 from cletus.logs import begin_logging
+from cletus.ops.sighup import Hangup
 from cletus.service import Service
 
 

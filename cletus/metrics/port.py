@@ -11,9 +11,9 @@ from twisted.logger import Logger
 from twisted.protocols.policies import WrappingFactory
 
 from cletus.errors import DoorError
-from cletus.metrics.collector import registry_of
 from cletus.metrics.lag import LagProbe
 from cletus.metrics.page import Page
+from cletus.ops.prometheus import registry_of
 from cletus.parts import Attachment
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cletus import Service
-from cletus.metrics.collector import registry_of
+from cletus.ops.prometheus import registry_of
 from tests.contrib.conftest import clean_imports, run
 from tests.contrib.users.conftest import cheap_hashes, talk, talker
 

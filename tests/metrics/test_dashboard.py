@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.metrics.collector import ServiceCollector
-from tests.metrics.test_collector import CORE
+from cletus.ops.prometheus import ServiceCollector
+from tests.ops.test_prometheus import CORE
 
 DOCS = Path(__file__).parents[2] / "docs"
 DASHBOARD = json.loads((DOCS / "grafana-dashboard.json").read_text())

@@ -13,7 +13,7 @@ from cletus import Service, events
 from cletus.doors.admission import Doorkeeper
 from cletus.doors.telnet.door import TelnetFactory
 from cletus.errors import StoreIOError
-from cletus.metrics.collector import registry_of
+from cletus.ops.prometheus import registry_of
 from cletus.storage import Field, Store
 from cletus.version import __version__
 
