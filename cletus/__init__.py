@@ -11,10 +11,10 @@ from cletus.broadcast import write_all
 from cletus.cli import run_service
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
-from cletus.control import control_of
 from cletus.doors.configured import doors_of
 from cletus.errors import CletusError
 from cletus.metrics import metrics_of
+from cletus.ops.control import control_of
 from cletus.ops.systemd import readiness_of
 from cletus.parts import Attachment, Parts
 from cletus.reload import ReloadReport, ServiceReloader

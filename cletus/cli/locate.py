@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cletus.control.notes import Notes
-from cletus.control.place import NAME
-from cletus.control.remote import Remote
 from cletus.errors import ApplicationNotFound, NotRunning, SeveralRunning
+from cletus.ops.control.client import Remote
+from cletus.ops.control.discovery import Notes
+from cletus.ops.control.socket_path import NAME
 from cletus.reload.loading import locate
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings

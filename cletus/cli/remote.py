@@ -17,8 +17,8 @@ from cletus.cli.display import json_text, line, size, table
 from cletus.cli.facts import duration, moment, show_facts
 from cletus.cli.locate import Running
 from cletus.cli.refusing import HELP, refuse
-from cletus.control.messages import Refusal, Request
 from cletus.errors import CletusError, ControlRefused, NoAnswer
+from cletus.ops.control.messages import Refusal, Request
 
 FAILED: Final = 1
 """The exit code if the service has done what it was asked for, and it did not succeed."""

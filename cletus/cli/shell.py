@@ -19,7 +19,9 @@ import click
 from cletus.cli.locate import Running
 from cletus.cli.refusing import HELP, refuse
 from cletus.cli.remote import targeted
-from cletus.control.messages import (
+from cletus.errors import CletusError, ControlRefused, NoAnswer
+from cletus.ops.control.client import Remote
+from cletus.ops.control.messages import (
     PIECE,
     Ended,
     Finished,
@@ -30,8 +32,6 @@ from cletus.control.messages import (
     Shown,
     Typed,
 )
-from cletus.control.remote import Remote
-from cletus.errors import CletusError, ControlRefused, NoAnswer
 
 _AS_BEFORE: Final = b"\x1b[4l\x1b[0m"
 """What the terminal is told at the end: insert no more (ECMA-48 IRM), no colours."""

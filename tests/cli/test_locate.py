@@ -12,9 +12,9 @@ import pytest
 
 from cletus.cli import locate as finding
 from cletus.cli.locate import Running
-from cletus.control.notes import Note, Notes
-from cletus.control.place import listen_in
 from cletus.errors import ApplicationNotFound, NotRunning, SettingError, SeveralRunning
+from cletus.ops.control.discovery import Note, Notes
+from cletus.ops.control.socket_path import listen_in
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from cletus.cli import main
 from cletus.cli import remote as running
-from cletus.control.messages import Answer, Refusal, Request
 from cletus.errors import ControlRefused, NoAnswer, NotRunning
+from cletus.ops.control.messages import Answer, Refusal, Request
 
 STATUS = {
     "name": "talk",

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cletus.cli import main, shell
-from cletus.control.messages import (
+from cletus.ops.control.messages import (
     PIECE,
     Ended,
     Finished,

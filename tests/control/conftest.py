@@ -9,8 +9,8 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from cletus import Service
-from cletus.control.caller import Caller
-from cletus.control.messages import REPLIES, Ended, Finished, Request, Shown, Typed, line_of
+from cletus.ops.control.messages import REPLIES, Ended, Finished, Request, Shown, Typed, line_of
+from cletus.ops.control.protocol import Caller
 from tests.reload.conftest import clean_imports, run
 
 __all__ = ["clean_imports", "run"]  # fixtures: applications that can be reloaded

@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.control import commands
-from cletus.control.commands import COMMANDS, name_of
-from cletus.control.messages import Answer, line_of
 from cletus.errors import ReloadError
+from cletus.ops.control import commands
+from cletus.ops.control.commands import COMMANDS, name_of
+from cletus.ops.control.messages import Answer, line_of
 from cletus.testing import Person
 from tests.conftest import result_of
 from tests.reload.conftest import Running

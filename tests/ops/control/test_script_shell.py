@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.control.messages import Finished, Typed
+from cletus.ops.control.messages import Finished, Typed
 from cletus.testing import Log
 from tests.control.conftest import Call
-from tests.control.test_shell import ROOMS
+from tests.ops.control.test_shell import ROOMS
 from tests.reload.conftest import Running
 
 Caller = Callable[[Service], Call]

@@ -14,8 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cletus.control.commands import COMMANDS, Command
-from cletus.control.messages import (
+from cletus.errors import BadMessage, CletusError
+from cletus.ops.control.commands import COMMANDS, Command
+from cletus.ops.control.messages import (
     KEYS,
     PIECE,
     REQUESTS,
@@ -27,13 +28,12 @@ from cletus.control.messages import (
     Shown,
     line_of,
 )
-from cletus.errors import BadMessage, CletusError
 
 if TYPE_CHECKING:
     import msgspec
     from twisted.python.failure import Failure as Reason
 
-    from cletus.control.shell import Shell
+    from cletus.ops.control.shell import Shell
     from cletus.service import Service
 
 REQUEST_TIME: Final = 10.0
@@ -45,8 +45,8 @@ OUTPUT_MAX: Final = 16 << 20
 #: The two shells. Conch is a fifth of a second to import, which a service that nobody asks for a shell
 #: need not spend; so they are imported when the first one is asked for, as entry points are.
 _SHELLS: Final = {
-    True: "cletus.control.terminal_shell:TerminalShell",
-    False: "cletus.control.script_shell:ScriptShell",
+    True: "cletus.ops.control.terminal_shell:TerminalShell",
+    False: "cletus.ops.control.script_shell:ScriptShell",
 }
 
 

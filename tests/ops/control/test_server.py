@@ -16,11 +16,11 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
 from cletus import Service
-from cletus.control import attachment, control_of
-from cletus.control.attachment import ControlSocket
-from cletus.control.messages import REPLIES, Answer, Refusal, Request, line_of
-from cletus.control.notes import Notes
-from cletus.control.place import NAME, connect_in
+from cletus.ops.control import attachment, control_of
+from cletus.ops.control.discovery import Notes
+from cletus.ops.control.messages import REPLIES, Answer, Refusal, Request, line_of
+from cletus.ops.control.server import ControlSocket
+from cletus.ops.control.socket_path import NAME, connect_in
 from cletus.testing import Log
 from tests.conftest import result_of
 

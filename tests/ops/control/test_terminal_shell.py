@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.control.messages import Finished, Resized
+from cletus.ops.control.messages import Finished, Resized
 from cletus.testing import Log
 from tests.control.conftest import Call
-from tests.control.test_shell import ROOMS
+from tests.ops.control.test_shell import ROOMS
 from tests.reload.conftest import Running
 
 UP, DOWN, LEFT, HOME, DELETE = "\x1b[A", "\x1b[B", "\x1b[D", "\x1b[H", "\x1b[3~"
@@ -149,7 +149,7 @@ def test_editing_a_line(ann: Prompt, keys: str, line: str, log: Log) -> None:
 
 
 def test_a_character_may_come_in_pieces_and_garbage_is_none(ann: Prompt) -> None:
-    from cletus.control.messages import Typed
+    from cletus.ops.control.messages import Typed
 
     for byte in b"'\xe2\x82\xac\xff\x80'":
         ann.says(Typed(bytes([byte])))
@@ -166,7 +166,7 @@ def test_the_line_before_comes_back_as_it_was(ann: Prompt) -> None:
 
 
 def test_the_history_is_bounded(ann: Prompt, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cletus.control import terminal_shell
+    from cletus.ops.control import terminal_shell
 
     monkeypatch.setattr(terminal_shell, "_HISTORY_MAX", 2)
     ann.types("1\r2\r3\r" + UP * 9)

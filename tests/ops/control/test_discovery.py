@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.control.notes import Note, Notes
+from cletus.ops.control.discovery import Note, Notes
 
 #: A number that no process has: more than Linux gives.
 _NOBODY = 1 << 22 | 1

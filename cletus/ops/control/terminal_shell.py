@@ -18,8 +18,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from cletus.control.messages import Keys, Request, Resized, Typed
-from cletus.control.shell import FILE, Namespace, captured, stepwise, words_of
+from cletus.ops.control.messages import Keys, Request, Resized, Typed
+from cletus.ops.control.shell import FILE, Namespace, captured, stepwise, words_of
 from cletus.service import Service
 from cletus.version import __version__
 

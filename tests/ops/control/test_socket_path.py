@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.control import place
-from cletus.control.place import NAME, connect_in, listen_in, process_of, remove_from
+from cletus.ops.control import place
+from cletus.ops.control.socket_path import NAME, connect_in, listen_in, process_of, remove_from
 
 
 def test_only_the_owner_can_open_it_from_the_first_moment_on(

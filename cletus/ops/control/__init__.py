@@ -4,6 +4,6 @@ They talk through a Unix socket in the store folder, which only the owner of the
 ``messages.py`` is what is said, ``place.py`` where, ``commands.py`` what can be asked for.
 """
 
-from cletus.control.attachment import control_of
+from cletus.ops.control.server import control_of
 
 __all__ = ["control_of"]

@@ -12,10 +12,10 @@ from threading import Thread
 
 import pytest
 
-from cletus.control.messages import Answer, Ended, Refusal, Request, Shown, line_of
-from cletus.control.place import listen_in
-from cletus.control.remote import Remote
 from cletus.errors import BadMessage, ControlError, ControlRefused, NoAnswer, NotRunning
+from cletus.ops.control.client import Remote
+from cletus.ops.control.messages import Answer, Ended, Refusal, Request, Shown, line_of
+from cletus.ops.control.socket_path import listen_in
 
 Answering = Callable[..., None]
 

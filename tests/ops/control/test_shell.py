@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cletus import Service, events
-from cletus.control.shell import Namespace, captured, stepwise, words_of
+from cletus.ops.control.shell import Namespace, captured, stepwise, words_of
 from tests.conftest import result_of
 from tests.reload.conftest import Running
 

@@ -13,8 +13,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from cletus.control.messages import LINE_MAX, Finished, Keys, Request, Typed
-from cletus.control.shell import FILE, Namespace, captured, stepwise, words_of
+from cletus.ops.control.messages import LINE_MAX, Finished, Keys, Request, Typed
+from cletus.ops.control.shell import FILE, Namespace, captured, stepwise, words_of
 from cletus.service import Service
 
 

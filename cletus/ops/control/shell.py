@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Final, Protocol
 
 from cletus import events
-from cletus.control.messages import Keys, Request
+from cletus.ops.control.messages import Keys, Request
 from cletus.service import Service
 
 FILE: Final = "<shell>"

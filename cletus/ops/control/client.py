@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from cletus.control.messages import (
+from cletus.errors import ControlError, ControlRefused, NoAnswer, NotRunning
+from cletus.ops.control.messages import (
     PIECE,
     REPLIES,
     Answer,
@@ -20,8 +21,7 @@ from cletus.control.messages import (
     Request,
     line_of,
 )
-from cletus.control.place import connect_in, process_of
-from cletus.errors import ControlError, ControlRefused, NoAnswer, NotRunning
+from cletus.ops.control.socket_path import connect_in, process_of
 
 _CONNECT_TIME: Final = 5.0
 """Seconds for connecting, which the kernel does; only a crowd of other callers can hold it up."""

@@ -16,10 +16,10 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from cletus.control.caller import Caller
-from cletus.control.messages import Refusal, line_of
-from cletus.control.notes import Note, Notes
-from cletus.control.place import listen_in, process_of, remove_from
+from cletus.ops.control.discovery import Note, Notes
+from cletus.ops.control.messages import Refusal, line_of
+from cletus.ops.control.protocol import Caller
+from cletus.ops.control.socket_path import listen_in, process_of, remove_from
 from cletus.parts import Attachment
 from cletus.service import Service
 from cletus.storage.urls import folder_of

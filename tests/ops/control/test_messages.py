@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.control.messages import (
+from cletus.errors import BadMessage
+from cletus.ops.control.messages import (
     KEYS,
     REPLIES,
     REQUESTS,
@@ -25,7 +26,6 @@ from cletus.control.messages import (
     Typed,
     line_of,
 )
-from cletus.errors import BadMessage
 
 
 def test_a_request_can_be_typed_by_hand() -> None:
