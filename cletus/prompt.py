@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import wcwidth
 
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 
 
 class Prompt:

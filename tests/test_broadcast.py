@@ -8,7 +8,7 @@ import pytest
 
 from cletus import Client, Service, events, write_all
 from cletus.protocol.charset import Encoder
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 from cletus.testing import Person
 
 Come = Callable[..., Person]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 
 
 class Transport(Protocol):

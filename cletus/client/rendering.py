@@ -12,7 +12,7 @@ from typing import Any
 
 import wcwidth
 
-from cletus.terminal import Look
+from cletus.protocol.terminal import Look
 from cletus.text import Styled
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cletus.protocol.charset import Encoder
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 
 _PLAIN = Encoder("utf-8", network=False)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cletus.client.rendering import Message, _console_class, as_text
 from cletus.protocol.charset import telnet_encoder
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 from cletus.text import style
 
 

@@ -6,7 +6,7 @@ import inspect
 
 from cletus.client.interfaces import Transport
 from cletus.protocol.charset import Encoder
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 from cletus.testing import MemoryTransport
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cletus.client.rendering import is_rendered, shown
 from cletus.protocol.charset import telnet_encoder
+from cletus.protocol.terminal import COLUMNS, Look
 from cletus.storage import Field
-from cletus.terminal import COLUMNS, Look
 from cletus.text import Styled
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from zope.interface import implementer
 from cletus.doors.address import printable
 from cletus.doors.fast_send import can_send_now, send_now
 from cletus.doors.status import status_of
-from cletus.doors.telnet.handshake import Handshake
 from cletus.errors import ProtocolError
 from cletus.protocol import http
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.echo import hide_input
 from cletus.protocol.lines import CutLine, LineBuffer
 from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp3
+from cletus.protocol.negotiator import Handshake
 from cletus.protocol.telnet import (
     HERE,
     NOP,
@@ -39,8 +39,8 @@ from cletus.protocol.telnet import (
     Subnegotiation,
     TelnetParser,
 )
+from cletus.protocol.terminal import Terminal
 from cletus.protocol.text import clean
-from cletus.terminal import Terminal
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

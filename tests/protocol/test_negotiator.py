@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cletus.doors.telnet.handshake import Handshake
 from cletus.protocol.charset import telnet_encoder
+from cletus.protocol.negotiator import Handshake
 from cletus.protocol.telnet import Negotiation, Subnegotiation, TelnetParser
-from cletus.terminal import Terminal
+from cletus.protocol.terminal import Terminal
 
 WILL, WONT, DO, DONT = (bytes((255, verb)) for verb in (251, 252, 253, 254))
 TTYPE, NAWS, CHARSET, ENVIRON, EOR, GMCP, MSDP, MSSP = (

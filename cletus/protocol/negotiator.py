@@ -23,8 +23,8 @@ from cletus.protocol.new_environ import NewEnviron
 from cletus.protocol.options import Option, Options, Side
 from cletus.protocol.sga import SuppressGoAhead
 from cletus.protocol.telnet import Negotiation, Subnegotiation
+from cletus.protocol.terminal import COLUMNS, ROWS, Terminal
 from cletus.protocol.ttype import TerminalType
-from cletus.terminal import COLUMNS, ROWS, Terminal
 
 _NAME_MAX = 60
 
