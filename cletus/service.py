@@ -21,7 +21,6 @@ from cletus.client.attributes import Persistent
 from cletus.client.client import Client
 from cletus.client.interfaces import Transport
 from cletus.client.output import Turn
-from cletus.clock import ServiceClock
 from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError, SettingError
 from cletus.life import Life, State
@@ -29,11 +28,12 @@ from cletus.listeners import Listener, OnReload
 from cletus.logs.context import fields_of
 from cletus.meters import Meters
 from cletus.parts import Door, Parts, Reloader
+from cletus.reactor.clock import ServiceClock
+from cletus.reactor.threads import call_in_thread
 from cletus.session import Session
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
-from cletus.threads import call_in_thread
 from cletus.timers import Timer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cletus.clock import Clock
 from cletus.errors import TimerError
+from cletus.reactor.clock import Clock
 
 #: So many timers may be kept that will not call any more, beside as many as there are others.
 _MANY = 64

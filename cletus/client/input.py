@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from cletus.clock import Clock
 from cletus.meters import Gauge
+from cletus.reactor.clock import Clock
 
 
 class Bucket:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cletus.clock import Clock
 from cletus.meters import Timing
+from cletus.reactor.clock import Clock
 
 INTERVAL: Final = 0.5
 """Seconds between two looks. Our choice: a pause of half a second is surely seen, and it costs nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cletus.clock import Clock
+from cletus.reactor.clock import Clock
 
 
 def _never() -> bool:

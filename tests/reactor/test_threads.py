@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from cletus.threads import call_in_thread
+from cletus.reactor.threads import call_in_thread
 from tests.conftest import result_of
 
 
