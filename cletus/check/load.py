@@ -32,7 +32,7 @@ from cletus.errors import (
 )
 from cletus.reload.deadline import DeadlinePassed, within
 from cletus.reload.ledger import Ledger
-from cletus.reload.loading import load, locate
+from cletus.reload.load import load, locate
 from cletus.reload.modules import installed
 from cletus.reload.scope import Scope
 from cletus.reload.sources import Sources, compiled, read_now

@@ -23,7 +23,7 @@ from cletus.cli.program import Program
 from cletus.cli.refusing import HELP, refuse
 from cletus.cli.target import configure, importing
 from cletus.errors import CletusError
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.service import Service
 from cletus.settings import Settings
 

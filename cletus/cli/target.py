@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.service import Service
 
 

@@ -23,7 +23,7 @@ from cletus.parts import Attachment
 from cletus.service import Service
 
 if TYPE_CHECKING:
-    from cletus.reload.report import ReloadReport
+    from cletus.reload.error_text import ReloadReport
 
 STATUS_MAX: Final = 300
 """Characters of what ``systemctl status`` shows. Our choice: it is one line of a terminal, or a few."""

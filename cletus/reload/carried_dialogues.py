@@ -11,7 +11,7 @@ from cletus.client.dialogue import Dialogue
 from cletus.errors import CarryError, CarryFailed
 from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier
-from cletus.reload.report import ReloadReport
+from cletus.reload.error_text import ReloadReport
 
 
 @dataclass(slots=True)

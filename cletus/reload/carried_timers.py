@@ -7,7 +7,7 @@ from typing import Any
 
 from cletus.errors import CarryError
 from cletus.reload.carrier import Carrier
-from cletus.reload.report import ReloadReport
+from cletus.reload.error_text import ReloadReport
 from cletus.timers import Timer, Timers
 
 

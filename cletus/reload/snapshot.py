@@ -17,9 +17,9 @@ from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.generation import Generation
 from cletus.reload.aliases import check_layout
 from cletus.reload.carrier import Carrier
+from cletus.reload.error_text import ReloadReport
 from cletus.reload.kinds import ATOMS
 from cletus.reload.parking import Parked, park, unpark
-from cletus.reload.report import ReloadReport
 from cletus.reload.staying import (
     KEPT_ELSEWHERE,
     Staying,

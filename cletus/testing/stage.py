@@ -17,7 +17,7 @@ from cletus.application import Application
 from cletus.cli.target import importing
 from cletus.errors import ServiceStateError
 from cletus.life import State
-from cletus.reload.loading import load, locate
+from cletus.reload.load import load, locate
 from cletus.reload.modules import ApplicationFinder
 from cletus.service import Service
 from cletus.settings import Settings

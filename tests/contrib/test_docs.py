@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.testing import Person, start_in_memory
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contrib"

@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 
 from cletus import Service
 from cletus.cli import main
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.testing import Person
 
 FENCE = re.compile(

@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from cletus import Service, events
 from cletus.errors import DoorError
 from cletus.ops.systemd import STATUS_MAX, readiness_of
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.testing import reload_with, start_in_memory
 from tests.conftest import Log, result_of
 

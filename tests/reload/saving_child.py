@@ -16,7 +16,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from cletus import ReloadReport, Service
 from cletus.reload import ServiceReloader
-from cletus.reload.loading import load
+from cletus.reload.load import load
 
 
 def say(**facts: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.reload.scope import Scope
 from cletus.reload.sources import read
 from cletus.testing import start_in_memory

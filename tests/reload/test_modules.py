@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.testing import reloaded, start_in_memory
 from tests.reload.conftest import CORE
 

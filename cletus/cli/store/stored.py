@@ -17,7 +17,7 @@ from typing import Any
 from cletus.cli.target import configure, importing
 from cletus.errors import StoreInUse, StoreLocked, UnknownStore
 from cletus.logs.redaction import without_passwords
-from cletus.reload.loading import load, locate
+from cletus.reload.load import load, locate
 from cletus.service import Service
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, merge

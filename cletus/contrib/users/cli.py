@@ -16,7 +16,7 @@ import click
 from cletus.contrib.users import admin
 from cletus.contrib.users.users import Users
 from cletus.errors import CletusError
-from cletus.reload.loading import load
+from cletus.reload.load import load
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cletus.reload.loading import load
+from cletus.reload.load import load
 from cletus.testing import Person, start_in_memory
 
 PAGE = Path(__file__).parents[3] / "docs" / "contrib" / "users.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import ApplicationNotFound, ImportFailed, ServiceNotFound, SourceError
-from cletus.reload.loading import load, locate
+from cletus.reload.load import load, locate
 from tests.reload.conftest import CORE, write_package
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from cletus.reload.report import ReloadReport
+from cletus.reload.error_text import ReloadReport
 from cletus.reload.sources import Sources
 
 
