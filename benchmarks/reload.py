@@ -30,8 +30,8 @@ from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
 from cletus.generation import Generation
+from cletus.reload.code.modules import Staging
 from cletus.reload.load import load
-from cletus.reload.modules import Staging
 from cletus.service import Service
 from cletus.testing import MemoryTransport
 

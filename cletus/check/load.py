@@ -30,12 +30,12 @@ from cletus.errors import (
     SourceError,
     StoreUnusable,
 )
-from cletus.reload.deadline import DeadlinePassed, within
+from cletus.reload.code.modules import installed
+from cletus.reload.code.sources import Sources, compiled, read_now
+from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.ledger import Ledger
 from cletus.reload.load import load, locate
-from cletus.reload.modules import installed
 from cletus.reload.scope import Scope
-from cletus.reload.sources import Sources, compiled, read_now
 from cletus.service import Service
 from cletus.storage import Writer, backend_for
 from cletus.storage.backend import Backend

@@ -12,7 +12,7 @@ from typing import Any
 
 from cletus.application import Application
 from cletus.check.finding import Place
-from cletus.reload.sources import Source
+from cletus.reload.code.sources import Source
 
 
 class Texts:

@@ -17,10 +17,10 @@ from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.side_effects import left_by, registered, set_by
 from cletus.check.target import Subject
 from cletus.reload import ReloadReport, ServiceReloader
+from cletus.reload.code.diff import Plan
+from cletus.reload.code.modules import installed
 from cletus.reload.holder_words import Words
 from cletus.reload.ledger import Ledger
-from cletus.reload.modules import installed
-from cletus.reload.plan import Plan
 from cletus.reload.registrations import Places
 from cletus.reload.retirement import Retirement
 from cletus.reload.stale import OldCode, collect

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from cletus.application import Application
 from cletus.errors import ReloadError, SourceError
-from cletus.reload.sources import Sources
+from cletus.reload.code.sources import Sources
 
 
 class Outcome(enum.Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cletus.reload.sources import Sources
+from cletus.reload.code.sources import Sources
 
 
 class History:

@@ -15,12 +15,12 @@ from cletus.errors import (
     ImportFailed,
     ServiceNotFound,
 )
+from cletus.reload.code.diff import Plan, check
+from cletus.reload.code.modules import ApplicationFinder, quote
+from cletus.reload.code.sources import CodeCache, Sources, read_now
 from cletus.reload.error_text import describe_error
-from cletus.reload.modules import ApplicationFinder, quote
-from cletus.reload.plan import Plan, check
 from cletus.reload.registrations import Recorder
 from cletus.reload.scope import Scope
-from cletus.reload.sources import CodeCache, Sources, read_now
 from cletus.service import Service
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from cletus.reload.code.sources import Sources
 from cletus.reload.error_text import ReloadReport
-from cletus.reload.sources import Sources
 
 
 class Requests:

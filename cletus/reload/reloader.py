@@ -17,17 +17,17 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
+from cletus.reload.code.diff import Plan, check, make_plan
+from cletus.reload.code.import_guard import ImportGuard
+from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
+from cletus.reload.code.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
 from cletus.reload.history import History
 from cletus.reload.holder_words import Words
-from cletus.reload.import_guard import ImportGuard
 from cletus.reload.ledger import Ledger
-from cletus.reload.modules import ApplicationFinder, installed, mark, quote
-from cletus.reload.plan import Plan, check, make_plan
 from cletus.reload.queue import Requests
 from cletus.reload.retirement import Retirement
 from cletus.reload.scope import Scope
-from cletus.reload.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
 from cletus.reload.stale import OldCode, collect, pause_collection
 from cletus.reload.transaction import Transaction
 from cletus.reload.watcher import Pace, Watcher

@@ -16,7 +16,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from cletus.application import Application
-from cletus.reload.modules import MARK
+from cletus.reload.code.modules import MARK
 
 
 class OldCode:

@@ -31,11 +31,11 @@ from cletus.reload.carried_dialogues import (
 from cletus.reload.carried_timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.carrier import Carrier
 from cletus.reload.checkpoint import Checkpoint
-from cletus.reload.deadline import DeadlinePassed, within
+from cletus.reload.code.diff import Plan
+from cletus.reload.code.modules import ApplicationFinder, Staging
+from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
 from cletus.reload.ledger import Ledger
-from cletus.reload.modules import ApplicationFinder, Staging
-from cletus.reload.plan import Plan
 from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
 from cletus.reload.stale import OldCode
 from cletus.reload.staying import Staying, exchange

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.reload.sources import Source, Sources
+from cletus.reload.code.sources import Source, Sources
 from cletus.service import Service
 
 #: The new text of a module, or what makes it from the present one; ``None`` removes the module.

@@ -17,8 +17,8 @@ from cletus.application import Application
 from cletus.cli.target import importing
 from cletus.errors import ServiceStateError
 from cletus.life import State
+from cletus.reload.code.modules import ApplicationFinder
 from cletus.reload.load import load, locate
-from cletus.reload.modules import ApplicationFinder
 from cletus.service import Service
 from cletus.settings import Settings
 from cletus.storage.memory import from_url

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cletus.check.finding import Place
 from cletus.check.source_map import Texts, of_function
-from cletus.reload.sources import Source
+from cletus.reload.code.sources import Source
 
 HERE = __file__
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from cletus import Service
 from cletus.cli import main, presets
 from cletus.cli import run as run_module
-from cletus.reload.modules import ApplicationFinder
+from cletus.reload.code.modules import ApplicationFinder
 from cletus.settings import Settings, describe
 from cletus.version import __version__
 

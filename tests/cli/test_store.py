@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cletus.cli import display, main
-from cletus.reload.modules import ApplicationFinder
+from cletus.reload.code.modules import ApplicationFinder
 from cletus.storage.json_files import JsonFiles
 
 APP = """

@@ -22,8 +22,8 @@ from cletus.logs.levels import Levels, level_of, number_of
         (("twisted=debug",), "twisted.web", "debug"),
         (("cletus.reload=debug",), "cletus.reload.reloader.ServiceReloader", "debug"),
         (("cletus.reload=debug",), "cletus.reloading", "info"),
-        (("cletus=error", "cletus.reload=debug"), "cletus.reload.plan", "debug"),
-        (("cletus.reload=debug", "cletus=error"), "cletus.reload.plan", "debug"),
+        (("cletus=error", "cletus.reload=debug"), "cletus.reload.code.diff", "debug"),
+        (("cletus.reload=debug", "cletus=error"), "cletus.reload.code.diff", "debug"),
         (("app=warn", "app=debug", "error"), "app", "debug"),
     ],
 )

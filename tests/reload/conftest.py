@@ -12,8 +12,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import ReloadReport, Service
+from cletus.reload.code.modules import ApplicationFinder
 from cletus.reload.load import load
-from cletus.reload.modules import ApplicationFinder
 from cletus.testing import Person, reloaded, start_in_memory
 from cletus.testing.reloading import Edit
 

@@ -22,8 +22,8 @@ from twisted.logger import globalLogPublisher
 from twisted.python.log import theLogPublisher
 
 from cletus.application import Application, Root
+from cletus.reload.code.modules import Mark
 from cletus.reload.ledger import Ledger, module_of
-from cletus.reload.modules import Mark
 from tests.reload.conftest import CORE
 
 SHARED = ContextVar("shared", default=0)

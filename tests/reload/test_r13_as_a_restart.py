@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cletus import Service
+from cletus.reload.code.modules import ApplicationFinder
 from cletus.reload.load import load
-from cletus.reload.modules import ApplicationFinder
 from cletus.testing import reloaded, start_in_memory
 from cletus.testing.portrait import portrait
 

@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from types import FunctionType
 
-from cletus.reload.modules import Mark
+from cletus.reload.code.modules import Mark
 from tests.example.conftest import lantern
 from tests.reload.conftest import CORE
 

@@ -7,7 +7,7 @@ import pytest
 
 from cletus import events
 from cletus.reload import reloader as module
-from cletus.reload.sources import Unsettled, read
+from cletus.reload.code.sources import Unsettled, read
 
 
 class PlayedWatcher:

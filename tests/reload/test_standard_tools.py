@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reload.test_modules import reload_files
+from tests.reload.code.test_modules import reload_files
 
 
 def test_tracebacks_show_the_new_source(run):

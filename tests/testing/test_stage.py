@@ -13,7 +13,7 @@ from cletus import Service
 from cletus.contrib.users import hashing
 from cletus.errors import ImportFailed, ServiceStateError, SettingError
 from cletus.life import State
-from cletus.reload.modules import ApplicationFinder
+from cletus.reload.code.modules import ApplicationFinder
 from cletus.testing import MemoryDoor, Stage, StepClock, reloaded, staged
 
 APPLICATION = """

@@ -12,7 +12,7 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
 from types import ModuleType
 
-from cletus.reload.sources import Content
+from cletus.reload.code.sources import Content
 
 
 class Extensions:

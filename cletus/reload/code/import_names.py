@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from cletus.reload.sources import Source, Sources
+from cletus.reload.code.sources import Source, Sources
 
 
 class ImportCache:

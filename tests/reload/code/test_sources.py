@@ -6,10 +6,10 @@ import pytest
 
 from cletus.application import Application, Root
 from cletus.errors import SourceError
-from cletus.reload import sources as module
-from cletus.reload.plan import Plan, check, make_plan
+from cletus.reload.code import sources as module
+from cletus.reload.code.diff import Plan, check, make_plan
+from cletus.reload.code.sources import CodeCache, Source, Sources, Unsettled, compiled, read
 from cletus.reload.scope import Scope
-from cletus.reload.sources import CodeCache, Source, Sources, Unsettled, compiled, read
 
 
 @pytest.fixture

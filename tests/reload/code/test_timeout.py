@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cletus.reload.deadline import DeadlinePassed, within
+from cletus.reload.code.timeout import DeadlinePassed, within
 
 LIMIT = 0.05
 #: Far less than a loop without end takes.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import SourceError
-from cletus.reload.plan import check, make_plan
-from cletus.reload.sources import CodeCache, Source, Sources
+from cletus.reload.code.diff import check, make_plan
+from cletus.reload.code.sources import CodeCache, Source, Sources
 
 
 def sources(**texts: str) -> Sources:

@@ -23,7 +23,7 @@ from typing import Any
 
 from cletus.application import Application
 from cletus.errors import ImportDuringReload
-from cletus.reload.imports import absolute_name
+from cletus.reload.code.import_names import absolute_name
 
 #: Python's import system. ``import_module()`` has no hook, and copies of it are about; but all of
 #: them end in its ``_gcd_import``, which the type stubs do not know.

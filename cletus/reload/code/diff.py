@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cletus.errors import SourceError
-from cletus.reload.sources import CodeCache, Content, Sources
+from cletus.reload.code.sources import CodeCache, Content, Sources
 
 #: Python has no way to unload compiled code, and most extensions break when they are loaded twice.
 UNLOADABLE = (

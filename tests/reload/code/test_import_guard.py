@@ -14,7 +14,7 @@ import pytest
 
 from cletus.application import Application, Root
 from cletus.errors import ImportDuringReload
-from cletus.reload.import_guard import ImportGuard
+from cletus.reload.code.import_guard import ImportGuard
 from cletus.testing import reload_with
 from tests.reload.conftest import CORE
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.imports import ImportCache, absolute_name, imports
-from cletus.reload.sources import Source, Sources
+from cletus.reload.code.import_names import ImportCache, absolute_name, imports
+from cletus.reload.code.sources import Source, Sources
 
 
 def source(text: str, name: str = "app.sub.mod", *, is_package: bool = False) -> Source:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cletus.reload.code.sources import read
 from cletus.reload.load import load
 from cletus.reload.scope import Scope
-from cletus.reload.sources import read
 from cletus.testing import start_in_memory
 from tests.reload.conftest import write_package
 
