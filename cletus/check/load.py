@@ -33,7 +33,7 @@ from cletus.errors import (
 from cletus.reload.code.modules import installed
 from cletus.reload.code.sources import Sources, compiled, read_now
 from cletus.reload.code.timeout import DeadlinePassed, within
-from cletus.reload.ledger import Ledger
+from cletus.reload.effects.ledger import Ledger
 from cletus.reload.load import load, locate
 from cletus.reload.scope import Scope
 from cletus.service import Service

@@ -14,9 +14,9 @@ from twisted.internet.task import LoopingCall
 from cletus.application import Application
 from cletus.check.finding import Finding, Place, warning
 from cletus.check.source_map import of_function
-from cletus.reload.ledger import Ledger, module_of
-from cletus.reload.registrations import Places, Registration
-from cletus.reload.side_effects import (
+from cletus.reload.effects.ledger import Ledger, module_of
+from cletus.reload.effects.registrations import Places, Registration
+from cletus.reload.effects.resources import (
     Hooks,
     LogHandlers,
     LogObservers,

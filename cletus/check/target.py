@@ -9,7 +9,7 @@ from typing import Any
 from cletus.application import Application
 from cletus.check.source_map import Texts
 from cletus.client.dialogue import Dialogue
-from cletus.reload.ledger import Ledger
+from cletus.reload.effects.ledger import Ledger
 from cletus.service import Service
 from cletus.storage import Store
 from cletus.storage.backend import Backend

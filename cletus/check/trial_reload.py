@@ -19,9 +19,9 @@ from cletus.check.target import Subject
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import installed
+from cletus.reload.effects.ledger import Ledger
+from cletus.reload.effects.registrations import Places
 from cletus.reload.holder_words import Words
-from cletus.reload.ledger import Ledger
-from cletus.reload.registrations import Places
 from cletus.reload.retirement import Retirement
 from cletus.reload.stale import OldCode, collect
 from cletus.reload.transaction import Transaction

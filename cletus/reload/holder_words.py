@@ -31,8 +31,8 @@ from twisted.python.failure import Failure
 
 from cletus.application import Application
 from cletus.client.attributes import Persistent
+from cletus.reload.effects.registrations import Places, Registration, short
 from cletus.reload.holders import Path
-from cletus.reload.registrations import Places, Registration, short
 from cletus.reload.stale import OldCode
 
 #: What only stands between a holder and what it holds.

@@ -18,8 +18,8 @@ from cletus.errors import (
 from cletus.reload.code.diff import Plan, check
 from cletus.reload.code.modules import ApplicationFinder, quote
 from cletus.reload.code.sources import CodeCache, Sources, read_now
+from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
-from cletus.reload.registrations import Recorder
 from cletus.reload.scope import Scope
 from cletus.service import Service
 

@@ -21,10 +21,10 @@ from cletus.reload.code.diff import Plan, check, make_plan
 from cletus.reload.code.import_guard import ImportGuard
 from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.code.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
+from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
 from cletus.reload.history import History
 from cletus.reload.holder_words import Words
-from cletus.reload.ledger import Ledger
 from cletus.reload.queue import Requests
 from cletus.reload.retirement import Retirement
 from cletus.reload.scope import Scope

@@ -34,8 +34,8 @@ from cletus.reload.checkpoint import Checkpoint
 from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import DeadlinePassed, within
+from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
-from cletus.reload.ledger import Ledger
 from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
 from cletus.reload.stale import OldCode
 from cletus.reload.staying import Staying, exchange

@@ -12,7 +12,7 @@ from twisted.logger import globalLogPublisher
 
 from cletus.check import Level
 from cletus.check.side_effects import _WORDS
-from cletus.reload.side_effects import kinds
+from cletus.reload.effects.resources import kinds
 from tests.check.conftest import must_be, names
 
 

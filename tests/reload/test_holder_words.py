@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cletus.application import Application
+from cletus.reload.effects.registrations import Places
 from cletus.reload.holder_words import Words
-from cletus.reload.registrations import Places
 from tests.reload.conftest import CORE
 from tests.reload.hosting import host, old_module
 

@@ -10,8 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from cletus.application import Application
+from cletus.reload.effects.registrations import Places
 from cletus.reload.holder_words import Words
-from cletus.reload.registrations import Places
 from cletus.reload.retirement import Retirement
 from cletus.reload.stale import collect
 from tests.reload.hosting import host, old_module

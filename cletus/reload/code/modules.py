@@ -22,7 +22,7 @@ from cletus.application import Application, Root
 from cletus.reload.code.c_extensions import Extensions, is_extension
 from cletus.reload.code.import_names import ImportCache
 from cletus.reload.code.sources import CodeCache, Source, Sources
-from cletus.reload.registrations import Places, Registration
+from cletus.reload.effects.registrations import Places, Registration
 
 #: The name in a module's namespace that marks its generation; see ``stale.py``.
 MARK = "__cletus_generation__"

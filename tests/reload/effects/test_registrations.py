@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.base import DelayedCall
 
 from cletus.application import Application, Root
-from cletus.reload.registrations import Recorder, place_of, short
+from cletus.reload.effects.registrations import Recorder, place_of, short
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-from cletus.reload.side_effects import loggers
+from cletus.reload.effects.resources import loggers
 
 _MISSING = object()
 #: What Python, or the import guard, sets in ``builtins`` itself.

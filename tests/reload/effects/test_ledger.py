@@ -23,7 +23,7 @@ from twisted.python.log import theLogPublisher
 
 from cletus.application import Application, Root
 from cletus.reload.code.modules import Mark
-from cletus.reload.ledger import Ledger, module_of
+from cletus.reload.effects.ledger import Ledger, module_of
 from tests.reload.conftest import CORE
 
 SHARED = ContextVar("shared", default=0)
@@ -117,7 +117,7 @@ UNDONE = {
     ),
     "stdout": "import sys, io\nsys.stdout = io.StringIO()",
     "builtins": "import builtins\nbuiltins._ = str",
-    "context": "from tests.reload.test_ledger import SHARED\nSHARED.set(7)",
+    "context": "from tests.reload.effects.test_ledger import SHARED\nSHARED.set(7)",
     "timer_thread": "import threading\nthreading.Timer(99, print).start()",
 }
 
@@ -271,7 +271,7 @@ def test_what_was_there_before_stays(application):
 
 def test_places_are_noted(application):
     """Where a committed import has started a call is remembered for as long as it lives."""
-    from cletus.reload.registrations import Places
+    from cletus.reload.effects.registrations import Places
 
     ledger = (
         leave(
@@ -298,7 +298,7 @@ def test_module_of():
     import functools
 
     assert module_of(len) == "builtins"
-    assert module_of(functools.partial(module_of, 1)) == "cletus.reload.ledger"
+    assert module_of(functools.partial(module_of, 1)) == "cletus.reload.effects.ledger"
     assert module_of(Clock().advance) == "twisted.internet.task"
     assert module_of(Clock()) == "twisted.internet.task"
 

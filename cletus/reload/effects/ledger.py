@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any
 
 from cletus.application import Application
-from cletus.reload.process_state import ProcessState
-from cletus.reload.registrations import Places, Recorder
-from cletus.reload.side_effects import SideEffects, Timers, kinds
+from cletus.reload.effects.process import ProcessState
+from cletus.reload.effects.registrations import Places, Recorder
+from cletus.reload.effects.resources import SideEffects, Timers, kinds
 
 
 class Ledger:
