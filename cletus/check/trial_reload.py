@@ -21,9 +21,9 @@ from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import installed
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.effects.registrations import Places
-from cletus.reload.holder_words import Words
-from cletus.reload.retirement import Retirement
-from cletus.reload.stale import OldCode, collect
+from cletus.reload.leaks.describe import Words
+from cletus.reload.leaks.old_code import OldCode, collect
+from cletus.reload.leaks.retire import Retirement
 from cletus.reload.transaction import Transaction
 from cletus.storage import Manager
 

@@ -24,11 +24,11 @@ from cletus.reload.code.sources import UNSETTLED, CodeCache, Sources, Unsettled,
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
 from cletus.reload.history import History
-from cletus.reload.holder_words import Words
+from cletus.reload.leaks.describe import Words
+from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
+from cletus.reload.leaks.retire import Retirement
 from cletus.reload.queue import Requests
-from cletus.reload.retirement import Retirement
 from cletus.reload.scope import Scope
-from cletus.reload.stale import OldCode, collect, pause_collection
 from cletus.reload.transaction import Transaction
 from cletus.reload.watcher import Pace, Watcher
 from cletus.service import Service

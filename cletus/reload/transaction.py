@@ -36,8 +36,8 @@ from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
+from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
-from cletus.reload.stale import OldCode
 from cletus.reload.staying import Staying, exchange
 from cletus.service import Service
 from cletus.setting_files import from_folder

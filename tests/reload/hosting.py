@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cletus.reload.stale import OldCode
+from cletus.reload.leaks.old_code import OldCode
 
 HOST = """
 import functools

@@ -17,7 +17,7 @@ from types import GeneratorType, ModuleType
 from typing import Any
 
 from cletus.client.attributes import Persistent
-from cletus.reload.stale import OldCode
+from cletus.reload.leaks.old_code import OldCode
 from cletus.session import Session
 
 #: Objects looked at between two chances to let others run; about a millisecond.

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.application import Application
 from cletus.reload.effects.registrations import Places
-from cletus.reload.holder_words import Words
+from cletus.reload.leaks.describe import Words
 from tests.reload.conftest import CORE
 from tests.reload.hosting import host, old_module
 

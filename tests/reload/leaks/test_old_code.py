@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 
-from cletus.reload.stale import collect
+from cletus.reload.leaks.old_code import collect
 from tests.reload.hosting import old_module
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorThreads
 
-from cletus.reload.holder_words import Words
-from cletus.reload.holders import HolderSearch
-from cletus.reload.stale import OldCode, collect, renew_main
+from cletus.reload.leaks.describe import Words
+from cletus.reload.leaks.old_code import OldCode, collect, renew_main
+from cletus.reload.leaks.search import HolderSearch
 
 #: Seconds of work that the search for holders may take altogether, and in one turn of the reactor.
 #: It only runs when there is something to be found.

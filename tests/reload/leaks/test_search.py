@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from cletus.reload.holders import HolderSearch
+from cletus.reload.leaks.search import HolderSearch
 from tests.reload.hosting import host, old_module
 
 __all__ = ["host"]

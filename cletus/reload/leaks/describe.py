@@ -32,8 +32,8 @@ from twisted.python.failure import Failure
 from cletus.application import Application
 from cletus.client.attributes import Persistent
 from cletus.reload.effects.registrations import Places, Registration, short
-from cletus.reload.holders import Path
-from cletus.reload.stale import OldCode
+from cletus.reload.leaks.old_code import OldCode
+from cletus.reload.leaks.search import Path
 
 #: What only stands between a holder and what it holds.
 _PLUMBING = (dict, list, tuple, set, frozenset, CellType, MappingProxyType, CodeType)
