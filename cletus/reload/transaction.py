@@ -21,24 +21,24 @@ from cletus.events import ClientEvent
 from cletus.generation import Generation
 from cletus.listeners import Listener
 from cletus.reload.aliases import become, check_layout
-from cletus.reload.carried_dialogues import (
-    CarriedDialogue,
-    begin_dialogues,
-    commit_dialogues,
-    fill_dialogues,
-    resume_dialogues,
-)
-from cletus.reload.carried_timers import CarriedTimers, carry_timers, commit_timers
-from cletus.reload.carrier import Carrier
-from cletus.reload.checkpoint import Checkpoint
 from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
 from cletus.reload.leaks.old_code import OldCode
-from cletus.reload.snapshot import freeze, keep_foreign_stores, thaw
-from cletus.reload.staying import Staying, exchange
+from cletus.reload.state.checkpoint import Checkpoint
+from cletus.reload.state.dialogues import (
+    CarriedDialogue,
+    begin_dialogues,
+    commit_dialogues,
+    fill_dialogues,
+    resume_dialogues,
+)
+from cletus.reload.state.in_place import Staying, exchange
+from cletus.reload.state.objects import freeze, keep_foreign_stores, thaw
+from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
+from cletus.reload.state.values import Carrier
 from cletus.service import Service
 from cletus.setting_files import from_folder
 from cletus.settings import Settings, Sources, needs_restart

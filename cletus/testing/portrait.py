@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from cletus.reload.kinds import ATOMS
+from cletus.reload.state.plain_types import ATOMS
 from cletus.storage import Store
 
 

@@ -9,10 +9,12 @@ import threading
 
 import pytest
 
-from cletus.reload import carried_dialogues, snapshot, transaction
-from cletus.reload.carrier import Carrier
-from cletus.reload.known import Known
-from cletus.reload.staying import Staying
+from cletus.reload import transaction
+from cletus.reload.state import dialogues as carried_dialogues
+from cletus.reload.state import objects as snapshot
+from cletus.reload.state.in_place import Staying
+from cletus.reload.state.memo import Known
+from cletus.reload.state.values import Carrier
 from cletus.testing.portrait import portrait
 
 USERS = """

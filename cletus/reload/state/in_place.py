@@ -18,10 +18,10 @@ from typing import Any
 from cletus.errors import CarryError, StoreGone
 from cletus.generation import Generation
 from cletus.reload.aliases import check_layout
-from cletus.reload.carrier import Carrier
-from cletus.reload.checkpoint import Contents
-from cletus.reload.kinds import ATOMS
-from cletus.reload.parking import park
+from cletus.reload.state.checkpoint import Contents
+from cletus.reload.state.parking import park
+from cletus.reload.state.plain_types import ATOMS
+from cletus.reload.state.values import Carrier
 from cletus.session import Session
 from cletus.storage import Store
 

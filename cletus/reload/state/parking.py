@@ -17,7 +17,7 @@ from typing import Any
 
 from cletus.application import Application
 from cletus.errors import CarryError, StoreGone
-from cletus.reload.kinds import ATOMS, CONTAINERS
+from cletus.reload.state.plain_types import ATOMS, CONTAINERS
 from cletus.session import Session
 from cletus.storage import Store
 

@@ -10,8 +10,8 @@ from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue
 from cletus.errors import CarryError, CarryFailed
 from cletus.reload.aliases import check_layout
-from cletus.reload.carrier import Carrier
 from cletus.reload.error_text import ReloadReport
+from cletus.reload.state.values import Carrier
 
 
 @dataclass(slots=True)

@@ -16,11 +16,8 @@ from cletus.application import Application
 from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.generation import Generation
 from cletus.reload.aliases import check_layout
-from cletus.reload.carrier import Carrier
 from cletus.reload.error_text import ReloadReport
-from cletus.reload.kinds import ATOMS
-from cletus.reload.parking import Parked, park, unpark
-from cletus.reload.staying import (
+from cletus.reload.state.in_place import (
     KEPT_ELSEWHERE,
     Staying,
     may_be_wanted,
@@ -28,6 +25,9 @@ from cletus.reload.staying import (
     place_of,
     those_who_stay,
 )
+from cletus.reload.state.parking import Parked, park, unpark
+from cletus.reload.state.plain_types import ATOMS
+from cletus.reload.state.values import Carrier
 from cletus.session import Session
 from cletus.storage import Store, kept
 from cletus.storage.versions import as_saved
