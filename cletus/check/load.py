@@ -35,7 +35,7 @@ from cletus.reload.code.sources import Sources, compiled, read_now
 from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.load import load, locate
-from cletus.reload.scope import Scope
+from cletus.reload.watch.file_tree import Scope
 from cletus.service import Service
 from cletus.storage import Writer, backend_for
 from cletus.storage.backend import Backend

@@ -20,7 +20,7 @@ from cletus.reload.code.modules import ApplicationFinder, quote
 from cletus.reload.code.sources import CodeCache, Sources, read_now
 from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
-from cletus.reload.scope import Scope
+from cletus.reload.watch.file_tree import Scope
 from cletus.service import Service
 
 

@@ -28,9 +28,9 @@ from cletus.reload.leaks.describe import Words
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
 from cletus.reload.leaks.retire import Retirement
 from cletus.reload.queue import Requests
-from cletus.reload.scope import Scope
 from cletus.reload.transaction import Transaction
-from cletus.reload.watcher import Pace, Watcher
+from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.watcher import Pace, Watcher
 from cletus.service import Service
 
 #: Seconds until a thread that was importing a module of the application is looked at again.

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import CodeType
 
 from cletus.errors import SourceError
-from cletus.reload.scope import File, Kind, Scope
-from cletus.reload.survey import Stamp, stamp_of
+from cletus.reload.watch.file_tree import File, Kind, Scope
+from cletus.reload.watch.survey import Stamp, stamp_of
 
 #: What is said of files that do not come to rest.
 UNSETTLED = "it is missing, or keeps changing; save it once more"

@@ -9,7 +9,7 @@ import pytest
 
 from cletus.reload.code.sources import read
 from cletus.reload.load import load
-from cletus.reload.scope import Scope
+from cletus.reload.watch.file_tree import Scope
 from cletus.testing import start_in_memory
 from tests.reload.conftest import write_package
 

@@ -9,7 +9,7 @@ from cletus.errors import SourceError
 from cletus.reload.code import sources as module
 from cletus.reload.code.diff import Plan, check, make_plan
 from cletus.reload.code.sources import CodeCache, Source, Sources, Unsettled, compiled, read
-from cletus.reload.scope import Scope
+from cletus.reload.watch.file_tree import Scope
 
 
 @pytest.fixture

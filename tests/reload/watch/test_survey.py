@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from cletus.application import Application, Root
-from cletus.reload.scope import Scope
-from cletus.reload.survey import Survey, survey
+from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.survey import Survey, survey
 
 
 @pytest.fixture

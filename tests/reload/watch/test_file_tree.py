@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cletus.application import Application, Root
-from cletus.reload.scope import Kind, Scope
+from cletus.reload.watch.file_tree import Kind, Scope
 
 SO = EXTENSION_SUFFIXES[0]
 

@@ -14,7 +14,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-from cletus.reload.survey import Watch
+from cletus.reload.watch.survey import Watch
 
 #: An allow-list: each new kind of event that watchdog brought (opened, closed_no_write) has made
 #: reloaders elsewhere reload for ever. ``attrib`` is in it, although a mere ``touch`` makes one,

@@ -1,6 +1,6 @@
 from twisted.internet.task import Clock
 
-from cletus.reload.quiet import Quiet
+from cletus.reload.watch.debounce import Quiet
 
 
 class Busy:

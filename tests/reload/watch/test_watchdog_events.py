@@ -10,9 +10,9 @@ import pytest
 from watchdog import events
 from watchdog.events import FileSystemEvent
 
-from cletus.reload import file_events
-from cletus.reload.file_events import PROBE, WATCHES_MAX, FileEvents
-from cletus.reload.survey import Watch
+from cletus.reload.watch import watchdog_events as file_events
+from cletus.reload.watch.survey import Watch
+from cletus.reload.watch.watchdog_events import PROBE, WATCHES_MAX, FileEvents
 
 
 class Emitter:
