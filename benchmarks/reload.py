@@ -32,7 +32,7 @@ from twisted.internet.defer import Deferred
 from cletus.generation import Generation
 from cletus.reload.code.modules import Staging
 from cletus.reload.load import load
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.testing import MemoryTransport
 
 MODULES = 20

@@ -16,9 +16,9 @@ from cletus.errors import CletusError
 from cletus.metrics import metrics_of
 from cletus.ops.control import control_of
 from cletus.ops.systemd import readiness_of
-from cletus.parts import Attachment, Parts
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.service import Service
+from cletus.service.interfaces import Attachment, Parts
+from cletus.service.service import Service
 from cletus.settings import Settings
 from cletus.version import __version__
 

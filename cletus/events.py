@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cletus.client.client import Client
     from cletus.reload.error_text import ReloadReport
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 @dataclass(frozen=True, slots=True)

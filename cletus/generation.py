@@ -10,9 +10,9 @@ import weakref
 from typing import Any
 
 from cletus.errors import DuplicateStore
-from cletus.listeners import Listeners
+from cletus.service.listeners import Listeners
+from cletus.service.timers import Timers
 from cletus.storage import Store
-from cletus.timers import Timers
 
 
 class Generation:

@@ -19,7 +19,7 @@ from cletus.errors import CletusError, ServiceStopped, StartFailed
 from cletus.logs.levels import Levels
 from cletus.logs.standard import StandardLogging
 from cletus.ops.sighup import Hangup
-from cletus.service import Service
+from cletus.service.service import Service
 
 
 class CletusService(TwistedService):

@@ -19,8 +19,8 @@ from twisted.internet.task import Clock
 
 from cletus import Service, events
 from cletus.errors import DoorError, StartFailed
-from cletus.life import State
-from cletus.parts import Door
+from cletus.service.interfaces import Door
+from cletus.service.lifecycle import State
 from cletus.testing import Person
 from cletus.twisted_service import CletusService
 from tests.conftest import Log

@@ -11,9 +11,9 @@ from cletus.check.dialogues import takes
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.source_map import of_function
 from cletus.check.target import Subject
-from cletus.listeners import Listener
-from cletus.service import Service
-from cletus.timers import Timer
+from cletus.service.listeners import Listener
+from cletus.service.service import Service
+from cletus.service.timers import Timer
 
 
 def check_listeners(subject: Subject) -> Iterator[Finding]:

@@ -16,7 +16,6 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
-from cletus.application import Application
 from cletus.check.finding import Finding, Place, error
 from cletus.check.setting_sources import read_settings
 from cletus.check.source_map import Texts, of_error
@@ -36,7 +35,8 @@ from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.load import load, locate
 from cletus.reload.watch.file_tree import Scope
-from cletus.service import Service
+from cletus.service.application import Application
+from cletus.service.service import Service
 from cletus.storage import Writer, backend_for
 from cletus.storage.backend import Backend
 from cletus.storage.browsing import Browsable

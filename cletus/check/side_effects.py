@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 
-from cletus.application import Application
 from cletus.check.finding import Finding, Place, warning
 from cletus.check.source_map import of_function
 from cletus.reload.effects.ledger import Ledger, module_of
@@ -27,6 +26,7 @@ from cletus.reload.effects.resources import (
     Timers,
     Triggers,
 )
+from cletus.service.application import Application
 
 #: Kind to name, what it is, what to do.
 _WORDS: dict[type[SideEffects], tuple[str, str, str]] = {

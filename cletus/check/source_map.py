@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-from cletus.application import Application
 from cletus.check.finding import Place
 from cletus.reload.code.sources import Source
+from cletus.service.application import Application
 
 
 class Texts:

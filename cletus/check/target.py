@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.application import Application
 from cletus.check.source_map import Texts
 from cletus.client.dialogue import Dialogue
 from cletus.reload.effects.ledger import Ledger
-from cletus.service import Service
+from cletus.service.application import Application
+from cletus.service.service import Service
 from cletus.storage import Store
 from cletus.storage.backend import Backend
 

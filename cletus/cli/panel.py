@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cletus.logs.redaction import without_passwords
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.version import __version__
 
 

@@ -18,7 +18,7 @@ from cletus.cli.refusing import USAGE
 from cletus.errors import CletusError, ServiceStopped
 from cletus.logs import begin_logging
 from cletus.ops.sighup import Hangup
-from cletus.service import Service
+from cletus.service.service import Service
 
 
 class Program:

@@ -24,7 +24,7 @@ from cletus.cli.refusing import HELP, refuse
 from cletus.cli.target import configure, importing
 from cletus.errors import CletusError
 from cletus.reload.load import load
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.settings import Settings
 
 _ARGUMENTS: Final = "cletus.arguments"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cletus.reload.load import load
-from cletus.service import Service
+from cletus.service.service import Service
 
 
 def load_target(target: str, options: Mapping[str, Any] | None = None) -> Service:

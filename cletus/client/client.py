@@ -31,7 +31,7 @@ from cletus.questions import Questions, left
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 class Client(Persistent):

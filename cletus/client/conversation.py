@@ -15,8 +15,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from cletus.errors import Disconnected
 from cletus.events import ClientEvent
-from cletus.listeners import Listener
 from cletus.logs.context import hidden_line
+from cletus.service.listeners import Listener
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

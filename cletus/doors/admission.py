@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from cletus.errors import SettingError
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 FULL = b"Too many people are here at the moment. Please come back later.\r\n"
 CROWDED = b"Too many people are here from your address. Please come back later.\r\n"

@@ -11,8 +11,8 @@ from cletus.doors.telnet import TelnetDoor
 from cletus.errors import DoorError, SettingError
 
 if TYPE_CHECKING:
-    from cletus.parts import Door
-    from cletus.service import Service
+    from cletus.service.interfaces import Door
+    from cletus.service.service import Service
 
 Maker = Callable[["Service", str, Doorkeeper], "Door"]
 

@@ -8,7 +8,7 @@ from cletus import events
 from cletus.version import __version__
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 def status_of(service: Service) -> dict[str, Any]:

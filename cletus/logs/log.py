@@ -18,7 +18,7 @@ from cletus.logs.text import format_line
 from cletus.logs.unseen import without_unseen
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
     from cletus.settings import Settings
 
 Render = Callable[[LogEvent], str]

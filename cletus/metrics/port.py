@@ -14,10 +14,10 @@ from cletus.errors import DoorError
 from cletus.metrics.lag import LagProbe
 from cletus.metrics.page import Page
 from cletus.ops.prometheus import registry_of
-from cletus.parts import Attachment
+from cletus.service.interfaces import Attachment
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 CONNECTIONS_MAX: Final = 20
 """At once. Our choice: a few Prometheuses and a person; people need the file descriptors more."""

@@ -12,7 +12,7 @@ from cletus.meters import BOUNDS, Counter, Gauge, Meter, Timing
 from cletus.version import __version__
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 class ServiceCollector:

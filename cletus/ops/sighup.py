@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from cletus.life import State
-from cletus.service import Service
+from cletus.service.lifecycle import State
+from cletus.service.service import Service
 
 
 class Hangup:

@@ -19,8 +19,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus import events
-from cletus.parts import Attachment
-from cletus.service import Service
+from cletus.service.interfaces import Attachment
+from cletus.service.service import Service
 
 if TYPE_CHECKING:
     from cletus.reload.error_text import ReloadReport

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cletus.errors import ServiceStateError
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 class Clock(Protocol):

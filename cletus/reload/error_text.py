@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from cletus.application import Application
 from cletus.errors import ReloadError, SourceError
 from cletus.reload.code.sources import Sources
+from cletus.service.application import Application
 
 
 class Outcome(enum.Enum):

@@ -8,7 +8,6 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from cletus.application import Application, Root, place_of
 from cletus.errors import (
     ApplicationNotFound,
     CletusError,
@@ -21,7 +20,8 @@ from cletus.reload.code.sources import CodeCache, Sources, read_now
 from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
 from cletus.reload.watch.file_tree import Scope
-from cletus.service import Service
+from cletus.service.application import Application, Root, place_of
+from cletus.service.service import Service
 
 
 def load(target: str, folder: Path) -> Service:

@@ -31,7 +31,7 @@ from cletus.reload.queue import Requests
 from cletus.reload.transaction import Transaction
 from cletus.reload.watch.file_tree import Scope
 from cletus.reload.watch.watcher import Pace, Watcher
-from cletus.service import Service
+from cletus.service.service import Service
 
 #: Seconds until a thread that was importing a module of the application is looked at again.
 _WAIT = 0.05

@@ -19,7 +19,6 @@ from cletus.client.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.events import ClientEvent
 from cletus.generation import Generation
-from cletus.listeners import Listener
 from cletus.reload.aliases import become, check_layout
 from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import ApplicationFinder, Staging
@@ -39,7 +38,8 @@ from cletus.reload.state.in_place import Staying, exchange
 from cletus.reload.state.objects import freeze, keep_foreign_stores, thaw
 from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.state.values import Carrier
-from cletus.service import Service
+from cletus.service.listeners import Listener
+from cletus.service.service import Service
 from cletus.setting_files import from_folder
 from cletus.settings import Settings, Sources, needs_restart
 

@@ -1,6 +1,6 @@
 """What a store class sees of the service it belongs to: the session, and the home of documents.
 
-These are the only words that stores have for it; ``cletus/session.py`` is the real thing, and a test
+These are the only words that stores have for it; ``cletus/service/session.py`` is the real thing, and a test
 may pass anything of this shape.
 """
 

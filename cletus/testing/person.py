@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 
 from cletus.client.client import Client
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.testing.transport import MemoryTransport
 
 

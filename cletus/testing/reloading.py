@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.reload.code.sources import Source, Sources
-from cletus.service import Service
+from cletus.service.service import Service
 
 #: The new text of a module, or what makes it from the present one; ``None`` removes the module.
 Edit = str | Callable[[str], str] | None

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from twisted.internet.task import Clock
 
-from cletus.application import Application
 from cletus.cli.target import importing
 from cletus.errors import ServiceStateError
-from cletus.life import State
 from cletus.reload.code.modules import ApplicationFinder
 from cletus.reload.load import load, locate
-from cletus.service import Service
+from cletus.service.application import Application
+from cletus.service.lifecycle import State
+from cletus.service.service import Service
 from cletus.settings import Settings
 from cletus.storage.memory import from_url
 

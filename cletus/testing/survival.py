@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 
 from cletus.client.client import Client
 from cletus.reload import ReloadReport
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.storage import Store
 from cletus.testing.portrait import portrait
 from cletus.testing.reloading import reloaded

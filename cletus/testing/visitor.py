@@ -15,7 +15,7 @@ from cletus.client.client import Client
 from cletus.doors.admission import Doorkeeper
 from cletus.doors.telnet.door import TelnetFactory
 from cletus.errors import Disconnected
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.testing.screen import Screen
 from cletus.testing.telnet_peer import TelnetPeer
 from cletus.testing.wire import Wire

@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.application import Application, Root
 from cletus.cli.panel import lines_of, rows_of, tell_started
+from cletus.service.application import Application, Root
 from tests.conftest import Log
 
 

@@ -17,7 +17,7 @@ from cletus import Service, events
 from cletus.cli import program
 from cletus.cli.program import Program
 from cletus.errors import DoorError
-from cletus.life import State
+from cletus.service.lifecycle import State
 from cletus.testing import Person
 from tests.conftest import Log
 

@@ -149,7 +149,7 @@ def test_a_call_asked_for_by_an_aborted_import_is_never_made(app):
 
 
 def test_a_failing_target_is_logged_and_ticks_on(app):
-    from cletus.dispatch import Dispatcher
+    from cletus.service.dispatch import Dispatcher
 
     failures = []
     reload(app, lambda text: text.replace('rang.append(("tick", GENERATION))', "1/0"))

@@ -12,8 +12,8 @@ from argon2 import PasswordHasher
 from cletus import Service
 from cletus.contrib.users import hashing
 from cletus.errors import ImportFailed, ServiceStateError, SettingError
-from cletus.life import State
 from cletus.reload.code.modules import ApplicationFinder
+from cletus.service.lifecycle import State
 from cletus.testing import MemoryDoor, Stage, StepClock, reloaded, staged
 
 APPLICATION = """

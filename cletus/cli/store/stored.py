@@ -18,7 +18,7 @@ from cletus.cli.target import configure, importing
 from cletus.errors import StoreInUse, StoreLocked, UnknownStore
 from cletus.logs.redaction import without_passwords
 from cletus.reload.load import load, locate
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, merge
 from cletus.storage import Backend, Store, Writer, backend_for

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from twisted.internet.interfaces import IReactorCore
 
 from cletus.contrib.language import say_duration
+from cletus.service.timers import Timer
 from cletus.storage import Field, Store
-from cletus.timers import Timer
 
 
 class BaseCountdown(Store):

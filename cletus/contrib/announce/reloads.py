@@ -11,7 +11,7 @@ from cletus.client.client import Client
 from cletus.contrib.language import sentence
 from cletus.errors import Refused, ReloadError
 from cletus.reload.error_text import ReloadReport
-from cletus.service import Service
+from cletus.service.service import Service
 
 
 def announce_reloads(service: Service, to: Callable[[Client], bool]) -> None:

@@ -38,7 +38,7 @@ from cletus.contrib.commands.words import take_word
 from cletus.contrib.language import say_duration
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
-from cletus.service import Service
+from cletus.service.service import Service
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

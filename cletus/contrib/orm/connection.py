@@ -8,7 +8,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.orm import Session
 
 from cletus import events
-from cletus.service import Service
+from cletus.service.service import Service
 
 ATTRIBUTE = "orm_session"
 """Where the session is on the service: anything that has SQLAlchemy's ``Session.get`` will do."""

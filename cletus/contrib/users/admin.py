@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from cletus.contrib.users.password import check_new_password
 from cletus.contrib.users.users import Users
 from cletus.errors import NoUsers, Refused
-from cletus.service import Service
+from cletus.service.service import Service
 
 T = TypeVar("T")
 

@@ -29,9 +29,9 @@ from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import hash_password
 from cletus.contrib.users.password import check_new_password, fits
 from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
+from cletus.service.timers import Timer
 from cletus.storage import Field
 from cletus.storage.keys import normalise
-from cletus.timers import Timer
 
 if TYPE_CHECKING:
     from cletus.client.client import Client

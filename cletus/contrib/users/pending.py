@@ -8,7 +8,7 @@ from cletus.contrib.users.addresses import origin_of
 
 if TYPE_CHECKING:
     from cletus.client.client import Client
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 class Strangers:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
 from cletus.contrib.users.missed import MissedMixin
-from cletus.life import State
+from cletus.service.lifecycle import State
 from cletus.storage import Field, TempStoreMixin
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cletus.client.client import Client
     from cletus.contrib.users.user import BaseUser
-    from cletus.timers import Timer
+    from cletus.service.timers import Timer
 
     _Base = BaseUser
 else:

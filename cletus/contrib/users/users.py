@@ -30,7 +30,7 @@ from cletus.contrib.users.names import RESERVED, check_name
 from cletus.contrib.users.pending import Strangers
 from cletus.contrib.users.throttle import BaseThrottle
 from cletus.errors import NameRefused, Refused
-from cletus.service import Service
+from cletus.service.service import Service
 
 TOO_MANY: Final = "Too many people of your address are logging in. Please try again later."
 

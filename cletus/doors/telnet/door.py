@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 _log = Logger()
 

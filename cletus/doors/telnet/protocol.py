@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from cletus.client.client import Client
     from cletus.protocol.mssp import Status
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 FLOOD_PAUSE = 1.0
 """Seconds for which nothing is read of a peer that negotiates without end. Our choice: with it, the

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import twisted
 
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.storage.urls import folder_of
 from cletus.version import __version__
 

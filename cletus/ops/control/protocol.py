@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure as Reason
 
     from cletus.ops.control.shell import Shell
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 REQUEST_TIME: Final = 10.0
 """Seconds in which a caller has to say what they want. Our choice: it is said by a program."""

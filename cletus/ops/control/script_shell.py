@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from cletus.ops.control.messages import LINE_MAX, Finished, Keys, Request, Typed
 from cletus.ops.control.shell import FILE, Namespace, captured, stepwise, words_of
-from cletus.service import Service
+from cletus.service.service import Service
 
 
 class ScriptShell:

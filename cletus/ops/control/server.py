@@ -20,8 +20,8 @@ from cletus.ops.control.discovery import Note, Notes
 from cletus.ops.control.messages import Refusal, line_of
 from cletus.ops.control.protocol import Caller
 from cletus.ops.control.socket_path import listen_in, process_of, remove_from
-from cletus.parts import Attachment
-from cletus.service import Service
+from cletus.service.interfaces import Attachment
+from cletus.service.service import Service
 from cletus.storage.urls import folder_of
 
 CALLERS_MAX: Final = 32

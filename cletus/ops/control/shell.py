@@ -15,7 +15,7 @@ from typing import IO, Any, Final, Protocol
 
 from cletus import events
 from cletus.ops.control.messages import Keys, Request
-from cletus.service import Service
+from cletus.service.service import Service
 
 FILE: Final = "<shell>"
 """What tracebacks call that which was typed."""

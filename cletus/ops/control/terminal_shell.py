@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from cletus.ops.control.messages import Keys, Request, Resized, Typed
 from cletus.ops.control.shell import FILE, Namespace, captured, stepwise, words_of
-from cletus.service import Service
+from cletus.service.service import Service
 from cletus.version import __version__
 
 _HISTORY_MAX: Final = 1000  # lines that the arrow keys can bring back

@@ -21,9 +21,9 @@ from importlib import _bootstrap as bootstrap
 from types import FrameType, TracebackType
 from typing import Any
 
-from cletus.application import Application
 from cletus.errors import ImportDuringReload
 from cletus.reload.code.import_names import absolute_name
+from cletus.service.application import Application
 
 #: Python's import system. ``import_module()`` has no hook, and copies of it are about; but all of
 #: them end in its ``_gcd_import``, which the type stubs do not know.

@@ -18,11 +18,11 @@ from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
 from typing import Any
 
-from cletus.application import Application, Root
 from cletus.reload.code.c_extensions import Extensions, is_extension
 from cletus.reload.code.import_names import ImportCache
 from cletus.reload.code.sources import CodeCache, Source, Sources
 from cletus.reload.effects.registrations import Places, Registration
+from cletus.service.application import Application, Root
 
 #: The name in a module's namespace that marks its generation; see ``stale.py``.
 MARK = "__cletus_generation__"

@@ -15,10 +15,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from cletus.application import Application
 from cletus.reload.effects.process import ProcessState
 from cletus.reload.effects.registrations import Places, Recorder
 from cletus.reload.effects.resources import SideEffects, Timers, kinds
+from cletus.service.application import Application
 
 
 class Ledger:

@@ -19,7 +19,7 @@ from typing import Any
 from twisted.internet.base import DelayedCall
 from twisted.internet.task import LoopingCall
 
-from cletus.application import Application
+from cletus.service.application import Application
 
 
 @dataclass(frozen=True, slots=True)

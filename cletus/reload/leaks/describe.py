@@ -29,11 +29,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from cletus.application import Application
 from cletus.client.attributes import Persistent
 from cletus.reload.effects.registrations import Places, Registration, short
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.leaks.search import Path
+from cletus.service.application import Application
 
 #: What only stands between a holder and what it holds.
 _PLUMBING = (dict, list, tuple, set, frozenset, CellType, MappingProxyType, CodeType)

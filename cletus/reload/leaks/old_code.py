@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from cletus.application import Application
 from cletus.reload.code.modules import MARK
+from cletus.service.application import Application
 
 
 class OldCode:

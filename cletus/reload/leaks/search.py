@@ -18,7 +18,7 @@ from typing import Any
 
 from cletus.client.attributes import Persistent
 from cletus.reload.leaks.old_code import OldCode
-from cletus.session import Session
+from cletus.service.session import Session
 
 #: Objects looked at between two chances to let others run; about a millisecond.
 _CHUNK = 2000

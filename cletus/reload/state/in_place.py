@@ -22,7 +22,7 @@ from cletus.reload.state.checkpoint import Contents
 from cletus.reload.state.parking import park
 from cletus.reload.state.plain_types import ATOMS
 from cletus.reload.state.values import Carrier
-from cletus.session import Session
+from cletus.service.session import Session
 from cletus.storage import Store
 
 #: Methods of a store by which it could have its own way of being carried.

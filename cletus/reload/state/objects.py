@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.application import Application
 from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.generation import Generation
 from cletus.reload.aliases import check_layout
@@ -28,7 +27,8 @@ from cletus.reload.state.in_place import (
 from cletus.reload.state.parking import Parked, park, unpark
 from cletus.reload.state.plain_types import ATOMS
 from cletus.reload.state.values import Carrier
-from cletus.session import Session
+from cletus.service.application import Application
+from cletus.service.session import Session
 from cletus.storage import Store, kept
 from cletus.storage.versions import as_saved
 

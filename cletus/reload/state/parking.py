@@ -15,10 +15,10 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.application import Application
 from cletus.errors import CarryError, StoreGone
 from cletus.reload.state.plain_types import ATOMS, CONTAINERS
-from cletus.session import Session
+from cletus.service.application import Application
+from cletus.service.session import Session
 from cletus.storage import Store
 
 _PLAIN = (*ATOMS, list, dict, set, frozenset, tuple)

@@ -20,10 +20,10 @@ from typing import Any
 
 from cletus.client.attributes import Persistent
 from cletus.client.conversation import Conversation
-from cletus.session import Session
+from cletus.service.session import Session
+from cletus.service.timers import Timer
 from cletus.storage.saving import Standing
 from cletus.text import Styled
-from cletus.timers import Timer
 
 #: Values without parts that cannot change: they are carried as they are, without a second look.
 ATOMS = frozenset(

@@ -8,7 +8,7 @@ from typing import Any
 from cletus.errors import CarryError
 from cletus.reload.error_text import ReloadReport
 from cletus.reload.state.values import Carrier
-from cletus.timers import Timer, Timers
+from cletus.service.timers import Timer, Timers
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from cletus.reload.aliases import check_layout
 from cletus.reload.state.memo import Known
 from cletus.reload.state.plain_types import ATOMS, CONTAINERS, PERSISTENT, member_like, name_of
 from cletus.reload.state.reduce import take_apart
-from cletus.session import Session
+from cletus.service.session import Session
 from cletus.storage import Manager, Store
 
 

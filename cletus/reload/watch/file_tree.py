@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from cletus.application import Application, Root
+from cletus.service.application import Application, Root
 
 #: Folders that never hold anything of the application, whatever the patterns say.
 _FOREIGN = ("__pycache__", "node_modules")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cletus.application import Root
 from cletus.reload.watch.file_tree import Folder, Scope
+from cletus.service.application import Root
 
 #: Two equal stamps of a file mean that its content is the same, as far as ``stat`` can tell.
 Stamp = tuple[int, ...]

@@ -19,11 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.application import Application
 from cletus.reload.watch.debounce import Quiet
 from cletus.reload.watch.file_tree import Scope
 from cletus.reload.watch.survey import Stamp, survey
 from cletus.reload.watch.watchdog_events import PROBE, FileEvents
+from cletus.service.application import Application
 
 #: Seconds within which the event of a change must have come. Watchdog holds the first half of a
 #: rename back for half a second, and all that follows it.

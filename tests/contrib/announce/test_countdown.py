@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from cletus.contrib.announce import BaseCountdown
 from cletus.contrib.announce.countdown import _stop
-from cletus.life import State
+from cletus.service.lifecycle import State
 from cletus.testing import assert_survives_reload
 
 CODE = """

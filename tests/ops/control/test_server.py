@@ -259,7 +259,7 @@ def test_the_reactor_may_drop_it(control: ControlSocket, reactor: Reactor) -> No
 
 
 def test_a_note_tells_where_it_is(service: Service, tmp_path: Path, reactor: Reactor) -> None:
-    from cletus.application import Application, Root
+    from cletus.service.application import Application, Root
 
     notes = Notes({}, str(tmp_path))
     service.configure(control=False)

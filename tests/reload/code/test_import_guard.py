@@ -12,9 +12,9 @@ from importlib import _bootstrap
 
 import pytest
 
-from cletus.application import Application, Root
 from cletus.errors import ImportDuringReload
 from cletus.reload.code.import_guard import ImportGuard
+from cletus.service.application import Application, Root
 from cletus.testing import reload_with
 from tests.reload.conftest import CORE
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cletus.application import Application, Root
 from cletus.errors import SourceError
 from cletus.reload.code import sources as module
 from cletus.reload.code.diff import Plan, check, make_plan
 from cletus.reload.code.sources import CodeCache, Source, Sources, Unsettled, compiled, read
 from cletus.reload.watch.file_tree import Scope
+from cletus.service.application import Application, Root
 
 
 @pytest.fixture

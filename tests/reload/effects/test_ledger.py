@@ -21,9 +21,9 @@ from twisted.internet.task import Clock, LoopingCall
 from twisted.logger import globalLogPublisher
 from twisted.python.log import theLogPublisher
 
-from cletus.application import Application, Root
 from cletus.reload.code.modules import Mark
 from cletus.reload.effects.ledger import Ledger, module_of
+from cletus.service.application import Application, Root
 from tests.reload.conftest import CORE
 
 SHARED = ContextVar("shared", default=0)

@@ -11,8 +11,8 @@ import sys
 import pytest
 from twisted.internet.base import DelayedCall
 
-from cletus.application import Application, Root
 from cletus.reload.effects.registrations import Recorder, place_of, short
+from cletus.service.application import Application, Root
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import textwrap
 import pytest
 from twisted.internet.defer import Deferred
 
-from cletus.application import Application
 from cletus.reload.effects.registrations import Places
 from cletus.reload.leaks.describe import Words
+from cletus.service.application import Application
 from tests.reload.conftest import CORE
 from tests.reload.hosting import host, old_module
 

@@ -9,11 +9,11 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from cletus.application import Application
 from cletus.reload.effects.registrations import Places
 from cletus.reload.leaks.describe import Words
 from cletus.reload.leaks.old_code import collect
 from cletus.reload.leaks.retire import Retirement
+from cletus.service.application import Application
 from tests.reload.hosting import host, old_module
 
 __all__ = ["host"]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.application import Application, Root
 from cletus.reload.watch.file_tree import Kind, Scope
+from cletus.service.application import Application, Root
 
 SO = EXTENSION_SUFFIXES[0]
 

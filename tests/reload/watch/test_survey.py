@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from cletus.application import Application, Root
 from cletus.reload.watch.file_tree import Scope
 from cletus.reload.watch.survey import Survey, survey
+from cletus.service.application import Application, Root
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 
-from cletus.application import Application, Root
 from cletus.reload.watch import watchdog_events as file_events
 from cletus.reload.watch.file_tree import Scope
 from cletus.reload.watch.survey import Watch, survey
 from cletus.reload.watch.watcher import Means, Pace, Watcher
+from cletus.service.application import Application, Root
 
 PACE = Pace(quiet=0.2, quiet_max=5, poll=1, rescan=10)
 

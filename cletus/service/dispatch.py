@@ -17,12 +17,12 @@ from twisted.python.failure import Failure
 from cletus import events
 from cletus.client.client import Client
 from cletus.client.conversation import Conversation
-from cletus.listeners import Listener
 from cletus.logs.context import About, subject, subject_client
-from cletus.timers import Timer
+from cletus.service.listeners import Listener
+from cletus.service.timers import Timer
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 class Dispatcher:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 
-from cletus.application import Application
 from cletus.errors import StoreUnusable
 from cletus.generation import Generation
+from cletus.service.application import Application
 from cletus.storage import Store, TempStoreMixin, Unsaved, Writer, save_all
 
 

@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.client.client import Client
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
-from cletus.parts import Attachment, Door, Reloader
+from cletus.service.interfaces import Attachment, Door, Reloader
 
 if TYPE_CHECKING:
-    from cletus.service import Service
+    from cletus.service.service import Service
 
 
 class State(enum.Enum):

@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 
 from cletus import Service, events
 from cletus.errors import DoorError, ServiceStateError, ServiceStopped, SettingError, StoreUnusable
-from cletus.life import State
-from cletus.parts import Parts
+from cletus.service.interfaces import Parts
+from cletus.service.lifecycle import State
 from cletus.storage import Document, Failure, Field, Store
 from cletus.testing import Person
 from tests.conftest import Log, result_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from cletus.errors import TimerError
-from cletus.timers import Timer, Timers
+from cletus.service.timers import Timer, Timers
 
 
 def strike() -> None: ...

@@ -15,26 +15,26 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.application import application_of, maker_of
 from cletus.broadcast import Who, write_all
 from cletus.client.attributes import Persistent
 from cletus.client.client import Client
 from cletus.client.interfaces import Transport
 from cletus.client.output import Turn
-from cletus.dispatch import Dispatcher
 from cletus.errors import ServiceStateError, SettingError
-from cletus.life import Life, State
-from cletus.listeners import Listener, OnReload
 from cletus.logs.context import fields_of
 from cletus.meters import Meters
-from cletus.parts import Door, Parts, Reloader
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
-from cletus.session import Session
+from cletus.service.application import application_of, maker_of
+from cletus.service.dispatch import Dispatcher
+from cletus.service.interfaces import Door, Parts, Reloader
+from cletus.service.lifecycle import Life, State
+from cletus.service.listeners import Listener, OnReload
+from cletus.service.session import Session
+from cletus.service.timers import Timer
 from cletus.setting_files import from_environment, from_folder
 from cletus.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
-from cletus.timers import Timer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 

@@ -9,11 +9,11 @@ from types import ModuleType
 
 import pytest
 
-from cletus.application import Application, Root, application_of, root_of
+from cletus.service.application import Application, Root, application_of, root_of
 
 APP = Application((Root("app", Path("/srv/app"), True), Root("one", Path("/srv/one.py"), False)))
 
-MAKES = "import sys\nfrom cletus.application import application_of\nMADE = application_of(sys._getframe())\n"
+MAKES = "import sys\nfrom cletus.service.application import application_of\nMADE = application_of(sys._getframe())\n"
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_a_service_made_in_a_function_has_no_application() -> None:
 def test_what_a_module_body_runs_is_importing(tmp_path: Path) -> None:
     """Also in a function that it calls; not when anybody calls the same function later."""
     text = (
-        "from pathlib import Path\nfrom cletus.application import Application, Root\n"
+        "from pathlib import Path\nfrom cletus.service.application import Application, Root\n"
         f"APP = Application((Root(__name__, Path({str(tmp_path)!r}), False),))\n"
         "def asked():\n    return APP.is_importing()\n"
         "THEN = asked()\nclass Inner:\n    THEN = asked()\n"

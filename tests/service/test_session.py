@@ -9,10 +9,10 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.application import Application
 from cletus.errors import StoreUnusable
 from cletus.generation import Generation
-from cletus.session import Session
+from cletus.service.application import Application
+from cletus.service.session import Session
 from cletus.storage import Field, Store, Writer
 from cletus.storage.memory import Memory
 from tests.conftest import result_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from cletus import events
-from cletus.listeners import Listener, Listeners
+from cletus.service.listeners import Listener, Listeners
 
 
 def first(event: events.Event) -> None: ...
