@@ -19,7 +19,7 @@ from cletus.ops.systemd import readiness_of
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.service.interfaces import Attachment, Parts
 from cletus.service.service import Service
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.version import __version__
 
 

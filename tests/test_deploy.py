@@ -15,7 +15,7 @@ import click
 import pytest
 
 from cletus.cli.main import main
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

@@ -11,7 +11,7 @@ from rich.pretty import pretty_repr
 
 from cletus import Settings
 from cletus.errors import SettingError, StoreUnusable, UnknownStoreScheme
-from cletus.settings import about, describe, merge, shown_of
+from cletus.settings.settings import about, describe, merge, shown_of
 
 SECRET = "opensesame"
 

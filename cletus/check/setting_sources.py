@@ -11,7 +11,7 @@ from typing import Any
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.errors import SettingError
 from cletus.service.service import Service
-from cletus.setting_files import PREFIX, from_environment, from_folder
+from cletus.settings.files import PREFIX, from_environment, from_folder
 
 
 def read_settings(

@@ -15,8 +15,8 @@ from cletus.ops.control.client import Remote
 from cletus.ops.control.discovery import Notes
 from cletus.ops.control.socket_path import NAME
 from cletus.reload.load import locate
-from cletus.setting_files import from_environment, from_folder
-from cletus.settings import Settings
+from cletus.settings.files import from_environment, from_folder
+from cletus.settings.settings import Settings
 from cletus.storage.urls import folder_of
 
 

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from cletus.cli.presets import preset_options
-from cletus.settings import Settings, describe
+from cletus.settings.settings import Settings, describe
 
 #: What an option can be given for several times, each time with one of its values.
 _MANY: Final = (tuple, list, set, frozenset)

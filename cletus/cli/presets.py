@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from cletus.settings import Settings, describe
+from cletus.settings.settings import Settings, describe
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "dev": {"reload": True, "log_format": "colour", "tls_self_signed": True},

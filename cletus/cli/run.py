@@ -25,7 +25,7 @@ from cletus.cli.target import configure, importing
 from cletus.errors import CletusError
 from cletus.reload.load import load
 from cletus.service.service import Service
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 
 _ARGUMENTS: Final = "cletus.arguments"
 

@@ -19,7 +19,7 @@ from cletus.logs.unseen import without_unseen
 
 if TYPE_CHECKING:
     from cletus.service.service import Service
-    from cletus.settings import Settings
+    from cletus.settings.settings import Settings
 
 Render = Callable[[LogEvent], str]
 

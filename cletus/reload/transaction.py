@@ -40,8 +40,8 @@ from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timer
 from cletus.reload.state.values import Carrier
 from cletus.service.listeners import Listener
 from cletus.service.service import Service
-from cletus.setting_files import from_folder
-from cletus.settings import Settings, Sources, needs_restart
+from cletus.settings.files import from_folder
+from cletus.settings.settings import Settings, Sources, needs_restart
 
 
 class Transaction:

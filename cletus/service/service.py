@@ -32,8 +32,8 @@ from cletus.service.lifecycle import Life, State
 from cletus.service.listeners import Listener, OnReload
 from cletus.service.session import Session
 from cletus.service.timers import Timer
-from cletus.setting_files import from_environment, from_folder
-from cletus.settings import Settings, Sources
+from cletus.settings.files import from_environment, from_folder
+from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])

@@ -21,7 +21,7 @@ from cletus.errors import (
     StoreIOError,
     StoreUnusable,
 )
-from cletus.settings import StoreSync
+from cletus.settings.settings import StoreSync
 from cletus.storage.backend import Document, Failure
 from cletus.storage.browsing import Stray
 from cletus.storage.calls import Calls

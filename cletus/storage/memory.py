@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from cletus.errors import NotSaved, StorageError, StoreUnusable
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.storage.backend import Document, Failure
 from cletus.storage.browsing import Stray
 from cletus.storage.store_folder import check_name

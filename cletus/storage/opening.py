@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cletus.meters import Meters
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.storage.urls import backend_for
 from cletus.storage.writer import Clock, InThread, Writer
 

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import unquote, urlsplit
 
 from cletus.errors import StoreUnusable, UnknownStoreScheme
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.storage.backend import Backend
 from cletus.storage.json_files import JsonFiles
 

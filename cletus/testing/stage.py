@@ -20,7 +20,7 @@ from cletus.reload.load import load, locate
 from cletus.service.application import Application
 from cletus.service.lifecycle import State
 from cletus.service.service import Service
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.storage.memory import from_url
 
 #: What is different in tests, unless a test says otherwise: nothing is written to a disk, nothing is

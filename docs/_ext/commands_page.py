@@ -18,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from cletus.cli import main
-from cletus.settings import describe
+from cletus.settings.settings import describe
 
 _CODE = re.compile(r"`([^`]+)`")
 

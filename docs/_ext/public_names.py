@@ -33,7 +33,7 @@ from sphinx.util import logging
 
 import cletus.contrib
 from cletus import Settings
-from cletus.settings import describe
+from cletus.settings.settings import describe
 
 _log = logging.getLogger(__name__)
 

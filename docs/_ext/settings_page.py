@@ -18,7 +18,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from cletus.settings import Settings, describe, needs_restart
+from cletus.settings.settings import Settings, describe, needs_restart
 
 #: The groups in their order: title, and the beginnings of the names that belong there.
 GROUPS = (

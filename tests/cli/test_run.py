@@ -15,7 +15,7 @@ from cletus import Service
 from cletus.cli import main, presets
 from cletus.cli import run as run_module
 from cletus.reload.code.modules import ApplicationFinder
-from cletus.settings import Settings, describe
+from cletus.settings.settings import Settings, describe
 from cletus.version import __version__
 
 APP = "from cletus import Service\nservice = Service()\n"
@@ -194,7 +194,7 @@ def test_help_and_version() -> None:
 OWN = """\
 from typing import Annotated, Literal
 import cletus
-from cletus.settings import about
+from cletus.settings.settings import about
 
 class Settings(cletus.Settings):
     greeting: Annotated[str, about("said to whoever comes in")] = "Hello"

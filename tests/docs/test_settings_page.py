@@ -10,7 +10,7 @@ from settings_page import REST, default_in_words, grouped, in_words, option_of
 
 from cletus import Settings
 from cletus.cli.options import options_of
-from cletus.settings import describe
+from cletus.settings.settings import describe
 
 
 def test_each_setting_stands_in_one_group() -> None:

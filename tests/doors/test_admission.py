@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from cletus.doors.admission import CROWDED, FULL, Doorkeeper
 from cletus.errors import SettingError
 from cletus.meters import Meters
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 
 
 def keeper(**settings: Any) -> Doorkeeper:

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.storage.memory import Memory, from_url
 from tests.storage.conformance import BackendConformance
 

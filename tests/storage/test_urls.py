@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from cletus.errors import StartError, StoreUnusable, UnknownStoreScheme
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.storage import urls
 from cletus.storage.json_files import JsonFiles
 from cletus.storage.memory import Memory

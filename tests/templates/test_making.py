@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus.errors import TemplateError
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 from cletus.templates import TEMPLATES, make, making
 from cletus.testing import MemoryDoor, StepClock, assert_survives_reload, staged
 

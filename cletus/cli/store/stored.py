@@ -19,8 +19,8 @@ from cletus.errors import StoreInUse, StoreLocked, UnknownStore
 from cletus.logs.redaction import without_passwords
 from cletus.reload.load import load, locate
 from cletus.service.service import Service
-from cletus.setting_files import from_environment, from_folder
-from cletus.settings import Settings, merge
+from cletus.settings.files import from_environment, from_folder
+from cletus.settings.settings import Settings, merge
 from cletus.storage import Backend, Store, Writer, backend_for
 from cletus.storage.browsing import looked_into, stores_in
 from cletus.storage.overlay import Overlay

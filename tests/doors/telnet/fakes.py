@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from cletus.meters import Meters
-from cletus.settings import Settings
+from cletus.settings.settings import Settings
 
 
 class FakeClient:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cletus.errors import SettingError, StartError
-from cletus.settings import SOURCES, Settings, Sources, describe, merge, needs_restart
+from cletus.settings.settings import SOURCES, Settings, Sources, describe, merge, needs_restart
 
 DESIGN = {
     "host": "127.0.0.1",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cletus.errors import SettingError
-from cletus.setting_files import from_environment, from_folder
+from cletus.settings.files import from_environment, from_folder
 
 
 def test_cletus_toml_is_read(tmp_path):
