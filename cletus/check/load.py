@@ -38,8 +38,8 @@ from cletus.reload.watch.file_tree import Scope
 from cletus.service.application import Application
 from cletus.service.service import Service
 from cletus.storage import Writer, backend_for
-from cletus.storage.backend import Backend
 from cletus.storage.browsing import Browsable
+from cletus.storage.interfaces import Backend
 from cletus.storage.memory import Memory
 from cletus.storage.overlay import Overlay
 

@@ -8,8 +8,8 @@ from cletus.check.finding import Finding, Level, Place, warning
 from cletus.check.target import Subject
 from cletus.errors import StorageError, StoreUnusable
 from cletus.storage import backend_for
-from cletus.storage.backend import Backend
 from cletus.storage.browsing import stores_in
+from cletus.storage.interfaces import Backend
 from cletus.storage.verification import Finding as Found
 from cletus.storage.verification import Kind, Severity, verify
 

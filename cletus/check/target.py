@@ -12,7 +12,7 @@ from cletus.reload.effects.ledger import Ledger
 from cletus.service.application import Application
 from cletus.service.service import Service
 from cletus.storage import Store
-from cletus.storage.backend import Backend
+from cletus.storage.interfaces import Backend
 
 #: Called with what is being done, how much of it there is, and how far it is.
 Progress = Callable[[str, int, int], object]

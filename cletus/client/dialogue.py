@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 from cletus.client.conversation import Conversation
 from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.logs.context import About
-from cletus.storage.layout import Layout
+from cletus.storage.schema import Layout
 
 if TYPE_CHECKING:
     from cletus.client.client import Client

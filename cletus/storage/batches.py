@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cletus.storage.backend import Backend, Document, Failure
+from cletus.storage.interfaces import Backend, Document, Failure
 
 DOCUMENTS_MAX = 1000
 """In one group: with more, the shared flush is no cheaper for each."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from cletus.storage.backend import Backend
+from cletus.storage.interfaces import Backend
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from cletus.errors import CorruptStore, NotSaved, StoreIOError
 from cletus.storage import document
-from cletus.storage.backend import Backend
 from cletus.storage.browsing import saved_at
+from cletus.storage.interfaces import Backend
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from cletus.errors import CorruptStore, FieldValueError
-from cletus.storage.mistake import Mistake, not_json, refusal
 from cletus.storage.typed import Typed
+from cletus.storage.value_errors import Mistake, not_json, refusal
 
 VERSION = "_version"
 

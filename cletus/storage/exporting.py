@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from cletus.errors import NotSaved, NotTransferable, StorageError, StoreIOError, UnsafeName
-from cletus.storage.backend import Backend, Document
+from cletus.storage.interfaces import Backend, Document
 from cletus.storage.transfer import Header, document_line, end_line, header_line
 
 NAMED_MAX = 100

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from cletus.errors import StorageError
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 from cletus.storage.store_folder import StoreFolder, file_name
 
 ALONE_UP_TO = 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 
-from cletus.storage.backend import Backend, Document
+from cletus.storage.interfaces import Backend, Document
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store

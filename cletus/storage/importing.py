@@ -22,8 +22,8 @@ from cletus.errors import (
     UnreadableStore,
 )
 from cletus.storage import document
-from cletus.storage.backend import Backend, Document, Failure
 from cletus.storage.batches import Batch
+from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.keys import as_it_is
 from cletus.storage.saving import understand
 from cletus.storage.transfer import Entry, entries

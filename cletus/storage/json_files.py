@@ -22,11 +22,11 @@ from cletus.errors import (
     StoreUnusable,
 )
 from cletus.settings.settings import StoreSync
-from cletus.storage.backend import Document, Failure
 from cletus.storage.browsing import Stray
 from cletus.storage.calls import Calls
 from cletus.storage.folder_lock import FolderLock
 from cletus.storage.group_save import GroupSave
+from cletus.storage.interfaces import Document, Failure
 from cletus.storage.store_folder import (
     LEFTOVER,
     SUFFIX,
@@ -45,7 +45,7 @@ _CHUNK = 1 << 16
 
 
 class JsonFiles:
-    """A folder of stores. It fulfils ``cletus.storage.backend.Backend``, which states the contract.
+    """A folder of stores. It fulfils ``cletus.storage.interfaces.Backend``, which states the contract.
 
     Its methods may be called from several threads at once; for one document called by two of them
     at once the last rename wins.

@@ -7,13 +7,13 @@ from weakref import WeakValueDictionary
 
 from cletus.errors import NotSaved, StorageError, StoreUnusable
 from cletus.settings.settings import Settings
-from cletus.storage.backend import Document, Failure
 from cletus.storage.browsing import Stray
+from cletus.storage.interfaces import Document, Failure
 from cletus.storage.store_folder import check_name
 
 
 class Memory:
-    """A dict of documents. It fulfils ``cletus.storage.backend.Backend``.
+    """A dict of documents. It fulfils ``cletus.storage.interfaces.Backend``.
 
     What was written outlives ``close``: open the same object again and it is there, as a restart
     would find it. Names are refused where files would refuse them.

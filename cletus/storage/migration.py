@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from cletus.errors import CletusError, NotSaved, StorageError
 from cletus.storage import document
-from cletus.storage.backend import Backend, Document, Failure
 from cletus.storage.batches import Batch
+from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.keys import as_it_is
 from cletus.storage.saving import understand
 from cletus.storage.store import Store

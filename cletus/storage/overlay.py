@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cletus.errors import NotSaved, StoreUnusable
-from cletus.storage.backend import Backend, Document, Failure
 from cletus.storage.browsing import Browsable
+from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.memory import Memory
 
 
 class Overlay:
-    """A home in front of another. It fulfils ``cletus.storage.backend.Backend``.
+    """A home in front of another. It fulfils ``cletus.storage.interfaces.Backend``.
 
     Args:
         home: what is looked at. It is opened only if it cannot be read from otherwise.

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from typing_extensions import TypeVar as TypeVarWithDefault
 
+from cletus.storage.collections import References, StoreDict, StoreList, StoreSet
 from cletus.storage.field import Field
-from cletus.storage.reference_collections import References, StoreDict, StoreList, StoreSet
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store

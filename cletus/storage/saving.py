@@ -22,8 +22,8 @@ from cletus.errors import (
     StorageError,
     UnreadableStore,
 )
-from cletus.storage.backend import Document
 from cletus.storage.document import line_of
+from cletus.storage.interfaces import Document
 
 if TYPE_CHECKING:
     from cletus.storage.home import Front

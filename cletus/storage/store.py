@@ -28,13 +28,13 @@ from cletus.errors import (
     UnknownField,
 )
 from cletus.storage import document, kept, saving, versions
-from cletus.storage.declaration import declare
+from cletus.storage.declare import declare
 from cletus.storage.field import Field
 from cletus.storage.home import Front, Home
 from cletus.storage.keys import normalise
-from cletus.storage.layout import Layout
 from cletus.storage.manager import Manager
 from cletus.storage.saving import Standing
+from cletus.storage.schema import Layout
 
 
 class Store:

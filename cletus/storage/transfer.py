@@ -22,7 +22,7 @@ import msgspec
 
 from cletus.errors import CorruptStore, NotTransferable
 from cletus.storage import document
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 
 FORMAT = "cletus.store"
 VERSION = 1

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 
 import msgspec
 
-from cletus.storage.mistake import (
+from cletus.storage.value_errors import (
     Mistake,
     is_secret,
     kind_of,

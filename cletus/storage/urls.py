@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from cletus.errors import StoreUnusable, UnknownStoreScheme
 from cletus.settings.settings import Settings
-from cletus.storage.backend import Backend
+from cletus.storage.interfaces import Backend
 from cletus.storage.json_files import JsonFiles
 
 GROUP = "cletus.stores"

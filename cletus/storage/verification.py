@@ -21,8 +21,8 @@ from cletus.errors import (
     UnreadableStore,
 )
 from cletus.storage import document
-from cletus.storage.backend import Backend
 from cletus.storage.browsing import stores_in, strays_in
+from cletus.storage.interfaces import Backend
 from cletus.storage.keys import as_it_is
 from cletus.storage.references import referred
 from cletus.storage.saving import understand

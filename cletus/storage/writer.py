@@ -27,7 +27,7 @@ from twisted.python.failure import Failure as Reason
 
 from cletus.errors import NotSaved, StorageError
 from cletus.meters import Meters
-from cletus.storage.backend import Backend, Document, Failure
+from cletus.storage.interfaces import Backend, Document, Failure
 
 _log = Logger()
 

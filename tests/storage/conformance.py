@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from cletus.errors import NotSaved, StorageError, StoreUnusable, UnsafeName
-from cletus.storage.backend import Backend, Document
+from cletus.storage.interfaces import Backend, Document
 
 UNSAFE = ["", ".", "..", ".hidden", "../x", "a/b", "/etc/passwd", "nul\0", "x" * 300, "\ud800"]
 AWKWARD = ["CON", "aux", "-rf", "~", "ä", "日本", "🦊", "a b", "x" * 120, "%2e%2e", "a.json", "*"]
@@ -22,7 +22,7 @@ def document(key: str, text: str = "{}", store: str = "user") -> Document:
 
 
 class BackendConformance:
-    """The contract of ``cletus.storage.backend.Backend``, sentence by sentence."""
+    """The contract of ``cletus.storage.interfaces.Backend``, sentence by sentence."""
 
     def test_what_is_written_is_read(self, home: Backend) -> None:
         """A document comes back byte for byte."""

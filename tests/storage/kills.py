@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 

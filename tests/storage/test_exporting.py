@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from cletus.errors import StoreIOError
 from cletus.storage import Store
-from cletus.storage.backend import Backend, Document
 from cletus.storage.exporting import export
 from cletus.storage.importing import Fate, Import
+from cletus.storage.interfaces import Backend, Document
 from cletus.storage.json_files import JsonFiles
 from cletus.storage.memory import Memory
 from cletus.storage.migration import Migration

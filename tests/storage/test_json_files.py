@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.errors import NotSaved, StoreDenied, StoreIOError, StoreUnusable, UnsafeName
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 from tests.storage.conformance import BackendConformance

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import NotSaved
-from cletus.storage.backend import Backend
+from cletus.storage.interfaces import Backend
 from cletus.storage.json_files import JsonFiles
 from cletus.storage.memory import Memory
 from cletus.storage.overlay import Overlay

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 from tests.storage.disk_model import DiskModel

@@ -15,7 +15,7 @@ from cletus.storage.json_files import JsonFiles
 SAVES = """
 import json, sys
 from cletus.errors import StorageError
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 from cletus.storage.json_files import JsonFiles
 home = JsonFiles(sys.argv[1])
 home.open()

@@ -9,7 +9,7 @@ import pytest
 
 from cletus.errors import NotTransferable
 from cletus.storage import transfer
-from cletus.storage.backend import Document
+from cletus.storage.interfaces import Document
 from cletus.storage.transfer import FORMAT, VERSION, Entry, Header, document_line, entries
 
 HEADER = b'{"format":"cletus.store","version":1,"cletus":"0.1","time":"","name":"talker"}\n'

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from cletus.errors import NotSaved, StorageError, StoreIOError, UnsafeName
-from cletus.storage.backend import Document, Failure
+from cletus.storage.interfaces import Document, Failure
 from cletus.storage.memory import Memory
 from cletus.storage.writer import Writer
 from tests.storage.conformance import BackendConformance

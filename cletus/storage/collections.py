@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from cletus.errors import FieldValueError, InvalidKey
 from cletus.storage.keys import normalise
-from cletus.storage.mistake import kind_of
+from cletus.storage.value_errors import kind_of
 
 if TYPE_CHECKING:
     from cletus.storage.home import Home

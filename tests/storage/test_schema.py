@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cletus.storage import Field
-from cletus.storage.layout import Layout
+from cletus.storage.schema import Layout
 
 
 class OwnInstance(Field[Any]):

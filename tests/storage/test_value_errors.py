@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cletus.storage.mistake import Mistake, kind_of, locate, not_json, store_object_in
+from cletus.storage.value_errors import Mistake, kind_of, locate, not_json, store_object_in
 
 
 def refuse(message: str) -> Callable[[Any], object]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cletus.errors import FieldValueError, InvalidKey, StoreDeclarationError
 from cletus.storage.keys import normalise
-from cletus.storage.layout import Layout
+from cletus.storage.schema import Layout
 from cletus.storage.temp import TempStoreMixin
 
 _DECLARED = "_declared"
