@@ -35,8 +35,8 @@ from twisted.internet.threads import deferToThread
 from twisted.python.filepath import FilePath
 
 from cletus.storage import Field, Store, Writer, save_all
-from cletus.storage.calls import Calls
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
+from cletus.storage.backends.syscalls import Calls
 
 reactor: Any = installed
 ROUNDS = 9

@@ -38,10 +38,10 @@ from cletus.reload.watch.file_tree import Scope
 from cletus.service.application import Application
 from cletus.service.service import Service
 from cletus.storage import Writer, backend_for
+from cletus.storage.backends.memory import Memory
+from cletus.storage.backends.read_only import Overlay
 from cletus.storage.browsing import Browsable
 from cletus.storage.interfaces import Backend
-from cletus.storage.memory import Memory
-from cletus.storage.overlay import Overlay
 
 _MEND = "mend it; the rest can only be checked once the application can be imported"
 

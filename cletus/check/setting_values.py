@@ -18,7 +18,7 @@ from cletus.doors.configured import KINDS
 from cletus.doors.tls import CertificateFiles
 from cletus.errors import CertificateError, SettingError, StoreUnusable
 from cletus.storage import backend_for
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 
 #: Days before its end from which on a certificate is worth a warning.
 _SOON = 14

@@ -17,7 +17,7 @@ from cletus.ops.control.socket_path import NAME
 from cletus.reload.load import locate
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings
-from cletus.storage.urls import folder_of
+from cletus.storage.backends.urls import folder_of
 
 
 class Running:

@@ -1,5 +1,7 @@
 """Stores: what a service remembers, for this run and for good. See ``docs/storage.md``."""
 
+from cletus.storage.backends.urls import backend_for
+from cletus.storage.backends.writer import Writer
 from cletus.storage.collections import StoreDict, StoreList, StoreSet
 from cletus.storage.field import Field
 from cletus.storage.interfaces import Backend, Document, Failure
@@ -9,8 +11,6 @@ from cletus.storage.references import StoreDictField, StoreField, StoreListField
 from cletus.storage.saving import Unsaved, save_all
 from cletus.storage.store import Store
 from cletus.storage.temp import TempStoreMixin
-from cletus.storage.urls import backend_for
-from cletus.storage.writer import Writer
 
 __all__ = [
     "Backend",

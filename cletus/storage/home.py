@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Front(Backend, Protocol):
-    """A home that also writes soon: ``cletus.storage.writer.Writer``.
+    """A home that also writes soon: ``cletus.storage.backends.writer.Writer``.
 
     What was submitted is seen by ``read`` and ``keys`` at once and overtaken by ``write`` and
     ``delete``, so that stores have one truth to talk to.

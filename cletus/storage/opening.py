@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cletus.meters import Meters
 from cletus.settings.settings import Settings
-from cletus.storage.urls import backend_for
-from cletus.storage.writer import Clock, InThread, Writer
+from cletus.storage.backends.urls import backend_for
+from cletus.storage.backends.writer import Clock, InThread, Writer
 
 
 def open_writer(settings: Settings, clock: Clock, in_thread: InThread, meters: Meters) -> Writer:

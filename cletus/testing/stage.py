@@ -21,7 +21,7 @@ from cletus.service.application import Application
 from cletus.service.lifecycle import State
 from cletus.service.service import Service
 from cletus.settings.settings import Settings
-from cletus.storage.memory import from_url
+from cletus.storage.backends.memory import from_url
 
 #: What is different in tests, unless a test says otherwise: nothing is written to a disk, nothing is
 #: watched, what is saved soon is saved at once, and nobody types too fast.

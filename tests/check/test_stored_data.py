@@ -132,7 +132,7 @@ class Closed:
 
 
 def test_a_home_that_has_to_be_opened_is_said_to_be_unseen(check, monkeypatch):
-    from cletus.storage import urls
+    from cletus.storage.backends import urls
 
     monkeypatch.setattr(urls, "_opener", lambda _url, _scheme: Closed)
     (found,) = check(TEXT, {"cletus.toml": 'store = "sqlite:x.db"'})

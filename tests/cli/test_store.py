@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from cletus.cli import display, main
 from cletus.reload.code.modules import ApplicationFinder
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 
 APP = """
 from cletus import Service

@@ -14,7 +14,7 @@ from cletus.generation import Generation
 from cletus.service.application import Application
 from cletus.service.session import Session
 from cletus.storage import Field, Store, Writer
-from cletus.storage.memory import Memory
+from cletus.storage.backends.memory import Memory
 from tests.conftest import result_of
 
 

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 from tests.storage import mutants
 from tests.storage.kills import GROUP, KEYS, documents, text
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cletus.storage.calls import Calls
+from cletus.storage.backends.syscalls import Calls
 
 
 @dataclass(eq=False)

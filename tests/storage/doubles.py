@@ -9,7 +9,7 @@ import os
 import stat
 from typing import Any
 
-from cletus.storage.calls import Calls
+from cletus.storage.backends.syscalls import Calls
 
 
 class Through:

@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document
-from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 
 KEYS = 20

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from cletus.storage.group_save import GroupSave
+from cletus.storage.backends.group_save import GroupSave
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document, Failure
-from cletus.storage.json_files import JsonFiles
 from tests.storage import doubles
 
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from cletus.errors import StoreIOError
 from cletus.storage import Store
+from cletus.storage.backends.json_files import JsonFiles
+from cletus.storage.backends.memory import Memory
 from cletus.storage.exporting import export
 from cletus.storage.importing import Fate, Import
 from cletus.storage.interfaces import Backend, Document
-from cletus.storage.json_files import JsonFiles
-from cletus.storage.memory import Memory
 from cletus.storage.migration import Migration
 from cletus.storage.transfer import FORMAT, VERSION, Header
 from cletus.storage.verification import verify

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import NotSaved, StoreDenied, StoreFull, StoreIOError
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document
-from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 from tests.storage.doubles import Faulty, TakesNothing
 

@@ -16,9 +16,9 @@ import pytest
 
 from cletus.errors import ImportRefused, NotTransferable
 from cletus.storage import Field, Store, importing
+from cletus.storage.backends.memory import Memory
 from cletus.storage.importing import Fate, Import, Taken
 from cletus.storage.interfaces import Document, Failure
-from cletus.storage.memory import Memory
 from cletus.storage.transfer import document_line, end_line
 from tests.storage.rig import make_service
 

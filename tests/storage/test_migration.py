@@ -9,8 +9,8 @@ import pytest
 from cletus import Service
 from cletus.errors import CorruptStore, StoreFull
 from cletus.storage import Field, Store, TempStoreMixin
+from cletus.storage.backends.memory import Memory
 from cletus.storage.interfaces import Failure
-from cletus.storage.memory import Memory
 from cletus.storage.migration import Migration, in_words
 from tests.storage.rig import make_service
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document
-from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 from tests.storage.disk_model import DiskModel
 from tests.storage.doubles import Sluggish, SyncfsMissing

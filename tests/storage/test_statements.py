@@ -21,7 +21,7 @@ from twisted.internet.task import Clock
 from cletus import Service
 from cletus.errors import StartError, StorageError, StoreFull, StoreIOError, UnreadableStore
 from cletus.storage import Field, Manager, Store, Writer, save_all
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 from tests.storage.doubles import Faulty
 from tests.storage.rig import make_service
 

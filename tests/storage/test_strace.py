@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 
 SAVES = """
 import json, sys
 from cletus.errors import StorageError
 from cletus.storage.interfaces import Document
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 home = JsonFiles(sys.argv[1])
 home.open()
 told = []

@@ -11,7 +11,7 @@ import pytest
 from cletus import Service
 from cletus.errors import UnsafeName
 from cletus.storage import Field, Store, StoreDictField, StoreField, StoreListField, TempStoreMixin
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.verification import Finding, Kind, Severity, verify
 from tests.storage.rig import make_service
 

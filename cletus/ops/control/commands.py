@@ -16,7 +16,7 @@ import msgspec
 import twisted
 
 from cletus.service.service import Service
-from cletus.storage.urls import folder_of
+from cletus.storage.backends.urls import folder_of
 from cletus.version import __version__
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from cletus.ops.control.protocol import Caller
 from cletus.ops.control.socket_path import listen_in, process_of, remove_from
 from cletus.service.interfaces import Attachment
 from cletus.service.service import Service
-from cletus.storage.urls import folder_of
+from cletus.storage.backends.urls import folder_of
 
 CALLERS_MAX: Final = 32
 """Connections at once, shells among them. Our choice: operators are few."""

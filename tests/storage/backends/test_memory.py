@@ -1,4 +1,4 @@
-"""``cletus/storage/memory.py``."""
+"""``cletus/storage/backends/memory.py``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from cletus.settings.settings import Settings
-from cletus.storage.memory import Memory, from_url
+from cletus.storage.backends.memory import Memory, from_url
 from tests.storage.conformance import BackendConformance
 
 

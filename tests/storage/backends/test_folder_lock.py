@@ -1,4 +1,4 @@
-"""``cletus/storage/folder_lock.py``. Statement 12: one process has a store folder."""
+"""``cletus/storage/backends/folder_lock.py``. Statement 12: one process has a store folder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import StartError, StoreLocked
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 from tests.storage import mutants
 
 OWNER = """
 import sys
-from cletus.storage.json_files import JsonFiles
+from cletus.storage.backends.json_files import JsonFiles
 home = JsonFiles(sys.argv[1])
 home.open()
 print("open", flush=True)

@@ -1,4 +1,4 @@
-"""``cletus/storage/urls.py``."""
+"""``cletus/storage/backends/urls.py``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from cletus.errors import StartError, StoreUnusable, UnknownStoreScheme
 from cletus.settings.settings import Settings
-from cletus.storage import urls
-from cletus.storage.json_files import JsonFiles
-from cletus.storage.memory import Memory
-from cletus.storage.urls import backend_for
+from cletus.storage.backends import urls
+from cletus.storage.backends.json_files import JsonFiles
+from cletus.storage.backends.memory import Memory
+from cletus.storage.backends.urls import backend_for
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import NotSaved
+from cletus.storage.backends.json_files import JsonFiles
+from cletus.storage.backends.memory import Memory
+from cletus.storage.backends.read_only import Overlay
 from cletus.storage.interfaces import Backend
-from cletus.storage.json_files import JsonFiles
-from cletus.storage.memory import Memory
-from cletus.storage.overlay import Overlay
 from tests.storage.conformance import BackendConformance
 
 

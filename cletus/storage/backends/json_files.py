@@ -22,12 +22,9 @@ from cletus.errors import (
     StoreUnusable,
 )
 from cletus.settings.settings import StoreSync
-from cletus.storage.browsing import Stray
-from cletus.storage.calls import Calls
-from cletus.storage.folder_lock import FolderLock
-from cletus.storage.group_save import GroupSave
-from cletus.storage.interfaces import Document, Failure
-from cletus.storage.store_folder import (
+from cletus.storage.backends.folder_lock import FolderLock
+from cletus.storage.backends.group_save import GroupSave
+from cletus.storage.backends.store_folder import (
     LEFTOVER,
     SUFFIX,
     StoreFolder,
@@ -35,6 +32,9 @@ from cletus.storage.store_folder import (
     file_name,
     stray_reason,
 )
+from cletus.storage.backends.syscalls import Calls
+from cletus.storage.browsing import Stray
+from cletus.storage.interfaces import Document, Failure
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from cletus.errors import StorageError
+from cletus.storage.backends.store_folder import StoreFolder, file_name
 from cletus.storage.interfaces import Document
-from cletus.storage.store_folder import StoreFolder, file_name
 
 ALONE_UP_TO = 3
 """So many documents are flushed one by one: syncfs would wait for everybody else's data, too."""

@@ -1,4 +1,4 @@
-"""``cletus/storage/calls.py``."""
+"""``cletus/storage/backends/syscalls.py``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.storage import calls
-from cletus.storage.calls import Calls, find_syncfs
+from cletus.storage.backends import syscalls as calls
+from cletus.storage.backends.syscalls import Calls, find_syncfs
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``cletus/storage/writer.py``."""
+"""``cletus/storage/backends/writer.py``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from cletus.errors import NotSaved, StorageError, StoreIOError, UnsafeName
+from cletus.storage.backends.memory import Memory
+from cletus.storage.backends.writer import Writer
 from cletus.storage.interfaces import Document, Failure
-from cletus.storage.memory import Memory
-from cletus.storage.writer import Writer
 from tests.storage.conformance import BackendConformance
 
 INTERVAL = 0.02

@@ -15,7 +15,7 @@ import re
 from contextlib import suppress
 
 from cletus.errors import UnsafeName
-from cletus.storage.calls import Calls
+from cletus.storage.backends.syscalls import Calls
 
 SUFFIX = ".json"
 LEFTOVER = re.compile(r"\.save-(\d+)-\d+\.tmp")

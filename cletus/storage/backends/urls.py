@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from cletus.errors import StoreUnusable, UnknownStoreScheme
 from cletus.settings.settings import Settings
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Backend
-from cletus.storage.json_files import JsonFiles
 
 GROUP = "cletus.stores"
 

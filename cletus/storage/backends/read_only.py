@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cletus.errors import NotSaved, StoreUnusable
+from cletus.storage.backends.memory import Memory
 from cletus.storage.browsing import Browsable
 from cletus.storage.interfaces import Backend, Document, Failure
-from cletus.storage.memory import Memory
 
 
 class Overlay:

@@ -1,4 +1,4 @@
-"""``cletus/storage/json_files.py``, with the folders and groups below it."""
+"""``cletus/storage/backends/json_files.py``, with the folders and groups below it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.errors import NotSaved, StoreDenied, StoreIOError, StoreUnusable, UnsafeName
+from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document
-from cletus.storage.json_files import JsonFiles
 from tests.storage import mutants
 from tests.storage.conformance import BackendConformance
 from tests.storage.doubles import Recorded, Sluggish, SyncfsMissing
