@@ -40,8 +40,8 @@ from cletus.service.service import Service
 from cletus.storage import Writer, backend_for
 from cletus.storage.backends.memory import Memory
 from cletus.storage.backends.read_only import Overlay
-from cletus.storage.browsing import Browsable
 from cletus.storage.interfaces import Backend
+from cletus.storage.tools.browse import Browsable
 
 _MEND = "mend it; the rest can only be checked once the application can be imported"
 

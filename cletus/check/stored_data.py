@@ -8,10 +8,10 @@ from cletus.check.finding import Finding, Level, Place, warning
 from cletus.check.target import Subject
 from cletus.errors import StorageError, StoreUnusable
 from cletus.storage import backend_for
-from cletus.storage.browsing import stores_in
 from cletus.storage.interfaces import Backend
-from cletus.storage.verification import Finding as Found
-from cletus.storage.verification import Kind, Severity, verify
+from cletus.storage.tools.browse import stores_in
+from cletus.storage.tools.verify import Finding as Found
+from cletus.storage.tools.verify import Kind, Severity, verify
 
 #: So many findings of one store are told one by one, so that a spoilt store does not fill the memory.
 MOST = 1000

@@ -15,8 +15,8 @@ from cletus.cli.store.group import AS_JSON, NO_CODE, STORE, TARGET, command
 from cletus.cli.store.stored import Stored, looking
 from cletus.errors import CorruptStore, NotSaved, NotTransferable
 from cletus.storage import document
-from cletus.storage.contents import Item, Summary, items, summary
-from cletus.storage.masking import masked
+from cletus.storage.tools.mask import masked
+from cletus.storage.tools.statistics import Item, Summary, items, summary
 
 
 @command(

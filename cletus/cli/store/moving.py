@@ -17,10 +17,10 @@ from cletus.cli import display
 from cletus.cli.store.group import DRY_RUN, NO_CODE, ONLY, STORE, TARGET, WRONG, command
 from cletus.cli.store.stored import Stored, looking, owning
 from cletus.errors import NotTransferable
-from cletus.storage import exporting
 from cletus.storage.backends.atomic_file import whole_file
-from cletus.storage.importing import Fate, Import, Plan, Taken
-from cletus.storage.transfer import FORMAT, VERSION, Header
+from cletus.storage.tools import export as exporting
+from cletus.storage.tools.dump_format import FORMAT, VERSION, Header
+from cletus.storage.tools.import_ import Fate, Import, Plan, Taken
 from cletus.version import __version__
 
 

@@ -23,7 +23,7 @@ from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings, merge
 from cletus.storage import Backend, Store, Writer, backend_for
 from cletus.storage.backends.read_only import Overlay
-from cletus.storage.browsing import looked_into, stores_in
+from cletus.storage.tools.browse import looked_into, stores_in
 
 #: Of all settings, those that are needed to find the documents without the application's code.
 _OF_THE_STORE = ("store", "store_sync", "name")

@@ -14,8 +14,8 @@ from cletus.cli.store.group import AS_JSON, DRY_RUN, NO_CODE, ONLY, STORE, TARGE
 from cletus.cli.store.moving import export_to
 from cletus.cli.store.stored import Stored, looking, owning
 from cletus.errors import NotTransferable
-from cletus.storage.migration import Migration, in_words
-from cletus.storage.verification import Finding, Kind, Severity, verify
+from cletus.storage.tools.migrate import Migration, in_words
+from cletus.storage.tools.verify import Finding, Kind, Severity, verify
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "bright_black"}
 

@@ -33,8 +33,8 @@ from cletus.storage.backends.store_folder import (
     stray_reason,
 )
 from cletus.storage.backends.syscalls import Calls
-from cletus.storage.browsing import Stray
 from cletus.storage.interfaces import Document, Failure
+from cletus.storage.tools.browse import Stray
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

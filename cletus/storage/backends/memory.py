@@ -8,8 +8,8 @@ from weakref import WeakValueDictionary
 from cletus.errors import NotSaved, StorageError, StoreUnusable
 from cletus.settings.settings import Settings
 from cletus.storage.backends.store_folder import check_name
-from cletus.storage.browsing import Stray
 from cletus.storage.interfaces import Document, Failure
+from cletus.storage.tools.browse import Stray
 
 
 class Memory:

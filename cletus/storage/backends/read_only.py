@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from cletus.errors import NotSaved, StoreUnusable
 from cletus.storage.backends.memory import Memory
-from cletus.storage.browsing import Browsable
 from cletus.storage.interfaces import Backend, Document, Failure
+from cletus.storage.tools.browse import Browsable
 
 
 class Overlay:

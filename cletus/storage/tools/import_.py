@@ -22,11 +22,11 @@ from cletus.errors import (
     UnreadableStore,
 )
 from cletus.storage import document
-from cletus.storage.batches import Batch
 from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.keys import as_it_is
 from cletus.storage.saving import understand
-from cletus.storage.transfer import Entry, entries
+from cletus.storage.tools.batch import Batch
+from cletus.storage.tools.dump_format import Entry, entries
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store

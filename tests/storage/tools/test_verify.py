@@ -12,7 +12,7 @@ from cletus import Service
 from cletus.errors import UnsafeName
 from cletus.storage import Field, Store, StoreDictField, StoreField, StoreListField, TempStoreMixin
 from cletus.storage.backends.json_files import JsonFiles
-from cletus.storage.verification import Finding, Kind, Severity, verify
+from cletus.storage.tools.verify import Finding, Kind, Severity, verify
 from tests.storage.rig import make_service
 
 

@@ -8,9 +8,9 @@ import json
 import pytest
 
 from cletus.errors import NotTransferable
-from cletus.storage import transfer
 from cletus.storage.interfaces import Document
-from cletus.storage.transfer import FORMAT, VERSION, Entry, Header, document_line, entries
+from cletus.storage.tools import dump_format as transfer
+from cletus.storage.tools.dump_format import FORMAT, VERSION, Entry, Header, document_line, entries
 
 HEADER = b'{"format":"cletus.store","version":1,"cletus":"0.1","time":"","name":"talker"}\n'
 

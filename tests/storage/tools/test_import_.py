@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from cletus.errors import ImportRefused, NotTransferable
-from cletus.storage import Field, Store, importing
+from cletus.storage import Field, Store
 from cletus.storage.backends.memory import Memory
-from cletus.storage.importing import Fate, Import, Taken
 from cletus.storage.interfaces import Document, Failure
-from cletus.storage.transfer import document_line, end_line
+from cletus.storage.tools import import_ as importing
+from cletus.storage.tools.dump_format import document_line, end_line
+from cletus.storage.tools.import_ import Fate, Import, Taken
 from tests.storage.rig import make_service
 
 HEADER = b'{"format":"cletus.store","version":1}\n'

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from cletus.errors import NotSaved, NotTransferable, StorageError, StoreIOError, UnsafeName
 from cletus.storage.interfaces import Backend, Document
-from cletus.storage.transfer import Header, document_line, end_line, header_line
+from cletus.storage.tools.dump_format import Header, document_line, end_line, header_line
 
 NAMED_MAX = 100
 """Documents that could not be exported and are remembered by name; all are counted."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from cletus.errors import CletusError, NotSaved, StorageError
 from cletus.storage import document
-from cletus.storage.batches import Batch
 from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.keys import as_it_is
 from cletus.storage.saving import understand
 from cletus.storage.store import Store
+from cletus.storage.tools.batch import Batch
 from cletus.storage.versions import is_outdated
 
 

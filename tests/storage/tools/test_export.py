@@ -18,12 +18,12 @@ from cletus.errors import StoreIOError
 from cletus.storage import Store
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.backends.memory import Memory
-from cletus.storage.exporting import export
-from cletus.storage.importing import Fate, Import
 from cletus.storage.interfaces import Backend, Document
-from cletus.storage.migration import Migration
-from cletus.storage.transfer import FORMAT, VERSION, Header
-from cletus.storage.verification import verify
+from cletus.storage.tools.dump_format import FORMAT, VERSION, Header
+from cletus.storage.tools.export import export
+from cletus.storage.tools.import_ import Fate, Import
+from cletus.storage.tools.migrate import Migration
+from cletus.storage.tools.verify import verify
 from tests.storage.rig import make_service
 
 HEADER = Header(format=FORMAT, version=VERSION)

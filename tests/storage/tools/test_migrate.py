@@ -11,7 +11,7 @@ from cletus.errors import CorruptStore, StoreFull
 from cletus.storage import Field, Store, TempStoreMixin
 from cletus.storage.backends.memory import Memory
 from cletus.storage.interfaces import Failure
-from cletus.storage.migration import Migration, in_words
+from cletus.storage.tools.migrate import Migration, in_words
 from tests.storage.rig import make_service
 
 

@@ -21,11 +21,11 @@ from cletus.errors import (
     UnreadableStore,
 )
 from cletus.storage import document
-from cletus.storage.browsing import stores_in, strays_in
 from cletus.storage.interfaces import Backend
 from cletus.storage.keys import as_it_is
 from cletus.storage.references import referred
 from cletus.storage.saving import understand
+from cletus.storage.tools.browse import stores_in, strays_in
 from cletus.storage.versions import is_outdated
 
 if TYPE_CHECKING:

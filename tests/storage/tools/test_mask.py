@@ -9,7 +9,7 @@ import pytest
 
 from cletus.errors import CletusError
 from cletus.storage import Field, Store
-from cletus.storage.masking import masked
+from cletus.storage.tools.mask import masked
 from tests.storage.rig import make_service
 
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"

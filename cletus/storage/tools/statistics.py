@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from cletus.errors import CorruptStore, NotSaved, StoreIOError
 from cletus.storage import document
-from cletus.storage.browsing import saved_at
 from cletus.storage.interfaces import Backend
+from cletus.storage.tools.browse import saved_at
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store
