@@ -8,7 +8,7 @@ from cletus.client.client import Client
 from cletus.reload import ReloadReport
 from cletus.service.service import Service
 from cletus.storage import Store
-from cletus.testing.portrait import portrait
+from cletus.testing.describe import portrait
 from cletus.testing.reloading import reloaded
 
 #: Differences that an assertion names; one would do, and a thousand are one.

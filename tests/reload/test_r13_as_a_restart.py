@@ -12,7 +12,7 @@ from cletus import Service
 from cletus.reload.code.modules import ApplicationFinder
 from cletus.reload.load import load
 from cletus.testing import reloaded, start_in_memory
-from cletus.testing.portrait import portrait
+from cletus.testing.describe import portrait
 
 BEFORE = textwrap.dedent("""
     import dataclasses, datetime, enum

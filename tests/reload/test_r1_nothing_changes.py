@@ -15,7 +15,7 @@ from cletus.reload.state import objects as snapshot
 from cletus.reload.state.in_place import Staying
 from cletus.reload.state.memo import Known
 from cletus.reload.state.values import Carrier
-from cletus.testing.portrait import portrait
+from cletus.testing.describe import portrait
 
 USERS = """
     from cletus.contrib.users import BaseUser

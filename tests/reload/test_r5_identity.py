@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cletus.testing import assert_survives_reload
-from cletus.testing.portrait import portrait
+from cletus.testing.describe import portrait
 
 THINGS = """
     import collections, dataclasses, datetime, decimal, enum, weakref

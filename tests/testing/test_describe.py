@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cletus.testing.portrait import portrait
+from cletus.testing.describe import portrait
 
 
 def test_portraits_tell_sharing_cycles_and_classes_apart():
