@@ -13,7 +13,7 @@ from typing import Any
 import wcwidth
 
 from cletus.protocol.terminal import Look
-from cletus.text import Styled
+from cletus.text.markup import Styled
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from cletus.client.rendering import Message, _console_class, as_text
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import Terminal
-from cletus.text import style
+from cletus.text.markup import style
 
 
 def terminal(charset: str = "utf-8", **values: Any) -> Terminal:

@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 from cletus import Service, events
 from cletus.errors import Disconnected
 from cletus.testing import MemoryDoor, Visitor
-from cletus.text import style
+from cletus.text.markup import style
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from cletus.client.rendering import is_rendered, shown
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import COLUMNS, Look
 from cletus.storage import Field
-from cletus.text import Styled
+from cletus.text.markup import Styled
 
 if TYPE_CHECKING:
     from cletus.client.client import Client

@@ -23,7 +23,7 @@ from cletus.client.conversation import Conversation
 from cletus.service.session import Session
 from cletus.service.timers import Timer
 from cletus.storage.saving import Standing
-from cletus.text import Styled
+from cletus.text.markup import Styled
 
 #: Values without parts that cannot change: they are carried as they are, without a second look.
 ATOMS = frozenset(

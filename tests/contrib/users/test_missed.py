@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cletus.contrib.users.missed import CHARACTERS_MAX, LINES_MAX
-from cletus.text import style
+from cletus.text.markup import style
 
 
 @pytest.fixture

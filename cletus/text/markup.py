@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Any, LiteralString
 
-from cletus.colours import Colour, parse, sgr
 from cletus.errors import MarkupError
+from cletus.text.colours import Colour, parse, sgr
 
 _TAG = re.compile(r"\\\[|\[([^\[\]]*)\]")
 _ATTRIBUTES = {

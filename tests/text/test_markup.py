@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.errors import MarkupError
-from cletus.text import Styled, style
+from cletus.text.markup import Styled, style
 
 TRUE = 1 << 24
 
