@@ -1,1 +1,1 @@
-"""."""
+"""The state side of a reload: how living objects get the new code."""

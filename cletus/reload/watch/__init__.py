@@ -1,1 +1,1 @@
-"""."""
+"""Noticing that source files were saved."""

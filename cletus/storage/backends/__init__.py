@@ -1,1 +1,1 @@
-"""."""
+"""Where documents are kept: folders of JSON files, memory, and what others register."""

@@ -1,1 +1,1 @@
-"""."""
+"""What works on whole stores: export and import, verification, migration, statistics."""
