@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from cletus.errors import Disconnected
-from cletus.events import ClientEvent
 from cletus.logs.context import hidden_line
-from cletus.service.listeners import Listener
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from cletus.client.client import Client
+    from cletus.events import ClientEvent
+    from cletus.service.listeners import Listener
 
 _current: ContextVar[Conversation | None] = ContextVar("cletus.client.conversation", default=None)
 

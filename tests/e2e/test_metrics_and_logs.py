@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Caller, Talker, wait_until
-from tests.metrics.conftest import read
+from tests.ops.metrics.conftest import read
 
 pytestmark = pytest.mark.e2e
 

@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.ops.control import caller
+from cletus.ops.control import protocol as caller
 from cletus.ops.control.messages import LINE_MAX, Answer, Ended, Finished, Refusal, Shown, Typed
 from cletus.ops.control.script_shell import ScriptShell
 from cletus.testing import Log, Person
-from tests.control.conftest import Call
+from tests.ops.control.conftest import Call
 from tests.reload.conftest import Running
 
 Caller = Callable[[Service], Call]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.ops.control import place
+from cletus.ops.control import socket_path as place
 from cletus.ops.control.socket_path import NAME, connect_in, listen_in, process_of, remove_from
 
 

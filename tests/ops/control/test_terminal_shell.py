@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from cletus import Service
 from cletus.ops.control.messages import Finished, Resized
 from cletus.testing import Log
-from tests.control.conftest import Call
+from tests.ops.control.conftest import Call
 from tests.ops.control.test_shell import ROOMS
 from tests.reload.conftest import Running
 

@@ -14,7 +14,7 @@ from cletus.errors import DoorError, MetricsMissing
 from cletus.metrics.lag import INTERVAL
 from cletus.metrics.port import CONNECTIONS_MAX, metrics_of
 from tests.conftest import result_of
-from tests.metrics.conftest import read
+from tests.ops.metrics.conftest import read
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cletus.ops.prometheus import ServiceCollector
-from tests.ops.test_prometheus import CORE
+from tests.ops.metrics.test_prometheus import CORE
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 DASHBOARD = json.loads((DOCS / "grafana-dashboard.json").read_text())
 NAME = re.compile(r"\b(?:cletus|process|python)_[a-z_]+\b")
 PANELS = DASHBOARD["panels"]
