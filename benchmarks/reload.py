@@ -29,10 +29,10 @@ from pathlib import Path
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
-from cletus.generation import Generation
 from cletus.reload.code.modules import Staging
 from cletus.reload.load import load
 from cletus.service.service import Service
+from cletus.service.session import Generation
 from cletus.testing import MemoryTransport
 
 MODULES = 20

@@ -7,14 +7,13 @@ line, and is handed them here.
 from collections.abc import Iterator
 
 from cletus import events
-from cletus.broadcast import write_all
 from cletus.cli import run_service
-from cletus.client.client import Client
+from cletus.client.client import Client, write_all
 from cletus.client.dialogue import Dialogue, step
 from cletus.doors.configured import doors_of
 from cletus.errors import CletusError
-from cletus.metrics import metrics_of
 from cletus.ops.control import control_of
+from cletus.ops.prometheus import metrics_of
 from cletus.ops.systemd import readiness_of
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.service.interfaces import Attachment, Parts

@@ -14,7 +14,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.cli.refusing import USAGE
+from cletus.cli.main import USAGE
 from cletus.errors import CletusError, ServiceStopped, StartFailed
 from cletus.logs.levels import Levels
 from cletus.logs.standard import StandardLogging
@@ -27,7 +27,7 @@ class CletusService(TwistedService):
 
     Args:
         service: it was not started yet. Its settings are as it has them by then:
-            ``cletus.cli.target.load_target`` imports an application and has it read them.
+            ``cletus.reload.load.load_target`` imports an application and has it read them.
         reactor: Twisted's.
         owns_process: whether the process is this service's own, as under ``twist cletus``: it ends
             with a failed start (exit code 2, or 1 for a mistake in the code), or when the

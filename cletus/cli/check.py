@@ -17,9 +17,9 @@ import click
 
 from cletus.check import Finding, Intake, Level, run_checks
 from cletus.check.target import Progress
-from cletus.cli.refusing import HELP, USAGE, refuse
-from cletus.cli.target import importing
+from cletus.cli.main import HELP, USAGE, refuse
 from cletus.errors import CletusError
+from cletus.reload.load import importing
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,12 +6,26 @@ them, and ``cletus run`` only what it runs.
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import entry_points
+from typing import Final, NoReturn
 
 import click
 
-from cletus.cli.refusing import HELP
+from cletus.errors import CletusError
 from cletus.version import __version__
+
+#: What could not be done as asked: the exit code of a usage error.
+USAGE: Final = 2
+
+#: The context settings of every command.
+HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+
+def refuse(error: CletusError) -> NoReturn:
+    """Say in one line what is wrong, and end the process."""
+    click.echo(f"cletus: {error}", err=True)
+    sys.exit(USAGE)
 
 
 class Commands(click.Group):

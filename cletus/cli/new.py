@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cletus.cli.refusing import HELP, refuse
+from cletus.cli.main import HELP, refuse
 from cletus.errors import CletusError, TemplateError
 from cletus.templates import TEMPLATES, make
 

@@ -13,10 +13,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from cletus.cli.display import json_text, line, size, table
-from cletus.cli.facts import duration, moment, show_facts
+from cletus.cli.display import duration, json_text, line, moment, show_facts, size, table
 from cletus.cli.locate import Running
-from cletus.cli.refusing import HELP, refuse
+from cletus.cli.main import HELP, refuse
 from cletus.errors import CletusError, ControlRefused, NoAnswer
 from cletus.ops.control.messages import Refusal, Request
 

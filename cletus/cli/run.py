@@ -17,13 +17,11 @@ from typing import Any, Final
 
 import click
 
-from cletus.cli.options import ServiceCommand, given
-from cletus.cli.presets import can_tls, implied, preset_of
+from cletus.cli.main import HELP, refuse
+from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_of
 from cletus.cli.program import Program
-from cletus.cli.refusing import HELP, refuse
-from cletus.cli.target import configure, importing
 from cletus.errors import CletusError
-from cletus.reload.load import load
+from cletus.reload.load import configure, importing, load
 from cletus.service.service import Service
 from cletus.settings.settings import Settings
 

@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 import click
 
 from cletus.cli.locate import Running
-from cletus.cli.refusing import HELP, refuse
+from cletus.cli.main import HELP, refuse
 from cletus.cli.remote import targeted
 from cletus.errors import CletusError, ControlRefused, NoAnswer
 from cletus.ops.control.client import Remote

@@ -6,27 +6,22 @@ refer to what a reload rebuilds are rebound by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred, fail
 
 from cletus.client.attributes import Persistent
 from cletus.client.conversation import Conversation
 from cletus.client.dialogue import Dialogue
-from cletus.client.input import Inbox
+from cletus.client.input import Dialogues, Inbox, Questions, left
 from cletus.client.interfaces import Transport
-from cletus.client.output import Outbox
-from cletus.client.rendering import as_text, shown
-from cletus.dialogues import Dialogues
+from cletus.client.output import Gmcp, Hiding, Outbox, Prompt
+from cletus.client.rendering import Message, as_text, shown
 from cletus.errors import Disconnected
-from cletus.gmcp import Gmcp
-from cletus.hiding import Hiding
 from cletus.logs.context import About, fields_of
-from cletus.prompt import Prompt
 from cletus.protocol.charset import Encoder
-from cletus.questions import Questions, left
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -395,3 +390,30 @@ class Client(Persistent):
             self._closing.cancel()
             self._closing = None
         self.service.disconnected(self, self._reason or "closed by peer")
+
+
+#: One client, several, or nobody.
+Who: TypeAlias = Client | Iterable[Client] | None
+
+
+def write_all(
+    clients: Iterable[Client],
+    *lines: object,
+    exclude: Who = None,
+    filter: Callable[[Client], bool] | None = None,  # noqa: A002 - the name is fixed by the API
+) -> None:
+    """Send whole lines to these clients.
+
+    Args:
+        clients: who; they may come and go while this runs.
+        lines: each becomes a line, as ``client.write`` has it; without any, an empty one.
+        exclude: a client, or several, who do not get it.
+        filter: called with each client; those for whom it is false do not get it.
+    """
+    message = Message(lines)
+    encoded = message.encoded
+    excluded = {exclude} if isinstance(exclude, Client) else set(exclude or ())
+    for client in tuple(clients):
+        if (excluded and client in excluded) or (filter is not None and not filter(client)):
+            continue
+        client.outbox.put(encoded(client.terminal.look))

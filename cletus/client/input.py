@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
+
+from cletus.client.conversation import Conversation, current
+from cletus.client.dialogue import Dialogue
+from cletus.errors import DialogueError, Disconnected
+from cletus.logs.context import hidden_line
 from cletus.meters import Gauge
 from cletus.reactor.clock import Clock
+
+if TYPE_CHECKING:
+    from cletus.client.client import Client
 
 
 class Bucket:
@@ -132,3 +141,120 @@ class Inbox:
         if paused != self._paused:
             self._paused = paused
             self._pause(paused)
+
+
+class Questions:
+    """Those that have no answer yet.
+
+    Args:
+        client: who is asked.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._waiting: deque[Deferred[str]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def ask(self) -> Deferred[str]:
+        """One more; the Deferred fires with its answer.
+
+        The conversation whose code is running is noted as waiting for it, if it is with this person:
+        a reload can start that again.
+        """
+        answer: Deferred[str] = Deferred(self._withdraw)
+        self._waiting.append(answer)
+        conversation = current()
+        if conversation is not None and conversation.client is self._client:
+            conversation.asking = answer
+            answer.addBoth(_answered, conversation)
+        return answer
+
+    def answer(self, line: str) -> None:
+        """Answer the first of them."""
+        self._waiting.popleft().callback(line)
+
+    def abandon(self) -> None:
+        """Nobody will answer any more."""
+        while self._waiting:
+            self._waiting.popleft().errback(left(self._client))
+
+    def _withdraw(self, answer: Deferred[str]) -> None:
+        """A cancelled question takes no line."""
+        if answer in self._waiting:
+            self._waiting.remove(answer)
+
+
+def left(client: Client) -> Disconnected:
+    """What somebody who waits for an answer is told."""
+    return Disconnected(f"{client!r} left before answering")
+
+
+def _answered(result: Any, conversation: Conversation) -> Any:
+    conversation.asking = None
+    conversation.hidden = hidden_line()
+    return result
+
+
+class Dialogues:
+    """Those that are under way.
+
+    Args:
+        client: whose.
+
+    Attributes:
+        under_way: the one in front last. A reload replaces them here.
+    """
+
+    __slots__ = ("_client", "under_way")
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.under_way: list[Dialogue] = []
+
+    def __len__(self) -> int:
+        return len(self.under_way)
+
+    @property
+    def front(self) -> Dialogue:
+        """The one that has the lines; there must be one."""
+        return self.under_way[-1]
+
+    @property
+    def is_any_busy(self) -> bool:
+        """Whether one of them, in front or not, is still at work."""
+        return any(one.is_busy for one in self.under_way)
+
+    def begin(self, dialogue: Dialogue) -> Deferred[Any]:
+        """Begin one, in front of those that are under way; fires with what it gives to ``done()``.
+
+        Raises:
+            DialogueError: it has no step, or was begun already; nothing has changed then.
+        """
+        result: Deferred[Any] = Deferred()
+        if self.under_way:
+            self.front.cover()
+        self.under_way.append(dialogue)
+        try:
+            dialogue.start(self._client, result)
+        except DialogueError:
+            self.under_way.pop()
+            raise
+        return result
+
+    def ended(self, dialogue: Dialogue) -> None:
+        """It takes no more lines. After a reload, an older self of it may be the one that ends."""
+        self.under_way[:] = [one for one in self.under_way if vars(one) is not vars(dialogue)]
+        if self.under_way:
+            # Its code may be about to go on by itself; at the end of the turn that is known.
+            self._client.service.turn.at_end(self.front.uncover)
+
+    def is_in_front(self, dialogue: Dialogue) -> bool:
+        """Whether this one, or an older self of it, has the lines."""
+        return bool(self.under_way) and vars(self.front) is vars(dialogue)
+
+    def stop(self) -> None:
+        """End them all, from the front."""
+        while self.under_way:
+            self.under_way.pop().stop()

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import wcwidth
 from twisted.logger import Logger
 
 from cletus.meters import Counter
+from cletus.protocol.terminal import Terminal
 
 _log = Logger()
 
@@ -168,3 +170,100 @@ class Turn:
         if pieces != self._pieces:  # equal lists hold the same objects, which costs next to nothing
             self._pieces, self._joined = pieces, b"".join(pieces)
         return self._joined
+
+
+class Hiding:
+    """One terminal's.
+
+    Args:
+        tell: gives the bytes that make it hide, or show.
+    """
+
+    __slots__ = ("_is_told", "_tell", "_wanted")
+
+    def __init__(self, tell: Callable[[bool], bytes]) -> None:
+        self._tell = tell
+        self._wanted = False
+        self._is_told = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether what is typed now is meant to be hidden."""
+        return self._wanted
+
+    def hide(self) -> bytes:
+        """What is typed from now on is hidden; what to send for that now, if anything."""
+        self._wanted = True
+        if self._is_told:  # of the line before, and not told otherwise since
+            return b""
+        self._is_told = True
+        return self._tell(True)
+
+    def show(self) -> bool:
+        """What is typed from now on is shown; whether it was hidden until now."""
+        was, self._wanted = self._wanted, False
+        return was
+
+    def at_end(self) -> bytes:
+        """What to send at the end of the turn, when it is known whether the next line is hidden."""
+        if self._wanted or not self._is_told:
+            return b""
+        self._is_told = False
+        return self._tell(False)
+
+
+class Prompt:
+    """A prompt that is on the screen, until the line is complete.
+
+    Args:
+        text: of the prompt, without a newline.
+        terminal: whose.
+    """
+
+    __slots__ = ("_terminal", "covered", "text")
+
+    def __init__(self, text: str, terminal: Terminal) -> None:
+        self.text = text
+        self._terminal = terminal
+        self.covered = False
+
+    def cover(self) -> bytes:
+        """What takes it off the screen; output follows."""
+        self.covered = True
+        width = wcwidth.width(self.text + self._terminal.typed)
+        up = max(0, width - 1) // self._terminal.columns
+        return b"\x1b[%dA\r\x1b[J" % up if up else b"\r\x1b[K"
+
+    def redraw(self) -> bytes:
+        """What puts it back."""
+        self.covered = False
+        return self._terminal.encoder.encode(self.text + self._terminal.typed)
+
+
+class Gmcp:
+    """``client.gmcp``: what a person's program is told.
+
+    Args:
+        frame: makes a message into bytes, or into none if their program does not take it.
+        write: sends bytes in their place among the text.
+    """
+
+    __slots__ = ("_frame", "_write")
+
+    def __init__(self, frame: Callable[[str, Any], bytes], write: Callable[[bytes], None]) -> None:
+        self._frame = frame
+        self._write = write
+
+    def send(self, package: str, data: Any = None) -> None:
+        """Send a message; ``client.gmcp.send("Room.Info", {"num": 1})``.
+
+        It goes nowhere if their program has no GMCP or does not support the package.
+
+        Args:
+            package: its name, such as ``Char.Vitals``.
+            data: anything that JSON takes.
+
+        Raises:
+            TypeError: JSON does not take it.
+        """
+        self._write(self._frame(package, data))

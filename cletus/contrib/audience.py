@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cletus.broadcast import write_all
+from cletus.client.client import write_all
 
 
 def write_to(people: Iterable[Any], *lines: object, exclude: Any = None, by: Any = None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.options import Option, Side
-from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.telnet import subnegotiation
 
 REQUEST, ACCEPTED, REJECTED = 1, 2, 3
 

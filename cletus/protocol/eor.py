@@ -8,8 +8,15 @@ telnet gets nothing, since it would show the bytes.
 from __future__ import annotations
 
 from cletus.protocol.options import Option, Options, Side, State
-from cletus.protocol.sga import SuppressGoAhead
 from cletus.protocol.telnet import IAC, Signal
+
+
+class SuppressGoAhead(Option):
+    """The option as the negotiation knows it: whoever wants it has it."""
+
+    code = 3
+    accepts = frozenset(Side)
+
 
 _EOR = bytes((IAC, Signal.EOR))
 _GA = bytes((IAC, Signal.GA))

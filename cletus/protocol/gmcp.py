@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cletus.protocol.options import Option, Side
-from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.telnet import subnegotiation
 from cletus.protocol.text import clean
 
 DEPTH_MAX = 32

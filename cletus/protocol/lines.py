@@ -10,6 +10,8 @@ only the decoded text knows where those begin. ``text.clean`` carries them out.
 
 from __future__ import annotations
 
+import re
+
 _CR = 13
 _LF = 10
 
@@ -75,3 +77,16 @@ class LineBuffer:
     def _cut(self, lines: list[bytes]) -> list[bytes]:
         most = self._max
         return [line if len(line) <= most else CutLine(line[:most]) for line in lines]
+
+
+_REQUEST = re.compile(rb"[A-Z]{3,8} \S{1,4096} HTTP/\d(?:\.\d)?")
+
+REFUSAL = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+    b"Content-Length: 47\r\n\r\nThis port speaks telnet. Use a telnet client.\r\n"
+)
+
+
+def is_request(line: bytes) -> bool:
+    """Whether this line is the first one of an HTTP request (RFC 9112, section 3)."""
+    return _REQUEST.fullmatch(line) is not None

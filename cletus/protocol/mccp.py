@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from cletus.errors import InflationTooLarge, ProtocolError
 from cletus.protocol.options import Option, Side
-from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.telnet import subnegotiation
 
 INFLATED_PIECE = 16 * 1024
 RATIO_MAX = 100

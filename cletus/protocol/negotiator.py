@@ -13,7 +13,7 @@ from cletus.protocol import capabilities
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.charset_option import CharsetOption
 from cletus.protocol.echo import Echo
-from cletus.protocol.eor import EndOfRecord, prompt_mark
+from cletus.protocol.eor import EndOfRecord, SuppressGoAhead, prompt_mark
 from cletus.protocol.gmcp import Gmcp
 from cletus.protocol.mccp import Mccp2, Mccp3
 from cletus.protocol.msdp import Msdp
@@ -21,7 +21,6 @@ from cletus.protocol.mssp import Mssp, Status
 from cletus.protocol.naws import WindowSize
 from cletus.protocol.new_environ import NewEnviron
 from cletus.protocol.options import Option, Options, Side
-from cletus.protocol.sga import SuppressGoAhead
 from cletus.protocol.telnet import Negotiation, Subnegotiation
 from cletus.protocol.terminal import COLUMNS, ROWS, Terminal
 from cletus.protocol.ttype import TerminalType

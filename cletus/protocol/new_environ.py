@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from cletus.protocol.options import Option, Side
-from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.telnet import subnegotiation
 from cletus.protocol.text import clean
 
 IS, SEND, INFO = 0, 1, 2

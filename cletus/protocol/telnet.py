@@ -252,3 +252,11 @@ _STEPS: dict[_State, _Step] = {
     _State.PAYLOAD: TelnetParser._collect,
     _State.PAYLOAD_IAC: TelnetParser._collect_iac,
 }
+
+
+_END = bytes((IAC, SE))
+
+
+def subnegotiation(option: int, payload: bytes = b"") -> bytes:
+    """The frame with this payload in it, whose bytes 255 are doubled."""
+    return bytes((IAC, SB, option)) + payload.replace(_IAC, _IAC + _IAC) + _END

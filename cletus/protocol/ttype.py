@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cletus.protocol.options import Option, Side
-from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.telnet import subnegotiation
 from cletus.protocol.text import clean
 
 IS, SEND = 0, 1

@@ -20,10 +20,17 @@ from cletus.errors import ReloadError, SourceError
 from cletus.reload.code.diff import Plan, check, make_plan
 from cletus.reload.code.import_guard import ImportGuard
 from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
-from cletus.reload.code.sources import UNSETTLED, CodeCache, Sources, Unsettled, read, read_now
+from cletus.reload.code.sources import (
+    UNSETTLED,
+    CodeCache,
+    History,
+    Sources,
+    Unsettled,
+    read,
+    read_now,
+)
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import Outcome, ReloadReport, describe_error
-from cletus.reload.history import History
 from cletus.reload.leaks.describe import Words
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
 from cletus.reload.leaks.retire import Retirement

@@ -18,8 +18,6 @@ from cletus.client.client import Client
 from cletus.client.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.events import ClientEvent
-from cletus.generation import Generation
-from cletus.reload.aliases import become, check_layout
 from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import DeadlinePassed, within
@@ -35,11 +33,13 @@ from cletus.reload.state.dialogues import (
     resume_dialogues,
 )
 from cletus.reload.state.in_place import Staying, exchange
+from cletus.reload.state.memo import become, check_layout
 from cletus.reload.state.objects import freeze, keep_foreign_stores, thaw
 from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.state.values import Carrier
 from cletus.service.listeners import Listener
 from cletus.service.service import Service
+from cletus.service.session import Generation
 from cletus.settings.files import from_folder
 from cletus.settings.settings import Settings, Sources, needs_restart
 

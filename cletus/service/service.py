@@ -15,9 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.broadcast import Who, write_all
 from cletus.client.attributes import Persistent
-from cletus.client.client import Client
+from cletus.client.client import Client, Who, write_all
 from cletus.client.interfaces import Transport
 from cletus.client.output import Turn
 from cletus.errors import ServiceStateError, SettingError

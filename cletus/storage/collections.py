@@ -23,7 +23,7 @@ from cletus.storage.keys import normalise
 from cletus.storage.value_errors import kind_of
 
 if TYPE_CHECKING:
-    from cletus.storage.home import Home
+    from cletus.storage.interfaces import Home
     from cletus.storage.store import Store
 
 S = TypeVar("S", bound="Store")

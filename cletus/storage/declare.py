@@ -15,7 +15,6 @@ from typing import Any
 from cletus.errors import FieldValueError, InvalidKey, StoreDeclarationError
 from cletus.storage.keys import normalise
 from cletus.storage.schema import Layout
-from cletus.storage.temp import TempStoreMixin
 
 _DECLARED = "_declared"
 """What a store's class statement itself said, before contributions replaced attributes."""
@@ -35,7 +34,6 @@ def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
     setattr(store_cls, _DECLARED, own)
     store_cls.abstract = bool(own.get("abstract", False))
     store_cls._store_name = _store_name(store_cls)
-    store_cls._temporary = issubclass(store_cls, TempStoreMixin)
     contributors = _contributors(store_cls)
     for name, contributor in contributors.items():
         _check_name(store_cls, name, contributor, reserved)

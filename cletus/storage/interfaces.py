@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.defer import Deferred
 
 from cletus.errors import StorageError
+
+if TYPE_CHECKING:
+    from cletus.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +97,35 @@ class Backend(Protocol):
         Raises:
             StoreIOError: they cannot be listed.
         """
+
+
+class Front(Backend, Protocol):
+    """A home that also writes soon: ``cletus.storage.backends.writer.Writer``.
+
+    What was submitted is seen by ``read`` and ``keys`` at once and overtaken by ``write`` and
+    ``delete``, so that stores have one truth to talk to.
+    """
+
+    def submit(self, document: Document) -> Deferred[None]:
+        """Write this with the next group; the Deferred fires when it is as safe as ``write``'s."""
+
+
+class Home(Protocol):
+    """The session of a service."""
+
+    freezing: bool
+    """True while a reload serialises the active objects."""
+
+    @property
+    def writer(self) -> Front:
+        """Where documents go to and come from."""
+
+    def register(self, store_cls: type[Store]) -> None:
+        """A concrete store class has been defined, with its fields and manager.
+
+        Raises:
+            DuplicateStore: this generation of the code has another one of that name.
+        """
+
+    def find(self, name: str) -> type[Store] | None:
+        """The store class of this lower-case name, in the generation that is being defined."""

@@ -24,7 +24,7 @@ from cletus.storage.keys import as_it_is, normalise
 from cletus.storage.saving import Unsaved, save_all
 
 if TYPE_CHECKING:
-    from cletus.storage.home import Front
+    from cletus.storage.interfaces import Front
     from cletus.storage.store import Store
 
 S = TypeVar("S", bound="Store", default=Any)

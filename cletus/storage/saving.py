@@ -26,7 +26,7 @@ from cletus.storage.document import line_of
 from cletus.storage.interfaces import Document
 
 if TYPE_CHECKING:
-    from cletus.storage.home import Front
+    from cletus.storage.interfaces import Front
     from cletus.storage.store import Store
 
 

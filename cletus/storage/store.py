@@ -27,14 +27,24 @@ from cletus.errors import (
     StorageError,
     UnknownField,
 )
-from cletus.storage import document, kept, saving, versions
+from cletus.storage import document, saving, versions
 from cletus.storage.declare import declare
 from cletus.storage.field import Field
-from cletus.storage.home import Front, Home
+from cletus.storage.interfaces import Front, Home
 from cletus.storage.keys import normalise
 from cletus.storage.manager import Manager
 from cletus.storage.saving import Standing
 from cletus.storage.schema import Layout
+
+
+class TempStoreMixin:
+    """Makes a store one whose objects cannot be saved.
+
+    The storage document: "If you don't want to be able to save a store at all, use the
+    TempStoreMixin mixin when defining the class." Such objects survive reloads and end with the
+    service: ``save``, ``save_soon`` and ``load`` raise ``NotSavable``, and nothing is ever
+    ``saved()``. The order among the bases does not matter.
+    """
 
 
 class Store:
@@ -87,6 +97,7 @@ class Store:
             DuplicateStore: the service has a store of that name in this generation of the code.
         """
         super().__init_subclass__(**kwargs)
+        cls._temporary = issubclass(cls, TempStoreMixin)
         declare(cls, RESERVED)
         if not cls.abstract:
             cls.session.register(cls)
@@ -133,7 +144,7 @@ class Store:
         """
         data = self._layout.serialise(self, session=session)
         if session and (self._unknown or self._parked):
-            data |= kept.of(self)
+            data |= versions.of(self)
         return data
 
     def from_dict(
@@ -153,13 +164,13 @@ class Store:
             FieldValueError: a value does not fit its field's type; then no ordinary field is set.
         """
         layout = self._layout
-        if session and not data.keys().isdisjoint(kept.NAMES):
-            data, parked = kept.unfold(data, parked)
+        if session and not data.keys().isdisjoint(versions.NAMES):
+            data, parked = versions.unfold(data, parked)
         if layout.renames:
             data = versions.renamed(type(self), dict(data))
         layout.deserialise(self, data, session=session)
         if not data.keys() <= layout.fields.keys() or self._unknown or self._parked:
-            kept.keep(self, data, parked)
+            versions.keep(self, data, parked)
 
     def restore(self, data: dict[str, Any], before: type[Store]) -> None:
         """For the reload: take what ``to_dict(session=True)`` of an object of that class gave.
@@ -174,7 +185,7 @@ class Store:
         usual = before.version == cls.version and cls.from_dict is Store.from_dict
         if usual and cls._layout.restore(self, data):
             return
-        flat, parked = kept.unfold(data, kept.session_names(before))
+        flat, parked = versions.unfold(data, versions.session_names(before))
         flat = cls.upgrade(flat, before.version, before)
         self.from_dict(flat, session=True, parked=parked)
 
@@ -188,7 +199,7 @@ class Store:
             FieldValueError: a value does not fit its type, or is not what JSON takes.
         """
         values = self.to_dict(session=session)
-        for name in kept.NAMES:
+        for name in versions.NAMES:
             values.pop(name, None)
         values |= self._unknown
         return document.encode(self, values, self._layout.typed, self.version)
@@ -209,7 +220,7 @@ class Store:
             raise NewerStore(cls._store_name, self.key, version, cls.version)
         data = cls.upgrade(data, version)
         self.from_dict(data, session=session)
-        kept.keep_only(self, data)
+        versions.keep_only(self, data)
 
     # -- versions -------------------------------------------------------------------------------
 

@@ -5,12 +5,11 @@ The fixtures of the pytest plugin (``pytest_cletus``) are made of this; it can b
 
 from cletus.testing.app import Stage, staged
 from cletus.testing.log import Log
-from cletus.testing.person import Person
 from cletus.testing.reloading import reload_with, reloaded, start_in_memory
 from cletus.testing.step_clock import StepClock
 from cletus.testing.survival import assert_survives_reload
 from cletus.testing.transport import MemoryTransport
-from cletus.testing.visitor import MemoryDoor, Said, Visitor
+from cletus.testing.visitor import MemoryDoor, Person, Said, Visitor
 
 __all__ = [
     "Log",

@@ -13,10 +13,9 @@ from typing import Any, Final
 
 from twisted.internet.task import Clock
 
-from cletus.cli.target import importing
 from cletus.errors import ServiceStateError
 from cletus.reload.code.modules import ApplicationFinder
-from cletus.reload.load import load, locate
+from cletus.reload.load import importing, load, locate
 from cletus.service.application import Application
 from cletus.service.lifecycle import State
 from cletus.service.service import Service

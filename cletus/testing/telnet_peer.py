@@ -13,8 +13,7 @@ import json
 from typing import Any
 
 from cletus.protocol.options import Option, Options, Side, State
-from cletus.protocol.subnegotiations import subnegotiation
-from cletus.protocol.telnet import Data, Negotiation, Subnegotiation, TelnetParser
+from cletus.protocol.telnet import Data, Negotiation, Subnegotiation, TelnetParser, subnegotiation
 
 _SEND = b"\1"
 _IS = b"\0"

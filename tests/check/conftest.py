@@ -10,7 +10,7 @@ import pytest
 from twisted.internet import reactor
 
 from cletus.check import Finding, Intake, run_checks
-from cletus.cli.target import importing
+from cletus.reload.load import importing
 from tests.reload.conftest import clean_imports  # noqa: F401 - a fixture that every test here needs
 
 #: What every text may use.

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 
 from cletus.check import Intake
 from cletus.check import stored_data as saved
-from cletus.cli.target import importing
+from cletus.reload.load import importing
 from tests.check.conftest import HEAD, names
 
 TEXT = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.cli.facts import duration, moment, show_facts
+from cletus.cli.display import duration, moment, show_facts
 
 
 @pytest.mark.parametrize(

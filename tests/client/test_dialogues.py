@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cletus import Dialogue, Service, step
-from cletus.dialogues import Dialogues
+from cletus.client.input import Dialogues
 from cletus.errors import DialogueError
 from cletus.testing import Person
 from tests.conftest import result_of

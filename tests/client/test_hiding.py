@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.hiding import Hiding
+from cletus.client.output import Hiding
 
 
 class Terminal:

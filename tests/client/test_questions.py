@@ -8,8 +8,8 @@ import pytest
 
 from cletus import Service
 from cletus.client.conversation import Conversation
+from cletus.client.input import Questions
 from cletus.errors import Disconnected
-from cletus.questions import Questions
 from cletus.testing import Person
 from tests.conftest import result_of
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cletus.protocol.eor import EndOfRecord, prompt_mark
+from cletus.protocol.eor import EndOfRecord, SuppressGoAhead, prompt_mark
 from cletus.protocol.options import Options
-from cletus.protocol.sga import SuppressGoAhead
 from cletus.protocol.telnet import Negotiation, Verb
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.protocol.http import REFUSAL, is_request
+from cletus.protocol.lines import REFUSAL, is_request
 
 
 @pytest.mark.parametrize(

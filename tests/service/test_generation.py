@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cletus.errors import DuplicateStore
-from cletus.generation import Generation
+from cletus.service.session import Generation
 
 
 class Room: ...

@@ -10,9 +10,8 @@ from twisted.internet.task import Clock
 
 from cletus import Service
 from cletus.errors import StoreUnusable
-from cletus.generation import Generation
 from cletus.service.application import Application
-from cletus.service.session import Session
+from cletus.service.session import Generation, Session
 from cletus.storage import Field, Store, Writer
 from cletus.storage.backends.memory import Memory
 from tests.conftest import result_of

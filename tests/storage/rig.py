@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.generation import Generation
+from cletus.service.session import Generation
 from cletus.storage import Field, Store, StoreDictField, StoreField, StoreListField, StoreSetField
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cletus.protocol.subnegotiations import subnegotiation
+from cletus.protocol.telnet import subnegotiation
 from cletus.testing.telnet_peer import TelnetPeer
 
 WILL, WONT, DO, DONT = b"\xff\xfb", b"\xff\xfc", b"\xff\xfd", b"\xff\xfe"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from cletus.cli import display
-from cletus.cli.refusing import HELP, refuse
+from cletus.cli.main import HELP, refuse
 from cletus.errors import CletusError, ImportFailed, SourceError
 
 #: The exit code where what was asked for was done, but something is wrong with the data.

@@ -14,10 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cletus.cli.target import configure, importing
 from cletus.errors import StoreInUse, StoreLocked, UnknownStore
 from cletus.logs.redaction import without_passwords
-from cletus.reload.load import load, locate
+from cletus.reload.load import configure, importing, load, locate
 from cletus.service.service import Service
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings, merge

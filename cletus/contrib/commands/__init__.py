@@ -1,11 +1,9 @@
 """Commands: functions whose signatures say what people may type. See ``docs/contrib/commands.md``."""
 
-from cletus.contrib.commands.command import Can, Command
+from cletus.contrib.commands.command import Can, Command, CooldownsMixin
 from cletus.contrib.commands.converters import Converter, choose, online
-from cletus.contrib.commands.cooldowns import CooldownsMixin
 from cletus.contrib.commands.registry import CommandRegistry, Group
-from cletus.contrib.commands.signature import Rest
-from cletus.contrib.commands.words import take_word
+from cletus.contrib.commands.signature import Rest, take_word
 from cletus.contrib.language import parse_duration, say_duration
 from cletus.errors import CommandDeclarationError, CommandError, Refused
 

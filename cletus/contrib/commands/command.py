@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from cletus.client.client import Client
 from cletus.contrib.commands.signature import Signature
 from cletus.events import ClientEvent
+from cletus.storage import Field
 
 #: A permission's name, which ``event.user.can()`` is asked about, or a function of the event.
 Can: TypeAlias = str | Callable[[Any], bool] | None
@@ -68,3 +70,36 @@ def _may(can: Can, event: ClientEvent) -> bool:
         ask = getattr(event.user, "can", None)
         return ask is not None and bool(ask(can))
     return bool(can(event))
+
+
+class CooldownsMixin:
+    """Gives a store of users the cooldowns of their commands, so that reconnecting does not end them.
+
+    Attributes:
+        cooldowns: the time, by the service's clock, at which each command is free again, by name.
+            Without this mixin the same dict is kept on the client.
+    """
+
+    cooldowns: Field[dict[str, float]] = Field(dict, session=True)
+
+
+def remaining(client: Client, command: str) -> float:
+    """Seconds that the person at this client has to wait for a command; 0.0 if they need not."""
+    until = _of(client).get(command, 0.0)
+    return max(0.0, until - client.service.clock.seconds())
+
+
+def start(client: Client, command: str, seconds: float) -> None:
+    """Have the person at this client wait so long. Cooldowns that have ended are forgotten."""
+    cooldowns, now = _of(client), client.service.clock.seconds()
+    for name in [name for name, until in cooldowns.items() if until <= now]:
+        del cooldowns[name]
+    cooldowns[command] = now + seconds
+
+
+def _of(client: Any) -> dict[str, float]:
+    holder = client if getattr(client.user, "cooldowns", None) is None else client.user
+    found: dict[str, float] | None = getattr(holder, "cooldowns", None)
+    if found is None:
+        found = holder.cooldowns = {}
+    return found

@@ -29,12 +29,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus.contrib import language
-from cletus.contrib.commands import cooldowns, help  # noqa: A004 - the word for it in this trade
-from cletus.contrib.commands.command import Can, Command
+from cletus.contrib.commands import help  # noqa: A004 - the word for it in this trade
+from cletus.contrib.commands.command import Can, Command, remaining, start
 from cletus.contrib.commands.converters import BUILT_IN, Converter
 from cletus.contrib.commands.prefix_table import NameTable
-from cletus.contrib.commands.signature import Signature, Unfitting
-from cletus.contrib.commands.words import take_word
+from cletus.contrib.commands.signature import Signature, Unfitting, take_word
 from cletus.contrib.language import say_duration
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
@@ -263,7 +262,7 @@ class CommandRegistry:
 
     def _check_cooldown(self, command: Command, event: ClientEvent) -> None:
         if command.cooldown:
-            wait = cooldowns.remaining(event.client, command.name)
+            wait = remaining(event.client, command.name)
             if wait:
                 raise Refused(f"You can use {self.prefix}{command.name} in {say_duration(wait)}.")
 
@@ -318,7 +317,7 @@ class CommandRegistry:
     def _succeeded(self, command: Command, event: ClientEvent) -> None:
         """The cooldown runs from the end, so that a conversation may be started again by a reload."""
         if command.cooldown:
-            cooldowns.start(event.client, command.name, command.cooldown)
+            start(event.client, command.name, command.cooldown)
 
     def _deferred_failed(self, failure: Failure, command: Command, event: ClientEvent) -> None:
         assert failure.value is not None  # noqa: S101 - Twisted's annotation allows it, a failure does not

@@ -1,8 +1,7 @@
 """English as a service needs it. See ``docs/contrib/language.md``."""
 
-from cletus.contrib.language.articles import an
+from cletus.contrib.language.articles import an, listed, sentence
 from cletus.contrib.language.durations import parse_duration, say_duration
-from cletus.contrib.language.lists import listed, sentence
 from cletus.contrib.language.plurals import counted, plural
 from cletus.contrib.language.pronouns import THEY, YOU, Pronouns, pronouns_of
 from cletus.contrib.language.verbs import conjugated, third_person

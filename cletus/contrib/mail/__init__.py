@@ -1,6 +1,5 @@
 """Mail: letters for those who are offline. See ``docs/contrib/mail.md``."""
 
-from cletus.contrib.mail.mailbox import BaseMailbox, Letter
-from cletus.contrib.mail.manager import MailboxManager
+from cletus.contrib.mail.mailbox import BaseMailbox, Letter, MailboxManager
 
 __all__ = ["BaseMailbox", "Letter", "MailboxManager"]

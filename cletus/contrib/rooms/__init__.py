@@ -1,9 +1,8 @@
 """Rooms: places with exits, and people in them. See ``docs/contrib/rooms.md``."""
 
 from cletus.contrib.rooms.directions import spelled_out
-from cletus.contrib.rooms.manager import RoomManager
 from cletus.contrib.rooms.occupant import OccupantMixin
-from cletus.contrib.rooms.room import BaseRoom
+from cletus.contrib.rooms.room import BaseRoom, RoomManager
 from cletus.contrib.rooms.room_file import RoomFile
 from cletus.errors import RoomFileError
 

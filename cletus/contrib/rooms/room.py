@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from wcwidth import wrap
 
 from cletus.contrib.audience import write_to
 from cletus.contrib.language import listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
-from cletus.contrib.rooms.manager import RoomManager
 from cletus.errors import Refused
-from cletus.storage import Field, Store
+from cletus.storage import Field, Manager, Store
+
+R = TypeVar("R", bound="BaseRoom")
+
+
+class RoomManager(Manager[R]):
+    """The manager of a store of rooms."""
+
+    def get_by_name(self, name: str) -> R | None:
+        """The room of this key or, among the active ones, of this name; ``None`` if there is none."""
+        found = self.get(name)
+        if found is not None:
+            return found
+        wanted = name.strip().lower()
+        return next((one for one in self.active().values() if one.name.lower() == wanted), None)
+
 
 #: Columns of a description. Our choice: fits any terminal.
 WIDTH = 79

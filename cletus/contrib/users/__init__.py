@@ -1,15 +1,12 @@
 """Users: accounts with names and passwords, the connections that they are at, and logging in."""
 
 from cletus.contrib.users.account import BaseAccount
-from cletus.contrib.users.away import AwayMixin
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.change_password import ChangePassword
-from cletus.contrib.users.client_field import ClientField
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected, UserEvent
-from cletus.contrib.users.ignoring import IgnoringMixin
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import UserManager
-from cletus.contrib.users.mixins import SeenMixin, ago
+from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin, ago
 from cletus.contrib.users.names import check_name
 from cletus.contrib.users.password import PasswordMixin, check_new_password
 from cletus.contrib.users.permissions import (
@@ -23,7 +20,7 @@ from cletus.contrib.users.permissions import (
 )
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import Pronouns, PronounsField, PronounsMixin, parse_pronouns
-from cletus.contrib.users.user import BaseUser
+from cletus.contrib.users.user import BaseUser, ClientField
 from cletus.contrib.users.users import Users, write_users
 
 __all__ = [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from cletus.contrib.users.away import AwayMixin
-from cletus.contrib.users.ignoring import IgnoringMixin
-from cletus.contrib.users.mixins import SeenMixin
+from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin
 from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.permissions import PermissionsMixin
 from cletus.contrib.users.presence import PresenceMixin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Any
 
 from cletus.storage import Field
 
@@ -59,3 +60,69 @@ def ago(then: datetime | None, now: datetime) -> str:
         if count > 0:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+class AwayMixin:
+    """Lets a user say that they are away.
+
+    Attributes:
+        away: what they have said of it (``""`` if they only said that they are), or ``None`` while
+            they are not away. It lasts for this run of the service.
+    """
+
+    away: Field[str | None] = Field(session=True, type=str)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether they have said so and not come back."""
+        return self.away is not None
+
+    def go_away(self, message: str = "") -> None:
+        """They are away from now on."""
+        self.away = message.strip()
+
+    def come_back(self) -> bool:
+        """They are back; whether they had been away."""
+        was_away, self.away = self.is_away, None
+        return was_away
+
+    def away_text(self) -> str:
+        """For lists and for who tells them something: ``away: lunch``; empty if they are here."""
+        if self.away is None:
+            return ""
+        return f"away: {self.away}" if self.away else "away"
+
+
+#: Our choice; it is held in memory and in one file.
+MOST = 200
+
+
+class IgnoringMixin:
+    """Gives a user a list of those whom they do not want to hear.
+
+    Attributes:
+        ignored: their keys. Somebody who deletes their account and comes back under the name is
+            still ignored.
+    """
+
+    key: str
+    ignored: Field[set[str]] = Field(set, type=set[str])
+
+    def ignore(self, other: Any) -> bool:
+        """Hear this user no more; saving is the caller's.
+
+        Returns:
+            false if it is themself, or the list is full.
+        """
+        if other.key == self.key or len(self.ignored) >= MOST:
+            return False
+        self.ignored = {*self.ignored, other.key}
+        return True
+
+    def unignore(self, other: Any) -> None:
+        """Hear this user again; saving is the caller's."""
+        self.ignored = self.ignored - {other.key}
+
+    def ignores(self, other: Any) -> bool:
+        """Whether they do not want to hear this user; ``None``, who is nobody, is always heard."""
+        return other is not None and other.key in self.ignored

@@ -20,8 +20,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 
 from cletus import events
-from cletus.broadcast import write_all
-from cletus.client.client import Client
+from cletus.client.client import Client, write_all
 from cletus.contrib.users.addresses import is_within, origin_of
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.login import LoginDialogue

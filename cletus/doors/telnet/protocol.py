@@ -17,11 +17,11 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cletus import events
 from cletus.doors.address import printable
 from cletus.doors.fast_send import can_send_now, send_now
-from cletus.doors.status import status_of
 from cletus.errors import ProtocolError
-from cletus.protocol import http
+from cletus.protocol import lines as http
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.echo import hide_input
 from cletus.protocol.lines import CutLine, LineBuffer
@@ -41,6 +41,7 @@ from cletus.protocol.telnet import (
 )
 from cletus.protocol.terminal import Terminal
 from cletus.protocol.text import clean
+from cletus.version import __version__
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -48,6 +49,25 @@ if TYPE_CHECKING:
     from cletus.client.client import Client
     from cletus.protocol.mssp import Status
     from cletus.service.service import Service
+
+
+def status_of(service: Service) -> dict[str, Any]:
+    """The variables of MSSP, as far as we know them; listeners to ``Status`` add theirs.
+
+    A door that is to be told of has ``advertised``, such as ``{"TLS": 9443}``.
+    """
+    names = [root.name for root in service.session.application.roots]
+    values: dict[str, Any] = {
+        "NAME": service.settings.name or next(iter(names), "Cletus"),
+        "PLAYERS": sum(getattr(client, "user", None) is not None for client in service.clients),
+        "UPTIME": int(service.started_at),
+        "CODEBASE": f"Cletus {__version__}",
+    }
+    for door in service.doors:
+        values.update(getattr(door, "advertised", {}))
+    service.fire(events.Status(service, values))
+    return values
+
 
 FLOOD_PAUSE = 1.0
 """Seconds for which nothing is read of a peer that negotiates without end. Our choice: with it, the

@@ -16,13 +16,12 @@ from itertools import chain
 from typing import Any
 
 from cletus.errors import CarryError, StoreGone
-from cletus.generation import Generation
-from cletus.reload.aliases import check_layout
 from cletus.reload.state.checkpoint import Contents
+from cletus.reload.state.memo import check_layout
 from cletus.reload.state.parking import park
 from cletus.reload.state.plain_types import ATOMS
 from cletus.reload.state.values import Carrier
-from cletus.service.session import Session
+from cletus.service.session import Generation, Session
 from cletus.storage import Store
 
 #: Methods of a store by which it could have its own way of being carried.

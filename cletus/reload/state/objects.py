@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.errors import CarryError, CarryFailed, StoreGone
-from cletus.generation import Generation
-from cletus.reload.aliases import check_layout
 from cletus.reload.error_text import ReloadReport
 from cletus.reload.state.in_place import (
     KEPT_ELSEWHERE,
@@ -24,12 +22,13 @@ from cletus.reload.state.in_place import (
     place_of,
     those_who_stay,
 )
+from cletus.reload.state.memo import check_layout
 from cletus.reload.state.parking import Parked, park, unpark
 from cletus.reload.state.plain_types import ATOMS
 from cletus.reload.state.values import Carrier
 from cletus.service.application import Application
-from cletus.service.session import Session
-from cletus.storage import Store, kept
+from cletus.service.session import Generation, Session
+from cletus.storage import Store, versions
 from cletus.storage.versions import as_saved
 
 
@@ -167,7 +166,7 @@ def _return_stores(
         active = staged.stores[name].manager.active()
         waiting = parked.pop(name)
         for key, data in unpark(waiting, session, f"Store {name}").items():
-            flat, aside = kept.unfold(data)
+            flat, aside = versions.unfold(data)
             flat = type(active[key]).upgrade(flat, waiting.version)
             active[key].from_dict(flat, session=True, parked=aside)
 
@@ -282,7 +281,7 @@ def _carried(
     for name, value in one.data.items():
         if type(value) in ATOMS:
             data[name] = value
-        elif name in kept.NAMES:
+        elif name in versions.NAMES:
             data[name] = _carried_kept(one.old, value, new_class, carrier, session)
         elif name in wanted or may_be_wanted(type(one.old), new_class):
             place = f"{place_of(one.old)}, field {name!r}"

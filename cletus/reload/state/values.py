@@ -19,8 +19,7 @@ from typing import Any, cast
 
 from cletus.client.attributes import Persistent
 from cletus.errors import CarryError, CarryFailed, StoreGone
-from cletus.reload.aliases import check_layout
-from cletus.reload.state.memo import Known
+from cletus.reload.state.memo import Known, check_layout
 from cletus.reload.state.plain_types import ATOMS, CONTAINERS, PERSISTENT, member_like, name_of
 from cletus.reload.state.reduce import take_apart
 from cletus.service.session import Session

@@ -13,8 +13,10 @@ from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import unquote, urlsplit
 
 from cletus.errors import StoreUnusable, UnknownStoreScheme
+from cletus.meters import Meters
 from cletus.settings.settings import Settings
 from cletus.storage.backends.json_files import JsonFiles
+from cletus.storage.backends.writer import Clock, InThread, Writer
 from cletus.storage.interfaces import Backend
 
 GROUP = "cletus.stores"
@@ -80,3 +82,21 @@ def _opener(url: str, scheme: str) -> Opener:
             repr(url), f"{found[scheme].value} cannot be imported: {error}"
         ) from error
     return opener
+
+
+def open_writer(settings: Settings, clock: Clock, in_thread: InThread, meters: Meters) -> Writer:
+    """Open the home.
+
+    Args:
+        settings: those of stores say where it is and how it saves.
+        clock: the reactor.
+        in_thread: as for ``Writer``.
+        meters: count what is saved.
+
+    Raises:
+        StoreUnusable: it cannot be opened.
+    """
+    backend = backend_for(settings)
+    backend.open()
+    interval, group_max = settings.store_interval, settings.store_group_max
+    return Writer(backend, clock, in_thread, interval, group_max, meters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.contrib.users.ignoring import MOST
+from cletus.contrib.users.mixins import MOST
 from cletus.testing import assert_survives_reload
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.contrib.users.missed import CHARACTERS_MAX, LINES_MAX
+from cletus.contrib.users.presence import CHARACTERS_MAX, LINES_MAX
 from cletus.text.markup import style
 
 

@@ -16,7 +16,8 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
 from cletus import Service
-from cletus.ops.control import attachment, control_of
+from cletus.ops.control import control_of
+from cletus.ops.control import server as attachment
 from cletus.ops.control.discovery import Notes
 from cletus.ops.control.messages import REPLIES, Answer, Refusal, Request, line_of
 from cletus.ops.control.server import ControlSocket

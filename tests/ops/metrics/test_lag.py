@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus.meters import Timing
-from cletus.metrics.lag import INTERVAL, LagProbe
+from cletus.ops.prometheus import INTERVAL, LagProbe
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.web.test.requesthelper import DummyRequest
 
-from cletus.metrics.page import Page
+from cletus.ops.prometheus import Page
 
 
 def ask(path, method=b"GET", accept=None):

@@ -11,8 +11,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from cletus import Service
 from cletus.errors import DoorError, MetricsMissing
-from cletus.metrics.lag import INTERVAL
-from cletus.metrics.port import CONNECTIONS_MAX, metrics_of
+from cletus.ops.prometheus import CONNECTIONS_MAX, INTERVAL, metrics_of
 from tests.conftest import result_of
 from tests.ops.metrics.conftest import read
 
