@@ -6,7 +6,7 @@ line, and is handed them here.
 
 from collections.abc import Iterator
 
-from cletus import events
+from cletus import events, renamed
 from cletus.cli import run_service
 from cletus.client.client import Client, write_all
 from cletus.client.dialogue import Dialogue, step
@@ -20,6 +20,8 @@ from cletus.service.interfaces import Attachment, Parts
 from cletus.service.service import Service
 from cletus.settings.settings import Settings
 from cletus.version import __version__
+
+renamed.install()
 
 
 def _attachments_of(service: Service) -> Iterator[Attachment]:

@@ -1,0 +1,48 @@
+"""Old names work for one release, and each use says what the new one is."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from cletus import renamed
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """No module is loaded under an old path."""
+    for old in renamed.MODULES:
+        sys.modules.pop(old, None)
+    yield
+    for old in renamed.MODULES:
+        sys.modules.pop(old, None)
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize("old", renamed.MODULES)
+def test_an_old_path_leads_to_the_module_itself(old: str) -> None:
+    new = importlib.import_module(renamed.MODULES[old])
+    spec = new.__spec__
+    with pytest.warns(
+        DeprecationWarning, match=rf"{old} is now called {renamed.MODULES[old]};"
+    ) as caught:
+        assert importlib.import_module(old) is new
+    assert new.__spec__ is spec
+    assert len(caught) == 1
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_the_warning_names_the_line_that_imports() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        from cletus.dialogue import Dialogue  # noqa: F401 - what importing does is under test
+    assert caught[0].filename == __file__
+
+
+def test_a_path_that_never_was_is_still_an_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'cletus\.nothing'"):
+        importlib.import_module("cletus.nothing")
