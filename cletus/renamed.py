@@ -98,10 +98,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.life": "cletus.service.lifecycle",
     "cletus.listeners": "cletus.service.listeners",
     "cletus.metrics": "cletus.ops.prometheus",
-    "cletus.metrics.collector": "cletus.ops.prometheus",
-    "cletus.metrics.lag": "cletus.ops.prometheus",
-    "cletus.metrics.page": "cletus.ops.prometheus",
-    "cletus.metrics.port": "cletus.ops.prometheus",
+    "cletus.metrics": "cletus.ops.prometheus",
     "cletus.outbox": "cletus.client.output",
     "cletus.parts": "cletus.service.interfaces",
     "cletus.persistent": "cletus.client.attributes",
@@ -239,7 +236,7 @@ class _OldName:
 
 
 class OldModules(MetaPathFinder, Loader):
-    """Finds modules by their old paths, after all other finders have not: ``import cletus.dialogue``."""
+    """Finds modules by their old paths: ``import cletus.dialogue``."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -268,4 +265,5 @@ class OldModules(MetaPathFinder, Loader):
 def install() -> None:
     """Let old module paths be found. Called once, by ``cletus/__init__.py``."""
     if not any(isinstance(finder, OldModules) for finder in sys.meta_path):
-        sys.meta_path.append(OldModules())
+        # First: an old package leads to a new one, in whose folder others would find its modules again.
+        sys.meta_path.insert(0, OldModules())

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from cletus.service.timers import Timer
 
     _Base = BaseUser
+else:
+    _Base = object
 
 
 #: Lines, and characters of all lines together. Our choices.
