@@ -98,7 +98,6 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.life": "cletus.service.lifecycle",
     "cletus.listeners": "cletus.service.listeners",
     "cletus.metrics": "cletus.ops.prometheus",
-    "cletus.metrics": "cletus.ops.prometheus",
     "cletus.outbox": "cletus.client.output",
     "cletus.parts": "cletus.service.interfaces",
     "cletus.persistent": "cletus.client.attributes",
