@@ -43,7 +43,6 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.cli.finding": "cletus.cli.locate",
     "cletus.cli.group": "cletus.cli.main",
     "cletus.cli.hangup": "cletus.ops.sighup",
-    "cletus.cli.panel": "cletus.cli.display",
     "cletus.cli.presets": "cletus.cli.options",
     "cletus.cli.refusing": "cletus.cli.main",
     "cletus.cli.running": "cletus.cli.remote",

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.cli.display import lines_of, rows_of, tell_started
+from cletus.cli.panel import lines_of, rows_of, tell_started
 from cletus.service.application import Application, Root
 from tests.conftest import Log
 
@@ -103,7 +103,7 @@ def test_what_looks_like_markup_is_shown_as_it_is(
     folder = tmp_path / "[bold]" / ("x" * 100)
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("cletus.cli.display._store", lambda _: str(folder))
+    monkeypatch.setattr("cletus.cli.panel._store", lambda _: str(folder))
     terminal()
     tell_started(service)
     shown = "".join(row.strip("│ ") for row in capsys.readouterr().out.split("\n"))

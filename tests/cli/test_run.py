@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cletus import Service
-from cletus.cli import main, presets
+from cletus.cli import main
+from cletus.cli import options as options_module
 from cletus.cli import run as run_module
 from cletus.reload.code.modules import ApplicationFinder
 from cletus.settings.settings import Settings, describe
@@ -353,7 +354,7 @@ def test_both_presets_are_one_too_many(served: list[Service], tmp_path: Path) ->
 def test_dev_without_tls_runs_and_says_so(
     served: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presets, "can_tls", lambda: False)
+    monkeypatch.setattr(options_module, "can_tls", lambda: False)
     monkeypatch.setattr(run_module, "can_tls", lambda: False)
     (tmp_path / "app.py").write_text(APP)
     result = run("app.py", "--dev")

@@ -1,0 +1,105 @@
+"""What is said when a service has started: a panel in a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cletus.logs.redaction import without_passwords
+from cletus.service.service import Service
+from cletus.version import __version__
+
+
+def tell_started(service: Service) -> None:
+    """Say on standard output where the service listens and stores, and how to reload and stop it.
+
+    Args:
+        service: it runs.
+    """
+    # Where programs read the log, a box would be in their way; Docker gives them a terminal, too.
+    if sys.stdout.isatty() and service.settings.log_format != "json":
+        _console().print(_panel(service))
+        return
+    for line in lines_of(service):
+        click.echo(line)
+
+
+def lines_of(service: Service) -> Iterator[str]:
+    """What a program may look for: ``Listening on telnet 127.0.0.1:9000``; the last one ends it."""
+    for address in service.addresses:
+        yield f"Listening on {address}"
+    yield f"Storing in {_store(service)}"
+    names = ", ".join(_names(service))
+    if service.settings.reload and names:
+        yield f"Reloading {names} when its files change"
+    yield "Stop with Ctrl-C"
+
+
+def rows_of(service: Service) -> Iterator[tuple[str, str]]:
+    """The rows of the panel: a word, and what there is to say about it."""
+    yield "Doors", "\n".join(service.addresses) or "none"
+    yield "Store", _store(service)
+    if service.settings.metrics_port:
+        where = f"{service.settings.metrics_host}:{service.settings.metrics_port}"
+        yield "Metrics", f"http://{where}/metrics"
+    yield "Code", _code(service)
+    yield "Reload", _how_to_reload(service)
+    yield "Stop", f"Ctrl-C, or kill {os.getpid()}"
+
+
+def _code(service: Service) -> str:
+    session = service.session
+    count = len(session.application.loaded())
+    names = ", ".join(_names(service))
+    if not names:
+        return "nothing that could be reloaded"
+    modules = "1 module" if count == 1 else f"{count} modules"
+    return f"{names}: {modules}, generation {session.generation}"
+
+
+def _how_to_reload(service: Service) -> str:
+    signal = f"kill -HUP {os.getpid()}"
+    settings = service.settings
+    if not settings.reload:
+        return signal
+    patterns = ", ".join(settings.reload_patterns)
+    also = f" (also {patterns})" if patterns else ""
+    return f"save a file{also}, or {signal}"
+
+
+def _names(service: Service) -> list[str]:
+    roots = service.session.application.roots
+    return [root.name if root.is_package else root.path.name for root in roots]
+
+
+def _store(service: Service) -> str:
+    store = service.settings.store
+    return without_passwords(store) if ":" in store else str(Path(store).resolve())
+
+
+# rich is imported where a panel is drawn, and nowhere else: a service that no terminal looks at
+# starts without it.
+
+
+def _console() -> Any:
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _panel(service: Service) -> Any:
+    from rich.panel import Panel  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold cyan", no_wrap=True)
+    table.add_column(overflow="fold")  # a path that is cut is of no use
+    for word, about in rows_of(service):
+        table.add_row(word, about)
+    title = f"Cletus {__version__}"
+    return Panel(table, title=title, title_align="left", border_style="cyan", expand=False)
