@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cletus.client.client import Client
-    from cletus.reload.error_text import ReloadReport
+    from cletus.service.report import ReloadReport
     from cletus.service.service import Service
 
 

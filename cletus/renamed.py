@@ -130,7 +130,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.reload.process_state": "cletus.reload.effects.process",
     "cletus.reload.quiet": "cletus.reload.watch.debounce",
     "cletus.reload.registrations": "cletus.reload.effects.registrations",
-    "cletus.reload.report": "cletus.reload.error_text",
+    "cletus.reload.report": "cletus.service.report",
     "cletus.reload.requests": "cletus.reload.queue",
     "cletus.reload.retirement": "cletus.reload.leaks.retire",
     "cletus.reload.scope": "cletus.reload.watch.file_tree",

@@ -23,7 +23,7 @@ from cletus.service.interfaces import Attachment
 from cletus.service.service import Service
 
 if TYPE_CHECKING:
-    from cletus.reload.error_text import ReloadReport
+    from cletus.service.report import ReloadReport
 
 STATUS_MAX: Final = 300
 """Characters of what ``systemctl status`` shows. Our choice: it is one line of a terminal, or a few."""

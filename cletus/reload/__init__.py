@@ -3,7 +3,7 @@
 Watch -> check -> stage -> freeze -> thaw -> commit or roll back -> retire; a module for each step.
 """
 
-from cletus.reload.error_text import Outcome, ReloadReport
 from cletus.reload.reloader import ServiceReloader
+from cletus.service.report import Outcome, ReloadReport
 
 __all__ = ["Outcome", "ReloadReport", "ServiceReloader"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from cletus.reload.code.sources import Sources
-from cletus.reload.error_text import ReloadReport
+from cletus.service.report import ReloadReport
 
 
 class Requests:

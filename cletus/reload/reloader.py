@@ -30,7 +30,7 @@ from cletus.reload.code.sources import (
     read_now,
 )
 from cletus.reload.effects.ledger import Ledger
-from cletus.reload.error_text import Outcome, ReloadReport, describe_error
+from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.describe import Words
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
 from cletus.reload.leaks.retire import Retirement
@@ -38,6 +38,7 @@ from cletus.reload.queue import Requests
 from cletus.reload.transaction import Transaction
 from cletus.reload.watch.file_tree import Scope
 from cletus.reload.watch.watcher import Pace, Watcher
+from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 
 #: Seconds until a thread that was importing a module of the application is looked at again.

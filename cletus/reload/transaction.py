@@ -22,7 +22,7 @@ from cletus.reload.code.diff import Plan
 from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import DeadlinePassed, within
 from cletus.reload.effects.ledger import Ledger
-from cletus.reload.error_text import Outcome, ReloadReport, describe_error
+from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.state.checkpoint import Checkpoint
 from cletus.reload.state.dialogues import (
@@ -38,6 +38,7 @@ from cletus.reload.state.objects import freeze, keep_foreign_stores, thaw
 from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.state.values import Carrier
 from cletus.service.listeners import Listener
+from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 from cletus.service.session import Generation
 from cletus.settings.files import from_folder

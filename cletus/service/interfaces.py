@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from cletus.service.report import ReloadReport
+
 if TYPE_CHECKING:
     from cletus.service.service import Service
 
@@ -43,11 +45,11 @@ class Reloader(Protocol):
     def stop(self) -> None:
         """Watch no more."""
 
-    def request(self) -> Deferred[Any]:
-        """Reload at the next safe point; fires with the ``ReloadReport``."""
+    def request(self) -> Deferred[ReloadReport]:
+        """Reload at the next safe point."""
 
-    def rollback(self) -> Deferred[Any]:
-        """Go back to the code of the generation before; fires with the ``ReloadReport``."""
+    def rollback(self) -> Deferred[ReloadReport]:
+        """Go back to the code of the generation before."""
 
 
 @dataclass(frozen=True, slots=True)

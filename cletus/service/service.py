@@ -29,6 +29,7 @@ from cletus.service.dispatch import Dispatcher
 from cletus.service.interfaces import Door, Parts, Reloader
 from cletus.service.lifecycle import Life, State
 from cletus.service.listeners import Listener, OnReload
+from cletus.service.report import ReloadReport
 from cletus.service.session import Session
 from cletus.service.timers import Timer
 from cletus.settings.files import from_environment, from_folder
@@ -103,7 +104,7 @@ class Service(Persistent):
         self.staged_class: type[Service] = type(self)
         self.staged_sources: Sources | None = None
         self.settings_folder: Path | None = None
-        self.last_reload: Any = None
+        self.last_reload: ReloadReport | None = None
         self.started_at = 0.0
         self._clients: dict[Client, None] = {}
         self._next_client = 1
@@ -323,18 +324,18 @@ class Service(Persistent):
         """Where in its life the service is."""
         return self.life.state
 
-    def reload(self) -> Deferred[Any]:
+    def reload(self) -> Deferred[ReloadReport]:
         """Reload the application's code at the next safe point.
 
         Returns:
-            A Deferred of the ``ReloadReport``; it does not fail when the reload does.
+            Fires with the report, also when the reload is refused.
 
         Raises:
             ServiceStateError: the service is not running.
         """
         return self.reloader.request()
 
-    def rollback(self) -> Deferred[Any]:
+    def rollback(self) -> Deferred[ReloadReport]:
         """Go back to the code before its last change; the files are not touched.
 
         The next edit of a file goes forward again.

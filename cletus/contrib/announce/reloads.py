@@ -10,7 +10,7 @@ from cletus import events
 from cletus.client.client import Client
 from cletus.contrib.language import sentence
 from cletus.errors import Refused, ReloadError
-from cletus.reload.error_text import ReloadReport
+from cletus.service.report import ReloadReport
 from cletus.service.service import Service
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue
 from cletus.errors import CarryError, CarryFailed
-from cletus.reload.error_text import ReloadReport
 from cletus.reload.state.memo import check_layout
 from cletus.reload.state.values import Carrier
+from cletus.service.report import ReloadReport
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.errors import CarryError, CarryFailed, StoreGone
-from cletus.reload.error_text import ReloadReport
 from cletus.reload.state.in_place import (
     KEPT_ELSEWHERE,
     Staying,
@@ -27,6 +26,7 @@ from cletus.reload.state.parking import Parked, park, unpark
 from cletus.reload.state.plain_types import ATOMS
 from cletus.reload.state.values import Carrier
 from cletus.service.application import Application
+from cletus.service.report import ReloadReport
 from cletus.service.session import Generation, Session
 from cletus.storage import Store, versions
 from cletus.storage.versions import as_saved

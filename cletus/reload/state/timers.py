@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.errors import CarryError
-from cletus.reload.error_text import ReloadReport
 from cletus.reload.state.values import Carrier
+from cletus.service.report import ReloadReport
 from cletus.service.timers import Timer, Timers
 
 
