@@ -45,7 +45,7 @@ class _StoreCheck:
         for name, field in self._cls.fields.items():
             yield from self._reference(name, field)
         try:
-            obj, other = self._cls._apart(KEY), self._cls._apart(KEY)
+            obj, other = self._cls.schema.detached(KEY), self._cls.schema.detached(KEY)
         except Exception as raised:  # noqa: BLE001 - it runs the application's code
             yield self._cannot_be_made(raised)
             return
@@ -99,7 +99,7 @@ class _StoreCheck:
             yield error("field-serialise", what, todo, self._place(name, raised))
             return
         if is_saved:
-            typed = {one: kind for one, kind in self._cls._layout.typed.items() if one == name}
+            typed = {one: kind for one, kind in self._cls.schema.typed.items() if one == name}
             try:
                 text = encode(obj, {name: value}, typed, 0)
             except FieldValueError as wrong:

@@ -74,8 +74,8 @@ def _make_objects(subject: Subject) -> None:
     """An active object of each store, so that there is something to carry over."""
     for store_cls in subject.stores():
         with suppress(Exception):  # what is wrong with it is for the check of fields to say
-            obj = store_cls._apart(KEY)
-            store_cls._apart(KEY).from_dict(obj.to_dict(session=True), session=True)
+            obj = store_cls.schema.detached(KEY)
+            store_cls.schema.detached(KEY).from_dict(obj.to_dict(session=True), session=True)
             Manager.add_active(store_cls.manager, obj)
 
 

@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 from cletus.client.conversation import Conversation
 from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.logs.context import About
-from cletus.storage.schema import Layout
+from cletus.storage.schema import FieldSchema
 
 if TYPE_CHECKING:
     from cletus.client.client import Client
@@ -96,7 +96,7 @@ class Dialogue:
 
     fields: ClassVar[dict[str, Any]] = {}
     steps: ClassVar[tuple[str, ...]] = ()
-    _layout: ClassVar[Layout] = Layout({})
+    schema: ClassVar[FieldSchema] = FieldSchema({})
     #: Names of what an instance keeps for itself; it is not the application's and persists.
     OWN: ClassVar[frozenset[str]] = frozenset(
         {"client", "_step", "_running", "_then", "_result", "_is_asked"}
@@ -115,10 +115,10 @@ class Dialogue:
         cls.steps = tuple(
             name for name, one in declared.items() if isinstance(getattr(one, "step", None), Step)
         )
-        cls._layout = Layout(cls.fields)
+        cls.schema = FieldSchema(cls.fields)
 
     def __init__(self, **values: Any) -> None:
-        self._layout.initialise(self)
+        type(self).schema.initialise(self)
         for name, value in values.items():
             if name not in self.fields:
                 known = ", ".join(self.fields) or "none"

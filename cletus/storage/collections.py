@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from cletus.errors import FieldValueError, InvalidKey
 from cletus.storage.keys import normalise
+from cletus.storage.schema import Schema
 from cletus.storage.value_errors import kind_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class References(Generic[S]):
         return None if store_cls is None else store_cls.manager.get(key)
 
     def _is_ours(self, obj: Any) -> bool:
-        return getattr(type(obj), "_store_name", None) == self._store
+        schema = getattr(type(obj), "schema", None)
+        return isinstance(schema, Schema) and schema.name == self._store
 
     def _refuse(self, expected: str, found: str) -> NoReturn:
         raise FieldValueError(*self._place, "", expected, found)

@@ -14,18 +14,22 @@ from typing import Any
 
 from cletus.errors import FieldValueError, InvalidKey, StoreDeclarationError
 from cletus.storage.keys import normalise
-from cletus.storage.schema import Layout
+from cletus.storage.schema import Schema
 
 _DECLARED = "_declared"
 """What a store's class statement itself said, before contributions replaced attributes."""
 
 
-def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
+_OURS = Schema({})
+
+
+def declare(store_cls: type[Any], reserved: frozenset[str], *, is_temporary: bool) -> None:
     """Prepare a new subclass of ``Store`` in all but its registration.
 
     Args:
-        store_cls: the class; ``abstract``, ``fields``, ``manager`` and what is private are set.
+        store_cls: the class; ``abstract``, ``fields``, ``manager`` and ``schema`` are set.
         reserved: names that no field may have.
+        is_temporary: whether its objects cannot be saved.
 
     Raises:
         StoreDeclarationError: naming the class and the attribute.
@@ -33,19 +37,20 @@ def declare(store_cls: type[Any], reserved: frozenset[str]) -> None:
     own = dict(vars(store_cls))
     setattr(store_cls, _DECLARED, own)
     store_cls.abstract = bool(own.get("abstract", False))
-    store_cls._store_name = _store_name(store_cls)
+    name = _store_name(store_cls)
+    _check_schema_is_free(store_cls)
     contributors = _contributors(store_cls)
-    for name, contributor in contributors.items():
-        _check_name(store_cls, name, contributor, reserved)
+    for attribute, contributor in contributors.items():
+        _check_name(store_cls, attribute, contributor, reserved)
     _bind_to_service(store_cls)
-    for name, contributor in contributors.items():
-        _contribute(store_cls, name, contributor, inherited=name not in own)
+    for attribute, contributor in contributors.items():
+        _contribute(store_cls, attribute, contributor, inherited=attribute not in own)
     _choose_manager(store_cls, contributors)
     _check_version(store_cls)
     fields = {name: field for name, field in contributors.items() if is_field(field)}
     store_cls.fields = fields
     _check_fields(store_cls, fields)
-    store_cls._layout = Layout(fields, store_cls)
+    store_cls.schema = Schema(fields, store_cls, name=name, is_temporary=is_temporary)
 
 
 def is_field(contributor: object) -> bool:
@@ -58,6 +63,17 @@ def _store_name(store_cls: type[Any]) -> str:
         return normalise(store_cls.__name__)
     except InvalidKey as error:
         raise StoreDeclarationError(store_cls.__name__, "", f"its name {error.reason}") from None
+
+
+def _check_schema_is_free(store_cls: type[Any]) -> None:
+    """``schema`` is set below, and would silently replace what the application calls so."""
+    for base in store_cls.__mro__:
+        attribute = _declared_by(base).get("schema", _OURS)
+        if not isinstance(attribute, Schema):
+            reason = "this name is reserved for the schema of the store; choose another"
+            if is_field(attribute):
+                reason += ', and keep what is saved by Field(..., was="schema")'
+            raise StoreDeclarationError(store_cls.__name__, "schema", reason)
 
 
 def _bind_to_service(store_cls: type[Any]) -> None:

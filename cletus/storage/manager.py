@@ -49,11 +49,9 @@ class Manager(Generic[S]):
         """A manager that works though a subclass's ``__init__`` may call no other."""
         self = super().__new__(cls)
         self._active = {}
-        self._unreadable = {}
         return self
 
     _active: dict[str, S]
-    _unreadable: dict[str, StorageError]
 
     def __copy__(self) -> Self:
         """A new manager of this kind, without objects.
@@ -101,6 +99,15 @@ class Manager(Generic[S]):
         """The same as ``remove_active``."""
         self.remove_active(obj)
 
+    def get_active(self, key: str) -> S | None:
+        """The active object of this normalised key, or ``None``; nothing is loaded."""
+        return self._active.get(key)
+
+    def order_active(self, keys: Iterable[str]) -> None:
+        """Put the active objects into this order of their keys, followed by all others."""
+        order = dict.fromkeys((*keys, *self._active))
+        self._active = {key: self._active[key] for key in order if key in self._active}
+
     # -- saved objects --------------------------------------------------------------------------
 
     def keys(self) -> list[str]:
@@ -109,9 +116,9 @@ class Manager(Generic[S]):
         Raises:
             StoreIOError: the home of the documents cannot list them.
         """
-        if self.store_cls._temporary:
+        if self.store_cls.schema.is_temporary:
             return []
-        return self._front().keys(self.store_cls._store_name)
+        return self._front().keys(self.store_cls.schema.name)
 
     def saved(self) -> dict[str, S]:
         """Every saved object as it is saved, by key.
@@ -128,7 +135,7 @@ class Manager(Generic[S]):
 
     def unreadable(self) -> dict[str, StorageError]:
         """What is saved and could not be read when it was last tried, and why, by key."""
-        return dict(self._unreadable)
+        return dict(self.store_cls.schema.unreadable)
 
     # -- one object -----------------------------------------------------------------------------
 
@@ -144,7 +151,7 @@ class Manager(Generic[S]):
         except InvalidKey:
             return None  # nothing can be called so
         obj = self._active.get(key)
-        if obj is not None or self.store_cls._temporary:
+        if obj is not None or self.store_cls.schema.is_temporary:
             return obj
         try:
             obj = self._fetch(key)
@@ -163,7 +170,7 @@ class Manager(Generic[S]):
         """
         key = normalise(key)
         if key in self._active or self._is_saved(key):
-            raise KeyInUse(self.store_cls._store_name, key)
+            raise KeyInUse(self.store_cls.schema.name, key)
         return self.store_cls(key, **values)
 
     def delete(self, key: str) -> None:
@@ -174,15 +181,15 @@ class Manager(Generic[S]):
             StoreIOError: it could not be removed; then it is still active.
         """
         key = normalise(key)
-        if not self.store_cls._temporary:
+        if not self.store_cls.schema.is_temporary:
             try:
-                self._front().delete(self.store_cls._store_name, key)
+                self._front().delete(self.store_cls.schema.name, key)
             except NotSaved:
                 if key not in self._active:
                     raise
         elif key not in self._active:
-            raise NotSaved(self.store_cls._store_name, key)
-        self._unreadable.pop(key, None)
+            raise NotSaved(self.store_cls.schema.name, key)
+        self.store_cls.schema.unreadable.pop(key, None)
         obj = self._active.get(key)
         if obj is not None:
             self.remove_active(obj)
@@ -194,31 +201,29 @@ class Manager(Generic[S]):
             those that could not be saved, each with the reason; all others are saved.
         """
         if objects is None:
-            objects = () if self.store_cls._temporary else self.active().values()
+            objects = () if self.store_cls.schema.is_temporary else self.active().values()
         return save_all(objects)
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _arrange(self, keys: Iterable[str]) -> None:
-        """Have the active objects in this order; others come after them."""
-        order = dict.fromkeys((*keys, *self._active))
-        self._active = {key: self._active[key] for key in order if key in self._active}
-
     def _front(self) -> Front:
-        return self.store_cls._front()
+        front: Front = self.store_cls.session.writer
+        return front
 
     def _is_saved(self, key: str) -> bool:
-        if self.store_cls._temporary:
+        if self.store_cls.schema.is_temporary:
             return False
         try:
-            self._front().read(self.store_cls._store_name, key)
+            self._front().read(self.store_cls.schema.name, key)
         except NotSaved:
             return False
         return True
 
     def _fetch(self, key: str) -> S:
         """A saved object that is not active."""
-        return self.store_cls._apart(key).load()
+        obj: S = self.store_cls.schema.detached(key)
+        obj.load()
+        return obj
 
     def _fetch_each(self, keys: Iterable[str]) -> dict[str, S]:
         found = {}
@@ -228,15 +233,9 @@ class Manager(Generic[S]):
             except NotSaved:
                 continue  # deleted just now, by somebody's hand
             except StorageError as error:
-                self._note_unreadable(key, error)
+                self.store_cls.schema.unreadable[key] = error
                 _log.error("left out: {error}", error=error)
         return found
-
-    def _note_unreadable(self, key: str, error: StorageError) -> None:
-        self._unreadable[key] = error
-
-    def _note_readable(self, key: str) -> None:
-        self._unreadable.pop(key, None)
 
 
 def _are_one(one: Store, other: Store) -> bool:

@@ -43,7 +43,7 @@ class _ReferenceField(Field[T], Generic[T, S]):
         was: str | tuple[str, ...] = (),
     ) -> None:
         super().__init__(None, session, was=was)
-        self.store: str = store.lower() if isinstance(store, str) else store._store_name
+        self.store: str = store.lower() if isinstance(store, str) else store.schema.name
 
     if not TYPE_CHECKING:  # to a type checker, Field's own says what it gives
 

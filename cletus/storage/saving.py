@@ -6,7 +6,6 @@ asked for by ``force``. So an object that has neither been loaded nor saved look
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,18 +23,11 @@ from cletus.errors import (
 )
 from cletus.storage.document import line_of
 from cletus.storage.interfaces import Document
+from cletus.storage.schema import DocumentState
 
 if TYPE_CHECKING:
     from cletus.storage.interfaces import Front
     from cletus.storage.store import Store
-
-
-class Standing(enum.Enum):
-    """What an object knows of the document under its key."""
-
-    NEW = "not looked at: it may be one that nobody can read"
-    APART = "it is being read; the object shall not be active"
-    KNOWN = "it was read or written by this object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +56,9 @@ def save_all(objects: Iterable[Store]) -> list[Unsaved]:
             unsaved.append(Unsaved(obj, error))
             continue
         except Exception as error:  # noqa: BLE001 - a field's serialise() is the application's code
-            unsaved.append(Unsaved(obj, SerialiseFailed(obj._store_name, obj.key, error)))
+            unsaved.append(Unsaved(obj, SerialiseFailed(type(obj).schema.name, obj.key, error)))
             continue
-        front = type(obj)._front()
+        front = obj.session.writer
         groups.setdefault(id(front), (front, []))[1].append((obj, document))
     for front, group in groups.values():
         unsaved += _write(front, group)
@@ -78,13 +70,13 @@ def _write(front: Front, group: list[tuple[Store, Document]]) -> list[Unsaved]:
     errors = {id(failure.document): failure.error for failure in failures}
     for obj, document in group:
         if id(document) not in errors:
-            was_saved(obj)
+            type(obj).schema.mark_clean(obj)
     return [Unsaved(obj, errors[id(doc)]) for obj, doc in group if id(doc) in errors]
 
 
 def must_be_savable(obj: Store) -> None:
     """Raises ``NotSavable`` for an object of a temporary store."""
-    if obj._temporary:
+    if type(obj).schema.is_temporary:
         raise NotSavable(type(obj).__name__, obj.key)
 
 
@@ -96,25 +88,20 @@ def document_of(obj: Store, *, force: bool) -> Document:
     """
     must_be_savable(obj)
     data = obj.to_json().encode()
-    if not force and obj._standing is not Standing.KNOWN:
+    schema = type(obj).schema
+    if not force and schema.state_of(obj) is not DocumentState.CLEAN:
         _look_first(obj)
-    return Document(obj._store_name, obj.key, data)
+    return Document(schema.name, obj.key, data)
 
 
 def _look_first(obj: Store) -> None:
     """Raises ``UnreadableStore`` if there is a document under the key that cannot be used."""
     try:
-        type(obj)._apart(obj.key).load()
+        type(obj).schema.detached(obj.key).load()
     except NotSaved:
         return
     except UnreadableStore as error:
         raise error.left_alone() from error.__cause__
-
-
-def was_saved(obj: Store) -> None:
-    """The object's document is its own from now on."""
-    obj._standing = Standing.KNOWN
-    type(obj).manager._note_readable(obj.key)
 
 
 def load(obj: Store) -> None:
@@ -123,17 +110,17 @@ def load(obj: Store) -> None:
     Raises:
         StorageError: what ``Store.load`` says.
     """
-    cls = type(obj)
+    schema = type(obj).schema
     must_be_savable(obj)
     try:
-        front = cls._front()
-        understand(obj, front.read(cls._store_name, obj.key), front.place(cls._store_name, obj.key))
+        front = obj.session.writer
+        understand(obj, front.read(schema.name, obj.key), front.place(schema.name, obj.key))
     except NotSaved:
         raise
     except StorageError as error:
-        cls.manager._note_unreadable(obj.key, error)
+        schema.unreadable[obj.key] = error
         raise
-    was_saved(obj)
+    schema.mark_clean(obj)
 
 
 def understand(obj: Store, raw: bytes, place: str) -> None:
@@ -143,7 +130,7 @@ def understand(obj: Store, raw: bytes, place: str) -> None:
         CorruptStore: it cannot be parsed or converted.
         NewerStore: it was saved by a later version of the class.
     """
-    store, key = obj._store_name, obj.key
+    store, key = type(obj).schema.name, obj.key
     try:
         obj.from_json(raw)
     except NewerStore as error:

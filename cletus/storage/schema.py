@@ -1,37 +1,39 @@
-"""The layout of a store class: its fields, worked out once for what is done with every object.
+"""The schema of a store class (``User.schema``): its name, its fields, and the state of its documents.
 
-A reload makes, reads and fills each active object anew in one reactor turn, so what an ordinary field
-does is done here in loops without a call per field. A field counts as ordinary for an operation if
-its class does not override the method of ``Field`` that stands for it.
+The fields are analysed once per class, because a reload makes, reads and fills every active object in
+one reactor turn: what an ordinary field does is done here in loops, without a call per field. A field
+is ordinary for an operation if its class does not override the method of ``Field`` behind it.
 """
 
 from __future__ import annotations
 
+import enum
 import inspect
 import types
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
+from cletus.errors import StorageError
 from cletus.storage.field import Field
 from cletus.storage.typed import Typed
 
 
-class Layout:
-    """What a class's fields come to.
+class FieldSchema:
+    """The fields of a class; dialogues have such a schema, too.
 
     Args:
         fields: every field by name, in the order of declaration. Whatever has
             ``contribute_to_instance`` is a field; it need not be a ``Field``.
-        owner: the class whose they are, all contributions to it done.
+        owner: the class that declares them, after everything has contributed to it.
 
     Attributes:
         fields: as given.
         typed: the ordinary fields that state a type, and these types.
-        is_transparent: whether an object's ``__dict__`` is all that there is to its fields: no
-            method of a field is overridden, no attribute is set in another way.
-        renames: (name, earlier names) of each field that had another.
-        slots: names of attributes for which the class has ``__slots__``; they are no fields.
+        is_transparent: whether the fields of an object are just the entries of its ``__dict__``: no
+            field overrides a method, and the class sets attributes in the ordinary way.
+        renames: (name, earlier names) of each field that has been renamed.
+        slots: names of the attributes that ``__slots__`` of the class lists; they are not fields.
     """
 
     def __init__(self, fields: Mapping[str, Any], owner: type[Any] = object) -> None:
@@ -56,11 +58,11 @@ class Layout:
             and all(serialise is None for _, serialise in whole.serialisers)
         )
 
-    def agrees_with(self, older: Layout) -> bool:
-        """Whether what was right for the fields of an older layout is right as it is for these.
+    def agrees_with(self, older: FieldSchema) -> bool:
+        """Whether values of an older schema's fields are right for this one without conversion.
 
-        It has all of its fields, and of the same types. Types that are of the application are never
-        the same ones after a reload.
+        They are if it has all those fields, and with the same types. A type that the application
+        defines is never the same after a reload.
         """
         return older.fields.keys() <= self.fields.keys() and all(
             _stated(older.typed.get(name)) == _stated(self.typed.get(name)) for name in older.fields
@@ -134,6 +136,73 @@ class Layout:
             if name in accepted:
                 accepted[name] = typed.accept(accepted[name], obj, name)
         return accepted
+
+
+class DocumentState(enum.Enum):
+    """What an object knows of the document that is saved under its key."""
+
+    UNCHECKED = "not read yet: there may be an unreadable document, which must not be overwritten"
+    DETACHED = "the object is made to read a document, and is not to become active"
+    CLEAN = "this object has read or written the document"
+
+
+_STATE = "_document_state"
+"""The attribute of an object that holds its state; ``Store`` has the default.
+
+It is read and set as an attribute: ``vars(obj)`` would cost each object a dict of its own."""
+
+
+class Schema(FieldSchema):
+    """The schema of one store class. It is complete once the class statement has been executed.
+
+    Args:
+        fields, owner: as for ``FieldSchema``.
+        name: of the store.
+        is_temporary: whether the class uses ``TempStoreMixin``.
+
+    Attributes:
+        name: of the store: the class name in lower case, which is the name of its folder.
+        is_temporary: whether objects of the store cannot be saved.
+        unreadable: the error of each saved document that could not be read when last tried, by key.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, Any],
+        owner: type[Any] = object,
+        *,
+        name: str = "store",
+        is_temporary: bool = False,
+    ) -> None:
+        super().__init__(fields, owner)
+        self.name = name
+        self.is_temporary = is_temporary
+        self.unreadable: dict[str, StorageError] = {}
+        self._owner = owner
+
+    @property
+    def version(self) -> int:
+        """The version of the class; see ``Store.migrate``."""
+        version: int = self._owner.version
+        return version
+
+    def detached(self, key: str) -> Any:
+        """A new object of the class that is not among the active ones."""
+        obj: Any = self._owner.__new__(self._owner, key)
+        setattr(obj, _STATE, DocumentState.DETACHED)
+        obj.__init__(key)
+        return obj
+
+    @staticmethod
+    def state_of(obj: Any) -> DocumentState:
+        """What this object knows of its document."""
+        state: DocumentState = getattr(obj, _STATE)
+        return state
+
+    def mark_clean(self, obj: Any) -> None:
+        """The object has just been loaded from its document or saved to it."""
+        setattr(obj, _STATE, DocumentState.CLEAN)
+        self.unreadable.pop(obj.key, None)
 
 
 class _Part:

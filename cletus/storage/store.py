@@ -30,11 +30,9 @@ from cletus.errors import (
 from cletus.storage import document, saving, versions
 from cletus.storage.declare import declare
 from cletus.storage.field import Field
-from cletus.storage.interfaces import Front, Home
 from cletus.storage.keys import normalise
 from cletus.storage.manager import Manager
-from cletus.storage.saving import Standing
-from cletus.storage.schema import Layout
+from cletus.storage.schema import DocumentState, Schema
 
 
 class TempStoreMixin:
@@ -60,6 +58,7 @@ class Store:
         session: the same service's session; a class may state this instead.
         abstract: true for a class that is only a base of others. It is not inherited.
         manager: all the objects of this class.
+        schema: the definition of the store: its name, fields, versions, and whether it is temporary.
         fields: the class's fields by name, in the order of declaration.
         version: of what the fields mean; see ``migrate``.
 
@@ -75,17 +74,15 @@ class Store:
     version: ClassVar[int] = 0
     fields: ClassVar[dict[str, Field[Any]]] = {}
     manager: ClassVar[Manager[Any]] = Manager()
+    schema: ClassVar[Schema] = Schema({})
 
     key: str
 
-    _store_name: ClassVar[str] = "store"
-    _temporary: ClassVar[bool] = False
-    _layout: ClassVar[Layout] = Layout({})
     _in_words: ClassVar[str] = (
         "an object of a store: hold it in a StoreField (or StoreListField, StoreSetField, "
         "StoreDictField)"
     )
-    _standing: Standing = Standing.NEW
+    _document_state: DocumentState = DocumentState.UNCHECKED
     _unknown: Mapping[str, Any] = MappingProxyType({})
     _parked: Mapping[str, Any] = MappingProxyType({})
 
@@ -97,8 +94,7 @@ class Store:
             DuplicateStore: the service has a store of that name in this generation of the code.
         """
         super().__init_subclass__(**kwargs)
-        cls._temporary = issubclass(cls, TempStoreMixin)
-        declare(cls, RESERVED)
+        declare(cls, RESERVED, is_temporary=issubclass(cls, TempStoreMixin))
         if not cls.abstract:
             cls.session.register(cls)
 
@@ -107,10 +103,10 @@ class Store:
         if cls.abstract:
             raise AbstractStore(cls.__name__)
         self.key = normalise(key)
-        cls._layout.initialise(self)
+        cls.schema.initialise(self)
         if values:
             self._set(values)
-        if self._standing is not Standing.APART:
+        if cls.schema.state_of(self) is not DocumentState.DETACHED:
             cls.manager.add_active(self)
 
     def __repr__(self) -> str:
@@ -130,7 +126,7 @@ class Store:
 
     def __hash__(self) -> int:
         """It stays the same over reloads."""
-        return hash((self._store_name, self.key))
+        return hash((type(self).schema.name, self.key))
 
     # -- to and from data -----------------------------------------------------------------------
 
@@ -142,7 +138,7 @@ class Store:
                 the class does not declare, if there is any: under ``"_unknown"`` what belongs into
                 the file, under ``"_parked"`` what an earlier generation's session fields held.
         """
-        data = self._layout.serialise(self, session=session)
+        data = type(self).schema.serialise(self, session=session)
         if session and (self._unknown or self._parked):
             data |= versions.of(self)
         return data
@@ -163,13 +159,13 @@ class Store:
         Raises:
             FieldValueError: a value does not fit its field's type; then no ordinary field is set.
         """
-        layout = self._layout
+        schema = type(self).schema
         if session and not data.keys().isdisjoint(versions.NAMES):
             data, parked = versions.unfold(data, parked)
-        if layout.renames:
+        if schema.renames:
             data = versions.renamed(type(self), dict(data))
-        layout.deserialise(self, data, session=session)
-        if not data.keys() <= layout.fields.keys() or self._unknown or self._parked:
+        schema.deserialise(self, data, session=session)
+        if not data.keys() <= schema.fields.keys() or self._unknown or self._parked:
             versions.keep(self, data, parked)
 
     def restore(self, data: dict[str, Any], before: type[Store]) -> None:
@@ -183,7 +179,7 @@ class Store:
         """
         cls = type(self)
         usual = before.version == cls.version and cls.from_dict is Store.from_dict
-        if usual and cls._layout.restore(self, data):
+        if usual and cls.schema.restore(self, data):
             return
         flat, parked = versions.unfold(data, versions.session_names(before))
         flat = cls.upgrade(flat, before.version, before)
@@ -202,7 +198,7 @@ class Store:
         for name in versions.NAMES:
             values.pop(name, None)
         values |= self._unknown
-        return document.encode(self, values, self._layout.typed, self.version)
+        return document.encode(self, values, type(self).schema.typed, self.version)
 
     def from_json(self, raw: str | bytes, session: bool = False) -> None:
         """Set fields from such a text, of this or an earlier version of the class.
@@ -214,10 +210,11 @@ class Store:
             FieldValueError: a value does not fit its field's type.
         """
         cls = type(self)
-        data = document.decode(raw, cls._store_name, self.key)
-        version = document.version_of(data, cls._store_name, self.key, raw)
+        store = cls.schema.name
+        data = document.decode(raw, store, self.key)
+        version = document.version_of(data, store, self.key, raw)
         if version > cls.version:
-            raise NewerStore(cls._store_name, self.key, version, cls.version)
+            raise NewerStore(store, self.key, version, cls.version)
         data = cls.upgrade(data, version)
         self.from_dict(data, session=session)
         versions.keep_only(self, data)
@@ -268,8 +265,8 @@ class Store:
             NotSavable: the store is temporary.
         """
         text = saving.document_of(self, force=force)
-        self._front().write(text.store, text.key, text.data)
-        saving.was_saved(self)
+        self.session.writer.write(text.store, text.key, text.data)
+        type(self).schema.mark_clean(self)
 
     def save_soon(self, *, force: bool = False) -> Deferred[None]:
         """Save what the permanent fields hold now, without holding up the reactor.
@@ -280,10 +277,11 @@ class Store:
             a Deferred that fires when that is durable. It fails with what ``save`` raises.
         """
         try:
-            deferred = self._front().submit(saving.document_of(self, force=force))
+            document = saving.document_of(self, force=force)
+            saved: Deferred[None] = self.session.writer.submit(document)
         except StorageError as error:
             return fail(error)
-        return deferred.addCallback(lambda _: saving.was_saved(self))
+        return saved.addCallback(lambda _: type(self).schema.mark_clean(self))
 
     def load(self) -> Self:
         """Load the permanent fields, and return the object: ``bob = User("bob").load()``.
@@ -310,19 +308,6 @@ class Store:
             return  # it never was anywhere but here
 
     # -- inside ---------------------------------------------------------------------------------
-
-    @classmethod
-    def _front(cls) -> Front:
-        home: Home = cls.session
-        return home.writer
-
-    @classmethod
-    def _apart(cls, key: str) -> Self:
-        """A new object that is not among the active ones."""
-        obj = cls.__new__(cls, key)  # type: ignore[call-arg]  # a subclass may want it, as in cls(key)
-        obj._standing = Standing.APART
-        obj.__init__(key)  # type: ignore[misc]  # the rest of what calling the class does
-        return obj
 
     def _set(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():

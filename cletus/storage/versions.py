@@ -75,7 +75,7 @@ def _step(store_cls: type[Store], data: dict[str, Any], version: int) -> dict[st
 
 def renamed(store_cls: type[Store], data: dict[str, Any]) -> dict[str, Any]:
     """The data with what stands under a field's earlier name under its present one."""
-    for name, earlier in store_cls._layout.renames:
+    for name, earlier in store_cls.schema.renames:
         for old in earlier:
             if old in data and name not in data:
                 data = {name if each == old else each: data[each] for each in data}

@@ -47,9 +47,9 @@ def reload(service: Service, define: Callable[[], object]) -> None:
     try:
         define()
         pairs = [
-            (old, staged.stores[old._store_name](old.key), data)
+            (old, staged.stores[type(old).schema.name](old.key), data)
             for old, data in frozen
-            if old._store_name in staged.stores
+            if type(old).schema.name in staged.stores
         ]
         for old, new, data in pairs:
             new.restore(data, type(old))
@@ -62,8 +62,8 @@ def reload(service: Service, define: Callable[[], object]) -> None:
 
 
 def _alias(old: Any, new: Store) -> None:
-    if "_standing" in vars(old):
-        new._standing = old._standing
+    if "_document_state" in vars(old):
+        new._document_state = old._document_state
     old.__class__ = type(new)
     old.__dict__ = new.__dict__
 

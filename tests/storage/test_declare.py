@@ -326,8 +326,8 @@ def test_temporary_in_whichever_order(service: Service) -> None:
     """The mixin works behind ``Store`` as well."""
     for bases in ((TempStoreMixin, Store), (Store, TempStoreMixin)):
         thing = define(f"Thing{bases[0].__name__}", *bases, service=service)
-        assert thing._temporary
-        assert define(f"Sub{thing.__name__}", thing)._temporary
+        assert thing.schema.is_temporary
+        assert define(f"Sub{thing.__name__}", thing).schema.is_temporary
 
 
 def test_the_service_is_inherited(service: Service) -> None:
@@ -341,3 +341,23 @@ def test_the_service_is_inherited(service: Service) -> None:
     assert define("Shield", base, service=other).session is other.session
     assert define("Ring", base, session=other.session).session is other.session
     assert define("Amulet", type("Mixin", (), {"service": service}), Store).session is base.session
+
+
+def test_the_schema_is_public(service: Service) -> None:
+    """``Store.schema`` tells name, fields, version and whether the store is temporary."""
+    user = define("User", service=service, score=Field(0), version=2)
+    assert (user.schema.name, user.schema.version, user.schema.is_temporary) == ("user", 2, False)
+    assert user.schema.fields is user.fields
+
+
+@pytest.mark.parametrize(
+    ("attribute", "hint"),
+    [(Field(), 'was="schema"'), ({"a": 1}, "choose another"), (None, "choose another")],
+)
+def test_schema_is_reserved_for_the_schema(service: Service, attribute: Any, hint: str) -> None:
+    """A field or attribute called ``schema`` is refused, where it would be replaced silently."""
+    with pytest.raises(StoreDeclarationError, match=hint):
+        define("User", service=service, schema=attribute)
+    mixin = type("Mixin", (), {"schema": attribute})
+    with pytest.raises(StoreDeclarationError, match=hint):
+        define("User", mixin, Store, service=service)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cletus.storage import Field
-from cletus.storage.schema import Layout
+from cletus.storage.schema import FieldSchema
 
 
 class OwnInstance(Field[Any]):
@@ -29,8 +29,8 @@ class Thing:
     """Whatever has attributes."""
 
 
-def layout_of(owner: type[Any] = Thing, **fields: Any) -> Layout:
-    return Layout(fields, owner)
+def schema_of(owner: type[Any] = Thing, **fields: Any) -> FieldSchema:
+    return FieldSchema(fields, owner)
 
 
 KINDS = [Field, OwnInstance, OwnSerialise, OwnDeserialise]
@@ -42,7 +42,7 @@ KINDS = [Field, OwnInstance, OwnSerialise, OwnDeserialise]
 def test_every_mixture_does_what_its_fields_do(first: Any, second: Any, typed: Any) -> None:
     """Calling each field's methods one by one comes to the same."""
     fields = {"a": first("x", type=typed), "b": second("y"), "c": Field("z", session=True)}
-    layout = layout_of(**fields)
+    layout = schema_of(**fields)
     quick, slow = Thing(), Thing()
     layout.initialise(quick)
     for name, field in fields.items():
@@ -68,10 +68,10 @@ def test_every_mixture_does_what_its_fields_do(first: Any, second: Any, typed: A
 def test_one_field_alone() -> None:
     """And none at all."""
     obj = Thing()
-    layout = layout_of(a=Field(1))
+    layout = schema_of(a=Field(1))
     layout.initialise(obj)
     assert layout.serialise(obj, session=False) == {"a": 1}
-    assert layout_of().serialise(obj, session=True) == {}
+    assert schema_of().serialise(obj, session=True) == {}
 
 
 def test_a_class_with_a_will_of_its_own_is_not_bypassed() -> None:
@@ -86,20 +86,20 @@ def test_a_class_with_a_will_of_its_own_is_not_bypassed() -> None:
 
     for owner in (Strict, Managed):
         obj = owner()
-        assert not layout_of(owner, a=Field()).restore(obj, {"a": 1})
+        assert not schema_of(owner, a=Field()).restore(obj, {"a": 1})
         assert vars(obj) == {}
 
 
 def test_restore_leaves_strange_data_to_others() -> None:
     """It does nothing then, not even in part."""
     obj = Thing()
-    assert not layout_of(a=Field()).restore(obj, {"a": 1, "b": 2})
+    assert not schema_of(a=Field()).restore(obj, {"a": 1, "b": 2})
     assert vars(obj) == {}
 
 
 def test_earlier_names_are_collected() -> None:
     """So that data without them costs nothing."""
-    layout = layout_of(a=Field(was="x"), b=Field(), c=Field(was=("y", "z")))
+    layout = schema_of(a=Field(was="x"), b=Field(), c=Field(was=("y", "z")))
 
     assert layout.renames == (("a", ("x",)), ("c", ("y", "z")))
-    assert layout_of(b=Field()).renames == ()
+    assert schema_of(b=Field()).renames == ()

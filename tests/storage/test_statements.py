@@ -174,7 +174,7 @@ class Fragile(Manager[Any]):
 
 def hasty_save(self: Any, *, force: bool = False) -> None:
     """Mutant: writes over whatever is there."""
-    self._front().write("user", self.key, self.to_json().encode())
+    self.session.writer.write("user", self.key, self.to_json().encode())
 
 
 @pytest.mark.parametrize("mutation", [{"manager": Fragile()}, {"save": hasty_save}])

@@ -41,7 +41,9 @@ def _migrate(
     with looking(target, store) as stored:
         classes = stored.classes
         names = [
-            name for name in stored.stores(only) if name in classes and not classes[name]._temporary
+            name
+            for name in stored.stores(only)
+            if name in classes and not classes[name].schema.is_temporary
         ]
         if dry_run:
             failed = _bring_up(stored, names, write=False)

@@ -118,9 +118,8 @@ def find_user(users: Users, name: str) -> Any:
 
 
 def _check_roles(users: Users, roles: Iterable[str]) -> None:
-    probe = users.user._apart(
-        "probe"
-    )  # to ask its own `grant`, which an application may have changed
+    # Asked for its own `grant`, which an application may have changed.
+    probe = users.user.schema.detached("probe")
     for role in roles:
         probe.grant(role)
 

@@ -42,7 +42,7 @@ class UserManager(Manager[U]):
         except InvalidKey:
             return None
         for manager in self._family():
-            user: U | None = manager._active.get(key)
+            user: U | None = manager.get_active(key)
             if user is not None and user.is_online:
                 return user
         return None

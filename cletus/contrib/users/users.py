@@ -137,7 +137,7 @@ class Users:
 
     def login_dialogue(self) -> LoginDialogue:
         """A new login dialogue for somebody, of the class that was given."""
-        return (self._login or LoginDialogue)(store=self.user._store_name)
+        return (self._login or LoginDialogue)(store=self.user.schema.name)
 
     def new_guest(self) -> Any:
         """A new guest, with a name of their own; ``None`` if guests may not come in."""

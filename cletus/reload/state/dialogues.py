@@ -102,14 +102,14 @@ def _successor(old: Dialogue, carrier: Carrier, report: ReloadReport) -> Dialogu
 
 def _fill(one: CarriedDialogue, new: Dialogue, carrier: Carrier) -> None:
     place = f"{one.old!r} of {one.client!r}"
-    old_layout, new_layout = type(one.old)._layout, type(new)._layout
+    old_schema, new_schema = type(one.old).schema, type(new).schema
     try:
-        data = old_layout.serialise(one.old, session=True)
-        new_layout.initialise(new)
+        data = old_schema.serialise(one.old, session=True)
+        new_schema.initialise(new)
         carried = {
             name: carrier.carry(value, f"{place}, field {name!r}") for name, value in data.items()
         }
-        new_layout.deserialise(new, carried, session=True)
+        new_schema.deserialise(new, carried, session=True)
     except (CarryError, CarryFailed):
         raise
     except Exception as error:

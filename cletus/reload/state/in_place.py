@@ -61,7 +61,7 @@ def those_who_stay(
 
 def may_be_wanted(old_class: type[Store], new_class: type[Store]) -> bool:
     """Whether a migration or a renaming may want fields that the new class does not declare."""
-    return new_class.version != old_class.version or bool(new_class._layout.renames)
+    return new_class.version != old_class.version or bool(new_class.schema.renames)
 
 
 def place_of(store: Store) -> str:
@@ -74,9 +74,9 @@ def _is_transparent(old_class: type[Store], new_class: type[Store]) -> bool:
     if new_class is old_class or may_be_wanted(old_class, new_class):
         return False
     return (
-        old_class._layout.is_transparent
-        and new_class._layout.is_transparent
-        and new_class._layout.agrees_with(old_class._layout)
+        old_class.schema.is_transparent
+        and new_class.schema.is_transparent
+        and new_class.schema.agrees_with(old_class.schema)
         and all(
             getattr(kind, method) is getattr(Store, method)
             for kind in (old_class, new_class)

@@ -119,7 +119,7 @@ def thaw(
         carrier.known.succeed(one.old, new)
     for name, keys in snapshot.order.items():
         if name in staged.stores and snapshot.staying[name]:
-            staged.stores[name].manager._arrange(keys)
+            staged.stores[name].manager.order_active(keys)
     for name, frozen in snapshot.frozen.items():
         if name in staged.stores:
             _compare_fields(session.current.stores[name], staged.stores[name], frozen, report)
@@ -267,7 +267,7 @@ def _fill(one: Frozen, new: Store, carrier: Carrier, session: Session, staged: G
         raise
     except Exception as error:
         raise CarryError(place_of(one.old), "it cannot be filled") from error
-    if new._layout.slots or not vars(one.old).keys() <= vars(new).keys():
+    if type(new).schema.slots or not vars(one.old).keys() <= vars(new).keys():
         _carry_undeclared(one, new, carrier)
 
 
@@ -334,7 +334,7 @@ def _carry_undeclared(one: Frozen, new: Store, carrier: Carrier) -> None:
     old, present = vars(one.old), vars(new)
     for name in old.keys() - one.data.keys() - present.keys() - KEPT_ELSEWHERE:
         present[name] = _carried_attribute(one.old, name, old[name], carrier)
-    for name in new._layout.slots:
+    for name in type(new).schema.slots:
         if hasattr(one.old, name):
             value = _carried_attribute(one.old, name, getattr(one.old, name), carrier)
             object.__setattr__(new, name, value)

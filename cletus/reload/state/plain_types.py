@@ -22,7 +22,7 @@ from cletus.client.attributes import Persistent
 from cletus.client.conversation import Conversation
 from cletus.service.session import Session
 from cletus.service.timers import Timer
-from cletus.storage.saving import Standing
+from cletus.storage.schema import DocumentState
 from cletus.text.markup import Styled
 
 #: Values without parts that cannot change: they are carried as they are, without a second look.
@@ -45,7 +45,7 @@ ATOMS = frozenset(
     | {pathlib.PosixPath, pathlib.PurePosixPath, pathlib.WindowsPath, pathlib.PureWindowsPath}
     | {ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network}
     | {types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, type(sys)}
-    | {Styled, Standing}
+    | {Styled, DocumentState}
 )
 
 #: Containers of the standard library that may hold anything; they are rebuilt by their own reduction.

@@ -191,11 +191,11 @@ class Import:
             raise NotTransferable(f"{one.store!r} is no name of a store")
         as_it_is(one.key)
         store_cls = self._classes.get(one.store)
-        if store_cls is None or store_cls._temporary:
+        if store_cls is None or store_cls.schema.is_temporary:
             document.version_said(one.data, one.store, one.key)
             return
         try:
-            understand(store_cls._apart(one.key), one.data, place)
+            understand(store_cls.schema.detached(one.key), one.data, place)
         except CletusError:
             raise
         except Exception as error:  # making an object runs the application's code

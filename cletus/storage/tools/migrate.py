@@ -47,7 +47,7 @@ class Migration:
 
     def __init__(self, home: Backend, classes: Iterable[type[Store]], *, write: bool) -> None:
         self._home = home
-        self._classes = [cls for cls in classes if not cls._temporary]
+        self._classes = [cls for cls in classes if not cls.schema.is_temporary]
         self._write = write
 
     def run(
@@ -74,7 +74,7 @@ class Migration:
     def _found(self, seen: Callable[[str, str], object]) -> Iterator[Document | Outcome]:
         """What is to be written, and what cannot be used."""
         for store_cls in self._classes:
-            name = store_cls._store_name
+            name = store_cls.schema.name
             for key in sorted(self._home.keys(name)):
                 try:
                     one = self._look_at(store_cls, key)
@@ -92,9 +92,9 @@ class Migration:
     def _look_at(self, store_cls: type[Store], key: str) -> Document | None:
         """The document as the code would save it, if it is not of the newest version."""
         as_it_is(key)
-        name = store_cls._store_name
+        name = store_cls.schema.name
         raw = self._home.read(name, key)
-        obj = store_cls._apart(key)
+        obj = store_cls.schema.detached(key)
         understand(obj, raw, self._home.place(name, key))
         data = document.decode(raw, name, key)
         if not is_outdated(store_cls, data, document.version_of(data, name, key, raw)):

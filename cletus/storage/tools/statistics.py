@@ -89,7 +89,7 @@ def summary(
         StoreIOError: its documents cannot be listed.
     """
     cls = classes.get(store)
-    found = Summary(store, None if cls is None or cls._temporary else cls.version)
+    found = Summary(store, None if cls is None or cls.schema.is_temporary else cls.version)
     for item in items(home, store):
         found.objects += 1
         found.size += item.size

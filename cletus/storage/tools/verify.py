@@ -144,7 +144,7 @@ class _Look:
             yield self._whole(
                 name, "the code has no such store; its documents are left as they are"
             )
-        elif store_cls is not None and store_cls._temporary and keys:
+        elif store_cls is not None and store_cls.schema.is_temporary and keys:
             yield self._whole(name, "the store is temporary now; its documents are not read")
             store_cls = None
         for key in sorted(keys):
@@ -163,7 +163,7 @@ class _Look:
             data = document.decode(raw, name, key)
             version = document.version_of(data, name, key, raw)
             if store_cls is not None:
-                obj = store_cls._apart(key)
+                obj = store_cls.schema.detached(key)
                 understand(obj, raw, self._home.place(name, key))
                 yield from self._of_object(obj, data, version)
         except NotSaved:
@@ -172,7 +172,7 @@ class _Look:
             yield self._unusable(name, key, error)
 
     def _of_object(self, obj: Store, data: dict[str, Any], version: int) -> Iterator[Finding]:
-        name, key = obj._store_name, obj.key
+        name, key = type(obj).schema.name, obj.key
         place = self._home.place(name, key)
         if version < obj.version:
             reason = f"it is of version {version}, the code is at {obj.version}"
@@ -188,7 +188,9 @@ class _Look:
     def _is_there(self, store: str, key: str) -> bool:
         """Whether what is referred to is saved, or need not be: it is active, or comes and goes."""
         store_cls = self._classes.get(store)
-        if store_cls is not None and (store_cls._temporary or key in store_cls.manager.active()):
+        if store_cls is not None and (
+            store_cls.schema.is_temporary or key in store_cls.manager.active()
+        ):
             return True
         return key in self._keys_of(store)
 
