@@ -17,10 +17,14 @@ from types import ModuleType
 from typing import Any, Final, TypeVar
 
 #: Attributes and methods: name of the class to old name to new name.
-ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {}
+ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Field": {"was": "renamed_from"},
+}
 
 #: Keyword arguments: what is called to old name to new name.
-ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {}
+ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Field": {"was": "renamed_from"},
+}
 
 #: Settings, in ``cletus.toml``, the environment, ``configure()`` and as options.
 SETTINGS: Final[Mapping[str, str]] = {}
@@ -205,6 +209,25 @@ def new_name(names: Mapping[str, str], name: str, *, stacklevel: int = 4) -> str
         return name
     warn(name, new, stacklevel=stacklevel)
     return new
+
+
+def new_keywords(callee: str, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments under their present names; warns about each old name.
+
+    Args:
+        callee: what was called, as ``ARGUMENTS`` has it.
+        keywords: those that its signature does not have.
+
+    Raises:
+        TypeError: one is not an old name either.
+    """
+    names = ARGUMENTS[callee]
+    renamed = {}
+    for keyword, value in keywords.items():  # not a comprehension, which may be a frame of its own
+        if keyword not in names:
+            raise TypeError(f"{callee}() got an unexpected keyword argument {keyword!r}")
+        renamed[new_name(names, keyword, stacklevel=5)] = value
+    return renamed
 
 
 def with_old_names(cls: _Class) -> _Class:

@@ -6,10 +6,13 @@ import importlib
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
 from cletus import renamed
+from cletus.storage import Field, StoreField, StoreListField
 
 
 @pytest.fixture
@@ -40,6 +43,26 @@ def test_the_warning_names_the_line_that_imports() -> None:
         warnings.simplefilter("always")
         from cletus.dialogue import Dialogue  # noqa: F401 - what importing does is under test
     assert caught[0].filename == __file__
+
+
+def test_an_old_keyword_of_a_field() -> None:
+    """``Field(was=)`` is ``Field(renamed_from=)``; a keyword that never was is still an error."""
+    field: Any = Field
+    with pytest.warns(DeprecationWarning, match="was is now called renamed_from") as caught:
+        old = field(0, was="points")
+    assert caught[0].filename == __file__
+    assert old.renamed_from == ("points",)
+    with pytest.warns(DeprecationWarning, match="Field.was is now called Field.renamed_from"):
+        assert old.was == ("points",)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'wos'"):
+        field(0, wos="points")
+
+
+@pytest.mark.parametrize("make", [partial(StoreField, "user"), partial(StoreListField, "user")])
+def test_an_old_keyword_of_a_reference(make: Any) -> None:
+    """Fields with a constructor of their own take the old keyword, too."""
+    with pytest.warns(DeprecationWarning, match="was is now called renamed_from"):
+        assert make(was="room").renamed_from == ("room",)
 
 
 def test_a_path_that_never_was_is_still_an_error() -> None:

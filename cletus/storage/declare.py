@@ -72,7 +72,7 @@ def _check_schema_is_free(store_cls: type[Any]) -> None:
         if not isinstance(attribute, Schema):
             reason = "this name is reserved for the schema of the store; choose another"
             if is_field(attribute):
-                reason += ', and keep what is saved by Field(..., was="schema")'
+                reason += ', and keep what is saved by Field(..., renamed_from="schema")'
             raise StoreDeclarationError(store_cls.__name__, "schema", reason)
 
 
@@ -178,7 +178,7 @@ def _check_version(store_cls: type[Any]) -> None:
 
 def _check_fields(store_cls: type[Any], fields: dict[str, Any]) -> None:
     for name, field in fields.items():
-        for old in getattr(field, "was", ()):
+        for old in getattr(field, "renamed_from", ()):
             if old in fields:
                 reason = f"it was called {old!r}, but a field is called so now; use a version"
                 raise StoreDeclarationError(store_cls.__name__, name, reason)

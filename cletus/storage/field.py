@@ -13,6 +13,7 @@ import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from cletus.renamed import new_keywords, with_old_names
 from cletus.storage.typed import typed
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
+@with_old_names
 class Field(Generic[T]):
     """One thing that the objects of a store remember.
 
@@ -34,19 +36,19 @@ class Field(Generic[T]):
             dataclass, ``Annotated[int, msgspec.Meta(ge=0)]``. It is checked when an object is loaded
             and when it is saved, and values are converted both ways. Without a default, ``None``
             is allowed, too. Without a type, a permanent field takes what JSON takes.
-        was: the field's earlier name, or names; data under it becomes this field's.
+        renamed_from: the field's earlier name, or names; data under it becomes this field's.
         secret: what it holds is nobody's business: errors do not quote it, and ``cletus store show``
             shows ``***``. (No ``repr`` and no log shows any field's value.) It is saved like any other.
 
     Attributes:
-        default, session, type, was, secret: as given; ``was`` as a tuple.
+        default, session, type, renamed_from, secret: as given; ``renamed_from`` as a tuple.
         typed: what checks values against ``type``, or ``None``.
     """
 
     default: T | Callable[[], T] | None
     session: bool
     type: Any
-    was: tuple[str, ...]
+    renamed_from: tuple[str, ...]
     secret: bool = False  # also of a subclass whose ``__init__`` calls no other
 
     @overload
@@ -56,7 +58,7 @@ class Field(Generic[T]):
         session: bool = False,
         *,
         type: None = None,
-        was: str | tuple[str, ...] = (),
+        renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
     ) -> None: ...
     @overload
@@ -66,7 +68,7 @@ class Field(Generic[T]):
         session: bool = False,
         *,
         type: builtins.type[V],
-        was: str | tuple[str, ...] = (),
+        renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
     ) -> None: ...
     @overload
@@ -76,7 +78,7 @@ class Field(Generic[T]):
         session: bool = False,
         *,
         type: Any = None,
-        was: str | tuple[str, ...] = (),
+        renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
     ) -> None: ...
     @overload
@@ -86,7 +88,7 @@ class Field(Generic[T]):
         session: bool = False,
         *,
         type: Any = None,
-        was: str | tuple[str, ...] = (),
+        renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
     ) -> None: ...
     def __init__(
@@ -95,13 +97,18 @@ class Field(Generic[T]):
         session: bool = False,
         *,
         type: Any = None,  # noqa: A002 - the word that a reader of a declaration expects
-        was: str | tuple[str, ...] = (),
+        renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
+        **old_keywords: Any,
     ) -> None:
+        if old_keywords:
+            renamed_from = new_keywords("Field", old_keywords)["renamed_from"]
         self.default = default
         self.session = session
         self.type = type
-        self.was = (was,) if isinstance(was, str) else tuple(was)
+        self.renamed_from = (
+            (renamed_from,) if isinstance(renamed_from, str) else tuple(renamed_from)
+        )
         self.secret = secret
         self._name = ""
         self.typed = None if type is None else typed(type, optional=default is None)

@@ -32,7 +32,7 @@ class _ReferenceField(Field[T], Generic[T, S]):
     Args:
         store: the store's name (its class name in any case), or its class. Only the name is kept,
             so the class may be of an earlier generation of the code.
-        session, was: as for ``Field``.
+        session, renamed_from: as for ``Field``.
     """
 
     def __init__(
@@ -40,9 +40,10 @@ class _ReferenceField(Field[T], Generic[T, S]):
         store: str | type[S],
         session: bool = False,
         *,
-        was: str | tuple[str, ...] = (),
+        renamed_from: str | tuple[str, ...] = (),
+        **old_keywords: Any,
     ) -> None:
-        super().__init__(None, session, was=was)
+        super().__init__(None, session, renamed_from=renamed_from, **old_keywords)
         self.store: str = store.lower() if isinstance(store, str) else store.schema.name
 
     if not TYPE_CHECKING:  # to a type checker, Field's own says what it gives

@@ -44,7 +44,9 @@ class FieldSchema:
             if _ordinary(field, "serialise", "deserialise") and field.typed is not None
         }
         self.renames = tuple(
-            (name, field.was) for name, field in fields.items() if getattr(field, "was", ())
+            (name, field.renamed_from)
+            for name, field in fields.items()
+            if getattr(field, "renamed_from", ())
         )
         self._initial = tuple(_initial(name, field) for name, field in fields.items())
         self._parts = {session: _Part(owner, fields, session=session) for session in (False, True)}

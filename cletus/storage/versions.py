@@ -3,7 +3,7 @@
 A class that changes what its fields mean says ``version = 1`` (2, 3, ...) and how to get there:
 ``migrate(cls, data, version)`` is called once per step with data of ``version`` and leaves data of
 ``version + 1``. It always sees data as a file has it, from wherever it comes: a ``datetime`` is its
-text. A field that only changed its name says so by ``Field(was="old_name")``, without a version.
+text. A field that only changed its name says so by ``Field(renamed_from="old_name")``, without a version.
 """
 
 from __future__ import annotations

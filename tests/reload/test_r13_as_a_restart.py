@@ -51,7 +51,7 @@ EDITS = {
     ),
     "a field dropped": lambda text: text.replace("    notes = Field(dict)\n", ""),
     "a field renamed": lambda text: text.replace("name = Field", "title = Field").replace(
-        'title = Field("")', 'title = Field("", was="name")'
+        'title = Field("")', 'title = Field("", renamed_from="name")'
     ),
     "a default changed": lambda text: text.replace('Field("bare")', 'Field("furnished")'),
     "a type tightened": lambda text: text.replace("type=int", "type=int | str"),

@@ -244,7 +244,11 @@ def test_one_manager_for_two_classes_becomes_two(service: Service) -> None:
         ({"version": -1}, "Thing.version", "-1 is no version"),
         ({"a": Field("x", type=int)}, "Thing.a", "the default: expected int, found str"),
         ({"a": Field([1, ""], type=list[int])}, "Thing.a", r"the default\[1\]: expected int"),
-        ({"a": Field(was="b"), "b": Field()}, "Thing.a", "called 'b', but a field is called so"),
+        (
+            {"a": Field(renamed_from="b"), "b": Field()},
+            "Thing.a",
+            "called 'b', but a field is called so",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_told_at_once(
@@ -352,7 +356,7 @@ def test_the_schema_is_public(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("attribute", "hint"),
-    [(Field(), 'was="schema"'), ({"a": 1}, "choose another"), (None, "choose another")],
+    [(Field(), 'renamed_from="schema"'), ({"a": 1}, "choose another"), (None, "choose another")],
 )
 def test_schema_is_reserved_for_the_schema(service: Service, attribute: Any, hint: str) -> None:
     """A field or attribute called ``schema`` is refused, where it would be replaced silently."""

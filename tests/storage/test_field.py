@@ -126,6 +126,6 @@ def test_a_typed_field_converts_both_ways(service: Service) -> None:
 
 def test_was_is_a_tuple_of_names() -> None:
     """Also where one name was given as a text."""
-    assert Field(was="old").was == ("old",)
-    assert Field(was=("old", "older")).was == ("old", "older")
-    assert Field().was == ()
+    assert Field(renamed_from="old").renamed_from == ("old",)
+    assert Field(renamed_from=("old", "older")).renamed_from == ("old", "older")
+    assert Field().renamed_from == ()

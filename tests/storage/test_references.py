@@ -211,7 +211,9 @@ def test_a_store_object_in_a_plain_field(service: Service, stores: Any) -> None:
 def test_fields_of_references_can_be_inherited_and_renamed(service: Service) -> None:
     """As all fields are."""
     room = type("Room", (Store,), {"service": service})
-    base = type("Base", (Store,), {"abstract": True, "room": StoreField("room", was="place")})
+    base = type(
+        "Base", (Store,), {"abstract": True, "room": StoreField("room", renamed_from="place")}
+    )
     user = type("User", (base,), {"service": service})
     hall = room("hall")
     put(service, "user", "bob", '{"place": "hall"}')

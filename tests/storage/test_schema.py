@@ -99,7 +99,7 @@ def test_restore_leaves_strange_data_to_others() -> None:
 
 def test_earlier_names_are_collected() -> None:
     """So that data without them costs nothing."""
-    layout = schema_of(a=Field(was="x"), b=Field(), c=Field(was=("y", "z")))
+    layout = schema_of(a=Field(renamed_from="x"), b=Field(), c=Field(renamed_from=("y", "z")))
 
     assert layout.renames == (("a", ("x",)), ("c", ("y", "z")))
     assert schema_of(b=Field()).renames == ()

@@ -245,7 +245,7 @@ def test_upgrade_leaves_its_argument_alone(service: Service) -> None:
     def migrate(cls: Any, data: dict[str, Any], version: int) -> None:
         data["b"] = data.pop("a")
 
-    user = define(service, version=1, c=Field(was="b"), migrate=migrate)
+    user = define(service, version=1, c=Field(renamed_from="b"), migrate=migrate)
     data = {"a": 1}
 
     assert user.upgrade(data, 0) == {"c": 1}
@@ -261,7 +261,9 @@ def test_a_renamed_field_keeps_its_value(service: Service, way: Way) -> None:
     bob = way(
         lambda: define(service, score=Field(0), born=Field(type=dt.date)),
         lambda: define(
-            service, points=Field(0, was="score"), birthday=Field(type=dt.date, was="born")
+            service,
+            points=Field(0, renamed_from="score"),
+            birthday=Field(type=dt.date, renamed_from="born"),
         ),
         {"score": 5, "born": dt.date(2000, 1, 2)},
     )
@@ -274,7 +276,7 @@ def test_a_field_may_have_had_several_names(service: Service, way: Way) -> None:
     """The first of them that the data has counts."""
     bob = way(
         lambda: define(service, marks=Field(0)),
-        lambda: define(service, points=Field(0, was=("score", "marks"))),
+        lambda: define(service, points=Field(0, renamed_from=("score", "marks"))),
         {"marks": 5},
     )
 
@@ -283,7 +285,7 @@ def test_a_field_may_have_had_several_names(service: Service, way: Way) -> None:
 
 def test_a_present_name_goes_before_an_earlier_one(service: Service) -> None:
     """Data that has both has been saved by the new code."""
-    user = define(service, points=Field(0, was="score"))
+    user = define(service, points=Field(0, renamed_from="score"))
     put(service, "user", "bob", '{"score": 1, "points": 2}')
     bob = user.manager.get("bob")
 
@@ -300,7 +302,7 @@ def test_renaming_comes_after_migrating(service: Service, way: Way) -> None:
 
     bob = way(
         lambda: define(service, score=Field(0)),
-        lambda: define(service, version=1, points=Field(0, was="score"), migrate=migrate),
+        lambda: define(service, version=1, points=Field(0, renamed_from="score"), migrate=migrate),
         {"score": 5},
     )
 
@@ -311,7 +313,7 @@ def test_a_renamed_session_field(service: Service) -> None:
     """It keeps what it refers to."""
     client = object()
     define(service, connection=Field(session=True))("bob", connection=client)
-    reload(service, lambda: define(service, client=Field(session=True, was="connection")))
+    reload(service, lambda: define(service, client=Field(session=True, renamed_from="connection")))
 
     bob = service.session.find("user").manager.get("bob")  # type: ignore[union-attr]  # it is there
     assert bob.client is client

@@ -36,16 +36,21 @@ class ModelField(Field[M | None], Generic[M]):
 
     Args:
         model: the class, mapped by SQLAlchemy.
-        session, was: as for ``Field``.
+        session, renamed_from: as for ``Field``.
 
     A row that was deleted reads as ``None``; once that has been seen, the reference is gone, so that
     a new row that happens to get the same key is never taken for it.
     """
 
     def __init__(
-        self, model: type[M], session: bool = False, *, was: str | tuple[str, ...] = ()
+        self,
+        model: type[M],
+        session: bool = False,
+        *,
+        renamed_from: str | tuple[str, ...] = (),
+        **old_keywords: Any,
     ) -> None:
-        super().__init__(None, session, was=was)
+        super().__init__(None, session, renamed_from=renamed_from, **old_keywords)
         self.model = model
 
     @overload

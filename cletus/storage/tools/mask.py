@@ -33,7 +33,7 @@ def masked(data: dict[str, Any], store_cls: type[Store] | None) -> tuple[dict[st
         name
         for field_name, field in fields.items()
         if getattr(field, "secret", False)
-        for name in (field_name, *getattr(field, "was", ()))
+        for name in (field_name, *getattr(field, "renamed_from", ()))
     }
     shown = {
         name: SECRET

@@ -19,7 +19,7 @@ HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"
 def user() -> Any:
     members = {
         "name": Field(""),
-        "pin": Field(type=int, secret=True, was="code"),
+        "pin": Field(type=int, secret=True, renamed_from="code"),
         "word": Field("", type=Literal["", "yes"], secret=True),
         "loose": Field(secret=True),
         "hashtag": Field(""),

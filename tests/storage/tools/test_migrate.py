@@ -52,7 +52,11 @@ def ship(service: Service) -> Any:
         if version == 0:
             data["crew"] = data["crew"].split()
 
-    members = {"migrate": classmethod(migrate), "crew": Field([]), "speed": Field(0, was="pace")}
+    members = {
+        "migrate": classmethod(migrate),
+        "crew": Field([]),
+        "speed": Field(0, renamed_from="pace"),
+    }
     return type("Ship", (Store,), {"service": service, "version": 2, **members})
 
 
