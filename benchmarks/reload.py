@@ -31,7 +31,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.reload.code.modules import Staging
 from cletus.reload.load import load
-from cletus.service.service import Service
+from cletus.service.construction import Rebuild, constructing
 from cletus.service.session import Generation
 from cletus.testing import MemoryTransport
 
@@ -129,11 +129,10 @@ def floor(service) -> float:
     copied = time.perf_counter() - start
     staging = Staging(finder, finder.sources)
     service.session.staged = Generation(-1)
-    Service.rebuilding = service
-    start = time.perf_counter()
-    staging.run()
-    imported = time.perf_counter() - start
-    Service.rebuilding = None
+    with constructing(Rebuild(service)):
+        start = time.perf_counter()
+        staging.run()
+        imported = time.perf_counter() - start
     staging.rollback()
     service.session.staged = None
     gc.enable()

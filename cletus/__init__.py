@@ -1,13 +1,14 @@
 """Cletus: services that people connect to and talk in, whose code you edit while they are there.
 
-This module puts the house together: the service stands below the doors, the reload and the command
-line, and is handed them here.
+This module names the components of a service: doors, reloader and command line, which the service
+itself does not import.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pkgutil import resolve_name
+from typing import Any
 
 from cletus import events, renamed
-from cletus.cli import run_service
 from cletus.client.client import Client, write_all
 from cletus.client.dialogue import Dialogue, step
 from cletus.doors.configured import doors_of
@@ -16,7 +17,7 @@ from cletus.ops.control import control_of
 from cletus.ops.prometheus import metrics_of
 from cletus.ops.systemd import readiness_of
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.service.interfaces import Attachment, Parts
+from cletus.service.interfaces import Attachment, Components
 from cletus.service.service import Service
 from cletus.settings.settings import Settings
 from cletus.version import __version__
@@ -28,11 +29,16 @@ def _attachments_of(service: Service) -> Iterator[Attachment]:
     """In the order of their opening; they are closed in reverse."""
     yield from control_of(service)
     yield from metrics_of(service)
-    yield from readiness_of(service)  # the last: it says that all is open
+    yield from readiness_of(service)  # the last: it says that everything is open
 
 
-Service.parts = Parts(
-    doors=doors_of, reloader=ServiceReloader, run=run_service, attachments=_attachments_of
+def _run(service: Service, settings: Mapping[str, Any]) -> None:
+    """Run it by the command line, which is imported only now: most processes start elsewhere."""
+    resolve_name("cletus.cli.run:run_service")(service, settings)
+
+
+Components.default = Components(
+    doors=doors_of, reloader=ServiceReloader, run=_run, attachments=_attachments_of
 )
 
 __all__ = [

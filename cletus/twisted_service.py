@@ -27,7 +27,7 @@ class CletusService(TwistedService):
 
     Args:
         service: it was not started yet. Its settings are as it has them by then:
-            ``cletus.reload.load.load_target`` imports an application and has it read them.
+            ``cletus.reload.load.load`` imports an application with its settings.
         reactor: Twisted's.
         owns_process: whether the process is this service's own, as under ``twist cletus``: it ends
             with a failed start (exit code 2, or 1 for a mistake in the code), or when the
@@ -61,7 +61,7 @@ class CletusService(TwistedService):
             self._in_start = False
         if self._refused is not None:
             raise self._refused
-        self._service.life.when_stopped().addCallback(self._stopped)
+        self._service.lifecycle.when_stopped().addCallback(self._stopped)
 
     def stopService(self) -> Deferred[None]:
         """Twisted's: fires when everybody was told, all is saved and closed."""

@@ -19,7 +19,7 @@ from twisted.internet.task import Clock
 
 from cletus import Service, events
 from cletus.errors import DoorError, StartFailed
-from cletus.service.interfaces import Door
+from cletus.service.interfaces import Components, Door
 from cletus.service.lifecycle import State
 from cletus.testing import Person
 from cletus.twisted_service import CletusService
@@ -76,9 +76,8 @@ def reactor() -> Reactor:
 
 def made(doors: Callable[[Service], Iterable[Door]] = lambda _: ()) -> Service:
     """A service in memory that was not started yet."""
-    service = Service(store="memory:", reload=False)
-    service.parts = replace(service.parts, doors=doors, attachments=lambda _: ())  # type: ignore[misc]  # a ClassVar otherwise
-    return service
+    components = replace(Components.default, doors=doors, attachments=lambda _: ())
+    return Service(store="memory:", reload=False, components=components)
 
 
 def shut(_: Service) -> Iterator[Any]:

@@ -84,7 +84,7 @@ class Intake:
         self._is_told = False
         self.findings: list[Finding] = []
 
-    def tell(self, service: Service) -> None:
+    def _configure(self, service: Service) -> None:
         """Called with the service as soon as it is made, before the application uses it."""
         if self._is_told:
             return  # it has made another one, which load() is going to complain of
@@ -124,7 +124,9 @@ class Intake:
 
     def _imported(self) -> Service:
         made: list[Service] = []
-        within(self._timeout, lambda: made.append(load(self._target, self._folder)))
+        within(
+            self._timeout, lambda: made.append(load(self._target, self._folder, self._configure))
+        )
         return made[0]
 
     def _refused(self, refused: CletusError | DeadlinePassed) -> Iterator[Finding]:

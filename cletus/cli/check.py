@@ -19,7 +19,6 @@ from cletus.check import Finding, Intake, Level, run_checks
 from cletus.check.target import Progress
 from cletus.cli.main import HELP, USAGE, refuse
 from cletus.errors import CletusError
-from cletus.reload.load import importing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +61,7 @@ def check(
     options = {} if store is None else {"store": store}
     try:
         intake = Intake(target, Path.cwd(), os.environ, options, reactor, timeout)
-        with importing(intake.tell), _progress() as progress:
+        with _progress() as progress:
             subject = intake.load(progress)
             findings = list(intake.findings)
             if subject is not None:

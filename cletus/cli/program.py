@@ -46,7 +46,7 @@ class Program:
         begin_logging(self._service)
         self._reactor.callWhenRunning(self._start)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
-        self._service.life.when_stopped().addCallback(self._stopped)
+        self._service.lifecycle.when_stopped().addCallback(self._stopped)
         self._reactor.run()
         return self.exit_code
 

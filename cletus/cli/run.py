@@ -11,7 +11,6 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from cletus.cli.main import HELP, refuse
 from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_of
 from cletus.cli.program import Program
 from cletus.errors import CletusError
-from cletus.reload.load import configure, importing, load
+from cletus.reload.load import apply_settings, load
 from cletus.service.service import Service
 from cletus.settings.settings import Settings
 
@@ -73,16 +72,22 @@ def _loaded(ctx: click.Context, target: str) -> Service:
     # What Twisted and Cletus are made of is never garbage: a collection need not look at it again.
     gc.collect()
     gc.freeze()
-    tell = partial(_tell, ctx)
+    presets: list[str] = []
+
+    def configure(service: Service) -> None:
+        try:
+            presets.append(_tell(ctx, service))
+        except (click.ClickException, click.exceptions.Exit) as answer:
+            raise _Answered(answer) from answer
+
     try:
-        with _answers(), importing(partial(_tell_or_leave, tell)):
-            service = load(target, Path.cwd())
-        preset = tell(service)
+        with _answers():
+            service = load(target, Path.cwd(), configure)
     except CletusError as error:
         if {"-h", "--help"} & set(ctx.meta[_ARGUMENTS]):
             click.echo(ctx.get_help())
         refuse(error)
-    _note(service, preset)
+    _note(service, presets[-1])
     return service
 
 
@@ -97,18 +102,11 @@ def _tell(ctx: click.Context, service: Service) -> str:
         click.UsageError: it is wrong.
         SettingError: a value is of the wrong type.
     """
-    kind = service.sources.kind
+    kind = type(service.settings)
     command = ServiceCommand("run", kind, _target(), help=_ABOUT, context_settings=HELP)
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
     return _settle(service, read.params)
-
-
-def _tell_or_leave(tell: Callable[[Service], object], service: Service) -> None:
-    try:
-        tell(service)
-    except (click.ClickException, click.exceptions.Exit) as answer:
-        raise _Answered(answer) from answer
 
 
 @contextmanager
@@ -159,13 +157,7 @@ run = command_for(lambda service: sys.exit(serve(service)))
 
 
 def run_service(service: Service, settings: Mapping[str, Any]) -> None:
-    """What ``service.run(**settings)`` does: options of the command line override the settings.
-
-    In a file that ``cletus run`` is importing, only the settings are taken.
-    """
-    if Service.born is not None:
-        service.set("service.run()", settings)
-        return
+    """What ``service.run(**settings)`` does: options of the command line override the settings."""
 
     def run_it(**parameters: Any) -> None:
         try:
@@ -179,7 +171,7 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
     name = Path(sys.argv[0]).name
     command = ServiceCommand(
         name,
-        service.sources.kind,
+        type(service.settings),
         callback=run_it,
         help="Run this service.",
         context_settings=HELP,
@@ -197,7 +189,8 @@ def _settle(service: Service, parameters: Mapping[str, Any]) -> str:
         The preset.
     """
     preset = preset_of(parameters)
-    configure(service, given(parameters, service.sources.kind), implied(preset))
+    options = given(parameters, type(service.settings))
+    apply_settings(service, options=options, preset=implied(preset))
     return preset
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
@@ -25,23 +23,59 @@ from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
 from cletus.reload.watch.file_tree import Scope
 from cletus.service.application import Application, Root, place_of
+from cletus.service.construction import Loading, constructing
 from cletus.service.service import Service
 
 
-def load(target: str, folder: Path) -> Service:
-    """Import an application and give the service that it made.
+def apply_settings(
+    service: Service,
+    *,
+    options: Mapping[str, Any] | None = None,
+    preset: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Give a service the settings that ``cletus run`` would give it.
+
+    The settings file is the one beside the application.
+
+    Args:
+        service: it was not started yet.
+        options: settings of the command line; they win over all others.
+        preset: defaults of ``--dev`` or ``--production``; all others win over them.
+        environment: in place of ``os.environ``.
+
+    Raises:
+        SettingError: a setting is unknown, or its value is of the wrong type.
+    """
+    service.set("preset", preset or {})
+    roots = service.session.application.roots
+    folder = roots[0].path.parent if roots else Path.cwd()
+    service.read_settings(folder, os.environ if environment is None else environment)
+    service.set("command line", options or {})
+
+
+def load(
+    target: str, folder: Path, configure: Callable[[Service], object] = apply_settings
+) -> Service:
+    """Import an application, with its settings in force, and return the service that it makes.
+
+    Its ``service.run()`` does not run it. Nothing is opened, unless the application uses its store
+    while it is imported; ``service.session.close()`` closes that.
 
     Args:
         target: a dotted module or package name, or the path of a Python file or package folder, or
             of a folder that has a package of its own name.
         folder: where names and relative paths are looked up first; it goes to the front of
             ``sys.path``, as ``python -m`` puts the current folder there.
+        configure: is called with the service as soon as it is made, before the application uses it;
+            ``partial(apply_settings, options={...})``, for instance.
 
     Raises:
         ApplicationNotFound: there is no such module or file.
         SourceError: a file of it cannot be compiled.
         ImportFailed: a module of it raised.
         ServiceNotFound: no module of it made a service, or several made one each.
+        SettingError: by ``configure``: a setting is unknown, or its value is of the wrong type.
     """
     application = locate(target, folder)
     _refuse_taken_names(application)
@@ -51,15 +85,23 @@ def load(target: str, folder: Path) -> Service:
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
     quote(sources)
+    configured: list[Service] = []
+
+    def configure_new(service: Service) -> None:
+        configured.append(service)
+        configure(service)
+
     try:
-        with Recorder(application) as recorder:
+        with Recorder(application) as recorder, constructing(Loading(application, configure_new)):
             _import(application, sources)
         finder.registrations = recorder.made
         service = _find_service(application, target)
+        if service not in configured:  # its module had been imported before
+            service.session.application = application
+            configure(service)
     except BaseException:
         finder.uninstall()
         raise
-    service.session.application = application
     return service
 
 
@@ -170,59 +212,3 @@ def _find_service(application: Application, target: str) -> Service:
             f"{target}: no module of it has a Service(); add: service = Service()"
         )
     return next(iter(found.values()))
-
-
-def load_target(target: str, options: Mapping[str, Any] | None = None) -> Service:
-    """Import an application, with its settings as ``cletus run`` would have them.
-
-    Args:
-        target: a package, a module, or the path of a Python file; looked up from the current folder.
-        options: settings that the command line names. They are in force already while the application
-            is imported.
-
-    Returns:
-        Its service. Nothing is open, unless the application used its store while it was imported;
-        ``service.session.close()`` closes that.
-
-    Raises:
-        CletusError: as ``load()`` does, or a setting is unknown or its value is of the wrong type.
-    """
-    tell = partial(configure, options=options or {})
-    with importing(tell):
-        service = load(target, Path.cwd())
-    tell(service)  # once more: only now it is certain which folder the application is in
-    return service
-
-
-@contextmanager
-def importing(tell: Callable[[Service], object]) -> Iterator[None]:
-    """While an application is imported, its ``service.run()`` does not run it.
-
-    Args:
-        tell: called with the service as soon as it is made, before the application uses it.
-    """
-    Service.born = tell
-    try:
-        yield
-    finally:
-        Service.born = None
-
-
-def configure(
-    service: Service, options: Mapping[str, Any], preset: Mapping[str, Any] | None = None
-) -> None:
-    """Have a service take its settings from the file beside the application, the environment and this.
-
-    Args:
-        service: it was not started yet.
-        options: what the command line says.
-        preset: what holds where nothing else says otherwise; by default nothing.
-
-    Raises:
-        SettingError: a setting is unknown, or its value is of the wrong type.
-    """
-    roots = service.session.application.roots
-    if preset:
-        service.set("preset", preset)
-    service.read_settings(roots[0].path.parent if roots else Path.cwd(), os.environ)
-    service.set("command line", options)

@@ -37,11 +37,11 @@ from cletus.reload.state.memo import become, check_layout
 from cletus.reload.state.objects import freeze, keep_foreign_stores, thaw
 from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
 from cletus.reload.state.values import Carrier
+from cletus.service.construction import Rebuild, constructing
 from cletus.service.listeners import Listener
 from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 from cletus.service.session import Generation
-from cletus.settings.files import from_folder
 from cletus.settings.settings import Settings, Sources, needs_restart
 
 
@@ -68,6 +68,7 @@ class Transaction:
         self._staying = Staying(self._session, self._carrier)
         self._checkpoint = Checkpoint(self._persistent())
         self._settings = (service.sources, service.settings)
+        self._service_class: type = type(service)
         self._timers = CarriedTimers([], [], [])
         self._dialogues: list[CarriedDialogue] = []
         self._events: dict[Conversation, ClientEvent | None] = {}
@@ -123,22 +124,16 @@ class Transaction:
 
     def _import(self) -> None:
         service = self._service
-        service.staged_class = type(service)
-        service.staged_sources = service.sources.copy()
-        service.staged_sources.replace("module body", {})  # the new ones will say it again
-        Service.rebuilding = service
-        try:
+        rebuild = Rebuild(service)
+        with constructing(rebuild):
             self._staging.run()
-            check_layout(service, service.staged_class, f"Service {service.staged_class.__name__}")
-            self._settings = self._new_settings(service.staged_sources)
-        finally:
-            Service.rebuilding = None
-            service.staged_sources = None
+        self._service_class = rebuild.service_class
+        check_layout(service, rebuild.service_class, f"Service {rebuild.service_class.__name__}")
+        self._settings = self._new_settings(rebuild.sources)
 
     def _new_settings(self, sources: Sources) -> tuple[Sources, Settings]:
         """The settings by the new code; those that need a restart stay as they are, and say so."""
-        if self._service.settings_folder is not None:
-            sources.replace("file", from_folder(self._service.settings_folder))
+        sources.read_file(sources.folder)
         running, wanted = self._service.settings, sources.settings()
         fixed = {}
         for name in needs_restart(type(wanted)):
@@ -213,8 +208,8 @@ class Transaction:
         for container, content in self._carrier.known.updates:
             exchange(container, content)
         service.sources, service.settings = self._settings
-        if service.staged_class is not type(service):
-            object.__setattr__(service, "__class__", service.staged_class)
+        if self._service_class is not type(service):
+            object.__setattr__(service, "__class__", self._service_class)
         assert session.staged is not None  # noqa: S101 - it was made in _prepare
         session.current, session.staged = session.staged, None
         self._staging.commit()
@@ -225,7 +220,7 @@ class Transaction:
         self.old_code = OldCode(self._staging.new_namespaces)
         self._staging.rollback()
         self._session.staged = None
-        self._service.staged_class = type(self._service)  # the refused one shall not be held
+        self._service_class = type(self._service)  # the refused class must not be kept alive
         self._staying.undo()  # before what was noted before it
         self._checkpoint.restore()
         self._report.generation = self._session.generation

@@ -7,7 +7,7 @@ setting ``reload_modules`` names. Cletus itself and third-party packages are nev
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -61,12 +61,10 @@ class Application:
         What a module body registers belongs to its generation and is made anew by the next one; what
         is registered while the service runs has no module body to make it again and is carried over.
         """
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__")):
-                return True
-            frame = frame.f_back
-        return False
+        return any(
+            frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__"))
+            for frame in _callers()
+        )
 
     def loaded(self) -> dict[str, ModuleType]:
         """Those of its modules that are imported now, by name."""
@@ -84,12 +82,26 @@ class Application:
 
 
 def maker_of(instance: object) -> FrameType:
-    """The frame that makes this instance, whose ``__init__`` calls this: the first that is none of its own."""
-    frame = sys._getframe(2)
-    while frame.f_code.co_name == "__init__" and instance in frame.f_locals.values():
-        assert frame.f_back is not None  # noqa: S101 - an __init__ has always been called by something
+    """The frame that makes this instance, whose ``__init__`` calls this function.
+
+    It is the first one outside of the ``__init__`` methods of the instance's classes.
+    """
+    frames = _callers()
+    next(frames)  # this function
+    return next(
+        frame
+        for frame in frames
+        if frame.f_code.co_name != "__init__"
+        or not any(value is instance for value in frame.f_locals.values())
+    )
+
+
+def _callers() -> Iterator[FrameType]:
+    """The frames that are being executed, from the calling one outwards."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-    return frame
 
 
 def application_of(frame: FrameType) -> Application:

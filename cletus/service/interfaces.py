@@ -1,17 +1,14 @@
-"""What a service is put together from: the words it has for what stands above it."""
+"""The components of a service that live in higher rooms, and what the service asks of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from twisted.internet.defer import Deferred
 
 from cletus.service.report import ReloadReport
-
-if TYPE_CHECKING:
-    from cletus.service.service import Service
 
 
 class Door(Protocol):
@@ -53,10 +50,21 @@ class Reloader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a service is put together from. ``cletus/__init__.py`` states the usual ones."""
+class Components:
+    """What a service is put together from; each function is called with the service.
 
-    doors: Callable[[Service], Iterable[Door]]
-    reloader: Callable[[Service], Reloader]
-    run: Callable[[Service, Mapping[str, Any]], None]
-    attachments: Callable[[Service], Iterable[Attachment]] = lambda _service: ()
+    Attributes:
+        doors: makes the doors to open at the start.
+        reloader: makes what rebuilds the application.
+        run: runs the service as a program, with the settings that ``service.run()`` was given.
+        attachments: makes what is opened after the doors, in this order, and closed in reverse.
+        default: the components of a service that is made without any. ``cletus/__init__.py`` sets it
+            once: it stands above all of them.
+    """
+
+    default: ClassVar[Components]
+
+    doors: Callable[[Any], Iterable[Door]]
+    reloader: Callable[[Any], Reloader]
+    run: Callable[[Any, Mapping[str, Any]], None]
+    attachments: Callable[[Any], Iterable[Attachment]] = lambda _service: ()

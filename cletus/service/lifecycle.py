@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.client.client import Client
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
-from cletus.service.interfaces import Attachment, Door, Reloader
+from cletus.service.interfaces import Attachment, Components, Door, Reloader
 
 if TYPE_CHECKING:
     from cletus.service.service import Service
@@ -29,11 +29,12 @@ class State(enum.Enum):
     STOPPED = "stopped"
 
 
-class Life:
+class Lifecycle:
     """Starts one service and stops it.
 
     Args:
-        service: whose life it is.
+        service: the service.
+        components: what it is put together from.
 
     Attributes:
         state: where it stands.
@@ -43,8 +44,9 @@ class Life:
 
     log = Logger()
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, components: Components) -> None:
         self._service = service
+        self._components = components
         self.state = State.IDLE
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
@@ -53,8 +55,18 @@ class Life:
         self._farewells: dict[Deferred[None], None] = {}
         self._waiting: list[Deferred[None]] = []
 
-    def start(self, reactor: Any, doors: Iterable[Door] | None = None) -> Deferred[None]:
+    def start(
+        self,
+        reactor: Any,
+        doors: Iterable[Door] | None = None,
+        attachments: Iterable[Attachment] | None = None,
+    ) -> Deferred[None]:
         """Open the store, the doors and the watch on the application's files.
+
+        Args:
+            reactor: Twisted's reactor, or a ``Clock`` for tests.
+            doors: in place of those of the components.
+            attachments: in place of those of the components.
 
         Raises:
             ServiceStateError: it was started before.
@@ -65,7 +77,7 @@ class Life:
         self.state = State.STARTING
         self._service.started_at = time.time()
         self._service.reactor = reactor
-        return Deferred.fromCoroutine(self._start(doors))
+        return Deferred.fromCoroutine(self._start(doors, attachments))
 
     def stop(self) -> Deferred[None]:
         """Tell everybody, close the doors, save the stores, and let go of everything.
@@ -115,20 +127,24 @@ class Life:
 
     # -- opening ----------------------------------------------------------------------------
 
-    async def _start(self, doors: Iterable[Door] | None) -> None:
-        service = self._service
+    async def _start(
+        self, doors: Iterable[Door] | None, attachments: Iterable[Attachment] | None
+    ) -> None:
+        service, components = self._service, self._components
         try:
             self._include_modules()
             _ = service.session.writer  # opens it: an unusable store folder stops the start here
             await service.fire(events.PreStart(service))
             self._go_on()
-            for door in service.parts.doors(service) if doors is None else doors:
+            for door in components.doors(service) if doors is None else doors:
                 await door.open()
                 self.doors.append(door)
                 self._go_on()
-            self.reloader = service.parts.reloader(service)
+            self.reloader = components.reloader(service)
             self.reloader.start()
-            for attachment in service.parts.attachments(service):
+            if attachments is None:
+                attachments = components.attachments(service)
+            for attachment in attachments:
                 self._attachments.append(attachment)  # also one that opens halfway is closed
                 await attachment.open()
                 self._go_on()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -25,14 +25,15 @@ from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
 from cletus.service.application import application_of, maker_of
+from cletus.service.construction import current_loading, current_rebuild
 from cletus.service.dispatch import Dispatcher
-from cletus.service.interfaces import Door, Parts, Reloader
-from cletus.service.lifecycle import Life, State
+from cletus.service.interfaces import Attachment, Components, Door, Reloader
+from cletus.service.lifecycle import Lifecycle, State
 from cletus.service.listeners import Listener, OnReload
 from cletus.service.report import ReloadReport
 from cletus.service.session import Session
 from cletus.service.timers import Timer
-from cletus.settings.files import from_environment, from_folder
+from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
 
@@ -49,6 +50,7 @@ class Service(Persistent):
 
     Args:
         kind: the class of its settings: ``cletus.Settings``, or the application's own subclass.
+        components: what it is put together from, in place of the usual ones.
         settings: as for ``configure()``.
 
     Attributes:
@@ -61,21 +63,18 @@ class Service(Persistent):
         turn: what is done once at the end of a reactor turn.
         started_at: when it was started, in seconds since the epoch; 0.0 before.
         last_reload: the report of the latest reload, or ``None``.
-        parts, life, sources, settings_folder, staged_class, staged_sources: of the house itself.
+        lifecycle: what starts and stops it.
+        sources: where its settings come from; a reload replaces them.
     """
-
-    parts: ClassVar[Parts]
-    #: The service whose modules are being imported anew at this moment, if any.
-    rebuilding: ClassVar[Service | None] = None
-    #: Called with each new service: how ``cletus run`` tells it the options before it is used.
-    born: ClassVar[Callable[[Service], object] | None] = None
 
     def __new__(cls, *args: Any, **settings: Any) -> Service:
         """The running instance while its application is being rebuilt, else a new one."""
-        running = Service.rebuilding
-        if running is None:
+        rebuild = current_rebuild()
+        if rebuild is None:
             return super().__new__(cls)
-        running.staged_class = cls
+        running: Service = rebuild.service
+        rebuild.service_class = cls
+        settings.pop("components", None)
         if cls.__init__ is not Service.__init__:
             # Its arguments are its own, and Python does not call it for an object of the old class.
             old = running.sources.kind
@@ -83,35 +82,41 @@ class Service(Persistent):
             settings = running._made_with
         else:
             kind = args[0] if args else settings.pop("kind", Settings)
-        if running.staged_sources is not None:
-            running.staged_sources.kind = kind
+        rebuild.sources.kind = kind
         running.configure(**settings)
         return running
 
-    def __init__(self, kind: type[Settings] = Settings, **settings: Any) -> None:
-        if Service.rebuilding is self:
+    def __init__(
+        self,
+        kind: type[Settings] = Settings,
+        *,
+        components: Components | None = None,
+        **settings: Any,
+    ) -> None:
+        if current_rebuild() is not None:
             return
+        loading = current_loading()
+        components = components or Components.default
+        self._run = components.run
         self._made_with = settings
-        self.session = Session(application_of(maker_of(self)), self._open_writer)
+        application = application_of(maker_of(self)) if loading is None else loading.application
+        self.session = Session(application, self._open_writer)
         self.sources = Sources(kind)
         self.settings: Settings = self.sources.settings()
-        self.life = Life(self)
+        self.lifecycle = Lifecycle(self, components)
         self.reactor: Any = None
         self.clock = ServiceClock(self)
         self.dispatcher = Dispatcher(self)
         self.metrics = Meters()
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
-        self.staged_class: type[Service] = type(self)
-        self.staged_sources: Sources | None = None
-        self.settings_folder: Path | None = None
-        self.last_reload: ReloadReport | None = None
+        self.last_reload: Any = None
         self.started_at = 0.0
         self._clients: dict[Client, None] = {}
         self._next_client = 1
-        self._made("session", "life", "clock", "dispatcher", "turn")
+        self._made("session", "lifecycle", "clock", "dispatcher", "turn")
         self.configure(**settings)
-        if Service.born is not None:
-            Service.born(self)
+        if loading is not None:
+            loading.configure(self)
 
     # -- settings ---------------------------------------------------------------------------
 
@@ -123,8 +128,9 @@ class Service(Persistent):
         Raises:
             SettingError: a name is unknown, or a value is of the wrong type.
         """
-        if self.staged_sources is not None:
-            return self.staged_sources.update("module body", settings)
+        rebuild = current_rebuild()
+        if rebuild is not None and rebuild.service is self:
+            return rebuild.sources.update("module body", settings)
         importing = self.session.application.is_importing()
         return self.set("module body" if importing else "service.configure()", settings)
 
@@ -138,14 +144,19 @@ class Service(Persistent):
         Raises:
             SettingError: the file cannot be read, a name is unknown, or a value is of the wrong type.
         """
-        self.settings_folder = folder
-        self.sources.replace("environment", from_environment(environment))
-        return self.set("file", from_folder(folder))
+        sources = self.sources.copy()
+        sources.replace("environment", from_environment(environment))
+        sources.read_file(folder)
+        return self._take(sources, "file")
 
     def set(self, source: str, changes: Mapping[str, Any]) -> Settings:
         """Set what one of ``settings.SOURCES`` says. Raises as ``configure()`` does."""
         sources = self.sources.copy()
-        settings = sources.update(source, changes)
+        sources.update(source, changes)
+        return self._take(sources, source)
+
+    def _take(self, sources: Sources, source: str) -> Settings:
+        settings = sources.settings()
         used = self.state is State.IDLE and self.session.is_open  # by a module that was imported
         if used and settings.store != self.settings.store:
             raise SettingError("store", f"is {self.settings.store!r} and in use", source=source)
@@ -218,8 +229,8 @@ class Service(Persistent):
         self.metrics.connections.add(door=door)
         _log.info("{client} connected", **fields_of(client))
         self.fire(events.Connect(self, client))
-        if self.life.is_over:  # a handshake of some door has come to its end late
-            self.life.see_off(client)
+        if self.lifecycle.is_over:  # a handshake of some door has come to its end late
+            self.lifecycle.see_off(client)
         return client
 
     def received(self, client: Client, line: str) -> None:
@@ -241,9 +252,9 @@ class Service(Persistent):
         """For clients: they are gone. Fires ``Disconnect``."""
         self._clients.pop(client, None)
         _log.info("{client} disconnected: {reason}", reason=reason, **fields_of(client))
-        self.life.farewell(self.fire(events.Disconnect(self, client, reason)))
+        self.lifecycle.farewell(self.fire(events.Disconnect(self, client, reason)))
         if not self._clients:
-            self.life.everybody_left()
+            self.lifecycle.everybody_left()
 
     # -- timers -----------------------------------------------------------------------------
 
@@ -300,29 +311,40 @@ class Service(Persistent):
 
         Returns at once when called by a module body that a reload runs again.
         """
-        if Service.rebuilding is not self:
-            self.parts.run(self, settings)
+        if current_rebuild() is not None:
+            return
+        if current_loading() is not None:
+            self.set("service.run()", settings)
+        else:
+            self._run(self, settings)
 
-    def start(self, reactor: Any, *, doors: Iterable[Door] | None = None) -> Deferred[None]:
+    def start(
+        self,
+        reactor: Any,
+        *,
+        doors: Iterable[Door] | None = None,
+        attachments: Iterable[Attachment] | None = None,
+    ) -> Deferred[None]:
         """Open the store, the doors and the watch on the application's files.
 
         Args:
             reactor: Twisted's reactor, or a ``Clock`` for tests.
             doors: in place of those that the settings name.
+            attachments: in place of the control socket and what else the settings name.
 
         Raises:
             CletusError: through the Deferred; whatever had been opened is closed again.
         """
-        return self.life.start(reactor, doors)
+        return self.lifecycle.start(reactor, doors, attachments)
 
     def stop(self) -> Deferred[None]:
         """Tell everybody, close the doors, save the stores, and let go of everything."""
-        return self.life.stop()
+        return self.lifecycle.stop()
 
     @property
     def state(self) -> State:
         """Where in its life the service is."""
-        return self.life.state
+        return self.lifecycle.state
 
     def reload(self) -> Deferred[ReloadReport]:
         """Reload the application's code at the next safe point.
@@ -356,19 +378,19 @@ class Service(Persistent):
         Raises:
             ServiceStateError: the service is not running.
         """
-        if self.life.reloader is None:
+        if self.lifecycle.reloader is None:
             raise ServiceStateError(f"the service is {self.state.value}: nothing to reload")
-        return self.life.reloader
+        return self.lifecycle.reloader
 
     @property
     def doors(self) -> tuple[Door, ...]:
         """The doors that are open."""
-        return tuple(self.life.doors)
+        return tuple(self.lifecycle.doors)
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """What the doors listen on, for people: ``telnet 127.0.0.1:9000``."""
-        return tuple(door.address for door in self.life.doors)
+        return tuple(door.address for door in self.lifecycle.doors)
 
     def in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call this in one of the reactor's threads; at once where there are none, as in tests."""

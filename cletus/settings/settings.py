@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ from msgspec import Meta
 
 from cletus.errors import SettingError
 from cletus.logs.redaction import SECRET, without_passwords
+from cletus.settings.files import from_folder
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -278,10 +280,14 @@ class Sources:
 
     Args:
         kind: the class of the settings; an application may have its own.
+
+    Attributes:
+        folder: where the settings file is, or ``None`` before ``read_file()``.
     """
 
     def __init__(self, kind: type[Settings] = Settings) -> None:
         self.kind = kind
+        self.folder: Path | None = None
         self._said: dict[str, dict[str, Any]] = {source: {} for source in SOURCES}
 
     def update(self, source: str, changes: Mapping[str, Any]) -> Settings:
@@ -306,9 +312,20 @@ class Sources:
         merge(self.kind(), changes, source)
         self._said[source] = dict(changes)
 
+    def read_file(self, folder: Path | None) -> None:
+        """Read the settings file in this folder, if there is one; ``None`` reads nothing.
+
+        Raises:
+            SettingError: the file cannot be read, a name is unknown, or a value is of the wrong type.
+        """
+        self.folder = folder
+        if folder is not None:
+            self.replace("file", from_folder(folder))
+
     def copy(self) -> Sources:
         """The same, to be changed on trial."""
         other = Sources(self.kind)
+        other.folder = self.folder
         other._said = {source: dict(changes) for source, changes in self._said.items()}
         return other
 

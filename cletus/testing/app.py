@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +14,7 @@ from twisted.internet.task import Clock
 
 from cletus.errors import ServiceStateError
 from cletus.reload.code.modules import ApplicationFinder
-from cletus.reload.load import importing, load, locate
+from cletus.reload.load import apply_settings, load, locate
 from cletus.service.application import Application
 from cletus.service.lifecycle import State
 from cletus.service.service import Service
@@ -60,7 +59,8 @@ def staged(
     """
     with ExitStack() as stack:
         stack.enter_context(_fresh_imports(target, folder))
-        service = _loaded(target, folder, {**SETTINGS, **(settings or {})})
+        options = {**SETTINGS, **(settings or {})}
+        service = load(target, folder, partial(apply_settings, options=options, environment={}))
         stack.callback(service.session.close)  # of one whose start fails
         stack.enter_context(_forgotten(service))
         stack.enter_context(_cheap_hashes())
@@ -103,25 +103,11 @@ class Stage:
         return self.start()
 
 
-def _loaded(target: str, folder: Path, settings: Mapping[str, Any]) -> Service:
-    """Import it as ``cletus run`` does: it knows the settings before it uses them."""
-
-    def configure(service: Service) -> None:
-        roots = service.session.application.roots
-        service.read_settings(roots[0].path.parent if roots else folder, {})
-        service.set("command line", settings)
-
-    with importing(configure):
-        service = load(target, folder)
-    configure(service)
-    return service
-
-
 def _start(service: Service, clock: Clock) -> None:
     failures: list[Any] = []
-    with _nothing_attached():
-        service.start(clock, doors=()).addErrback(failures.append)
-        clock.advance(0)
+    # A control socket, metrics and the like would want a real reactor.
+    service.start(clock, doors=(), attachments=()).addErrback(failures.append)
+    clock.advance(0)
     if failures:
         failures[0].raiseException()
     if service.state is not State.RUNNING:
@@ -129,17 +115,6 @@ def _start(service: Service, clock: Clock) -> None:
             "the service has not started: a listener of PreStart waits for what does not come in "
             "memory, such as a network or a thread; what it waits for must be replaced in tests"
         )
-
-
-@contextmanager
-def _nothing_attached() -> Iterator[None]:
-    """A control socket, metrics and the like would want a real reactor."""
-    parts = Service.parts
-    Service.parts = replace(parts, attachments=lambda _: ())
-    try:
-        yield
-    finally:
-        Service.parts = parts
 
 
 def _stop(service: Service, clock: Clock) -> None:

@@ -10,7 +10,6 @@ import pytest
 from twisted.internet import reactor
 
 from cletus.check import Finding, Intake, run_checks
-from cletus.reload.load import importing
 from tests.reload.conftest import clean_imports  # noqa: F401 - a fixture that every test here needs
 
 #: What every text may use.
@@ -29,8 +28,7 @@ Check = Callable[..., list[Finding]]
 def checked(folder: Path, target: str = "app.py", **environment: str) -> list[Finding]:
     """All findings of an application that stands in a folder."""
     intake = Intake(target, folder, environment, {}, reactor, timeout=10)
-    with importing(intake.tell):
-        subject = intake.load()
+    subject = intake.load()
     return [*intake.findings, *(() if subject is None else run_checks(subject))]
 
 

@@ -10,7 +10,6 @@ from twisted.internet import reactor
 
 from cletus.check import Intake
 from cletus.check import stored_data as saved
-from cletus.reload.load import importing
 from tests.check.conftest import HEAD, names
 
 TEXT = """
@@ -148,7 +147,6 @@ def test_progress_is_told(tmp_path, monkeypatch, clean_imports):
     monkeypatch.chdir(tmp_path)
     told = []
     intake = Intake("app.py", tmp_path, {}, {}, reactor)
-    with importing(intake.tell):
-        subject = intake.load(lambda *progress: told.append(progress))
+    subject = intake.load(lambda *progress: told.append(progress))
     assert list(saved.check_saved(subject)) == []
     assert told == [("Reading room", 3, number) for number in (1, 2, 3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cletus import Service, events
 from cletus.cli import program
 from cletus.cli.program import Program
 from cletus.errors import DoorError
+from cletus.service.interfaces import Components
 from cletus.service.lifecycle import State
 from cletus.testing import Person
 from tests.conftest import Log
@@ -83,10 +85,13 @@ def reactor() -> Reactor:
 @pytest.fixture
 def idle(log: Log) -> Service:
     """A service without doors that was not started yet."""
-    service = Service(store="memory:", reload=False)
-    parts = service.parts
-    service.parts = type(parts)(doors=lambda _: (), reloader=parts.reloader, run=parts.run)  # type: ignore[misc]  # a ClassVar otherwise
-    return service
+    return _service_with(doors=lambda _: ())
+
+
+def _service_with(doors: Any) -> Service:
+    """A service in memory with these doors and nothing attached."""
+    components = replace(Components.default, doors=doors, attachments=lambda _: ())
+    return Service(store="memory:", reload=False, components=components)
 
 
 def test_it_says_where_it_listens_and_stores(
@@ -119,10 +124,9 @@ def test_it_ends_when_the_application_stops_the_service(idle: Service, reactor: 
 
 
 def test_what_was_asked_for_wrongly_is_one_line_and_code_2(
-    idle: Service, reactor: Reactor, capsys: pytest.CaptureFixture[str]
+    reactor: Reactor, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    idle.parts = type(idle.parts)(doors=_shut, reloader=idle.parts.reloader, run=idle.parts.run)  # type: ignore[misc]  # as above
-    assert Program(idle, reactor).run() == 2
+    assert Program(_service_with(_shut), reactor).run() == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", "cletus: cannot listen on nowhere: it is shut\n")
 
@@ -133,12 +137,9 @@ def _shut(_: Service) -> Iterator[Any]:
 
 
 def test_a_mistake_of_the_code_has_its_traceback_and_code_1(
-    idle: Service, reactor: Reactor, capsys: pytest.CaptureFixture[str], log: Log
+    reactor: Reactor, capsys: pytest.CaptureFixture[str], log: Log
 ) -> None:
-    idle.parts = type(idle.parts)(
-        doors=lambda _: 1 / 0, reloader=idle.parts.reloader, run=idle.parts.run
-    )  # type: ignore[misc, arg-type, return-value]  # as above
-    assert Program(idle, reactor).run() == 1
+    assert Program(_service_with(lambda _: 1 / 0), reactor).run() == 1
     assert "division by zero" in capsys.readouterr().err
     assert "ZeroDivisionError" in log.take_failures()[0]
 

@@ -16,6 +16,7 @@ from cletus.cli import main
 from cletus.cli import options as options_module
 from cletus.cli import run as run_module
 from cletus.reload.code.modules import ApplicationFinder
+from cletus.service.construction import current_loading
 from cletus.settings.settings import Settings, describe
 from cletus.version import __version__
 
@@ -143,7 +144,7 @@ def test_options_are_in_force_while_the_application_is_imported(
     (tmp_path / "app.py").write_text(f"{APP}SEEN = service.settings.port\n")
     assert run("app.py", "--port", "8000").exit_code == 0
     assert sys.modules["app"].SEEN == 8000
-    assert Service.born is None
+    assert current_loading() is None
 
 
 def test_a_file_that_runs_its_service_itself_is_only_imported(
@@ -277,7 +278,7 @@ def test_an_unknown_option_names_the_nearest_also_of_the_application(
     assert "--greting" in last
     assert "--greeting" in last
     assert served == []
-    assert Service.born is None
+    assert current_loading() is None
 
 
 def test_an_option_of_the_application_stands_after_its_name(tmp_path: Path) -> None:
@@ -504,7 +505,7 @@ def test_what_failed_once_can_be_run_when_it_is_mended(
     """Nothing is left behind of the first attempt that could be in the way."""
     (tmp_path / "app.py").write_text(f"{APP}1 / 0\n")
     refused("app.py")
-    assert Service.born is None
+    assert current_loading() is None
     assert not any(isinstance(one, ApplicationFinder) for one in sys.meta_path)
     (tmp_path / "app.py").write_text(APP)
     sys.modules.pop("app", None)

@@ -97,7 +97,6 @@ def clean_imports() -> Iterator[None]:
     for name in set(sys.modules) - modules:
         if not name.startswith(("cletus", "twisted", "watchdog")):
             del sys.modules[name]
-    Service.rebuilding = None
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from twisted.internet import reactor, stdio
 from twisted.internet.protocol import Protocol
 from twisted.logger import LogLevel, globalLogPublisher
 
-from cletus import ReloadReport, Service
+from cletus import ReloadReport
 from cletus.reload import ServiceReloader
 from cletus.reload.load import load
+from cletus.service.interfaces import Components
 
 
 def say(**facts: Any) -> None:
@@ -61,7 +62,7 @@ def warn(event: dict[str, Any]) -> None:
 def main() -> None:
     target, folder, *pairs = sys.argv[1:]
     globalLogPublisher.addObserver(warn)
-    Service.parts = replace(Service.parts, reloader=TellingReloader)
+    Components.default = replace(Components.default, reloader=TellingReloader)
     service = load(target, Path(folder))
     settings: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs)
     if "reload_patterns" in settings:

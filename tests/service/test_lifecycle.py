@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from cletus import Service, events
 from cletus.errors import DoorError, ServiceStateError, ServiceStopped, SettingError, StoreUnusable
-from cletus.service.interfaces import Parts
+from cletus.service.interfaces import Components
 from cletus.service.lifecycle import State
 from cletus.storage import Document, Failure, Field, Store
 from cletus.testing import Person
@@ -68,10 +68,10 @@ def notes() -> list[str]:
 @pytest.fixture
 def idle(notes: list[str], log: Log) -> Service:
     """A service that was not started yet, whose events are noted."""
-    service = Service(store="memory:")
-    service.parts = Parts(
+    components = Components(
         doors=lambda service: (), reloader=lambda service: Reloader(notes), run=lambda *_: None
-    )  # type: ignore[misc]  # a ClassVar otherwise
+    )
+    service = Service(store="memory:", components=components)
 
     @service.listen(events.Event)
     def note(event: events.Event) -> None:
@@ -112,15 +112,11 @@ def test_a_door_that_cannot_be_opened_closes_what_was(
     assert notes[-1] == "a closes", "it has stopped already"
 
 
-def attached(idle: Service, *attachments: Door) -> None:
-    idle.parts = replace(idle.parts, attachments=lambda service: attachments)  # type: ignore[misc]  # as above
-
-
 def test_what_is_attached_opens_last_and_closes_first(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
-    attached(idle, Door("socket", notes), Door("metrics", notes))
-    result_of(idle.start(clock, doors=[Door("door", notes)]))
+    attachments = [Door("socket", notes), Door("metrics", notes)]
+    result_of(idle.start(clock, doors=[Door("door", notes)], attachments=attachments))
     opened = notes[notes.index("reloader starts") :]
     assert opened[:3] == ["reloader starts", "socket opens", "metrics opens"]
     notes.clear()
@@ -135,9 +131,9 @@ def test_what_is_attached_and_cannot_be_opened_stops_the_start(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
     """It is closed with all that was open: it may have come halfway."""
-    attached(idle, Door("socket", notes, DoorError("socket", "is taken")))
+    attachments = [Door("socket", notes, DoorError("socket", "is taken"))]
     with pytest.raises(DoorError):
-        result_of(idle.start(clock, doors=[Door("door", notes)]))
+        result_of(idle.start(clock, doors=[Door("door", notes)], attachments=attachments))
     assert idle.state is State.STOPPED
     assert notes[-3:] == ["socket closes", "reloader stops", "door closes"]
 
@@ -271,7 +267,7 @@ def test_who_is_stopped_again_waits_for_the_same_end(idle: Service, clock: Clock
         await ready
 
     result_of(idle.start(clock))
-    ends = [idle.stop(), idle.stop(), idle.life.when_stopped()]
+    ends = [idle.stop(), idle.stop(), idle.lifecycle.when_stopped()]
     assert not any(end.called for end in ends)
     ready.callback(None)
     assert all(end.called for end in ends)
@@ -290,7 +286,7 @@ def test_what_fails_to_close_keeps_nothing_else_open(
     monkeypatch.setattr(doors[1], "close", fails)
     result_of(idle.start(clock, doors=doors))
     monkeypatch.setattr(idle, "save_all", fails)
-    monkeypatch.setattr(idle.life.reloader, "stop", fails)
+    monkeypatch.setattr(idle.lifecycle.reloader, "stop", fails)
     result_of(idle.stop())
     assert notes[-2:] == ["a closes", "PostStop"]
     assert not idle.session.is_open
@@ -350,17 +346,16 @@ def test_timers_run_from_the_start_to_the_stop(idle: Service, clock: Clock) -> N
     assert clock.getDelayedCalls() == []
 
 
-def test_the_usual_parts_are_those_of_the_settings(clock: Clock) -> None:
-    """Which doors there are says ``Service.parts``; it is asked at the start."""
-    service = Service(store="memory:", reload=False)
+def test_the_doors_are_asked_for_at_the_start(clock: Clock) -> None:
+    """The settings that name them may change until then."""
     asked: list[Service] = []
 
     def doors(service: Service) -> Iterator[Door]:
         asked.append(service)
         yield Door("a", [])
 
-    usual: Callable[..., Any] = Service.parts.reloader
-    service.parts = Parts(doors=doors, reloader=usual, run=Service.parts.run)  # type: ignore[misc]  # as above
+    components = replace(Components.default, doors=doors, attachments=lambda _: ())
+    service = Service(store="memory:", reload=False, components=components)
     result_of(service.start(clock))
     assert asked == [service]
     assert service.addresses == ("a nowhere:1",)

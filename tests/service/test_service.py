@@ -12,6 +12,8 @@ from zope.interface import implementer
 
 from cletus import Service, Settings, events
 from cletus.errors import ServiceStateError, SettingError
+from cletus.service.application import Application
+from cletus.service.construction import Loading, constructing
 from cletus.storage import Field, Store, TempStoreMixin
 from cletus.testing import Person
 from tests.conftest import Log, result_of
@@ -52,10 +54,12 @@ def test_the_store_cannot_be_changed_once_a_module_has_used_it() -> None:
     assert service.configure(port=2).store == "memory:", "what was refused is forgotten"
 
 
-def test_who_makes_services_may_hear_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is how ``cletus run`` tells a service its options before a module uses it."""
-    monkeypatch.setattr(Service, "born", lambda service: service.set("command line", {"port": 3}))
-    assert Service(port=1).settings.port == 3
+def test_a_service_that_is_loaded_is_configured_before_a_module_uses_it() -> None:
+    """That is how ``cletus run`` tells a service its options."""
+    loading = Loading(Application(), lambda service: service.set("command line", {"port": 3}))
+    with constructing(loading):
+        assert Service(port=1).settings.port == 3
+    assert Service(port=1).settings.port == 1
 
 
 def test_everybody_is_listed_in_the_order_of_coming(service: Service, come: Come) -> None:

@@ -38,7 +38,7 @@ def test_it_runs_from_where_it_was_made(template: str, tmp_path: Path, clock: Cl
     with staged("lighthouse", tmp_path, clock) as service:
         (root,) = service.session.application.roots
         assert (root.name, root.path) == ("lighthouse", tmp_path / "lighthouse/lighthouse")
-        assert service.settings_folder == tmp_path / "lighthouse", "its settings are found"
+        assert service.sources.folder == tmp_path / "lighthouse", "its settings are found"
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

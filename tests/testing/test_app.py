@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import textwrap
 from pathlib import Path
@@ -13,6 +14,8 @@ from cletus import Service
 from cletus.contrib.users import hashing
 from cletus.errors import ImportFailed, ServiceStateError, SettingError
 from cletus.reload.code.modules import ApplicationFinder
+from cletus.service.construction import current_loading
+from cletus.service.interfaces import Components
 from cletus.service.lifecycle import State
 from cletus.testing import MemoryDoor, Stage, StepClock, reloaded, staged
 
@@ -76,7 +79,7 @@ def test_after_it_nothing_of_it_is_left(write, clock):
     assert not imported()
     assert sys.path == path
     assert not any(isinstance(one, ApplicationFinder) for one in sys.meta_path)
-    assert Service.born is None
+    assert current_loading() is None
     assert not clock.getDelayedCalls()
 
 
@@ -142,9 +145,8 @@ def test_what_would_want_a_reactor_is_not_opened(write, clock, monkeypatch):
     def attachments(service: Service):
         raise AssertionError("it was asked for")
 
-    monkeypatch.setattr(
-        Service, "parts", __import__("dataclasses").replace(Service.parts, attachments=attachments)
-    )
+    components = dataclasses.replace(Components.default, attachments=attachments)
+    monkeypatch.setattr(Components, "default", components)
     with staged("staged_talk.py", write(APPLICATION), clock) as service:
         assert service.state is State.RUNNING
 

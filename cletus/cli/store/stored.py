@@ -16,7 +16,7 @@ from typing import Any
 
 from cletus.errors import StoreInUse, StoreLocked, UnknownStore
 from cletus.logs.redaction import without_passwords
-from cletus.reload.load import configure, importing, load, locate
+from cletus.reload.load import apply_settings, load, locate
 from cletus.service.service import Service
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings, merge
@@ -122,12 +122,8 @@ class _Apart:
         self._home: Backend | None = None
 
     def load(self, target: str, options: Mapping[str, Any]) -> Service:
-        """Raises ``CletusError`` as ``load_target`` does."""
-        tell = partial(self._tell, options=options)
-        with importing(tell):
-            service = load(target, Path.cwd())
-        tell(service)
-        return service
+        """Raises ``CletusError`` as ``load()`` does."""
+        return load(target, Path.cwd(), partial(self._configure, options=options))
 
     def home(self, service: Service) -> Backend:
         """The home that the settings name, once they are known."""
@@ -135,8 +131,8 @@ class _Apart:
             self._home = backend_for(service.settings)
         return self._home
 
-    def _tell(self, service: Service, options: Mapping[str, Any]) -> None:
-        configure(service, options)
+    def _configure(self, service: Service, options: Mapping[str, Any]) -> None:
+        apply_settings(service, options=options)
         if not service.session.is_open:
             service.session.open_by(partial(self._open, service))
 

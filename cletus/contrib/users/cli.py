@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ import click
 from cletus.contrib.users import admin
 from cletus.contrib.users.users import Users
 from cletus.errors import CletusError
-from cletus.reload.load import load
+from cletus.reload.load import apply_settings, load
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -97,11 +97,8 @@ def ban(
 def _opened(target: str, store: str | None) -> Iterator[Users]:
     """The users of a target whose store is open; an error of ours is printed and exits with 2."""
     try:
-        service = load(target, Path.cwd())
-        roots = service.session.application.roots
-        service.read_settings(roots[0].path.parent if roots else Path.cwd(), os.environ)
-        if store is not None:
-            service.set("command line", {"store": store})
+        options = {} if store is None else {"store": store}
+        service = load(target, Path.cwd(), partial(apply_settings, options=options))
         try:
             yield admin.users_of(service)
         finally:

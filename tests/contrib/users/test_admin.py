@@ -74,6 +74,18 @@ def test_the_store_is_the_one_that_the_service_has(cletus, tmp_path, monkeypatch
     assert saved(tmp_path)
 
 
+def test_an_application_that_reads_its_store_while_it_is_imported(cletus, tmp_path):
+    """Its settings are in force by then: it reads the store that they name, and no other."""
+    (tmp_path / "cletus.toml").write_text('store = "elsewhere"\n')
+    reading = "\n    WERE_THERE = list(User.manager.keys())\n"
+    write_package(tmp_path, "house", {"init": APP + reading})
+    assert cletus("add", "house", "ann", "--stdin", text=PASSWORD, store=None).exit_code == 0
+    result = cletus("role", "house", "ann", "admin", store=None)
+    assert (result.exit_code, result.output) == (0, "ann: admin\n")
+    assert (tmp_path / "elsewhere/user/ann.json").exists()
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "text", "why"),
     [

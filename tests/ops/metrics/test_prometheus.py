@@ -57,7 +57,7 @@ def test_a_door_that_nobody_has_used_is_there(service, figures):
         def close(self):
             """It has nothing to close."""
 
-    service.life.doors.append(Door())
+    service.lifecycle.doors.append(Door())
     found = figures(service)
     assert found['cletus_clients{door="tls"}'] == 0
     assert found['cletus_connections_total{door="tls"}'] == 0
