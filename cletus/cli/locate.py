@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cletus.errors import ApplicationNotFound, NotRunning, SeveralRunning
-from cletus.ops.control.client import Remote
+from cletus.ops.control.client import ControlClient
 from cletus.ops.control.discovery import Notes
 from cletus.ops.control.socket_path import NAME
 from cletus.reload.load import locate
@@ -61,7 +61,7 @@ class Running:
         self._noted = self._notes.stores_of(self.root)
         self._settled = list(dict.fromkeys(_by_settings(path.parent, environment)))
 
-    def connect(self, timeout: float | None) -> Remote:
+    def connect(self, timeout: float | None) -> ControlClient:
         """Call it.
 
         Args:
@@ -81,13 +81,13 @@ class Running:
             return found[0]
         likely = [one for one in self._settled if os.path.exists(os.path.join(one, NAME))]
         # Where there is nothing to call, it is called all the same, for the error that names it.
-        return Remote([*likely, *self._noted, *self._settled][0], timeout)
+        return ControlClient([*likely, *self._noted, *self._settled][0], timeout)
 
 
-def _living(folders: list[str], timeout: float | None) -> Iterator[Remote]:
+def _living(folders: list[str], timeout: float | None) -> Iterator[ControlClient]:
     for folder in folders:
         try:
-            yield Remote(folder, timeout)
+            yield ControlClient(folder, timeout)
         except NotRunning:
             continue
 

@@ -1,16 +1,18 @@
-"""``cletus shell``: the caller's terminal, or a script, on a prompt inside the running service."""
+"""``cletus shell``: a Python prompt, or a script, inside the running service.
+
+Lines are edited here, by the ``readline`` of Python; whole statements are run there.
+"""
 
 from __future__ import annotations
 
-import os
+import ast
 import select
-import shutil
 import signal
 import sys
-import termios
-import tty
+import warnings
+from codeop import CommandCompiler
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -20,23 +22,28 @@ from cletus.cli.locate import Running
 from cletus.cli.main import HELP, refuse
 from cletus.cli.remote import targeted
 from cletus.errors import CletusError, ControlRefused, NoAnswer
-from cletus.ops.control.client import Remote
+from cletus.ops.control.client import ControlClient
 from cletus.ops.control.messages import (
     PIECE,
+    Complete,
+    Completions,
     Ended,
     Finished,
+    Interrupted,
+    Ready,
     Refusal,
     Reply,
     Request,
-    Resized,
     Shown,
     Typed,
 )
 
-_AS_BEFORE: Final = b"\x1b[4l\x1b[0m"
-"""What the terminal is told at the end: insert no more (ECMA-48 IRM), no colours."""
+_POLL: Final = 0.1
+"""Seconds after which output that comes by itself is shown at the prompt, and the end is noticed."""
 
-_HUNG_UP: Final = 128  # what shells add to the number of a signal that ended a program
+_SIGNALLED: Final = 128  # what shells add to the number of a signal that ended a program
+_INDENT: Final = "    "
+_CLEAR_LINE: Final = b"\r\x1b[K"
 
 
 @click.command(context_settings=HELP)
@@ -48,126 +55,193 @@ def shell(target: str, store: str | None) -> None:
     in the service: nobody is served while it runs. Without a terminal the standard input is run as a
     script, whose exit code is 1 if it raises.
     """
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     try:
         running = Running(target, store)
-        with running.connect(None) as remote:
-            code = _at_terminal(remote, running.root) if is_terminal else _script(remote, running)
+        with running.connect(None) as client:
+            if sys.stdin.isatty() and sys.stdout.isatty():
+                client.send(Request("shell", running.root, terminal=True))
+                _Prompt(client).run()
+            else:
+                client.send(Request("shell", running.root))
+                _run_script(client)
     except CletusError as error:
         refuse(error)
-    sys.exit(code)
 
 
-# -- a script -----------------------------------------------------------------------------------
-
-
-def _script(remote: Remote, running: Running) -> int:
-    source = sys.stdin.buffer.read()
-    remote.send(Request("shell", running.root))
-    for start in range(0, len(source), PIECE):
-        remote.send(Typed(source[start : start + PIECE]))
-    remote.send(Finished())
+def _run_script(client: ControlClient) -> NoReturn:
+    _send_source(client, sys.stdin.buffer.read())
     while True:
-        reply = remote.receive()
-        if isinstance(reply, Ended):
-            return reply.code
-        _show(remote, reply)
+        _show(client, client.receive())
 
 
-def _show(remote: Remote, reply: Reply | None) -> None:
-    """Show what has come, or raise what it means."""
+def _send_source(client: ControlClient, source: bytes) -> None:
+    for start in range(0, len(source), PIECE):
+        client.send(Typed(source[start : start + PIECE]))
+    client.send(Finished())
+
+
+def _show(client: ControlClient, reply: Reply | None) -> None:
+    """Show output, and leave at the end of the shell."""
     if isinstance(reply, Shown):
-        sys.stdout.buffer.write(reply.data)
-        sys.stdout.buffer.flush()
+        _write(reply.data)
+    elif isinstance(reply, Ended):
+        sys.exit(reply.code)
     elif isinstance(reply, Refusal):
         raise ControlRefused(reply.error)
-    else:
-        raise NoAnswer(f"the service on the store {remote.folder} has gone")
+    elif reply is None:
+        raise NoAnswer(f"the service on the store {client.folder} has gone")
 
 
-# -- a terminal ---------------------------------------------------------------------------------
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
-def _at_terminal(remote: Remote, root: str) -> int:
-    columns, rows = shutil.get_terminal_size()
-    colours = "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
-    remote.send(Request("shell", root, True, columns, rows, colours))
-    with ExitStack() as stack:
-        stack.enter_context(_raw())
-        stack.enter_context(_ended_by_signals())
-        resized = stack.enter_context(_resizes())
-        return _talk(remote, resized)
+class _Prompt:
+    """The prompt at a terminal.
 
+    ``input()`` edits a line, and lets signal handlers run meanwhile. One that a timer calls shows what
+    the service sends by itself, and raises when the service is gone; so no second thread is needed.
 
-def _talk(remote: Remote, resized: int) -> int:
-    """Carry keys there and text back, until the shell ends."""
-    keyboard = sys.stdin.fileno()
-    while True:
-        ready, _, _ = select.select([remote, keyboard, resized], [], [])
-        if resized in ready:
-            os.read(resized, PIECE)
-            remote.send(Resized(*shutil.get_terminal_size()))
-        if keyboard in ready:
-            keys = os.read(keyboard, PIECE)
-            if not keys:  # the terminal is gone
-                return 0
-            remote.send(Typed(keys))
-        while remote in ready or remote.has_more:
-            reply = remote.receive()
-            if isinstance(reply, Ended):
-                return reply.code
-            _show(remote, reply)
-            ready = []
+    Args:
+        client: connected, with a shell requested.
+    """
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+        self._compile = CommandCompiler()
+        self._compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        self._is_ready = False  # whether the service waits for a statement
+        self._prompt = ""  # the one before the line that is being edited; "" if none is
+        self._names: list[str] = []
+
+    def run(self) -> None:
+        """Read and run statements until the operator leaves (Ctrl-D) or the service does."""
+        self._set_up_readline()
+        with _handling_signals(), _timer(self._poll):
+            while True:
+                try:
+                    self._wait_until_ready()
+                    self._run(self._read())
+                except KeyboardInterrupt:
+                    _write(b"\nKeyboardInterrupt\n")
+                    self._client.send(Interrupted())
+                except EOFError:
+                    _write(b"\n")
+                    return
+
+    def _wait_until_ready(self) -> None:
+        while not self._is_ready:
+            reply = self._client.receive()
+            _show(self._client, reply)
+            self._is_ready = isinstance(reply, Ready)
+
+    def _run(self, source: str) -> None:
+        # In this order, Ctrl-C at any point between leaves nothing to be waited for in vain.
+        _send_source(self._client, source.encode(errors="surrogateescape"))
+        self._is_ready = False
+
+    def _read(self) -> str:
+        """Read a statement. As at Python's prompt, an empty line ends a block.
+
+        Raises:
+            EOFError: Ctrl-D.
+        """
+        lines: list[str] = []
+        while not lines or not self._is_complete("\n".join(lines)):
+            self._prompt = "... " if lines else ">>> "
+            try:
+                lines.append(input(self._prompt))
+            except SystemExit:
+                _write(b"\n")
+                raise
+            finally:
+                self._prompt = ""
+        return "\n".join(lines)
+
+    def _is_complete(self, source: str) -> bool:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._compile(source) is not None
+        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
+            return True  # the service shows the error
+
+    def _poll(self, _number: int, _frame: FrameType | None) -> None:
+        """Show what comes by itself above the line that is being edited."""
+        if not self._prompt:
+            return
+        while self._client.has_more or select.select([self._client], [], [], 0)[0]:
+            reply = self._client.receive()
+            if isinstance(reply, Shown):
+                self._show_above(reply.data)
+                continue
+            if not isinstance(reply, Ready | Completions):
+                _write(b"\n")
+                self._prompt = ""
+            _show(self._client, reply)
+
+    def _show_above(self, data: bytes) -> None:
+        line = b""
+        with suppress(ImportError):
+            import readline  # noqa: PLC0415 - see _set_up_readline
+
+            line = readline.get_line_buffer().encode(errors="surrogateescape")
+        newline = b"" if data.endswith(b"\n") else b"\n"
+        _write(_CLEAR_LINE + data + newline + self._prompt.encode() + line)
+
+    # -- completion -------------------------------------------------------------------------
+
+    def _set_up_readline(self) -> None:
+        """Edit lines with history, and complete names with Tab."""
+        try:
+            import readline  # noqa: PLC0415 - only for a terminal; some Pythons are built without it
+        except ImportError:
+            return
+        is_libedit = "libedit" in (readline.__doc__ or "")  # as on macOS
+        readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
+        readline.set_completer(self._complete)
+
+    def _complete(self, text: str, state: int) -> str | None:
+        """The completion of this number, for readline."""
+        if state == 0:
+            self._names = self._ask_for_names(text) if text else [_INDENT]
+        return self._names[state] if state < len(self._names) else None
+
+    def _ask_for_names(self, text: str) -> list[str]:
+        prompt, self._prompt = self._prompt, ""  # the timer waits
+        try:
+            self._client.send(Complete(text))
+            while isinstance(reply := self._client.receive(), Shown | Ready):
+                _show(self._client, reply)
+            return reply.names if isinstance(reply, Completions) else []
+        finally:
+            self._prompt = prompt
 
 
 @contextmanager
-def _raw() -> Iterator[None]:
-    """The terminal hands on each key as it is; afterwards it is as before, whatever has happened."""
-    keyboard = sys.stdin.fileno()
-    before = termios.tcgetattr(keyboard)
+def _timer(handler: signal._HANDLER) -> Iterator[None]:
+    """Call this handler all the time, also while ``input()`` waits."""
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, _POLL, _POLL)
     try:
-        tty.setraw(keyboard, termios.TCSANOW)
         yield
-    except BaseException:  # not left by the prompt, which has ended its line
-        with suppress(OSError):
-            os.write(sys.stdout.fileno(), b"\r\n")
-        raise
     finally:
-        with suppress(OSError):
-            os.write(sys.stdout.fileno(), _AS_BEFORE)
-        with suppress(termios.error):  # it has been closed
-            termios.tcsetattr(keyboard, termios.TCSANOW, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A signal that asks us to end does so by an exception, so that the terminal is restored."""
+def _handling_signals() -> Iterator[None]:
+    """Turn a signal that ends us into an exception, so that readline restores the terminal."""
 
     def end(number: int, _: FrameType | None) -> NoReturn:
-        sys.exit(_HUNG_UP + number)
+        sys.exit(_SIGNALLED + number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _resizes() -> Iterator[int]:
-    """A file descriptor from which can be read when the window has got another size."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        with suppress(BlockingIOError):  # it is full of such news
-            os.write(writing, b"!")
-
-    before = signal.signal(signal.SIGWINCH, tell)
-    try:
-        yield reading
-    finally:
-        signal.signal(signal.SIGWINCH, before)
-        os.close(reading)
-        os.close(writing)

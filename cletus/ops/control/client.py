@@ -1,4 +1,4 @@
-"""The caller's side: a running service, as a program of its operator's sees it. It blocks."""
+"""The client of a control socket, for commands. It blocks."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from cletus.ops.control.messages import (
 from cletus.ops.control.socket_path import connect_in, process_of
 
 _CONNECT_TIME: Final = 5.0
-"""Seconds for connecting, which the kernel does; only a crowd of other callers can hold it up."""
+"""Seconds for connecting, which the kernel does; only many waiting connections can delay it."""
 
 _GONE: Final = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
 
 
-class Remote:
+class ControlClient:
     """A connection to the service that runs on a store folder; a context manager that closes it.
 
     Args:
         folder: the path of the store folder.
-        timeout: seconds without a word after which the service is given up; ``None``: never.
+        timeout: seconds to wait for a message of the service; ``None``: for ever.
 
     Attributes:
         folder: as given.
-        pid: the process of the service; 0 if the system does not tell.
+        pid: the process of the service; 0 if the system does not tell it.
 
     Raises:
-        NotRunning: nobody listens there.
-        ControlError: it cannot be connected to, for instance because the folder is somebody else's.
+        NotRunning: nothing listens there.
+        ControlError: it cannot be connected to, for instance because another user owns the folder.
     """
 
     def __init__(self, folder: str, timeout: float | None) -> None:
@@ -61,7 +61,7 @@ class Remote:
         self._lines = Lines(0)
         self._read: list[bytes] = []
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> ControlClient:
         return self
 
     def __exit__(
@@ -73,17 +73,14 @@ class Remote:
         self.close()
 
     def fileno(self) -> int:
-        """For ``select``: readable when ``receive()`` will not wait for long."""
+        """For ``select``: readable when ``receive()`` will not block for long."""
         return self._socket.fileno()
 
     def ask(self, request: Request) -> Any:
-        """Ask for one thing.
-
-        Returns:
-            What is answered, as JSON has it.
+        """Send a request and wait for its answer, a JSON value.
 
         Raises:
-            ControlRefused: the service will not.
+            ControlRefused: the service refuses.
             NoAnswer: it does not answer in time, or ends before that.
         """
         self.send(request)
@@ -95,7 +92,7 @@ class Remote:
         raise NoAnswer(f"the service on the store {self.folder} ended before it had answered")
 
     def send(self, message: msgspec.Struct) -> None:
-        """Send a message. What can no longer be sent is dropped: ``receive()`` tells the end."""
+        """Send a message. If the connection has ended, ``receive()`` tells."""
         data = line_of(message)
         with suppress(OSError):
             self._socket.sendall(data)
@@ -105,7 +102,7 @@ class Remote:
 
         Raises:
             NoAnswer: none comes in time.
-            BadMessage: it is none of ours.
+            BadMessage: it is not a message of ours.
         """
         while not self._read:
             try:
@@ -113,7 +110,7 @@ class Remote:
             except TimeoutError:
                 raise NoAnswer(
                     f"process {self.pid} did not answer within {self._timeout:g} seconds: it is "
-                    "busy, or held up by something that its code does"
+                    "busy, or blocked by something that its code does"
                 ) from None
             except OSError:
                 return None
@@ -124,16 +121,16 @@ class Remote:
 
     @property
     def has_more(self) -> bool:
-        """Whether ``receive()`` has something that came with what it gave before."""
+        """Whether ``receive()`` has another message without reading from the socket."""
         return bool(self._read)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 
 def _last_owner(folder: str) -> int:
-    """The living process whose number is in the lock of this folder, or 0."""
+    """The running process whose number is in the lock of this folder, or 0."""
     with suppress(OSError, ValueError, OverflowError):
         pid = int((Path(folder) / ".lock").read_text())
         if pid > 0:

@@ -1,8 +1,8 @@
-"""What is said through a control socket: lines of JSON, a message each.
+"""The messages on a control socket: lines of JSON, one message each.
 
-The caller begins with a ``Request``; the service ends with an ``Answer``, a ``Refusal`` or, after a
-shell, with ``Ended``. In between a shell has ``Typed``, ``Resized`` and ``Finished`` from the caller,
-and ``Shown`` from the service. Bytes are base64 within the JSON.
+The client begins with a ``Request``. The service ends with an ``Answer``, a ``Refusal`` or, after a
+shell, with ``Ended``. In a shell the client sends ``Typed`` and ``Finished``, ``Interrupted`` and
+``Complete``; the service sends ``Shown``, ``Ready`` and ``Completions``. Bytes are base64 in the JSON.
 """
 
 from __future__ import annotations
@@ -14,115 +14,122 @@ import msgspec
 from cletus.errors import BadMessage
 
 LINE_MAX: Final = 1 << 20
-"""Bytes of a message. A script that is handed to a shell is one; an answer may be longer."""
+"""Maximum bytes of a message to the service, and of a script. An answer may be longer."""
 
 PIECE: Final = 1 << 15
-"""Bytes that a shell sends in one message, in either direction."""
+"""Maximum bytes of source or output in one message of a shell."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a caller wants.
+    """What a client asks for.
 
     Attributes:
-        command: the name of it: ``status``.
-        root: the path of the application that the caller means; the service refuses if it is not its
-            own. "" for whichever runs.
-        terminal: of a shell: whether a person sits at a terminal; else a script is handed over.
-        columns: of a shell: how wide the terminal is.
-        rows: of a shell: how high it is.
-        colours: of a shell: whether what is typed is coloured.
+        command: its name: ``status``.
+        root: the path of the application that the client means; the service refuses if it runs another
+            one. "" for any.
+        terminal: for a shell: whether a person types; otherwise a script comes.
     """
 
     command: str
     root: str = ""
     terminal: bool = False
-    columns: int = 80
-    rows: int = 24
-    colours: bool = False
 
 
 class Typed(msgspec.Struct, frozen=True, tag_field="is", tag="typed"):
-    """Keys that were pressed, as the terminal sends them; or a piece of a script, in UTF-8."""
+    """A piece of a statement or a script, in UTF-8."""
 
     data: bytes
 
 
-class Resized(msgspec.Struct, frozen=True, tag_field="is", tag="resized"):
-    """The caller's terminal has another size."""
-
-    columns: int
-    rows: int
-
-
 class Finished(msgspec.Struct, frozen=True, tag_field="is", tag="finished"):
-    """The script is complete."""
+    """The statement or the script is complete, and to be run."""
+
+
+class Interrupted(msgspec.Struct, frozen=True, tag_field="is", tag="interrupted"):
+    """Cancel what is awaited (Ctrl-C)."""
+
+
+class Complete(msgspec.Struct, frozen=True, tag_field="is", tag="complete"):
+    """Ask for the names that begin with this text (Tab)."""
+
+    text: str
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="is", tag="answer"):
-    """What was asked for, and the end of it: whatever JSON can hold."""
+    """The answer to a request: any JSON value."""
 
     value: Any
 
 
 class Refusal(msgspec.Struct, frozen=True, tag_field="is", tag="refusal"):
-    """Why not, in a sentence; and the end of it."""
+    """Why a request is not answered, in a sentence."""
 
     error: str
 
 
 class Shown(msgspec.Struct, frozen=True, tag_field="is", tag="shown"):
-    """What a shell shows: bytes for a terminal, or plain UTF-8 for a script."""
+    """Output of a shell, in UTF-8."""
 
     data: bytes
 
 
+class Ready(msgspec.Struct, frozen=True, tag_field="is", tag="ready"):
+    """The shell waits for the next statement."""
+
+
+class Completions(msgspec.Struct, frozen=True, tag_field="is", tag="completions"):
+    """The names that a ``Complete`` asked for."""
+
+    names: list[str]
+
+
 class Ended(msgspec.Struct, frozen=True, tag_field="is", tag="ended"):
-    """A shell has ended: 0, or 1 if a script raised."""
+    """The shell has ended, with this exit code: of a script, 1 if it raised."""
 
     code: int
 
 
-Keys = Typed | Resized | Finished
-Reply = Answer | Refusal | Shown | Ended
+Input = Typed | Finished | Interrupted | Complete
+Reply = Answer | Refusal | Shown | Ready | Completions | Ended
 Message = TypeVar("Message")
 
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="string")
 
 
 def line_of(message: msgspec.Struct) -> bytes:
-    """A message as it is sent."""
+    """Encode a message, as it is sent."""
     return _encoder.encode(message) + b"\n"
 
 
 class Decoder(Generic[Message]):
-    """Makes messages of lines.
+    """Decodes lines to messages.
 
     Args:
-        kind: ``Request``, ``Keys`` or ``Reply``.
+        type: ``Request``, ``Input`` or ``Reply``.
     """
 
-    def __init__(self, kind: Any) -> None:
-        self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(kind)
+    def __init__(self, type: Any) -> None:  # noqa: A002 - msgspec's own name for it
+        self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(type)
 
     def message(self, line: bytes) -> Message:
-        """The message that this line is.
+        """Decode a line.
 
         Raises:
-            BadMessage: it is none of that kind.
+            BadMessage: it is not a message of this type.
         """
         try:
             return self._decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise BadMessage(f"that is no message of a control socket: {error}") from None
+            raise BadMessage(f"not a message of a control socket: {error}") from None
 
 
 REQUESTS: Final = Decoder[Request](Request)
-KEYS: Final = Decoder[Keys](Keys)
+INPUTS: Final = Decoder[Input](Input)
 REPLIES: Final = Decoder[Reply](Reply)
 
 
 class Lines:
-    """Cuts what is received into lines.
+    """Splits received bytes into lines.
 
     Args:
         line_max: bytes of a line; 0 means no limit.
@@ -133,7 +140,7 @@ class Lines:
         self._rest = bytearray()
 
     def receive(self, data: bytes) -> list[bytes]:
-        """The lines that are complete now, without their ends.
+        """The lines that are now complete, without their newlines.
 
         Raises:
             BadMessage: a line is longer than allowed.
@@ -141,13 +148,13 @@ class Lines:
         start = len(self._rest)  # no newline is before that
         self._rest += data
         if self._rest.find(b"\n", start) < 0:
-            self._bound(len(self._rest))
+            self._check(len(self._rest))
             return []
         *lines, rest = self._rest.split(b"\n")
         self._rest = rest
-        self._bound(max(map(len, (*lines, rest))))
+        self._check(max(map(len, (*lines, rest))))
         return [bytes(line) for line in lines]
 
-    def _bound(self, length: int) -> None:
+    def _check(self, length: int) -> None:
         if self._max and length > self._max:
-            raise BadMessage(f"a message of more than {self._max} bytes is not taken")
+            raise BadMessage(f"a message may have at most {self._max} bytes")

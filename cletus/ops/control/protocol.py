@@ -1,12 +1,12 @@
-"""One caller on the control socket, from the request to the last answer."""
+"""One connection to the control socket, from the request to its answer."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
@@ -17,59 +17,47 @@ from zope.interface import implementer
 from cletus.errors import BadMessage, CletusError
 from cletus.ops.control.commands import COMMANDS, Command
 from cletus.ops.control.messages import (
-    KEYS,
-    PIECE,
+    INPUTS,
     REQUESTS,
     Answer,
     Ended,
     Lines,
     Refusal,
     Request,
-    Shown,
     line_of,
 )
-
-if TYPE_CHECKING:
-    import msgspec
-    from twisted.python.failure import Failure as Reason
-
-    from cletus.ops.control.shell import Shell
-    from cletus.service.service import Service
+from cletus.ops.control.shell import Shell
+from cletus.service.service import Service
 
 REQUEST_TIME: Final = 10.0
-"""Seconds in which a caller has to say what they want. Our choice: it is said by a program."""
+"""Seconds in which a client must send its request. Our choice: it is sent by a program."""
 
 OUTPUT_MAX: Final = 16 << 20
-"""Bytes of a shell that may wait for a caller who does not read: then they are dropped."""
-
-#: The two shells. Conch is a fifth of a second to import, which a service that nobody asks for a shell
-#: need not spend; so they are imported when the first one is asked for, as entry points are.
-_SHELLS: Final = {
-    True: "cletus.ops.control.terminal_shell:TerminalShell",
-    False: "cletus.ops.control.script_shell:ScriptShell",
-}
+"""Bytes of a shell's output that may wait for a client that does not read, before it is dropped."""
 
 
 @implementer(IPushProducer)
-class Caller(Protocol):
+class ControlProtocol(Protocol):
     """Answers one request.
 
     Args:
-        service: which is asked.
-        who: the caller, for the log: ``ann (process 123)``.
-        gone: called with this when the connection is gone.
+        service: the service that is asked.
+        operator: who is connected, for the log: ``ann (process 123)``.
+        gone: called with this protocol when the connection is gone.
 
     Attributes:
-        outlives: whether the connection is to last until the service has stopped.
+        outlives: whether the connection stays open until the service has stopped.
     """
 
     log = Logger()
 
     transport: Any = None
 
-    def __init__(self, service: Service, who: str, gone: Callable[[Caller], object]) -> None:
+    def __init__(
+        self, service: Service, operator: str, gone: Callable[[ControlProtocol], object]
+    ) -> None:
         self._service = service
-        self._who = who
+        self._operator = operator
         self._gone = gone
         self.outlives = False
         self._lines = Lines()
@@ -80,48 +68,47 @@ class Caller(Protocol):
         self._over = False
         self._paused = False
         self._waiting = 0
-        self._early: list[bytes] = []  # for a shell that is still being loaded
 
     # -- the connection ---------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        """Wait for the request, not for ever."""
+        """Wait for the request, for a limited time."""
         self.transport.registerProducer(self, True)
         self._silence = self._service.reactor.callLater(REQUEST_TIME, self._silent)
 
     def dataReceived(self, data: bytes) -> None:
-        """Some bytes of a request, or of what is typed into a shell."""
+        """Bytes of a request, or of the input of a shell."""
         try:
             for line in self._lines.receive(data):
                 self._take(line)
         except BadMessage as error:
             self.refuse(str(error))
 
-    def connectionLost(self, reason: Reason | None = None) -> None:
-        """Whatever the caller waited for, they wait no more."""
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Cancel what the client was waiting for."""
         self._over = True
-        self._heard()
+        self._stop_waiting_for_request()
         if self._shell is not None:
             shell, self._shell = self._shell, None
             shell.lost()
-            self.log.info("{who} has left the shell", who=self._who)
+            self.log.info("{who} has left the shell", who=self._operator)
         if self._working is not None and not self.outlives:  # a stop is not taken back
             self._working.cancel()
         self._gone(self)
 
     def pauseProducing(self) -> None:
-        """The caller does not read."""
+        """The client does not read."""
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """The caller has read what waited."""
+        """The client has read what was waiting."""
         self._paused = False
         self._waiting = 0
 
     def stopProducing(self) -> None:
         """The connection is closing."""
 
-    # -- what is asked ----------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------
 
     def _take(self, line: bytes) -> None:
         if self._over:
@@ -129,32 +116,32 @@ class Caller(Protocol):
         if self._request is None:
             self._begin(REQUESTS.message(line))
         elif self._shell is not None:
-            self._shell.take(KEYS.message(line))
-        elif self._request.command == "shell":
-            self._early.append(line)
-        # Else the answer is being made, and nothing more is wanted of the caller.
+            self._shell.take(INPUTS.message(line))
+        # Else the answer is being prepared, and nothing more is expected of the client.
 
     def _begin(self, request: Request) -> None:
         self._request = request
-        self._heard()
-        if not self._is_meant(request.root):
+        self._stop_waiting_for_request()
+        if not self._runs(request.root):
             roots = self._service.session.application.roots
             self.refuse(f"the service on this store is {roots[0].path}, and not {request.root}")
             return
         command = COMMANDS.get(request.command)
         if command is not None:
-            self.log.info("{who} asks for {command}", who=self._who, command=request.command)
+            self.log.info("{who} asks for {command}", who=self._operator, command=request.command)
             self._run(command)
         elif request.command == "shell":
-            self.log.info("{who} opens a shell", who=self._who)
-            self._open_shell(request)
+            self.log.info("{who} opens a shell", who=self._operator)
+            self._shell = Shell(self._service, self._send, is_terminal=request.terminal)
+            self._shell.begin()
         else:
             known = ", ".join([*COMMANDS, "shell"])
             self.refuse(f"there is no command {request.command[:40]!r}; there are {known}")
 
-    def _is_meant(self, root: str) -> bool:
+    def _runs(self, root: str) -> bool:
+        """Whether the service runs the application of this path."""
         roots = self._service.session.application.roots
-        paths = {os.path.realpath(one.path) for one in roots}
+        paths = {os.path.realpath(root.path) for root in roots}
         return not root or not paths or os.path.realpath(root) in paths
 
     def _run(self, command: Command) -> None:
@@ -169,69 +156,53 @@ class Caller(Protocol):
         if failure.check(CancelledError) and self._over:
             return
         if not failure.check(CletusError):
-            self.log.failure("What {who} asked for has failed", failure=failure, who=self._who)
+            self.log.failure("The request of {who} has failed", failure=failure, who=self._operator)
         self.refuse(failure.getErrorMessage())
 
-    def _open_shell(self, request: Request) -> None:
-        self.transport.pauseProducing()
-        loaded = self._service.in_thread(resolve_name, _SHELLS[request.terminal])
-        loaded.addCallback(self._shell_loaded, request)
-        loaded.addErrback(self._failed)
-
-    def _shell_loaded(self, kind: type[Shell], request: Request) -> None:
-        if self._over:
-            return
-        self._shell = kind(self._service, self._show, self._shell_ended)
-        self._shell.begin(request)
-        early, self._early = self._early, []
-        self.dataReceived(b"".join(line + b"\n" for line in early))
-        if not self._over:
-            self.transport.resumeProducing()
-
-    # -- what is answered -------------------------------------------------------------------
+    # -- replies ----------------------------------------------------------------------------
 
     def refuse(self, error: str) -> None:
-        """Say why not, and end."""
+        """Send the reason, and close the connection."""
         self._end(Refusal(error))
 
     def close(self) -> None:
-        """The service stops: a shell ends, and nothing else is answered."""
+        """The service stops: end a shell, refuse a request."""
         if self._shell is not None:
-            self._show(b"\r\nThe service stops.\r\n")
-            self._shell_ended(0)
+            self._shell.show("\nThe service stops.\n")
+            self._end(Ended(0))
         else:
             self.refuse("the service stops")
 
-    def _show(self, data: bytes) -> None:
-        for start in range(0, len(data), PIECE):
-            self._send(Shown(data[start : start + PIECE]))
-
-    def _shell_ended(self, code: int) -> None:
-        self._end(Ended(code))
-
     def _end(self, message: msgspec.Struct) -> None:
-        self._send(message)
-        self._heard()
+        self._write(message)
+        self._stop_waiting_for_request()
         if not self._over:
             self._over = True
             self.transport.unregisterProducer()
             self.transport.loseConnection()
 
     def _send(self, message: msgspec.Struct) -> None:
+        """Send a message of the shell."""
+        if isinstance(message, Ended):
+            self._end(message)
+        else:
+            self._write(message)
+
+    def _write(self, message: msgspec.Struct) -> None:
         if self._over:
             return
         line = line_of(message)
         self._waiting += len(line) if self._paused else 0
         if self._waiting > OUTPUT_MAX:
             self._over = True
-            self.log.warn("{who} does not read what the shell shows: dropped", who=self._who)
+            self.log.warn("{who} does not read what the shell shows: dropped", who=self._operator)
             self.transport.abortConnection()
             return
         self.transport.write(line)
 
     # -- silence ----------------------------------------------------------------------------
 
-    def _heard(self) -> None:
+    def _stop_waiting_for_request(self) -> None:
         if self._silence is not None:
             silence, self._silence = self._silence, None
             silence.cancel()

@@ -1,4 +1,4 @@
-"""The control socket of a service: open from the end of its start to the begin of its stop."""
+"""The control socket of a service: open from the end of its start until its stop begins."""
 
 from __future__ import annotations
 
@@ -18,59 +18,62 @@ from zope.interface import implementer
 
 from cletus.ops.control.discovery import Note, Notes
 from cletus.ops.control.messages import Refusal, line_of
-from cletus.ops.control.protocol import Caller
+from cletus.ops.control.protocol import ControlProtocol
 from cletus.ops.control.socket_path import listen_in, process_of, remove_from
 from cletus.service.interfaces import Attachment
 from cletus.service.service import Service
 from cletus.storage.backends.urls import folder_of
 
-CALLERS_MAX: Final = 32
-"""Connections at once, shells among them. Our choice: operators are few."""
+CONNECTIONS_MAX: Final = 32
+"""Maximum simultaneous connections, shells included. Our choice: operators are few."""
 
-_WAIT: Final = 1.0
-"""Seconds until the socket is looked at again after the process had no file descriptor left for it."""
+_RETRY: Final = 1.0
+"""Seconds until the next attempt, after the process had no file descriptor left for a connection."""
 
 _FAREWELL: Final = 1.0
-"""Seconds that the last words to a caller may take at the stop; they are on the same machine."""
+"""Seconds that the last replies may take at the stop; clients are on the same machine."""
 
 
 def control_of(service: Service) -> Iterator[Attachment]:
-    """The control socket, if the settings want it and the store is a folder on a disk.
+    """The control socket, if the settings enable it and the store is a folder.
 
-    A reactor that knows no sockets, such as a ``Clock``, has none.
+    With a reactor that has no sockets, such as a ``Clock``, there is none.
     """
     if not service.settings.control:
         return
     folder = folder_of(service.settings.store)
     reactor = service.reactor
     if folder and IReactorFDSet.providedBy(reactor) and IReactorSocket.providedBy(reactor):
-        yield ControlSocket(service, os.path.abspath(folder))
+        yield ControlServer(service, os.path.abspath(folder))
 
 
-class _Given(Factory):
-    """Gives the one protocol that it was made for."""
+class _FactoryOf(Factory):
+    """Returns the protocol that it is given; ``adoptStreamConnection`` takes a factory only."""
 
     noisy = False
 
-    def __init__(self, protocol: Caller) -> None:
+    def __init__(self, protocol: ControlProtocol) -> None:
         self._protocol = protocol
 
-    def buildProtocol(self, addr: object) -> Caller:
+    def buildProtocol(self, addr: object) -> ControlProtocol:
         """See the class."""
         return self._protocol
 
 
 @implementer(IReadDescriptor)
-class ControlSocket:
-    """Listens in the store folder, and has a ``Caller`` for each who connects.
+class ControlServer:
+    """Listens in the store folder, with a ``ControlProtocol`` for each connection.
 
-    It is no ``listenUNIX`` of Twisted's, which could not take a long path, would let everybody in for
-    a moment, and would not stop if somebody had removed its file.
+    Twisted's ``listenUNIX`` cannot bind a long path, lets everybody connect for a moment, and does not
+    stop if its file has been removed.
 
     Args:
-        service: it runs on a reactor, and has the lock of the folder.
+        service: it runs, and holds the lock of the folder.
         folder: the absolute path of the store folder.
-        notes: where the note is left by which the service is found.
+        notes: where to leave the note by which commands find the service.
+
+    Attributes:
+        connections: the open ones, in the order in which they came.
     """
 
     log = Logger()
@@ -82,13 +85,13 @@ class ControlSocket:
         self._notes = notes or Notes()
         self._listening: socket.socket | None = None
         self._note: Path | None = None
-        self._again: Any = None
+        self._retry: Any = None
         self._closed: Deferred[None] | None = None
-        self._patience: Any = None
-        self.callers: dict[Caller, None] = {}
+        self._farewell: Any = None
+        self.connections: dict[ControlProtocol, None] = {}
 
     def open(self) -> Deferred[None]:
-        """Listen. What hinders that is logged, and does not hinder the start."""
+        """Listen. A failure is logged, and does not stop the service from starting."""
         try:
             self._listening = listen_in(self._folder)
         except OSError as error:
@@ -103,29 +106,29 @@ class ControlSocket:
         return succeed(None)
 
     def close(self) -> Deferred[None]:
-        """Listen no more. Who has asked for the stop stays connected until it is done."""
+        """Stop listening. The client that asked for the stop stays connected until it is done."""
         listening, self._listening = self._listening, None
         if listening is not None:
             self._reactor.removeReader(self)
             remove_from(self._folder)
             listening.close()
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         if self._note is not None:
             with suppress(OSError):
                 self._note.unlink()
-        return self._close_callers()
+        return self._close_connections()
 
-    def _close_callers(self) -> Deferred[None]:
-        """Fires when what they were told at last is sent, or they do not take it."""
-        closing = [one for one in self.callers if not one.outlives]
-        for caller in closing:
-            caller.close()
-        if not any(caller in self.callers for caller in closing):
+    def _close_connections(self) -> Deferred[None]:
+        """Fires when the last replies are sent, or not read in time."""
+        closing = [protocol for protocol in self.connections if not protocol.outlives]
+        for protocol in closing:
+            protocol.close()
+        if not any(protocol in self.connections for protocol in closing):
             return succeed(None)
         self._closed = Deferred()
-        self._patience = self._reactor.callLater(_FAREWELL, self._lose_patience)
+        self._farewell = self._reactor.callLater(_FAREWELL, self._abort_connections)
         return self._closed
 
     def _leave_note(self) -> None:
@@ -140,25 +143,25 @@ class ControlSocket:
         return -1 if self._listening is None else self._listening.fileno()
 
     def doRead(self) -> None:
-        """Somebody connects."""
+        """Accept a connection."""
         listening = self._listening
         if listening is None:
             return
         try:
             connection, _ = listening.accept()
         except (BlockingIOError, ConnectionError, InterruptedError):
-            return  # they have thought better of it
+            return  # the client has gone already
         except OSError as error:  # no file descriptor is left, most likely
-            self.log.warn("Nobody can be let in by the control socket: {e}", e=str(error))
+            self.log.warn("The control socket cannot accept a connection: {e}", e=str(error))
             self._reactor.removeReader(self)
-            self._again = self._reactor.callLater(_WAIT, self._look_again)
+            self._retry = self._reactor.callLater(_RETRY, self._listen_again)
             return
-        with connection:  # Twisted makes a descriptor of its own
+        with connection:  # Twisted duplicates the descriptor
             connection.setblocking(False)
-            self._let_in(connection)
+            self._adopt(connection)
 
     def connectionLost(self, reason: object) -> None:
-        """The reactor itself ends, without having stopped the service."""
+        """The reactor ends without having stopped the service."""
         if self._listening is not None:
             self.close()
 
@@ -166,40 +169,44 @@ class ControlSocket:
         """For Twisted's own log."""
         return "control"
 
-    def _look_again(self) -> None:
-        self._again = None
+    def _listen_again(self) -> None:
+        self._retry = None
         self._reactor.addReader(self)
 
-    def _let_in(self, connection: socket.socket) -> None:
-        if len(self.callers) >= CALLERS_MAX:
+    def _adopt(self, connection: socket.socket) -> None:
+        if len(self.connections) >= CONNECTIONS_MAX:
             with suppress(OSError):
-                connection.send(line_of(Refusal(f"{CALLERS_MAX} callers are connected already")))
+                connection.send(
+                    line_of(Refusal(f"{CONNECTIONS_MAX} clients are connected already"))
+                )
             return
-        caller = Caller(self._service, _who(connection), self._gone)
-        self.callers[caller] = None
+        protocol = ControlProtocol(self._service, _operator(connection), self._gone)
+        self.connections[protocol] = None
         try:
-            self._reactor.adoptStreamConnection(connection.fileno(), socket.AF_UNIX, _Given(caller))
+            self._reactor.adoptStreamConnection(
+                connection.fileno(), socket.AF_UNIX, _FactoryOf(protocol)
+            )
         except OSError as error:
-            self._gone(caller)
-            self.log.warn("Nobody can be let in by the control socket: {e}", e=str(error))
+            self._gone(protocol)
+            self.log.warn("The control socket cannot accept a connection: {e}", e=str(error))
 
-    def _gone(self, caller: Caller) -> None:
-        self.callers.pop(caller, None)
-        if self._closed is not None and all(one.outlives for one in self.callers):
+    def _gone(self, protocol: ControlProtocol) -> None:
+        self.connections.pop(protocol, None)
+        if self._closed is not None and all(other.outlives for other in self.connections):
             closed, self._closed = self._closed, None
-            self._patience.cancel()
+            self._farewell.cancel()
             closed.callback(None)
 
-    def _lose_patience(self) -> None:
+    def _abort_connections(self) -> None:
         closed, self._closed = self._closed, None
-        for caller in [one for one in self.callers if not one.outlives]:
-            caller.transport.abortConnection()
+        for protocol in [other for other in self.connections if not other.outlives]:
+            protocol.transport.abortConnection()
         if closed is not None:
             closed.callback(None)
 
 
-def _who(connection: socket.socket) -> str:
-    """Who calls, for the log: the kernel tells, so they cannot say otherwise."""
+def _operator(connection: socket.socket) -> str:
+    """Who connects, for the log, as the kernel knows it."""
     pid, uid = process_of(connection)
     if uid < 0:
         return "somebody"

@@ -1,4 +1,4 @@
-"""A caller of a service in memory, over a connection that is none."""
+"""A client of a service in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 
 from cletus import Service
 from cletus.ops.control.messages import REPLIES, Ended, Finished, Request, Shown, Typed, line_of
-from cletus.ops.control.protocol import Caller
+from cletus.ops.control.protocol import ControlProtocol
 from tests.reload.conftest import clean_imports, run
 
 __all__ = ["clean_imports", "run"]  # fixtures: applications that can be reloaded
@@ -20,22 +20,22 @@ class Call:
     """Somebody who has connected.
 
     Attributes:
-        caller: the service's end.
+        protocol: the service's end.
         transport: what the service asked of the connection.
         gone: whether the service knows that the connection is gone.
     """
 
     def __init__(self, service: Service) -> None:
         self.gone = False
-        self.caller = Caller(service, "ann (uid 1)", self._gone)
+        self.protocol = ControlProtocol(service, "ann (uid 1)", self._gone)
         self.transport = StringTransport()
         self.transport.abortConnection = self._abort  # type: ignore[method-assign]  # Twisted's raises
         self.aborted = False
-        self.caller.makeConnection(self.transport)
+        self.protocol.makeConnection(self.transport)
 
     def says(self, *messages: Any) -> None:
         """Send messages."""
-        self.caller.dataReceived(b"".join(line_of(one) for one in messages))
+        self.protocol.dataReceived(b"".join(line_of(one) for one in messages))
 
     def asks(self, command: str, **more: Any) -> None:
         """Send a request."""
@@ -62,21 +62,22 @@ class Call:
         """How the shell has ended; ``None`` as long as it has not."""
         return next((one.code for one in self.replies if isinstance(one, Ended)), None)
 
-    def types(self, text: str) -> None:
-        """Press keys."""
-        self.says(Typed(text.encode()))
+    def runs_line(self, source: str) -> str:
+        """Run a statement in an open shell; what that shows at once."""
+        before = len(self.shown)
+        self.says(Typed(source.encode()), Finished())
+        return self.shown[before:]
 
     def runs(self, script: str) -> str:
-        """Hand a script over; what is shown at once."""
+        """Open a shell and run a script; what that shows at once."""
         self.asks("shell")
-        self.says(Typed(script.encode()), Finished())
-        return self.shown
+        return self.runs_line(script)
 
     def hangs_up(self) -> None:
         """Close the connection."""
-        self.caller.connectionLost()
+        self.protocol.connectionLost()
 
-    def _gone(self, _: Caller) -> None:
+    def _gone(self, _: ControlProtocol) -> None:
         self.gone = True
 
     def _abort(self) -> None:

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from cletus.errors import BadMessage, ControlError, ControlRefused, NoAnswer, NotRunning
-from cletus.ops.control.client import Remote
+from cletus.ops.control.client import ControlClient
 from cletus.ops.control.messages import Answer, Ended, Refusal, Request, Shown, line_of
 from cletus.ops.control.socket_path import listen_in
 
@@ -47,7 +47,7 @@ def answering(tmp_path: Path) -> Iterator[Answering]:
 
 def ask(folder: Path, timeout: float = 10.0) -> object:
     """What is answered to a request."""
-    with Remote(str(folder), timeout) as remote:
+    with ControlClient(str(folder), timeout) as remote:
         assert remote.pid == os.getpid()
         return remote.ask(Request("status"))
 
@@ -87,7 +87,7 @@ def test_nonsense_is_no_answer(answering: Answering, tmp_path: Path) -> None:
 
 def test_several_messages_at_once(answering: Answering, tmp_path: Path) -> None:
     answering(line_of(Shown(b"a")) + line_of(Shown(b"b")) + line_of(Ended(3)))
-    with Remote(str(tmp_path), None) as remote:
+    with ControlClient(str(tmp_path), None) as remote:
         remote.send(Request("shell"))
         select.select([remote], [], [], 10.0)
         assert remote.receive() == Shown(b"a")
@@ -103,10 +103,10 @@ def test_where_nobody_listens_nothing_runs(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "file" / "below"):
         (tmp_path / "file").write_text("")
         with pytest.raises(NotRunning, match=f"no service runs on the store {folder}$"):
-            Remote(str(folder), 1.0)
+            ControlClient(str(folder), 1.0)
     listen_in(str(tmp_path)).close()
     with pytest.raises(NotRunning):
-        Remote(str(tmp_path), 1.0)
+        ControlClient(str(tmp_path), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_last_owner_of_the_folder_is_named_if_it_is_alive(
     """It may be starting or stopping."""
     (tmp_path / ".lock").write_text(f"{pid}\n")
     with pytest.raises(NotRunning) as raised:
-        Remote(str(tmp_path), 1.0)
+        ControlClient(str(tmp_path), 1.0)
     assert (f"process {os.getpid()}, which had it last, is alive" in str(raised.value)) is named
 
 
@@ -132,4 +132,4 @@ def test_what_cannot_be_connected_to_says_why(
 
     monkeypatch.setattr(socket.socket, "connect", refused)
     with pytest.raises(ControlError, match=f"{tmp_path} cannot be asked: Permission denied"):
-        Remote(str(tmp_path), 1.0)
+        ControlClient(str(tmp_path), 1.0)

@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 
 from cletus.errors import BadMessage
 from cletus.ops.control.messages import (
-    KEYS,
+    INPUTS,
     REPLIES,
     REQUESTS,
     Answer,
+    Complete,
+    Completions,
     Ended,
     Finished,
+    Interrupted,
     Lines,
+    Ready,
     Refusal,
     Request,
-    Resized,
     Shown,
     Typed,
     line_of,
@@ -32,13 +35,23 @@ def test_a_request_can_be_typed_by_hand() -> None:
     assert REQUESTS.message(b'{"command": "status"}') == Request("status")
 
 
-@pytest.mark.parametrize("message", [Typed(b"\xff\x00"), Resized(100, 30), Finished()])
+@pytest.mark.parametrize(
+    "message", [Typed(b"\xff\x00"), Interrupted(), Complete("a.b"), Finished()]
+)
 def test_what_a_caller_types_arrives_as_it_was(message: object) -> None:
-    assert KEYS.message(line_of(message)) == message  # type: ignore[arg-type]  # each is a Struct
+    assert INPUTS.message(line_of(message)) == message  # type: ignore[arg-type]  # each is a Struct
 
 
 @pytest.mark.parametrize(
-    "message", [Answer({"a": [1, None]}), Refusal("no"), Shown(b"\x1b[0m"), Ended(1)]
+    "message",
+    [
+        Answer({"a": [1, None]}),
+        Refusal("no"),
+        Shown(b"\x1b[0m"),
+        Ready(),
+        Completions(["a.b"]),
+        Ended(1),
+    ],
 )
 def test_what_is_answered_arrives_as_it_was(message: object) -> None:
     assert REPLIES.message(line_of(message)) == message  # type: ignore[arg-type]  # each is a Struct
@@ -56,13 +69,13 @@ def test_what_json_does_not_know_is_answered_in_words() -> None:
     [b"", b"hello", b"[]", b"null", b"{}", b'{"command": 3}', b'{"command": "\xff"}', b"[" * 9999],
 )
 def test_garbage_is_a_bad_message(line: bytes) -> None:
-    with pytest.raises(BadMessage, match="no message of a control socket"):
+    with pytest.raises(BadMessage, match="not a message of a control socket"):
         REQUESTS.message(line)
 
 
 @given(st.binary())
 def test_whatever_comes_is_a_message_or_a_bad_one(line: bytes) -> None:
-    for decoder in (REQUESTS, KEYS, REPLIES):
+    for decoder in (REQUESTS, INPUTS, REPLIES):
         with suppress(BadMessage):
             decoder.message(line)
 
@@ -82,6 +95,6 @@ def test_lines_are_the_same_however_they_are_cut() -> None:
 def test_a_line_has_a_bound_whether_or_not_it_ends() -> None:
     assert Lines(4).receive(b"1234\n12") == [b"1234"]
     for data in (b"12345", b"12345\n", b"1\n12345", b"1\n12345\n"):
-        with pytest.raises(BadMessage, match="more than 4 bytes"):
+        with pytest.raises(BadMessage, match="at most 4 bytes"):
             Lines(4).receive(data)
     assert Lines(0).receive(b"1" * 9999) == []

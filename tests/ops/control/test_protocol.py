@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.ops.control import protocol as caller
+from cletus.ops.control import protocol
 from cletus.ops.control.messages import LINE_MAX, Answer, Ended, Finished, Refusal, Shown, Typed
-from cletus.ops.control.script_shell import ScriptShell
 from cletus.testing import Log, Person
 from tests.ops.control.conftest import Call
 from tests.reload.conftest import Running
@@ -34,33 +31,33 @@ def test_a_request_may_come_in_pieces(service: Service, call: Caller) -> None:
     ann = call(service)
     for byte in b'{"command": "who"}\n':
         assert ann.replies == []
-        ann.caller.dataReceived(bytes([byte]))
+        ann.protocol.dataReceived(bytes([byte]))
     assert ann.reply == Answer([])
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "no message of a control socket"),
-        (b"\n", "no message of a control socket"),
-        (b"\xff\xfe\x00\n", "no message of a control socket"),
-        (b"x" * (LINE_MAX + 1), "more than 1048576 bytes"),
+        (b"GET / HTTP/1.1\r\n\r\n", "not a message of a control socket"),
+        (b"\n", "not a message of a control socket"),
+        (b"\xff\xfe\x00\n", "not a message of a control socket"),
+        (b"x" * (LINE_MAX + 1), "at most 1048576 bytes"),
         (b'{"command": "dance"}\n', "no command 'dance'; there are status, who, reload"),
     ],
 )
 def test_nonsense_is_refused(service: Service, call: Caller, data: bytes, words: str) -> None:
     ann = call(service)
-    ann.caller.dataReceived(data)
+    ann.protocol.dataReceived(data)
     assert isinstance(ann.reply, Refusal)
     assert words in ann.reply.error
     assert ann.transport.disconnecting
-    ann.caller.dataReceived(data)
+    ann.protocol.dataReceived(data)
     assert len(ann.replies) == 1
 
 
 def test_who_says_nothing_is_closed(service: Service, call: Caller, clock: Clock) -> None:
     ann = call(service)
-    clock.advance(caller.REQUEST_TIME - 1)
+    clock.advance(protocol.REQUEST_TIME - 1)
     assert not ann.transport.disconnecting
     clock.advance(1)
     assert "no request came within 10 seconds" in ann.reply.error
@@ -103,7 +100,7 @@ def test_a_reload_is_answered_when_it_is_over(run: Callable[..., Running], call:
     ann = call(app.service)
     ann.asks("reload")
     assert ann.replies == []
-    app.clock.advance(caller.REQUEST_TIME + 1)
+    app.clock.advance(protocol.REQUEST_TIME + 1)
     app.clock.pump([0, 0, 0])
     assert ann.reply.value["ok"]
     assert app.service.session.generation == 1
@@ -135,7 +132,7 @@ def test_an_error_of_ours_is_logged_and_told(
     ann.asks("status")
     assert ann.reply == Refusal("division by zero")
     (mistake,) = log.take_failures()
-    assert "What ann (uid 1) asked for has failed: ZeroDivisionError" in mistake
+    assert "The request of ann (uid 1) has failed: ZeroDivisionError" in mistake
 
 
 def test_who_asks_for_the_stop_hears_of_its_end(
@@ -144,7 +141,7 @@ def test_who_asks_for_the_stop_hears_of_its_end(
     person = come(service)
     ann = call(service)
     ann.asks("shutdown")
-    assert ann.caller.outlives
+    assert ann.protocol.outlives
     assert ann.replies == []
     person.hangs_up()
     assert ann.reply.value["pid"]
@@ -174,47 +171,11 @@ def test_a_shell_ends_with_its_code(service: Service, call: Caller, log: Log) ->
     assert log.lines[-2:] == ["ann (uid 1) opens a shell", "ann (uid 1) has left the shell"]
 
 
-def test_what_comes_before_the_shell_is_there_waits_for_it(
-    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Conch is imported in a thread; meanwhile nothing is read."""
-    loaded: Deferred[Any] = Deferred()
-    monkeypatch.setattr(Service, "in_thread", lambda *_: loaded)
-    ann = call(service)
-    assert ann.runs("'early'") == ""
-    assert ann.transport.producerState == "paused"
-    loaded.callback(ScriptShell)
-    assert (ann.shown, ann.code) == ("'early'\n", 0)
-
-
-def test_when_the_shell_is_there_what_is_typed_is_read(
-    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded: Deferred[Any] = Deferred()
-    monkeypatch.setattr(Service, "in_thread", lambda *_: loaded)
-    ann = call(service)
-    ann.asks("shell")
-    loaded.callback(ScriptShell)
-    assert ann.transport.producerState == "producing"
-
-
-def test_who_has_gone_before_the_shell_is_there_gets_none(
-    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded: Deferred[Any] = Deferred()
-    monkeypatch.setattr(Service, "in_thread", lambda *_: loaded)
-    ann = call(service)
-    ann.asks("shell")
-    ann.hangs_up()
-    loaded.callback(None)
-    assert ann.replies == []
-
-
 def test_nonsense_in_a_shell_ends_it(service: Service, call: Caller) -> None:
     ann = call(service)
     ann.asks("shell")
-    ann.caller.dataReceived(b"1 + 1\n")
-    assert "no message" in ann.reply.error
+    ann.protocol.dataReceived(b"1 + 1\n")
+    assert "not a message" in ann.reply.error
 
 
 def test_a_shell_may_be_silent(service: Service, call: Caller, clock: Clock) -> None:
@@ -227,35 +188,35 @@ def test_a_shell_may_be_silent(service: Service, call: Caller, clock: Clock) -> 
 def test_who_does_not_read_what_a_shell_shows_is_dropped(
     service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
-    monkeypatch.setattr(caller, "OUTPUT_MAX", 100_000)
+    monkeypatch.setattr(protocol, "OUTPUT_MAX", 100_000)
     ann = call(service)
     ann.asks("shell", terminal=True)
-    ann.caller.pauseProducing()
-    ann.types("print('x' * 50_000)\r")
+    ann.protocol.pauseProducing()
+    ann.runs_line("print('x' * 50_000)")
     assert not ann.aborted
-    ann.caller.resumeProducing()
-    ann.types("print('x' * 50_000)\r")
-    ann.caller.pauseProducing()
-    ann.types("print('x' * 50_000)\r")
+    ann.protocol.resumeProducing()
+    ann.runs_line("print('x' * 50_000)")
+    ann.protocol.pauseProducing()
+    ann.runs_line("print('x' * 50_000)")
     assert not ann.aborted
-    ann.types("print('x' * 50_000)\r")
+    ann.runs_line("print('x' * 50_000)")
     assert ann.aborted
     assert log.lines[-1] == "ann (uid 1) does not read what the shell shows: dropped"
-    ann.types("service.stop()\r")
+    ann.runs_line("service.stop()")
     assert service.state.value == "running", "nothing is taken of them any more"
 
 
 def test_the_service_stops_while_a_shell_is_open(service: Service, call: Caller) -> None:
     ann = call(service)
     ann.asks("shell", terminal=True)
-    ann.caller.close()
-    assert ann.shown.endswith("The service stops.\r\n")
+    ann.protocol.close()
+    assert ann.shown.endswith("The service stops.\n")
     assert ann.code == 0
 
 
 def test_the_service_stops_while_a_request_is_awaited(service: Service, call: Caller) -> None:
     ann = call(service)
-    ann.caller.close()
+    ann.protocol.close()
     assert ann.reply == Refusal("the service stops")
 
 
@@ -265,5 +226,5 @@ def test_a_large_script_is_refused(service: Service, call: Caller) -> None:
     for _ in range(40):
         ann.says(Typed(b"# " * 16_000))
     ann.says(Finished())
-    assert ann.shown == "a script may have 1048576 bytes\n"
+    assert ann.shown == "a script may have at most 1048576 bytes\n"
     assert ann.code == 1

@@ -20,7 +20,7 @@ from cletus.ops.control import control_of
 from cletus.ops.control import server as attachment
 from cletus.ops.control.discovery import Notes
 from cletus.ops.control.messages import REPLIES, Answer, Refusal, Request, line_of
-from cletus.ops.control.server import ControlSocket
+from cletus.ops.control.server import ControlServer
 from cletus.ops.control.socket_path import NAME, connect_in
 from cletus.testing import Log
 from tests.conftest import result_of
@@ -82,11 +82,11 @@ def service(tmp_path: Path, reactor: Reactor, log: Log) -> Iterator[Service]:
 
 
 @pytest.fixture
-def control(service: Service, tmp_path: Path, reactor: Reactor) -> Iterator[ControlSocket]:
+def control(service: Service, tmp_path: Path, reactor: Reactor) -> Iterator[ControlServer]:
     """The socket of a service that was started without it."""
     service.configure(control=False)
     result_of(service.start(reactor, doors=()))
-    control = ControlSocket(service, str(tmp_path / "saved"), Notes({}, str(tmp_path)))
+    control = ControlServer(service, str(tmp_path / "saved"), Notes({}, str(tmp_path)))
     yield control
     control.close()
 
@@ -124,35 +124,35 @@ def test_a_clock_has_no_sockets(service: Service) -> None:
 
 
 def test_who_connects_is_answered_and_logged_as_the_kernel_knows_them(
-    control: ControlSocket, reactor: Reactor, log: Log, tmp_path: Path
+    control: ControlServer, reactor: Reactor, log: Log, tmp_path: Path
 ) -> None:
     control.open()
     with connect_in(str(tmp_path / "saved"), 5.0):
         control.doRead()
-    (caller,) = control.callers
+    (caller,) = control.connections
     caller.dataReceived(line_of(Request("who")))
     assert REPLIES.message(reactor.transports[0].value()) == Answer([])
     assert f"(uid {os.getuid()}, process {os.getpid()}) asks for who" in log.lines[-1]
     caller.connectionLost()
-    assert control.callers == {}
+    assert control.connections == {}
 
 
 def test_a_user_without_a_name_is_somebody(
-    control: ControlSocket, log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    control: ControlServer, log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attachment, "process_of", lambda _: (7, 4_000_000))
     control.open()
     with connect_in(str(tmp_path / "saved"), 5.0):
         control.doRead()
-    (caller,) = control.callers
+    (caller,) = control.connections
     caller.dataReceived(line_of(Request("who")))
     assert log.lines[-1] == "somebody (uid 4000000, process 7) asks for who"
 
 
-def test_callers_are_bounded(
-    control: ControlSocket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_connections_are_bounded(
+    control: ControlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attachment, "CALLERS_MAX", 1)
+    monkeypatch.setattr(attachment, "CONNECTIONS_MAX", 1)
     control.open()
     with (
         connect_in(str(tmp_path / "saved"), 5.0),
@@ -160,22 +160,22 @@ def test_callers_are_bounded(
     ):
         control.doRead()
         control.doRead()
-        assert REPLIES.message(second.recv(1000)) == Refusal("1 callers are connected already")
-    assert len(control.callers) == 1
+        assert REPLIES.message(second.recv(1000)) == Refusal("1 clients are connected already")
+    assert len(control.connections) == 1
 
 
-def test_nobody_there_after_all(control: ControlSocket) -> None:
+def test_nobody_there_after_all(control: ControlServer) -> None:
     """Who has thought better of it is no error; neither is to be asked when it is closed."""
     control.open()
     control.doRead()
-    assert control.callers == {}
+    assert control.connections == {}
     control.close()
     control.doRead()
     assert control.fileno() == -1
 
 
 def test_without_file_descriptors_it_waits(
-    control: ControlSocket, reactor: Reactor, log: Log, monkeypatch: pytest.MonkeyPatch
+    control: ControlServer, reactor: Reactor, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And does not keep the reactor busy with what cannot succeed."""
 
@@ -205,13 +205,13 @@ def test_without_file_descriptors_it_waits(
 
 
 def test_who_cannot_be_let_in_is_forgotten(
-    control: ControlSocket, reactor: Reactor, log: Log, tmp_path: Path
+    control: ControlServer, reactor: Reactor, log: Log, tmp_path: Path
 ) -> None:
     control.open()
     reactor.error = OSError(errno.EMFILE, "Too many open files")
     with connect_in(str(tmp_path / "saved"), 5.0):
         control.doRead()
-    assert control.callers == {}
+    assert control.connections == {}
     assert "Too many open files" in log.lines[-1]
 
 
@@ -226,7 +226,7 @@ def test_what_hinders_it_does_not_hinder_the_start(
     assert (tmp_path / "saved" / NAME).is_dir()
 
 
-def test_its_file_may_be_gone_at_the_stop(control: ControlSocket, tmp_path: Path) -> None:
+def test_its_file_may_be_gone_at_the_stop(control: ControlServer, tmp_path: Path) -> None:
     control.open()
     (tmp_path / "saved" / NAME).unlink()
     assert control.close().called
@@ -234,13 +234,13 @@ def test_its_file_may_be_gone_at_the_stop(control: ControlSocket, tmp_path: Path
 
 
 def test_at_the_stop_all_are_closed_but_who_has_asked_for_it(
-    control: ControlSocket, service: Service, reactor: Reactor, tmp_path: Path
+    control: ControlServer, service: Service, reactor: Reactor, tmp_path: Path
 ) -> None:
     control.open()
     with connect_in(str(tmp_path / "saved"), 5.0), connect_in(str(tmp_path / "saved"), 5.0):
         control.doRead()
         control.doRead()
-    _, bob = control.callers
+    _, bob = control.connections
     bob.outlives = True
     closed = control.close()
     first, second = reactor.transports
@@ -252,7 +252,7 @@ def test_at_the_stop_all_are_closed_but_who_has_asked_for_it(
     assert (first.aborting, second.aborting) == (True, False)
 
 
-def test_the_reactor_may_drop_it(control: ControlSocket, reactor: Reactor) -> None:
+def test_the_reactor_may_drop_it(control: ControlServer, reactor: Reactor) -> None:
     control.open()
     control.connectionLost(None)
     assert reactor.readers == []
@@ -266,7 +266,7 @@ def test_a_note_tells_where_it_is(service: Service, tmp_path: Path, reactor: Rea
     service.configure(control=False)
     result_of(service.start(reactor, doors=()))
     service.session.application = Application((Root("app", tmp_path / "app.py", False),), ("app",))
-    control = ControlSocket(service, str(tmp_path / "saved"), notes)
+    control = ControlServer(service, str(tmp_path / "saved"), notes)
     control.open()
     assert notes.stores_of(str(tmp_path / "app.py")) == [str(tmp_path / "saved")]
     control.close()
