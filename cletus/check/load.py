@@ -31,10 +31,10 @@ from cletus.errors import (
 )
 from cletus.reload.code.modules import installed
 from cletus.reload.code.sources import Sources, compiled, read_now
-from cletus.reload.code.timeout import DeadlinePassed, within
+from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.load import load, locate
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.service.application import Application
 from cletus.service.service import Service
 from cletus.storage import Writer, backend_for
@@ -112,7 +112,7 @@ class Intake:
             try:
                 with ledger:
                     service = self._imported()
-            except (CletusError, DeadlinePassed) as refused:
+            except (CletusError, TimedOut) as refused:
                 self.findings += (replace(one, group="Import") for one in self._refused(refused))
                 ledger.undo()
                 return None
@@ -124,19 +124,19 @@ class Intake:
 
     def _imported(self) -> Service:
         made: list[Service] = []
-        within(
+        run_with_timeout(
             self._timeout, lambda: made.append(load(self._target, self._folder, self._configure))
         )
         return made[0]
 
-    def _refused(self, refused: CletusError | DeadlinePassed) -> Iterator[Finding]:
+    def _refused(self, refused: CletusError | TimedOut) -> Iterator[Finding]:
         if isinstance(refused, SourceError):
             yield from self._unreadable(refused)
             return
         cause: BaseException = refused
         if isinstance(refused, ImportFailed):
             cause = refused.__cause__ or refused.__context__ or refused
-        is_told = isinstance(cause, CletusError | DeadlinePassed)
+        is_told = isinstance(cause, CletusError | TimedOut)
         kind = "" if is_told else f"{type(cause).__name__}: "
         yield error("import", f"{kind}{cause}", _todo(cause), self._place(cause))
 
@@ -179,7 +179,7 @@ def quiet() -> Iterator[None]:
 
 
 def _todo(cause: BaseException) -> str:
-    if isinstance(cause, DeadlinePassed):
+    if isinstance(cause, TimedOut):
         return (
             "let the import come to its end: what lasts belongs into a listener of events.PostStart"
         )
@@ -194,7 +194,7 @@ def _todo(cause: BaseException) -> str:
 
 def _uncompilable(application: Application) -> Iterator[SourceError]:
     try:
-        sources: Sources = read_now(Scope(application))
+        sources: Sources = read_now(FileTree(application))
     except SourceError as refused:
         yield refused
         return

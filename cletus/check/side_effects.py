@@ -14,14 +14,14 @@ from twisted.internet.task import LoopingCall
 from cletus.check.finding import Finding, Place, warning
 from cletus.check.source_map import of_function
 from cletus.reload.effects.ledger import Ledger, module_of
-from cletus.reload.effects.registrations import Places, Registration
+from cletus.reload.effects.registrations import CallSites, Registration
 from cletus.reload.effects.resources import (
     Hooks,
     LogHandlers,
     LogObservers,
     Ports,
     Reducers,
-    SideEffects,
+    ResourceType,
     Threads,
     Timers,
     Triggers,
@@ -29,7 +29,7 @@ from cletus.reload.effects.resources import (
 from cletus.service.application import Application
 
 #: Kind to name, what it is, what to do.
-_WORDS: dict[type[SideEffects], tuple[str, str, str]] = {
+_WORDS: dict[type[ResourceType], tuple[str, str, str]] = {
     Timers: (
         "timer",
         "a call of the reactor is asked for when {module} is imported: {it}",
@@ -86,7 +86,7 @@ def left_by(ledger: Ledger, application: Application) -> Iterator[Finding]:
         ledger: of that import.
         application: what was imported.
     """
-    places = Places()
+    places = CallSites()
     ledger.note(places)
     for kind, entry in ledger.made():
         name, what, todo = _WORDS[type(kind)]
@@ -138,7 +138,7 @@ def placed(text: str, application: Application) -> Place:
     return Place(file, int(line) if line.isdigit() else 0)
 
 
-def _place(entry: Any, maker: Any, places: Places, application: Application) -> Place:
+def _place(entry: Any, maker: Any, places: CallSites, application: Application) -> Place:
     if not isinstance(entry, tuple):
         try:
             text = places.of(entry)
@@ -156,7 +156,7 @@ def _behind(maker: Any) -> Any:
     return owner.f if isinstance(owner, LoopingCall) else maker
 
 
-def _it(kind: SideEffects, entry: Any, maker: Any) -> str:
+def _it(kind: ResourceType, entry: Any, maker: Any) -> str:
     if isinstance(kind, Hooks):
         name, one = entry
         return f"{_named(one)} is added to {name}"

@@ -17,13 +17,13 @@ from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.side_effects import left_by, registered, set_by
 from cletus.check.target import Subject
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.reload.code.diff import Plan
+from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import installed
 from cletus.reload.effects.ledger import Ledger
-from cletus.reload.effects.registrations import Places
-from cletus.reload.leaks.describe import Words
+from cletus.reload.effects.registrations import CallSites
+from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect
-from cletus.reload.leaks.retire import Retirement
+from cletus.reload.leaks.retire import LeakFinder
 from cletus.reload.transaction import Transaction
 from cletus.storage import Manager
 
@@ -50,7 +50,7 @@ def _reload(subject: Subject) -> Iterator[Finding]:
     subject.service.session.flushed()
     _make_objects(subject)
     report = ReloadReport()
-    transaction = Transaction(subject.service, finder, Plan(finder.sources), report)
+    transaction = Transaction(subject.service, finder, Diff(finder.sources), report)
     first = _left(subject.ledger, subject)
     if not transaction.run():
         yield _refused(report)
@@ -104,9 +104,9 @@ def _holders(subject: Subject, old: OldCode) -> list[str]:
     """What holds the code of the first import, now that the second is in force."""
     sentences: list[str] = []
     collect()
-    words = Words(subject.application, Places(), [])
+    words = Describer(subject.application, CallSites(), [])
     # On a clock it is searched at once and to the end, without a turn of the reactor.
-    Retirement(Clock(), old, words, sentences.extend).begin()
+    LeakFinder(Clock(), old, words, sentences.extend).begin()
     return sentences
 
 

@@ -16,12 +16,12 @@ from cletus.errors import (
     ImportFailed,
     ServiceNotFound,
 )
-from cletus.reload.code.diff import Plan, check
+from cletus.reload.code.diff import Diff, compile_all
 from cletus.reload.code.modules import ApplicationFinder, quote
 from cletus.reload.code.sources import CodeCache, Sources, read_now
 from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.service.application import Application, Root, place_of
 from cletus.service.construction import Loading, constructing
 from cletus.service.service import Service
@@ -80,8 +80,8 @@ def load(
     application = locate(target, folder)
     _refuse_taken_names(application)
     cache = CodeCache()
-    sources = read_now(Scope(application))
-    check(Plan(sources), cache)
+    sources = read_now(FileTree(application))
+    compile_all(Diff(sources), cache)
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
     quote(sources)

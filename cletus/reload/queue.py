@@ -8,7 +8,7 @@ from cletus.reload.code.sources import Sources
 from cletus.service.report import ReloadReport
 
 
-class Requests:
+class ReloadQueue:
     """The requests of one service.
 
     Attributes:

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
-from cletus.reload.code.diff import Plan, check, make_plan
+from cletus.reload.code.diff import Diff, compare, compile_all
 from cletus.reload.code.import_guard import ImportGuard
 from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.code.sources import (
@@ -31,12 +31,12 @@ from cletus.reload.code.sources import (
 )
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import describe_error
-from cletus.reload.leaks.describe import Words
+from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
-from cletus.reload.leaks.retire import Retirement
-from cletus.reload.queue import Requests
+from cletus.reload.leaks.retire import LeakFinder
+from cletus.reload.queue import ReloadQueue
 from cletus.reload.transaction import Transaction
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.watcher import Pace, Watcher
 from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
@@ -62,7 +62,7 @@ class ServiceReloader:
         self._watcher: Watcher | None = None
         self._attempted: dict[str, bytes] = {}
         self._history = History()
-        self._requests = Requests()
+        self._requests = ReloadQueue()
         self._running = False
         self._scheduled: Any = None
         # Whether files have changed while a reload was under way, and how often in a row they did
@@ -142,7 +142,7 @@ class ServiceReloader:
     def _adopt(self, finder: ApplicationFinder) -> None:
         """What was imported the ordinary way: its files as they are now are taken for what runs."""
         application = self._service.session.application
-        on_disk = read_now(self._scope())
+        on_disk = read_now(self._file_tree())
         finder.sources = Sources(
             {**on_disk.modules, **finder.sources.modules},
             {**on_disk.extensions, **finder.sources.extensions},
@@ -155,17 +155,17 @@ class ServiceReloader:
         mark(application.loaded(), 0)
         quote(finder.sources)
 
-    def _scope(self) -> Scope:
+    def _file_tree(self) -> FileTree:
         """Which files are the application's. The folder of its stores is not, wherever it is."""
         settings = self._service.settings
         store = Path(settings.store.removeprefix("file:")).resolve()
-        return Scope(self._service.session.application, settings.reload_patterns, (store,))
+        return FileTree(self._service.session.application, settings.reload_patterns, (store,))
 
     def _watch(self) -> None:
         settings = self._service.settings
         self._watcher = Watcher(
             self._service.reactor,
-            self._scope,
+            self._file_tree,
             self._service.in_thread,
             pace=Pace(
                 settings.reload_quiet,
@@ -198,7 +198,7 @@ class ServiceReloader:
         if given is not None:
             done = maybeDeferred(self._prepare, given)
         else:
-            done = self._service.in_thread(read, self._scope())
+            done = self._service.in_thread(read, self._file_tree())
             done.addCallback(self._decide, forced)
         done.addErrback(self._put_off, forced)
         done.addErrback(self._failed)
@@ -234,18 +234,18 @@ class ServiceReloader:
             found: what the new generation is made from.
             forced: whether somebody has asked; ``None`` if it does not come from the files.
         """
-        plan = make_plan(self.sources, found)
+        plan = compare(self.sources, found)
         report = ReloadReport(changed=plan.changed, added=plan.added, removed=plan.removed)
         checked = self._service.in_thread(self._check, plan, report)
         return checked.addCallback(self._reload, report, forced)
 
-    def _check(self, plan: Plan, report: ReloadReport) -> Plan:
+    def _check(self, plan: Diff, report: ReloadReport) -> Diff:
         """In a thread: compile what has changed."""
         with report.timed("check"):
-            check(plan, self._cache)
+            compile_all(plan, self._cache)
         return plan
 
-    def _reload(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
+    def _reload(self, plan: Diff, report: ReloadReport, forced: bool | None) -> None:
         """Back in the reactor: the transaction, in a turn of its own, when pending saves are safe."""
         self._service.session.flushed().addCallback(
             lambda _: self._later(0, self._transact, plan, report, forced)
@@ -257,7 +257,7 @@ class ServiceReloader:
         turn.addCallback(lambda _: step(*args)).addErrback(self._gone_wrong)
         self._service.reactor.callLater(delay, turn.callback, None)
 
-    def _transact(self, plan: Plan, report: ReloadReport, forced: bool | None) -> None:
+    def _transact(self, plan: Diff, report: ReloadReport, forced: bool | None) -> None:
         if self._stopped:
             self._finish(report, quietly=True)
             return
@@ -269,7 +269,7 @@ class ServiceReloader:
             return
         self._attempt(plan, report)
 
-    def _attempt(self, plan: Plan, report: ReloadReport, waited: float = 0.0) -> None:
+    def _attempt(self, plan: Diff, report: ReloadReport, waited: float = 0.0) -> None:
         """The transaction, when no thread is in the middle of importing what it rebuilds."""
         if self._stopped:
             self._finish(report, quietly=True)
@@ -307,7 +307,7 @@ class ServiceReloader:
         old, aliases = transaction.old_code, transaction.aliases()
         self._later(0, self._retire, old, aliases, report)
 
-    def _vetoed(self, plan: Plan, report: ReloadReport) -> bool:
+    def _vetoed(self, plan: Diff, report: ReloadReport) -> bool:
         """Whether a listener of ``PreReload`` asks for this reload not to happen."""
         event = events.PreReload(self._service, (*plan.changed, *plan.added, *plan.removed))
         self._service.fire(event)
@@ -341,13 +341,13 @@ class ServiceReloader:
     def _name_holders(self, code: OldCode, report: ReloadReport) -> None:
         finder = self._finder
         assert finder is not None  # noqa: S101 - start() made it
-        words = Words(finder.application, finder.places, finder.registrations)
+        words = Describer(finder.application, finder.places, finder.registrations)
 
         def named(holders: list[str]) -> None:
             report.holders += holders
             self._finish(report)
 
-        Retirement(self._service.reactor, code, words, named).begin()
+        LeakFinder(self._service.reactor, code, words, named).begin()
 
     # -- the end ----------------------------------------------------------------------------
 

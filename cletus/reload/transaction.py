@@ -18,9 +18,9 @@ from cletus.client.client import Client
 from cletus.client.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.events import ClientEvent
-from cletus.reload.code.diff import Plan
+from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import ApplicationFinder, Staging
-from cletus.reload.code.timeout import DeadlinePassed, within
+from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
@@ -56,7 +56,7 @@ class Transaction:
     """
 
     def __init__(
-        self, service: Service, finder: ApplicationFinder, plan: Plan, report: ReloadReport
+        self, service: Service, finder: ApplicationFinder, plan: Diff, report: ReloadReport
     ) -> None:
         self._service = service
         self._session = service.session
@@ -84,7 +84,7 @@ class Transaction:
         """
         try:
             with self.ledger:
-                within(self._service.settings.reload_timeout, self._prepare)
+                run_with_timeout(self._service.settings.reload_timeout, self._prepare)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
             self._roll_back()
             described = describe_error(
@@ -266,7 +266,7 @@ class Transaction:
 
 def _explained(error: BaseException) -> BaseException:
     """The error as one of ours where its own kind would mislead."""
-    if isinstance(error, DeadlinePassed):
+    if isinstance(error, TimedOut):
         explained = ImportTimeout(str(error))
         explained.__traceback__ = error.__traceback__
         return explained

@@ -12,7 +12,7 @@ from twisted.logger import globalLogPublisher
 
 from cletus.check import Level
 from cletus.check.side_effects import _WORDS
-from cletus.reload.effects.resources import kinds
+from cletus.reload.effects.resources import resource_types
 from tests.check.conftest import must_be, names
 
 
@@ -264,7 +264,7 @@ def test_its_clean_twin_is_let_by(case, check):
 
 def test_there_are_words_for_every_kind_of_side_effect():
     """One that a reload learns to undo is one that a check must know how to tell."""
-    assert {type(kind) for kind in kinds(reactor)} == set(_WORDS)
+    assert {type(kind) for kind in resource_types(reactor)} == set(_WORDS)
 
 
 def test_what_only_the_first_import_adds_is_let_by(check):

@@ -13,7 +13,7 @@ from cletus.reload.code.sources import Unsettled, read
 class PlayedWatcher:
     """Tells when the test says so."""
 
-    def __init__(self, reactor: Any, scope: Any, in_thread: Any, *, changed: Any, **_: Any) -> None:
+    def __init__(self, reactor: Any, tree: Any, in_thread: Any, *, changed: Any, **_: Any) -> None:
         self.changed = changed
         self.is_disturbed = False
         self.moved = ""
@@ -40,13 +40,13 @@ class Restless:
         self.during = during
         self.readings = 0
 
-    def __call__(self, scope: Any) -> Any:
+    def __call__(self, tree: Any) -> Any:
         self.readings += 1
         if self.during is not None:
             self.during()
         if self.readings <= self.times:
             raise Unsettled("/talker/a.py")
-        return read(scope)
+        return read(tree)
 
 
 class Scene:
@@ -197,17 +197,17 @@ def test_files_that_are_not_as_they_were_when_it_was_quiet_are_read_again(scene)
 
 
 def test_a_save_that_begins_while_the_files_are_compiled_is_waited_for(scene, monkeypatch):
-    check = module.check
+    compile_all = module.compile_all
 
     def disturb(*args: Any) -> None:
-        check(*args)
+        compile_all(*args)
         scene.watcher.is_disturbed = True
 
-    monkeypatch.setattr(module, "check", disturb)
+    monkeypatch.setattr(module, "compile_all", disturb)
     scene.edit()
     scene.tell()
     assert (scene.generation, scene.watcher.again_asked) == (0, 1)
-    monkeypatch.setattr(module, "check", check)
+    monkeypatch.setattr(module, "compile_all", compile_all)
     scene.watcher.is_disturbed = False
     scene.tell()
     assert scene.generation == 1
@@ -232,7 +232,7 @@ def test_the_folder_of_the_stores_is_not_the_applications(scene):
     """However it is written: each save would else be a change."""
     for store in ("saved", "file:saved"):
         scene.service.configure(store=store)
-        assert scene.service.reloader._scope().excluded == (Path("saved").resolve(),)
+        assert scene.service.reloader._file_tree().excluded == (Path("saved").resolve(),)
 
 
 def test_a_save_at_the_moment_of_going_back_is_not_forgotten(scene):

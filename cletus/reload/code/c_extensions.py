@@ -15,7 +15,7 @@ from types import ModuleType
 from cletus.reload.code.sources import Content
 
 
-class Extensions:
+class LoadedExtensions:
     """The C extensions of the application that this process has loaded."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def is_extension(module: ModuleType) -> bool:
 class _Loader(ExtensionFileLoader):
     """Loads an extension, unless it is loaded."""
 
-    def __init__(self, content: Content, extensions: Extensions) -> None:
+    def __init__(self, content: Content, extensions: LoadedExtensions) -> None:
         super().__init__(content.name, str(content.path))
         self._content = content
         self._extensions = extensions

@@ -15,7 +15,7 @@ UNLOADABLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Diff:
     """From the sources of the generation in force to those on disk.
 
     Attributes:
@@ -38,10 +38,10 @@ class Plan:
         return not (self.changed or self.added or self.removed)
 
 
-def make_plan(running: Sources, found: Sources) -> Plan:
+def compare(running: Sources, found: Sources) -> Diff:
     """Compare two readings of the application's sources by content."""
     old, new = running.digests(), found.digests()
-    return Plan(
+    return Diff(
         found,
         changed=tuple(sorted(name for name in old.keys() & new.keys() if old[name] != new[name])),
         added=tuple(sorted(new.keys() - old.keys())),
@@ -54,7 +54,7 @@ def make_plan(running: Sources, found: Sources) -> Plan:
     )
 
 
-def check(plan: Plan, cache: CodeCache) -> None:
+def compile_all(plan: Diff, cache: CodeCache) -> None:
     """Compile every module from the text that was read.
 
     Raises:

@@ -18,10 +18,10 @@ from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
 from typing import Any
 
-from cletus.reload.code.c_extensions import Extensions, is_extension
+from cletus.reload.code.c_extensions import LoadedExtensions, is_extension
 from cletus.reload.code.import_names import ImportCache
 from cletus.reload.code.sources import CodeCache, Source, Sources
-from cletus.reload.effects.registrations import Places, Registration
+from cletus.reload.effects.registrations import CallSites, Registration
 from cletus.service.application import Application, Root
 
 #: The name in a module's namespace that marks its generation; see ``stale.py``.
@@ -108,9 +108,9 @@ class ApplicationFinder(MetaPathFinder):
         self.late: dict[str, None] = {}
         self.made: dict[str, dict[str, Any]] = {}
         self.imports = ImportCache()
-        self.places = Places()
+        self.places = CallSites()
         self.registrations: list[Registration] = []
-        self.extensions = Extensions()
+        self.extensions = LoadedExtensions()
 
     def install(self) -> None:
         """Be asked first by every import from now on."""

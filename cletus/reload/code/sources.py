@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType
 
 from cletus.errors import SourceError
-from cletus.reload.watch.file_tree import File, Kind, Scope
+from cletus.reload.watch.file_tree import File, FileTree, FileType
 from cletus.reload.watch.survey import Stamp, stamp_of
 
 #: What is said of files that do not come to rest.
@@ -113,16 +113,16 @@ class Sources:
         return any(module.startswith(name + ".") for module in (*self.modules, *self.extensions))
 
 
-def read(scope: Scope) -> Sources:
+def read(tree: FileTree) -> Sources:
     """Read every file of the application.
 
     Raises:
         Unsettled: a file changed or vanished meanwhile; it is being saved just now.
         SourceError: a file or folder cannot be read.
     """
-    before = _look(scope)
+    before = _look(tree)
     contents = {path: _bytes(path) for path in before}
-    after = _look(scope)
+    after = _look(tree)
     if before != after:
         moved = before.keys() ^ after.keys() or {p for p in before if before[p] != after[p]}
         raise Unsettled(str(min(moved)))
@@ -130,7 +130,7 @@ def read(scope: Scope) -> Sources:
     return replace(sources, stamps={str(path): stamp for path, (_, stamp) in before.items()})
 
 
-def read_now(scope: Scope) -> Sources:
+def read_now(tree: FileTree) -> Sources:
     """Read for somebody who cannot come back later, such as the start: a few tries, half a second.
 
     Raises:
@@ -138,7 +138,7 @@ def read_now(scope: Scope) -> Sources:
     """
     for _ in range(_TRIES):
         try:
-            return read(scope)
+            return read(tree)
         except Unsettled as error:
             moving = error.path
             time.sleep(_BETWEEN)
@@ -185,11 +185,11 @@ class CodeCache:
         self._codes = {key: code for key, code in self._codes.items() if key in wanted}
 
 
-def _look(scope: Scope) -> dict[Path, tuple[File, Stamp]]:
+def _look(tree: FileTree) -> dict[Path, tuple[File, Stamp]]:
     """The stamp of every file, in the order of the walk."""
     found: dict[Path, tuple[File, Stamp]] = {}
-    for _, tree in scope.trees(_cannot_list):
-        for folder in tree.walk():
+    for _, top in tree.folders(_cannot_list):
+        for folder in top.walk():
             for file in folder.files:
                 stamp = stamp_of(file.path)
                 if stamp is None:
@@ -223,9 +223,9 @@ def _sources(read_files: Iterator[tuple[File, bytes]]) -> Sources:
     files: dict[str, Content] = {}
     for file, data in read_files:
         digest = hashlib.blake2b(data, digest_size=16).digest()
-        if file.kind is Kind.DATA:
+        if file.type is FileType.DATA:
             files[file.name] = Content(file.name, file.path, digest)
-        elif file.kind is Kind.EXTENSION:
+        elif file.type is FileType.EXTENSION:
             extensions[file.name] = Content(file.name, file.path, digest)
         elif file.is_package or file.name not in modules:
             modules[file.name] = Source(file.name, file.path, file.is_package, data, digest)

@@ -1,6 +1,6 @@
 """A time limit for code that is not ours, even if it never returns.
 
-An alarm raises ``DeadlinePassed`` wherever that code happens to be. Code that catches it is raised
+An alarm raises ``TimedOut`` wherever that code happens to be. Code that catches it is raised
 at again, and code that catches everything, with a bare ``except:``, is raised at on each of its
 lines, so that one of them lies outside of its ``try``. What no exception can end is a C function
 that never returns to Python.
@@ -25,11 +25,11 @@ _PATIENCE = 10
 _INSISTENCE = 3
 
 
-class DeadlinePassed(BaseException):
+class TimedOut(BaseException):
     """The time is up. Not an ``Exception``, so that the code's own ``except Exception`` lets it by."""
 
 
-def within(seconds: float, call: Callable[[], None]) -> None:
+def run_with_timeout(seconds: float, call: Callable[[], None]) -> None:
     """Call something, and cut it off when it takes longer than this.
 
     It works in the main thread only, where signals arrive; elsewhere (tests, embedding) there is no
@@ -100,8 +100,8 @@ class _Alarm:
             self._trace_all(frame)
         raise self._passed()
 
-    def _passed(self) -> DeadlinePassed:
-        return DeadlinePassed(f"not finished after {self._seconds:g} seconds")
+    def _passed(self) -> TimedOut:
+        return TimedOut(f"not finished after {self._seconds:g} seconds")
 
     def _trace_all(self, frame: FrameType) -> None:
         """Raise on the next line of every frame of the call, since this one catches everything."""

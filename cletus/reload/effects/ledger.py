@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from cletus.reload.effects.process import ProcessState
-from cletus.reload.effects.registrations import Places, Recorder
-from cletus.reload.effects.resources import SideEffects, Timers, kinds
+from cletus.reload.effects.registrations import CallSites, Recorder
+from cletus.reload.effects.resources import ResourceType, Timers, resource_types
 from cletus.service.application import Application
 
 
@@ -33,7 +33,7 @@ class Ledger:
         self._reactor = reactor
         self._application = application
         self._modules = set(sys.modules)
-        self._kinds = [(kind, kind.entries()) for kind in kinds(reactor)]
+        self._kinds = [(kind, kind.entries()) for kind in resource_types(reactor)]
         self._state = ProcessState()
         self._files = _open_files()
         self.recorder = Recorder(application)
@@ -61,7 +61,7 @@ class Ledger:
         self._state.restore()
         return [one for one in left if one]
 
-    def made(self) -> Iterator[tuple[SideEffects, Any]]:
+    def made(self) -> Iterator[tuple[ResourceType, Any]]:
         """What has come since and is the application's: each entry with its kind."""
         for kind, before in self._kinds:
             for entry in _new(kind, before):
@@ -72,7 +72,7 @@ class Ledger:
         """Single values of the process that have been set since, in words."""
         return self._state.changed()
 
-    def note(self, places: Places) -> None:
+    def note(self, places: CallSites) -> None:
         """Remember where the calls were asked for that have come since; the import is in force."""
         for kind, before in self._kinds:
             if isinstance(kind, Timers):
@@ -129,7 +129,7 @@ def _open_files() -> set[str]:
         os.close(folder)
 
 
-def _new(kind: SideEffects, before: list[Any]) -> list[Any]:
+def _new(kind: ResourceType, before: list[Any]) -> list[Any]:
     known = {_identity(entry) for entry in before}
     return [entry for entry in kind.entries() if _identity(entry) not in known]
 
@@ -138,7 +138,7 @@ def _identity(entry: Any) -> Any:
     return tuple(map(id, entry)) if isinstance(entry, tuple) else id(entry)
 
 
-def _undo(kind: SideEffects, entry: Any) -> str:
+def _undo(kind: ResourceType, entry: Any) -> str:
     try:
         return kind.undo(entry)
     except Exception as error:  # noqa: BLE001 - a failing clean-up of somebody else's must not stop ours

@@ -110,7 +110,7 @@ class Recorder:
         def register(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
             # A copy of this function may outlive the time of recording.
-            place = place_of(sys._getframe(1), self._application) if self._asked else ""
+            place = location_of(sys._getframe(1), self._application) if self._asked else ""
             if place:
                 given = tuple(_references([*args[:1], *kwargs.values()]))
                 self.made.append(Registration(what, given, place))
@@ -119,7 +119,7 @@ class Recorder:
         return register
 
 
-class Places:
+class CallSites:
     """Where repeating and delayed calls were asked for, as long as they live."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class Places:
         return self._places.get(call, "")
 
 
-def place_of(frame: FrameType | None, application: Application) -> str:
+def location_of(frame: FrameType | None, application: Application) -> str:
     """The innermost place in the application that a frame was called from.
 
     Returns:
@@ -147,14 +147,14 @@ def place_of(frame: FrameType | None, application: Application) -> str:
     """
     while frame is not None:
         if application.owns(frame.f_globals.get("__name__")):
-            return short(frame.f_code.co_filename, frame.f_lineno, application)
+            return short_location(frame.f_code.co_filename, frame.f_lineno, application)
         if frame.f_code.co_name == "<module>":
             return ""
         frame = frame.f_back
     return ""
 
 
-def short(file: str, line: int, application: Application) -> str:
+def short_location(file: str, line: int, application: Application) -> str:
     """A place as people write it: the file from its package's folder on."""
     for root in application.roots:
         folder = str(root.path.parent)
@@ -173,12 +173,12 @@ def _references(given: list[Any]) -> Iterator[weakref.ref[Any]]:
 
 
 def _place_in_stack(stack: Any, application: Application) -> str:
-    """As ``place_of``, for a stack that ``traceback.format_stack`` has formatted."""
+    """As ``location_of``, for a stack that ``traceback.format_stack`` has formatted."""
     for entry in reversed(stack):
         head, _, _ = entry.strip().partition("\n")
         _, _, rest = head.partition('File "')
         file, _, rest = rest.partition('", line ')
         line, _, _ = rest.partition(",")
         if any(file.startswith(str(root.path)) for root in application.roots):
-            return short(file, int(line), application)
+            return short_location(file, int(line), application)
     return ""

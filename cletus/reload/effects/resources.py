@@ -22,7 +22,7 @@ from twisted.python.log import theLogPublisher
 from typing_extensions import override
 
 
-class SideEffects(ABC):
+class ResourceType(ABC):
     """One kind.
 
     Entries are compared by identity, or, if they are tuples, by the identity of their parts.
@@ -41,7 +41,7 @@ class SideEffects(ABC):
         """Take it back; what is left of it, in words, or "" for nothing."""
 
 
-class Timers(SideEffects):
+class Timers(ResourceType):
     """Calls that the reactor will make."""
 
     def __init__(self, reactor: Any) -> None:
@@ -62,7 +62,7 @@ class Timers(SideEffects):
         return ""
 
 
-class Ports(SideEffects):
+class Ports(ResourceType):
     """What the reactor reads from and writes to: ports, connections."""
 
     def __init__(self, reactor: Any) -> None:
@@ -94,7 +94,7 @@ class Ports(SideEffects):
         return ""
 
 
-class Triggers(SideEffects):
+class Triggers(ResourceType):
     """What the reactor will call when it starts or stops (``addSystemEventTrigger``)."""
 
     def __init__(self, reactor: Any) -> None:
@@ -121,7 +121,7 @@ class Triggers(SideEffects):
         return ""
 
 
-class Threads(SideEffects):
+class Threads(ResourceType):
     """Threads, which nobody can end from outside."""
 
     @override
@@ -140,7 +140,7 @@ class Threads(SideEffects):
         return f"the thread {entry.name!r} was started and runs on" if entry.is_alive() else ""
 
 
-class LogObservers(SideEffects):
+class LogObservers(ResourceType):
     """Observers of Twisted's log, added through either of its two interfaces."""
 
     @override
@@ -161,7 +161,7 @@ class LogObservers(SideEffects):
         return ""
 
 
-class LogHandlers(SideEffects):
+class LogHandlers(ResourceType):
     """Handlers and filters of the standard library's loggers."""
 
     def __init__(self) -> None:
@@ -191,7 +191,7 @@ class LogHandlers(SideEffects):
         return ""
 
 
-class Hooks(SideEffects):
+class Hooks(ResourceType):
     """Lists of what Python asks or calls: finders, path hooks, ``gc`` callbacks, warnings filters."""
 
     @override
@@ -216,7 +216,7 @@ class Hooks(SideEffects):
         return ""
 
 
-class Reducers(SideEffects):
+class Reducers(ResourceType):
     """How ``pickle`` and ``copy`` take classes apart (``copyreg.pickle``)."""
 
     @override
@@ -251,7 +251,7 @@ def loggers() -> Iterator[logging.Logger]:
             yield one
 
 
-def kinds(reactor: Any) -> tuple[SideEffects, ...]:
+def resource_types(reactor: Any) -> tuple[ResourceType, ...]:
     """One of each kind."""
     return (
         Timers(reactor),

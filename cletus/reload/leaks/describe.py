@@ -30,7 +30,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from cletus.client.attributes import Persistent
-from cletus.reload.effects.registrations import Places, Registration, short
+from cletus.reload.effects.registrations import CallSites, Registration, short_location
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.leaks.search import Path
 from cletus.service.application import Application
@@ -40,7 +40,7 @@ _PLUMBING = (dict, list, tuple, set, frozenset, CellType, MappingProxyType, Code
 _UNSEEN = "something that Python does not tell: a running call, or C code"
 
 
-class Words:
+class Describer:
     """Describes holders.
 
     Args:
@@ -50,7 +50,7 @@ class Words:
     """
 
     def __init__(
-        self, application: Application, places: Places, registrations: list[Registration]
+        self, application: Application, places: CallSites, registrations: list[Registration]
     ) -> None:
         self.application = application
         self._places = places
@@ -136,12 +136,12 @@ class Words:
             if hasattr(one, f"{prefix}_frame"):
                 frame, code = getattr(one, f"{prefix}_frame"), getattr(one, f"{prefix}_code")
                 line = code.co_firstlineno if frame is None else frame.f_lineno
-                place = short(code.co_filename, line, self.application)
+                place = short_location(code.co_filename, line, self.application)
                 return f"the {kind} `{one.__qualname__}`, suspended at {place}"
         raise TypeError(one)
 
     def _frame(self, one: FrameType, _: Any) -> str:
-        place = short(one.f_code.co_filename, one.f_lineno, self.application)
+        place = short_location(one.f_code.co_filename, one.f_lineno, self.application)
         return f"a frame of `{one.f_code.co_name}` at {place}"
 
     def _running(self, spaces: set[int]) -> Iterator[str]:
@@ -150,7 +150,9 @@ class Words:
             frame: FrameType | None = innermost
             while frame is not None:
                 if id(frame.f_globals) in spaces:
-                    place = short(frame.f_code.co_filename, frame.f_lineno, self.application)
+                    place = short_location(
+                        frame.f_code.co_filename, frame.f_lineno, self.application
+                    )
                     name = names.get(ident, ident)
                     yield f"thread {name!r} is running `{frame.f_code.co_name}` at {place}"
                     break
@@ -163,7 +165,7 @@ class Words:
         code = getattr(inner, "__code__", None)
         if code is None:
             return _function(function)
-        place = short(code.co_filename, code.co_firstlineno, self.application)
+        place = short_location(code.co_filename, code.co_firstlineno, self.application)
         return f"{_function(function)} ({place})"
 
 
@@ -219,11 +221,11 @@ def _is_telling(one: Any) -> bool:
     return isinstance(one, Context) or type(one).__module__.startswith("twisted.internet")
 
 
-def _failure(_: Words, one: Failure, __: Any) -> str:
+def _failure(_: Describer, one: Failure, __: Any) -> str:
     return f"a stored `Failure` of {one.type.__name__ if one.type else 'nothing'}"
 
 
-def _exception(_: Words, one: BaseException, __: Any) -> str:
+def _exception(_: Describer, one: BaseException, __: Any) -> str:
     return f"the stored exception {one!r} with its traceback"
 
 
@@ -233,50 +235,50 @@ def _context(context: Context, path: Path) -> str:
     return f"the context variable {names[0]!r}" if names else "the context of a call"
 
 
-def _cache(_: Words, one: Any, __: Any) -> str:
+def _cache(_: Describer, one: Any, __: Any) -> str:
     return f"the `lru_cache` of {_function(one)}"
 
 
-def _logger(_: Words, one: logging.Logger, __: Any) -> str:
+def _logger(_: Describer, one: logging.Logger, __: Any) -> str:
     return f"the logger {one.name!r}"
 
 
-def _thread(_: Words, one: threading.Thread, __: Any) -> str:
+def _thread(_: Describer, one: threading.Thread, __: Any) -> str:
     return f"the thread {one.name!r}"
 
 
-def _closure(_: Words, one: FunctionType, __: Any) -> str:
+def _closure(_: Describer, one: FunctionType, __: Any) -> str:
     if hasattr(one, "registry") and hasattr(one, "dispatch"):
         return f"`singledispatch` of {_function(one)}"
     return _function(one)
 
 
-def _method(_: Words, one: MethodType, __: Any) -> str:
+def _method(_: Describer, one: MethodType, __: Any) -> str:
     return f"the bound method {_function(one)}"
 
 
-def _module(_: Words, one: ModuleType, __: Any) -> str:
+def _module(_: Describer, one: ModuleType, __: Any) -> str:
     return f"the module {one.__name__}"
 
 
-def _nothing(_: Words, __: Any, ___: Any) -> str:
+def _nothing(_: Describer, __: Any, ___: Any) -> str:
     return ""
 
 
-def _deferred(_: Words, one: Deferred[Any], __: Any) -> str:
+def _deferred(_: Describer, one: Deferred[Any], __: Any) -> str:
     return "a `Deferred` that has not fired" if not one.called else "a `Deferred`"
 
 
-def _type(_: Words, one: type, __: Any) -> str:
+def _type(_: Describer, one: type, __: Any) -> str:
     return _object(one)
 
 
 #: How each kind is described; the first that fits counts.
 _KINDS: tuple[tuple[Any, Callable[[Any, Any, Any], str]], ...] = (
-    (LoopingCall, Words._looping_call),
-    (DelayedCall, Words._delayed_call),
-    ((CoroutineType, GeneratorType, AsyncGeneratorType), Words._suspended),
-    (FrameType, Words._frame),
+    (LoopingCall, Describer._looping_call),
+    (DelayedCall, Describer._delayed_call),
+    ((CoroutineType, GeneratorType, AsyncGeneratorType), Describer._suspended),
+    (FrameType, Describer._frame),
     (TracebackType, _nothing),
     (Failure, _failure),
     (BaseException, _exception),

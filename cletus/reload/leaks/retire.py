@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorThreads
 
-from cletus.reload.leaks.describe import Words
+from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, renew_main
 from cletus.reload.leaks.search import HolderSearch
 
@@ -19,7 +19,7 @@ SEARCH_SECONDS = 2.0
 SLICE_SECONDS = 0.01
 
 
-class Retirement:
+class LeakFinder:
     """Finds out what keeps the code of one generation alive.
 
     Args:
@@ -30,7 +30,7 @@ class Retirement:
     """
 
     def __init__(
-        self, reactor: Any, old: OldCode, words: Words, done: Callable[[list[str]], None]
+        self, reactor: Any, old: OldCode, words: Describer, done: Callable[[list[str]], None]
     ) -> None:
         self._reactor = reactor
         self._old = old

@@ -12,7 +12,7 @@ def _never() -> bool:
     return False
 
 
-class Quiet:
+class Debouncer:
     """Calls back when nothing has happened for a while, and after a longest while all the same.
 
     Args:

@@ -22,7 +22,7 @@ _FOREIGN = ("__pycache__", "node_modules")
 _ENVIRONMENT = "pyvenv.cfg"
 
 
-class Kind(enum.Enum):
+class FileType(enum.Enum):
     """What a file is to the application."""
 
     MODULE = "module"
@@ -41,7 +41,7 @@ class File:
         is_package: whether it is a package's ``__init__.py``.
     """
 
-    kind: Kind
+    type: FileType
     name: str
     path: Path
     is_package: bool = False
@@ -76,7 +76,7 @@ Problem = Callable[[OSError], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class FileTree:
     """The application's files.
 
     Attributes:
@@ -90,7 +90,7 @@ class Scope:
     patterns: tuple[str, ...] = ()
     excluded: tuple[Path, ...] = ()
 
-    def trees(self, problem: Problem) -> Iterator[tuple[Root, Folder]]:
+    def folders(self, problem: Problem) -> Iterator[tuple[Root, Folder]]:
         """Each root of the application with the folder that holds it, as they are now.
 
         A package's own ``__init__.py`` and a single file are listed even where they are missing:
@@ -113,7 +113,7 @@ class Scope:
             return False
         return (
             "." not in name  # a folder, perhaps
-            or _code_kind(name) is not None
+            or _code_type(name) is not None
             or any(fnmatchcase(name, pattern.rpartition("/")[2]) for pattern in self.patterns)
         )
 
@@ -128,16 +128,16 @@ class Scope:
 class _Walk:
     """The walk over one root."""
 
-    def __init__(self, scope: Scope, root: Root, problem: Problem) -> None:
-        self._scope = scope
+    def __init__(self, tree: FileTree, root: Root, problem: Problem) -> None:
+        self._tree = tree
         self._root = root
         self._problem = problem
-        self._excluded = {os.path.realpath(folder) for folder in scope.excluded}
+        self._excluded = {os.path.realpath(folder) for folder in tree.excluded}
 
     def of_package(self) -> Folder:
         root = self._root
         tree = self._folder(root.path, root.name, "", frozenset())
-        init = File(Kind.MODULE, root.name, root.path / "__init__.py", True)
+        init = File(FileType.MODULE, root.name, root.path / "__init__.py", True)
         if init in tree.files:
             return tree
         return Folder(tree.path, (*tree.files, init), tree.folders, tree.is_whole)
@@ -146,9 +146,9 @@ class _Walk:
         """A single file's folder is not the application's: only what patterns name counts there."""
         root = self._root
         folder = root.path.parent
-        files = [File(Kind.MODULE, root.name, root.path)]
+        files = [File(FileType.MODULE, root.name, root.path)]
         folders = []
-        starts = {one.split("/")[0] for one in self._scope.patterns if "/" in one}
+        starts = {one.split("/")[0] for one in self._tree.patterns if "/" in one}
         for entry in self._entries(folder):
             if entry.name in starts and self._is_walked(entry):
                 real = os.path.realpath(folder)
@@ -181,7 +181,7 @@ class _Walk:
                 files += [file] if file is not None else []
                 continue
             below = f"{package}.{name}" if package is not None and name.isidentifier() else None
-            walked = below is not None or self._scope.patterns
+            walked = below is not None or self._tree.patterns
             if walked and self._is_walked(entry, above):
                 folder = self._folder(path / name, below, f"{relative}{name}/", above)
                 folders.append(folder)
@@ -197,19 +197,19 @@ class _Walk:
             return None
         name = entry.name
         stem = name.partition(".")[0]
-        kind = _code_kind(name) if package is not None else None
-        if kind is None:
+        file_type = _code_type(name) if package is not None else None
+        if file_type is None:
             return self._data(path, relative, name)
-        if kind is Kind.MODULE and stem == "__init__":
-            return File(kind, str(package), path / name, True)
-        return File(kind, f"{package}.{stem}", path / name)
+        if file_type is FileType.MODULE and stem == "__init__":
+            return File(file_type, str(package), path / name, True)
+        return File(file_type, f"{package}.{stem}", path / name)
 
     def _data(self, path: Path, relative: str, name: str) -> File | None:
-        if name.startswith(".") or not self._scope.is_data(relative + name):
+        if name.startswith(".") or not self._tree.is_data(relative + name):
             return None
         root = self._root.path
         holder = root.name if self._root.is_package else root.parent.name
-        return File(Kind.DATA, f"{holder}/{relative}{name}", path / name)
+        return File(FileType.DATA, f"{holder}/{relative}{name}", path / name)
 
     def _entries(self, path: Path) -> list[os.DirEntry[str]]:
         try:
@@ -228,14 +228,14 @@ class _Walk:
         return not os.path.exists(os.path.join(entry.path, _ENVIRONMENT))
 
 
-def _code_kind(name: str) -> Kind | None:
+def _code_type(name: str) -> FileType | None:
     """Whether Python would import a file of this name: as a module, as an extension, or not."""
     stem, dot, ending = name.partition(".")
     if not stem.isidentifier():
         return None
     if ending == "py":
-        return Kind.MODULE
-    return Kind.EXTENSION if dot + ending in EXTENSION_SUFFIXES else None
+        return FileType.MODULE
+    return FileType.EXTENSION if dot + ending in EXTENSION_SUFFIXES else None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

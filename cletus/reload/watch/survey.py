@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cletus.reload.watch.file_tree import Folder, Scope
+from cletus.reload.watch.file_tree import FileTree, Folder
 from cletus.service.application import Root
 
 #: Two equal stamps of a file mean that its content is the same, as far as ``stat`` can tell.
@@ -46,13 +46,13 @@ class Survey:
     latest: float = 0.0
 
 
-def survey(scope: Scope) -> Survey:
+def survey(tree: FileTree) -> Survey:
     """Look at all files. What cannot be listed or looked at counts as absent; it never raises."""
     stamps: dict[str, Stamp] = {}
     watches = _Watches()
     folders: list[Stamp] = []
-    for root, tree in scope.trees(_ignore):
-        for folder in tree.walk():
+    for root, top in tree.folders(_ignore):
+        for folder in top.walk():
             # What has been removed or renamed shows in its folder only.
             folders += [stamp] if (stamp := stamp_of(folder.path)) is not None else []
             for file in folder.files:
@@ -61,7 +61,7 @@ def survey(scope: Scope) -> Survey:
                     stamps[str(file.path)] = stamp
                 if file.path.is_symlink():
                     watches.add_links(file.path)
-        watches.add_tree(tree)
+        watches.add_tree(top)
         watches.add_ways_to(root)
     latest = max((stamp[-1] for stamp in (*stamps.values(), *folders)), default=0)
     return Survey(stamps, watches.found, latest / 1e9)

@@ -35,7 +35,7 @@ WATCHES_MAX = 50
 PROBE = ".cletus-probe-"
 
 
-class FileEvents(FileSystemEventHandler):
+class WatchdogEvents(FileSystemEventHandler):
     """Tells that something of interest may have happened in the folders that it watches.
 
     Args:

@@ -19,10 +19,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.reload.watch.debounce import Quiet
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.debounce import Debouncer
+from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.survey import Stamp, survey
-from cletus.reload.watch.watchdog_events import PROBE, FileEvents
+from cletus.reload.watch.watchdog_events import PROBE, WatchdogEvents
 from cletus.service.application import Application
 
 #: Seconds within which the event of a change must have come. Watchdog holds the first half of a
@@ -33,7 +33,7 @@ _LATE = 2.0
 InThread = Callable[..., Deferred[Any]]
 
 
-class Means(enum.Enum):
+class Mode(enum.Enum):
     """How changes are noticed."""
 
     EVENTS = "events"
@@ -98,27 +98,27 @@ class Watcher:
     def __init__(
         self,
         reactor: Any,
-        scope: Callable[[], Scope],
+        tree: Callable[[], FileTree],
         in_thread: InThread,
         *,
         pace: Pace,
         changed: Callable[[], None],
         poll: bool = False,
-        events: Callable[..., FileEvents] = FileEvents,
+        events: Callable[..., WatchdogEvents] = WatchdogEvents,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._reactor = reactor
-        self._scope = scope
+        self._file_tree = tree
         self._in_thread = in_thread
         self._pace = pace
         self._changed = changed
         self._poll = poll
         self._now = now
         self._events = events(self._call_from_thread, self._matters, self._told, self._overflowed)
-        self._quiet = Quiet(
+        self._quiet = Debouncer(
             reactor, pace.quiet, pace.quiet_max, self._settle, self._events.is_writing
         )
-        self._known = Scope(Application())
+        self._known = FileTree(Application())
         self._last = _Look({}, 0)
         self._looking = False
         self._overdue = False
@@ -126,12 +126,12 @@ class Watcher:
         self._scanning: Any = None
         self._judging: Any = None
         #: How changes are noticed at present.
-        self.means = Means.EVENTS
+        self.mode = Mode.EVENTS
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where the application is: each package's folder, and the folder of each single file."""
-        roots = self._scope().application.roots
+        roots = self._file_tree().application.roots
         return tuple(
             dict.fromkeys(root.path if root.is_package else root.path.parent for root in roots)
         )
@@ -204,17 +204,17 @@ class Watcher:
         return made
 
     def _judge_probe(self, made: bool) -> None:
-        if made and not self._stopped and self.means is Means.EVENTS:
+        if made and not self._stopped and self.mode is Mode.EVENTS:
             self._judge_later(
                 lambda: self._events.probed, "this file system tells of no changes by itself"
             )
 
     def _told(self) -> None:
-        if not self._stopped and self.means is Means.EVENTS:
+        if not self._stopped and self.mode is Mode.EVENTS:
             self._quiet.disturb()
 
     def _overflowed(self) -> None:
-        if not self._stopped and self.means is Means.EVENTS:
+        if not self._stopped and self.mode is Mode.EVENTS:
             self._scan_only("there were so many that some were lost")
             self._quiet.disturb()
 
@@ -234,9 +234,9 @@ class Watcher:
             OSError: they cannot be watched.
         """
         heard, now = self._events.heard, self._now()
-        self._known = self._scope()
+        self._known = self._file_tree()
         found = survey(self._known)
-        if self.means is Means.EVENTS:
+        if self.mode is Mode.EVENTS:
             self._events.watch(found.watches)
         # A time ahead of ours is that of a server with another clock.
         fresh = now - self._pace.quiet < found.latest <= now + self._pace.quiet
@@ -282,7 +282,7 @@ class Watcher:
         Where there are no events, nothing else does. And events may be late: when watchdog meets a
         rename whose first half it sees before its second, it holds everything back for half a second.
         """
-        moved = seen.is_fresh or (seen.stamps != self._last.stamps and self.means is Means.SCANNING)
+        moved = seen.is_fresh or (seen.stamps != self._last.stamps and self.mode is Mode.SCANNING)
         self._last = seen
         self._overdue = self._quiet.is_overdue
         if self._overdue or not (moved or self._quiet.is_waiting):
@@ -294,13 +294,13 @@ class Watcher:
     # -- scanning ---------------------------------------------------------------------------
 
     def _scan_later(self) -> None:
-        interval = self._pace.poll if self.means is Means.SCANNING else self._pace.rescan
+        interval = self._pace.poll if self.mode is Mode.SCANNING else self._pace.rescan
         if interval:
             self._scanning = self._reactor.callLater(interval, self._scan)
 
     def _scan(self) -> None:
         self._scan_later()
-        if self.means is Means.EVENTS and not self._events.is_alive():
+        if self.mode is Mode.EVENTS and not self._events.is_alive():
             self._scan_only("watchdog has stopped working")
         if not self._looking:
             self._look_in_thread(self._scanned)
@@ -310,7 +310,7 @@ class Watcher:
         if seen.stamps == before.stamps:
             return
         silent = self._events.heard == before.heard and seen.written() != before.written()
-        if self.means is Means.EVENTS and silent:
+        if self.mode is Mode.EVENTS and silent:
             # Noticed, but nobody told: either the event is still on its way, or it never comes.
             self._judge_later(lambda: self._events.heard > before.heard, "events are lost")
         self._quiet.disturb()
@@ -330,9 +330,9 @@ class Watcher:
 
     def _scan_only(self, reason: str, *, asked: bool = False) -> None:
         """Do without events from now on, and say so once. A restart tries them again."""
-        if self.means is Means.SCANNING:
+        if self.mode is Mode.SCANNING:
             return
-        self.means = Means.SCANNING
+        self.mode = Mode.SCANNING
         self._events.stop()
         self._cancel(self._scanning, self._judging)
         self._scan_later()

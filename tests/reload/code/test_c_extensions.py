@@ -9,7 +9,7 @@ import pytest
 
 from cletus.reload.code.sources import read
 from cletus.reload.load import load
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.testing import start_in_memory
 from tests.reload.conftest import write_package
 
@@ -99,4 +99,4 @@ def test_a_reload_that_fails_keeps_the_extension(app):
     (package / "__init__.py").write_text(text + "1 / 0\n")
     assert not reload(service, clock).ok
     assert sys.modules["compiled._heapq"] is before
-    assert read(Scope(service.session.application)).extensions.keys() == {"compiled._heapq"}
+    assert read(FileTree(service.session.application)).extensions.keys() == {"compiled._heapq"}

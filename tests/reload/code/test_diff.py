@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cletus.errors import SourceError
-from cletus.reload.code.diff import check, make_plan
+from cletus.reload.code.diff import compare, compile_all
 from cletus.reload.code.sources import CodeCache, Source, Sources
 
 
@@ -28,20 +28,20 @@ def sources(**texts: str) -> Sources:
 
 
 def test_a_plan_names_what_changed_what_is_new_and_what_is_gone():
-    plan = make_plan(sources(a="1", b="2", c="3"), sources(b="2", c="4", d="5"))
+    plan = compare(sources(a="1", b="2", c="3"), sources(b="2", c="4", d="5"))
     assert (plan.changed, plan.added, plan.removed) == (("c",), ("d",), ("a",))
     assert not plan.is_empty
 
 
 def test_equal_content_is_no_change():
-    assert make_plan(sources(a="1"), sources(a="1")).is_empty
+    assert compare(sources(a="1"), sources(a="1")).is_empty
 
 
 def test_a_check_compiles_everything_once_and_names_file_and_line():
     cache = CodeCache()
-    check(make_plan(sources(), sources(a="x = 1")), cache)
+    compile_all(compare(sources(), sources(a="x = 1")), cache)
     with pytest.raises(SourceError) as caught:
-        check(make_plan(sources(), sources(a="x = 1", b="x = 1\ny = (\n")), cache)
+        compile_all(compare(sources(), sources(a="x = 1", b="x = 1\ny = (\n")), cache)
     assert (caught.value.path, caught.value.line, caught.value.text) == (
         Path("/x/b.py"),
         2,

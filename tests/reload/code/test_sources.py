@@ -6,9 +6,9 @@ import pytest
 
 from cletus.errors import SourceError
 from cletus.reload.code import sources as module
-from cletus.reload.code.diff import Plan, check, make_plan
+from cletus.reload.code.diff import Diff, compare, compile_all
 from cletus.reload.code.sources import CodeCache, Source, Sources, Unsettled, compiled, read
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.service.application import Application, Root
 
 
@@ -20,8 +20,8 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def scope(package: Path, *patterns: str) -> Scope:
-    return Scope(Application((Root("talker", package, True),), ("talker",)), patterns)
+def scope(package: Path, *patterns: str) -> FileTree:
+    return FileTree(Application((Root("talker", package, True),), ("talker",)), patterns)
 
 
 def source(data: bytes) -> Source:
@@ -72,9 +72,9 @@ def test_data_is_part_of_the_content_and_named_by_the_plan(package):
     before = read(scope(package, "*.toml"))
     data.write_text("a = 2")
     after = read(scope(package, "*.toml"))
-    assert make_plan(before, after).changed == ("talker/data/rooms.toml",)
-    assert make_plan(read(scope(package)), after).added == ("talker/data/rooms.toml",)
-    assert make_plan(after, read(scope(package))).removed == ("talker/data/rooms.toml",)
+    assert compare(before, after).changed == ("talker/data/rooms.toml",)
+    assert compare(read(scope(package)), after).added == ("talker/data/rooms.toml",)
+    assert compare(after, read(scope(package))).removed == ("talker/data/rooms.toml",)
 
 
 def test_touched_and_unchanged_is_equal(package):
@@ -235,10 +235,10 @@ def test_an_extension_that_has_changed_is_refused_by_name(package):
     file = package / "fast.so"
     file.write_bytes(b"one")
     before = read(scope(package))
-    check(make_plan(before, read(scope(package))), CodeCache())
+    compile_all(compare(before, read(scope(package))), CodeCache())
     file.write_bytes(b"two")
     with pytest.raises(SourceError, match="restart") as raised:
-        check(make_plan(before, read(scope(package))), CodeCache())
+        compile_all(compare(before, read(scope(package))), CodeCache())
     assert raised.value.path == file
 
 
@@ -247,12 +247,12 @@ def test_an_extension_that_comes_or_goes_is_not_refused(package, act):
     without = read(scope(package))
     (package / "fast.so").write_bytes(b"one")
     pair = (without, read(scope(package)))
-    plan = make_plan(*(pair if act == "added" else pair[::-1]))
+    plan = compare(*(pair if act == "added" else pair[::-1]))
     assert getattr(plan, act) == ("talker.fast",)
-    check(plan, CodeCache())
+    compile_all(plan, CodeCache())
 
 
 def test_nothing_differs_from_itself(package):
     found = read(scope(package))
-    assert make_plan(found, found).is_empty
-    assert Plan(found).is_empty
+    assert compare(found, found).is_empty
+    assert Diff(found).is_empty

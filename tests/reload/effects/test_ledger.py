@@ -271,7 +271,7 @@ def test_what_was_there_before_stays(application):
 
 def test_places_are_noted(application):
     """Where a committed import has started a call is remembered for as long as it lives."""
-    from cletus.reload.effects.registrations import Places
+    from cletus.reload.effects.registrations import CallSites
 
     ledger = (
         leave(
@@ -284,7 +284,7 @@ def test_places_are_noted(application):
         else None
     )
     gate = sys.modules["gate"]
-    places = Places()
+    places = CallSites()
     ledger.note(places)
     assert places.of(gate.call) == "app0/bad.py:4"
     assert places.of(gate.loop) == "app0/bad.py:7"

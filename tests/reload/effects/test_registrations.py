@@ -11,7 +11,7 @@ import sys
 import pytest
 from twisted.internet.base import DelayedCall
 
-from cletus.reload.effects.registrations import Recorder, place_of, short
+from cletus.reload.effects.registrations import Recorder, location_of, short_location
 from cletus.service.application import Application, Root
 
 
@@ -82,6 +82,6 @@ def test_others_are_not_noted(application):
 def test_place_of(application):
     """The place is the innermost one in the application; short for people."""
     frame = run_module(application, "import sys\n\nframe = sys._getframe()")["frame"]
-    assert place_of(frame, application) == "noted/part.py:3"
-    assert place_of(sys._getframe(), application) == ""
-    assert short("/elsewhere/x.py", 3, application) == "/elsewhere/x.py:3"
+    assert location_of(frame, application) == "noted/part.py:3"
+    assert location_of(sys._getframe(), application) == ""
+    assert short_location("/elsewhere/x.py", 3, application) == "/elsewhere/x.py:3"

@@ -10,8 +10,8 @@ import textwrap
 import pytest
 from twisted.internet.defer import Deferred
 
-from cletus.reload.effects.registrations import Places
-from cletus.reload.leaks.describe import Words
+from cletus.reload.effects.registrations import CallSites
+from cletus.reload.leaks.describe import Describer
 from cletus.service.application import Application
 from tests.reload.conftest import CORE
 from tests.reload.hosting import host, old_module
@@ -318,6 +318,6 @@ def test_other_modules_are_listed(run, host):
 
 def test_unused_wrappers():
     """``functools.partial`` and builtins have no place of their own."""
-    words = Words(Application(), Places(), [])
+    words = Describer(Application(), CallSites(), [])
     assert words._placed(len) == "builtins.len"
     assert "old_module" in words._placed(functools.partial(old_module, 1))

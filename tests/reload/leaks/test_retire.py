@@ -9,10 +9,10 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from cletus.reload.effects.registrations import Places
-from cletus.reload.leaks.describe import Words
+from cletus.reload.effects.registrations import CallSites
+from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import collect
-from cletus.reload.leaks.retire import Retirement
+from cletus.reload.leaks.retire import LeakFinder
 from cletus.service.application import Application
 from tests.reload.hosting import host, old_module
 
@@ -33,8 +33,8 @@ def test_retirement_shares_the_reactor(host):
             reactor.callLater(0, count)
 
     reactor.callLater(0, count)
-    words = Words(Application(), Places(), [])
-    Retirement(reactor, old, words, done.callback).begin()
+    words = Describer(Application(), CallSites(), [])
+    LeakFinder(reactor, old, words, done.callback).begin()
     assert not done.called
 
     def named(holders: list[str]) -> None:
@@ -52,7 +52,7 @@ def test_what_nothing_shows_is_said_honestly():
     del module
     collect()
     sentences = []
-    Retirement(None, old, Words(Application(), Places(), []), sentences.extend).begin()
+    LeakFinder(None, old, Describer(Application(), CallSites(), []), sentences.extend).begin()
     assert held is not None
     assert len(sentences) == 1
     assert sentences[0].startswith("old code is still alive (old): ")
@@ -72,7 +72,7 @@ def test_what_is_frozen_is_looked_at_if_nothing_else_explains_it(monkeypatch, fr
     if frozen:
         gc.freeze()
     sentences = []
-    Retirement(None, old, Words(Application(), Places(), []), sentences.extend).begin()
+    LeakFinder(None, old, Describer(Application(), CallSites(), []), sentences.extend).begin()
     assert "old.A is held by `things` of the module host" in sentences[0]
     assert bool(gc.get_freeze_count()) is not frozen
 
@@ -83,5 +83,5 @@ def test_nothing_alive_nothing_searched():
     del module
     collect()
     sentences = []
-    Retirement(None, old, Words(Application(), Places(), []), sentences.append).begin()
+    LeakFinder(None, old, Describer(Application(), CallSites(), []), sentences.append).begin()
     assert sentences == [[]]

@@ -1,6 +1,6 @@
 from twisted.internet.task import Clock
 
-from cletus.reload.watch.debounce import Quiet
+from cletus.reload.watch.debounce import Debouncer
 
 
 class Busy:
@@ -18,7 +18,7 @@ def quiet(longest: float = 5, seconds: float = 0.2):
         calls.append(round(clock.seconds(), 3))
         one.rest()
 
-    one = Quiet(clock, seconds, longest, call, busy)
+    one = Debouncer(clock, seconds, longest, call, busy)
     return clock, one, calls, busy
 
 
@@ -103,7 +103,7 @@ def test_who_was_called_may_ask_for_another_quiet_time_within_the_same_longest_w
         if not one.is_overdue:
             one.disturb()
 
-    one = Quiet(clock, 0.2, 1, call)
+    one = Debouncer(clock, 0.2, 1, call)
     one.disturb()
     run(clock, 5)
     assert calls[-1]
@@ -131,7 +131,7 @@ def test_disturbed_while_it_rests_it_calls_again():
             one.disturb()
         one.rest()
 
-    one = Quiet(clock, 0.2, 1, call)
+    one = Debouncer(clock, 0.2, 1, call)
     one.disturb()
     run(clock, 3)
     assert len(calls) == 2

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.watch.file_tree import Kind, Scope
+from cletus.reload.watch.file_tree import FileTree, FileType
 from cletus.service.application import Application, Root
 
 SO = EXTENSION_SUFFIXES[0]
@@ -18,24 +18,24 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def scope(package: Path, *patterns: str, excluded: tuple[Path, ...] = ()) -> Scope:
+def scope(package: Path, *patterns: str, excluded: tuple[Path, ...] = ()) -> FileTree:
     root = Root(package.name, package, True)
-    return Scope(Application((root,), (root.name,)), patterns, excluded)
+    return FileTree(Application((root,), (root.name,)), patterns, excluded)
 
 
-def of_file(path: Path, *patterns: str) -> Scope:
+def of_file(path: Path, *patterns: str) -> FileTree:
     root = Root(path.stem, path, False)
-    return Scope(Application((root,), (root.name,)), patterns)
+    return FileTree(Application((root,), (root.name,)), patterns)
 
 
 def fail(error: OSError) -> None:
     raise error
 
 
-def names(scope: Scope) -> dict[str, Kind]:
+def names(scope: FileTree) -> dict[str, FileType]:
     return {
-        file.name: file.kind
-        for _, tree in scope.trees(fail)
+        file.name: file.type
+        for _, tree in scope.folders(fail)
         for folder in tree.walk()
         for file in folder.files
     }
@@ -50,12 +50,12 @@ def write(folder: Path, *paths: str) -> None:
 def test_modules_are_what_python_would_import(package):
     write(package, "users.py", "sub/__init__.py", "sub/deep.py", "spread/alone.py", f"fast{SO}")
     assert names(scope(package)) == {
-        "talker": Kind.MODULE,
-        "talker.users": Kind.MODULE,
-        "talker.sub": Kind.MODULE,
-        "talker.sub.deep": Kind.MODULE,
-        "talker.spread.alone": Kind.MODULE,
-        "talker.fast": Kind.EXTENSION,
+        "talker": FileType.MODULE,
+        "talker.users": FileType.MODULE,
+        "talker.sub": FileType.MODULE,
+        "talker.sub.deep": FileType.MODULE,
+        "talker.spread.alone": FileType.MODULE,
+        "talker.fast": FileType.EXTENSION,
     }
 
 
@@ -65,7 +65,7 @@ def test_what_editors_leave_behind_is_no_module(package):
     (package / "broken.py").symlink_to("nowhere")
     (package / "itself.py").symlink_to("itself.py")
     os.mkfifo(package / "pipe.py")
-    assert names(scope(package)) == {"talker": Kind.MODULE}
+    assert names(scope(package)) == {"talker": FileType.MODULE}
 
 
 def test_foreign_folders_are_not_looked_into(package):
@@ -78,7 +78,7 @@ def test_foreign_folders_are_not_looked_into(package):
         "venv/x.py",
         "a-b/x.py",
     )
-    assert names(scope(package)) == {"talker": Kind.MODULE}
+    assert names(scope(package)) == {"talker": FileType.MODULE}
 
 
 def test_links_to_folders_are_followed_and_loops_are_not(package):
@@ -116,8 +116,8 @@ def test_patterns_name_data(package):
 
 def test_modules_below_a_folder_that_is_no_identifier_are_data_at_most(package):
     write(package, "help-files/x.py")
-    assert names(scope(package, "*.toml")) == {"talker": Kind.MODULE}
-    assert names(scope(package, "*.py"))["talker/help-files/x.py"] is Kind.DATA
+    assert names(scope(package, "*.toml")) == {"talker": FileType.MODULE}
+    assert names(scope(package, "*.py"))["talker/help-files/x.py"] is FileType.DATA
 
 
 def test_hidden_files_are_no_data(package):
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_listed_is_told_of(package):
     problems: list[OSError] = []
     (package / "__init__.py").unlink()
     package.rmdir()
-    list(scope(package).trees(problems.append))
+    list(scope(package).folders(problems.append))
     assert [Path(problem.filename) for problem in problems] == [package]
 
 
@@ -171,14 +171,14 @@ def test_a_folder_that_cannot_be_listed_is_told_of(package):
 )
 def test_a_tree_with_foreign_folders_in_it_is_not_whole(package, path, is_whole):
     write(package, path)
-    [(_, tree)] = scope(package).trees(fail)
+    [(_, tree)] = scope(package).folders(fail)
     assert tree.is_whole is is_whole
 
 
 def test_a_tree_with_links_in_it_is_not_whole(package):
     (package.parent / "elsewhere").mkdir()
     (package / "linked").symlink_to(package.parent / "elsewhere")
-    [(_, tree)] = scope(package).trees(fail)
+    [(_, tree)] = scope(package).folders(fail)
     assert not tree.is_whole
 
 

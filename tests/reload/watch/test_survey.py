@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.survey import Survey, survey
 from cletus.service.application import Application, Root
 
@@ -18,7 +18,7 @@ def package(tmp_path: Path) -> Path:
 
 def look(path: Path, *patterns: str) -> Survey:
     root = Root("talker", path, path.suffix != ".py")
-    return survey(Scope(Application((root,), ("talker",)), patterns))
+    return survey(FileTree(Application((root,), ("talker",)), patterns))
 
 
 def watched(found: Survey) -> dict[str, bool | frozenset[str]]:

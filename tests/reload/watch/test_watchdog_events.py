@@ -12,7 +12,7 @@ from watchdog.events import FileSystemEvent
 
 from cletus.reload.watch import watchdog_events as file_events
 from cletus.reload.watch.survey import Watch
-from cletus.reload.watch.watchdog_events import PROBE, WATCHES_MAX, FileEvents
+from cletus.reload.watch.watchdog_events import PROBE, WATCHES_MAX, WatchdogEvents
 
 
 class Emitter:
@@ -61,13 +61,13 @@ class FakeObserver:
 
 
 class Ears:
-    """Hears what a ``FileEvents`` tells, in the turns of a reactor that is turned by hand."""
+    """Hears what a ``WatchdogEvents`` tells, in the turns of a reactor that is turned by hand."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
         self.told = 0
         self.overflowed = 0
-        self.events = FileEvents(self.calls.append, self.matters, self.tell, self.overflow)
+        self.events = WatchdogEvents(self.calls.append, self.matters, self.tell, self.overflow)
 
     def matters(self, path: str) -> bool:
         return path.endswith(".py") or "." not in path

@@ -12,16 +12,16 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 
 from cletus.reload.watch import watchdog_events as file_events
-from cletus.reload.watch.file_tree import Scope
+from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.survey import Watch, survey
-from cletus.reload.watch.watcher import Means, Pace, Watcher
+from cletus.reload.watch.watcher import Mode, Pace, Watcher
 from cletus.service.application import Application, Root
 
 PACE = Pace(quiet=0.2, quiet_max=5, poll=1, rescan=10)
 
 
 class PlayedEvents:
-    """In place of ``FileEvents``: nothing comes but what the test plays."""
+    """In place of ``WatchdogEvents``: nothing comes but what the test plays."""
 
     #: What ``start()`` and ``watch()`` raise.
     start_error: OSError | None = None
@@ -90,7 +90,7 @@ class Scene:
         root = Root("talker", package, True)
         # The files are made within moments, and the times of this clock are not real: none is fresh.
         self.now: Callable[[], float] = lambda: time.time() + 3600
-        self.scope = Scope(Application((root,), ("talker",)))
+        self.scope = FileTree(Application((root,), ("talker",)))
 
     def start(self, pace: Pace = PACE, *, poll: bool = False) -> None:
         self.watcher = Watcher(
@@ -141,7 +141,7 @@ def test_it_tells_once_by_itself_at_the_start(scene):
     scene.start()
     scene.run(9)
     assert scene.changed == [0.2]
-    assert scene.watcher.means is Means.EVENTS
+    assert scene.watcher.mode is Mode.EVENTS
     assert list(scene.package.iterdir()) == [scene.file], "the probe is gone"
 
 
@@ -312,7 +312,7 @@ def test_a_change_of_which_no_event_told_is_noticed_and_ends_the_trust_in_events
     scene.file.write_text("a = 2\n")
     scene.run(12)
     assert scene.changed == [10.2]
-    assert scene.watcher.means is Means.SCANNING
+    assert scene.watcher.mode is Mode.SCANNING
     assert scene.warnings == [f"Looking for changes in {scene.package} every 1 s: events are lost"]
 
 
@@ -321,7 +321,7 @@ def test_a_hard_link_that_is_made_elsewhere_makes_no_event_and_none_is_missed(sc
     scene.begin()
     os.link(scene.file, tmp_path / "backup")
     scene.run(30)
-    assert scene.watcher.means is Means.EVENTS
+    assert scene.watcher.mode is Mode.EVENTS
     assert len(scene.changed) == 1  # the reader finds nothing
 
 
@@ -333,7 +333,7 @@ def test_an_event_that_is_only_late_is_forgiven(scene):
     scene.run(0.5)
     scene.events.happen()
     scene.run(30)
-    assert scene.watcher.means is Means.EVENTS
+    assert scene.watcher.mode is Mode.EVENTS
     assert scene.warnings == []
     assert len(scene.changed) == 2  # by the scan, and by the event; the reader finds it unchanged
 
@@ -344,7 +344,7 @@ def test_a_scan_that_finds_what_events_told_is_silent(scene):
     scene.events.happen()
     scene.run(30)
     assert len(scene.changed) == 1
-    assert scene.watcher.means is Means.EVENTS
+    assert scene.watcher.mode is Mode.EVENTS
 
 
 def test_without_changes_the_slow_scan_tells_nothing(scene):
@@ -381,7 +381,7 @@ def edit_is_noticed(scene: Scene) -> bool:
 def test_without_events_it_scans_and_says_so_once(scene, where, error, reason):
     setattr(scene.kind, where, error)
     scene.begin()
-    assert scene.watcher.means is Means.SCANNING
+    assert scene.watcher.mode is Mode.SCANNING
     assert not scene.events.running
     assert edit_is_noticed(scene)
     scene.events.overflow()
@@ -395,7 +395,7 @@ def test_a_limit_that_is_met_later_ends_the_trust_in_events(scene):
     scene.events.watch_error = OSError(28, "inotify watch limit reached")
     scene.events.happen()
     scene.run(2)
-    assert scene.watcher.means is Means.SCANNING
+    assert scene.watcher.mode is Mode.SCANNING
     assert len(scene.changed) == 1, "what the event told of is not forgotten"
     assert len(scene.warnings) == 1
 
@@ -413,7 +413,7 @@ def test_a_watchdog_that_has_died_is_found_out(scene):
     scene.begin()
     scene.events.alive = False
     scene.run(10)
-    assert scene.watcher.means is Means.SCANNING
+    assert scene.watcher.mode is Mode.SCANNING
     assert "stopped working" in scene.warnings[0]
 
 
@@ -424,12 +424,12 @@ def test_where_nothing_can_be_written_events_are_trusted(scene, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refuse)
     scene.kind.works = False
     scene.begin()
-    assert scene.watcher.means is Means.EVENTS
+    assert scene.watcher.mode is Mode.EVENTS
 
 
 def test_asked_to_scan_it_makes_no_fuss(scene):
     scene.begin(poll=True)
-    assert scene.watcher.means is Means.SCANNING
+    assert scene.watcher.mode is Mode.SCANNING
     assert not scene.events.running
     assert scene.warnings == []
     assert edit_is_noticed(scene)
@@ -469,14 +469,14 @@ def test_the_folders_are_those_of_packages_and_of_single_files(scene, tmp_path):
         Root("a", tmp_path / "a.py", False),
         Root("b", tmp_path / "b.py", False),
     )
-    scene.scope = Scope(Application(roots, ()))
+    scene.scope = FileTree(Application(roots, ()))
     scene.start(poll=True)
     assert scene.watcher.folders == (tmp_path / "talker", tmp_path)
 
 
 def test_the_double_is_used_as_the_real_one_is():
     """What the watcher asks of its events, both have."""
-    real = vars(file_events.FileEvents)
+    real = vars(file_events.WatchdogEvents)
     for name, value in vars(PlayedEvents).items():
         if callable(value) and not name.startswith("_") and name != "happen":
             assert name in real
