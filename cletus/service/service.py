@@ -18,12 +18,12 @@ from cletus import events
 from cletus.client.attributes import Persistent
 from cletus.client.client import Client, Who, write_all
 from cletus.client.interfaces import Transport
-from cletus.client.output import Turn
 from cletus.errors import ServiceStateError, SettingError
 from cletus.logs.context import fields_of
 from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
+from cletus.reactor.turn import Turn
 from cletus.service.application import application_of, maker_of
 from cletus.service.construction import current_loading, current_rebuild
 from cletus.service.dispatch import Dispatcher

@@ -1,9 +1,6 @@
 """The outbox: one piece a turn, a bound for those who do not read."""
 
-from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
-
-from cletus.client.output import Outbox, Turn
+from cletus.client.output import Outbox
 
 
 def test_what_is_put_in_a_turn_is_sent_as_one_piece():
@@ -45,35 +42,3 @@ def test_who_reads_may_be_sent_more_than_the_limit_at_once():
     outbox.put(b"x" * 100)
     outbox.flush()
     assert (sent, outbox.overflowed) == ([b"x" * 100], False)
-
-
-def test_a_call_asked_for_twice_in_a_turn_is_made_once():
-    clock, calls = Clock(), []
-    turn = Turn(clock.callLater)
-
-    def call() -> None:
-        calls.append(1)
-
-    turn.at_end(call)
-    turn.at_end(call)
-    assert calls == []
-    clock.advance(0)
-    assert calls == [1]
-    turn.at_end(call)
-    clock.advance(0)
-    assert calls == [1, 1]
-
-
-def test_what_fails_at_the_end_of_a_turn_costs_nobody_else_their_output():
-    clock, calls, logged = Clock(), [], []
-    turn = Turn(clock.callLater)
-    turn.at_end(lambda: 1 / 0)
-    turn.flush(lambda: 1 / 0)
-    turn.flush(lambda: calls.append(1))
-    globalLogPublisher.addObserver(logged.append)
-    try:
-        clock.advance(0)
-    finally:
-        globalLogPublisher.removeObserver(logged.append)
-    assert calls == [1]
-    assert len(logged) == 2
