@@ -22,6 +22,10 @@ class Event:
 
     service: Service
 
+    def log_fields(self) -> dict[str, Any]:
+        """What log records say while this event is handled: ``event``, the name of its class."""
+        return {"event": type(self).__name__}
+
 
 # -- the service --------------------------------------------------------------------------------
 
@@ -104,6 +108,10 @@ class ClientEvent(Event):
     def user(self) -> Any:
         """Whom the application has put on the client as ``client.user``; ``None`` for a stranger."""
         return getattr(self.client, "user", None)
+
+    def log_fields(self) -> dict[str, Any]:
+        """``event``, and what ``client.log_fields()`` says of the client."""
+        return {**self.client.log_fields(), "event": type(self).__name__}
 
 
 @dataclass(frozen=True, slots=True)

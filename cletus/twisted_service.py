@@ -74,7 +74,7 @@ class CletusService(TwistedService):
         names = [root.name for root in self._service.session.application.roots]
         standard = StandardLogging(names)
         standard.begin()
-        standard.take(Levels(self._service.settings.log_levels))
+        standard.apply(Levels(self._service.settings.log_levels))
 
     def _started(self, _: object) -> None:
         for address in self._service.addresses:

@@ -43,7 +43,8 @@ class Program:
 
     def run(self) -> int:
         """Run the reactor until the service has stopped; gives the exit code."""
-        begin_logging(self._service)
+        roots = self._service.session.application.roots
+        begin_logging(self._service, [root.name for root in roots])
         self._reactor.callWhenRunning(self._start)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._service.lifecycle.when_stopped().addCallback(self._stopped)

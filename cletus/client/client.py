@@ -20,7 +20,7 @@ from cletus.client.interfaces import Transport
 from cletus.client.output import Gmcp, Hiding, Outbox, Prompt
 from cletus.client.rendering import Message, as_text, shown
 from cletus.errors import Disconnected
-from cletus.logs.context import About, fields_of
+from cletus.logs.context import log_context
 from cletus.protocol.charset import Encoder
 
 if TYPE_CHECKING:
@@ -310,6 +310,17 @@ class Client(Persistent):
         """Code that was about this person raised: log it, and tell them that it was logged."""
         self.service.dispatcher.failed(place, failure, client=self)
 
+    def log_fields(self) -> dict[str, Any]:
+        """What log records say of this client.
+
+        Returns:
+            ``client`` (its ``repr``, with the address), ``client_id``, ``door``, and ``user``, the
+            key of ``client.user``, if that has one.
+        """
+        fields = {"client": repr(self), "client_id": self.id, "door": self.door}
+        key = getattr(self.user, "key", None)
+        return fields if key is None else {**fields, "user": key}
+
     # -- inside -----------------------------------------------------------------------------
 
     def _is_ready(self) -> bool:
@@ -322,7 +333,7 @@ class Client(Persistent):
         return not self._conversations
 
     def _deliver(self, line: str) -> None:
-        with About(self, hidden=line if self._hiding.is_wanted else ""):
+        with log_context(self, hidden=line if self._hiding.is_wanted else ""):
             if self._questions:
                 self._questions.answer(line)
             elif self._dialogues:
@@ -338,7 +349,7 @@ class Client(Persistent):
             self.service.dispatcher.log.warn(
                 "{client} dropped: {size} bytes waited, more than output_max allows",
                 size=self.outbox.size,
-                **fields_of(self),
+                **self.log_fields(),
             )
             self.service.metrics.slow_readers.add()
             self.service.metrics.output_peak.raise_to(self.outbox.size)

@@ -30,7 +30,7 @@ from twisted.python.failure import Failure
 
 from cletus.client.conversation import Conversation
 from cletus.errors import DialogueError, Disconnected, Refused
-from cletus.logs.context import About
+from cletus.logs.context import log_context
 from cletus.storage.schema import FieldSchema
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class Dialogue:
     def _step_failed(self, failure: Failure) -> None:
         running, self._running = self._running, None
         if running is None or not running.ended_as_expected(failure):
-            with About(self.client, hidden="" if running is None else running.hidden):
+            with log_context(self.client, hidden="" if running is None else running.hidden):
                 self._failed(failure)
         else:
             self._stay()

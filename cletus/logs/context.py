@@ -1,88 +1,64 @@
-"""Whom the code that runs now is about: the log takes it from here, so that no call has to say it.
+"""Log context: the event or client being handled, so that every log record can name it.
 
-It is kept in context variables. A coroutine keeps those of its beginning, so what it logs after an
-``await`` is still about the same person.
+It is kept in context variables. A coroutine runs in the context in which it was started, so what it
+logs after an ``await`` is still about the same client.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-from cletus.events import ClientEvent, Event
-
-if TYPE_CHECKING:
-    from cletus.client.client import Client
-
-#: An event that is being handled, or a person.
-Subject: TypeAlias = "Event | Client | None"
-
-#: The dispatcher sets and resets it around each call of a listener, without the cost of ``About``.
-subject: Final[ContextVar[Subject]] = ContextVar("cletus.logs.context", default=None)
-
-_hidden: Final[ContextVar[str]] = ContextVar("cletus.hidden", default="")
+from typing import Any, Final, Protocol
 
 
-class About:
-    """What runs inside is about this: ``with About(client): ...``.
+class Subject(Protocol):
+    """What a log record can be about: an event, or a client."""
+
+    def log_fields(self) -> dict[str, Any]:
+        """The fields that it adds to a record."""
+
+
+#: The event or client being handled. The dispatcher sets and resets it itself around each call of a
+#: listener: that is cheaper than ``log_context``, and happens for every line.
+subject: Final[ContextVar[Subject | None]] = ContextVar("cletus.logs.subject", default=None)
+
+_hidden_line: Final[ContextVar[str]] = ContextVar("cletus.logs.hidden_line", default="")
+
+
+class log_context:  # noqa: N801 - it is used like a function, as contextlib.suppress is
+    """Log records made inside are about this subject: ``with log_context(client): ...``.
 
     Args:
-        what: an event or a client; ``None`` leaves it as it is.
-        hidden: a line that is being handled and was typed unseen.
+        subject: an event or a client; ``None`` changes nothing.
+        hidden: the line being handled, if the client typed it without echo; the log leaves it out.
     """
 
-    __slots__ = ("_hidden", "_token", "_what")
+    __slots__ = ("_hidden", "_hidden_token", "_subject", "_subject_token")
 
-    def __init__(self, what: Subject, *, hidden: str = "") -> None:
-        self._what = what
-        self._hidden: Any = hidden
+    def __init__(self, subject: Subject | None, *, hidden: str = "") -> None:
+        self._subject = subject
+        self._hidden = hidden
 
     def __enter__(self) -> None:
-        self._token: Token[Subject] | None = None
-        if self._what is not None:
-            self._token = subject.set(self._what)
-        self._hidden = _hidden.set(self._hidden) if self._hidden else None
+        self._subject_token: Token[Subject | None] | None = None
+        self._hidden_token: Token[str] | None = None
+        if self._subject is not None:
+            self._subject_token = subject.set(self._subject)
+        if self._hidden:
+            self._hidden_token = _hidden_line.set(self._hidden)
 
     def __exit__(self, *_: object) -> None:
-        if self._token is not None:
-            subject.reset(self._token)
-        if self._hidden is not None:
-            _hidden.reset(self._hidden)
+        if self._subject_token is not None:
+            subject.reset(self._subject_token)
+        if self._hidden_token is not None:
+            _hidden_line.reset(self._hidden_token)
 
 
 def fields() -> dict[str, Any]:
-    """What the log shall say of the present subject.
-
-    Returns:
-        as ``fields_of``, and ``event`` (the name of its class) if one is being handled.
-    """
-    what, client = subject.get(), subject_client()
-    found = {} if client is None else fields_of(client)
-    if isinstance(what, Event):
-        found["event"] = type(what).__name__
-    return found
-
-
-def fields_of(client: Client) -> dict[str, Any]:
-    """What the log shall say of a person.
-
-    Returns:
-        ``client`` in words (with the address), ``client_id``, ``door``, and ``user``, the key of
-        ``client.user``, if that has one.
-    """
-    found = {"client": repr(client), "client_id": client.id, "door": client.door}
-    key = getattr(client.user, "key", None)
-    return found if key is None else {**found, "user": key}
-
-
-def subject_client() -> Client | None:
-    """The person whom the code that runs now is about."""
-    what = subject.get()
-    if isinstance(what, Event):
-        return what.client if isinstance(what, ClientEvent) else None
-    return what
+    """The fields that the present subject adds to a log record; none without a subject."""
+    present = subject.get()
+    return {} if present is None else present.log_fields()
 
 
 def hidden_line() -> str:
-    """The line that is being handled just now, if it was typed unseen; else ``""``."""
-    return _hidden.get()
+    """The line being handled, if it was typed without echo; else ``""``."""
+    return _hidden_line.get()

@@ -1,15 +1,15 @@
-"""The log of a process, written as the settings of its service say, also when a reload changes them."""
+"""The log of a process: formatted and filtered by the settings, also when a reload changes them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol, TextIO
 
 from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
 from zope.interface import implementer
 
-from cletus.logs import context as subject
+from cletus.logs import context
 from cletus.logs.colour import colour_renderer
 from cletus.logs.json_lines import format_json
 from cletus.logs.levels import Levels
@@ -17,13 +17,9 @@ from cletus.logs.standard import StandardLogging
 from cletus.logs.text import format_line
 from cletus.logs.unseen import without_unseen
 
-if TYPE_CHECKING:
-    from cletus.service.service import Service
-    from cletus.settings.settings import Settings
-
 Render = Callable[[LogEvent], str]
 
-#: Makes what writes an event, by the words of the setting ``log_format``.
+#: Makes the function that formats an event, by the values of the setting ``log_format``.
 RENDERERS: Final[dict[str, Callable[[], Render]]] = {
     "text": lambda: format_line,
     "colour": colour_renderer,
@@ -31,61 +27,95 @@ RENDERERS: Final[dict[str, Callable[[], Render]]] = {
 }
 
 
+class LogSettings(Protocol):
+    """The settings that the log follows."""
+
+    @property
+    def log_format(self) -> str:
+        """A key of ``RENDERERS``."""
+
+    @property
+    def log_levels(self) -> Iterable[str]:
+        """Rules for ``Levels``."""
+
+
+class LoggedSession(Protocol):
+    """The session of a logged service."""
+
+    @property
+    def generation(self) -> int:
+        """How many reloads have been committed."""
+
+
+class LoggedService(Protocol):
+    """What the log reads of a service, at each event."""
+
+    @property
+    def settings(self) -> LogSettings:
+        """Replaced as a whole when a setting changes."""
+
+    @property
+    def session(self) -> LoggedSession:
+        """Knows the generation of the code."""
+
+
 @implementer(ILogObserver)
 class Log:
-    """Writes events to a stream: an observer of Twisted's, also for ``twistd``.
+    """Writes events to a stream: an observer of Twisted's log, also for ``twistd``.
 
-    Each event gets the fields of what is being handled (``cletus.logs.context.fields``) and ``generation``.
+    Each event gets the fields of the log context (``cletus.logs.context``) and ``generation``.
 
     Args:
-        service: whose settings ``log_format`` and ``log_levels`` hold at each moment.
-        stream: where to; each event is flushed.
+        service: its settings ``log_format`` and ``log_levels`` apply at each moment.
+        stream: flushed after each event.
         standard: Python's ``logging``, whose levels follow the settings as well.
     """
 
     def __init__(
-        self, service: Service, stream: TextIO, standard: StandardLogging | None = None
+        self, service: LoggedService, stream: TextIO, standard: StandardLogging | None = None
     ) -> None:
         self._service = service
         self._stream = stream
         self._standard = standard
-        self._settings: Settings | None = None
-        self._follow()
+        self._settings: LogSettings | None = None
+        self._apply_settings()
 
     def __call__(self, event: LogEvent) -> None:
-        """Twisted's: something was logged."""
+        """Write one event. Twisted calls this."""
         if self._service.settings is not self._settings:
-            self._follow()
+            self._apply_settings()
         if not self._levels.admit(event):
             return
         generation = self._service.session.generation
-        # What the event itself says comes last: its message may have a field of that name.
-        text = self._render({**subject.fields(), "generation": generation, **event})
+        # The event's own fields come last: its message may have a field of the same name.
+        text = self._render({**context.fields(), "generation": generation, **event})
         self._stream.write(without_unseen(text))
         self._stream.flush()
 
-    def _follow(self) -> None:
-        """The settings are others than before."""
-        before, self._settings = self._settings, self._service.settings
-        settings = self._settings
+    def _apply_settings(self) -> None:
+        before, settings = self._settings, self._service.settings
+        self._settings = settings
         if before is None or settings.log_format != before.log_format:
             self._render = RENDERERS[settings.log_format]()
         if before is None or settings.log_levels != before.log_levels:
             self._levels = Levels(settings.log_levels)
             if self._standard is not None:
-                self._standard.take(self._levels)
+                self._standard.apply(self._levels)
 
 
-def begin_logging(service: Service, stream: TextIO | None = None) -> None:
-    """Write the log of this process from now on; to be called once in a process.
+def begin_logging(
+    service: LoggedService, modules: Iterable[str] = (), stream: TextIO | None = None
+) -> None:
+    """Write the log of this process from now on. Call it once in a process.
 
-    What goes through Python's ``logging``, and warnings of Python, are in it as well.
+    The log includes Python's ``logging`` and Python's warnings.
 
     Args:
-        service: whose settings say how.
-        stream: where to; by default standard error.
+        service: its settings apply.
+        modules: the application's modules, whose ``logging`` is heard from their own level on.
+        stream: by default standard error.
     """
-    standard = StandardLogging(root.name for root in service.session.application.roots)
+    standard = StandardLogging(modules)
     standard.begin()
     log: Any = Log(service, sys.stderr if stream is None else stream, standard)
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)

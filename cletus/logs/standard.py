@@ -54,7 +54,7 @@ class StandardLogging:
         logging.getLogger().addHandler(self._handler)
         logging.getLogger(_NOISY).setLevel(logging.ERROR)
 
-    def take(self, levels: Levels) -> None:
+    def apply(self, levels: Levels) -> None:
         """Have these levels from now on."""
         for name in self._set:
             logging.getLogger(name).setLevel(logging.NOTSET)

@@ -1,19 +1,16 @@
-"""Time, as the service sees it: the reactor's, or that of a ``Clock`` in tests."""
+"""The time of a service: that of its reactor, or of a ``Clock`` in tests."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from cletus.errors import ServiceStateError
 
-if TYPE_CHECKING:
-    from cletus.service.service import Service
-
 
 class Clock(Protocol):
-    """What is needed of a reactor."""
+    """The part of a reactor that tells the time and calls functions later."""
 
     def seconds(self) -> float:
         """The time, in seconds since some fixed instant."""
@@ -23,28 +20,25 @@ class Clock(Protocol):
 
 
 class ServiceClock:
-    """The clock of a service that may not have been started yet.
+    """The clock of a service, which may not have been started yet.
 
-    Args:
-        service: whose reactor tells the time.
+    Attributes:
+        reactor: the reactor that tells the time; ``None`` before the start.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self) -> None:
+        self.reactor: Any = None
 
     def seconds(self) -> float:
         """The reactor's time; before the start, some other monotonic time."""
-        reactor = self._service.reactor
-        return time.monotonic() if reactor is None else float(reactor.seconds())
+        return time.monotonic() if self.reactor is None else float(self.reactor.seconds())
 
     def callLater(self, delay: float, call: Callable[..., Any], *args: Any) -> Any:
         """Twisted's ``callLater``.
 
         Raises:
-            ServiceStateError: the service was not started yet, so nothing would ever be called.
+            ServiceStateError: the service is not started yet, so nothing would ever be called.
         """
-        if self._service.reactor is None:
-            raise ServiceStateError(
-                "nothing can be done later by a service that is not started yet"
-            )
-        return self._service.reactor.callLater(delay, call, *args)
+        if self.reactor is None:
+            raise ServiceStateError("a service that is not started yet cannot call anything later")
+        return self.reactor.callLater(delay, call, *args)

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from cletus import events
 from cletus.client.client import Client
 from cletus.client.conversation import Conversation
-from cletus.logs.context import About, subject, subject_client
+from cletus.logs.context import log_context, subject
 from cletus.service.listeners import Listener
 from cletus.service.timers import Timer
 
@@ -85,7 +85,9 @@ class Dispatcher:
         """
         self._service.metrics.mistakes.add()
         who = "" if client is None else f" for {client!r}"
-        with About(None if subject_client() is client else client):  # an event says more
+        present = subject.get()
+        is_known = client is None or getattr(present, "client", present) is client
+        with log_context(None if is_known else client):  # an event of this client says more
             self.log.failure("{place} failed{who}", failure=failure, place=place, who=who)
         if client is not None and self._service.settings.error_notice:
             client.write(self._service.settings.error_notice)
@@ -109,7 +111,7 @@ class Dispatcher:
 
     def _listener_failed(self, listener: Listener, event: events.Event, failure: Failure) -> None:
         client = event.client if isinstance(event, events.ClientEvent) else None
-        with About(event):
+        with log_context(event):
             self.failed(
                 f"Listener {listener.place} of {type(event).__name__}", failure, client=client
             )
@@ -125,7 +127,7 @@ class Dispatcher:
         def ended(result: Any) -> None:
             client.conversation_ended(conversation)
             if isinstance(result, Failure) and not conversation.ended_as_expected(result):
-                with About(event, hidden=conversation.hidden):
+                with log_context(event, hidden=conversation.hidden):
                     self._listener_failed(listener, event, result)
 
         return done.addBoth(ended)

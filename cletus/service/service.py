@@ -19,7 +19,6 @@ from cletus.client.attributes import Persistent
 from cletus.client.client import Client, Who, write_all
 from cletus.client.interfaces import Transport
 from cletus.errors import ServiceStateError, SettingError
-from cletus.logs.context import fields_of
 from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
@@ -56,7 +55,6 @@ class Service(Persistent):
     Attributes:
         session: the live state: store classes, active objects, generation number.
         settings: all settings as they are in force.
-        reactor: Twisted's reactor, or a ``Clock``; ``None`` before the start.
         clock: the time and timers of that reactor.
         metrics: what is counted; ``metrics.counter("talker_logins", "...")`` is one of your own.
         dispatcher: what calls the application's code.
@@ -104,8 +102,7 @@ class Service(Persistent):
         self.sources = Sources(kind)
         self.settings: Settings = self.sources.settings()
         self.lifecycle = Lifecycle(self, components)
-        self.reactor: Any = None
-        self.clock = ServiceClock(self)
+        self.clock = ServiceClock()
         self.dispatcher = Dispatcher(self)
         self.metrics = Meters()
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
@@ -117,6 +114,15 @@ class Service(Persistent):
         self.configure(**settings)
         if loading is not None:
             loading.configure(self)
+
+    @property
+    def reactor(self) -> Any:
+        """Twisted's reactor, or a ``Clock``; ``None`` before the start."""
+        return self.clock.reactor
+
+    @reactor.setter
+    def reactor(self, reactor: Any) -> None:
+        self.clock.reactor = reactor
 
     # -- settings ---------------------------------------------------------------------------
 
@@ -227,7 +233,7 @@ class Service(Persistent):
         self._next_client += 1
         self._clients[client] = None
         self.metrics.connections.add(door=door)
-        _log.info("{client} connected", **fields_of(client))
+        _log.info("{client} connected", **client.log_fields())
         self.fire(events.Connect(self, client))
         if self.lifecycle.is_over:  # a handshake of some door has come to its end late
             self.lifecycle.see_off(client)
@@ -251,7 +257,7 @@ class Service(Persistent):
     def disconnected(self, client: Client, reason: str) -> None:
         """For clients: they are gone. Fires ``Disconnect``."""
         self._clients.pop(client, None)
-        _log.info("{client} disconnected: {reason}", reason=reason, **fields_of(client))
+        _log.info("{client} disconnected: {reason}", reason=reason, **client.log_fields())
         self.lifecycle.farewell(self.fire(events.Disconnect(self, client, reason)))
         if not self._clients:
             self.lifecycle.everybody_left()

@@ -67,7 +67,7 @@ class Reactor(Clock):
 @pytest.fixture(autouse=True)
 def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The log goes where it goes in tests; signals are as before afterwards."""
-    monkeypatch.setattr(program, "begin_logging", lambda _: None)
+    monkeypatch.setattr(program, "begin_logging", lambda *_: None)
     kept = {
         number: signal.getsignal(number)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -10,7 +10,7 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from cletus.logs.colour import STYLES, colour_renderer
-from cletus.logs.context import About
+from cletus.logs.context import log_context
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -112,7 +112,7 @@ def _noted(error, note):
 )
 def test_a_line_typed_unseen_is_not_quoted_by_the_error(render, failure):
     """Also where colours would have come between its words."""
-    with About(None, hidden="open 12 'sesame'"):
+    with log_context(None, hidden="open 12 'sesame'"):
         text = ANSI.sub("", render({"log_format": "x", "log_failure": failure}))
     # In the lines of this file it stands as well.
     assert "***" in text.splitlines()[-1] or "***" in text

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogPublisher
 
 from cletus import events
-from cletus.logs.context import About, fields, fields_of, hidden_line
+from cletus.logs.context import fields, hidden_line, log_context
 
 log = Logger()
 
@@ -62,7 +62,7 @@ def test_a_conversation_is_about_its_person_also_after_it_has_waited(service, co
 
     come(service)
     other = come(service)
-    with About(other.client):
+    with log_context(other.client):
         wait.callback(None)
     assert [one["client_id"] for one in told] == [1, 2]
     assert {one["event"] for one in told} == {"Connect"}
@@ -103,7 +103,7 @@ def test_one_who_closes_another_is_not_who_leaves(service, come, told):
 def test_a_user_without_a_key_is_left_out(service, come):
     client = come(service).client
     client.user = "just a name"
-    assert fields_of(client) == {
+    assert client.log_fields() == {
         "client": "<Client 1 memory memory>",
         "client_id": 1,
         "door": "memory",
@@ -112,9 +112,9 @@ def test_a_user_without_a_key_is_left_out(service, come):
 
 def test_about_nobody_changes_nothing(service, come):
     client = come(service).client
-    with About(client), About(None):
+    with log_context(client), log_context(None):
         assert fields()["client_id"] == 1
-    with About(None):
+    with log_context(None):
         assert fields() == {}
 
 

@@ -154,7 +154,7 @@ from cletus import Service
 from cletus.logs import begin_logging
 
 service = Service(log_levels=[{rules}])
-begin_logging(service, sys.stdout)
+begin_logging(service, ["__main__"], sys.stdout)
 Logger("cletus.service").info("ours")
 Logger("twisted.web").info("theirs")
 Logger("twisted.web").warn("theirs matters")

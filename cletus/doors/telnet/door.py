@@ -15,7 +15,7 @@ from cletus.doors.proxy_protocol import ProxiedFactory
 from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.doors.tls import CertificateFiles, SelfSigned
 from cletus.errors import CertificateError, DoorError
-from cletus.logs.context import About
+from cletus.logs.context import log_context
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -56,7 +56,7 @@ class AdmittedProtocol(TelnetProtocol):
         """Twisted's: bytes have come; of somebody who was refused they mean nothing."""
         if self._admitted:
             self._lobby.received.value += len(data)
-            with About(self._client):
+            with log_context(self._client):
                 super().dataReceived(data)
 
     def readConnectionLost(self) -> None:
