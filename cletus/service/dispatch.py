@@ -1,14 +1,15 @@
-"""Calling the application's code, and keeping what it raises from everything else.
+"""Calls the application's code: listeners of events, and timers.
 
-One listener's mistake stops neither the other listeners nor the connection: it is logged with its
-place, and the person whose line it was is told that it was.
+An error of one listener stops neither the other listeners nor the connection: it is logged with the
+name of the listener, and the client it concerns is sent the notice ``error_notice``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from inspect import iscoroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
@@ -18,45 +19,50 @@ from cletus import events
 from cletus.client.client import Client
 from cletus.client.conversation import Conversation
 from cletus.logs.context import log_context, subject
+from cletus.meters import Meters
 from cletus.service.listeners import Listener
+from cletus.service.session import Session
 from cletus.service.timers import Timer
-
-if TYPE_CHECKING:
-    from cletus.service.service import Service
 
 
 class Dispatcher:
     """Calls listeners and timers of the generation in force.
 
     Args:
-        service: whose.
+        session: knows that generation.
+        metrics: counts errors of the application's code.
+        error_notice: returns what a client is sent when code that handles them has failed.
     """
 
     log = Logger()
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, session: Session, metrics: Meters, error_notice: Callable[[], str]) -> None:
+        self._session = session
+        self._metrics = metrics
+        self._error_notice = error_notice
 
     def fire(self, event: events.Event) -> Deferred[None]:
-        """Call the listeners of an event; fires when those that are ``async`` have ended.
+        """Call the listeners of an event.
 
-        It never fails: what a listener raises is logged.
+        Returns:
+            A Deferred that fires when the listeners that are ``async`` have ended. It never fails:
+            errors of listeners are logged.
         """
         waiting = []
-        for listener in self._service.session.current.listeners.of(type(event)):
+        for listener in self._session.current.listeners.of(type(event)):
             result = self.call(listener, event)
             if result is not None:
                 waiting.append(result)
         return DeferredList(waiting).addCallback(lambda _: None) if waiting else succeed(None)
 
     def message(self, event: events.Gmcp) -> None:
-        """Call those listeners that want to hear of messages of its package."""
-        for listener in self._service.session.current.listeners.of(type(event)):
+        """Call the listeners that want messages of this event's package."""
+        for listener in self._session.current.listeners.of(type(event)):
             if listener.hears(event.package):
                 self.call(listener, event)
 
     def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
-        """Call one listener; the Deferred of its end if it did not end at once."""
+        """Call one listener; returns a Deferred of its end, or ``None`` if it has ended already."""
         before = subject.set(event)
         try:
             return self._call(listener, event)
@@ -70,32 +76,33 @@ class Dispatcher:
             self._listener_failed(listener, event, Failure())
             return None
         if iscoroutine(result):
-            result = self._converse(listener, event, result)
+            result = self._run(listener, event, result)
         if isinstance(result, Deferred):
             return result.addErrback(partial(self._listener_failed, listener, event))
         return None
 
-    def failed(self, place: str, failure: Failure, *, client: Client | None = None) -> None:
-        """Log what the application's code has raised, and tell the person whom it was about.
+    def failed(self, code: str, failure: Failure, *, client: Client | None = None) -> None:
+        """Log an error of the application's code, and notify the client it concerns.
 
         Args:
-            place: which code it was.
-            failure: what it raised, with its traceback.
-            client: whom it was about, if anybody.
+            code: the name of the code that has failed, for the log.
+            failure: the error, with its traceback.
+            client: whose event was being handled, if any.
         """
-        self._service.metrics.mistakes.add()
-        who = "" if client is None else f" for {client!r}"
+        self._metrics.mistakes.add()
+        whom = "" if client is None else f" for {client!r}"
         present = subject.get()
         is_known = client is None or getattr(present, "client", present) is client
         with log_context(None if is_known else client):  # an event of this client says more
-            self.log.failure("{place} failed{who}", failure=failure, place=place, who=who)
-        if client is not None and self._service.settings.error_notice:
-            client.write(self._service.settings.error_notice)
+            self.log.failure("{code} failed{whom}", failure=failure, code=code, whom=whom)
+        notice = self._error_notice()
+        if client is not None and notice:
+            client.write(notice)
 
     def ring(self, timer: Timer) -> None:
         """Call the target of a timer that is due."""
         if not timer.active:
-            self._service.session.current.timers.tidy()
+            self._session.current.timers.tidy()
         if timer.is_busy:
             return
         try:
@@ -116,18 +123,19 @@ class Dispatcher:
                 f"Listener {listener.place} of {type(event).__name__}", failure, client=client
             )
 
-    def _converse(self, listener: Listener, event: events.Event, coroutine: Any) -> Deferred[Any]:
+    def _run(self, listener: Listener, event: events.Event, coroutine: Any) -> Deferred[Any]:
+        """Run an ``async`` listener; while it runs, further lines of its client wait."""
         if not isinstance(event, events.ClientEvent):
             return Deferred.fromCoroutine(coroutine)
         client = event.client
-        conversation = Conversation(client, listener, event)
-        client.conversation_began(conversation)
-        done = conversation.start(coroutine)
+        task = Conversation(client, listener, event)
+        client.conversation_began(task)
+        done = task.start(coroutine)
 
         def ended(result: Any) -> None:
-            client.conversation_ended(conversation)
-            if isinstance(result, Failure) and not conversation.ended_as_expected(result):
-                with log_context(event, hidden=conversation.hidden):
+            client.conversation_ended(task)
+            if isinstance(result, Failure) and not task.ended_as_expected(result):
+                with log_context(event, hidden=task.hidden):
                     self._listener_failed(listener, event, result)
 
         return done.addBoth(ended)

@@ -103,8 +103,8 @@ class Service(Persistent):
         self.settings: Settings = self.sources.settings()
         self.lifecycle = Lifecycle(self, components)
         self.clock = ServiceClock()
-        self.dispatcher = Dispatcher(self)
         self.metrics = Meters()
+        self.dispatcher = Dispatcher(self.session, self.metrics, lambda: self.settings.error_notice)
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
         self.last_reload: Any = None
         self.started_at = 0.0
