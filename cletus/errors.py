@@ -6,11 +6,30 @@ thing and says what to do. What a stranger can send over a connection never rais
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from cletus.logs.redaction import without_passwords
+#: The exit code of a process that could not do what it was asked to, as for a wrong option.
+USAGE: Final = 2
+
+#: What is shown in place of a secret: in errors, in logs, wherever people may read it.
+SECRET: Final = "***"  # noqa: S105 - it takes the place of one
+
+#: ``scheme://user:password@`` and ``?password=...``; the last ``@`` before the path ends the password.
+_IN_AUTHORITY = re.compile(r"(?<=://)([^/?#\s:@]*):([^/?#\s]*)@")
+_IN_QUERY = re.compile(r"(?i)(?<=[?&])((?:password|passwd|pwd|secret|token)=)[^&#\s'\"]*")
+
+
+def without_passwords(text: str) -> str:
+    """The text with ``***`` in place of each password that a URL in it contains.
+
+    Args:
+        text: a URL, or a sentence that quotes URLs; a path is returned unchanged.
+    """
+    text = _IN_AUTHORITY.sub(rf"\1:{SECRET}@", text)
+    return _IN_QUERY.sub(rf"\g<1>{SECRET}", text)
 
 
 class CletusError(Exception):

@@ -110,7 +110,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.protocol.subnegotiations": "cletus.protocol.telnet",
     "cletus.questions": "cletus.client.input",
     "cletus.readiness": "cletus.ops.systemd",
-    "cletus.redaction": "cletus.logs.redaction",
+    "cletus.redaction": "cletus.errors",
     "cletus.reload.aliases": "cletus.reload.state.memo",
     "cletus.reload.carried_dialogues": "cletus.reload.state.dialogues",
     "cletus.reload.carried_timers": "cletus.reload.state.timers",

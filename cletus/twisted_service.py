@@ -14,8 +14,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.cli.main import USAGE
-from cletus.errors import CletusError, ServiceStopped, StartFailed
+from cletus.errors import USAGE, CletusError, ServiceStopped, StartFailed
 from cletus.logs.levels import Levels
 from cletus.logs.standard import StandardLogging
 from cletus.ops.sighup import Hangup

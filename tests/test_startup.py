@@ -11,7 +11,8 @@ import pytest
 HEAVY = (
     "OpenSSL",
     "cletus.contrib",
-    "cletus.cli.twist",
+    "cletus.cli",
+    "click",
     "cryptography",
     "prometheus_client",
     "pygments",

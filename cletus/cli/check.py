@@ -17,8 +17,8 @@ import click
 
 from cletus.check import Finding, Intake, Level, run_checks
 from cletus.check.target import Progress
-from cletus.cli.main import HELP, USAGE, refuse
-from cletus.errors import CletusError
+from cletus.cli.main import HELP, refuse
+from cletus.errors import USAGE, CletusError
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,11 +12,8 @@ from typing import Final, NoReturn
 
 import click
 
-from cletus.errors import CletusError
+from cletus.errors import USAGE, CletusError
 from cletus.version import __version__
-
-#: What could not be done as asked: the exit code of a usage error.
-USAGE: Final = 2
 
 #: The context settings of every command.
 HELP: Final = {"help_option_names": ["-h", "--help"]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cletus.logs.redaction import without_passwords
+from cletus.errors import without_passwords
 from cletus.service.service import Service
 from cletus.version import __version__
 

@@ -13,9 +13,8 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.cli.main import USAGE
 from cletus.cli.panel import tell_started
-from cletus.errors import CletusError, ServiceStopped
+from cletus.errors import USAGE, CletusError, ServiceStopped
 from cletus.logs import begin_logging
 from cletus.ops.sighup import Hangup
 from cletus.service.service import Service

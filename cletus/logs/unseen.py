@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from cletus.errors import SECRET
 from cletus.logs.context import hidden_line
-from cletus.logs.redaction import SECRET
 
 #: A line shorter than this is not looked for: half of all words would be taken out, and no password
 #: is that short.

@@ -17,8 +17,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from msgspec import Meta
 
-from cletus.errors import SettingError
-from cletus.logs.redaction import SECRET, without_passwords
+from cletus.errors import SECRET, SettingError, without_passwords
 from cletus.settings.files import from_folder
 
 Count = Annotated[int, Meta(ge=0)]

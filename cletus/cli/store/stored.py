@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cletus.errors import StoreInUse, StoreLocked, UnknownStore
-from cletus.logs.redaction import without_passwords
+from cletus.errors import StoreInUse, StoreLocked, UnknownStore, without_passwords
 from cletus.reload.load import apply_settings, load, locate
 from cletus.service.service import Service
 from cletus.settings.files import from_environment, from_folder

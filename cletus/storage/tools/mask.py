@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cletus.logs.redaction import SECRET
+from cletus.errors import SECRET
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store
