@@ -339,7 +339,7 @@ class Client(Persistent):
             elif self._dialogues:
                 self._dialogues.front.take(line)
             else:
-                self.service.received(self, line)
+                self.service.connections.received(self, line)
 
     def _can_still_answer(self) -> bool:
         return self.connected or (self._gone and len(self._inbox) > 0)
@@ -400,7 +400,7 @@ class Client(Persistent):
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None
-        self.service.disconnected(self, self._reason or "closed by peer")
+        self.service.connections.disconnected(self, self._reason or "closed by peer")
 
 
 #: One client, several, or nobody.

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.client.client import Client
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
 from cletus.service.interfaces import Attachment, Components, Door, Reloader
 
@@ -51,8 +50,6 @@ class Lifecycle:
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
         self._attachments: list[Attachment] = []
-        self._empty: Deferred[None] | None = None
-        self._farewells: dict[Deferred[None], None] = {}
         self._waiting: list[Deferred[None]] = []
 
     def start(
@@ -92,6 +89,7 @@ class Lifecycle:
         ended = self.when_stopped()
         if self.state in (State.STARTING, State.RUNNING):
             self.state = State.STOPPING
+            self._service.connections.accepting = False
             Deferred.fromCoroutine(self._stop())
         return ended
 
@@ -102,28 +100,6 @@ class Lifecycle:
         ended: Deferred[None] = Deferred()
         self._waiting.append(ended)
         return ended
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody shall come in any more."""
-        return self.state in (State.STOPPING, State.STOPPED)
-
-    def see_off(self, client: Client) -> None:
-        """Tell somebody that the service stops, and close their connection."""
-        client.write(self._service.settings.stop_notice)
-        client.close("service stopped")
-
-    def farewell(self, said: Deferred[None]) -> None:
-        """For the service: somebody is gone; fires when all listeners have dealt with that."""
-        if not said.called:
-            self._farewells[said] = None
-            said.addCallback(lambda _: self._farewells.pop(said))
-
-    def everybody_left(self) -> None:
-        """For the service: nobody is connected any more."""
-        empty, self._empty = self._empty, None
-        if empty is not None:
-            empty.callback(None)
 
     # -- opening ----------------------------------------------------------------------------
 
@@ -192,7 +168,7 @@ class Lifecycle:
         if reloader is not None:
             await self._attempt(reloader.stop)
         await self._close_doors()
-        await self._attempt(self._see_everybody_off)
+        await self._attempt(self._service.connections.close_all)
         await self._attempt(self._save)
         await self._attempt(self._service.session.close)
         starting, self.state = self.state is State.STARTING, State.STOPPED
@@ -209,31 +185,6 @@ class Lifecycle:
             await maybeDeferred(close)
         except Exception:  # noqa: BLE001 - what is still open must be closed, above all the stores
             self.log.failure("A part of the service could not be closed")
-
-    async def _see_everybody_off(self) -> None:
-        clients = self._service.clients
-        if clients:
-            empty = self._empty = Deferred()
-            for client in clients:
-                self.see_off(client)
-            await empty
-        if self._farewells:
-            await self._farewells_said()
-
-    def _farewells_said(self) -> Deferred[None]:
-        """Fires when all are said, or after ``close_timeout``: the stores are still open meanwhile."""
-        said: Deferred[None] = Deferred()
-        timeout = self._service.settings.close_timeout
-        timer = self._service.reactor.callLater(timeout, said.callback, None) if timeout else None
-
-        def all_said(_: object) -> None:
-            if timer is not None and timer.active():
-                timer.cancel()
-            if not said.called:
-                said.callback(None)
-
-        DeferredList(list(self._farewells)).addCallback(all_said)
-        return said
 
     def _save(self) -> None:
         for failure in self._service.save_all():

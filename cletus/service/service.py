@@ -24,6 +24,7 @@ from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
 from cletus.reactor.turn import Turn
 from cletus.service.application import application_of, maker_of
+from cletus.service.connections import Connections
 from cletus.service.construction import current_loading, current_rebuild
 from cletus.service.dispatch import Dispatcher
 from cletus.service.interfaces import Attachment, Components, Door, Reloader
@@ -57,6 +58,7 @@ class Service(Persistent):
         settings: all settings as they are in force.
         clock: the time and timers of that reactor.
         metrics: what is counted; ``metrics.counter("talker_logins", "...")`` is one of your own.
+        connections: the table of clients, and what doors report of them.
         dispatcher: what calls the application's code.
         turn: what is done once at the end of a reactor turn.
         started_at: when it was started, in seconds since the epoch; 0.0 before.
@@ -108,9 +110,8 @@ class Service(Persistent):
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
         self.last_reload: Any = None
         self.started_at = 0.0
-        self._clients: dict[Client, None] = {}
-        self._next_client = 1
-        self._made("session", "lifecycle", "clock", "dispatcher", "turn")
+        self.connections = Connections(self, self.dispatcher, self.metrics)
+        self._made("session", "lifecycle", "clock", "connections", "dispatcher", "turn")
         self.configure(**settings)
         if loading is not None:
             loading.configure(self)
@@ -216,7 +217,7 @@ class Service(Persistent):
     @property
     def clients(self) -> tuple[Client, ...]:
         """Everybody who is connected, in the order of their coming."""
-        return tuple(self._clients)
+        return tuple(self.connections)
 
     def write_all(
         self,
@@ -225,42 +226,19 @@ class Service(Persistent):
         filter: Callable[[Client], bool] | None = None,  # noqa: A002 - the name is fixed by the API
     ) -> None:
         """Send whole lines to everybody, but for those excluded or not accepted by the filter."""
-        write_all(self._clients, *lines, exclude=exclude, filter=filter)
+        write_all(self.connections, *lines, exclude=exclude, filter=filter)
 
     def connected(self, transport: Transport, *, door: str) -> Client:
-        """For doors: somebody has come in. Fires ``Connect``."""
-        client = Client(self, transport, id=self._next_client, door=door)
-        self._next_client += 1
-        self._clients[client] = None
-        self.metrics.connections.add(door=door)
-        _log.info("{client} connected", **client.log_fields())
-        self.fire(events.Connect(self, client))
-        if self.lifecycle.is_over:  # a handshake of some door has come to its end late
-            self.lifecycle.see_off(client)
-        return client
-
-    def received(self, client: Client, line: str) -> None:
-        """For clients: a line that nothing had asked for. Fires ``Receive``."""
-        self.fire(events.Receive(self, client, line))
+        """For doors: as ``connections.connected``."""
+        return self.connections.connected(transport, door=door)
 
     def message_received(self, client: Client, package: str, data: Any) -> None:
-        """For doors: somebody's program has sent a message. Fires ``Gmcp`` to who wants it."""
-        if client.connected:
-            self.dispatcher.message(events.Gmcp(self, client, package, data))
+        """For doors: as ``connections.message_received``."""
+        self.connections.message_received(client, package, data)
 
     def resized(self, client: Client) -> None:
-        """For doors: somebody's window has another size. Fires ``Resize``."""
-        if client.connected:
-            terminal = client.terminal
-            self.fire(events.Resize(self, client, terminal.columns, terminal.rows))
-
-    def disconnected(self, client: Client, reason: str) -> None:
-        """For clients: they are gone. Fires ``Disconnect``."""
-        self._clients.pop(client, None)
-        _log.info("{client} disconnected: {reason}", reason=reason, **client.log_fields())
-        self.lifecycle.farewell(self.fire(events.Disconnect(self, client, reason)))
-        if not self._clients:
-            self.lifecycle.everybody_left()
+        """For doors: as ``connections.resized``."""
+        self.connections.resized(client)
 
     # -- timers -----------------------------------------------------------------------------
 

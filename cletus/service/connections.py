@@ -1,0 +1,135 @@
+"""The clients of a service: how a connection becomes one, and what their events tell the listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from cletus import events
+from cletus.client.client import Client
+from cletus.client.interfaces import Transport
+from cletus.meters import Meters
+from cletus.service.dispatch import Dispatcher
+
+_log = Logger()
+
+
+class Connections:
+    """Makes a client of each connection, keeps the table of them, and fires their events.
+
+    Doors report connections, messages and window sizes here; clients report lines and their end.
+
+    Args:
+        service: the service of the clients. It is what events name, and it imports this module,
+            so its type is not known here.
+        dispatcher: calls the listeners.
+        metrics: counts connections.
+
+    Attributes:
+        accepting: false once the service is stopping: a client who still comes in is told so and
+            closed.
+    """
+
+    def __init__(self, service: Any, dispatcher: Dispatcher, metrics: Meters) -> None:
+        self._service = service
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self.accepting = True
+        self._clients: dict[Client, None] = {}
+        self._next_id = 1
+        #: Fires when the last client is gone; there while ``close_all`` waits for that.
+        self._empty: Deferred[None] | None = None
+        #: The calls of ``Disconnect`` listeners that have not ended yet.
+        self._farewells: dict[Deferred[None], None] = {}
+
+    def __iter__(self) -> Iterator[Client]:
+        """The connected clients, in the order of their connecting."""
+        return iter(self._clients)
+
+    # -- what doors report ------------------------------------------------------------------
+
+    def connected(self, transport: Transport, *, door: str) -> Client:
+        """Somebody has connected. Fires ``Connect``.
+
+        Args:
+            transport: the door's end of the connection.
+            door: the name of the door, for logs and metrics: ``telnet``.
+        """
+        client = Client(self._service, transport, id=self._next_id, door=door)
+        self._next_id += 1
+        self._clients[client] = None
+        self._metrics.connections.add(door=door)
+        _log.info("{client} connected", **client.log_fields())
+        self._dispatcher.fire(events.Connect(self._service, client))
+        if not self.accepting:  # the handshake of some door has taken until now
+            self._close(client)
+        return client
+
+    def message_received(self, client: Client, package: str, data: Any) -> None:
+        """Their program has sent a message. Fires ``Gmcp`` for the listeners of its package."""
+        if client.connected:
+            self._dispatcher.message(events.Gmcp(self._service, client, package, data))
+
+    def resized(self, client: Client) -> None:
+        """Their window has another size. Fires ``Resize``."""
+        if client.connected:
+            terminal = client.terminal
+            self._dispatcher.fire(
+                events.Resize(self._service, client, terminal.columns, terminal.rows)
+            )
+
+    # -- what clients report ----------------------------------------------------------------
+
+    def received(self, client: Client, line: str) -> None:
+        """They have typed a line that no question or dialogue waited for. Fires ``Receive``."""
+        self._dispatcher.fire(events.Receive(self._service, client, line))
+
+    def disconnected(self, client: Client, reason: str) -> None:
+        """They are gone. Fires ``Disconnect``."""
+        self._clients.pop(client, None)
+        _log.info("{client} disconnected: {reason}", reason=reason, **client.log_fields())
+        farewell = self._dispatcher.fire(events.Disconnect(self._service, client, reason))
+        if not farewell.called:
+            self._farewells[farewell] = None
+            farewell.addCallback(lambda _: self._farewells.pop(farewell))
+        if self._empty is not None and not self._clients:
+            empty, self._empty = self._empty, None
+            empty.callback(None)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def close_all(self) -> None:
+        """Send every client ``stop_notice`` and close their connections.
+
+        Returns when all are gone and the listeners of ``Disconnect`` have ended; those are waited
+        for no longer than ``close_timeout``. The stores must stay open until then.
+        """
+        self.accepting = False
+        if self._clients:
+            empty = self._empty = Deferred()
+            for client in tuple(self._clients):
+                self._close(client)
+            await empty
+        if self._farewells:
+            await self._farewells_ended()
+
+    def _close(self, client: Client) -> None:
+        client.write(self._service.settings.stop_notice)
+        client.close("service stopped")
+
+    def _farewells_ended(self) -> Deferred[None]:
+        ended: Deferred[None] = Deferred()
+        timeout = self._service.settings.close_timeout
+        timer = self._service.reactor.callLater(timeout, ended.callback, None) if timeout else None
+
+        def all_ended(_: object) -> None:
+            if timer is not None and timer.active():
+                timer.cancel()
+            if not ended.called:
+                ended.callback(None)
+
+        DeferredList(list(self._farewells)).addCallback(all_ended)
+        return ended
