@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 #: Attributes and methods: name of the class to old name to new name.
 ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "Field": {"was": "renamed_from"},
+    "Service": {"in_thread": "run_in_thread", "later": "call_later"},
 }
 
 #: Keyword arguments: what is called to old name to new name.
@@ -238,7 +239,7 @@ def with_old_names(cls: _Class) -> _Class:
 
 
 class _OldName:
-    """A descriptor that reads, sets and deletes an attribute by its old name."""
+    """A descriptor that reads and sets an attribute by its old name."""
 
     def __init__(self, owner: str, old: str, new: str) -> None:
         self._old, self._new, self._owner = old, new, owner

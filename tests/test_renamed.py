@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cletus import renamed
+from cletus import Service, renamed
 from cletus.storage import Field, StoreField, StoreListField
 
 
@@ -63,6 +63,18 @@ def test_an_old_keyword_of_a_reference(make: Any) -> None:
     """Fields with a constructor of their own take the old keyword, too."""
     with pytest.warns(DeprecationWarning, match="was is now called renamed_from"):
         assert make(was="room").renamed_from == ("room",)
+
+
+def test_an_old_method_of_a_service() -> None:
+    """``later`` is ``call_later``, ``in_thread`` is ``run_in_thread``."""
+    service: Any = Service()
+    with pytest.warns(DeprecationWarning, match="later is now called Service.call_later") as caught:
+        timer = service.later(5, print, "hello")
+    assert caught[0].filename == __file__
+    assert timer.args == ("hello",)
+    with pytest.warns(DeprecationWarning, match="is now called Service.run_in_thread"):
+        service.in_thread = lambda *_: "replaced"
+    assert service.run_in_thread(print) == "replaced"
 
 
 def test_a_path_that_never_was_is_still_an_error() -> None:

@@ -15,6 +15,9 @@ from cletus.service.listeners import Listener
 from cletus.service.service import Service
 from cletus.service.timers import Timer
 
+#: Methods of a service that make timers; ``later`` is the old name of ``call_later``.
+_TIMERS = frozenset({"call_later", "every", "later"})
+
 
 def check_listeners(subject: Subject) -> Iterator[Finding]:
     """Every function that the application's modules have registered for an event."""
@@ -65,7 +68,7 @@ def _timer(timer: Timer) -> Iterator[Finding]:
         yield error(
             "timer-signature",
             f"{timer.place} cannot be called as its timer will call it: {wrong}",
-            "give service.every() or service.later() the arguments that it takes",
+            "give service.every() or service.call_later() the arguments that it takes",
             of_function(timer.target),
         )
     except ValueError:
@@ -99,8 +102,8 @@ def _calls_in_functions(tree: ast.Module) -> Iterator[tuple[ast.Call, frozenset[
 
 
 def _asks(call: ast.expr, namespace: dict[str, Any], service: Service) -> bool:
-    """Whether this is ``service.later`` or ``service.every``, of the service for certain."""
-    if not isinstance(call, ast.Attribute) or call.attr not in {"later", "every"}:
+    """Whether this is ``service.call_later`` or ``service.every``, of the service for certain."""
+    if not isinstance(call, ast.Attribute) or call.attr not in _TIMERS:
         return False
     owner = call.value
     if isinstance(owner, ast.Name):

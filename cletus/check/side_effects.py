@@ -33,7 +33,7 @@ _WORDS: dict[type[ResourceType], tuple[str, str, str]] = {
     Timers: (
         "timer",
         "a call of the reactor is asked for when {module} is imported: {it}",
-        "use @service.every(...) or service.later(...), which a reload carries over",
+        "use @service.every(...) or service.call_later(...), which a reload carries over",
     ),
     Ports: (
         "port",

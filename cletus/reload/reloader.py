@@ -166,7 +166,7 @@ class ServiceReloader:
         self._watcher = Watcher(
             self._service.reactor,
             self._file_tree,
-            self._service.in_thread,
+            self._service.run_in_thread,
             pace=Pace(
                 settings.reload_quiet,
                 settings.reload_quiet_max,
@@ -198,7 +198,7 @@ class ServiceReloader:
         if given is not None:
             done = maybeDeferred(self._prepare, given)
         else:
-            done = self._service.in_thread(read, self._file_tree())
+            done = self._service.run_in_thread(read, self._file_tree())
             done.addCallback(self._decide, forced)
         done.addErrback(self._put_off, forced)
         done.addErrback(self._failed)
@@ -236,7 +236,7 @@ class ServiceReloader:
         """
         plan = compare(self.sources, found)
         report = ReloadReport(changed=plan.changed, added=plan.added, removed=plan.removed)
-        checked = self._service.in_thread(self._check, plan, report)
+        checked = self._service.run_in_thread(self._check, plan, report)
         return checked.addCallback(self._reload, report, forced)
 
     def _check(self, plan: Diff, report: ReloadReport) -> Diff:

@@ -23,6 +23,7 @@ from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
 from cletus.reactor.turn import Turn
+from cletus.renamed import with_old_names
 from cletus.service.application import application_of, maker_of
 from cletus.service.connections import Connections
 from cletus.service.construction import current_loading, current_rebuild
@@ -43,6 +44,7 @@ ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 _log = Logger()
 
 
+@with_old_names
 class Service(Persistent):
     """One application's service.
 
@@ -242,7 +244,9 @@ class Service(Persistent):
 
     # -- timers -----------------------------------------------------------------------------
 
-    def later(self, delay: float, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Timer:
+    def call_later(
+        self, delay: float, target: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Timer:
         """Call this once, after so many seconds; a reload in between does not touch its time.
 
         Args:
@@ -268,7 +272,7 @@ class Service(Persistent):
     def every(
         self, interval: float, target: Callable[..., Any] | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """Call this every so many seconds: ``@service.every(60)``, or as ``later`` is called.
+        """Call this every so many seconds: ``@service.every(60)``, or as ``call_later`` is called.
 
         A reload keeps its phase if name and interval stay, and starts it anew if they do not. A call
         that is due while an ``async`` target is still at work is left out.
@@ -376,7 +380,7 @@ class Service(Persistent):
         """What the doors listen on, for people: ``telnet 127.0.0.1:9000``."""
         return tuple(door.address for door in self.lifecycle.doors)
 
-    def in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    def run_in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call this in one of the reactor's threads; at once where there are none, as in tests."""
         return call_in_thread(self.reactor, call, *args)
 
@@ -396,7 +400,7 @@ class Service(Persistent):
     # -- inside -----------------------------------------------------------------------------
 
     def _open_writer(self) -> Writer:
-        return open_writer(self.settings, self.clock, self.in_thread, self.metrics)
+        return open_writer(self.settings, self.clock, self.run_in_thread, self.metrics)
 
     def _add_timer(self, timer: Timer) -> Timer:
         timer.imported = self.session.application.is_importing()

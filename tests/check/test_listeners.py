@@ -105,7 +105,7 @@ CASES = {
         """
         @service.listen(events.Connect)
         def connect(event):
-            service.later(5, lambda: event.client.write("!"))  # HERE
+            service.call_later(5, lambda: event.client.write("!"))  # HERE
         """,
         """
         def remind(client):
@@ -113,7 +113,7 @@ CASES = {
 
         @service.listen(events.Connect)
         def connect(event):
-            service.later(5, remind, event.client)
+            service.call_later(5, remind, event.client)
         """,
     ),
     "an inner function": (
@@ -128,12 +128,12 @@ CASES = {
         """,
         """
         class Calendar:
-            def later(self, days, call):
+            def call_later(self, days, call):
                 return call
 
         @service.listen(events.Connect)
         def connect(event):
-            Calendar().later(5, lambda: None)
+            Calendar().call_later(5, lambda: None)
         """,
     ),
 }

@@ -32,7 +32,7 @@ LEFT = {
         """,
         """
         def tick(): pass
-        service.later(99, tick)
+        service.call_later(99, tick)
         """,
     ),
     "LoopingCall": (

@@ -71,8 +71,8 @@ def app(run):
     app.bob, app.newcomer = app.person(), app.person()
     app.bob.types("bob")
     bob = app.bob.client.user
-    app.service.later(30, bob.wake_up, "hello")
-    app.service.later(40, app.module("app").wake, bob)
+    app.service.call_later(30, bob.wake_up, "hello")
+    app.service.call_later(40, app.module("app").wake, bob)
     return app
 
 

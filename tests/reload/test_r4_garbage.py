@@ -150,7 +150,7 @@ def test_everything_that_the_framework_holds(run):
     core = running.module("core")
     for one, next_one in zip(things, [*things[1:], things[0]], strict=True):
         one.near = [next_one, core.Plain()]
-    running.service.later(99, things[0].ring)
+    running.service.call_later(99, things[0].ring)
     running.service.plain = core.Plain()
     other.client.plain = {"one": core.Plain()}
     del things, one, next_one, core

@@ -28,7 +28,7 @@ CLOCKS = """
     def once(word):
         rang.append((word, GENERATION))
 
-    service.later(7, once, "from the import")
+    service.call_later(7, once, "from the import")
 """
 
 
@@ -57,7 +57,7 @@ def rang(app):
 
 def test_a_call_due_later_is_made_when_it_was_due_once_in_the_new_code(app):
     bob = app.store("user")("bob")
-    app.service.later(5, bob.wake_up, "hello")
+    app.service.call_later(5, bob.wake_up, "hello")
     app.clock.advance(3)
     reload(app)
     reload(app)
@@ -113,7 +113,7 @@ def test_a_call_that_the_module_body_asks_for_is_not_doubled_while_it_is_due(app
 
 
 def test_a_target_that_is_gone_is_reported_and_dropped(app):
-    app.service.later(5, app.module("clocks").once, "gone")
+    app.service.call_later(5, app.module("clocks").once, "gone")
     report = reload(
         app, lambda text: text.replace("def once", "def twice").replace("once,", "twice,")
     )
@@ -124,7 +124,7 @@ def test_a_target_that_is_gone_is_reported_and_dropped(app):
 
 def test_a_cancelled_call_stays_cancelled_and_a_handle_works_after_a_reload(app):
     once = app.module("clocks").once
-    one, two = app.service.later(5, once, "one"), app.service.later(5, once, "two")
+    one, two = app.service.call_later(5, once, "one"), app.service.call_later(5, once, "two")
     one.cancel()
     reload(app)
     two.cancel()
@@ -133,7 +133,7 @@ def test_a_cancelled_call_stays_cancelled_and_a_handle_works_after_a_reload(app)
 
 
 def test_a_refused_reload_moves_no_timer(app):
-    app.service.later(5, app.module("clocks").once, "x")
+    app.service.call_later(5, app.module("clocks").once, "x")
     app.clock.advance(3)
     assert not app.reload(clocks=lambda text: text + "\n1/0").ok
     app.clock.advance(2)
@@ -143,7 +143,7 @@ def test_a_refused_reload_moves_no_timer(app):
 
 
 def test_a_call_asked_for_by_an_aborted_import_is_never_made(app):
-    app.reload(clocks=lambda text: text + "\nservice.later(1, once, 'ghost')\n1/0")
+    app.reload(clocks=lambda text: text + "\nservice.call_later(1, once, 'ghost')\n1/0")
     app.clock.advance(2)
     assert rang(app) == []
 
@@ -196,7 +196,7 @@ def test_what_the_old_module_body_has_cancelled_is_asked_for_anew(app):
 def test_cancelled_timers_are_forgotten(app):
     once = app.module("clocks").once
     for _ in range(1000):
-        app.service.later(5, once, "x").cancel()
+        app.service.call_later(5, once, "x").cancel()
     assert len(list(app.service.session.current.timers)) < 100
 
 
@@ -204,7 +204,7 @@ def test_cancelled_timers_are_forgotten(app):
 def test_a_time_that_cannot_be_waited_for_is_refused_at_once(app, delay):
     """Not when the reactor is asked, which would be after the commit of a reload."""
     with pytest.raises(TimerError):
-        app.service.later(delay, app.module("clocks").once)
+        app.service.call_later(delay, app.module("clocks").once)
     with pytest.raises(TimerError):
         app.service.every(delay)(app.module("clocks").once)
 

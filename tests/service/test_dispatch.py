@@ -184,7 +184,7 @@ def test_an_async_timer_is_left_out_while_it_is_still_at_work(
 
 def test_a_call_that_is_due_once_is_forgotten(service: Service, clock: Clock) -> None:
     rung: list[tuple[object, ...]] = []
-    timer = service.later(5, lambda *args: rung.append(args), 1, 2)
+    timer = service.call_later(5, lambda *args: rung.append(args), 1, 2)
     clock.pump([4, 1, 10])
     assert rung == [(1, 2)]
     assert not timer.active

@@ -97,11 +97,11 @@ def test_it_persists_and_carries_attributes_of_the_application(service: Service)
 
 
 def test_a_call_in_a_thread_is_made_at_once_where_there_are_none(service: Service) -> None:
-    assert result_of(service.in_thread(divmod, 7, 2)) == (3, 1)
-    failed = service.in_thread(divmod, 7, 0)
+    assert result_of(service.run_in_thread(divmod, 7, 2)) == (3, 1)
+    failed = service.run_in_thread(divmod, 7, 0)
     with pytest.raises(ZeroDivisionError):
         result_of(failed)
-    assert result_of(Service().in_thread(divmod, 7, 2)) == (3, 1), "nor before the start"
+    assert result_of(Service().run_in_thread(divmod, 7, 2)) == (3, 1), "nor before the start"
 
 
 @implementer(IReactorThreads)
@@ -127,7 +127,7 @@ class Threaded(Clock):
 def test_a_call_in_a_thread_holds_nobody_up() -> None:
     service, reactor = Service(), Threaded()
     service.reactor = reactor
-    done = service.in_thread(divmod, 7, 2)
+    done = service.run_in_thread(divmod, 7, 2)
     assert not done.called
     (work,) = reactor.in_threads
     work()

@@ -245,7 +245,7 @@ class Broken(Service):
         self.calls = Faulty()
         home = JsonFiles(self.settings.store, calls=self.calls)
         home.open()
-        return Writer(home, self.reactor, self.in_thread)
+        return Writer(home, self.reactor, self.run_in_thread)
 
 
 def save_all_one(obj: Any) -> None:

@@ -99,7 +99,7 @@ def test_everything_that_a_service_holds_is_compared(run):  # noqa: F811 - the f
     app.store("thing")("one", kept=[1])
     app.person().types("soup")
     app.service.weather = "rain"
-    app.service.later(90, app.module("everything").strike)
+    app.service.call_later(90, app.module("everything").strike)
     app.clock.advance(30)
     report = assert_survives_reload(app.service)
     assert report.ok
@@ -111,7 +111,7 @@ def test_everything_that_a_service_holds_is_compared(run):  # noqa: F811 - the f
 def test_a_timer_that_is_over_need_not_survive(run):  # noqa: F811 - the fixture
     app = run(everything=EVERYTHING)
     strike = app.module("everything").strike
-    over, _ = app.service.later(90, strike), app.service.later(90, strike)
+    over, _ = app.service.call_later(90, strike), app.service.call_later(90, strike)
     over.cancel()
     assert assert_survives_reload(app.service).ok
 

@@ -138,7 +138,7 @@ class _Apart:
     def _open(self, service: Service) -> Writer:
         overlay = Overlay(self.home(service))
         overlay.open()
-        return Writer(overlay, service.clock, service.in_thread)
+        return Writer(overlay, service.clock, service.run_in_thread)
 
 
 def _settings_alone(target: str, store: str | None) -> Settings:

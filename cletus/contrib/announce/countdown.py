@@ -95,7 +95,7 @@ class BaseCountdown(Store):
     def _wait(self) -> None:
         left = self.remaining
         mark = next((mark for mark in self.marks if mark < left - 0.5), 0)
-        self.timer = self.service.later(left - mark, self.tick)
+        self.timer = self.service.call_later(left - mark, self.tick)
 
     def _stop(self) -> None:
         if self.timer is not None:

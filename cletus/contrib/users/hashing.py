@@ -33,7 +33,7 @@ WAITING_MAX = 100
 class HasThreads(Protocol):
     """What is needed of a service."""
 
-    def in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    def run_in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call this in a thread."""
 
 
@@ -78,7 +78,7 @@ def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Defer
         if not answer.called:
             answer.callback(result)
 
-    turnstile.run(service.in_thread, call, *args).addBoth(tell)
+    turnstile.run(service.run_in_thread, call, *args).addBoth(tell)
     return answer
 
 

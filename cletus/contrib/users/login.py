@@ -102,7 +102,7 @@ class LoginDialogue(Dialogue):
         """Greet them, and let their time run."""
         seconds = self.client.service.settings.users_login_time
         if seconds:
-            self.deadline = self.client.service.later(seconds, login_time_over, self.client)
+            self.deadline = self.client.service.call_later(seconds, login_time_over, self.client)
         if self.banner:
             self.client.write(*self.banner.split("\n"))
 

@@ -140,7 +140,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.client = None
         self._end_grace()
         self.link_lost = True
-        self.grace = self.service.later(grace, self.grace_over)
+        self.grace = self.service.call_later(grace, self.grace_over)
         self._note_leaving()
         log.info("{who} lost the link: {why}", who=repr(self), user=self.key, why=reason)
         self.service.fire(LinkLost(self.service, self))

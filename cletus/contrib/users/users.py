@@ -240,7 +240,7 @@ class Users:
             raise NameRefused("That name is banned.")
         manager = self.user.manager
         if not manager.knows_looks:
-            looks = await self.service.in_thread(looks_of, manager.keys())
+            looks = await self.service.run_in_thread(looks_of, manager.keys())
             if not manager.knows_looks:  # somebody else could have asked meanwhile
                 manager.learn_looks(looks)
         self._check_unlike(name)

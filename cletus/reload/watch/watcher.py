@@ -29,7 +29,7 @@ from cletus.service.application import Application
 #: rename back for half a second, and all that follows it.
 _LATE = 2.0
 
-#: Calls in one of the reactor's threads, as ``Service.in_thread``.
+#: Calls in one of the reactor's threads, as ``Service.run_in_thread``.
 InThread = Callable[..., Deferred[Any]]
 
 

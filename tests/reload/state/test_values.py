@@ -210,7 +210,7 @@ def test_a_service_of_an_own_class_is_never_copied_and_its_methods_are_the_new_o
     app = run(core=SERVICE, values=VALUES)
     box = app.store("box")("box")
     box.one = app.service
-    app.service.later(5, app.service.tick)
+    app.service.call_later(5, app.service.tick)
     said = app.service.said
     assert app.reload(core=lambda text: text.replace("v1", "v2")).ok
     assert app.active("box")["box"].one is app.service
