@@ -117,6 +117,8 @@ class Timer:
             now = self._clock.seconds()
             missed = int((now - self._due) / self.interval)
             self._due += self.interval * (missed + 1)
+            if self._due <= now:  # by rounding: it would be called twice for one instant
+                self._due += self.interval
             self._call = self._clock.callLater(max(0.0, self._due - now), self._ring)
         self._fired(self)
 

@@ -58,6 +58,13 @@ def test_calls_that_a_busy_reactor_missed_are_left_out(clock: Clock, rung: Rung)
     assert rung.times == [95, 100]
 
 
+def test_rounding_makes_no_call_twice(clock: Clock, rung: Rung) -> None:
+    """The next time may be computed as the very instant of this call."""
+    Timer(0.08738112213852006, 0.08738112213852006, strike).start(clock, rung)
+    clock.pump([186.4713146436018, 2.2719091756015217])
+    assert len(rung.times) == 2
+
+
 @given(
     interval=st.floats(0.001, 1000),
     waits=st.lists(st.floats(0, 5000), min_size=1, max_size=20),
