@@ -1,4 +1,4 @@
-"""What of ours persists across reloads and may carry attributes of the application."""
+"""Base of Service and Client: survives reloads, and accepts attributes of the application."""
 
 from __future__ import annotations
 
@@ -8,44 +8,48 @@ from typing import Any
 from cletus.errors import OwnAttribute
 
 
-class Persistent:
-    """A service or a client: an object of ours on which applications may set attributes."""
+class ApplicationAttributes:
+    """An object of ours that persists across reloads and on which applications may set attributes.
+
+    A subclass calls ``_seal`` at the end of its ``__init__``: attributes set later are the
+    application's, and a reload carries them over to the new code.
+    """
 
     _own: frozenset[str] = frozenset()
-    #: What is made once, and is not to be made anything else: an application that wants such a name
-    #: for itself would break what it does not see.
-    _once: frozenset[str] = frozenset()
+    #: Attributes that stay what ``__init__`` has set them to. An application that used such a name
+    #: for itself would break Cletus without seeing why.
+    _fixed: frozenset[str] = frozenset()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute of the application's.
+        """Set an attribute of the application.
 
         Raises:
-            OwnAttribute: the name is that of a part that is made once; or of a method of ours, and
-                the value cannot be called in its place, as what a test puts there can.
+            OwnAttribute: the name is fixed; or it is a method of ours, and the value cannot be
+                called in its place (a test may put a function there).
         """
         ours = getattr(type(self), name, None)
         is_method = isinstance(ours, FunctionType) and ours.__module__.startswith("cletus.")
-        if (is_method and not callable(value)) or name in self._once:
+        if (is_method and not callable(value)) or name in self._fixed:
             raise OwnAttribute(type(self).__name__, name)
         object.__setattr__(self, name, value)
 
-    def _made(self, *once: str) -> None:
-        """Called at the end of ``__init__``: what is set from now on is the application's.
+    def _seal(self, *fixed: str) -> None:
+        """End the constructor: what is set from now on is the application's.
 
         Args:
-            *once: the names that cannot be set any more.
+            *fixed: the attributes that cannot be set any more.
         """
-        self._once = frozenset(once)
+        self._fixed = frozenset(fixed)
         self._own = frozenset({*vars(self), "_own"})
 
     def attachments(self) -> dict[str, Any]:
-        """What the application has set on it, by attribute name."""
-        if len(vars(self)) == len(self._own):  # as it is with most, and a reload asks all
+        """The application's attributes, by name."""
+        if len(vars(self)) == len(self._own):  # most have none, and a reload asks all of them
             return {}
         return {name: value for name, value in vars(self).items() if name not in self._own}
 
     def attach(self, attachments: dict[str, Any]) -> None:
-        """Have exactly these attributes of the application, and no others."""
+        """Replace the application's attributes by these."""
         for name in self.attachments().keys() - attachments.keys():
             del self.__dict__[name]
         self.__dict__.update(attachments)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet.defer import Deferred, fail
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.client.conversation import Conversation
 from cletus.client.dialogue import Dialogue
 from cletus.client.input import Dialogues, Inbox, Questions, left
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cletus.service.service import Service
 
 
-class Client(Persistent):
+class Client(ApplicationAttributes):
     """One connected person.
 
     Attributes:
@@ -81,7 +81,7 @@ class Client(Persistent):
         self._dialogues = Dialogues(self)
         self._closing: Any = None
         self._reason: str | None = None
-        self._made("service", "id", "outbox")
+        self._seal("service", "id", "outbox")
 
     def __repr__(self) -> str:
         return f"<Client {self.id} {self.door} {self.address}>"

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client
 from cletus.client.conversation import Conversation
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
@@ -72,7 +72,7 @@ class Transaction:
         self._timers = CarriedTimers([], [], [])
         self._dialogues: list[CarriedDialogue] = []
         self._events: dict[Conversation, ClientEvent | None] = {}
-        self._attachments: list[tuple[Persistent, dict[str, Any]]] = []
+        self._attachments: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self.ledger = Ledger(service.reactor, service.session.application)
         self.old_code = OldCode(self._staging.old_modules)
 
@@ -184,14 +184,14 @@ class Transaction:
             if any(carried[name] is not value for name, value in present.items()):
                 self._attachments.append((holder, carried))
 
-    def _carry_attachment(self, holder: Persistent, name: str, value: Any) -> Any:
+    def _carry_attachment(self, holder: ApplicationAttributes, name: str, value: Any) -> Any:
         try:
             return self._carrier.carry_in_place(value, f"{holder!r}, attribute {name!r}")
         except CarryError as error:
             self._report.notes.append(f"{error}; it still refers to the old code")
             return value
 
-    def _persistent(self) -> Iterator[Persistent]:
+    def _persistent(self) -> Iterator[ApplicationAttributes]:
         yield self._service
         yield from self._service.clients
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client, Who, write_all
 from cletus.client.interfaces import Transport
 from cletus.errors import ServiceStateError, SettingError
@@ -45,7 +45,7 @@ _log = Logger()
 
 
 @with_old_names
-class Service(Persistent):
+class Service(ApplicationAttributes):
     """One application's service.
 
     A subclass's own ``__init__`` is run once; a reload does not run it again.
@@ -113,7 +113,7 @@ class Service(Persistent):
         self.last_reload: Any = None
         self.started_at = 0.0
         self.connections = Connections(self, self.dispatcher, self.metrics)
-        self._made("session", "lifecycle", "clock", "connections", "dispatcher", "turn")
+        self._seal("session", "lifecycle", "clock", "connections", "dispatcher", "turn")
         self.configure(**settings)
         if loading is not None:
             loading.configure(self)

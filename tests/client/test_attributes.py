@@ -6,17 +6,17 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.errors import OwnAttribute
 from cletus.testing import Person
 
 
-class Thing(Persistent):
+class Thing(ApplicationAttributes):
     colour = "red"
 
     def __init__(self) -> None:
         self.size = 1
-        self._made()
+        self._seal()
 
 
 def test_what_its_own_init_has_set_is_not_the_applications() -> None:

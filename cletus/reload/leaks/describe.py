@@ -29,7 +29,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.reload.effects.registrations import CallSites, Registration, short_location
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.leaks.search import Path
@@ -187,7 +187,7 @@ def _object(one: Any) -> str:
     kind = type(one)
     if isinstance(one, type):
         return f"the class {one.__module__}.{one.__qualname__}"
-    if isinstance(one, Persistent):
+    if isinstance(one, ApplicationAttributes):
         return repr(one)
     name = kind.__qualname__ if kind.__module__ == "builtins" else _qualified(kind)
     return f"a `{name}`"
@@ -213,7 +213,7 @@ def _is_plumbing(one: Any) -> bool:
 
 
 def _is_root(one: Any) -> bool:
-    return isinstance(one, ModuleType | Persistent | threading.Thread)
+    return isinstance(one, ModuleType | ApplicationAttributes | threading.Thread)
 
 
 def _is_telling(one: Any) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import GeneratorType, ModuleType
 from typing import Any
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.reload.leaks.old_code import OldCode
 from cletus.service.session import Session
 
@@ -25,7 +25,7 @@ _CHUNK = 2000
 #: So many different holders are enough to be told.
 _ENOUGH = 10
 #: What lives by its own right.
-_ROOTS = (Persistent, Session, threading.Thread)
+_ROOTS = (ApplicationAttributes, Session, threading.Thread)
 
 #: From a part of the old code outwards; the last one lives by its own right.
 Path = list[Any]

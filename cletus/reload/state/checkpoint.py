@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 
 _CONTAINERS = frozenset({list, dict, set})
 
@@ -40,7 +40,7 @@ class Checkpoint:
         holders: the service and its clients.
     """
 
-    def __init__(self, holders: Iterable[Persistent]) -> None:
+    def __init__(self, holders: Iterable[ApplicationAttributes]) -> None:
         self._attachments = [(holder, holder.attachments()) for holder in holders]
         self._contents = Contents()
         for _, attachments in self._attachments:

@@ -18,7 +18,7 @@ import zoneinfo
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from typing import Any
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.client.conversation import Conversation
 from cletus.service.session import Session
 from cletus.service.timers import Timer
@@ -65,7 +65,7 @@ CONTAINERS = (
 
 
 #: Objects of ours that persist across reloads, and so are carried as they are.
-PERSISTENT = (Persistent, Session, Conversation, Timer)
+PERSISTENT = (ApplicationAttributes, Session, Conversation, Timer)
 
 
 def member_like(value: enum.Enum, new_kind: Any) -> Any:

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
-from cletus.client.attributes import Persistent
+from cletus.client.attributes import ApplicationAttributes
 from cletus.errors import CarryError, CarryFailed, StoreGone
 from cletus.reload.state.memo import Known, check_layout
 from cletus.reload.state.plain_types import ATOMS, CONTAINERS, PERSISTENT, member_like, name_of
@@ -247,7 +247,9 @@ class Carrier:
 
     def _carry_method(self, value: types.MethodType) -> Any:
         owner = self._carry(value.__self__)
-        if isinstance(owner, Persistent):  # of a subclass of Service; its new class is yet to come
+        if isinstance(
+            owner, ApplicationAttributes
+        ):  # of a subclass of Service; its new class is yet to come
             return types.MethodType(self._carry_function(value.__func__), owner)
         function: Any = value.__func__
         if owner is value.__self__ and not self._application.owns(function.__module__):
