@@ -277,7 +277,7 @@ async def run(options: argparse.Namespace) -> None:
         gc.collect()
         gc.freeze()  # as `cletus run` does before it loads an application
         service = load("bench_app", folder)
-        service.configure(store="memory:", reload_quiet=QUIET, output_max=0)
+        service.configure(store="memory:", reload_debounce=QUIET, output_max=0)
         await service.start(reactor, doors=())
         rows = {}
         for count in options.objects:

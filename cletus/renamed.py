@@ -10,14 +10,22 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
+#: Settings, in ``cletus.toml``, the environment, ``configure()``, as options and as attributes.
+SETTINGS: Final[Mapping[str, str]] = {
+    "reload_quiet": "reload_debounce",
+    "reload_quiet_max": "reload_debounce_max",
+    "users_grace": "linkdead_timeout",
+}
+
 #: Attributes and methods: name of the class to old name to new name.
 ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Settings": SETTINGS,
     "Field": {"was": "renamed_from"},
     "Service": {"in_thread": "run_in_thread", "later": "call_later"},
 }
@@ -27,8 +35,11 @@ ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Field": {"was": "renamed_from"},
 }
 
-#: Settings, in ``cletus.toml``, the environment, ``configure()`` and as options.
-SETTINGS: Final[Mapping[str, str]] = {}
+#: Functions and classes: module to old name to new name.
+NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "cletus.settings": {"about": "setting"},
+    "cletus.settings.settings": {"about": "setting"},
+}
 
 #: Modules: old path to new path.
 MODULES: Final[Mapping[str, str]] = {
@@ -229,6 +240,19 @@ def new_keywords(callee: str, keywords: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError(f"{callee}() got an unexpected keyword argument {keyword!r}")
         renamed[new_name(names, keyword, stacklevel=5)] = value
     return renamed
+
+
+def names_of(module: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module that finds its functions and classes by their old names."""
+
+    def getattribute(name: str) -> Any:
+        new = NAMES[module].get(name)
+        if new is None:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn(f"{module}.{name}", f"{module}.{new}")
+        return getattr(sys.modules[module], new)
+
+    return getattribute
 
 
 def with_old_names(cls: _Class) -> _Class:

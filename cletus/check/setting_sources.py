@@ -10,6 +10,7 @@ from typing import Any
 
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.errors import SettingError
+from cletus.renamed import SETTINGS
 from cletus.service.service import Service
 from cletus.settings.files import PREFIX, from_environment, from_folder
 
@@ -46,6 +47,10 @@ def read_settings(
 
 
 def _set(service: Service, source: str, name: str, value: Any, place: Place) -> Iterator[Finding]:
+    if name in SETTINGS and name not in service.settings.__struct_fields__:
+        todo = f"call it {SETTINGS[name]}; the old name goes with the next release"
+        yield warning("setting-renamed", f"setting {name!r} has a new name", todo, place)
+        name = SETTINGS[name]
     try:
         service.set(source, {name: value})
     except SettingError as wrong:

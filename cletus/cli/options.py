@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import click
 import msgspec
 
+from cletus.renamed import SETTINGS
 from cletus.settings.settings import Settings, describe
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -19,40 +20,46 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "production": {"reload": False, "log_format": "json"},
 }
 
-_ABOUT: Final = {
-    "dev": "for work on the code: reload on save, log in colour, TLS with a made-up certificate",
-    "production": "for everyday use: reload only on SIGHUP, log as JSON",
+_PRESET_HELP: Final = {
+    "dev": "for development: reload on save, log in colour, TLS with a self-signed certificate",
+    "production": "for production: reload on SIGHUP only, log as JSON",
 }
 
-#: What the extra ``tls`` installs that a TLS door cannot do without.
+#: The modules of the extra ``tls`` that a TLS door needs.
 _TLS: Final = ("OpenSSL", "cryptography")
 
+#: Types of settings whose option may be given several times, each time with one of the values.
+_COLLECTIONS: Final = (tuple, list, set, frozenset)
 
-def preset_options(kind: type[Settings] = Settings) -> Iterator[click.Option]:
+#: Types of settings without an option, since they do not fit one argument.
+_TABLES: Final = (dict, msgspec.Struct)
+
+
+def preset_options(settings: type[Settings] = Settings) -> Iterator[click.Option]:
     """An option for each preset, unless the application has a setting of that name."""
-    taken = {name for name, *_ in describe(kind)}
-    for preset, about in _ABOUT.items():
+    taken = {name for name, *_ in describe(settings)}
+    for preset, text in _PRESET_HELP.items():
         if preset not in taken:
-            yield click.Option([f"--{preset}", _parameter(preset)], is_flag=True, help=about)
+            yield click.Option([f"--{preset}", _parameter(preset)], is_flag=True, help=text)
 
 
 def preset_of(parameters: Mapping[str, Any]) -> str:
-    """The preset that was chosen, or nothing.
+    """The preset that was chosen, or "".
 
     Args:
         parameters: those of the command, as click has them.
 
     Raises:
-        click.UsageError: both were.
+        click.UsageError: both presets were chosen.
     """
     chosen = [preset for preset in PRESETS if parameters.get(_parameter(preset))]
     if len(chosen) > 1:
-        raise click.UsageError("--dev and --production cannot be had both")
+        raise click.UsageError("--dev and --production exclude each other")
     return chosen[0] if chosen else ""
 
 
 def implied(preset: str) -> dict[str, Any]:
-    """The settings that a preset stands for: TLS only where it is installed, colour only where it shows."""
+    """The settings of a preset: TLS only if it is installed, colour only on a terminal."""
     settings = dict(PRESETS.get(preset, {}))
     if not can_tls():
         settings.pop("tls_self_signed", None)
@@ -67,7 +74,7 @@ def can_tls() -> bool:
 
 
 def _shows_colour() -> bool:
-    """Whether the log goes to a terminal, and nobody has asked for no colour (https://no-color.org)."""
+    """Whether the log goes to a terminal, and colour is not turned off (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -75,19 +82,11 @@ def _parameter(preset: str) -> str:
     return f"preset_{preset}"
 
 
-#: What an option can be given for several times, each time with one of its values.
-_MANY: Final = (tuple, list, set, frozenset)
-
-#: What cannot be said in one word; the settings file says it.
-_TABLES: Final = (dict, msgspec.Struct)
-
-
 class SettingOption(click.Option):
-    """A setting as an option.
+    """An option for a setting.
 
     Args:
         is_own: whether it is a setting of the application, and not of every service.
-        **attributes: those of ``click.Option``.
     """
 
     def __init__(self, *args: Any, is_own: bool = False, **attributes: Any) -> None:
@@ -96,33 +95,32 @@ class SettingOption(click.Option):
 
 
 class ServiceCommand(click.Command):
-    """A command whose options are presets and settings; its help has the application's own ones first.
+    """A command whose options are presets and settings; help lists those of the application first.
 
-    The options are made when they are first asked for: ``import cletus`` makes a command, and few who
-    do that ever look at it.
+    The options are created when they are first needed: ``import cletus`` creates a command, and few
+    programs that do so use it.
 
     Args:
         name: of the command.
-        kind: the class of the settings.
-        *arguments: what is no option.
-        **attributes: those of ``click.Command``.
+        settings: the class of the settings.
+        *arguments: its positional arguments.
     """
 
     def __init__(
-        self, name: str, kind: type[Settings], *arguments: click.Argument, **attributes: Any
+        self, name: str, settings: type[Settings], *arguments: click.Argument, **attributes: Any
     ) -> None:
         super().__init__(name, params=[*arguments], **attributes)
-        self._kind: type[Settings] | None = kind
+        self._settings: type[Settings] | None = settings
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """All arguments and options."""
-        kind, self._kind = self._kind, None
-        if kind is not None:
-            self.params += [*preset_options(kind), *options_of(kind)]
+        settings, self._settings = self._settings, None
+        if settings is not None:
+            self.params += [*preset_options(settings), *options_of(settings)]
         return super().get_params(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each kind of options below its heading."""
+        """Write each section of the options below its heading."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         sections["Settings of the application"] = []
         for parameter in self.get_params(ctx):
@@ -135,62 +133,72 @@ class ServiceCommand(click.Command):
                     formatter.write_dl(records)
 
 
-def options_of(kind: type[Settings] = Settings) -> Iterator[click.Option]:
-    """An option for each setting; one that is not given is left to the other sources.
+def options_of(settings: type[Settings] = Settings) -> Iterator[click.Option]:
+    """An option for each setting, and a hidden one for each old name of a setting.
 
     Args:
-        kind: the class of the settings; an application may have its own.
+        settings: the class of the settings; an application may have its own.
     """
     common = {name for name, *_ in describe()}
-    for name, hint, default, about in describe(kind):
-        option = _option(name, _bare(hint), default, about, is_own=name not in common)
+    known = {}
+    for name, hint, default, text in describe(settings):
+        known[name] = hint
+        option = _option(name, _bare(hint), default, text, is_own=name not in common)
         if option is not None:
+            yield option
+    for old in _old_names(known):
+        option = _option(old, _bare(known[SETTINGS[old]]), None, "", is_own=False)
+        if option is not None:
+            option.hidden = True
             yield option
 
 
-def given(parameters: Mapping[str, Any], kind: type[Settings] = Settings) -> dict[str, Any]:
-    """Those settings among the parameters of a command that were given.
+def given(parameters: Mapping[str, Any], settings: type[Settings] = Settings) -> dict[str, Any]:
+    """The settings that were given on the command line.
 
     Args:
-        parameters: as click has them, by name; what is no setting is left out.
-        kind: the class of the settings.
+        parameters: those of the command, as click has them; those that are not settings are left out.
+        settings: the class of the settings.
     """
+    known = [name for name, *_ in describe(settings)]
     return {
         name: parameters[name]
-        for name, *_ in describe(kind)
+        for name in [*known, *_old_names(known)]
         if parameters.get(name) not in (None, ())
     }
 
 
-def _option(
-    name: str, hint: Any, default: Any, about: str, *, is_own: bool
-) -> SettingOption | None:
+def _old_names(known: Collection[str]) -> list[str]:
+    return [old for old in SETTINGS if old not in known]
+
+
+def _option(name: str, hint: Any, default: Any, text: str, *, is_own: bool) -> SettingOption | None:
     option = "--" + name.replace("_", "-")
     origin = get_origin(hint) or hint
     shown = "" if default in (msgspec.NODEFAULT, None, "") else f"  [{default}]"
     if hint is bool:
         negative = option.replace("--", "--no-", 1)
         return SettingOption(
-            [f"{option}/{negative}", name], default=None, help=f"{about}{shown}", is_own=is_own
+            [f"{option}/{negative}", name], default=None, help=f"{text}{shown}", is_own=is_own
         )
     if isinstance(origin, type) and issubclass(origin, _TABLES):
         return None
-    if origin in _MANY:
+    if origin in _COLLECTIONS:
         return SettingOption(
-            [option, name], multiple=True, default=None, help=about, metavar="NAME", is_own=is_own
+            [option, name], multiple=True, default=None, help=text, metavar="NAME", is_own=is_own
         )
     return SettingOption(
-        [option, name], help=f"{about}{shown}", metavar=_metavar(hint), is_own=is_own
+        [option, name], help=f"{text}{shown}", metavar=_metavar(hint), is_own=is_own
     )
 
 
 def _bare(hint: Any) -> Any:
-    """The type without what is said of it, and without ``None``, which no command line can say."""
+    """The type without annotations, and without ``None``, for which a command line has no word."""
     if get_origin(hint) is Annotated:
         return _bare(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
-        some = [one for one in get_args(hint) if one is not NoneType]
-        return _bare(some[0]) if len(some) == 1 else hint
+        members = [member for member in get_args(hint) if member is not NoneType]
+        return _bare(members[0]) if len(members) == 1 else hint
     return hint
 
 

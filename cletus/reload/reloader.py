@@ -168,8 +168,8 @@ class ServiceReloader:
             self._file_tree,
             self._service.run_in_thread,
             pace=Pace(
-                settings.reload_quiet,
-                settings.reload_quiet_max,
+                settings.reload_debounce,
+                settings.reload_debounce_max,
                 settings.reload_poll_interval,
                 settings.reload_rescan,
             ),
@@ -372,7 +372,7 @@ class ServiceReloader:
         if self._watcher is not None:
             self._watcher.again()
         else:
-            quiet = self._service.settings.reload_quiet
+            quiet = self._service.settings.reload_debounce
             self._scheduled = self._service.reactor.callLater(quiet, self._begin)
 
     def _failed(self, failure: Failure) -> None:

@@ -79,12 +79,12 @@ class Service(ApplicationAttributes):
         settings.pop("components", None)
         if cls.__init__ is not Service.__init__:
             # Its arguments are its own, and Python does not call it for an object of the old class.
-            old = running.sources.kind
+            old = running.sources.type
             kind = getattr(sys.modules.get(old.__module__), old.__name__, old)
             settings = running._made_with
         else:
             kind = args[0] if args else settings.pop("kind", Settings)
-        rebuild.sources.kind = kind
+        rebuild.sources.type = kind
         running.configure(**settings)
         return running
 

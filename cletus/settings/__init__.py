@@ -1,5 +1,8 @@
-"""Settings: what there is to set, where a value comes from, and how it is checked."""
+"""Settings: their names and types, where values come from, and how they are checked."""
 
-from cletus.settings.settings import Settings, Sources, about, describe, needs_restart
+from cletus.renamed import names_of
+from cletus.settings.settings import Settings, Sources, describe, needs_restart, setting
 
-__all__ = ["Settings", "Sources", "about", "describe", "needs_restart"]
+__all__ = ["Settings", "Sources", "describe", "needs_restart", "setting"]
+
+__getattr__ = names_of(__name__)

@@ -1,9 +1,9 @@
-"""Settings: typed, documented field by field, and what follows from all their sources together.
+"""The settings of a service: their types, defaults and help, and how their sources are merged.
 
 A file beside the application, ``CLETUS_*`` variables of the environment, ``service.configure(...)``,
-``service.run(...)`` and the command line all end here; a setting ``line_rate`` is the option
+``service.run(...)`` and the command line are such sources; a setting ``line_rate`` is the option
 ``--line-rate`` and the variable ``CLETUS_LINE_RATE``. An unknown name or a value of the wrong type
-stops the start, naming its source and the nearest known name.
+is an error that names its source and the nearest known name, and the service does not start.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec import Meta
+from twisted.logger import Logger
 
 from cletus.errors import SECRET, SettingError, without_passwords
+from cletus.renamed import SETTINGS, names_of, warn, with_old_names
 from cletus.settings.files import from_folder
+
+_log = Logger()
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -28,192 +32,188 @@ LogFormat = Literal["text", "colour", "json"]
 LevelRule = Annotated[str, Meta(pattern=r"^([\w.-]+=)?(debug|info|warn|error|critical)$")]
 
 
-def about(text: str, *, restart: bool = False, secret: bool = False, takes: str = "") -> Meta:
-    """What is said of a setting beside its type, for ``Annotated``.
+def setting(help: str, *, restart: bool = False, secret: bool = False, takes: str = "") -> Meta:  # noqa: A002 - as argparse and click call it
+    """Describe a setting, in ``Annotated``.
 
     Args:
-        text: the description in one line, which is also its ``--help``.
+        help: one line, which is also its ``--help``.
         restart: whether a change while the service runs waits for a restart.
-        secret: whether its value is shown nowhere: not in logs, errors, ``status`` or ``repr``.
-        takes: what it takes, for the error, where the words of its type say too little.
+        secret: whether its value is hidden in logs, errors, ``status`` and ``repr``.
+        takes: which values it takes, for errors, where its type does not say it well enough.
     """
-    return Meta(description=text, extra={"restart": restart, "secret": secret, "takes": takes})
+    return Meta(description=help, extra={"restart": restart, "secret": secret, "takes": takes})
 
 
+@with_old_names
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about a service that can be set from outside. In budgets, 0 means no limit."""
+    """The settings of a service. In limits, 0 means no limit."""
 
-    host: Annotated[str, about("address to listen on", restart=True)] = "127.0.0.1"
-    port: Annotated[Port, about("telnet port; 0 takes any free one", restart=True)] = 9000
-    name: Annotated[str, about("what the service calls itself to crawlers (MSSP)")] = ""
+    host: Annotated[str, setting("address to listen on", restart=True)] = "127.0.0.1"
+    port: Annotated[Port, setting("telnet port; 0 picks a free one", restart=True)] = 9000
+    name: Annotated[str, setting("name of the service for MUD crawlers (MSSP)")] = ""
     listen: Annotated[
         tuple[str, ...],
-        about(
-            "doors in place of host and port, as DOOR:ENDPOINT: telnet:tcp:9000, telnet:unix:/x",
+        setting(
+            "doors instead of host and port, as DOOR:ENDPOINT: telnet:tcp:9000, telnet:unix:/x",
             restart=True,
         ),
     ] = ()
     tls_port: Annotated[
-        Port, about("port of telnet over TLS, once there is a certificate", restart=True)
+        Port, setting("port of telnet over TLS, if there is a certificate", restart=True)
     ] = 9443
     tls_certificate: Annotated[
         str,
-        about(
-            "PEM file of the certificate and its chain; read again when it changes", restart=True
+        setting(
+            "PEM file with the certificate and its chain; read again when it changes", restart=True
         ),
     ] = ""
     tls_key: Annotated[
-        str, about("PEM file of its key; by default the same file", restart=True)
+        str, setting("PEM file with the private key, if it is a file of its own", restart=True)
     ] = ""
     tls_self_signed: Annotated[
-        bool, about("make a certificate that nobody has signed, for trying out", restart=True)
+        bool, setting("create a self-signed certificate, for development", restart=True)
     ] = False
     proxy_from: Annotated[
         tuple[str, ...],
-        about(
-            "addresses or networks of proxies that tell by the PROXY protocol who connects",
-            restart=True,
-        ),
+        setting("addresses or networks of proxies that use the PROXY protocol", restart=True),
     ] = ()
     store: Annotated[
         Annotated[str, Meta(min_length=1)],
-        about("folder (or URL) in which stores are saved", restart=True, takes="a folder or URL"),
+        setting("folder or URL where stores are saved", restart=True, takes="a folder or URL"),
     ] = "store"
     store_sync: Annotated[
         StoreSync,
-        about(
-            "full: a save is flushed to the disk; rename: it is atomic, not flushed", restart=True
+        setting(
+            "full: each save is flushed to the disk; rename: saves are atomic, but not flushed",
+            restart=True,
         ),
     ] = "full"
     store_interval: Annotated[
-        Seconds, about("seconds between the groups that save_soon writes", restart=True)
+        Seconds, setting("seconds between the groups of saves that save_soon() makes", restart=True)
     ] = 0.02
-    store_group_max: Annotated[Count, about("objects in one such group", restart=True)] = 1000
+    store_group_max: Annotated[Count, setting("maximum objects in such a group", restart=True)] = (
+        1000
+    )
 
-    line_max: Annotated[Count, about("bytes of a line; the rest of it is thrown away")] = 4096
-    subnegotiation_max: Annotated[Count, about("bytes of a telnet subnegotiation")] = 8192
+    line_max: Annotated[Count, setting("maximum bytes of a line; the rest is discarded")] = 4096
+    subnegotiation_max: Annotated[Count, setting("maximum bytes of a telnet subnegotiation")] = 8192
     inflated_max: Annotated[
         Count,
-        about("bytes that one read of compressed input may become; who exceeds it is dropped"),
+        setting(
+            "maximum bytes that one read of compressed input expands to; beyond, the client is dropped"
+        ),
     ] = 1024 * 1024
-    connections_max: Annotated[Count, about("people connected at once")] = 10_000
+    connections_max: Annotated[Count, setting("maximum simultaneous connections")] = 10_000
     connections_per_address: Annotated[
-        Count, about("people connected at once from one address (IPv6: one /64)")
+        Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")
     ] = 100
     keep_alive: Annotated[
-        Seconds, about("seconds between two signs of life on a silent connection; 0 sends none")
+        Seconds, setting("seconds between keep-alives on a silent connection; 0 sends none")
     ] = 60.0
-    compression: Annotated[bool, about("offer MCCP to those who connect without TLS")] = False
-    output_max: Annotated[Count, about("bytes waiting for a slow reader, who is then dropped")] = (
-        1024 * 1024
-    )
+    compression: Annotated[
+        bool, setting("offer compression (MCCP) to clients that connect without TLS")
+    ] = False
+    output_max: Annotated[
+        Count, setting("maximum bytes that wait for a slow client; beyond, it is dropped")
+    ] = 1024 * 1024
     line_rate: Annotated[
-        Seconds, about("lines a second taken from one client, in the long run")
+        Seconds, setting("lines a second accepted from one client, on average")
     ] = 20.0
-    line_burst: Annotated[Count, about("lines taken from one client at once")] = 40
+    line_burst: Annotated[Count, setting("lines accepted from one client at once")] = 40
 
     reload: Annotated[
-        bool, about("watch the application's files and reload when they change", restart=True)
+        bool, setting("watch the application's files, and reload when they change", restart=True)
     ] = True
     reload_modules: Annotated[
         tuple[str, ...],
-        about("packages or modules to rebuild besides the application's own", restart=True),
+        setting("packages or modules to reload besides the application's own", restart=True),
     ] = ()
-    reload_quiet: Annotated[
-        Seconds, about("seconds without a further save before a reload", restart=True)
+    reload_debounce: Annotated[
+        Seconds, setting("seconds without a further save before a reload starts", restart=True)
     ] = 0.2
-    reload_quiet_max: Annotated[
+    reload_debounce_max: Annotated[
         Seconds,
-        about(
-            "seconds of saving without a pause after which is reloaded all the same", restart=True
-        ),
+        setting("reload at the latest after this many seconds of continuous saving", restart=True),
     ] = 5.0
     reload_retries: Annotated[
-        Count, about("times that files which change while they are read are read again")
+        Count, setting("retries when files change while they are being read")
     ] = 20
     reload_patterns: Annotated[
         tuple[str, ...],
-        about("data files of the application that are watched, too: *.toml", restart=True),
+        setting("data files of the application to watch as well, such as *.toml", restart=True),
     ] = ()
     reload_poll: Annotated[
         bool,
-        about(
-            "look for changes from time to time, and do not rely on the system's events",
-            restart=True,
-        ),
+        setting("look for changes periodically, without the events of the system", restart=True),
     ] = False
     reload_poll_interval: Annotated[
-        Annotated[float, Meta(gt=0)], about("seconds between two such looks", restart=True)
+        Annotated[float, Meta(gt=0)], setting("seconds between such looks", restart=True)
     ] = 1.0
     reload_rescan: Annotated[
         Seconds,
-        about("seconds between two looks for changes of which no event told", restart=True),
+        setting("seconds between scans for changes that caused no event", restart=True),
     ] = 10.0
     reload_timeout: Annotated[
-        Seconds, about("seconds after which an endless import is cut off")
+        Seconds, setting("seconds after which an import that does not finish is cut off")
     ] = 10.0
     reload_keep: Annotated[
-        Count, about("earlier generations whose sources are kept for service.rollback()")
+        Count, setting("earlier generations of the code kept for service.rollback()")
     ] = 5
     reload_restart_notice: Annotated[
-        str, about("told to a person whose conversation a reload starts again from its top")
+        str, setting("text for a person whose conversation is restarted by a reload")
     ] = "(The code has just changed. Let us start that again.)"
 
     control: Annotated[
         bool,
-        about(
-            "let `cletus status`, `shell` and so on in, by a socket in the store folder",
+        setting(
+            "accept `cletus status`, `shell` and so on, through a socket in the store folder",
             restart=True,
         ),
     ] = True
 
-    error_notice: Annotated[str, about("told to a person whose line met a mistake in the code")] = (
-        "Something went wrong here. It has been logged."
-    )
-    stop_notice: Annotated[str, about("told to everybody when the service stops")] = (
+    error_notice: Annotated[
+        str, setting("text for a person whose line caused an error in the code")
+    ] = "Something went wrong here. It has been logged."
+    stop_notice: Annotated[str, setting("text for everybody when the service stops")] = (
         "The service is going down. Goodbye!"
     )
     close_timeout: Annotated[
         Seconds,
-        about(
-            "seconds that the last output of a closed client, or their unfinished listener, may take"
-        ),
+        setting("seconds that a closed client has for its last output and its unfinished listener"),
     ] = 2.0
 
     log_format: Annotated[
         LogFormat,
-        about("how the log is written: text, colour (for a terminal), or json (an object a line)"),
+        setting("format of the log: text, colour (for a terminal), or json (one object a line)"),
     ] = "text"
     log_levels: Annotated[
         tuple[LevelRule, ...],
-        about(
-            "the least level that is logged, of all (debug) or of a part (cletus.reload=debug)",
+        setting(
+            "lowest level to log, of everything (debug) or of a part (cletus.reload=debug)",
             takes="LEVEL or NAMESPACE=LEVEL, where LEVEL is debug, info, warn, error or critical",
         ),
     ] = ()
     metrics_port: Annotated[
-        Port, about("port of the figures for Prometheus; 0 has none", restart=True)
+        Port, setting("port of the metrics for Prometheus; 0 turns them off", restart=True)
     ] = 0
-    metrics_host: Annotated[str, about("address that those figures are given on", restart=True)] = (
-        "127.0.0.1"
-    )
+    metrics_host: Annotated[str, setting("address of the metrics", restart=True)] = "127.0.0.1"
 
-    # Of contrib.users; 0 means no limit, and no grace.
+    # Of contrib.users; 0 means no limit, and that a user leaves at once when the connection breaks.
     users_login_time: Annotated[
-        Seconds, about("seconds in which a stranger has to log in, or is told and closed")
+        Seconds, setting("seconds to log in, before the connection is closed")
     ] = 120.0
     users_strangers_per_address: Annotated[
-        Count, about("people of one address who may be logging in at once")
+        Count, setting("maximum people of one address who are logging in at the same time")
     ] = 20
-    users_accounts_per_hour: Annotated[Count, about("new accounts from one address in an hour")] = (
-        10
-    )
-    users_grace: Annotated[
-        Seconds, about("seconds for which somebody whose connection broke is kept")
+    users_accounts_per_hour: Annotated[
+        Count, setting("maximum new accounts from one address in an hour")
+    ] = 10
+    linkdead_timeout: Annotated[
+        Seconds, setting("seconds that a user stays logged in after the connection broke")
     ] = 120.0
 
     def __repr__(self) -> str:
-        """As Python writes it, with ``***`` for what is secret."""
+        """As Python writes it, with ``***`` for secrets."""
         shown = ", ".join(f"{name}={value!r}" for name, value in shown_of(self).items())
         return f"{type(self).__name__}({shown})"
 
@@ -222,28 +222,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return list(shown_of(self).items())
 
 
-def describe(kind: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, str]]:
-    """Each setting as (name, type, default, description), in the order of declaration.
+def describe(type: type[Settings] = Settings) -> Iterator[tuple[str, Any, Any, str]]:  # noqa: A002 - what it is
+    """Each setting as (name, type, default, help), in the order of declaration.
 
-    The default of one that is secret is ``"***"``, unless it is empty.
+    The default of a secret setting is ``"***"``, unless it is empty.
     """
-    hints = get_type_hints(kind, include_extras=True)
-    for field in msgspec.structs.fields(kind):
-        metas = getattr(hints[field.name], "__metadata__", ())
+    hints = get_type_hints(type, include_extras=True)
+    for field in msgspec.structs.fields(type):
+        hint = hints[field.name]
+        metas = getattr(hint, "__metadata__", ())
         text = next((meta.description for meta in reversed(metas) if meta.description), "")
-        default = (
-            SECRET if field.default and _said_of(hints[field.name], "secret") else field.default
-        )
-        yield field.name, hints[field.name], default, text
+        default = SECRET if field.default and _extra(hint, "secret") else field.default
+        yield field.name, hint, default, text
 
 
-def needs_restart(kind: type[Settings] = Settings) -> frozenset[str]:
+def needs_restart(type: type[Settings] = Settings) -> frozenset[str]:  # noqa: A002 - as above
     """The names of the settings whose change waits for a restart."""
-    return frozenset(name for name, hint in _hints_of(kind).items() if _said_of(hint, "restart"))
+    return frozenset(name for name, hint in _hints_of(type).items() if _extra(hint, "restart"))
 
 
 def shown_of(settings: Settings) -> dict[str, Any]:
-    """The settings as they may be shown to people and logged: secrets, and passwords in URLs, as ``***``."""
+    """The settings as people may see them: secrets, and passwords in URLs, are ``***``."""
     hints = _hints_of(type(settings))
     return {
         name: _shown(value, hints[name]) for name, value in msgspec.structs.asdict(settings).items()
@@ -251,18 +250,18 @@ def shown_of(settings: Settings) -> dict[str, Any]:
 
 
 def _shown(value: Any, hint: Any) -> Any:
-    if value and _said_of(hint, "secret"):
+    if value and _extra(hint, "secret"):
         return SECRET
     return without_passwords(value) if isinstance(value, str) else value
 
 
-def _said_of(hint: Any, word: str) -> Any:
-    """What ``about()`` says of a setting, or nothing."""
+def _extra(hint: Any, name: str) -> Any:
+    """What ``setting()`` says about the type of a setting, or ``None``."""
     metas = getattr(hint, "__metadata__", ())
-    return next((meta.extra[word] for meta in metas if (meta.extra or {}).get(word)), None)
+    return next((meta.extra[name] for meta in metas if (meta.extra or {}).get(name)), None)
 
 
-#: Where settings come from; what stands further down wins.
+#: Where settings come from; later ones win.
 SOURCES = (
     "preset",  # --dev or --production: other defaults
     "file",
@@ -273,43 +272,44 @@ SOURCES = (
     "command line",
 )
 
+#: The sources that are Python code, where a ``DeprecationWarning`` is seen.
+_CODE = frozenset({"module body", "service.configure()", "service.run()"})
+
 
 class Sources:
-    """What each source says about the settings, and what follows from all of them together.
+    """What each source says about the settings, and the resulting settings.
 
     Args:
-        kind: the class of the settings; an application may have its own.
+        type: the class of the settings; an application may have its own.
 
     Attributes:
         folder: where the settings file is, or ``None`` before ``read_file()``.
     """
 
-    def __init__(self, kind: type[Settings] = Settings) -> None:
-        self.kind = kind
+    def __init__(self, type: type[Settings] = Settings) -> None:  # noqa: A002 - as above
+        self.type = type
         self.folder: Path | None = None
-        self._said: dict[str, dict[str, Any]] = {source: {} for source in SOURCES}
+        self._changes: dict[str, dict[str, Any]] = {source: {} for source in SOURCES}
 
     def update(self, source: str, changes: Mapping[str, Any]) -> Settings:
-        """Add what one of the ``SOURCES`` says; the settings as they then are.
+        """Add settings of one of the ``SOURCES``; returns the resulting settings.
 
         Raises:
-            SettingError: a name is unknown, or a value is not of the setting's type; nothing is added.
+            SettingError: a name is unknown, or a value is of the wrong type; nothing is added.
         """
-        merge(self.kind(), changes, source)
-        self._said[source].update(changes)
+        self._changes[source].update(self._checked(source, changes))
         return self.settings()
 
     def settings(self) -> Settings:
         """All sources taken together."""
-        settings = self.kind()
-        for source, changes in self._said.items():
+        settings = self.type()
+        for source, changes in self._changes.items():
             settings = merge(settings, changes, source)
         return settings
 
     def replace(self, source: str, changes: Mapping[str, Any]) -> None:
-        """Have one of the ``SOURCES`` say just this. Raises as ``update`` does."""
-        merge(self.kind(), changes, source)
-        self._said[source] = dict(changes)
+        """Replace all settings of one of the ``SOURCES``. Raises as ``update`` does."""
+        self._changes[source] = self._checked(source, changes)
 
     def read_file(self, folder: Path | None) -> None:
         """Read the settings file in this folder, if there is one; ``None`` reads nothing.
@@ -322,29 +322,35 @@ class Sources:
             self.replace("file", from_folder(folder))
 
     def copy(self) -> Sources:
-        """The same, to be changed on trial."""
-        other = Sources(self.kind)
+        """A copy, to try changes on."""
+        other = Sources(self.type)
         other.folder = self.folder
-        other._said = {source: dict(changes) for source, changes in self._said.items()}
+        other._changes = {source: dict(changes) for source, changes in self._changes.items()}
         return other
+
+    def _checked(self, source: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The changes, if they are right, under the names that settings have now."""
+        current = _with_new_names(self.type, changes, source)
+        merge(self.type(), current, source)
+        return current
 
 
 def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settings:
-    """These settings with the changes made and checked.
+    """Apply changes to settings.
 
     Args:
-        settings: what holds so far; it is not changed.
-        changes: name to value; strings are converted, as they come from command lines.
-        source: where the changes come from, for the message: ``"service.run()"``.
+        settings: they are not modified.
+        changes: values by name; texts are converted, as they come from command lines.
+        source: where the changes come from, for errors: ``"service.run()"``.
 
     Raises:
-        SettingError: a name is unknown, or a value is not of the setting's type.
+        SettingError: a name is unknown, or a value is of the wrong type.
     """
     if not changes:
         return settings
     known = _hints_of(type(settings))
     checked = {}
-    for name, value in changes.items():
+    for name, value in _with_new_names(type(settings), changes, source).items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"is unknown; did you mean {near[0]!r}?" if near else "is unknown"
@@ -353,34 +359,64 @@ def merge(settings: Settings, changes: Mapping[str, Any], source: str) -> Settin
     return msgspec.structs.replace(settings, **checked)
 
 
-#: Each reload merges settings again, in its pause; to look all these types up takes milliseconds.
+def _with_new_names(
+    type: type[Settings],  # noqa: A002 - as above
+    changes: Mapping[str, Any],
+    source: str,
+) -> dict[str, Any]:
+    """Replace old names of settings by new ones, and warn about each.
+
+    Only code shows a ``DeprecationWarning`` to somebody, so that for other sources there is a log line.
+    """
+    renamed = {}
+    known = _hints_of(type)
+    for name, value in changes.items():
+        new = SETTINGS.get(name)
+        if new is None or name in known:  # an application may have one of that name
+            continue
+        renamed[new] = value
+        warn(f"{source}: setting {name!r}", repr(new), stacklevel=7)
+        if source not in _CODE:
+            _log.warn(
+                "{source}: setting {old!r} is now called {new!r}", source=source, old=name, new=new
+            )
+    if not renamed:
+        return dict(changes)
+    kept = {name: value for name, value in changes.items() if name in known or name not in SETTINGS}
+    return {**renamed, **kept}
+
+
+#: Each reload merges settings, in its pause; to look up all these types takes milliseconds.
 _HINTS: WeakKeyDictionary[type[Settings], dict[str, Any]] = WeakKeyDictionary()
 
 
-def _hints_of(kind: type[Settings]) -> dict[str, Any]:
-    hints = _HINTS.get(kind)
+def _hints_of(type: type[Settings]) -> dict[str, Any]:  # noqa: A002 - as above
+    hints = _HINTS.get(type)
     if hints is None:
-        hints = _HINTS[kind] = {name: hint for name, hint, _, _ in describe(kind)}
+        hints = _HINTS[type] = {name: hint for name, hint, _, _ in describe(type)}
     return hints
 
 
-def _choices(kind: Any) -> tuple[str, ...]:
-    """The values of a setting that takes one of a few."""
-    bare = kind.__origin__ if hasattr(kind, "__metadata__") else kind
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The values of a ``Literal``; of another type, none."""
+    bare = hint.__origin__ if hasattr(hint, "__metadata__") else hint
     return get_args(bare) if get_origin(bare) is Literal else ()
 
 
-def _convert(name: str, value: Any, kind: Any, source: str) -> Any:
-    if isinstance(value, str) and "tuple" in str(kind):
-        # A variable of the environment is one text.
-        value = [one.strip() for one in value.split(",") if one.strip()]
+def _convert(name: str, value: Any, hint: Any, source: str) -> Any:
+    if isinstance(value, str) and "tuple" in str(hint):
+        # A variable of the environment is a single text.
+        value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return msgspec.convert(value, kind, strict=False)
+        return msgspec.convert(value, hint, strict=False)
     except msgspec.ValidationError as error:
-        takes = _said_of(kind, "takes") or " or ".join(_choices(kind))
+        takes = _extra(hint, "takes") or " or ".join(_choices(hint))
         reason = f"it takes {takes}" if takes else str(error)
-        shown = _shown(value, kind)
-        if shown is SECRET:  # what msgspec says may quote it
+        shown = _shown(value, hint)
+        if shown is SECRET:  # the message of msgspec may quote it
             reason = "its value is of the wrong type"
         words = f"cannot be {shown if shown is SECRET else repr(shown)}: {reason}"
         raise SettingError(name, words, source=source) from None
+
+
+__getattr__ = names_of(__name__)

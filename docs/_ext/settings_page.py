@@ -32,7 +32,7 @@ GROUPS = (
     ("What people are told, and stopping", ("error", "stop", "close")),
     ("Logs and metrics", ("log", "metrics")),
     ("Control", ("control", "shell")),
-    ("Users (contrib.users)", ("users",)),
+    ("Users (contrib.users)", ("users", "linkdead")),
 )
 REST = "Others"
 COLUMNS = (("Setting", 24), ("Type", 12), ("Default", 14), ("Meaning", 40), ("A change", 10))

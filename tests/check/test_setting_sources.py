@@ -73,3 +73,13 @@ def test_an_application_s_own_settings_are_known(said, expected, check):
         service = cletus.Service(Settings)  # not Service()
     """
     assert names(check(text, {"cletus.toml": f"{said} = 'x'"})) == expected
+
+
+def test_the_old_name_of_a_setting_is_a_warning_and_its_value_is_checked(check):
+    found = check("", {"cletus.toml": 'reload_quiet = 1\nusers_grace = "long"\n'})
+    assert [(one.name, one.level.value, one.line) for one in found] == [
+        ("setting-renamed", "warning", 1),
+        ("setting-renamed", "warning", 2),
+        ("setting", "error", 2),
+    ]
+    assert "reload_debounce" in found[0].todo

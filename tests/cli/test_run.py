@@ -81,6 +81,7 @@ def options() -> dict[str, click.Option]:
         one.name: one
         for one in parameters
         if isinstance(one, click.Option) and one.name and "--help" not in one.opts
+        if not one.hidden
     }
 
 
@@ -196,10 +197,10 @@ def test_help_and_version() -> None:
 OWN = """\
 from typing import Annotated, Literal
 import cletus
-from cletus.settings.settings import about
+from cletus.settings.settings import setting
 
 class Settings(cletus.Settings):
-    greeting: Annotated[str, about("said to whoever comes in")] = "Hello"
+    greeting: Annotated[str, setting("said to whoever comes in")] = "Hello"
     shout_cooldown: float = 15.0
     loud: bool = False
     colours: list[str] = []
@@ -308,6 +309,16 @@ def test_settings_may_be_called_as_options_of_ours(served: list[Service], tmp_pa
     assert run("app.py", "--dev", "ann", "--target", "moon").exit_code == 0
     settings: Any = served[0].settings
     assert (settings.dev, settings.target) == ("ann", "moon")
+
+
+def test_old_names_of_settings_are_options_that_no_help_shows(
+    served: list[Service], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    with pytest.warns(DeprecationWarning, match="command line: setting 'reload_quiet'"):
+        assert run("app.py", "--reload-quiet", "3").exit_code == 0
+    assert served[0].settings.reload_debounce == 3
+    assert "--reload-quiet" not in run("--help").output
 
 
 # -- presets ----------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ def test_the_options_are_those_of_the_commands() -> None:
     told = {
         one for name, hint, *_ in describe(Settings) for one in option_of(name, hint).split(", ")
     }
-    taken = {one for option in options_of() for one in (*option.opts, *option.secondary_opts)}
+    shown = [option for option in options_of() if not option.hidden]
+    taken = {one for option in shown for one in (*option.opts, *option.secondary_opts)}
     assert told == taken
 
 

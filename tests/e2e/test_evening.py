@@ -96,7 +96,7 @@ class House:
             str(self.store),
             "--line-rate",
             "0",
-            "--reload-quiet",
+            "--reload-debounce",
             "0.05",
             "--connections-per-address",
             "0",

@@ -82,7 +82,7 @@ async def start(folder: Path) -> Running:
         "memory:",
         "--line-rate",
         "0",
-        "--reload-quiet",
+        "--reload-debounce",
         "0.02",
         "--connections-per-address",
         "0",

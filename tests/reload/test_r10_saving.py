@@ -154,7 +154,7 @@ class World:
         (package / "data.toml").write_text("n = 0\n")
         (base / "current").symlink_to("releases/1")
         self.package = base / "current" / "talker"
-        self.child = Child(base / "current", f"reload_quiet={QUIET}", *settings)
+        self.child = Child(base / "current", f"reload_debounce={QUIET}", *settings)
         assert self.child.next()["outcome"] == "unchanged"  # the look that follows the start
 
     def settled(self) -> None:

@@ -11,16 +11,16 @@ from rich.pretty import pretty_repr
 
 from cletus import Settings
 from cletus.errors import SettingError, StoreUnusable, UnknownStoreScheme
-from cletus.settings.settings import about, describe, merge, shown_of
+from cletus.settings.settings import describe, merge, setting, shown_of
 
 SECRET = "opensesame"
 
 
 class Bot(Settings, frozen=True, kw_only=True):
-    token: Annotated[str, about("what the bot logs in with", secret=True)] = ""
-    pin: Annotated[int, about("a number", secret=True)] = 0
-    mode: Annotated[Literal["a", "b"], about("a choice", secret=True)] = "a"
-    default: Annotated[str, about("one that has a default", secret=True)] = "opensesame"
+    token: Annotated[str, setting("what the bot logs in with", secret=True)] = ""
+    pin: Annotated[int, setting("a number", secret=True)] = 0
+    mode: Annotated[Literal["a", "b"], setting("a choice", secret=True)] = "a"
+    default: Annotated[str, setting("one that has a default", secret=True)] = "opensesame"
 
 
 def test_no_way_of_writing_settings_shows_a_secret() -> None:

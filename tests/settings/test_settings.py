@@ -8,7 +8,17 @@ import msgspec
 import pytest
 
 from cletus.errors import SettingError, StartError
-from cletus.settings.settings import SOURCES, Settings, Sources, describe, merge, needs_restart
+from cletus.renamed import SETTINGS
+from cletus.settings.settings import (
+    SOURCES,
+    Settings,
+    Sources,
+    describe,
+    merge,
+    needs_restart,
+    setting,
+)
+from cletus.testing import Log
 
 DESIGN = {
     "host": "127.0.0.1",
@@ -22,7 +32,7 @@ DESIGN = {
     "connections_max": 10_000,
     "connections_per_address": 100,
     "reload": True,
-    "reload_quiet": 0.2,
+    "reload_debounce": 0.2,
     "reload_timeout": 10.0,
     "reload_keep": 5,
     "users_login_time": 120.0,
@@ -173,3 +183,55 @@ def test_what_a_setting_takes_is_told(name: str, value: str, takes: str) -> None
     """In words that can be typed. A store of no name would be spread over the folder one is in."""
     with pytest.raises(SettingError, match=f"cannot be {value!r}: it takes {takes}$"):
         Sources().update("command line", {name: value})
+
+
+# -- names that have changed ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["file", "environment", "service.configure()"])
+@pytest.mark.parametrize(("old", "new"), SETTINGS.items())
+def test_the_old_name_of_a_setting_is_taken_and_warns(
+    source: str, old: str, new: str, log: Log
+) -> None:
+    """In the log as well, where it was not code that said it."""
+    sources = Sources()
+    with pytest.warns(
+        DeprecationWarning, match=f"{source}: setting '{old}'.*'{new}'".replace("()", ".*")
+    ):
+        settings = sources.update(source, {old: "3"})
+    assert getattr(settings, new) == 3
+    assert getattr(sources.settings(), new) == 3, "without another warning"
+    logged = [line for line in log.lines if f"setting {old!r} is now called {new!r}" in line]
+    assert len(logged) == (source != "service.configure()")
+
+
+def test_the_new_name_wins_over_the_old_one_in_one_source() -> None:
+    with pytest.warns(DeprecationWarning, match="reload_quiet"):
+        settings = Sources().update("file", {"reload_debounce": 1, "reload_quiet": 2})
+    assert settings.reload_debounce == 1
+
+
+def test_a_setting_of_an_application_may_have_an_old_name() -> None:
+    class Ours(Settings, frozen=True, kw_only=True):
+        users_grace: int = 3
+
+    assert Sources(Ours).update("file", {"users_grace": 4}) == Ours(users_grace=4)
+
+
+def test_settings_have_attributes_of_the_old_names() -> None:
+    settings = Settings(reload_debounce=7)
+    with pytest.warns(DeprecationWarning, match="Settings.reload_debounce"):
+        assert settings.reload_quiet == 7  # type: ignore[attr-defined]  # it is an old name
+    with pytest.raises(AttributeError):
+        settings.reload_quiet = 1  # type: ignore[attr-defined]  # settings are frozen
+
+
+def test_setting_was_called_about() -> None:
+    import cletus.settings
+    import cletus.settings.settings as module
+
+    for where in (cletus.settings, module):
+        with pytest.warns(DeprecationWarning, match="about is now called .*setting"):
+            assert where.about is setting  # type: ignore[attr-defined]  # it is an old name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        cletus.settings.nothing  # type: ignore[attr-defined]  # that is the point  # noqa: B018

@@ -34,7 +34,7 @@ class Reconnected(UserEvent):
 
 @dataclass(frozen=True, slots=True)
 class LinkLost(UserEvent):
-    """Their connection broke; they are kept for ``users_grace`` seconds. ``user.client`` is ``None``."""
+    """Their connection broke; they are kept for ``linkdead_timeout`` seconds. ``user.client`` is ``None``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
                           |                      |
                           +-------leave----------+--grace is over--> offline
 
-Someone whose link is lost stays as they were for ``users_grace`` seconds: they are active, they are
+Someone whose link is lost stays as they were for ``linkdead_timeout`` seconds: they are active, they are
 ``online`` to others, and what they are told meanwhile is kept for them. All of it is state of the
 store object, so a reload changes nothing of it.
 """
@@ -133,7 +133,7 @@ class PresenceMixin(MissedMixin, _Base):
 
     def lose_link(self, reason: str) -> None:
         """Their connection has broken: wait for them, if the settings say so."""
-        grace = self.service.settings.users_grace
+        grace = self.service.settings.linkdead_timeout
         if not grace or self.service.state is not State.RUNNING:
             self.leave(reason)
             return

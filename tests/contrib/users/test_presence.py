@@ -103,7 +103,7 @@ def test_a_slow_reader_is_waited_for(talker, ann, bob):
 
 def test_no_grace(talk):
     """0 is none."""
-    talker = talk(users_grace=0)
+    talker = talk(linkdead_timeout=0)
     talker.account("Bob")
     bob = talker.login("bob")
     bob.hangs_up()
