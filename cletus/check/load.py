@@ -99,7 +99,7 @@ class Intake:
             # What is saved soon waits for the trial of a reload, which flushes as a reload does.
             return Writer(overlay, Clock(), maybeDeferred)
 
-        service.session.open_by(open_writer)
+        service.session.open_with(open_writer)
 
     def load(self, progress: Progress = lambda _what, _total, _done: None) -> Subject | None:
         """Import it.

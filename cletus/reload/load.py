@@ -1,4 +1,8 @@
-"""Importing an application for the first time, from a name or a path, the way reloads will do it."""
+"""Importing an application, with its settings in force before its first line runs.
+
+All commands that import an application do so by ``load()``, and so does ``cletus.testing``. The modules
+are compiled and found in the way of a reload.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from cletus.reload.code.sources import CodeCache, Sources, read_now
 from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
 from cletus.reload.watch.file_tree import FileTree
-from cletus.service.application import Application, Root, place_of
+from cletus.service.application import Application, Root, absolute_path
 from cletus.service.construction import Loading, constructing
 from cletus.service.service import Service
 
@@ -34,14 +38,12 @@ def apply_settings(
     preset: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Give a service the settings that ``cletus run`` would give it.
-
-    The settings file is the one beside the application.
+    """Give a service the settings of the file beside its application, the environment, and these.
 
     Args:
-        service: it was not started yet.
-        options: settings of the command line; they win over all others.
-        preset: defaults of ``--dev`` or ``--production``; all others win over them.
+        service: it has not been started.
+        options: settings of the command line, which win over all others.
+        preset: defaults of ``--dev`` or ``--production``, over which all others win.
         environment: in place of ``os.environ``.
 
     Raises:
@@ -57,25 +59,25 @@ def apply_settings(
 def load(
     target: str, folder: Path, configure: Callable[[Service], object] = apply_settings
 ) -> Service:
-    """Import an application, with its settings in force, and return the service that it makes.
+    """Import an application and return the service that it makes.
 
-    Its ``service.run()`` does not run it. Nothing is opened, unless the application uses its store
-    while it is imported; ``service.session.close()`` closes that.
+    The application's ``service.run()`` does not run it. Nothing is opened but the store, if the
+    application uses it while it is imported; ``service.session.close()`` closes it.
 
     Args:
-        target: a dotted module or package name, or the path of a Python file or package folder, or
-            of a folder that has a package of its own name.
+        target: a dotted module or package name, or the path of a Python file, of a package, or of a
+            folder that contains a package of its own name.
         folder: where names and relative paths are looked up first; it goes to the front of
             ``sys.path``, as ``python -m`` puts the current folder there.
-        configure: is called with the service as soon as it is made, before the application uses it;
-            ``partial(apply_settings, options={...})``, for instance.
+        configure: called with the service as soon as it is made, before the application uses it;
+            by default ``apply_settings``, to which ``functools.partial`` can give options.
 
     Raises:
         ApplicationNotFound: there is no such module or file.
         SourceError: a file of it cannot be compiled.
         ImportFailed: a module of it raised.
-        ServiceNotFound: no module of it made a service, or several made one each.
-        SettingError: by ``configure``: a setting is unknown, or its value is of the wrong type.
+        ServiceNotFound: none of its modules makes a service, or they make several.
+        CletusError: what ``configure`` raised.
     """
     application = locate(target, folder)
     _refuse_taken_names(application)
@@ -96,7 +98,7 @@ def load(
             _import(application, sources)
         finder.registrations = recorder.made
         service = _find_service(application, target)
-        if service not in configured:  # its module had been imported before
+        if service not in configured:  # its module was imported before, by others
             service.session.application = application
             configure(service)
     except BaseException:
@@ -106,13 +108,13 @@ def load(
 
 
 def locate(target: str, folder: Path) -> Application:
-    """The application that a target names, without importing anything.
+    """The application that a target names, found without importing it. Arguments are as for ``load()``.
 
     Raises:
-        ApplicationNotFound: there is none.
+        ApplicationNotFound: there is no such application.
     """
-    path = place_of(str(folder / target))
-    if os.path.isfile(path):  # unlike pathlib's, it takes any nonsense for no file
+    path = absolute_path(str(folder / target))
+    if os.path.isfile(path):  # not pathlib's, which raises for some texts
         return _at_file(path)
     if _is_project(path):
         path /= path.name
@@ -126,7 +128,7 @@ def locate(target: str, folder: Path) -> Application:
 
 
 def _is_project(path: Path) -> bool:
-    """Whether this is a folder that has a package of its own name, as ``cletus new`` makes them."""
+    """Whether this folder contains a package of its own name, as one that ``cletus new`` made."""
     package = path / path.name / "__init__.py"
     is_package = os.path.isfile(path / "__init__.py")
     return path.name.isidentifier() and os.path.isfile(package) and not is_package
@@ -140,11 +142,11 @@ def _at_file(path: Path) -> Application:
 
 
 def _by_name(target: str) -> Application:
-    """Find the outermost regular package on the way to the module, or the module itself."""
-    parts = target.split(".")
+    """The outermost regular package that contains the module, or the module itself."""
+    names = target.split(".")
     search: list[str] | None = None
-    for end in range(1, len(parts) + 1):
-        name = ".".join(parts[:end])
+    for end in range(1, len(names) + 1):
+        name = ".".join(names[:end])
         spec = PathFinder.find_spec(name, search)
         if spec is None:
             break
@@ -159,7 +161,7 @@ def _by_name(target: str) -> Application:
 
 
 def _root(name: str, spec: ModuleSpec) -> Root:
-    path = place_of(str(spec.origin))
+    path = absolute_path(str(spec.origin))
     if path.suffix != ".py":
         raise ApplicationNotFound(f"{name}: {path} is not Python source")
     if spec.submodule_search_locations is None:
@@ -168,14 +170,14 @@ def _root(name: str, spec: ModuleSpec) -> Root:
 
 
 def _refuse_taken_names(application: Application) -> None:
-    """A file called ``random.py`` would not be imported: Python has that module already."""
+    """Refuse a file called ``random.py``: Python would import its own module of that name."""
     for root in application.roots:
         module = sys.modules.get(root.name)
         file = getattr(module, "__file__", None) or ""
-        holder = os.path.dirname(file) if root.is_package else file
-        if module is not None and not (os.path.exists(holder) and root.path.samefile(holder)):
+        path = os.path.dirname(file) if root.is_package else file
+        if module is not None and not (os.path.exists(path) and root.path.samefile(path)):
             raise ApplicationNotFound(
-                f"{root.path}: Python has a module {root.name!r} already; give it another name"
+                f"{root.path}: Python already has a module {root.name!r}; choose another name"
             )
 
 
@@ -199,16 +201,16 @@ def _import(application: Application, sources: Sources) -> None:
 
 
 def _find_service(application: Application, target: str) -> Service:
-    found = {
+    services = {
         id(value): value
         for module in application.loaded().values()
         for value in list(getattr(module, "__dict__", {}).values())  # a stand-in may have none
         if isinstance(value, Service)
     }
-    if len(found) > 1:
-        raise ServiceNotFound(f"{target}: it makes {len(found)} services; there can be one")
-    if not found:
+    if len(services) > 1:
+        raise ServiceNotFound(f"{target}: it makes {len(services)} services; it must make one")
+    if not services:
         raise ServiceNotFound(
-            f"{target}: no module of it has a Service(); add: service = Service()"
+            f"{target}: none of its modules makes a service; add: service = Service()"
         )
-    return next(iter(found.values()))
+    return next(iter(services.values()))

@@ -1,7 +1,7 @@
-"""The application: the modules that a reload rebuilds, and how to tell them from all others.
+"""The application: the modules that a reload rebuilds.
 
-The application is the package (or single file) whose module body called ``Service()``, and what the
-setting ``reload_modules`` names. Cletus itself and third-party packages are never part of it.
+They are the package (or single file) whose module body called ``Service()``, and what the setting
+``reload_modules`` names. Cletus itself and third-party packages are never among them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Root:
 
     Attributes:
         name: dotted module name; ``__main__`` for ``python app.py``.
-        path: the package's folder, or the file of a module that is no package.
+        path: the folder of a package, the file of a single module.
         is_package: whether ``path`` is a folder.
     """
 
@@ -34,12 +34,12 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """All that is rebuilt.
+    """The modules that a reload rebuilds.
 
     Attributes:
-        roots: the packages and modules.
-        entries: names of the modules to import, in order; the others follow from their imports.
-        main: the dotted name of its module that runs as ``__main__``, as with ``python -m talker``;
+        roots: its packages and modules.
+        entries: names of the modules to import, in order; they import the others.
+        main: the dotted name of the module that runs as ``__main__``, as with ``python -m talker``;
             "" if that is not one of its modules, or has no other name, as with ``python app.py``.
     """
 
@@ -56,10 +56,10 @@ class Application:
         return any(root.owns(module) for root in self.roots)
 
     def is_importing(self) -> bool:
-        """Whether the caller is being run by the body of one of these modules.
+        """Whether a module body of the application is running, and has called the calling code.
 
-        What a module body registers belongs to its generation and is made anew by the next one; what
-        is registered while the service runs has no module body to make it again and is carried over.
+        What a module body registers is registered again by the body of the next generation. What is
+        registered while the service runs is not: a reload carries that over.
         """
         return any(
             frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__"))
@@ -67,24 +67,24 @@ class Application:
         )
 
     def loaded(self) -> dict[str, ModuleType]:
-        """Those of its modules that are imported now, by name."""
+        """The modules of the application that are imported now, by name."""
         return {name: module for name, module in list(sys.modules.items()) if self.owns(name)}
 
     def including(self, names: Iterable[str]) -> Application:
-        """This application with further importable packages or modules, by dotted name.
+        """This application with further packages or modules, by dotted name. Imports them.
 
         Raises:
             ImportError: one of them cannot be imported, or is not made of Python source.
         """
-        wanted = tuple(name for name in names if not self.owns(name))
-        more = dict.fromkeys(root_of(_imported(name)) for name in wanted)
-        return replace(self, roots=(*self.roots, *more), entries=self.entries + wanted)
+        added = tuple(name for name in names if not self.owns(name))
+        roots = dict.fromkeys(root_of(_imported(name)) for name in added)
+        return replace(self, roots=(*self.roots, *roots), entries=self.entries + added)
 
 
 def maker_of(instance: object) -> FrameType:
     """The frame that makes this instance, whose ``__init__`` calls this function.
 
-    It is the first one outside of the ``__init__`` methods of the instance's classes.
+    It is the first frame outside of the ``__init__`` methods of the instance's classes.
     """
     frames = _callers()
     next(frames)  # this function
@@ -105,7 +105,7 @@ def _callers() -> Iterator[FrameType]:
 
 
 def application_of(frame: FrameType) -> Application:
-    """The application whose module body this frame is; an empty one if it is no module body."""
+    """The application that a module body belongs to; an empty one for the frame of a function."""
     if frame.f_code.co_name != "<module>":
         return Application()
     name = frame.f_globals["__name__"]
@@ -113,48 +113,48 @@ def application_of(frame: FrameType) -> Application:
     if module is None or getattr(module, "__file__", None) is None:
         return Application()
     root = root_of(module)
-    main = _name_of_main(root)
+    main = _main_name(root)
     if not main:
         return Application((root,), (name,))
-    # As ``python -m`` does it: first the package, then the module as ``__main__``.
+    # In the order of ``python -m``: first the package, then the module as ``__main__``.
     packages = (root.name,) if root.is_package and main != root.name else ()
     return Application((root,), (*packages, "__main__"), main)
 
 
-def _name_of_main(root: Root) -> str:
-    """The dotted name of the module that runs as ``__main__``, if it is of this root."""
+def _main_name(root: Root) -> str:
+    """The dotted name of the module that runs as ``__main__``, if this root owns it, else ""."""
     module = sys.modules.get("__main__")
     name = "__main__" if module is None else _spec_name(module)
     return name if name != "__main__" and root.owns(name) else ""
 
 
 def root_of(module: ModuleType) -> Root:
-    """The outermost regular package that holds this module, or the module itself if none does.
+    """The outermost regular package that contains this module, or else the module itself.
 
-    A namespace package is not taken for a root: others may have put their modules into it.
+    A namespace package is not a root: other distributions may have modules in it.
     """
-    name = _spec_name(module)
-    parts = name.split(".")
-    for end in range(1, len(parts) + 1):
-        holder = sys.modules.get(".".join(parts[:end]))
-        if holder is not None and _is_regular_package(holder):
-            return Root(".".join(parts[:end]), place_of(str(holder.__file__)).parent, True)
-    return Root(name, place_of(str(module.__file__)), False)
+    names = _spec_name(module).split(".")
+    for end in range(1, len(names) + 1):
+        name = ".".join(names[:end])
+        package = sys.modules.get(name)
+        if package is not None and _is_regular_package(package):
+            return Root(name, absolute_path(str(package.__file__)).parent, True)
+    return Root(name, absolute_path(str(module.__file__)), False)
 
 
-def place_of(path: str) -> Path:
-    """An absolute path that keeps the links on its way.
+def absolute_path(path: str) -> Path:
+    """An absolute path that keeps its symbolic links.
 
-    Where ``current`` is a link to ``releases/7``, the application lives in ``current``: when the link
-    is switched, that is a change of its files. Only a path that goes back with ``..`` is resolved,
-    since what comes before that may be a link, too.
+    Where ``current`` is a link to ``releases/7``, the application lives in ``current``: switching the
+    link is a change of its files. Only a path with ``..`` is resolved, since what precedes the dots
+    may be a link, too.
     """
     absolute = Path(path).absolute()
     return absolute.resolve() if ".." in absolute.parts else absolute
 
 
 def _spec_name(module: ModuleType) -> str:
-    """Its dotted name, also where ``python -m`` runs it as ``__main__``."""
+    """The module's dotted name, also where ``python -m`` runs it as ``__main__``."""
     spec = getattr(module, "__spec__", None)
     return module.__name__ if spec is None else str(spec.name)
 

@@ -1,4 +1,4 @@
-"""The live state of a service: its generation of code, and through it all active store objects."""
+"""The live state of a service: one generation of its code, and where its objects are saved."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from cletus.storage import Store, TempStoreMixin, Unsaved, Writer, save_all
 
 
 class Generation:
-    """What is defined, by kind.
+    """What one import of the application's code has defined.
 
     Attributes:
-        number: how many reloads had been committed when this one was; the first is 0.
-        stores: concrete store classes by their lower-case name.
-        imported_stores: names of those that a module body of the application has defined; the
-            others are not defined again by an import.
-        listeners: who is called for which event.
-        timers: calls that are due.
-        parked: objects of stores that this generation lacks, for when a later one defines them
-            again: store name to what ``reload/parking.py`` made of them.
-        aliases: weak references to objects of earlier generations that somebody still holds.
-        waiting: fields whose values refer to such objects: (store name, key) to field names to
-            what was made of the values.
+        number: how many reloads had been committed before this generation; the first has 0.
+        stores: concrete store classes by lower-case name.
+        imported_stores: names of the stores that a module body of the application defines. A reload
+            carries the others over, since no module body would define them again.
+        listeners: its listeners, in the order of their registration.
+        timers: its timers.
+        parked: data of stores that this generation does not define, for a later one that does: store
+            name to what ``reload/state/parking.py`` made of the objects.
+        aliases: weak references to objects of earlier generations that are still referred to.
+        waiting: values that refer to parked objects: (store name, key) to field name to value.
     """
 
     def __init__(self, number: int) -> None:
@@ -46,33 +45,33 @@ class Generation:
         """Register a store class under its name.
 
         Args:
-            store_cls: the class.
+            store_cls: a concrete store class.
             imported: whether a module body of the application defines it.
 
         Raises:
-            DuplicateStore: another class of that name is registered in this generation.
+            DuplicateStore: this generation has another class of that name.
         """
         name = store_cls.__name__.lower()
-        other = self.stores.get(name)
-        if other is not None:
-            raise DuplicateStore(store_cls, other)
+        registered = self.stores.get(name)
+        if registered is not None:
+            raise DuplicateStore(store_cls, registered)
         self.stores[name] = store_cls
         if imported:
             self.imported_stores.add(name)
 
 
 class Session:
-    """What persists while generations of code come and go.
-
-    Attributes:
-        application: which modules a reload rebuilds.
-        current: the generation in force.
-        staged: the generation that a reload is building, else ``None``.
-        freezing: true while a reload serialises the active objects.
+    """What lasts while generations of code come and go.
 
     Args:
-        application: what ``service.session.application`` shall be.
-        open_writer: opens the home of saved documents, with the writer in front of it, on first use.
+        application: the modules that a reload rebuilds.
+        open_writer: opens the backend of saved documents, when it is first used.
+
+    Attributes:
+        application: the modules that a reload rebuilds.
+        current: the generation in force.
+        staged: the generation that a reload is building, else ``None``.
+        freezing: whether a reload is serialising the active objects.
     """
 
     def __init__(self, application: Application, open_writer: Callable[[], Writer]) -> None:
@@ -91,46 +90,41 @@ class Session:
 
     @property
     def defining(self) -> Generation:
-        """Where registrations go: the generation that is being staged, else the one in force."""
+        """The generation that takes registrations: the staged one, else the one in force."""
         return self.staged or self.current
 
     @property
     def stores(self) -> dict[str, type[Store]]:
-        """The concrete store classes of the generation in force, by lower-case name."""
+        """The concrete store classes in force, by lower-case name; a copy."""
         return dict(self.current.stores)
 
     def register(self, store_cls: type[Store]) -> None:
-        """A store class has been defined.
+        """Register a store class that has just been defined.
 
         Raises:
-            DuplicateStore: this generation has another one of that name.
+            DuplicateStore: another class of that name is registered.
         """
         self.defining.add_store(store_cls, imported=self.application.is_importing())
 
     def find(self, name: str) -> type[Store] | None:
-        """The store class of this name, in the generation that is being defined."""
+        """The store class of this name, in whatever case, of the generation being defined."""
         return self.defining.stores.get(name.lower())
 
-    def open_by(self, open_writer: Callable[[], Writer]) -> None:
-        """Have the home of saved documents opened in this way when it is first used.
-
-        Args:
-            open_writer: in place of what the settings name; a command that only looks at them
-                opens an ``Overlay``.
-        """
+    def open_with(self, open_writer: Callable[[], Writer]) -> None:
+        """Open the backend with this function when it is first used, whatever the settings say."""
         self._open_writer = open_writer
 
     @property
     def is_open(self) -> bool:
-        """Whether the home of saved documents has been opened."""
+        """Whether the backend of saved documents is open."""
         return self._writer is not None
 
     @property
     def writer(self) -> Writer:
-        """The home of saved documents; it is opened on first use.
+        """The writer of saved documents; its backend is opened on first use.
 
         Raises:
-            StorageError: it cannot be opened, or was closed for good.
+            StorageError: it cannot be opened, or the service has stopped.
         """
         if self._closed:
             raise StoreUnusable("of this service", "it is closed: the service has stopped")
@@ -139,7 +133,7 @@ class Session:
         return self._writer
 
     def save_all(self) -> list[Unsaved]:
-        """Save every active object of every store that can be saved, as one group.
+        """Save all active objects of all stores that can be saved, as one group.
 
         Returns:
             What could not be saved, and why.
@@ -156,7 +150,7 @@ class Session:
         return succeed(None) if self._writer is None else self._writer.flush()
 
     def close(self) -> None:
-        """Write what is pending and let go of the home of saved documents, for good."""
+        """Write what is pending and close the backend, for good."""
         self._closed = True
         if self._writer is not None:
             self._writer.close()

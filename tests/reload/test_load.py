@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cletus.errors import ApplicationNotFound, ImportFailed, ServiceNotFound, SourceError
-from cletus.reload.load import load, locate
+from cletus.reload.load import apply_settings, load, locate
 from tests.reload.conftest import CORE, write_package
 
 
@@ -126,3 +128,32 @@ def test_a_file_that_is_not_there_is_called_a_file(tmp_path: Path) -> None:
     """Who gives a path is not told of modules alone."""
     with pytest.raises(ApplicationNotFound, match=r"talker\.py: no such file; give a package"):
         load("talker.py", tmp_path)
+
+
+def test_the_settings_are_in_force_while_the_application_is_imported(tmp_path, monkeypatch):
+    """The options, the environment, and the file beside the application."""
+    (tmp_path / "cletus.toml").write_text('store = "of-file"\nport = 1\nline_max = 1\n')
+    monkeypatch.setenv("CLETUS_PORT", "2")
+    monkeypatch.setenv("CLETUS_LINE_MAX", "2")
+    write_package(tmp_path, "early", {"init": f"{CORE}\nSEEN = service.settings"})
+    options = partial(apply_settings, options={"line_max": 3})
+    service = load("early", tmp_path, options)
+    seen = sys.modules["early"].SEEN
+    assert (seen.store, seen.port, seen.line_max) == ("of-file", 2, 3)
+    assert service.settings == seen
+
+
+def test_a_service_made_in_a_function_reads_the_file_of_its_application(tmp_path):
+    (tmp_path / "cletus.toml").write_text("port = 1\n")
+    make = "def make():\n    return Service()\nservice = make()\nSEEN = service.settings.port\n"
+    write_package(tmp_path, "factory", {"init": f"from cletus import Service\n{make}"})
+    load("factory", tmp_path)
+    assert sys.modules["factory"].SEEN == 1
+
+
+def test_an_application_that_was_imported_before_gets_its_settings(tmp_path, monkeypatch):
+    (tmp_path / "cletus.toml").write_text("port = 1\n")
+    write_package(tmp_path, "before", {"init": CORE})
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("before")
+    assert load("before", tmp_path).settings.port == 1

@@ -93,6 +93,6 @@ def test_another_home_can_be_opened_in_place_of_the_usual_one() -> None:
         return lambda: opened.append(name) or Writer(Memory(), Clock(), maybeDeferred)
 
     session = Session(Application(), open_writer("usual"))
-    session.open_by(open_writer("other"))
+    session.open_with(open_writer("other"))
     assert session.writer is session.writer
     assert opened == ["other"]

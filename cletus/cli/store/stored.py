@@ -133,7 +133,7 @@ class _Apart:
     def _configure(self, service: Service, options: Mapping[str, Any]) -> None:
         apply_settings(service, options=options)
         if not service.session.is_open:
-            service.session.open_by(partial(self._open, service))
+            service.session.open_with(partial(self._open, service))
 
     def _open(self, service: Service) -> Writer:
         overlay = Overlay(self.home(service))
