@@ -106,7 +106,7 @@ def _holders(subject: Subject, old: OldCode) -> list[str]:
     collect()
     words = Describer(subject.application, CallSites(), [])
     # On a clock it is searched at once and to the end, without a turn of the reactor.
-    LeakFinder(Clock(), old, words, sentences.extend).begin()
+    LeakFinder(Clock(), old, words).run().addCallback(sentences.extend)
     return sentences
 
 

@@ -1,4 +1,4 @@
-"""Who has asked for a reload: those who share the next one, and those who came while it ran."""
+"""Requests for a reload: those that share the next reload, and those made while one is running."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ class ReloadQueue:
     """The requests of one service.
 
     Attributes:
-        forced: whether somebody wants the next reload even if no file has changed.
-        given: what somebody wants it to be made from, in place of the files.
+        forced: whether the next reload is wanted even if no file has changed.
+        given: the sources that it is made from instead of the files.
     """
 
     def __init__(self) -> None:
         self.forced = False
         self.given: Sources | None = None
-        self._waiting: list[Deferred[ReloadReport]] = []
+        self._current: list[Deferred[ReloadReport]] = []
         self._next: list[Deferred[ReloadReport]] = []
 
     def __bool__(self) -> bool:
-        """Whether somebody waits, or has asked."""
-        return bool(self._waiting) or self.forced
+        """Whether a request is waiting."""
+        return bool(self._current) or self.forced
 
-    def ask(self, *, running: bool, sources: Sources | None) -> Deferred[ReloadReport]:
-        """Somebody asks.
+    def add(self, *, running: bool, sources: Sources | None) -> Deferred[ReloadReport]:
+        """Add a request.
 
         Args:
-            running: whether a reload is under way; then it is the one after it.
-            sources: what it is to be made from; ``None`` for the files.
+            running: whether a reload is running; the request is then for the one after it.
+            sources: what to make the new generation from; ``None`` for the files.
         """
-        asked: Deferred[ReloadReport] = Deferred()
-        (self._next if running else self._waiting).append(asked)
+        request: Deferred[ReloadReport] = Deferred()
+        (self._next if running else self._current).append(request)
         self.forced = True
         if sources is not None:
             self.given = sources
-        return asked
+        return request
 
     def take(self) -> tuple[bool, Sources | None]:
-        """A reload begins: whether it is forced, and what it is made from."""
+        """Begin a reload: ``forced`` and ``given``, which are reset."""
         taken = self.forced, self.given
         self.forced, self.given = False, None
         return taken
 
-    def step_back(self, *, forced: bool) -> None:
-        """It begins again from the start: who asked meanwhile waits for the same one."""
+    def postpone(self, *, forced: bool) -> None:
+        """The reload begins again from the start: requests made meanwhile share it."""
         self.forced = self.forced or forced
-        self._waiting, self._next = self._waiting + self._next, []
+        self._current, self._next = self._current + self._next, []
 
     def answer(self, report: ReloadReport) -> None:
-        """It has ended; those who came meanwhile wait for the next one."""
-        waiting, self._waiting, self._next = self._waiting, self._next, []
-        for asked in waiting:
-            asked.callback(report)
+        """The reload has ended: fire its requests, and move up those for the next one."""
+        answered, self._current, self._next = self._current, self._next, []
+        for request in answered:
+            request.callback(report)
 
     def give_up(self, generation: int) -> None:
-        """There will be no further reload, since the service stops."""
-        waiting, self._waiting, self._next = self._waiting + self._next, [], []
-        for asked in waiting:
+        """The service is stopping: refuse all requests."""
+        waiting, self._current, self._next = self._current + self._next, [], []
+        for request in waiting:
             report = ReloadReport(generation=generation, phase="stop")
             report.refuse("the service is stopping")
-            asked.callback(report)
+            request.callback(report)

@@ -1,17 +1,20 @@
-"""When a reload happens: one at a time, at a safe point, once for all who asked meanwhile.
+"""When and how a reload runs: one at a time, at a safe point, once for all requests made meanwhile.
 
-A request only schedules. Sources are read and compiled in a thread; the transaction then runs from
-the reactor's own loop, where no listener of the application is on the stack.
+A request only schedules a reload. ``ServiceReloader._reload`` is the whole of it, from top to bottom.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -41,18 +44,30 @@ from cletus.reload.watch.watcher import Pace, Watcher
 from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 
-#: Seconds until a thread that was importing a module of the application is looked at again.
-_WAIT = 0.05
+#: Seconds until the transaction is tried again when a thread is importing a module of the application.
+_RETRY = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """Code that is not in force after a transaction: the former code, or the refused code.
+
+    Attributes:
+        code: watches it die.
+        tidy_up: called after it was collected.
+    """
+
+    code: OldCode
+    tidy_up: Callable[[], None]
 
 
 class ServiceReloader:
-    """Rebuilds the application of one service.
+    """Reloads the application of one service.
 
     Args:
-        service: whose application.
+        service: whose application is reloaded.
     """
 
-    #: What it tells the operator.
     log = Logger()
 
     def __init__(self, service: Service) -> None:
@@ -62,27 +77,27 @@ class ServiceReloader:
         self._watcher: Watcher | None = None
         self._attempted: dict[str, bytes] = {}
         self._history = History()
-        self._requests = ReloadQueue()
+        self._queue = ReloadQueue()
         self._running = False
         self._scheduled: Any = None
-        # Whether files have changed while a reload was under way, and how often in a row they did
-        # while they were being read.
+        #: Whether files have changed while a reload was running.
         self._dirty = False
+        #: How often in a row files have changed while they were being read.
         self._unsettled = 0
         self._stopped = False
-        self._collect_again: Callable[[], None] = lambda: None
+        self._resume_collection: Callable[[], None] = lambda: None
 
-    # -- life -------------------------------------------------------------------------------
+    # -- start and stop ---------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take the application's modules over, and watch their files if the settings say so."""
+        """Take over the application's modules, and watch their files if the settings say so."""
         application = self._service.session.application
         if not application.roots:
             return
         self._finder = installed(application)
         if self._finder is None:
             self._finder = ApplicationFinder(application, Sources({}), self._cache)
-            # What a start script has imported may not be reached from the entries.
+            # The entries of the application need not lead to what a start script has imported.
             self._finder.late = dict.fromkeys(application.loaded())
             self._finder.install()
         self._adopt(self._finder)
@@ -91,7 +106,7 @@ class ServiceReloader:
             self._watch()
 
     def stop(self) -> None:
-        """Watch no more, and reload no more. A reload that was asked for is given up."""
+        """Stop watching and reloading. A reload that was requested is given up."""
         self._stopped = True
         if self._watcher is not None:
             self._watcher.stop()
@@ -101,46 +116,10 @@ class ServiceReloader:
             self._scheduled.cancel()
             self._scheduled = None
         if not self._running:
-            self._requests.give_up(self._service.session.generation)
-
-    def request(self, sources: Sources | None = None) -> Deferred[ReloadReport]:
-        """Reload at the next safe point, even if no file has changed.
-
-        Asked for while a reload is under way, it happens after that one, once.
-
-        Args:
-            sources: what to make the new generation from, in place of what the files hold.
-
-        Returns:
-            A Deferred of the report; it fires when old code has been looked for.
-        """
-        asked = self._requests.ask(running=self._running, sources=sources)
-        self._schedule()
-        return asked
-
-    def rollback(self) -> Deferred[ReloadReport]:
-        """Go back to the sources before the last change of them; the files are not touched.
-
-        The next edit of a file goes forward again. Going back twice goes back two generations.
-
-        Raises:
-            ReloadError: no earlier generation is kept (``reload_keep``).
-        """
-        earlier = self._history.latest
-        if earlier is None:
-            raise ReloadError("no earlier generation is kept to go back to")
-        return self.request(earlier)
-
-    @property
-    def sources(self) -> Sources:
-        """What the generation in force was made from."""
-        assert self._finder is not None  # noqa: S101 - start() made it
-        return self._finder.sources
-
-    # -- the steps --------------------------------------------------------------------------
+            self._queue.give_up(self._service.session.generation)
 
     def _adopt(self, finder: ApplicationFinder) -> None:
-        """What was imported the ordinary way: its files as they are now are taken for what runs."""
+        """For modules that Python has imported itself, take the files as they are now as their text."""
         application = self._service.session.application
         on_disk = read_now(self._file_tree())
         finder.sources = Sources(
@@ -156,7 +135,7 @@ class ServiceReloader:
         quote(finder.sources)
 
     def _file_tree(self) -> FileTree:
-        """Which files are the application's. The folder of its stores is not, wherever it is."""
+        """The application's files. The folder of its stores is not among them, wherever it is."""
         settings = self._service.settings
         store = Path(settings.store.removeprefix("file:")).resolve()
         return FileTree(self._service.session.application, settings.reload_patterns, (store,))
@@ -178,8 +157,44 @@ class ServiceReloader:
         )
         self._watcher.start()
 
+    # -- requests ---------------------------------------------------------------------------
+
+    def request(self, sources: Sources | None = None) -> Deferred[ReloadReport]:
+        """Reload at the next safe point, even if no file has changed.
+
+        Requests made while a reload is running share one reload after it.
+
+        Args:
+            sources: what to make the new generation from, instead of the files.
+
+        Returns:
+            Fires when the reload is over and the old code has been looked for.
+        """
+        request = self._queue.add(running=self._running, sources=sources)
+        self._schedule()
+        return request
+
+    def rollback(self) -> Deferred[ReloadReport]:
+        """Reload from the sources before their last change; the files are not touched.
+
+        The next edit of a file goes forward again. A second rollback goes back two generations.
+
+        Raises:
+            ReloadError: no earlier generation is kept (``reload_keep``).
+        """
+        earlier = self._history.latest
+        if earlier is None:
+            raise ReloadError("no earlier generation is kept to go back to")
+        return self.request(earlier)
+
+    @property
+    def sources(self) -> Sources:
+        """What the generation in force was made from."""
+        assert self._finder is not None  # noqa: S101 - start() made it
+        return self._finder.sources
+
     def _files_changed(self) -> None:
-        """They are to be looked at, whatever else is asked for in the same turn."""
+        """Read the files soon, whatever else is requested in the same turn."""
         self._dirty = True
         self._schedule()
 
@@ -192,217 +207,219 @@ class ServiceReloader:
     def _begin(self) -> None:
         self._scheduled = None
         self._running = True
-        forced, given = self._requests.take()
-        self._dirty = self._dirty and given is not None  # going back looks at no file
-        done: Deferred[Any]
-        if given is not None:
-            done = maybeDeferred(self._prepare, given)
-        else:
-            done = self._service.run_in_thread(read, self._file_tree())
-            done.addCallback(self._decide, forced)
-        done.addErrback(self._put_off, forced)
-        done.addErrback(self._failed)
-        done.addErrback(self._gone_wrong)
+        forced, given = self._queue.take()
+        self._dirty = self._dirty and given is not None  # a rollback does not read the files
+        # A coroutine runs in a copy of the current context, which would keep alive what old code has
+        # set in context variables: so it gets an empty one. For the same reason it calls nothing of
+        # the application's itself, but has the reactor do so.
+        reload = Context().run(Deferred.fromCoroutine, self._reload(forced, given))
+        reload.addCallback(self._finish).addErrback(self._crashed)
 
-    def _decide(self, found: Sources, forced: bool) -> Any:
-        """Back in the reactor: is there anything to do?"""
-        moved = "" if self._watcher is None else self._watcher.moved_since(found.stamps)
-        if moved:
-            raise Unsettled(moved)
+    # -- one reload -------------------------------------------------------------------------
+
+    async def _reload(self, forced: bool, given: Sources | None) -> ReloadReport | None:
+        """One reload, from reading the files to the report.
+
+        Its frame lives as long as the search for old code: it must not hold the settings, the
+        transaction, or anything else that could keep that code alive.
+
+        Args:
+            forced: whether somebody has requested it; it then runs even if nothing has changed.
+            given: what to make the new generation from; ``None`` for the files.
+
+        Returns:
+            What is to be reported; ``None`` if the reload was postponed or ended silently.
+        """
+        run_in_thread, reactor = self._service.run_in_thread, self._service.reactor
+        try:
+            sources = await self._read(forced) if given is None else given
+            if sources is None:
+                return None
+            diff = compare(self.sources, sources)
+            report = ReloadReport(changed=diff.changed, added=diff.added, removed=diff.removed)
+            await run_in_thread(self._compile, diff, report)
+        except ReloadError as error:
+            application = self._service.session.application
+            return self._refused("check", describe_error(error, application, self.sources))
+        await self._service.session.flushed()
+        # In a turn of its own, no function of the application is on the stack.
+        from_files = given is None
+        result = await deferLater(reactor, 0, self._start, diff, report, forced, from_files)
+        waited, timeout = 0.0, self._service.settings.reload_timeout
+        while isinstance(result, str) and (not timeout or waited < timeout):
+            waited += _RETRY
+            result = await deferLater(reactor, _RETRY, self._attempt, diff, report)
+        if isinstance(result, str):
+            return self._refused("stage", f"{result}, which does not end", report)
+        if result is None:
+            return None
+        # One turn later, nothing of the reload itself is on the stack.
+        holders: Deferred[Any] = deferLater(reactor, 0, self._retire, result, report)
+        del result  # the ledger in it is not to be met by the search
+        report.holders += await holders
+        return report
+
+    async def _read(self, forced: bool) -> Sources | None:
+        """The files; ``None`` if they hold nothing new, or must be read again later.
+
+        Raises:
+            SourceError: a file cannot be read, or the files do not settle.
+        """
+        try:
+            sources: Sources = await self._service.run_in_thread(read, self._file_tree())
+            if self._watcher and (path := self._watcher.moved_since(sources.stamps)):
+                raise Unsettled(path)
+        except Unsettled as error:
+            self._unsettled += 1
+            if self._unsettled > self._service.settings.reload_retries:
+                self._unsettled = 0
+                raise SourceError(Path(error.path), UNSETTLED) from None
+            self._postpone(forced)
+            return None
         self._unsettled = 0
         if self._is_disturbed():
-            self._step_back(forced)
+            self._postpone(forced)
             return None
-        digests = found.digests()
+        digests = sources.digests()
         if not forced and digests == self._attempted:
-            self._finish(ReloadReport(), quietly=True)
+            self._end(ReloadReport())
             return None
         self._attempted = digests
         if not forced and digests == self.sources.digests():
-            self._finish(ReloadReport(generation=self._service.session.generation))
+            report = ReloadReport(generation=self._service.session.generation)
+            self._tell(report)
+            self._end(report)
             return None
-        return self._prepare(found, forced)
+        return sources
 
     def _is_disturbed(self) -> bool:
-        """Whether somebody has begun to save while we read: what was read may be half of it."""
+        """Whether a save has begun during the reading: half of it may have been read."""
         return self._watcher is not None and self._watcher.is_disturbed
 
-    def _prepare(self, found: Sources, forced: bool | None = None) -> Deferred[None]:
-        """Compile what differs, and have the transaction run after that.
-
-        Args:
-            found: what the new generation is made from.
-            forced: whether somebody has asked; ``None`` if it does not come from the files.
-        """
-        plan = compare(self.sources, found)
-        report = ReloadReport(changed=plan.changed, added=plan.added, removed=plan.removed)
-        checked = self._service.run_in_thread(self._check, plan, report)
-        return checked.addCallback(self._reload, report, forced)
-
-    def _check(self, plan: Diff, report: ReloadReport) -> Diff:
+    def _compile(self, diff: Diff, report: ReloadReport) -> None:
         """In a thread: compile what has changed."""
         with report.timed("check"):
-            compile_all(plan, self._cache)
-        return plan
+            compile_all(diff, self._cache)
 
-    def _reload(self, plan: Diff, report: ReloadReport, forced: bool | None) -> None:
-        """Back in the reactor: the transaction, in a turn of its own, when pending saves are safe."""
-        self._service.session.flushed().addCallback(
-            lambda _: self._later(0, self._transact, plan, report, forced)
-        )
-
-    def _later(self, delay: float, step: Callable[..., None], *args: Any) -> None:
-        """Have the reactor take a step: an error of ours must not be the end of all reloads."""
-        turn: Deferred[None] = Deferred()
-        turn.addCallback(lambda _: step(*args)).addErrback(self._gone_wrong)
-        self._service.reactor.callLater(delay, turn.callback, None)
-
-    def _transact(self, plan: Diff, report: ReloadReport, forced: bool | None) -> None:
-        if self._stopped:
-            self._finish(report, quietly=True)
-            return
-        if forced is not None and self._is_disturbed():
-            self._step_back(forced)
-            return
-        if self._vetoed(plan, report):
+    def _start(
+        self, diff: Diff, report: ReloadReport, forced: bool, from_files: bool
+    ) -> str | _Replaced | None:
+        """The first attempt, unless files are being saved again or a listener refuses."""
+        if not self._stopped and from_files and self._is_disturbed():
+            self._postpone(forced)
+            return None
+        if not self._stopped and self._is_vetoed(diff, report):
             self._finish(report)
-            return
-        self._attempt(plan, report)
+            return None
+        return self._attempt(diff, report)
 
-    def _attempt(self, plan: Diff, report: ReloadReport, waited: float = 0.0) -> None:
-        """The transaction, when no thread is in the middle of importing what it rebuilds."""
+    def _is_vetoed(self, diff: Diff, report: ReloadReport) -> bool:
+        """Whether a listener of ``PreReload`` refuses this reload."""
+        event = events.PreReload(self._service, (*diff.changed, *diff.added, *diff.removed))
+        self._service.fire(event)
+        if event.vetoes:
+            self._refused("veto", "; ".join(event.vetoes), report)
+        return bool(event.vetoes)
+
+    def _attempt(self, diff: Diff, report: ReloadReport) -> str | _Replaced | None:
+        """Run the transaction, unless a thread is importing what it replaces.
+
+        Returns:
+            The replaced code; or that thread, in words; or ``None``: the service has stopped.
+        """
         if self._stopped:
-            self._finish(report, quietly=True)
-            return
-        prior, timeout = self.sources, self._service.settings.reload_timeout
-        assert self._finder is not None  # noqa: S101 - start() made it
-        with ImportGuard(self._finder.application, timeout) as guard:
-            busy = guard.busy()
-            if busy and (not timeout or waited < timeout):
-                waited += _WAIT
-                self._later(_WAIT, self._attempt, plan, report, waited)
-                return
-            transaction = Transaction(self._service, self._finder, plan, report)
-            self._collect_again = pause_collection()
-            committed = False if busy else transaction.run()
-        if busy:
-            self._collect_again()
-            report.phase, report.generation = "stage", self._service.session.generation
-            report.refuse(f"{busy}, which does not end")
-            self._finish(report)
-            return
+            self._end(report)
+            return None
+        finder, prior = self._finder, self.sources
+        assert finder is not None  # noqa: S101 - start() made it
+        with ImportGuard(finder.application, self._service.settings.reload_timeout) as guard:
+            if busy := guard.busy():
+                return busy
+            transaction = Transaction(self._service, finder, diff, report)
+            self._resume_collection = pause_collection()
+            committed = transaction.run()
         if not committed:
-            # Not the transaction itself: it holds the objects that were made of the refused code.
-            refused, ledger = transaction.old_code, transaction.ledger
-            self._later(0, self._clear_away, refused, ledger, report)
-            return
-        kept = self._history.committed(prior, plan.sources, keep=self._service.settings.reload_keep)
-        self._cache.keep_only(plan.sources, *kept)
+            # Only the ledger: the transaction holds objects made by the refused code.
+            return _Replaced(
+                transaction.old_code, partial(_note_open_files, transaction.ledger, report)
+            )
+        kept = self._history.committed(prior, diff.sources, keep=self._service.settings.reload_keep)
+        self._cache.keep_only(diff.sources, *kept)
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
         try:
             transaction.resume()
-        except Exception:  # noqa: BLE001 - the new code is in force all the same
+        except Exception:  # noqa: BLE001 - the new code is in force nevertheless
             self.log.failure("Resuming after the reload has failed")
-        old, aliases = transaction.old_code, transaction.aliases()
-        self._later(0, self._retire, old, aliases, report)
+        return _Replaced(transaction.old_code, partial(self._keep_aliases, transaction.aliases()))
 
-    def _vetoed(self, plan: Diff, report: ReloadReport) -> bool:
-        """Whether a listener of ``PreReload`` asks for this reload not to happen."""
-        event = events.PreReload(self._service, (*plan.changed, *plan.added, *plan.removed))
-        self._service.fire(event)
-        if event.vetoes:
-            report.generation = self._service.session.generation
-            report.phase = "veto"
-            report.refuse("; ".join(event.vetoes))
-        return bool(event.vetoes)
-
-    def _retire(
-        self, old_code: OldCode, aliases: list[weakref.ref[Any]], report: ReloadReport
-    ) -> None:
-        """In a later turn, when nothing of the reload itself is on the stack any more."""
+    def _retire(self, replaced: _Replaced, report: ReloadReport) -> Deferred[list[str]]:
+        """Collect code that is not in force, and search for what keeps it alive."""
         with report.timed("retire"):
             collect()
-            self._collect_again()
-            kept = [one for one in aliases if one() is not None]
-            self._service.session.current.aliases = kept
-        self._name_holders(old_code, report)
-
-    def _clear_away(self, refused: OldCode, ledger: Ledger, report: ReloadReport) -> None:
-        """As ``_retire``, for the code that was refused and for what it has left open."""
-        failed = report.phase
-        with report.timed("retire"):
-            collect()
-            self._collect_again()
-            report.notes += ledger.open_files()
-        report.phase = failed
-        self._name_holders(refused, report)
-
-    def _name_holders(self, code: OldCode, report: ReloadReport) -> None:
+            self._resume_collection()
+            replaced.tidy_up()
         finder = self._finder
         assert finder is not None  # noqa: S101 - start() made it
-        words = Describer(finder.application, finder.places, finder.registrations)
+        describer = Describer(finder.application, finder.places, finder.registrations)
+        return LeakFinder(self._service.reactor, replaced.code, describer).run()
 
-        def named(holders: list[str]) -> None:
-            report.holders += holders
-            self._finish(report)
+    def _keep_aliases(self, aliases: list[weakref.ref[Any]]) -> None:
+        self._service.session.current.aliases = [alias for alias in aliases if alias() is not None]
 
-        LeakFinder(self._service.reactor, code, words, named).begin()
+    # -- its end ----------------------------------------------------------------------------
 
-    # -- the end ----------------------------------------------------------------------------
+    def _refused(self, phase: str, error: str, report: ReloadReport | None = None) -> ReloadReport:
+        """The report of a reload that changes nothing; by default it names no modules."""
+        report = report or ReloadReport()
+        report.phase, report.generation = phase, self._service.session.generation
+        report.refuse(error)
+        return report
 
-    def _put_off(self, failure: Failure, forced: bool) -> None:
-        """A file is being saved just now: read again when it is quiet, but not for ever."""
-        failure.trap(Unsettled)
-        self._unsettled += 1
-        error: Any = failure.value
-        if self._unsettled > self._service.settings.reload_retries:
-            self._unsettled = 0
-            raise SourceError(Path(error.path), UNSETTLED)
-        self._step_back(forced)
-
-    def _step_back(self, forced: bool) -> None:
-        """Begin again from the reading of the files, when they have come to rest."""
+    def _postpone(self, forced: bool) -> None:
+        """Begin again with reading the files, when they have settled."""
         self._running = False
         if self._stopped:
-            self._requests.give_up(self._service.session.generation)
+            self._queue.give_up(self._service.session.generation)
             return
         self._attempted = {}
-        self._requests.step_back(forced=forced)
+        self._queue.postpone(forced=forced)
         if self._watcher is not None:
             self._watcher.again()
         else:
-            quiet = self._service.settings.reload_debounce
-            self._scheduled = self._service.reactor.callLater(quiet, self._begin)
+            delay = self._service.settings.reload_debounce
+            self._scheduled = self._service.reactor.callLater(delay, self._begin)
 
-    def _failed(self, failure: Failure) -> None:
-        """The sources could not be read or compiled: the old code goes on."""
-        failure.trap(ReloadError)
-        report = ReloadReport(generation=self._service.session.generation, phase="check")
-        error: Any = failure.value
-        report.refuse(describe_error(error, self._service.session.application, self.sources))
-        self._finish(report)
-
-    def _gone_wrong(self, failure: Failure) -> None:
-        """An error of our own. Nothing was committed; those who wait must not wait for ever."""
-        self._collect_again()
+    def _crashed(self, failure: Failure) -> None:
+        """An error in Cletus. Nothing was committed; those who wait must not wait for ever."""
+        self._resume_collection()
         self.log.failure("The reload itself has failed", failure=failure)
-        report = ReloadReport(generation=self._service.session.generation)
-        report.refuse(failure.getErrorMessage())
-        self._finish(report)
+        self._finish(self._refused("", failure.getErrorMessage()))
 
-    def _finish(self, report: ReloadReport, *, quietly: bool = False) -> None:
+    def _finish(self, report: ReloadReport | None) -> None:
+        """Tell everybody, and let the next reload begin; ``None`` if that has been done."""
+        if report is None:
+            return
+        self._tell(report)
+        self._end(report)
+
+    def _tell(self, report: ReloadReport) -> None:
         if report.outcome is Outcome.REFUSED:
             self._service.last_reload = report
             self.log.error("{report}", report=str(report))
             self._service.fire(events.ReloadFailed(self._service, report))
-        elif not quietly:
+        else:
             self.log.info("{report}", report=str(report))
-        if not quietly:
-            self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
-        self._running = False  # not before: a listener that has just asked waits for the next one
-        self._requests.answer(report)
-        if self._requests or self._dirty:
+        self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
+
+    def _end(self, report: ReloadReport) -> None:
+        self._running = False  # only now: what a listener has just requested is the next reload
+        self._queue.answer(report)
+        if self._queue or self._dirty:
             self._schedule()
         if self._stopped:
-            self._requests.give_up(self._service.session.generation)
+            self._queue.give_up(self._service.session.generation)
+
+
+def _note_open_files(ledger: Ledger, report: ReloadReport) -> None:
+    report.notes += ledger.open_files()

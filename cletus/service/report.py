@@ -75,13 +75,13 @@ class ReloadReport:
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
         """Measure what runs inside as this phase, and name it if it fails."""
-        self.phase = phase
+        before, self.phase = self.phase, phase
         start = time.perf_counter()
         try:
             yield
         finally:
             self.phases[phase] = self.phases.get(phase, 0.0) + time.perf_counter() - start
-        self.phase = ""
+        self.phase = before
 
     def refuse(self, error: str) -> None:
         """It failed in the phase that is being timed."""

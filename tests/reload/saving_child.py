@@ -28,8 +28,8 @@ def say(**facts: Any) -> None:
 class TellingReloader(ServiceReloader):
     """Tells of every end of a reload, also of those that found nothing to do."""
 
-    def _finish(self, report: ReloadReport, *, quietly: bool = False) -> None:
-        super()._finish(report, quietly=quietly)
+    def _end(self, report: ReloadReport) -> None:
+        super()._end(report)
         service = self._service
         values = {
             name: vars(module)["N"]

@@ -1,79 +1,88 @@
-"""Seeing old code off: collecting it, and naming what it left behind or what still holds it."""
+"""After a reload: is the replaced code gone, and if not, what keeps it alive?"""
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
 
 from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, renew_main
 from cletus.reload.leaks.search import HolderSearch
 
-#: Seconds of work that the search for holders may take altogether, and in one turn of the reactor.
-#: It only runs when there is something to be found.
+#: Seconds of work for the whole search, and in one turn of the reactor. There is a search only
+#: when something is alive that should not be.
 SEARCH_SECONDS = 2.0
 SLICE_SECONDS = 0.01
 
 
 class LeakFinder:
-    """Finds out what keeps the code of one generation alive.
+    """Finds what keeps the code of one generation alive.
 
     Args:
-        reactor: in whose turns the search is run.
-        old: the code.
-        words: describe what is found.
-        done: is called with the sentences; none if the old code is gone.
+        reactor: the search runs in its turns, a slice in each.
+        old: the code that was replaced or refused.
+        describer: puts the holders into words.
     """
 
-    def __init__(
-        self, reactor: Any, old: OldCode, words: Describer, done: Callable[[list[str]], None]
-    ) -> None:
+    def __init__(self, reactor: Any, old: OldCode, describer: Describer) -> None:
         self._reactor = reactor
         self._old = old
-        self._words = words
-        self._done = done
+        self._describer = describer
         self._search = HolderSearch(old, SEARCH_SECONDS)
+        self._sentences: Deferred[list[str]] = Deferred()
 
-    def begin(self) -> None:
-        """Look whether anything is alive, and if so, for what holds it. Collect before."""
-        if self._old.alive() and renew_main(self._words.application):
+    def run(self) -> Deferred[list[str]]:
+        """Search, if anything is alive. Call ``collect()`` first.
+
+        Returns:
+            A sentence for each holder; none if the code is gone.
+        """
+        if self._old.alive() and renew_main(self._describer.application):
             collect()
         if self._old.alive():
-            self._go_on(self._search.steps())
+            self._search_on(self._search.steps())
         else:
-            self._done([])
+            self._sentences.callback([])
+        return self._sentences
 
-    def _go_on(self, steps: Iterator[None]) -> None:
+    def _search_on(self, steps: Iterator[None]) -> None:
+        try:
+            self._run_slice(steps)
+        except Exception:  # noqa: BLE001 - the reload that waits for the search must end
+            self._sentences.errback()
+
+    def _run_slice(self, steps: Iterator[None]) -> None:
         end = time.perf_counter() + SLICE_SECONDS
-        # Without a real reactor, as in tests, nobody waits.
-        patient = IReactorThreads.providedBy(self._reactor)
+        # On a Clock, as in tests, nobody waits for their turn.
+        shares = IReactorThreads.providedBy(self._reactor)
         for _ in steps:
-            if patient and time.perf_counter() > end:
-                self._reactor.callLater(0, self._go_on, steps)
+            if shares and time.perf_counter() > end:
+                self._reactor.callLater(0, self._search_on, steps)
                 return
         if not self._search.is_explained and self._old.alive() and gc.get_freeze_count():
-            # What `cletus run` has frozen, which a search does not see, may be what holds it. It stays
-            # thawed, and that makes each later collection longer: so it is the last resort.
+            # The search does not see what `cletus run` has frozen. Unfrozen objects make every later
+            # collection slower, so they are unfrozen only when nothing else explains the leak.
             gc.unfreeze()
             self._search = HolderSearch(self._old, SEARCH_SECONDS)
-            self._go_on(self._search.steps())
+            self._run_slice(self._search.steps())
         else:
-            self._done(self._sentences())
+            self._sentences.callback(self._describe())
 
-    def _sentences(self) -> list[str]:
+    def _describe(self) -> list[str]:
         alive = self._old.alive()
-        if not alive:  # it has ended while it was being searched for
+        if not alive:  # it has been freed during the search
             return []
-        found = list(self._words.unseen(self._old))
-        found += self._words.paths(self._search.paths, but_vague=bool(found))
+        holders = list(self._describer.unseen(self._old))
+        holders += self._describer.paths(self._search.paths, but_vague=bool(holders))
         self._search.paths.clear()
-        if not found:
-            found = ["nothing that Python tells holds it: a running call, or C code"]
+        if not holders:
+            holders = ["no holder is visible to Python: a running call, or C code"]
         if self._search.cut_off:
-            found.append(f"the search was given up after {SEARCH_SECONDS:g} seconds")
+            holders.append(f"the search was cut off after {SEARCH_SECONDS:g} seconds")
         head = f"old code is still alive ({', '.join(alive)})"
-        return [f"{head}: {one}" for one in dict.fromkeys(found)]
+        return [f"{head}: {holder}" for holder in dict.fromkeys(holders)]

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 
 from cletus.reload.effects.registrations import CallSites
 from cletus.reload.leaks.describe import Describer
@@ -24,7 +23,6 @@ def test_retirement_shares_the_reactor(host):
     module, old = old_module("class A: pass")
     host.things.append(module.A)
     ballast = [[number] for number in range(100_000)]
-    done: Deferred[list[str]] = Deferred()
     turns = []
 
     def count() -> None:
@@ -34,7 +32,7 @@ def test_retirement_shares_the_reactor(host):
 
     reactor.callLater(0, count)
     words = Describer(Application(), CallSites(), [])
-    LeakFinder(reactor, old, words, done.callback).begin()
+    done = LeakFinder(reactor, old, words).run()
     assert not done.called
 
     def named(holders: list[str]) -> None:
@@ -52,7 +50,9 @@ def test_what_nothing_shows_is_said_honestly():
     del module
     collect()
     sentences = []
-    LeakFinder(None, old, Describer(Application(), CallSites(), []), sentences.extend).begin()
+    LeakFinder(None, old, Describer(Application(), CallSites(), [])).run().addCallback(
+        sentences.extend
+    )
     assert held is not None
     assert len(sentences) == 1
     assert sentences[0].startswith("old code is still alive (old): ")
@@ -72,7 +72,9 @@ def test_what_is_frozen_is_looked_at_if_nothing_else_explains_it(monkeypatch, fr
     if frozen:
         gc.freeze()
     sentences = []
-    LeakFinder(None, old, Describer(Application(), CallSites(), []), sentences.extend).begin()
+    LeakFinder(None, old, Describer(Application(), CallSites(), [])).run().addCallback(
+        sentences.extend
+    )
     assert "old.A is held by `things` of the module host" in sentences[0]
     assert bool(gc.get_freeze_count()) is not frozen
 
@@ -83,5 +85,7 @@ def test_nothing_alive_nothing_searched():
     del module
     collect()
     sentences = []
-    LeakFinder(None, old, Describer(Application(), CallSites(), []), sentences.append).begin()
+    LeakFinder(None, old, Describer(Application(), CallSites(), [])).run().addCallback(
+        sentences.append
+    )
     assert sentences == [[]]
