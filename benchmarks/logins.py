@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall, deferLater
 
 from cletus import Service
 from cletus.contrib.users import BaseAccount, LoginDialogue, Users
-from cletus.contrib.users.password import fits
+from cletus.contrib.users.password import matches
 from cletus.testing import MemoryTransport
 
 reactor: Any = installed
@@ -99,11 +99,11 @@ async def parallel(service: Service, user: Any, count: int) -> None:
 async def timing(service: Service, user: Any, tries: int) -> None:
     hashed = user.manager.online()[0].password
     times: dict[str, list[float]] = {"known": [], "unknown": []}
-    await fits(service, None, "warm")
+    await matches(service, None, "warm")
     for number in range(tries * 2):
         name = "known" if number % 2 else "unknown"
         start = time.perf_counter()
-        await fits(service, hashed if name == "known" else None, f"wrong {number}")
+        await matches(service, hashed if name == "known" else None, f"wrong {number}")
         times[name].append(time.perf_counter() - start)
     known, unknown = (statistics.median(times[name]) for name in ("known", "unknown"))
     print(

@@ -28,15 +28,26 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "Settings": SETTINGS,
     "Field": {"was": "renamed_from"},
     "Service": {"in_thread": "run_in_thread", "later": "call_later"},
+    "BaseBan": {"about": "target", "is_over": "has_expired"},
 }
 
 #: Keyword arguments: what is called to old name to new name.
 ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Field": {"was": "renamed_from"},
+    "CommandRegistry.register": {"can": "requires"},
+}
+
+#: Functions that go, to what is written instead.
+FUNCTIONS: Final[Mapping[str, str]] = {
+    "if_admin": 'requires="admin"',
+    "if_can": 'requires="permission"',
+    "requires": 'requires="permission" of a command, or has_permission()',
 }
 
 #: Functions and classes: module to old name to new name.
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "cletus.contrib.commands": {"Can": "Requirement"},
+    "cletus.contrib.users": {"may": "has_permission"},
     "cletus.settings": {"about": "setting"},
     "cletus.settings.settings": {"about": "setting"},
 }

@@ -10,7 +10,7 @@ from cletus.contrib.announce import (
     rollback,
 )
 from cletus.contrib.commands import Refused, Rest
-from cletus.contrib.users import may
+from cletus.contrib.users import has_permission
 from cletus.events import Receive
 from cletus.storage import TempStoreMixin
 from cletus.text import style
@@ -36,7 +36,7 @@ class Shutdown(TempStoreMixin, BaseShutdown):
 
 def is_developer(client: Client) -> bool:
     """Who is told of every reload."""
-    return may(client.user, "reload")
+    return has_permission(client.user, "reload")
 
 
 announce_reloads(service, is_developer)
@@ -69,22 +69,22 @@ def role(event: Receive, somebody: User, name: str) -> None:
     event.user.write(f"Roles of {somebody}: {roles}.")
 
 
-@keeping.register(can="announce")
+@keeping.register(requires="announce")
 def announce(_: Receive, text: Rest) -> None:
     """Tell everybody something."""
     tell_everyone(style("[bold]*** {text} ***[/]", text=text))
 
 
-@keeping.register(can="ban")
+@keeping.register(requires="ban")
 def ban(
     event: Receive, whom: str, how_long: timedelta, reason: Rest = ""
 ) -> None:
     """Keep a name or an address out: .ban bob 7d shouting."""
     made = users.ban(whom, duration=how_long, by=event.user.key, reason=reason)
-    event.user.write(f"{made.about} is banned.")
+    event.user.write(f"{made.target} is banned.")
 
 
-@keeping.register(can="ban")
+@keeping.register(requires="ban")
 def unban(event: Receive, whom: str) -> None:
     """Let a name or an address in again."""
     done = users.bans.unban(whom)

@@ -124,7 +124,7 @@ def ignore(event: Receive, somebody: User) -> None:
     user.save_when_possible()
 
 
-@people.register(can=has_account)
+@people.register(requires=has_account)
 def password(event: Receive) -> None:
     """Change your password."""
     event.client.begin(ChangePassword())

@@ -7,11 +7,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cletus import Service, renamed
+from cletus import Service, events, renamed
+from cletus.contrib.commands import CommandRegistry
+from cletus.contrib.users import EVERYTHING, PermissionsMixin, has_permission, permissions
+from cletus.errors import Refused
 from cletus.storage import Field, StoreField, StoreListField
 
 
@@ -80,3 +84,90 @@ def test_an_old_method_of_a_service() -> None:
 def test_a_path_that_never_was_is_still_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'cletus\.nothing'"):
         importlib.import_module("cletus.nothing")
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [(module, old, new) for module, names in renamed.NAMES.items() for old, new in names.items()],
+)
+def test_an_old_name_in_a_module_is_the_new_one(module: str, old: str, new: str) -> None:
+    namespace = importlib.import_module(module)
+    with pytest.warns(DeprecationWarning, match=f"{module}.{old} is now called {module}.{new};"):
+        assert getattr(namespace, old) is getattr(namespace, new)
+
+
+def test_a_name_that_never_was_is_still_an_error() -> None:
+    with pytest.raises(AttributeError, match=r"module 'cletus\.contrib\.users' has no attribute"):
+        importlib.import_module("cletus.contrib.users").nothing  # noqa: B018 - reading it is under test
+
+
+class Someone(PermissionsMixin):
+    """A user who is not in a store."""
+
+    ROLES = {"admin": EVERYTHING, "keeper": {"ban"}}
+
+    def __init__(self, *roles: str) -> None:
+        self.roles = set(roles)
+
+
+def event_of(user: object) -> events.ClientEvent:
+    return SimpleNamespace(user=user)  # type: ignore[return-value]  # all that is needed of one
+
+
+def test_permissions_by_their_old_names() -> None:
+    keeper, admin = event_of(Someone("keeper")), event_of(Someone("admin"))
+    with pytest.warns(DeprecationWarning, match="PermissionsMixin.has_permission;"):
+        assert keeper.user.can("ban")
+    with pytest.warns(DeprecationWarning, match='is now called requires="admin"'):
+        assert not permissions.if_admin(keeper)
+    with pytest.warns(DeprecationWarning, match="if_admin"):
+        assert permissions.if_admin(admin)
+    with pytest.warns(DeprecationWarning, match="if_can"):
+        assert permissions.if_can("ban")(keeper)
+
+
+def test_a_user_of_ones_own_is_asked_by_the_old_name() -> None:
+    user = SimpleNamespace(can=lambda permission: permission == "ban")
+    with pytest.warns(DeprecationWarning, match=r"can\(\) of a user is now called has_permission"):
+        assert has_permission(user, "ban")
+
+
+def test_the_old_decorator_guards_a_function() -> None:
+    with pytest.warns(DeprecationWarning, match="requires is now called"):
+
+        @permissions.requires("ban")
+        def ban(event: events.ClientEvent, whom: str) -> str:
+            """Ban somebody."""
+            return whom
+
+    assert ban(event_of(Someone("keeper")), "ann") == "ann"
+    with pytest.raises(Refused, match="do not have permission"):
+        ban(event_of(Someone()), "ann")
+    assert (ban.__name__, ban.__doc__) == ("ban", "Ban somebody.")
+
+
+def test_a_class_that_overrides_the_old_name_is_still_asked() -> None:
+    with pytest.warns(DeprecationWarning, match="PermissionsMixin.can"):
+
+        class Strict(Someone):
+            def can(self, permission: str) -> bool:
+                return permission != "ban" and super().can(permission)
+
+    assert not Strict("admin").has_permission("ban")
+    with pytest.warns(DeprecationWarning, match="PermissionsMixin.can"):
+        assert Strict("admin").has_permission("shutdown")
+
+
+def test_commands_take_their_old_argument() -> None:
+    commands = CommandRegistry(service=None)  # type: ignore[arg-type]  # it is not run
+    for register in (commands.register, commands.group("Old", requires="rule").register):
+        with pytest.warns(DeprecationWarning, match="can is now called requires;") as caught:
+
+            @register(name=f"ban{len(list(commands))}", can="ban")  # type: ignore[call-overload]
+            def ban(event: events.ClientEvent) -> None: ...
+
+        assert caught[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="can is now called requires;"):
+        group = commands.group("Older", can="rule")
+    group.register(ban)
+    assert {command.requires for command in commands} == {("ban",), ("rule", "ban"), ("rule", None)}

@@ -8,7 +8,7 @@
             self.name = line
             return self.ask_password
 
-        @step("Your password? ", hidden=True)
+        @step("Password: ", hidden=True)
         async def ask_password(self, line):
             ...
             return self.done(user)

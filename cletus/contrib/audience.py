@@ -1,38 +1,49 @@
-"""Writing to several people: at once to those who are connected, and kept for those who are waited for."""
+"""Write to several users at once, and leave out those who ignore the sender."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cletus.client.client import write_all
 
 
-def write_to(people: Iterable[Any], *lines: object, exclude: Any = None, by: Any = None) -> None:
-    """Write whole lines to some people; the text is encoded once, not once for each of them.
+def write_users(
+    users: Iterable[Any],
+    *lines: object,
+    exclude: Any = None,
+    by: Any = None,
+    filter: Callable[[Any], bool] | None = None,  # noqa: A002 - as service.write_all has it
+) -> None:
+    """Send whole lines to these users. The text is encoded once per encoding, not once per user.
 
     Args:
-        people: each with a ``client``, which may be ``None``, and ``write()``, which may then keep
-            the lines until they are back.
-        lines: whole lines.
-        exclude: one of them, or several, who do not get it.
-        by: from whom it is; those who ignore them (``ignores()``) do not get it.
+        users: each has a ``client``, which may be ``None``, and ``write()``. Users whose link is lost
+            keep the lines until they return.
+        lines: without any, an empty line is sent.
+        exclude: a user, or several, who do not get the lines.
+        by: the sender; users who ignore them do not get the lines.
+        filter: called with each user; those for whom it is false do not get the lines.
     """
-    excluded = _several(exclude)
-    hearers = [one for one in people if one not in excluded and not ignores(one, by)]
-    write_all((one.client for one in hearers if one.client is not None), *lines)
-    for one in hearers:
-        if one.client is None:
-            one.write(*lines)
+    excluded = _as_tuple(exclude)
+    audience = [
+        user
+        for user in users
+        if user not in excluded and not ignores(user, by) and (filter is None or filter(user))
+    ]
+    write_all((user.client for user in audience if user.client is not None), *lines)
+    for user in audience:
+        if user.client is None:
+            user.write(*lines)
 
 
-def _several(who: Any) -> tuple[Any, ...]:
-    if who is None:
+def ignores(listener: Any, speaker: Any) -> bool:
+    """Whether the listener ignores the speaker. ``None`` as a speaker is never ignored."""
+    check = getattr(listener, "ignores", None)
+    return speaker is not None and check is not None and bool(check(speaker))
+
+
+def _as_tuple(users: Any) -> tuple[Any, ...]:
+    if users is None:
         return ()
-    return tuple(who) if isinstance(who, Iterable) else (who,)
-
-
-def ignores(hearer: Any, speaker: Any) -> bool:
-    """Whether somebody does not want to hear somebody else; nobody (``None``) is always heard."""
-    asked = getattr(hearer, "ignores", None)
-    return speaker is not None and asked is not None and bool(asked(speaker))
+    return tuple(users) if isinstance(users, Iterable) else (users,)

@@ -63,7 +63,7 @@ class Person:
         self.reading = asyncio.create_task(self._read())
         for prompt, line in (
             ("What is your name", self.name),
-            ("Is that who you want to be", "y"),
+            ("Create it", "y"),
             ("Choose a password", PASSWORD),
             ("The same again", PASSWORD),
             ("What are your pronouns", "she"),

@@ -209,7 +209,7 @@ class Person:
         await self.connect()
         for prompt, line in (
             ("What is your name", self.name),
-            ("Is that who you want to be", "y"),
+            ("Create it", "y"),
             ("Choose a password", PASSWORD),
             ("The same again", PASSWORD),
             ("What are your pronouns", "she"),
@@ -223,7 +223,7 @@ class Person:
         await self.connect()
         await self.sees("What is your name", since)
         await self.types(self.name)
-        await self.sees("Your password?", since)
+        await self.sees("Password:", since)
         await self.types(PASSWORD)
         await self.sees(greeting, since)
 

@@ -249,7 +249,7 @@ def test_everybody_stays_where_they_are_over_a_reload(evening):
     assert "This is visit number 2" in stranger.transcript
     assert evening.user("finn").link_lost
     assert evening.user("bob").is_away
-    assert "You can use .shout in" in evening.types(evening.bob, ".shout hey")
+    assert "You can use .shout again in" in evening.types(evening.bob, ".shout hey")
     assert evening.types(evening.bob, "hm") == "You say aloud: hm\n"
     assert evening.user("bob").room.key == "stairs"
     assert evening.active("shutdown")["planned"].is_running

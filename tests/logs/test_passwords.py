@@ -118,7 +118,7 @@ def test_changing_it(house):
         person.client.begin(ChangePassword())
         person.types(old, new, new)
         house.wait(1)
-    assert person.sees("Your password is changed.")
+    assert person.sees("Your password has been changed.")
 
 
 def test_a_reload_in_the_midst_of_it(house):
@@ -134,7 +134,7 @@ def test_a_reload_in_the_midst_of_it(house):
     house.reload("v2", "v3")
     person.types(OTHER)
     house.wait(1)
-    assert person.sees("Your password is changed.")
+    assert person.sees("Your password has been changed.")
 
 
 LISTENERS = {

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from cletus.contrib.audience import ignores, write_to
+from cletus.contrib.audience import ignores, write_users
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
@@ -126,7 +126,7 @@ class BaseChannel(Store):
 
     def write_all(self, *lines: object, by: Any = None) -> None:
         """Write to all members whom it may reach, but for those who ignore ``by``."""
-        write_to(self.online(), *lines, by=by)
+        write_users(self.online(), *lines, by=by)
 
     def notify(self, text: str) -> None:
         """Tell all members of something that has happened."""

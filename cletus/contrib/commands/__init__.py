@@ -1,14 +1,14 @@
-"""Commands: functions whose signatures say what people may type. See ``docs/contrib/commands.md``."""
+"""Commands: functions whose signatures declare what people can type. See ``docs/contrib/commands.md``."""
 
-from cletus.contrib.commands.command import Can, Command, CooldownsMixin
+from cletus.contrib.commands.command import Command, CooldownsMixin, Requirement
 from cletus.contrib.commands.converters import Converter, choose, online
 from cletus.contrib.commands.registry import CommandRegistry, Group
 from cletus.contrib.commands.signature import Rest, take_word
 from cletus.contrib.language import parse_duration, say_duration
 from cletus.errors import CommandDeclarationError, CommandError, Refused
+from cletus.renamed import names_of
 
 __all__ = [
-    "Can",
     "Command",
     "CommandDeclarationError",
     "CommandError",
@@ -17,6 +17,7 @@ __all__ = [
     "CooldownsMixin",
     "Group",
     "Refused",
+    "Requirement",
     "Rest",
     "choose",
     "online",
@@ -24,3 +25,5 @@ __all__ = [
     "say_duration",
     "take_word",
 ]
+
+__getattr__ = names_of(__name__)

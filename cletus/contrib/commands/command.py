@@ -1,4 +1,4 @@
-"""One command: a function, what it takes, who may use it, and what help says of it."""
+"""One command: its function, its signature, who may use it, and its help."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from typing import Any, TypeAlias
 
 from cletus.client.client import Client
 from cletus.contrib.commands.signature import Signature
+from cletus.contrib.permissions import has_permission
 from cletus.events import ClientEvent
 from cletus.storage import Field
 
-#: A permission's name, which ``event.user.can()`` is asked about, or a function of the event.
-Can: TypeAlias = str | Callable[[Any], bool] | None
+#: The name of a permission, which ``event.user.has_permission()`` is asked for, or a function of the
+#: event that returns whether the command can be used.
+Requirement: TypeAlias = str | Callable[[Any], bool] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a registry knows of a command.
+    """A registered command.
 
     Attributes:
-        name: what is typed, in lower case.
-        function: what is called, with the event and the values that the signature reads.
-        signature: what it takes.
+        name: what people type, in lower case.
+        function: called with the event and the values that the signature reads.
+        signature: its arguments.
         aliases: other names for it.
         group: the heading that help lists it under.
-        can: who may use it; for all others it is not there. All of these must be fulfilled.
-        cooldown: seconds that somebody has to wait before using it again; 0 for none.
-        in_full: whether its name cannot be abbreviated, as is good for what cannot be undone.
-        listed: whether the overview of help names it; where there are dozens of a kind, a topic
-            serves better.
+        requires: who may use it; all of these must hold. For everybody else it does not exist.
+        cooldown: seconds before the same person can use it again; 0 for none.
+        in_full: whether its name cannot be abbreviated. Set it for what cannot be undone.
+        listed: whether the overview of help lists it. Where there are dozens of similar commands, a
+            help topic serves better.
     """
 
     name: str
@@ -38,7 +40,7 @@ class Command:
     signature: Signature
     aliases: tuple[str, ...] = ()
     group: str = ""
-    can: tuple[Can, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     cooldown: float = 0.0
     in_full: bool = False
     listed: bool = True
@@ -55,51 +57,50 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is called, without the registry's prefix."""
+        """Its name and arguments, without the registry's prefix."""
         return f"{self.name} {self.signature.usage}".strip()
 
     def is_for(self, event: ClientEvent) -> bool:
         """Whether the person of this event may use it."""
-        return all(_may(can, event) for can in self.can)
+        return all(_is_met(requirement, event) for requirement in self.requires)
 
 
-def _may(can: Can, event: ClientEvent) -> bool:
-    if can is None:
+def _is_met(requirement: Requirement, event: ClientEvent) -> bool:
+    if requirement is None:
         return True
-    if isinstance(can, str):
-        ask = getattr(event.user, "can", None)
-        return ask is not None and bool(ask(can))
-    return bool(can(event))
+    if isinstance(requirement, str):
+        return has_permission(event.user, requirement)
+    return bool(requirement(event))
 
 
 class CooldownsMixin:
-    """Gives a store of users the cooldowns of their commands, so that reconnecting does not end them.
+    """Keeps the cooldowns of commands on the user, so that reconnecting does not end them.
 
     Attributes:
-        cooldowns: the time, by the service's clock, at which each command is free again, by name.
-            Without this mixin the same dict is kept on the client.
+        cooldowns: by name of the command, the time by the service's clock at which its cooldown ends.
+            Without this mixin, the same dict is kept on the client.
     """
 
     cooldowns: Field[dict[str, float]] = Field(dict, session=True)
 
 
-def remaining(client: Client, command: str) -> float:
-    """Seconds that the person at this client has to wait for a command; 0.0 if they need not."""
-    until = _of(client).get(command, 0.0)
+def remaining_cooldown(client: Client, command: str) -> float:
+    """Seconds until the person at this client can use a command again; 0.0 for now."""
+    until = _cooldowns_of(client).get(command, 0.0)
     return max(0.0, until - client.service.clock.seconds())
 
 
-def start(client: Client, command: str, seconds: float) -> None:
-    """Have the person at this client wait so long. Cooldowns that have ended are forgotten."""
-    cooldowns, now = _of(client), client.service.clock.seconds()
+def start_cooldown(client: Client, command: str, seconds: float) -> None:
+    """Start the cooldown of a command for the person at this client."""
+    cooldowns, now = _cooldowns_of(client), client.service.clock.seconds()
     for name in [name for name, until in cooldowns.items() if until <= now]:
         del cooldowns[name]
     cooldowns[command] = now + seconds
 
 
-def _of(client: Any) -> dict[str, float]:
+def _cooldowns_of(client: Any) -> dict[str, float]:
     holder = client if getattr(client.user, "cooldowns", None) is None else client.user
-    found: dict[str, float] | None = getattr(holder, "cooldowns", None)
-    if found is None:
-        found = holder.cooldowns = {}
-    return found
+    cooldowns: dict[str, float] | None = getattr(holder, "cooldowns", None)
+    if cooldowns is None:
+        cooldowns = holder.cooldowns = {}
+    return cooldowns

@@ -1,7 +1,7 @@
-"""From a word to a value: one converter for each type that a command's parameter may state.
+"""Convert a word to a value: one converter for each type that a command's parameter may have.
 
-A converter is called with the word, the type and the event, and raises ``Refused`` with a sentence
-for the person if the word does not fit.
+A converter is called with the word, the type and the event. It raises ``Refused``, with a sentence for
+the person, if the word does not fit.
 """
 
 from __future__ import annotations
@@ -18,100 +18,103 @@ from cletus.errors import Refused, StorageError
 from cletus.events import ClientEvent
 from cletus.storage import Store
 
-#: Makes a value of a word: called with the word, the parameter's type, and the event.
+#: Converts a word: called with the word, the parameter's type, and the event.
 Converter: TypeAlias = Callable[[str, Any, ClientEvent], Any]
 
-#: Methods by which a store's manager may be asked for an object, the first that it has.
+#: Methods of a store's manager that find an object by name; the first that exists is used.
 LOOKUPS = ("peek", "get_by_username", "get_by_name", "get")
 
 _YES = frozenset({"y", "yes", "on", "true", "1"})
 _NO = frozenset({"n", "no", "off", "false", "0"})
-_DIGITS_MAX = 18  # what fits 64 bits; int() of a line of digits would take its time
+_DIGITS_MAX = 18  # fits 64 bits; int() of a long line of digits would block the reactor
 
 
-def text(word: str, _kind: Any, _event: ClientEvent) -> str:
+def text(word: str, _type: Any, _event: ClientEvent) -> str:
     """The word itself."""
     return word
 
 
-def integer(word: str, _kind: Any, _event: ClientEvent) -> int:
+def integer(word: str, _type: Any, _event: ClientEvent) -> int:
     """A whole number."""
     digits = word.removeprefix("-").removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX):
-        raise Refused(f"{word!r} is no whole number.")
+        raise Refused(f"{word!r} is not a whole number.")
     return int(word)
 
 
-def number(word: str, _kind: Any, _event: ClientEvent) -> float:
-    """A number, with a fraction or without."""
+def number(word: str, _type: Any, _event: ClientEvent) -> float:
+    """A number, with or without a fraction."""
     try:
         value = float(word)
     except ValueError:
         value = float("nan")
-    if not abs(value) < 10**_DIGITS_MAX:  # neither nan nor infinite
-        raise Refused(f"{word!r} is no number.")
+    if not abs(value) < 10**_DIGITS_MAX:  # also refuses nan
+        raise Refused(f"{word!r} is not a number.")
     return value
 
 
-def switch(word: str, _kind: Any, _event: ClientEvent) -> bool:
+def switch(word: str, _type: Any, _event: ClientEvent) -> bool:
     """Yes or no, on or off."""
     if word.lower() not in _YES | _NO:
         raise Refused(f"{word!r} is neither yes nor no.")
     return word.lower() in _YES
 
 
-def duration(word: str, _kind: Any, _event: ClientEvent) -> timedelta:
+def duration(word: str, _type: Any, _event: ClientEvent) -> timedelta:
     """A duration: ``5m``, ``1h30m``."""
     return parse_duration(word)
 
 
-#: Words that people put before a value of a type, and that mean nothing more: ``shutdown in 5m``.
-BEFORE: Mapping[type, frozenset[str]] = MappingProxyType({timedelta: frozenset({"in", "for"})})
+#: Words that may precede a value of a type and are skipped: ``shutdown in 5m``.
+SKIPPED_BEFORE: Mapping[type, frozenset[str]] = MappingProxyType(
+    {timedelta: frozenset({"in", "for"})}
+)
 
 
-def member(word: str, kind: Any, _event: ClientEvent) -> enum.Enum:
+def member(word: str, enum_cls: Any, _event: ClientEvent) -> enum.Enum:
     """A member of an Enum, by its name in any case."""
-    found: enum.Enum = choose(word, {one.name.lower(): one for one in kind})
-    return found
+    chosen: enum.Enum = choose(word, {choice.name.lower(): choice for choice in enum_cls})
+    return chosen
 
 
-def stored(word: str, kind: Any, event: ClientEvent) -> Any:
-    """An object of a store: somebody by name, a room, a channel.
+def stored(word: str, store_cls: Any, event: ClientEvent) -> Any:
+    """An object of a store by name: a user, a room, a channel.
 
-    Somebody who is here is found by the beginning of their name, too, if it is nobody else's.
+    An active object (of users: one that is online) is also found by the beginning of its name, if that
+    is unambiguous.
     """
     try:
-        return online(word, kind, event)
+        return online(word, store_cls, event)
     except Refused as refused:
         try:
-            found = _look_up(kind.manager, word)
+            obj = _look_up(store_cls.manager, word)
         except StorageError:
-            found = None  # such a document cannot be read; that is logged by who saved it
-        if found is None:
+            obj = None  # the document cannot be read; the storage has logged that
+        if obj is None:
             raise refused from None
-        return found
+        return obj
 
 
-def online(word: str, kind: Any, event: ClientEvent) -> Any:
-    """An active object of a store; of a store of users, one that is online."""
+def online(word: str, store_cls: Any, event: ClientEvent) -> Any:
+    """An active object of a store by name; of a store of users, one that is online."""
     word = word.lower()
-    if word in ("me", "myself") and isinstance(event.user, kind):
+    if word in ("me", "myself") and isinstance(event.user, store_cls):
         return event.user
-    present = _present(kind.manager)
-    found = next((one for one in present if one.key == word), None)
-    if found is not None:
-        return found
-    names = {_name(one).lower(): one for one in present}
-    return choose(word, names, nobody=f"There is no {kind.__name__.lower()} called {word!r}.")
+    active = _active(store_cls.manager)
+    for obj in active:
+        if obj.key == word:
+            return obj
+    names = {_name(obj).lower(): obj for obj in active}
+    return choose(word, names, none=f"There is no {store_cls.__name__.lower()} called {word!r}.")
 
 
-def choose(word: str, choices: Mapping[str, Any], *, nobody: str = "") -> Any:
-    """The choice of this name, or whose name begins so if it is the only one.
+def choose(word: str, choices: Mapping[str, Any], *, none: str = "") -> Any:
+    """The choice with this name, or the only one whose name begins with it.
 
     Args:
-        word: what was typed.
+        word: as it was typed.
         choices: values by name, in lower case.
-        nobody: what is said if there is none; by default the choices.
+        none: the message if no choice fits; by default it lists the choices.
 
     Raises:
         Refused: no choice fits, or several do.
@@ -126,7 +129,7 @@ def choose(word: str, choices: Mapping[str, Any], *, nobody: str = "") -> Any:
         raise Refused(f"{word!r} could be {listed(sorted(fitting)[:5], word='or')}.")
     near = difflib.get_close_matches(word, choices, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise Refused((nobody or f"{word!r} is not {listed(sorted(choices)[:10], word='or')}.") + hint)
+    raise Refused((none or f"{word!r} is not {listed(sorted(choices)[:10], word='or')}.") + hint)
 
 
 def _look_up(manager: Any, word: str) -> Any:
@@ -134,8 +137,8 @@ def _look_up(manager: Any, word: str) -> Any:
     return look_up(word)
 
 
-def _present(manager: Any) -> list[Any]:
-    """Whom ``online`` may mean: a manager of users tells; of all others, every active object."""
+def _active(manager: Any) -> list[Any]:
+    """The users who are online, if it is a manager of users; else all active objects."""
     if hasattr(manager, "online"):
         return list(manager.online())
     return list(manager.active().values())
@@ -145,7 +148,7 @@ def _name(obj: Any) -> str:
     return str(getattr(obj, "name", None) or obj.key)
 
 
-#: What a registry begins with; classes are looked up with their bases.
+#: The converters of a new registry. A class is looked up with its bases.
 BUILT_IN: Mapping[type, Converter] = MappingProxyType(
     {
         str: text,

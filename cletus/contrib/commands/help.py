@@ -1,4 +1,4 @@
-"""Help: what there is, what it takes, and where a word is mentioned. Only what a person may use."""
+"""The text of help: an overview, one command, a topic, or a search."""
 
 from __future__ import annotations
 
@@ -17,53 +17,56 @@ def overview(groups: dict[str, list[Command]], topics: Iterable[str], prefix: st
     """All commands by group, each with the first line of its help, and the topics.
 
     Args:
-        groups: heading to commands; empty ones are left out.
+        groups: heading to commands; empty groups are left out.
         topics: names of further help texts.
-        prefix: what is typed before a command.
+        prefix: typed before a command.
     """
     lines = []
     for heading, commands in groups.items():
         if commands:
-            lines += [heading, *(line for one in commands for line in _entry(one, prefix)), ""]
-    named = ", ".join(sorted(topics))
-    if named:
-        lines += _wrapped(f"Topics: {named}.")
-    return [*lines, *_wrapped(f"{prefix}help and a name tells more about it.")]
+            entries = [line for command in commands for line in _entry(command, prefix)]
+            lines += [heading, *entries, ""]
+    names = ", ".join(sorted(topics))
+    if names:
+        lines += _wrapped(f"Topics: {names}.")
+    return [*lines, *_wrapped(f"Type {prefix}help and a name to read more about it.")]
 
 
 def describe(command: Command, prefix: str) -> list[str]:
-    """All about one command."""
+    """The full help of one command."""
     lines = [f"Usage: {prefix}{command.usage}"]
     if command.aliases:
-        lines.append(f"Also: {', '.join(command.aliases)}")
+        lines.append(f"Also: {', '.join(prefix + alias for alias in command.aliases)}")
     if command.cooldown:
-        lines.append(f"Again after: {say_duration(command.cooldown)}")
-    return [*lines, "", *(command.text or "Nobody has described it yet.").split("\n")]
+        lines.append(f"Cooldown: {say_duration(command.cooldown)}")
+    return [*lines, "", *(command.text or "It has no description yet.").split("\n")]
 
 
 def search(words: str, texts: dict[str, str]) -> list[str]:
-    """What is said when nothing is called so.
+    """The answer if there is no command or topic of this name: the texts that contain the words.
 
     Args:
-        words: what was looked for.
+        words: what to look for.
         texts: help texts by name.
     """
     wanted = words.lower()
-    found = sorted(name for name, text in texts.items() if wanted in text.lower())
-    if found:
-        return _wrapped(f"Nothing is called {words!r}, but it is mentioned by: {', '.join(found)}.")
+    mentions = sorted(name for name, text in texts.items() if wanted in text.lower())
+    if mentions:
+        return _wrapped(
+            f"There is no command {words!r}, but it is mentioned in: {', '.join(mentions)}."
+        )
     near = difflib.get_close_matches(wanted, texts, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return _wrapped(f"There is no help about {words!r}.{hint}")
 
 
 def wrapped(text: str) -> list[str]:
-    """A text as lines of at most 79 columns; its own line ends stay."""
-    return [line for one in text.strip("\n").split("\n") for line in _wrapped(one) or [""]]
+    """A text as lines of at most 79 columns; its own line ends are kept."""
+    return [line for full in text.strip("\n").split("\n") for line in _wrapped(full) or [""]]
 
 
 def _entry(command: Command, prefix: str) -> Iterator[str]:
-    """The usage, and the summary beside it; below it where the usage is long."""
+    """The usage with the summary beside it, or below it if the usage is long."""
     usage = f"  {prefix}{command.usage}"
     if len(usage) >= _COLUMN:
         yield usage

@@ -1,4 +1,4 @@
-"""Names to values: found by the whole name or by its beginning, without looking at all of them."""
+"""A dict of names that is also searched by prefix."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class NameTable(Generic[T]):
-    """A dict that also knows its names in order, so that a prefix is found by bisection."""
+class PrefixTable(Generic[T]):
+    """Maps names to values, and keeps the names sorted, so that a prefix is found by bisection."""
 
     def __init__(self) -> None:
         self._values: dict[str, T] = {}
@@ -20,19 +20,20 @@ class NameTable(Generic[T]):
         return name in self._values
 
     def __iter__(self) -> Iterator[str]:
+        """The names, sorted."""
         return iter(self._names)
 
     def add(self, name: str, value: T) -> None:
-        """Add a name that is not there yet."""
+        """Add a name that is not in the table yet."""
         insort(self._names, name)
         self._values[name] = value
 
     def get(self, name: str) -> T | None:
-        """The value of exactly this name."""
+        """The value of exactly this name, or ``None``."""
         return self._values.get(name)
 
     def starting_with(self, prefix: str) -> list[tuple[str, T]]:
-        """Names that begin so, in order, each with its value."""
+        """Names with this prefix and their values, sorted by name."""
         start = bisect_left(self._names, prefix)
         end = bisect_right(self._names, prefix, start, key=lambda name: name[: len(prefix)])
         return [(name, self._values[name]) for name in self._names[start:end]]

@@ -1,4 +1,4 @@
-"""The commands of an application: registered by their functions, found by what people type.
+"""Registers the commands of an application, and runs the lines that people type.
 
     commands = CommandRegistry(service, prefix=".")
 
@@ -11,8 +11,8 @@
         return commands.run(event, event.data)
 
 A registry is made by a module body, so a reload makes it anew with the new code. The listener is
-the application's own and hands on what ``run`` gives, so that a conversation with an ``async``
-command is one that a reload knows how to start again.
+the application's own. It returns what ``run`` returns, so that a reload can start the conversation
+with an ``async`` command again.
 """
 
 from __future__ import annotations
@@ -30,38 +30,44 @@ from twisted.python.failure import Failure
 
 from cletus.contrib import language
 from cletus.contrib.commands import help  # noqa: A004 - the word for it in this trade
-from cletus.contrib.commands.command import Can, Command, remaining, start
+from cletus.contrib.commands.command import (
+    Command,
+    Requirement,
+    remaining_cooldown,
+    start_cooldown,
+)
 from cletus.contrib.commands.converters import BUILT_IN, Converter
-from cletus.contrib.commands.prefix_table import NameTable
-from cletus.contrib.commands.signature import Signature, Unfitting, take_word
+from cletus.contrib.commands.prefix_table import PrefixTable
+from cletus.contrib.commands.signature import Signature, UsageError, take_word
 from cletus.contrib.language import say_duration
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
+from cletus.renamed import ARGUMENTS, new_name
 from cletus.service.service import Service
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: What a mistake in a command is told as; its last word stands in the log as well.
-MISTAKE = "Something went wrong in {name}. It has been logged as {reference}."
+#: What people read when a command raises; the log has the same reference.
+FAILURE_TEXT = "Something went wrong in {name}. It has been logged as {reference}."
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
 
 
-def _a_reference() -> str:
+def _random_reference() -> str:
     return secrets.token_hex(3)
 
 
 class Options(TypedDict, total=False):
-    """What may be said of a command when it is registered: most is as for ``Command``.
+    """Options of a command: as the attributes of ``Command``, and ``using``.
 
     Attributes:
-        using: converters by name of parameter, in place of those of their types.
+        using: converters by name of the parameter, in place of that of its type.
     """
 
     aliases: tuple[str, ...]
     group: str
-    can: Can
+    requires: Requirement
     cooldown: float
     in_full: bool
     listed: bool
@@ -69,14 +75,14 @@ class Options(TypedDict, total=False):
 
 
 class CommandRegistry:
-    """All commands of one kind.
+    """A set of commands with a common prefix.
 
     Args:
-        service: whose.
-        prefix: what people type before a command's name; it may be nothing.
-        make_reference: gives a short text that finds a mistake in the log.
+        service: the service.
+        prefix: typed before a command's name; may be empty.
+        make_reference: returns a short text by which a failure is found in the log.
 
-    Iterating over one gives its commands.
+    Iterating over a registry yields its commands.
 
     Attributes:
         service, prefix: as given.
@@ -87,15 +93,15 @@ class CommandRegistry:
         service: Service,
         prefix: str = "",
         *,
-        make_reference: Callable[[], str] = _a_reference,
+        make_reference: Callable[[], str] = _random_reference,
     ) -> None:
         self.service = service
         self.prefix = prefix
         self._make_reference = make_reference
         self._converters: dict[type, Converter] = dict(BUILT_IN)
-        self._commands: NameTable[Command] = NameTable()
+        self._commands: PrefixTable[Command] = PrefixTable()
         self._groups: dict[str, list[Command]] = {}
-        self._topics: NameTable[str] = NameTable()
+        self._topics: PrefixTable[str] = PrefixTable()
 
     # -- declaring --------------------------------------------------------------------------
 
@@ -108,67 +114,74 @@ class CommandRegistry:
         self, function: None = None, *, name: str = "", **options: Unpack[Options]
     ) -> Callable[[Function], Function]: ...
     def register(self, function: Any = None, *, name: str = "", **options: Any) -> Any:
-        """Make a command of a function, which stays as it is: ``@commands.register``.
+        """Register a function as a command, and return it unchanged: ``@commands.register``.
 
         Args:
-            function: takes the event, and then what its signature says. It may be ``async``, and
-                ask questions. Its docstring is the command's help.
-            name: what is typed; by default the function's name.
+            function: called with the event and the arguments that its signature declares. It may be
+                ``async``, and ask questions. Its docstring is the command's help.
+            name: what people type; by default the function's name.
             options: see ``Options``.
 
         Raises:
-            CommandDeclarationError: the name is taken, or the signature cannot be read.
+            CommandDeclarationError: the name is taken, or the signature cannot be used.
         """
+        options = _with_current_names(options)
         if function is None:
             return partial(self.register, name=name, **options)
         name = (name or function.__name__.strip("_")).lower()
         self._add(name, function, **options)
         return function
 
-    def group(self, heading: str, *, can: Can = None) -> Group:
-        """Commands that help lists under one heading, and that the same people may use.
+    def group(self, heading: str, *, requires: Requirement = None, **options: Any) -> Group:
+        """A group of commands that help lists under one heading.
 
-        Help has the headings in the order in which they were first named.
+        Help lists the headings in the order in which they were first used.
+
+        Args:
+            heading: of the group.
+            requires: who may use the commands of the group.
+            options: nothing but the old name of ``requires``.
         """
+        requires = _with_current_names(options).pop("requires", requires)
         self._groups.setdefault(heading, [])
-        return Group(self, heading, can)
+        return Group(self, heading, requires)
 
     def topic(self, name: str, text: str) -> None:
-        """Add a help text that is about no command."""
+        """Add a help text that does not belong to a command."""
         if name.lower() in self._topics:
-            raise CommandDeclarationError(name, "there is a topic of this name already")
+            raise CommandDeclarationError(name, "there already is a topic of this name")
         self._topics.add(name.lower(), text)
 
-    def converts(self, kind: type) -> Callable[[Function], Function]:
-        """Have a function convert words for parameters of this type and its subclasses.
+    def converts(self, cls: type) -> Callable[[Function], Function]:
+        """Register a converter for parameters of this type and its subclasses.
 
-        ``@commands.converts(Colour)``; it must stand before the commands that use it.
+        ``@commands.converts(Colour)``; it must precede the commands that use it.
         """
 
         def add(function: Function) -> Function:
-            self._converters[kind] = function
+            self._converters[cls] = function
             return function
 
         return add
 
-    # -- looking ----------------------------------------------------------------------------
+    # -- inspecting ----------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Command]:
-        """All commands, group by group, each in the order of its registrations."""
+        """All commands, group by group, in the order of their registration."""
         yield from (command for group in self._groups.values() for command in group)
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The names of the help texts that are about no command, sorted."""
+        """The names of the help topics, sorted."""
         return tuple(self._topics)
 
     # -- running ----------------------------------------------------------------------------
 
     def run(self, event: ClientEvent, line: str) -> Any:
-        """Do what a line says, with the registry's prefix or without it.
+        """Run the command that a line names, with or without the registry's prefix.
 
         Returns:
-            ``None``, or what a listener must return in turn so that it is waited for.
+            ``None``, or what the listener must return, so that the service waits for it.
         """
         name, text = self._split(line)
         if not name:
@@ -183,17 +196,20 @@ class CommandRegistry:
         return self._call(command, event, values)
 
     def find(self, name: str, event: ClientEvent) -> Command:
-        """The command that the person of this event means.
+        """The command of this name, or the only one whose name begins with it.
 
         Raises:
-            Refused: there is none, or there are several; the message says so.
+            Refused: there is none, or there are several.
         """
         name = name.lower()
         command = self._commands.get(name)
         if command is not None and command.is_for(event):
             return command
-        begun = self._commands.starting_with(name)
-        fitting = {one.name: one for _, one in begun if one.is_for(event) and not one.in_full}
+        fitting = {
+            command.name: command
+            for _, command in self._commands.starting_with(name)
+            if command.is_for(event) and not command.in_full
+        }
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         if fitting:
@@ -203,16 +219,19 @@ class CommandRegistry:
         raise Refused(f"There is no command {self.prefix}{name}.{self._hint(name, event)}")
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:
-        """Lines of help for the person of this event, of at most 79 columns.
+        """Help for the person of this event, as lines of at most 79 columns.
 
         Args:
-            event: only commands that they may use are told of.
-            about: a command, a topic, or a word to search for; nothing gives the overview.
+            event: only commands that its user may use are shown.
+            about: a command, a topic, or a word to search for; empty for the overview.
         """
         groups = self._for(event)
         if not about:
-            shown = {name: [one for one in group if one.listed] for name, group in groups.items()}
-            return help.overview(shown, self._topics, self.prefix)
+            listed = {
+                heading: [command for command in group if command.listed]
+                for heading, group in groups.items()
+            }
+            return help.overview(listed, self._topics, self.prefix)
         wanted = about.lower().removeprefix(self.prefix).strip()
         command = self._commands.get(wanted)
         if command is not None and command.is_for(event):
@@ -220,10 +239,9 @@ class CommandRegistry:
         topic = self._topics.get(wanted)
         if topic is not None:
             return help.wrapped(topic)
-        texts = {one.name: one.text for group in groups.values() for one in group}
-        return help.search(
-            about, texts | {name: self._topics.get(name) or "" for name in self._topics}
-        )
+        texts = {command.name: command.text for group in groups.values() for command in group}
+        texts |= {name: self._topics.get(name) or "" for name in self._topics}
+        return help.search(about, texts)
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -234,26 +252,26 @@ class CommandRegistry:
         *,
         aliases: tuple[str, ...] = (),
         group: str = "",
-        can: Can | tuple[Can, ...] = None,
+        requires: Requirement | tuple[Requirement, ...] = None,
         cooldown: float = 0.0,
         in_full: bool = False,
         listed: bool = True,
         using: Mapping[str, Converter] | None = None,
     ) -> None:
         signature = Signature(name, function, self._converters, using or {})
-        cans = can if isinstance(can, tuple) else (can,)
+        requirements = requires if isinstance(requires, tuple) else (requires,)
         command = Command(
-            name, function, signature, aliases, group, cans, cooldown, in_full, listed
+            name, function, signature, aliases, group, requirements, cooldown, in_full, listed
         )
-        for each in (name, *aliases):
-            if not each or each in self._commands:
-                reason = f"the name {each!r} is taken" if each else "it needs a name"
+        for alias in (name, *aliases):
+            if not alias or alias in self._commands:
+                reason = f"the name {alias!r} is taken" if alias else "it needs a name"
                 raise CommandDeclarationError(name, reason)
-            self._commands.add(each, command)
+            self._commands.add(alias, command)
         self._groups.setdefault(group or "Commands", []).append(command)
 
     def _split(self, line: str) -> tuple[str, str]:
-        """Name and rest of a line; an alias that is a sign needs no space after it: ``'hello``."""
+        """Split a line into name and rest. A punctuation alias needs no space after it: ``'hello``."""
         line = line.strip().removeprefix(self.prefix)
         sign = line[:1]
         if sign and not sign.isalnum() and sign in self._commands:
@@ -262,32 +280,34 @@ class CommandRegistry:
 
     def _check_cooldown(self, command: Command, event: ClientEvent) -> None:
         if command.cooldown:
-            wait = remaining(event.client, command.name)
+            wait = remaining_cooldown(event.client, command.name)
             if wait:
-                raise Refused(f"You can use {self.prefix}{command.name} in {say_duration(wait)}.")
+                raise Refused(
+                    f"You can use {self.prefix}{command.name} again in {say_duration(wait)}."
+                )
 
     def _read(self, command: Command, text: str, event: ClientEvent) -> list[Any]:
         usage = f"Usage: {self.prefix}{command.usage}"
         try:
             return command.signature.read(text, event)
-        except Unfitting as unfitting:
-            raise Refused(f"{unfitting}\n{usage}".strip()) from None
+        except UsageError as error:
+            raise Refused(f"{error}\n{usage}".strip()) from None
 
-    def _hint(self, name: str, event: ClientEvent) -> str:
-        """``Did you mean``; only now are names compared one by one."""
-        names = [one for one in self._commands if self._may(one, event)]
-        near = difflib.get_close_matches(name[:40], names, n=1)
+    def _hint(self, typed: str, event: ClientEvent) -> str:
+        """``Did you mean``: the nearest name of a command that the person may use."""
+        names = [name for name in self._commands if self._is_for(name, event)]
+        near = difflib.get_close_matches(typed[:40], names, n=1)
         return f" Did you mean {self.prefix}{near[0]}?" if near else ""
 
-    def _may(self, name: str, event: ClientEvent) -> bool:
+    def _is_for(self, name: str, event: ClientEvent) -> bool:
         command = self._commands.get(name)
         return command is not None and command.is_for(event)
 
     def _for(self, event: ClientEvent) -> dict[str, list[Command]]:
-        return {
-            heading: sorted((one for one in group if one.is_for(event)), key=lambda one: one.name)
-            for heading, group in self._groups.items()
-        }
+        def usable(commands: list[Command]) -> list[Command]:
+            return sorted((c for c in commands if c.is_for(event)), key=lambda c: c.name)
+
+        return {heading: usable(group) for heading, group in self._groups.items()}
 
     def _call(self, command: Command, event: ClientEvent, values: list[Any]) -> Any:
         try:
@@ -308,23 +328,23 @@ class CommandRegistry:
         try:
             await coroutine
         except (Disconnected, CancelledError):
-            raise  # they left, or a reload starts it again: the dispatcher knows
+            raise  # they left, or a reload restarts it: the dispatcher handles both
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as in _call
             self._failed(command, event, error)
         else:
             self._succeeded(command, event)
 
     def _succeeded(self, command: Command, event: ClientEvent) -> None:
-        """The cooldown runs from the end, so that a conversation may be started again by a reload."""
+        """Start the cooldown at the end: a reload may restart a conversation, and must not be refused."""
         if command.cooldown:
-            start(event.client, command.name, command.cooldown)
+            start_cooldown(event.client, command.name, command.cooldown)
 
     def _deferred_failed(self, failure: Failure, command: Command, event: ClientEvent) -> None:
         assert failure.value is not None  # noqa: S101 - Twisted's annotation allows it, a failure does not
         self._failed(command, event, failure.value)
 
     def _failed(self, command: Command, event: ClientEvent, error: BaseException) -> None:
-        """Tell the person; a mistake of the code goes to the log in full, but not what they typed."""
+        """Tell the person. The log gets the traceback, but not what they typed."""
         if isinstance(error, Refused):
             event.client.write(*str(error).split("\n"))
             return
@@ -336,22 +356,19 @@ class CommandRegistry:
             client=repr(event.client),
             reference=reference,
         )
-        event.client.write(MISTAKE.format(name=name, reference=reference))
+        event.client.write(FAILURE_TEXT.format(name=name, reference=reference))
 
 
 class Group:
-    """Commands of a registry that stand under one heading.
+    """Commands of a registry under one heading. Made by ``CommandRegistry.group``.
 
-    Args:
-        registry: whose.
-        heading: what help calls them.
-        can: who may use them; a command of the group may ask for more.
+    A command may require more than its group does; both must hold.
     """
 
-    def __init__(self, registry: CommandRegistry, heading: str, can: Can) -> None:
+    def __init__(self, registry: CommandRegistry, heading: str, requires: Requirement) -> None:
         self._registry = registry
         self._heading = heading
-        self._can = can
+        self._requires = requires
 
     @overload
     def register(
@@ -361,8 +378,17 @@ class Group:
     def register(
         self, function: None = None, *, name: str = "", **options: Unpack[Options]
     ) -> Callable[[Function], Function]: ...
-    def register(self, function: Any = None, *, can: Can = None, **options: Any) -> Any:
+    def register(self, function: Any = None, **options: Any) -> Any:
         """As ``CommandRegistry.register``."""
-        options = {"group": self._heading, "can": (self._can, can), **options}
+        options = _with_current_names(options)
+        options["requires"] = (self._requires, options.get("requires"))
         registered: Any = self._registry.register
-        return registered(function, **options)
+        return registered(function, **{"group": self._heading, **options})
+
+
+def _with_current_names(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a caller that may use their old names."""
+    current = {}
+    for name, value in options.items():
+        current[new_name(ARGUMENTS["CommandRegistry.register"], name, stacklevel=5)] = value
+    return current

@@ -1,9 +1,9 @@
-"""What a command takes, read from its function's signature, and a line read by it.
+"""The arguments of a command, declared by its function's signature, and a parser for them.
 
     def tell(event, who: User, message: Rest): ...
 
 takes a user and the rest of the line. A parameter with a default may be left out; ``*people: User``
-takes all words that are left, at least one.
+takes all remaining words, at least one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from cletus.contrib.commands.converters import BEFORE, Converter, choose, text
+from cletus.contrib.commands.converters import SKIPPED_BEFORE, Converter, choose, text
 from cletus.errors import CommandDeclarationError, Refused
 from cletus.events import ClientEvent
 
 
 def take_word(text: str) -> tuple[str, str]:
-    """The first word of a text, and the rest of it without the spaces between.
+    """Split a text into its first word and the rest.
 
     A word in double quotes may have spaces: ``"village green" now``. A quotation mark that is not
-    closed is an ordinary character, as people type it.
+    closed is an ordinary character.
     """
     text = text.lstrip()
     if text.startswith('"'):
@@ -37,32 +37,32 @@ def take_word(text: str) -> tuple[str, str]:
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
-#: What marks ``Rest``.
+#: Marks ``Rest`` among other annotated types.
 _REST = "the rest of the line"
 
-#: Everything that is left of the line, as it was typed.
+#: The type of a parameter that takes the rest of the line, as it was typed.
 Rest = Annotated[str, _REST]
 
 
-class Unfitting(Refused):
-    """A line does not fit the signature; its message stands before the usage line, if there is one."""
+class UsageError(Refused):
+    """A line does not fit the signature. Its message, if any, is shown before the usage line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One thing that a command takes.
+    """One parameter of a command.
 
     Attributes:
-        name: as it stands in the usage line.
-        kind: the type that it states.
-        convert: makes a value of a word.
-        default: the value if it is left out; ``inspect.Parameter.empty`` if it cannot be.
-        takes_rest: whether it takes all that is left, as it was typed.
-        takes_many: whether it takes all words that are left.
+        name: as in the usage line.
+        type: its annotation.
+        convert: converts a word to a value.
+        default: the value if it is left out; ``inspect.Parameter.empty`` if it is required.
+        takes_rest: whether it takes the rest of the line, as it was typed.
+        takes_many: whether it takes all remaining words.
     """
 
     name: str
-    kind: Any
+    type: Any
     convert: Converter
     default: Any
     takes_rest: bool = False
@@ -70,29 +70,29 @@ class Parameter:
 
     @property
     def is_required(self) -> bool:
-        """Whether it cannot be left out."""
+        """Whether it must be given."""
         return self.default is inspect.Parameter.empty
 
     @property
     def usage(self) -> str:
-        """How it stands in the usage line: ``<who>``, ``[on|off]``, ``<people ...>``."""
-        is_choice = get_origin(self.kind) is Literal
-        name = "|".join(map(str, get_args(self.kind))) if is_choice else self.name
+        """The parameter in the usage line: ``<who>``, ``[on|off]``, ``<people ...>``."""
+        is_choice = get_origin(self.type) is Literal
+        name = "|".join(map(str, get_args(self.type))) if is_choice else self.name
         name = f"{name} ..." if self.takes_many else name
         return f"<{name}>" if self.is_required else f"[{name}]"
 
 
 class Signature:
-    """What one command takes.
+    """The parameters of one command.
 
     Args:
-        command: its name, for messages.
-        function: takes the event first.
-        converters: by type; the nearest of a type's bases is used.
-        using: converters by parameter name, in place of their type's.
+        command: its name, for error messages.
+        function: its first parameter is the event.
+        converters: by type; the nearest base of a type is used.
+        using: converters by name of the parameter, in place of that of its type.
 
     Raises:
-        CommandDeclarationError: the function cannot be called from a line of words.
+        CommandDeclarationError: a line of words cannot provide the arguments of the function.
     """
 
     def __init__(
@@ -106,106 +106,111 @@ class Signature:
         self._converters = converters
         self._using = using
         try:
-            found = list(inspect.signature(function, eval_str=True).parameters.values())
+            declared = list(inspect.signature(function, eval_str=True).parameters.values())
         except (NameError, TypeError) as error:
             raise CommandDeclarationError(command, f"its signature: {error}") from error
-        if not found or found[0].kind not in (found[0].POSITIONAL_ONLY, _ORDINARY):
+        if not declared or declared[0].kind not in (declared[0].POSITIONAL_ONLY, _ORDINARY):
             raise CommandDeclarationError(command, "its first parameter must be the event")
-        self.parameters = tuple(self._parameter(one) for one in found[1:])
+        self.parameters = tuple(map(self._parameter, declared[1:]))
         self._check(using)
 
     @property
     def usage(self) -> str:
-        """What stands after the command's name in the usage line."""
-        return " ".join(one.usage for one in self.parameters)
+        """The arguments in the usage line."""
+        return " ".join(parameter.usage for parameter in self.parameters)
 
     def read(self, line: str, event: ClientEvent) -> list[Any]:
-        """The values of the parameters.
+        """Parse what was typed after the command's name.
 
         Args:
-            line: what was typed after the command's name.
-            event: passed on to converters.
+            line: the text to parse.
+            event: passed to the converters.
+
+        Returns:
+            The values of the parameters.
 
         Raises:
-            Refused: it does not fit.
+            Refused: the line does not fit.
         """
         values: list[Any] = []
         rest = line.strip()
-        for one in self.parameters:
+        for parameter in self.parameters:
             if not rest:
-                if one.is_required:
-                    raise Unfitting("")
-                values += [] if one.takes_many else [one.default]
-            elif one.takes_rest:
-                values.append(one.convert(rest, one.kind, event))
+                if parameter.is_required:
+                    raise UsageError("")
+                values += [] if parameter.takes_many else [parameter.default]
+            elif parameter.takes_rest:
+                values.append(parameter.convert(rest, parameter.type, event))
                 rest = ""
             else:
-                rest = self._take(one, rest, event, values)
+                rest = self._take(parameter, rest, event, values)
         if rest:
-            raise Unfitting("" if self.parameters else "That is more than this command takes.")
+            raise UsageError("" if self.parameters else "This command takes no arguments.")
         return values
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _take(self, one: Parameter, rest: str, event: ClientEvent, values: list[Any]) -> str:
+    def _take(self, parameter: Parameter, rest: str, event: ClientEvent, values: list[Any]) -> str:
+        """Append the values of a parameter that takes words; returns the rest of the line."""
         while rest:
             word, rest = take_word(rest)
-            if rest and word.lower() in BEFORE.get(one.kind, ()):
+            if rest and word.lower() in SKIPPED_BEFORE.get(parameter.type, ()):
                 word, rest = take_word(rest)
-            values.append(one.convert(word, one.kind, event))
-            if not one.takes_many:
+            values.append(parameter.convert(word, parameter.type, event))
+            if not parameter.takes_many:
                 break
         return rest
 
-    def _parameter(self, found: inspect.Parameter) -> Parameter:
-        if found.kind is found.KEYWORD_ONLY or found.kind is found.VAR_KEYWORD:
-            reason = f"parameter {found.name!r} can only be given by name; words have none"
+    def _parameter(self, declared: inspect.Parameter) -> Parameter:
+        if declared.kind is declared.KEYWORD_ONLY or declared.kind is declared.VAR_KEYWORD:
+            reason = f"parameter {declared.name!r} is keyword-only; typed words have no names"
             raise CommandDeclarationError(self._command, reason)
-        kind = _without_none(str if found.annotation is found.empty else found.annotation)
-        takes_rest = get_origin(kind) is Annotated and _REST in get_args(kind)
-        if get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
+        annotation = str if declared.annotation is declared.empty else declared.annotation
+        annotation = _without_none(annotation)
+        takes_rest = get_origin(annotation) is Annotated and _REST in get_args(annotation)
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
         return Parameter(
-            found.name.replace("_", " ").strip(),
-            kind,
-            self._using.get(found.name) or self._converter(found.name, kind),
-            found.default,
+            declared.name.replace("_", " ").strip(),
+            annotation,
+            self._using.get(declared.name) or self._converter(declared.name, annotation),
+            declared.default,
             takes_rest,
-            takes_many=found.kind is found.VAR_POSITIONAL,
+            takes_many=declared.kind is declared.VAR_POSITIONAL,
         )
 
-    def _converter(self, name: str, kind: Any) -> Converter:
-        if get_origin(kind) is Literal:
-            return partial(_choice, {str(one).lower(): one for one in get_args(kind)})
-        for base in getattr(kind, "__mro__", ()):
+    def _converter(self, name: str, annotation: Any) -> Converter:
+        if get_origin(annotation) is Literal:
+            return partial(_choice, {str(value).lower(): value for value in get_args(annotation)})
+        for base in getattr(annotation, "__mro__", ()):
             if base in self._converters:
                 return self._converters[base]
-        if kind is Any:
+        if annotation is Any:
             return text
-        reason = f"nothing converts a word to {kind!r}, the type of parameter {name!r}"
+        reason = f"there is no converter for {annotation!r}, the type of parameter {name!r}"
         raise CommandDeclarationError(self._command, reason)
 
     def _check(self, using: Mapping[str, Converter]) -> None:
-        names = {one.name for one in self.parameters}
+        names = {parameter.name for parameter in self.parameters}
         for name in using:
             if name.replace("_", " ") not in names:
                 raise CommandDeclarationError(self._command, f"it has no parameter {name!r}")
-        for one in self.parameters[:-1]:
-            if one.takes_rest:
-                reason = f"nothing can follow {one.name!r}, which takes the rest of the line"
+        for parameter in self.parameters[:-1]:
+            if parameter.takes_rest:
+                reason = f"{parameter.name!r} takes the rest of the line, so it must be the last"
                 raise CommandDeclarationError(self._command, reason)
 
 
 _ORDINARY = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
-def _choice(choices: Mapping[str, Any], word: str, _kind: Any, _event: ClientEvent) -> Any:
+def _choice(choices: Mapping[str, Any], word: str, _type: Any, _event: ClientEvent) -> Any:
     return choose(word, choices)
 
 
-def _without_none(kind: Any) -> Any:
+def _without_none(annotation: Any) -> Any:
     """``User`` of ``User | None``."""
-    if get_origin(kind) not in (Union, types.UnionType):
-        return kind
-    rest = [one for one in get_args(kind) if one is not type(None)]
-    return rest[0] if len(rest) == 1 else kind
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation
+    members = [member for member in get_args(annotation) if member is not type(None)]
+    return members[0] if len(members) == 1 else annotation

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from wcwidth import wrap
 
-from cletus.contrib.audience import write_to
+from cletus.contrib.audience import write_users
 from cletus.contrib.language import listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
 from cletus.errors import Refused
@@ -142,4 +142,4 @@ class BaseRoom(Store):
             exclude: an occupant, or several, who do not get it.
             by: from whom it is; those who ignore them do not get it.
         """
-        write_to(self.occupants, *lines, exclude=exclude, by=by)
+        write_users(self.occupants, *lines, exclude=exclude, by=by)

@@ -1,5 +1,7 @@
-"""Users: accounts with names and passwords, the connections that they are at, and logging in."""
+"""Users: accounts, passwords, roles, bans, the login dialogue, and presence. See ``docs/contrib/users.md``."""
 
+from cletus.contrib.audience import write_users
+from cletus.contrib.permissions import has_permission
 from cletus.contrib.users.account import BaseAccount
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.change_password import ChangePassword
@@ -15,13 +17,13 @@ from cletus.contrib.users.permissions import (
     PermissionsMixin,
     if_admin,
     if_can,
-    may,
     requires,
 )
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import Pronouns, PronounsField, PronounsMixin, parse_pronouns
 from cletus.contrib.users.user import BaseUser, ClientField
-from cletus.contrib.users.users import Users, write_users
+from cletus.contrib.users.users import Users
+from cletus.renamed import names_of
 
 __all__ = [
     "ADMIN",
@@ -52,10 +54,12 @@ __all__ = [
     "ago",
     "check_name",
     "check_new_password",
+    "has_permission",
     "if_admin",
     "if_can",
-    "may",
     "parse_pronouns",
     "requires",
     "write_users",
 ]
+
+__getattr__ = names_of(__name__)

@@ -1,4 +1,4 @@
-"""A user with everything that contrib has for one."""
+"""The complete user: ``BaseUser`` with every mixin of this package."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class BaseAccount(
     PresenceMixin,
     BaseUser,
 ):
-    """The base of an application's ``User`` store, with all that is needed for logging in.
+    """The base of an application's ``User`` store.
 
-    Who wants less takes ``BaseUser`` and the mixins that they like; ``Users`` and ``LoginDialogue``
+    For less, derive from ``BaseUser`` and the mixins that you want. ``Users`` and ``LoginDialogue``
     need ``PasswordMixin``, ``SeenMixin`` and ``PresenceMixin``.
     """
 

@@ -1,4 +1,4 @@
-"""Where people come from, as far as budgets, bans and the log of failed logins care."""
+"""Client addresses as throttles, limits and bans see them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TypeAlias
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-#: One subscriber of a provider is given a whole IPv6 network of this size, and can use all of it.
+#: An IPv6 provider gives each subscriber a whole network of this size.
 IPV6_PREFIX = 64
 
 
 def host_of(address: str) -> str:
-    """The host of a client's address: ``127.0.0.1`` of ``127.0.0.1:9000``, ``::1`` of ``[::1]:9000``.
+    """The host part of ``client.address``: ``127.0.0.1`` of ``127.0.0.1:9000``, ``::1`` of ``[::1]:9000``.
 
-    What is no internet address (a path of a socket, ``memory``) is its own host.
+    An address that is not an internet address (the path of a socket, ``memory``) is returned unchanged.
     """
     if address.startswith("["):
         return address[1:].partition("]")[0]
@@ -23,10 +23,10 @@ def host_of(address: str) -> str:
 
 
 def origin_of(address: str) -> str:
-    """What counts as one place to come from: an IPv4 address, or the /64 of an IPv6 address.
+    """The unit that limits are counted by: an IPv4 address, or the /64 network of an IPv6 address.
 
     Args:
-        address: as ``client.address``.
+        address: as in ``client.address``.
     """
     host = host_of(address)
     try:
@@ -40,11 +40,7 @@ def origin_of(address: str) -> str:
 
 
 def network_of(text: str) -> Network | None:
-    """The network that people write as ``192.0.2.7``, ``192.0.2.0/24`` or ``2001:db8::/32``.
-
-    Returns:
-        ``None`` for what is none.
-    """
+    """Parse ``192.0.2.7``, ``192.0.2.0/24`` or ``2001:db8::/32``; ``None`` if it is not an address."""
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
@@ -55,9 +51,9 @@ def network_of(text: str) -> Network | None:
     return ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False)
 
 
-def is_within(address: str, text: str) -> bool:
-    """Whether a client's address is in the network that people write so; what is none has nobody in it."""
-    network, place = network_of(text), network_of(host_of(address).partition("%")[0])
-    if network is None or place is None or network.version != place.version:
+def is_within(address: str, network: str) -> bool:
+    """Whether ``client.address`` is in the network. False if either cannot be parsed."""
+    outer, inner = network_of(network), network_of(host_of(address).partition("%")[0])
+    if outer is None or inner is None or outer.version != inner.version:
         return False
-    return network.overlaps(place)
+    return outer.overlaps(inner)

@@ -1,4 +1,4 @@
-"""What is done to accounts from outside, while the service is not running: ``cletus user``.
+"""Changing accounts from outside the service: what ``cletus user`` does.
 
 The first admin is made here, by somebody who can log in to the machine, and never by being the first
 to connect. There is no default account and no default password.
@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from cletus.contrib.users.password import check_new_password
 from cletus.contrib.users.users import Users
-from cletus.errors import NoUsers, Refused
+from cletus.errors import NoUsers, Refused, UnknownRole
 from cletus.service.service import Service
 
 T = TypeVar("T")
@@ -28,33 +28,33 @@ def users_of(service: Service) -> Users:
         NoUsers: it made none.
     """
     for store_cls in service.session.stores.values():
-        found = getattr(store_cls, "users", None)
-        if isinstance(found, Users):
-            return found
+        users = getattr(store_cls, "users", None)
+        if isinstance(users, Users):
+            return users
     raise NoUsers
 
 
 def check_account(users: Users, name: str, roles: Iterable[str] = ()) -> str:
-    """The name as an account of it would have it.
+    """Check the name and roles of a new account; returns the name as it will be shown.
 
     Raises:
-        Refused: the name or a role cannot be had.
+        Refused: the name or a role cannot be used.
     """
-    name = _at_once(users.check_name(name))
+    name = _result(users.check_name(name))
     _check_roles(users, roles)
     return name
 
 
 def add_user(users: Users, name: str, password: str, roles: Iterable[str] = ()) -> Any:
-    """Make an account and save it; the user.
+    """Create an account and save it; returns the user.
 
     Raises:
-        Refused: the name, the password or a role cannot be had; nothing is made.
+        Refused: the name, the password or a role cannot be used. No account is created.
     """
     name = check_account(users, name, roles)
     password = check_new_password(password, name=name)
     user = users.user.manager.create(name, name=name)
-    _at_once(user.set_password(password))
+    _result(user.set_password(password))
     for role in roles:
         user.grant(role)
     user.created = users.now()
@@ -63,13 +63,13 @@ def add_user(users: Users, name: str, password: str, roles: Iterable[str] = ()) 
 
 
 def set_password(users: Users, name: str, password: str) -> Any:
-    """Give somebody another password; the user.
+    """Give a user a new password; returns the user.
 
     Raises:
-        Refused: there is nobody of that name, or the password cannot be had.
+        Refused: there is no such user, or the password cannot be used.
     """
     user = find_user(users, name)
-    _at_once(user.set_password(check_new_password(password, name=str(user))))
+    _result(user.set_password(check_new_password(password, name=str(user))))
     user.save()
     return user
 
@@ -77,10 +77,10 @@ def set_password(users: Users, name: str, password: str) -> Any:
 def change_roles(
     users: Users, name: str, grant: Iterable[str] = (), revoke: Iterable[str] = ()
 ) -> Any:
-    """Give somebody roles, and take roles from them; the user.
+    """Give a user roles and take roles from them; returns the user.
 
     Raises:
-        Refused: there is nobody of that name, or no such role to give; nothing is changed.
+        Refused: there is no such user, or no such role to give. Nothing is changed.
     """
     user = find_user(users, name)
     _check_roles(users, grant)
@@ -93,39 +93,38 @@ def change_roles(
 
 
 def ban(users: Users, whom: str, duration: timedelta | None = None, reason: str = "") -> Any:
-    """Keep a name or an address out, for a time or for good; the ban.
+    """Ban a name or an address, for a time or permanently; returns the ban.
 
     Raises:
         Refused: it is neither a name nor an address.
-        StorageError: it could not be saved.
+        StorageError: the ban could not be saved.
     """
     users.bans.load()
-    made = users.bans.ban(whom, duration=duration, by="the console", reason=reason)
-    made.save()
-    return made
+    new = users.bans.ban(whom, duration=duration, by="the console", reason=reason)
+    new.save()
+    return new
 
 
 def find_user(users: Users, name: str) -> Any:
     """The user of this name.
 
     Raises:
-        Refused: there is nobody of that name.
+        Refused: there is none.
     """
     user = users.user.manager.get_by_username(name)
     if user is None:
-        raise Refused(f"There is nobody called {name!r}.")
+        raise Refused(f"There is no user called {name!r}.")
     return user
 
 
 def _check_roles(users: Users, roles: Iterable[str]) -> None:
-    # Asked for its own `grant`, which an application may have changed.
-    probe = users.user.schema.detached("probe")
     for role in roles:
-        probe.grant(role)
+        if role not in users.user.ROLES:
+            raise UnknownRole(role, users.user.ROLES)
 
 
-def _at_once(deferred: Deferred[T]) -> T:
-    """The result of a Deferred: a service that is not running does everything at once."""
+def _result(deferred: Deferred[T]) -> T:
+    """The result of a Deferred that has fired: in a stopped service, all of them have."""
     results: list[Any] = []
     deferred.addBoth(results.append)
     (result,) = results

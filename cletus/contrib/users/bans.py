@@ -1,4 +1,4 @@
-"""Who may not come in: by name and by address, for a time or for good."""
+"""Bans: names and addresses that are kept out, for a time or permanently."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from twisted.python.failure import Failure
 
 from cletus.contrib.users.addresses import Network, host_of, network_of
 from cletus.errors import InvalidKey, Refused
+from cletus.renamed import with_old_names
 from cletus.storage import Field, Manager, Store
 from cletus.storage.keys import normalise
 
 log = Logger()
 
 
+@with_old_names
 class BaseBan(Store):
-    """One ban; its key is made from whom it is about.
+    """One ban. Its key is made from the name or network that it covers.
 
     Attributes:
-        name: the key of the user whom it is about, or ``None``.
-        network: the address or network that it is about, as text, or ``None``.
-        until: when it ends; ``None`` for never.
-        since: when it was made.
-        by: who made it, for other admins.
-        reason: told to whoever is turned away.
+        name: the key of the user, or ``None`` if the ban is of a network.
+        network: the address or network as text, or ``None`` if the ban is of a name.
+        until: when it ends; ``None`` if it is permanent.
+        since: when it began.
+        by: who made it, for admins to see.
+        reason: shown to those who are turned away.
     """
 
     abstract = True
@@ -40,16 +42,16 @@ class BaseBan(Store):
     reason: Field[str] = Field("")
 
     @property
-    def about(self) -> str:
-        """Whom it is about, for people: a name, an address or a network."""
+    def target(self) -> str:
+        """The name, address or network that is banned, as people write it."""
         return self.name or (self.network or "").removesuffix("/32").removesuffix("/128")
 
-    def is_over(self, now: datetime) -> bool:
-        """Whether its time has passed."""
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it has ended."""
         return self.until is not None and self.until <= now
 
     def __str__(self) -> str:
-        """What whoever is turned away is told."""
+        """The sentence shown to those who are turned away."""
         until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
         return f"You are banned{until}{f': {self.reason}' if self.reason else ''}."
 
@@ -58,8 +60,8 @@ class Bans:
     """All bans of a service.
 
     Args:
-        ban_cls: the store of them.
-        now: the time, with its zone.
+        ban_cls: the store class of bans.
+        now: returns the current time, with its zone.
     """
 
     def __init__(self, ban_cls: type[BaseBan], now: Callable[[], datetime]) -> None:
@@ -67,9 +69,9 @@ class Bans:
         self._now = now
 
     def load(self) -> None:
-        """Take all saved bans into memory, so that asking for one reads no file.
+        """Make all saved bans active, so that looking one up reads no file.
 
-        One that cannot be read is logged, and hinders no other.
+        A ban that cannot be read is logged, and the others are loaded.
         """
         manager = self._ban_cls.manager
         active = manager.active()
@@ -78,10 +80,10 @@ class Bans:
                 manager.add_active(ban)
 
     def __iter__(self) -> Iterator[BaseBan]:
-        """Those in force, the newest last. Those that are over are removed."""
+        """The bans in force, the newest last. Expired bans are deleted."""
         now = self._now()
         for ban in self._ban_cls.manager.active().values():
-            if ban.is_over(now):
+            if ban.has_expired(now):
                 ban.delete()
             else:
                 yield ban
@@ -89,29 +91,28 @@ class Bans:
     def ban(
         self, whom: str, *, duration: timedelta | None = None, by: str = "", reason: str = ""
     ) -> BaseBan:
-        """Keep somebody out; an earlier ban of the same is replaced. It is saved soon.
+        """Keep somebody out. An earlier ban of the same target is replaced. The ban is saved soon.
 
         Args:
-            whom: a user's name, there or not; or an address or network: ``192.0.2.7``,
+            whom: a name, which need not be a user's; or an address or network: ``192.0.2.7``,
                 ``192.0.2.0/24``, ``2001:db8::/64``.
-            duration: for how long; ``None`` for good.
-            by: who wants it.
-            reason: told to them.
+            duration: for how long; ``None`` for a permanent ban.
+            by: who makes it.
+            reason: shown to those who are turned away.
 
         Raises:
-            Refused: it is neither a name nor an address, or it would ban everybody, or for longer
-                than there are dates.
+            Refused: ``whom`` is neither a name nor an address or would ban everybody, or the ban
+                would end after the last date that Python knows.
         """
         network = network_of(whom)
         if network is not None and network.prefixlen == 0:
-            raise Refused(f"{whom} is everybody.")
+            raise Refused(f"{whom} would ban everybody.")
         now = self._now()
         try:
             until = None if duration is None else now + duration
         except OverflowError:
-            raise Refused("That is too long; leave the time out to ban for good.") from None
-        found = self._ban_cls.manager.get(self._key(whom))
-        ban = self._ban_cls(self._key(whom)) if found is None else found
+            raise Refused("That is too long. Leave the duration out for a permanent ban.") from None
+        ban = self._ban_cls.manager.get(self._key(whom)) or self._ban_cls(self._key(whom))
         ban.name = None if network is not None else normalise(whom)
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until
@@ -120,13 +121,13 @@ class Bans:
         return ban
 
     def unban(self, whom: str) -> bool:
-        """Let somebody in again: a name, or an address or network exactly as it was banned.
+        """End a ban. ``whom`` is a name, or an address or network exactly as it was banned.
 
         Returns:
-            Whether they had been banned.
+            Whether there was such a ban.
 
         Raises:
-            Refused: it is neither a name nor an address.
+            Refused: ``whom`` is neither a name nor an address.
         """
         ban = self._ban_cls.manager.get(self._key(whom))
         if ban is None:
@@ -135,19 +136,19 @@ class Bans:
         return True
 
     def of_name(self, name: str) -> BaseBan | None:
-        """The ban in force of the user of this name or key."""
+        """The ban in force of this name, or ``None``."""
         try:
             return self._in_force(self._key_of_name(name))
         except InvalidKey:
             return None
 
     def of_address(self, address: str) -> BaseBan | None:
-        """The ban in force of a client's address, or of a network that it is in."""
+        """The ban in force of ``client.address`` or of a network that contains it, or ``None``."""
         network = network_of(host_of(address).partition("%")[0])
         if network is None:
             return None
         for length in sorted(self._lengths(network.version), reverse=True):
-            ban = self._in_force(_key_of_network(_around(network, length)))
+            ban = self._in_force(_key_of_network(_supernet(network, length)))
             if ban is not None:
                 return ban
         return None
@@ -156,13 +157,14 @@ class Bans:
 
     def _in_force(self, key: str) -> BaseBan | None:
         ban = self._ban_cls.manager.active().get(key)
-        if ban is None or ban.is_over(self._now()):
+        if ban is None or ban.has_expired(self._now()):
             return None
         return ban
 
     def _lengths(self, version: int) -> set[int]:
-        """Sizes of banned networks: there are few, however many bans there are."""
-        dashes = {4: 5, 6: 9}[version]  # in a key; parsing each network would take its time
+        """The prefix lengths of banned networks: there are few, however many bans there are."""
+        # Counting the dashes of a key tells IPv4 from IPv6 faster than parsing each network.
+        dashes = {4: 5, 6: 9}[version]
         return {
             int(key.rpartition("-")[2])
             for key in self._ban_cls.manager.active()
@@ -182,7 +184,7 @@ class Bans:
         return normalise(f"name-{normalise(name.strip())}")
 
 
-def _around(network: Network, length: int) -> Network:
+def _supernet(network: Network, length: int) -> Network:
     return network.supernet(new_prefix=length) if length <= network.prefixlen else network
 
 
@@ -192,5 +194,6 @@ def _key_of_network(network: Network) -> str:
 
 
 def _not_saved(failure: Failure, ban: BaseBan) -> None:
-    """It is in force all the same, until the service stops."""
-    log.error("the ban of {who} was not saved: {why}", who=ban.about, why=failure.getErrorMessage())
+    """The ban stays in force until the service stops."""
+    reason = failure.getErrorMessage()
+    log.error("the ban of {target} was not saved: {reason}", target=ban.target, reason=reason)

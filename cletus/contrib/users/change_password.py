@@ -1,7 +1,4 @@
-"""Changing one's password, with the old one asked first.
-
-client.begin(ChangePassword())
-"""
+"""A dialogue in which a user changes their password: ``client.begin(ChangePassword())``."""
 
 from __future__ import annotations
 
@@ -11,56 +8,56 @@ from typing import Any
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import hash_password
-from cletus.contrib.users.password import check_new_password, fits
+from cletus.contrib.users.password import check_new_password, matches
 from cletus.storage import Field
 
 
 class ChangePassword(Dialogue):
-    """Asks the user of its client for their old password and for a new one, twice.
+    """Asks the user of its client for the current password, and for a new one twice.
 
     Its result is whether the password was changed. Failed tries count as failed logins of that account
-    at that address: someone who finds another's terminal unattended cannot guess for long.
+    from that address, so somebody who finds an unattended terminal cannot guess for long.
 
     Attributes:
-        hashed: the hash of the new one, until it has been typed again.
+        hashed: the hash of the new password, until it has been repeated.
     """
 
     hashed: Field[str] = Field("")
 
-    @step("Your present password: ", hidden=True)
+    @step("Current password: ", hidden=True)
     async def ask_old(self, line: str) -> Any:
-        """They have given the old one."""
+        """The current password."""
         client, user = self.client, self.client.user
         if user is None:
             return self.done(False)
         throttle, origin = user.users.throttle, origin_of(client.address)
         wait = throttle.try_login(user.key, origin, familiar=True)
         if wait:
-            client.write(f"There were too many wrong ones. Try again in {ceil(abs(wait))} seconds.")
+            client.write(f"Too many wrong passwords. Try again in {ceil(abs(wait))} seconds.")
             return self.done(False)
         if not await user.check_password(line):
-            client.write("That is not your password; it stays as it is.")
+            client.write("Wrong password. Your password was not changed.")
             return self.done(False)
         throttle.forgive(user.key, origin, familiar=True)
         return self.ask_new
 
-    @step("A new one: ", hidden=True)
+    @step("New password: ", hidden=True)
     async def ask_new(self, line: str) -> Any:
-        """They have chosen a new one; ``Refused`` has them choose again."""
+        """The new password; asked again if it is refused."""
         service, user = self.client.service, self.client.user
         name = "" if user is None else str(user)
         password = check_new_password(line, name=name, line_max=service.settings.line_max)
         self.hashed = await hash_password(service, password)
         return self.ask_again
 
-    @step("The same again, to be sure: ", hidden=True)
+    @step("Repeat the new password: ", hidden=True)
     async def ask_again(self, line: str) -> Any:
-        """They have repeated it."""
+        """The new password again."""
         user = self.client.user
-        if user is None or not await fits(self.client.service, self.hashed, line):
-            self.client.write("Those were different; your password stays as it is.")
+        if user is None or not await matches(self.client.service, self.hashed, line):
+            self.client.write("The passwords differ. Your password was not changed.")
             return self.done(False)
         user.password, self.hashed = self.hashed, ""
         await user.save_soon()
-        self.client.write("Your password is changed.")
+        self.client.write("Your password has been changed.")
         return self.done(True)

@@ -1,4 +1,4 @@
-"""What ``cletus check`` says about accounts (entry point group ``cletus.checks``)."""
+"""Checks of accounts for ``cletus check`` (entry point group ``cletus.checks``)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.errors import NoUsers
 
-_NEEDED = (PasswordMixin, SeenMixin, PresenceMixin)
+_REQUIRED = (PasswordMixin, SeenMixin, PresenceMixin)
 
 
 def check_users(subject: Subject) -> Iterator[Finding]:
-    """Look whether people can log in to the accounts that there are."""
+    """Check that people can log in to the accounts of the application."""
     try:
         users = users_of(subject.service)
     except NoUsers:
@@ -25,16 +25,16 @@ def check_users(subject: Subject) -> Iterator[Finding]:
             if issubclass(store_cls, BaseAccount):
                 yield warning(
                     "no-login",
-                    f"{store_cls.__name__} is a class of accounts, and nobody can log in to one",
+                    f"nobody can log in: {store_cls.__name__} is a store of accounts, but there is no Users",
                     f"add: users = Users(service, {store_cls.__name__})",
                     subject.texts.of_class(store_cls),
                 )
         return
-    missing = [one.__name__ for one in _NEEDED if not issubclass(users.user, one)]
+    missing = [mixin.__name__ for mixin in _REQUIRED if not issubclass(users.user, mixin)]
     if missing and type(users.login_dialogue()) is LoginDialogue:
         yield error(
             "user-mixin",
-            f"{users.user.__name__} lacks {', '.join(missing)}, which logging in needs",
-            "derive it from BaseAccount, or from these as well",
+            f"{users.user.__name__} lacks {', '.join(missing)}, which the login dialogue needs",
+            "derive it from BaseAccount, or from these mixins too",
             subject.texts.of_class(users.user),
         )

@@ -1,4 +1,4 @@
-"""Which names look alike: the skeletons of Unicode Technical Standard 39, section 4.
+"""Names that look alike: the skeletons of Unicode Technical Standard 39, section 4.
 
 Two texts that a reader could take for one another have the same skeleton: ``scope`` in Latin and in
 Cyrillic letters, ``rn`` and ``m``, ``Ill`` and ``lll``. The tables are Unicode's, from the library
@@ -16,43 +16,43 @@ _FORMAT = "\u200e\u200f"  # the tables wrap prototypes of right-to-left scripts 
 
 
 def skeleton(text: str) -> str:
-    """What the text looks like. It is for comparing alone, never for showing (UTS 39)."""
+    """The UTS 39 skeleton of a text. Compare skeletons; never show one."""
     decomposed = unicodedata.normalize("NFD", text)
-    longer = "".join(map(_prototype, decomposed))
-    # Once more for the parts of longer prototypes: of a pair we may have chosen the other one.
-    return unicodedata.normalize("NFD", "".join(map(_prototype, longer)))
+    prototypes = "".join(map(_prototype, decomposed))
+    # A second pass for the characters of longer prototypes, which may have a prototype themselves.
+    return unicodedata.normalize("NFD", "".join(map(_prototype, prototypes)))
 
 
-def looks(name: str) -> frozenset[str]:
-    """How a name may look to people who do not mind case: two names that share a look are alike.
+def skeletons(name: str) -> frozenset[str]:
+    """All skeletons of a name, whatever its case: two names that share one look alike.
 
-    A name counts as it looks in lower case, in capitals and with a capital first, whichever its
-    owner prefers, since ``Ill`` looks like ``lll`` and ``ill`` does not. Case itself is then folded:
-    a Greek ``BOB`` is as good a disguise of ``Bob`` as of ``BOB``.
+    The lower-case, upper-case and capitalised forms all count, since ``Ill`` looks like ``lll`` and
+    ``ill`` does not. Case is folded afterwards: a Greek ``BOB`` disguises ``Bob`` as well as ``BOB``.
     """
-    return frozenset(look(form) for form in (name.lower(), name.upper(), name.lower().capitalize()))
+    forms = (name.lower(), name.upper(), name.lower().capitalize())
+    return frozenset(map(folded_skeleton, forms))
 
 
-def look(name: str) -> str:
-    """How a name looks, written as it is, to people who do not mind case."""
+def folded_skeleton(name: str) -> str:
+    """The skeleton of a name as it is written, with case folded."""
     return skeleton(name).casefold()
 
 
 @lru_cache(maxsize=4096)
 def _prototype(character: str) -> str:
-    """What the tables say that a character looks like.
+    """The character or characters that the tables compare this one as.
 
-    They list pairs in both directions, so a character's own list does not tell which of the two is
-    the prototype. Of a longer text and a character, the text is; a character that several others
-    look like is; and where two have only each other, either will do if it is always the same.
+    The tables list pairs in both directions, so a character's entry does not say which of the two is
+    the prototype. A longer text is one; a character that several others look like is one; and of two
+    characters that have only each other, either will do as long as the choice is always the same.
     """
     similar = _similar(character)
     if len(similar) != 1:
         return character
-    (other,) = similar
-    if len(other) > 1:
-        return other
-    return other if len(_similar(other)) != 1 else min(character, other)
+    (counterpart,) = similar
+    if len(counterpart) > 1:
+        return counterpart
+    return counterpart if len(_similar(counterpart)) != 1 else min(character, counterpart)
 
 
 def _similar(character: str) -> list[str]:

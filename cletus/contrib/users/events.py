@@ -1,4 +1,4 @@
-"""What can happen to users, for ``@service.listen``: they come, their line breaks, they go."""
+"""Events about users, for ``@service.listen``."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from cletus.events import Event
 
 @dataclass(frozen=True, slots=True)
 class UserEvent(Event):
-    """Something about one user, who is no stranger. ``user.client`` is where they are."""
+    """Base of the events about one user, who is logged in."""
 
     user: Any
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn(UserEvent):
-    """They have come in. ``is_new`` tells whether their account has just been made."""
+    """A user has come online. ``is_new``: their account has just been created."""
 
     is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reconnected(UserEvent):
-    """They were here already, on another connection or with a broken one, and go on on this one.
+    """A user who was online has logged in from another connection, or after their link was lost.
 
-    ``was_lost`` tells whether their connection had broken.
+    ``was_lost``: their link had been lost.
     """
 
     was_lost: bool = False
@@ -34,11 +34,11 @@ class Reconnected(UserEvent):
 
 @dataclass(frozen=True, slots=True)
 class LinkLost(UserEvent):
-    """Their connection broke; they are kept for ``linkdead_timeout`` seconds. ``user.client`` is ``None``."""
+    """A user's connection broke. They stay online for ``linkdead_timeout`` seconds, without a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedOut(UserEvent):
-    """They have gone, or did not come back in time. ``reason`` is a short phrase for the log."""
+    """A user has gone offline. ``reason`` is a short phrase for the log."""
 
     reason: str = ""

@@ -1,9 +1,9 @@
-"""Hashing passwords: in threads, a few at a time, with no more waiting than can be served.
+"""Hash passwords in threads, a few at a time, with a bounded queue.
 
-A hash is meant to take long, and takes 19 MiB. It is made in one of the reactor's threads, so that
-nobody waits for somebody else's login; ``AT_ONCE`` are made at a time, so that logins leave threads
-and cores to others; and past ``WAITING_MAX`` nothing is queued, so that a flood of logins costs a
-refusal each and no memory.
+A hash takes tens of milliseconds and 19 MiB on purpose. It is computed in one of the reactor's
+threads, so that nobody waits for another person's login; at most ``AT_ONCE`` run at a time, so that
+logins leave threads and cores to others; and at most ``WAITING_MAX`` are queued, so that a flood of
+logins takes no memory.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ from cletus.errors import PasswordsBusy
 #: OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
 
-#: Hashes at once, all services of this process together: each takes 19 MiB and a core, and one core
-#: is left to the reactor.
+#: Hashes at once, in all services of this process together: each takes 19 MiB and a core, and one
+#: core is left to the reactor.
 AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))
 
-#: Hashes that may wait for their turn, at some 30 ms each. Our choice.
+#: Hashes in the queue, at some 30 ms each. Our choice.
 WAITING_MAX = 100
 
 
 class HasThreads(Protocol):
-    """What is needed of a service."""
+    """The part of a service that hashing uses."""
 
     def run_in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Call this in a thread."""
+        """Call a function in a thread."""
 
 
 def hash_password(service: HasThreads, password: str) -> Deferred[str]:
-    """The hash that is kept of a password.
+    """The hash of a new password.
 
     Raises:
-        PasswordsBusy: through the Deferred: too many wait already.
+        PasswordsBusy: through the Deferred: the queue is full.
     """
     return _in_turn(service, HASHER.hash, password)
 
 
 def verify(service: HasThreads, hashed: str | None, password: str) -> Deferred[bool]:
-    """Whether a password is the one of this hash.
+    """Whether a password matches a hash.
 
-    It takes as long for somebody who has no password (``None``) as for all others, so that the time
-    does not tell who has one, nor which names there are.
+    ``None`` (no such account, or one without a password) takes as long as any hash, so the time does
+    not tell which accounts exist.
 
     Raises:
-        PasswordsBusy: through the Deferred: too many wait already.
+        PasswordsBusy: through the Deferred: the queue is full.
     """
-    return _in_turn(service, _fits, hashed, password)
+    return _in_turn(service, _matches, hashed, password)
 
 
 def is_outdated(hashed: str) -> bool:
-    """Whether a hash was made with other parameters than those of today."""
+    """Whether a hash was made with other parameters than the current ones."""
     try:
         return HASHER.check_needs_rehash(hashed)
     except InvalidHashError:
@@ -67,38 +67,42 @@ def is_outdated(hashed: str) -> bool:
 
 
 def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-    """Call it when it is its turn. Whoever stops waiting does not shorten anybody's turn."""
+    """Call it in a thread when its turn comes.
+
+    Cancelling the Deferred gives up the answer, not the turn: a hash that has begun runs to its end.
+    """
     answer: Deferred[Any] = Deferred()
-    turnstile = _turnstile()
-    if not turnstile.tokens and len(turnstile.waiting) >= WAITING_MAX:
-        answer.errback(PasswordsBusy("Many people are logging in just now. Try again shortly."))
+    semaphore = _semaphore()
+    if not semaphore.tokens and len(semaphore.waiting) >= WAITING_MAX:
+        answer.errback(
+            PasswordsBusy("The server is busy with other logins. Try again in a moment.")
+        )
         return answer
 
-    def tell(result: Any) -> None:
+    def fire(result: Any) -> None:
         if not answer.called:
             answer.callback(result)
 
-    turnstile.run(service.run_in_thread, call, *args).addBoth(tell)
+    semaphore.run(service.run_in_thread, call, *args).addBoth(fire)
     return answer
 
 
 @cache
-def _turnstile() -> DeferredSemaphore:
+def _semaphore() -> DeferredSemaphore:
     return DeferredSemaphore(AT_ONCE)
 
 
 @cache
-def _nobody(_: PasswordHasher) -> str:
-    """A hash by today's parameters which nobody's password fits."""
+def _dummy_hash(_: PasswordHasher) -> str:
+    """A hash with the current parameters, to spend the time that a real one takes."""
     return HASHER.hash("nobody has this password")
 
 
-def _fits(hashed: str | None, password: str) -> bool:
-    nobody = _nobody(
-        HASHER
-    )  # also for those with a password: it is made once, and shows in no time
+def _matches(hashed: str | None, password: str) -> bool:
+    # Made once, and in every case: else the first unknown name would take longer than others.
+    dummy = _dummy_hash(HASHER)
     try:
-        HASHER.verify(nobody if hashed is None else hashed, password)
+        HASHER.verify(dummy if hashed is None else hashed, password)
     except (VerificationError, InvalidHashError):
         return False
     return hashed is not None

@@ -1,7 +1,7 @@
-"""Logging in, as a dialogue: a name, then a new account or a password.
+"""The login dialogue: a name, then a password or a new account.
 
-It is a ``Dialogue``, so a reload keeps everybody at their step. Every question is a step and every
-decision a method, so a subclass replaces what it wants to be otherwise:
+It is a ``Dialogue``, so everybody stays at their step through a reload. Every question is a step and
+every decision a method, so a subclass overrides only what it wants to change:
 
     class Login(LoginDialogue):
         banner = "Welcome to the Lantern."
@@ -14,50 +14,48 @@ decision a method, so a subclass replaces what it wants to be otherwise:
             self.user.pronouns = line
             return self.enter()
 
-No clear password is ever kept: between choosing it and repeating it, the dialogue has its hash.
+A password is never kept in clear: between choosing and repeating it, the dialogue holds its hash.
 """
 
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import hash_password
-from cletus.contrib.users.password import check_new_password, fits
+from cletus.contrib.users.interfaces import Accounts
+from cletus.contrib.users.password import check_new_password, matches
 from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
 from cletus.service.timers import Timer
 from cletus.storage import Field
 from cletus.storage.keys import normalise
 
-if TYPE_CHECKING:
-    from cletus.client.client import Client
-    from cletus.contrib.users.users import Users
-
-#: Names and passwords that one connection may try.
+#: Passwords and names that one connection may try.
 TRIES_MAX = 3
 NAMES_MAX = 10
 
 
 class LoginDialogue(Dialogue):
-    """Finds out who somebody is. Its result is the user.
+    """Finds out who has connected. Its result is the user.
 
     Attributes:
-        banner: shown first; a text of several lines.
-        motd: the message of the day, shown to whoever has come in.
-        registration: whether strangers may make accounts. If not, an unknown name is asked for a
+        banner: shown first; may have several lines.
+        motd: the message of the day, shown after login.
+        registration: whether new accounts can be created. If not, an unknown name is asked for a
             password and refused like a wrong one.
         store: the name of the store of users.
-        name: who they say they are, or what they want to be called.
-        is_new: whether the account is being made.
+        name: the name that was given, of an account or for a new one.
+        is_new: whether an account is being created.
         guest: the key of the guest that they have become.
-        hashed: the hash of a new password, until it has been typed again.
-        names_tried: how many names have been refused them.
+        hashed: the hash of a new password, until it has been repeated.
+        names_tried: how many names were tried.
         tries: how many passwords were wrong.
-        deadline: the timer that ends it.
+        deadline: the timer that ends the dialogue.
     """
 
     banner: str = ""
@@ -73,33 +71,33 @@ class LoginDialogue(Dialogue):
     tries: Field[int] = Field(0)
     deadline: Field[Timer | None] = Field(None, session=True)
 
-    # -- what to override, if only words are to be different ---------------------------------
+    # -- override these to change what people see --------------------------------------------
 
     def message_of_the_day(self) -> str:
-        """What whoever has come in is shown; by itself ``motd``. Lines are separated by newlines."""
+        """The text shown after login; by default ``motd``. It may have several lines."""
         return self.motd
 
     def welcome(self) -> None:
-        """They come in right after this: greet them. By itself it shows the message of the day."""
+        """Greet a user who is about to come online; by default with the message of the day."""
         if self.message_of_the_day():
             self.client.write(*self.message_of_the_day().split("\n"))
 
     def returned(self) -> None:
-        """They were here already and go on on this connection, right after this."""
+        """Greet a user who was online already and is about to go on at this connection."""
         self.client.write(f"Welcome back, {self.user}.")
 
     def registered(self) -> Any:
-        """Their account has just been made and saved. Returns what a step may.
+        """Called when the new account has been saved. Returns what a step may return.
 
-        By itself they come in; a subclass may return a step that asks for more, and at whose end
-        ``self.enter()`` is returned.
+        By default the user enters. A subclass may return a step that asks for more; the last such
+        step returns ``self.enter()``.
         """
         return self.enter()
 
     # -- the steps --------------------------------------------------------------------------
 
     def begin(self) -> Any:
-        """Greet them, and let their time run."""
+        """Show the banner and start the time limit."""
         seconds = self.client.service.settings.users_login_time
         if seconds:
             self.deadline = self.client.service.call_later(seconds, login_time_over, self.client)
@@ -108,13 +106,13 @@ class LoginDialogue(Dialogue):
 
     @step(lambda self: self.prompt_for_name())
     async def ask_name(self, line: str) -> Any:
-        """They have said who they are or want to be."""
+        """A name: of an account, or for a new one."""
         name = line.strip()
         if not name:
             return None
         self.names_tried += 1
         if self.names_tried > NAMES_MAX:
-            return self.refuse("Those are enough names for today. Goodbye!", "too many names")
+            return self.refuse("Too many names tried. Goodbye!", "too many names")
         self.name = name
         if name.lower() == "guest" and self.users.guest is not None:
             return self.enter_as_guest()
@@ -123,9 +121,9 @@ class LoginDialogue(Dialogue):
         self.name = await self.users.check_name(name)
         return self.confirm_new
 
-    @step(lambda self: f"Nobody here is called {self.name}. Is that who you want to be (y/n)? ")
+    @step(lambda self: f"There is no account called {self.name}. Create it (y/n)? ")
     def confirm_new(self, line: str) -> Any:
-        """They have said whether they want a new account."""
+        """Yes or no: create an account of that name."""
         answer = line.strip().lower()
         if answer not in ("y", "yes"):
             return self.ask_name if answer in ("n", "no") else None
@@ -134,74 +132,72 @@ class LoginDialogue(Dialogue):
 
     @step("Choose a password: ", hidden=True)
     async def choose_password(self, line: str) -> Any:
-        """They have chosen a password for their new account."""
+        """The password of the new account."""
         service = self.client.service
         password = check_new_password(line, name=self.name, line_max=service.settings.line_max)
         self.hashed = await hash_password(service, password)
         return self.repeat_password
 
-    @step("The same again, to be sure: ", hidden=True)
+    @step("Repeat the password: ", hidden=True)
     async def repeat_password(self, line: str) -> Any:
-        """They have repeated it: make the account."""
-        if await fits(self.client.service, self.hashed, line):
+        """The same password again; then the account is created."""
+        if await matches(self.client.service, self.hashed, line):
             return await self.register()
         self.tries += 1
         if self.tries >= TRIES_MAX:
-            return self.refuse(
-                "Come back when you have one. Goodbye!", "could not repeat a password"
-            )
-        self.client.write("Those were different.")
+            return self.refuse("Too many tries. Goodbye!", "could not repeat a password")
+        self.client.write("The passwords differ.")
         return self.choose_password
 
-    @step("Your password? ", hidden=True)
+    @step("Password: ", hidden=True)
     async def ask_password(self, line: str) -> Any:
-        """They have given the password of the account of that name."""
+        """The password of the account."""
         wait = self.users.throttle.try_login(self.key, self.origin, familiar=self.is_familiar)
         if wait < 0:
-            text = f"There were too many failed logins. Try again in {ceil(-wait)} seconds."
+            text = f"Too many failed logins. Try again in {ceil(-wait)} seconds."
             return self.refuse(text, "throttled")
         if wait:
-            self.client.write(f"There were too many failed logins. Wait {ceil(wait)} seconds.")
+            self.client.write(f"Too many failed logins. Please wait {ceil(wait)} seconds.")
             await self.pause(wait)
         if await self.check(line):
             return self.check_ban() or self.enter()
         self.tries += 1
         if self.tries >= TRIES_MAX:
-            return self.refuse("Come back when you remember. Goodbye!", "wrong passwords")
-        self.client.write("That name and that password do not belong together.")
+            return self.refuse("Too many wrong passwords. Goodbye!", "wrong passwords")
+        self.client.write("Wrong password.")
         return self.ask_name
 
     def left(self) -> None:
-        """They have gone: forget what only this dialogue needed."""
-        self._stop_time()
+        """Clean up after somebody who has disconnected."""
+        self._stop_deadline()
         user = self.users.user.manager.active().get(self.key)
         if self.is_new and user is not None and not user.is_online:
             user.log_out()
 
-    # -- what steps are made of -------------------------------------------------------------
+    # -- what the steps are made of ---------------------------------------------------------
 
     @property
-    def users(self) -> Users:
-        """What the application made with ``Users(service, User)``, in the code in force."""
+    def users(self) -> Accounts:
+        """What the application made with ``Users(service, User)``, in the current code."""
         store_cls: Any = self.client.service.session.find(self.store)
-        users: Users = store_cls.users
+        users: Accounts = store_cls.users
         return users
 
     @property
     def account(self) -> Any:
-        """The account of the name that they gave, saved or active; ``None`` if there is none."""
+        """The account of the name that was given, without making it active; ``None`` if there is none."""
         return self.users.user.manager.peek(self.name)
 
     @property
     def user(self) -> Any:
-        """Who they are: their account or guest, made active."""
+        """The account or guest that they are, made active."""
         if self.guest:
             return self.users.guest.manager.active()[self.guest]  # type: ignore[union-attr]  # there is one
         return self.users.user.manager.get(self.name)
 
     @property
     def key(self) -> str:
-        """What an account of the name that they gave is called, whether there is one or not."""
+        """The key that an account of the given name has or would have."""
         try:
             return normalise(self.name.strip())
         except InvalidKey:
@@ -209,51 +205,52 @@ class LoginDialogue(Dialogue):
 
     @property
     def origin(self) -> str:
-        """Where they come from, for budgets."""
+        """Where they connect from, as limits count it."""
         return origin_of(self.client.address)
 
     @property
     def is_familiar(self) -> bool:
-        """Whether that account has logged in from there before."""
+        """Whether the account has logged in from this origin before."""
         account = self.account
-        return account is not None and account.has_come_from(self.origin)
+        return account is not None and account.has_logged_in_from(self.origin)
 
     def prompt_for_name(self) -> str:
-        """What the first step asks."""
+        """The prompt of the first step."""
         guests = " (or guest)" if self.users.guest is not None else ""
         return f"What is your name{guests}? "
 
     async def check(self, password: str) -> bool:
-        """Whether this is the password of that account; there need not be one.
+        """Whether this is the password of the account, which need not exist.
 
         Raises:
-            PasswordsBusy: too many wait to be hashed; it counts as no try.
+            PasswordsBusy: too many passwords are waiting to be hashed; the try is not counted.
         """
         account, throttle = self.account, self.users.throttle
-        familiar = account is not None and account.has_come_from(self.origin)
+        familiar = account is not None and account.has_logged_in_from(self.origin)
         try:
             if account is None:
-                right = await fits(self.client.service, None, password)
+                correct = await matches(self.client.service, None, password)
             else:
-                right = await account.check_password(password)
+                correct = await account.check_password(password)
         except PasswordsBusy:
             throttle.forgive(self.key, self.origin, familiar=familiar)
             raise
-        if right:
+        if correct:
             self.users.throttle.forgive(self.key, self.origin, familiar=familiar)
-        return bool(right)
+        return bool(correct)
 
     def check_ban(self) -> Any:
-        """``None``, or what a step returns to turn away somebody whose name is banned."""
+        """``None``, or what a step returns to turn away a user whose name is banned."""
         ban = self.users.bans.of_name(self.name)
         return None if ban is None else self.refuse(str(ban), "banned")
 
     async def register(self) -> Any:
-        """Make the account and save it; returns what a step may."""
+        """Create the account and save it. Returns what a step may return."""
         users = self.users
         per_hour = self.client.service.settings.users_accounts_per_hour
         if not users.throttle.take("account", self.origin, per_hour):
-            return self.refuse("Your address has made many accounts. Try again later.", "flood")
+            text = "Too many new accounts from your address. Try again later."
+            return self.refuse(text, "flood")
         try:
             user = users.create(self.name, self.hashed)
         except (NameRefused, KeyInUse):
@@ -263,7 +260,7 @@ class LoginDialogue(Dialogue):
         try:
             await user.save_soon()
         except StorageError:
-            user.log_out()  # else somebody would have an account that is on no disk
+            user.log_out()  # an account that is not on disk must not stay active
             raise
         self.hashed = ""
         return self.registered()
@@ -274,14 +271,13 @@ class LoginDialogue(Dialogue):
         return self.enter()
 
     def enter(self) -> Any:
-        """Return this from a step to let them in and end the dialogue. ``self.user`` is who they are."""
+        """Return this from a step to let ``self.user`` in and end the dialogue."""
         user, users, client = self.user, self.users, self.client
         if not client.connected:
-            return (
-                self.done()
-            )  # they went while their password was checked: nobody is to wait for them
-        self._stop_time()
-        users.recognise(user, client)
+            # They left while their password was checked: the user must not come online.
+            return self.done()
+        self._stop_deadline()
+        users.note_login(user, client)
         if user.is_online:
             self.returned()
         else:
@@ -290,26 +286,31 @@ class LoginDialogue(Dialogue):
         return self.done(user)
 
     def refuse(self, text: str, reason: str) -> Any:
-        """Return this from a step to turn them away, with words for them and words for the log."""
-        self._stop_time()
+        """Return this from a step to turn them away.
+
+        Args:
+            text: what they are told.
+            reason: a short phrase for the log.
+        """
+        self._stop_deadline()
         self.client.write(text)
         self.client.close(reason)
         return self.done()
 
     def pause(self, seconds: float) -> Deferred[None]:
-        """Have an ``async`` step wait; what they type meanwhile waits, too."""
+        """Await this in a step to wait. Lines that are typed meanwhile wait, too."""
         paused: Deferred[None] = Deferred(lambda _: timer.cancel())
         timer = self.client.service.clock.callLater(seconds, paused.callback, None)
         return paused
 
-    def _stop_time(self) -> None:
+    def _stop_deadline(self) -> None:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
 
 
 def login_time_over(client: Client) -> None:
-    """Somebody has had long enough to log in."""
+    """Close a connection that is still logging in when its time is over."""
     if any(isinstance(dialogue, LoginDialogue) for dialogue in client.dialogues):
-        client.write("", "That took too long. Goodbye!")
+        client.write("", "You took too long to log in. Goodbye!")
         client.close("login took too long")

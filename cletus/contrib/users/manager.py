@@ -1,42 +1,37 @@
-"""Finding users, and finding out who has a name that looks like another."""
+"""The manager of a store of users: find a user by name, and find names that look like another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from cletus.contrib.users.confusables import looks
+from cletus.contrib.users.confusables import skeletons
 from cletus.errors import InvalidKey, NotSaved
-from cletus.storage import Manager
+from cletus.storage import Manager, Store
 from cletus.storage.keys import normalise
 
-if TYPE_CHECKING:
-    from cletus.contrib.users.user import BaseUser
+U = TypeVar("U", bound=Store)
 
-U = TypeVar("U", bound="BaseUser")
-
-Looks = dict[str, set[str]]
+#: Skeleton to the keys of the users whose name has it.
+SkeletonIndex = dict[str, set[str]]
 
 
 class UserManager(Manager[U]):
     """The manager of a store of users, whose key is the name in lower case.
 
-    Users of a store that is derived from this one, such as guests, are found here as well.
+    It also finds users of stores that derive from its own, such as guests.
     """
 
-    _looks: Looks | None = None
+    # Skeletons are computed once for all saved names, and then kept up to date.
+    _skeletons: SkeletonIndex | None = None
 
     def get_by_username(self, name: str) -> U | None:
-        """The user of this name, online or saved; ``None`` if there is none.
-
-        Args:
-            name: in any case; what cannot be a name is nobody's name.
-        """
-        found = self.get(name.strip())
-        return found if found is not None else self.get_active_by_name(name)
+        """The user of this name in any case, online or saved; ``None`` if there is none."""
+        user = self.get(name.strip())
+        return user if user is not None else self.get_active_by_name(name)
 
     def get_active_by_name(self, name: str) -> U | None:
-        """The user of this name if they are online, else ``None``."""
+        """The user of this name in any case if they are online, else ``None``."""
         try:
             key = normalise(name.strip())
         except InvalidKey:
@@ -48,7 +43,7 @@ class UserManager(Manager[U]):
         return None
 
     def online(self) -> list[U]:
-        """Everybody who is online, in the order of their logging in; guests come last."""
+        """All users who are online, in the order of their login; guests come last."""
         return [
             user
             for manager in self._family()
@@ -57,7 +52,7 @@ class UserManager(Manager[U]):
         ]
 
     def peek(self, name: str) -> U | None:
-        """The user of this name, without making them active: for who only wants to know.
+        """The user of this name, without making them active; ``None`` if there is none.
 
         Raises:
             UnreadableStore, StoreIOError: as ``get`` does.
@@ -69,63 +64,63 @@ class UserManager(Manager[U]):
         except (InvalidKey, NotSaved):
             return None
 
-    # -- looks of names -------------------------------------------------------------------------
+    # -- names that look alike ------------------------------------------------------------------
 
     @property
-    def knows_looks(self) -> bool:
-        """Whether ``like`` knows all saved names yet."""
-        return self._looks is not None
+    def has_skeletons(self) -> bool:
+        """Whether ``set_skeletons`` has been called."""
+        return self._skeletons is not None
 
-    def learn_looks(self, found: Looks) -> None:
-        """For ``looks_of``: the looks of all saved names."""
-        self._looks = found
+    def set_skeletons(self, index: SkeletonIndex) -> None:
+        """Set the skeletons of all saved names, as ``index_skeletons`` gives them."""
+        self._skeletons = index
         for key in self._active:
-            self._note_looks(key)
+            self._add_skeletons(key)
 
-    def like(self, name: str) -> str | None:
+    def lookalike_of(self, name: str) -> str | None:
         """The key of another user, active or saved, whose name looks like this one; else ``None``.
 
-        ``knows_looks`` must be true.
+        ``has_skeletons`` must be true.
         """
-        assert self._looks is not None  # noqa: S101 - the docstring says so
-        keys = {key for look in looks(name) for key in self._looks.get(look, ())}
+        assert self._skeletons is not None  # noqa: S101 - the docstring says so
+        keys = {key for form in skeletons(name) for key in self._skeletons.get(form, ())}
         for key in sorted(keys - {name.lower()}):
             if key in self._active or self._is_saved(key):
                 return key
-            self._forget_looks(key)
+            self._remove_skeletons(key)  # the user was deleted
         return None
 
     def add_active(self, obj: U) -> None:
-        """As every manager's."""
+        """As ``Manager.add_active``."""
         super().add_active(obj)
-        self._note_looks(obj.key)
+        self._add_skeletons(obj.key)
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _note_looks(self, key: str) -> None:
-        if self._looks is not None:
-            for look in looks(key):
-                self._looks.setdefault(look, set()).add(key)
+    def _add_skeletons(self, key: str) -> None:
+        if self._skeletons is not None:
+            for form in skeletons(key):
+                self._skeletons.setdefault(form, set()).add(key)
 
-    def _forget_looks(self, key: str) -> None:
-        for look in looks(key):
-            (self._looks or {}).get(look, set()).discard(key)
+    def _remove_skeletons(self, key: str) -> None:
+        for form in skeletons(key):
+            (self._skeletons or {}).get(form, set()).discard(key)
 
     def _family(self) -> list[UserManager[Any]]:
-        """This manager, and those of stores that are derived from its own."""
-        current: Any = self.store_cls.session.current.stores
+        """This manager, and those of the stores that derive from its own."""
+        stores: Any = self.store_cls.session.current.stores.values()
         derived = [
-            each.manager
-            for each in current.values()
-            if each is not self.store_cls and issubclass(each, self.store_cls)
+            store_cls.manager
+            for store_cls in stores
+            if store_cls is not self.store_cls and issubclass(store_cls, self.store_cls)
         ]
         return [self, *derived]
 
 
-def looks_of(keys: Iterable[str]) -> Looks:
-    """The looks of all these names. It may take a second for 100,000, so do it in a thread."""
-    found: Looks = {}
+def index_skeletons(keys: Iterable[str]) -> SkeletonIndex:
+    """Index these names by skeleton. Takes about a second for 100,000 names: call it in a thread."""
+    index: SkeletonIndex = {}
     for key in keys:
-        for look in looks(key):
-            found.setdefault(look, set()).add(key)
-    return found
+        for form in skeletons(key):
+            index.setdefault(form, set()).add(key)
+    return index

@@ -1,7 +1,7 @@
-"""What somebody may be called: 2 to 20 letters of one script, and nothing that is not a letter.
+"""Which names an account may have: 2 to 20 letters of one script, and nothing but letters.
 
-So a name can carry no markup, no colour, no control character and no path, wherever it is shown or
-stored. Which names look like those of others is ``skeleton.py``'s and the manager's business.
+So a name cannot hold markup, colour, a control character or a path, wherever it is shown or stored.
+Whether a name looks like another user's is checked by ``confusables.py`` and ``manager.py``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 
 from confusable_homoglyphs import categories
 
-from cletus.contrib.users.confusables import look, looks
+from cletus.contrib.users.confusables import folded_skeleton, skeletons
 from cletus.errors import InvalidKey, NameRefused
 from cletus.storage.keys import normalise
 
 SHORTEST, LONGEST = 2, 20
 
-#: What would mislead if somebody were called so, or means somebody else to commands.
+#: Names that would mislead others, or that commands understand as somebody else (``me``).
 RESERVED = frozenset(  # one text: forty quoted words are harder to read
     """
     admin administrator all anonymous anyone cletus everybody everyone god guest help here him her
@@ -27,29 +27,29 @@ RESERVED = frozenset(  # one text: forty quoted words are harder to read
 )
 
 #: Scripts that one language is written in together (UTS 39, section 5.1).
-TOGETHER = (
+MIXED_SCRIPTS = (
     frozenset({"HAN", "HIRAGANA", "KATAKANA"}),
     frozenset({"HAN", "HANGUL"}),
     frozenset({"HAN", "BOPOMOFO"}),
 )
 
-#: Ordinary letters. Modifier letters and title-case digraphs are left out: they look like others.
+#: Ordinary letters. Modifier letters and title-case digraphs are not listed: they look like others.
 LETTERS = frozenset({"Lu", "Ll", "Lo"})
 
 
 def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
-    """A name as it will be shown, if it may be one.
+    """Check a name that somebody has typed, and return it as it will be shown.
 
     Args:
         name: as it was typed.
-        reserved: names that nobody may have, nor any that looks like one of them.
+        reserved: names that nobody may have, nor a name that looks like one of them.
 
     Returns:
-        the name in Unicode's composed form. Capitals stay where they were put, unless they make the
-        name look like something that it is not in lower case.
+        The name in Unicode's composed form. Capitals are kept, unless they make the name look like a
+        different one than it is in lower case.
 
     Raises:
-        NameRefused: it may not; the message says why.
+        NameRefused: with the reason.
     """
     name = unicodedata.normalize("NFC", name.strip())
     _check_letters(name)
@@ -57,12 +57,12 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
     try:
         normalise(name)
     except InvalidKey as error:
-        raise NameRefused(f"That cannot be a name: {error.reason}.") from None
-    taken = {form for one in reserved for form in looks(one)}
-    if not taken.isdisjoint(looks(name)):
+        raise NameRefused(f"That name cannot be used: {error.reason}.") from None
+    forms = skeletons(name)
+    if any(not forms.isdisjoint(skeletons(word)) for word in reserved):
         raise NameRefused("That name is reserved.")
-    # `looks` knows three ways to write a name; it is shown in one that looks like one of them.
-    return name if look(name) in looks(name) else name.lower().capitalize()
+    # The skeletons cover three ways to write a name; show it in a form that looks like one of them.
+    return name if folded_skeleton(name) in forms else name.lower().capitalize()
 
 
 def script_of(character: str) -> str:
@@ -72,15 +72,15 @@ def script_of(character: str) -> str:
 
 def _check_letters(name: str) -> None:
     if not SHORTEST <= len(name) <= LONGEST:
-        raise NameRefused(f"A name has {SHORTEST} to {LONGEST} letters.")
+        raise NameRefused(f"A name must have {SHORTEST} to {LONGEST} letters.")
     for character in name:
         if unicodedata.category(character) not in LETTERS or script_of(character) == "COMMON":
-            raise NameRefused("A name is made of letters only.")
+            raise NameRefused("A name can contain only letters.")
     if unicodedata.normalize("NFKC", name) != name:
-        raise NameRefused("A name is made of ordinary letters.")
+        raise NameRefused("A name can contain only ordinary letters.")
 
 
 def _check_script(name: str) -> None:
     scripts = {script_of(character) for character in name}
-    if len(scripts) > 1 and not any(scripts <= allowed for allowed in TOGETHER):
-        raise NameRefused("All letters of a name must be of one script.")
+    if len(scripts) > 1 and not any(scripts <= allowed for allowed in MIXED_SCRIPTS):
+        raise NameRefused("All letters of a name must be of the same script.")

@@ -1,4 +1,4 @@
-"""Passwords: what may be one, and a store's field for the hash of one."""
+"""Passwords: rules for new ones, and a mixin that stores the hash of one."""
 
 from __future__ import annotations
 
@@ -12,90 +12,93 @@ from cletus.contrib.users.hashing import hash_password, is_outdated, verify
 from cletus.errors import PasswordRefused
 from cletus.storage import Field
 
-#: Characters at the least (NIST SP 800-63B).
+#: Minimum length in characters (NIST SP 800-63B).
 SHORTEST = 8
 
-#: Bytes of UTF-8 at the most: far more than anybody remembers, and a line's worth. Longer ones are
-#: refused, never cut.
+#: Maximum length in bytes of UTF-8. Longer passwords are refused, never cut.
 LONGEST = 1024
 
-#: Different characters at the least; our choice. It refuses ``aaaaaaaa`` and ``12121212``.
+#: Minimum number of different characters; our choice. It refuses ``aaaaaaaa`` and ``12121212``.
 DIFFERENT = 4
 
 log = Logger()
 
 
 def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> str:
-    """A password in the form in which it is hashed, if it may be one.
+    """Check a new password, and return it in the form in which it is hashed.
 
     Args:
         password: as it was typed.
-        name: of its owner; it is no password.
-        line_max: the longest line that the door takes, in bytes: what is as long may have been cut.
+        name: of its owner; it may not be their password.
+        line_max: the longest line that the door accepts, in bytes: a longer one may have been cut.
 
     Raises:
-        PasswordRefused: it may not; the message says why and does not contain it.
+        PasswordRefused: the message says why, and does not contain the password.
     """
     password = composed(password)
     size = len(password.encode("utf-8", "surrogatepass"))
     longest = min(LONGEST, line_max - 1 if line_max else LONGEST)
     if size > longest or not is_possible(password):
-        raise PasswordRefused(f"That is too long: {longest} bytes at most.")
+        raise PasswordRefused(f"That password is too long: it can have at most {longest} bytes.")
     if len(password) < SHORTEST:
-        raise PasswordRefused(f"That is too short: {SHORTEST} characters at least, please.")
+        raise PasswordRefused(
+            f"That password is too short: it must have at least {SHORTEST} characters."
+        )
     if password.casefold() == name.casefold() or len(set(password)) < DIFFERENT:
-        raise PasswordRefused("That is too easy to guess.")
+        raise PasswordRefused("That password is too easy to guess.")
     return password
 
 
 def composed(password: str) -> str:
-    """The password in one form, whichever way a keyboard composed its letters."""
+    """The password in Unicode's composed form, however the keyboard composed its letters."""
     return unicodedata.normalize("NFC", password)
 
 
 class PasswordMixin:
-    """Gives a store a password. Only its hash is ever kept.
+    """Gives a user a password. Only its hash is kept.
 
     Attributes:
-        password: the hash, or ``None`` for somebody who cannot log in.
+        password: the hash, or ``None`` if they cannot log in.
     """
 
     service: ClassVar[Any]
     password: Field[str | None] = Field(type=str, secret=True)
 
     def set_password(self, password: str) -> Deferred[None]:
-        """Replace the password; fires when its hash is in the field. Saving is the caller's.
+        """Replace the password; fires when its hash is in the field. The caller saves.
 
         Args:
-            password: in clear; it is not kept. Whether it is a good one is not asked here:
-                ``check_new_password`` does.
+            password: in clear; it is not kept. Call ``check_new_password`` first to check its
+                quality.
 
         Raises:
-            PasswordRefused: through the Deferred: it is longer than passwords can be.
-            PasswordsBusy: through the Deferred: too many wait to be hashed.
+            PasswordRefused: through the Deferred: it is too long.
+            PasswordsBusy: through the Deferred: too many passwords are waiting to be hashed.
         """
         return Deferred.fromCoroutine(self._set_password(password))
 
     def check_password(self, password: str) -> Deferred[bool]:
         """Whether this is the password; fires with the answer.
 
-        Someone without a password has none that fits. It takes as long as for all others, so that
-        the time tells nobody who has one. A hash that fits and was made with parameters that are out
-        of date is made anew soon after, and saved.
+        If they have no password, the answer is false and takes as long as any other, so that the
+        time does not tell. If the password is correct and its hash was made with outdated
+        parameters, it is hashed again soon after, and saved.
 
         Raises:
-            PasswordsBusy: through the Deferred: too many wait to be hashed.
+            PasswordsBusy: through the Deferred: too many passwords are waiting to be hashed.
         """
         return Deferred.fromCoroutine(self._check_password(password))
 
     async def _set_password(self, password: str) -> None:
         if not is_possible(password):
-            raise PasswordRefused(f"That is too long: {LONGEST} bytes at most.")
+            raise PasswordRefused(
+                f"That password is too long: it can have at most {LONGEST} bytes."
+            )
         self.password = await hash_password(self.service, composed(password))
 
     async def _check_password(self, password: str) -> bool:
         hashed = self.password
-        if not await fits(self.service, hashed, password):
+        if not await matches(self.service, hashed, password):
             return False
         if hashed is not None and is_outdated(hashed):
             Deferred.fromCoroutine(self._rehash(hashed, password)).addErrback(self._not_rehashed)
@@ -103,32 +106,33 @@ class PasswordMixin:
 
     async def _rehash(self, before: str, password: str) -> None:
         hashed = await hash_password(self.service, composed(password))
-        if self.password == before:  # else it was changed meanwhile
+        if self.password == before:  # otherwise it was changed meanwhile
             self.password = hashed
             save_soon: Any = getattr(self, "save_soon", None)
             if save_soon is not None:
                 await save_soon()
 
     def _not_rehashed(self, failure: Any) -> None:
-        """The old hash is as good as it was; the next login tries again."""
-        log.warn("{who} keeps an old hash: {why}", who=repr(self), why=failure.getErrorMessage())
+        """The old hash still works; the next login tries again."""
+        reason = failure.getErrorMessage()
+        log.warn("{user} was not rehashed: {reason}", user=repr(self), reason=reason)
 
 
 def is_possible(password: str) -> bool:
-    """Whether it can be anybody's password; what cannot is not hashed."""
+    """Whether it is short enough to be somebody's password; otherwise it is not hashed."""
     try:
         return len(composed(password).encode()) <= LONGEST
     except UnicodeEncodeError:
-        return False  # half a surrogate pair, which no door lets through
+        return False  # half a surrogate pair, which doors never pass on
 
 
-async def fits(service: Any, hashed: str | None, password: str) -> bool:
-    """Whether this is the password of a hash; ``None`` for somebody who has no password.
+async def matches(service: Any, hashed: str | None, password: str) -> bool:
+    """Whether a password matches a hash; ``None`` matches no password.
 
     Raises:
-        PasswordsBusy: too many wait to be hashed.
+        PasswordsBusy: too many passwords are waiting to be hashed.
     """
     password = composed(password)
     if not is_possible(password):
-        hashed, password = None, ""  # it is nobody's; that takes as long as any other wrong one
+        hashed, password = None, ""  # takes as long as any other wrong password
     return await verify(service, hashed, password)

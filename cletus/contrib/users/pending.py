@@ -1,4 +1,4 @@
-"""Those who are logging in and have not told yet who they are: how many there may be of one address."""
+"""Count the connections that are still logging in, by address."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ if TYPE_CHECKING:
     from cletus.service.service import Service
 
 
-class Strangers:
-    """Connected people whom nobody knows, by where they come from.
+class PendingLogins:
+    """Connected clients without a user, by origin.
 
-    What it knows follows from the service's clients, so a reload makes it anew.
-
-    Args:
-        service: whose clients.
+    It is derived from the service's clients, so a reload builds it anew.
     """
 
     def __init__(self, service: Service) -> None:
@@ -25,17 +22,21 @@ class Strangers:
         self._by_origin: dict[str, set[Client]] | None = None
 
     def add(self, client: Client) -> int:
-        """Somebody has come; how many strangers there are of their origin now, with them."""
-        here = self._all().setdefault(origin_of(client.address), set())
-        here.add(client)
-        return len(here)
+        """Add a client that has just connected.
+
+        Returns:
+            How many clients of its origin are logging in now, this one included.
+        """
+        pending = self._all().setdefault(origin_of(client.address), set())
+        pending.add(client)
+        return len(pending)
 
     def discard(self, client: Client) -> None:
-        """They are known now, or gone. Harmless if they were no stranger."""
+        """Remove a client that has logged in or disconnected, if it is there."""
         origin = origin_of(client.address)
-        here = self._all().get(origin, set())
-        here.discard(client)
-        if not here:
+        pending = self._all().get(origin, set())
+        pending.discard(client)
+        if not pending:
             self._all().pop(origin, None)
 
     def _all(self) -> dict[str, set[Client]]:

@@ -1,16 +1,15 @@
-"""Who may do what: users have roles, and a role grants permissions.
+"""Permissions: users have roles, and a role grants permissions.
 
     class User(BaseAccount):
-        ROLES = {"admin": EVERYTHING, "moderator": {"ban", "mute"}}
+        ROLES = {"admin": EVERYTHING, "keeper": {"ban", "announce"}}
 
-    if user.can("ban"): ...
+    if user.has_permission("ban"): ...
 
-    @commands.register
-    @requires("shutdown")
-    def shutdown(event): ...
+    @commands.register(requires="announce")
+    def announce(event, text: Rest): ...
 
-Roles are given by name, by an admin or on the command line (``cletus user role``), and nobody has one
-for having been the first.
+Roles are given by an admin or on the command line (``cletus user role``), never for being the first to
+connect.
 """
 
 from __future__ import annotations
@@ -19,25 +18,26 @@ from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import Any, ClassVar, Final, TypeVar
 
+from cletus import renamed
+from cletus.contrib.permissions import has_permission
 from cletus.errors import Refused, UnknownRole
 from cletus.events import ClientEvent
 from cletus.storage import Field
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: The role of those who run the place.
+#: The role of those who run the service.
 ADMIN: Final = "admin"
-REFUSAL = "You may not do that."
 
 
 class _Everything(frozenset[str]):
-    """The permissions of somebody who may do whatever there is."""
+    """A set of permissions that contains all of them."""
 
     def __contains__(self, _: object) -> bool:
         return True
 
 
-#: What ``ROLES`` gives to a role that may do whatever there is.
+#: In ``ROLES``: the role grants every permission.
 EVERYTHING: Final = _Everything()
 
 
@@ -45,16 +45,18 @@ class PermissionsMixin:
     """Gives a user roles.
 
     Attributes:
-        ROLES: role name to the permissions that it grants.
-        roles: the names of the user's roles. One that ``ROLES`` does not name grants nothing.
+        ROLES: name of the role to the permissions that it grants. Each role grants its own name, too,
+            so ``has_permission("admin")`` holds for admins.
+        roles: the names of the user's roles. A name that is not in ``ROLES`` grants nothing.
     """
 
     ROLES: ClassVar[Mapping[str, Collection[str]]] = {ADMIN: EVERYTHING}
     roles: Field[set[str]] = Field(set, type=set[str])
 
-    def can(self, permission: str) -> bool:
-        """Whether one of their roles grants this."""
-        return any(permission in self.ROLES.get(role, ()) for role in self.roles)
+    def has_permission(self, permission: str) -> bool:
+        """Whether one of their roles grants this permission."""
+        granted = [role for role in self.roles if role in self.ROLES]
+        return permission in granted or any(permission in self.ROLES[role] for role in granted)
 
     @property
     def is_admin(self) -> bool:
@@ -62,50 +64,57 @@ class PermissionsMixin:
         return ADMIN in self.roles
 
     def grant(self, role: str) -> None:
-        """Give them a role; saving is the caller's.
+        """Give them a role; the caller saves.
 
         Raises:
-            UnknownRole: ``ROLES`` does not name it.
+            UnknownRole: it is not in ``ROLES``.
         """
         if role not in self.ROLES:
             raise UnknownRole(role, self.ROLES)
         self.roles = {*self.roles, role}
 
     def revoke(self, role: str) -> None:
-        """Take a role from them, whether they had it or not; saving is the caller's."""
+        """Take a role from them, if they have it; the caller saves."""
         self.roles = self.roles - {role}
 
+    # -- the old name of has_permission, for callers and for subclasses that override it -----
 
-def may(user: Any, permission: str) -> bool:
-    """Whether somebody may do this; a stranger (``None``) may nothing."""
-    return isinstance(user, PermissionsMixin) and user.can(permission)
+    def can(self, permission: str) -> bool:
+        """The old name of ``has_permission``."""
+        renamed.warn("PermissionsMixin.can", "PermissionsMixin.has_permission")
+        return PermissionsMixin.has_permission(self, permission)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "can" in vars(cls) and "has_permission" not in vars(cls):
+            renamed.warn("PermissionsMixin.can", "PermissionsMixin.has_permission")
+            cls.has_permission = vars(cls)["can"]  # type: ignore[method-assign]
+
+
+# -- old names -----------------------------------------------------------------------------------
 
 
 def if_admin(event: ClientEvent) -> bool:
-    """For ``can=`` of a command: only admins may use it."""
+    """The old way to write ``requires="admin"``."""
+    renamed.warn("if_admin", renamed.FUNCTIONS["if_admin"])
     return isinstance(event.user, PermissionsMixin) and event.user.is_admin
 
 
 def if_can(permission: str) -> Callable[[ClientEvent], bool]:
-    """For ``can=`` of a command: only those may use it whose role grants this."""
-
-    def check(event: ClientEvent) -> bool:
-        return may(event.user, permission)
-
-    return check
+    """The old way to write ``requires="permission"``."""
+    renamed.warn("if_can", renamed.FUNCTIONS["if_can"])
+    return lambda event: has_permission(event.user, permission)
 
 
 def requires(permission: str) -> Callable[[Function], Function]:
-    """Have a function of an event raise ``Refused`` for all who may not do this.
-
-    A command tells the person so. For a bare listener see ``may``.
-    """
+    """The old decorator of a function that raises ``Refused`` for all without this permission."""
+    renamed.warn("requires", renamed.FUNCTIONS["requires"])
 
     def guard(function: Function) -> Function:
         @wraps(function)
         def guarded(event: ClientEvent, *args: Any, **kwargs: Any) -> Any:
-            if not may(event.user, permission):
-                raise Refused(REFUSAL)
+            if not has_permission(event.user, permission):
+                raise Refused("You do not have permission to do that.")
             return function(event, *args, **kwargs)
 
         guarded_function: Any = guarded

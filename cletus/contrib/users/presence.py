@@ -1,12 +1,11 @@
-"""Being here: a user comes in, is taken over by a new connection, loses the link, comes back, goes.
+"""Presence: a user comes online, reconnects, loses the link, returns, goes offline.
 
     offline --arrive--> online --lose_link--> link-dead --arrive--> online
                           |                      |
-                          +-------leave----------+--grace is over--> offline
+                          +-------leave----------+--time is over--> offline
 
-Someone whose link is lost stays as they were for ``linkdead_timeout`` seconds: they are active, they are
-``online`` to others, and what they are told meanwhile is kept for them. All of it is state of the
-store object, so a reload changes nothing of it.
+A user whose link is lost stays online for ``linkdead_timeout`` seconds, and the lines written to them
+meanwhile are kept. All of this is state of the store object, so a reload does not affect it.
 """
 
 from __future__ import annotations
@@ -35,69 +34,69 @@ else:
     _Base = object
 
 
-#: Lines, and characters of all lines together. Our choices.
+#: Missed lines that are kept, and the characters of all of them together. Our choices.
 LINES_MAX = 200
 CHARACTERS_MAX = 64 * 1024
 
 
 class MissedMixin:
-    """Gives a user a list of what they have missed.
+    """Keeps the lines that a user has missed while their link was lost.
 
     Attributes:
-        missed: lines, the oldest first; coloured ones keep their colours.
-        missed_dropped: how many older ones had to be forgotten.
+        missed: the lines, oldest first, with their colours.
+        missed_dropped: how many older lines were dropped.
     """
 
     missed: Field[list[str | Styled]] = Field(list, session=True)
     missed_dropped: Field[int] = Field(0, session=True)
 
     def miss(self, *lines: object) -> None:
-        """Keep these lines for them; without arguments, an empty one, as ``write`` does."""
+        """Keep these lines; without arguments, an empty line, as ``write`` does."""
         for line in lines or ("",):
-            self.missed.append(_kept(line))
+            self.missed.append(_as_state(line))
         while len(self.missed) > LINES_MAX or sum(map(len, self.missed)) > CHARACTERS_MAX:
             del self.missed[0]
             self.missed_dropped += 1
 
-    def tell_missed(self, client: Client) -> None:
-        """Show them all of it, and forget it."""
+    def show_missed(self, client: Client) -> None:
+        """Send the missed lines to a client, and forget them."""
         missed, dropped = self.missed, self.missed_dropped
         self.forget_missed()
         if not missed:
             return
-        client.write("Meanwhile:")
+        client.write("You missed:")
         if dropped:
-            client.write(f"({dropped} earlier lines are lost.)")
+            client.write(f"({dropped} earlier lines were dropped.)")
         client.write(*missed)
 
     def forget_missed(self) -> None:
-        """Forget it."""
+        """Forget the missed lines."""
         self.missed, self.missed_dropped = [], 0
 
 
-#: For tables and the like: nobody knows yet what terminal they will come back with.
+#: Tables and the like are rendered for a plain terminal: the one they return with is not known yet.
 _ANY_TERMINAL = Look(telnet_encoder(), COLUMNS, 0, False, False)
 
 
-def _kept(line: object) -> str | Styled:
-    """A line in a form that a reload can carry."""
+def _as_state(line: object) -> str | Styled:
+    """The line in a form that survives a reload."""
     if isinstance(line, Styled) and len(line) <= CHARACTERS_MAX:
         return line
     return (shown(line, _ANY_TERMINAL) if is_rendered(line) else str(line))[:CHARACTERS_MAX]
 
 
-#: Of the module and not of a class, since a log event refers to the object whose logger it is from,
-#: and logs may be kept longer than a generation of the code.
+#: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
+#: and would keep old code alive.
 log = Logger()
 
 
 class PresenceMixin(MissedMixin, _Base):
-    """Gives a user a life between logging in and logging out.
+    """What happens to a user between login and logout.
 
     Attributes:
         users: what the application made with ``Users(service, User)``; ``None`` before that.
-        link_lost: whether their connection broke and they are waited for.
-        grace: the timer that ends the wait.
+        link_lost: whether their connection broke and they may still return.
+        grace: the timer that takes them offline.
     """
 
     users: ClassVar[Any] = None
@@ -106,33 +105,33 @@ class PresenceMixin(MissedMixin, _Base):
 
     @property
     def is_online(self) -> bool:
-        """Whether they are here, with a connection or waited for."""
+        """Whether they are connected, or their link is lost and they may still return."""
         return self.client is not None or self.link_lost
 
     def write(self, *lines: object) -> None:
-        """Send these as whole lines, or keep them for somebody who is waited for."""
+        """Send whole lines, or keep them while the link is lost."""
         if self.client is not None:
             self.client.write(*lines)
         elif self.link_lost:
             self.miss(*lines)
 
     def arrive(self, client: Client, *, is_new: bool = False) -> None:
-        """They are at this client now, whatever was before. Fires ``LoggedIn`` or ``Reconnected``.
+        """Attach them to this client, and fire ``LoggedIn`` or ``Reconnected``.
 
-        Whoever was connected as the same user is told and closed.
+        Another connection of the same user is told and closed.
         """
         was_online, was_lost = self.is_online, self.link_lost
         self._end_grace()
         self.log_in(client)
-        log.info("{who} is at {client}", who=repr(self), user=self.key, client=repr(client))
+        log.info("{who} logged in at {client}", who=repr(self), user=self.key, client=repr(client))
         if was_online:
-            self.tell_missed(client)
+            self.show_missed(client)
             self.service.fire(Reconnected(self.service, self, was_lost))
         else:
             self.service.fire(LoggedIn(self.service, self, is_new))
 
     def lose_link(self, reason: str) -> None:
-        """Their connection has broken: wait for them, if the settings say so."""
+        """Their connection broke: keep them online for ``linkdead_timeout`` seconds (0: they leave)."""
         grace = self.service.settings.linkdead_timeout
         if not grace or self.service.state is not State.RUNNING:
             self.leave(reason)
@@ -142,20 +141,19 @@ class PresenceMixin(MissedMixin, _Base):
         self.link_lost = True
         self.grace = self.service.call_later(grace, self.grace_over)
         self._note_leaving()
-        log.info("{who} lost the link: {why}", who=repr(self), user=self.key, why=reason)
+        log.info("{who} lost the link: {reason}", who=repr(self), user=self.key, reason=reason)
         self.service.fire(LinkLost(self.service, self))
 
     def grace_over(self) -> None:
-        """They did not come back in time."""
+        """They did not return in time."""
         self.grace = None
         if self.link_lost:
-            self.leave("did not come back")
+            self.leave("did not return")
 
     def leave(self, reason: str = "quit") -> None:
-        """They go: saved, offline, and their connection closed if they have one.
+        """Save them, take them offline, and close their connection. Does nothing if they are offline.
 
-        Fires ``LoggedOut`` while they are still in their manager's list, but have no client any
-        more. Harmless if they are offline.
+        Fires ``LoggedOut`` while they are still active, but have no client any more.
         """
         if not self.is_online:
             return
@@ -164,15 +162,15 @@ class PresenceMixin(MissedMixin, _Base):
         self.forget_missed()
         self.client = None
         self._note_leaving()
-        log.info("{who} has left: {why}", who=repr(self), user=self.key, why=reason)
+        log.info("{who} logged out: {reason}", who=repr(self), user=self.key, reason=reason)
         self.service.fire(LoggedOut(self.service, self, reason))
         if client is not None:
             client.close(reason)
-        if not self.is_online:  # a listener could have brought them back
+        if not self.is_online:  # a listener may have brought them back online
             self.log_out()
 
     def save_when_possible(self) -> None:
-        """Save them soon, if they are of those who are saved; a failure is logged."""
+        """Save them soon, unless their store is temporary; a failure is logged."""
         if not isinstance(self, TempStoreMixin):
             self.save_soon().addErrback(self._not_saved)
 
@@ -189,5 +187,5 @@ class PresenceMixin(MissedMixin, _Base):
         self.save_when_possible()
 
     def _not_saved(self, failure: Failure) -> None:
-        why = failure.getErrorMessage()
-        log.error("{who} was not saved: {why}", who=repr(self), user=self.key, why=why)
+        reason = failure.getErrorMessage()
+        log.error("{who} was not saved: {reason}", who=repr(self), user=self.key, reason=reason)

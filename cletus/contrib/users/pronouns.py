@@ -1,10 +1,9 @@
-"""Pronouns: what somebody wants to be called by.
+"""The pronouns that a user has chosen.
 
     user.pronouns = "she"
     f"{user} brushes {user.pronouns.possessive} hair."
 
-They are ``they`` until somebody says otherwise, and anybody may have their own:
-``user.pronouns = "xe/xem/xyr/xemself"``.
+The default is ``they``. Users may also write their own: ``user.pronouns = "xe/xem/xyr/xemself"``.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from typing import Any
 from cletus.errors import Refused
 from cletus.storage import Field, Store
 
-#: Letters of one pronoun. Our choice.
+#: Maximum length of one pronoun. Our choice.
 LONGEST = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Pronouns:
-    """One person's pronouns.
+    """A set of pronouns.
 
     Attributes:
-        subject: they have come.
-        object: you see them.
-        possessive: it is their lamp.
-        reflexive: they help themself.
-        plural: whether verbs are as for several: *they have*, but *she has*.
+        subject: as in *they have come*.
+        object: as in *you see them*.
+        possessive: as in *it is their lamp*.
+        reflexive: as in *they help themself*.
+        plural: whether verbs take the plural form: *they have*, but *she has*.
     """
 
     subject: str
@@ -47,15 +46,15 @@ SHE = Pronouns("she", "her", "her", "herself")
 HE = Pronouns("he", "him", "his", "himself")
 IT = Pronouns("it", "it", "its", "itself")
 
-#: Those that have a name of their own: their subject.
-KNOWN = {one.subject: one for one in (THEY, SHE, HE, IT)}
+#: Pronouns that need not be written in full, by their subject.
+KNOWN = {pronouns.subject: pronouns for pronouns in (THEY, SHE, HE, IT)}
 
 
 def parse_pronouns(text: str) -> Pronouns:
-    """Pronouns as people write them: ``she``, ``she/her``, or four of their own with slashes.
+    """Parse ``she``, ``she/her``, or four pronouns with slashes between them.
 
     Raises:
-        Refused: they are not known, and not four words of letters either.
+        Refused: they are neither known pronouns nor four words of letters.
     """
     words = text.strip().lower().split("/")
     known = KNOWN.get(words[0])
@@ -63,16 +62,16 @@ def parse_pronouns(text: str) -> Pronouns:
         return known
     if len(words) != 4:
         choices = ", ".join(KNOWN)
-        raise Refused(f"Choose {choices}, or four of your own: {THEY}.")
+        raise Refused(f"Choose {choices}, or write your own four, such as xe/xem/xyr/xemself.")
     if not all(word.isalpha() and len(word) <= LONGEST for word in words):
-        raise Refused(f"Pronouns are made of letters, {LONGEST} at most.")
+        raise Refused(f"A pronoun can contain only letters, and at most {LONGEST} of them.")
     subject, object_, possessive, reflexive = words
     plural = subject == THEY.subject
     return Pronouns(subject, object_, possessive, reflexive, plural)
 
 
 class PronounsField(Field[Pronouns]):
-    """A user's pronouns; saved and carried over reloads as the text that ``str()`` gives."""
+    """A user's pronouns. They are saved, and survive a reload, as the text that ``str()`` returns."""
 
     def __init__(self) -> None:
         super().__init__(THEY)
@@ -82,7 +81,7 @@ class PronounsField(Field[Pronouns]):
         return self if obj is None else parse_pronouns(vars(obj)[self._name])
 
     def __set__(self, obj: Any, value: Pronouns | str) -> None:
-        """Call them so from now on. Raises ``Refused`` as ``parse_pronouns`` does."""
+        """Raises ``Refused`` as ``parse_pronouns`` does."""
         vars(obj)[self._name] = str(parse_pronouns(str(value)))
 
     def serialise(self, obj: Store, name: str) -> str:
@@ -91,7 +90,7 @@ class PronounsField(Field[Pronouns]):
         return text
 
     def deserialise(self, obj: Store, name: str, data: Any) -> None:
-        """From the text; what people have broken by hand in the file is ``they``."""
+        """From the text; a text that cannot be parsed, for instance after an edit by hand, is ``they``."""
         try:
             self.__set__(obj, data)
         except Refused:

@@ -1,12 +1,12 @@
-"""Making guessing slow: the more failed logins, the longer the next one waits.
+"""Throttle password guessing: each failed login makes the next try wait longer.
 
-Failures are counted for each address and for each account, and forgotten with time. What an attacker
-cannot do is lock somebody out. One address alone slows nobody but itself down. Many addresses that
-guess at one account make the next try for it from elsewhere wait, ``ACCOUNT.longest`` seconds at most;
-but not from an address where the account has logged in before: there only its own failures count.
+Failures are counted for each address and for each account, and forgotten with time. An attacker
+cannot lock a user out. One address slows down only itself. Many addresses that guess at one account
+make the next try from elsewhere wait, ``ACCOUNT.longest`` seconds at most; but not from an address
+where the account has logged in before: there, only failures of that account and address count.
 
-Tries of one address go one after another, so more connections do not make for more guesses. Someone
-who would wait longer than ``PATIENCE`` is turned away.
+Tries from one address are checked one after another, so more connections do not allow more guesses.
+A try that would wait longer than ``WAIT_MAX`` is refused.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from cletus.storage import Field, Store, TempStoreMixin
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How failures turn into a delay.
+class Backoff:
+    """How failures become a delay.
 
     Attributes:
-        free: failures without any.
-        longest: seconds that the delay grows to, doubling with each further failure.
+        free: failures without a delay.
+        longest: the delay doubles with each further failure, up to this many seconds.
         forgive: seconds after which one failure is forgotten.
     """
 
@@ -34,43 +34,43 @@ class Pace:
     forgive: float
 
     def delay(self, failures: float) -> float:
-        """Seconds to wait with so many failures."""
+        """Seconds to wait after this many failures."""
         over = failures - self.free
         return 0.0 if over <= 0 else min(self.longest, 2.0 ** (min(over, 30.0) - 1))
 
     @property
     def most(self) -> float:
-        """Failures past which the delay would not grow: more are not counted."""
+        """Failures after which the delay no longer grows; more are not counted."""
         over = 1
         while 2.0 ** (over - 1) < self.longest:
             over += 1
         return float(self.free + over)
 
 
-#: Our choices. One address: five mistakes for free, then 1, 2, 4 ... 60 seconds.
-ADDRESS = Pace(free=5, longest=60.0, forgive=60.0)
+#: Our choices. One address: five failures without delay, then 1, 2, 4 ... 60 seconds.
+ADDRESS = Backoff(free=5, longest=60.0, forgive=60.0)
 
-#: One account, from addresses that it has not logged in from: ten for free, then 1 ... 30 seconds.
-ACCOUNT = Pace(free=10, longest=30.0, forgive=60.0)
+#: One account, from addresses that it has not logged in from: ten without delay, then 1 ... 30 seconds.
+ACCOUNT = Backoff(free=10, longest=30.0, forgive=60.0)
 
 #: One account from an address that it has logged in from before.
-FAMILIAR = Pace(free=5, longest=30.0, forgive=60.0)
+FAMILIAR = Backoff(free=5, longest=30.0, forgive=60.0)
 
-#: Seconds that somebody is made to wait at the most; past that they are told to come later.
-PATIENCE = 60.0
+#: Longest wait in seconds; a try that would wait longer is refused.
+WAIT_MAX = 60.0
 
-#: Addresses and accounts remembered; past it, those with the fewest failures are forgotten.
-REMEMBERED = 10_000
+#: Addresses and accounts that are remembered; beyond that, those with the fewest failures are forgotten.
+ENTRIES_MAX = 10_000
 
 log = Logger()
 
 
 class BaseThrottle(TempStoreMixin, Store):
-    """The failures that are remembered; one object, which survives reloads and ends with the service.
+    """The failures that are remembered. There is one object, which survives reloads.
 
     Attributes:
-        failures: what is counted -> (failures, when they were that many, when the last of the tries
-            that were let through is due).
+        failures: name of the counter -> (failures, when that was counted, when the last accepted try is
+            due).
     """
 
     abstract = True
@@ -78,87 +78,91 @@ class BaseThrottle(TempStoreMixin, Store):
     failures: Field[dict[str, tuple[float, float, float]]] = Field(dict, session=True)
 
     def try_login(self, account: str, origin: str, *, familiar: bool) -> float:
-        """Somebody wants their password checked. It counts as a failure until ``forgive``.
+        """Ask to check a password. The try counts as a failure until ``forgive`` is called.
 
         Args:
-            account: the key of the account, there or not.
-            origin: where they come from (``addresses.origin_of``).
+            account: the key of the account, which need not exist.
+            origin: as ``addresses.origin_of`` returns it.
             familiar: whether the account has logged in from there before.
 
         Returns:
-            seconds to wait before the check; a negative number for how long to stay away instead.
+            Seconds to wait before the check. If negative, the try is refused, and possible again after that
+            many seconds.
         """
         if familiar:
             return self._next(_pair(account, origin), FAMILIAR, in_line=True)
         due = self._next(_address(origin), ADDRESS, in_line=True)
         if due < 0:
             return due
-        if due > 0:  # it is slow already: it shall not make others slow who have that account
+        if (
+            due > 0
+        ):  # this address is slowed down already: it must not slow down the account for others
             failures = self._now_failed(_account(account), ACCOUNT)
             return max(due, ACCOUNT.delay(failures + 1.0))
         return self._next(_account(account), ACCOUNT, in_line=False)
 
     def forgive(self, account: str, origin: str, *, familiar: bool) -> None:
-        """That try was no failure after all."""
-        for what in (
-            (_pair(account, origin),) if familiar else (_address(origin), _account(account))
-        ):
-            failures, since, due = self.failures.get(what, (0.0, 0.0, 0.0))
+        """The try was not a failure."""
+        pair = (_pair(account, origin),)
+        for name in pair if familiar else (_address(origin), _account(account)):
+            failures, since, due = self.failures.get(name, (0.0, 0.0, 0.0))
             if failures <= 1.0:
-                self.failures.pop(what, None)
+                self.failures.pop(name, None)
             else:
-                self.failures[what] = (failures - 1.0, since, due)
+                self.failures[name] = (failures - 1.0, since, due)
 
-    def take(self, what: str, origin: str, per_hour: int) -> bool:
-        """Whether something that may be done so often in an hour may be done now; it is counted.
+    def take(self, action: str, origin: str, per_hour: int) -> bool:
+        """Whether an action that is limited per hour is possible now; if so, it is counted.
 
         Args:
-            what: a word for it, such as ``"account"``.
-            origin: who does it.
-            per_hour: how often; 0 means no limit.
+            action: a word for it, such as ``"account"``.
+            origin: as ``addresses.origin_of`` returns it.
+            per_hour: the limit; 0 means no limit.
         """
         if not per_hour:
             return True
-        pace = Pace(free=per_hour, longest=0.0, forgive=3600.0 / per_hour)
-        name = f"{what} from {origin}"
-        if self._now_failed(name, pace) > per_hour - 1:
+        backoff = Backoff(free=per_hour, longest=0.0, forgive=3600.0 / per_hour)
+        name = f"{action} from {origin}"
+        if self._now_failed(name, backoff) > per_hour - 1:
             return False
-        self._count(name, pace)
+        self._count(name, backoff)
         return True
 
     def prune(self) -> None:
-        """Forget what was long ago, and what is too much to remember."""
+        """Forget old failures, and those past ``ENTRIES_MAX``."""
         now = self._now()
         longest = max(ADDRESS.forgive * ADDRESS.most, 3600.0)
         kept = {
-            what: one for what, one in self.failures.items() if max(one[1] + longest, one[2]) > now
+            name: (failures, since, due)
+            for name, (failures, since, due) in self.failures.items()
+            if max(since + longest, due) > now
         }
-        if len(kept) > REMEMBERED:
-            most = sorted(kept, key=lambda what: kept[what][0], reverse=True)
-            kept = {what: kept[what] for what in most[: REMEMBERED // 2]}
+        if len(kept) > ENTRIES_MAX:
+            most = sorted(kept, key=lambda name: kept[name][0], reverse=True)
+            kept = {name: kept[name] for name in most[: ENTRIES_MAX // 2]}
         self.failures = kept
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _next(self, what: str, pace: Pace, *, in_line: bool) -> float:
-        """Count a try and give the seconds until it is due; negative if that is too long."""
+    def _next(self, name: str, backoff: Backoff, *, in_line: bool) -> float:
+        """Count a try and return the seconds until it is due; negative if that is too long."""
         now = self._now()
-        before = self._now_failed(what, pace)
-        delay = pace.delay(before + 1.0)
+        before = self._now_failed(name, backoff)
+        delay = backoff.delay(before + 1.0)
         due = now + delay
         if in_line and delay:
-            due = max(now, self.failures.get(what, (0.0, 0.0, 0.0))[2]) + delay
-        if due - now > PATIENCE:
+            due = max(now, self.failures.get(name, (0.0, 0.0, 0.0))[2]) + delay
+        if due - now > WAIT_MAX:
             self._throttled.add()
             return now - due
-        failures = self._count(what, pace, due)
+        failures = self._count(name, backoff, due)
         if due > now:
             self._throttled.add()
-        if delay > pace.delay(before):
+        if delay > backoff.delay(before):
             log.warn(
-                "{failures} failed logins for {what}: the next wait {delay:g} s",
+                "{failures} failed logins for {name}: the next one waits {delay:g} s",
                 failures=int(failures),
-                what=what,
+                name=name,
                 delay=delay,
             )
         return due - now
@@ -167,21 +171,21 @@ class BaseThrottle(TempStoreMixin, Store):
     def _throttled(self) -> Counter:
         meters: Meters = self.service.metrics
         return meters.counter(
-            "cletus_users_logins_throttled", "Logins that had to wait, or were turned away."
+            "cletus_users_logins_throttled", "Logins that were delayed or refused."
         )
 
     def _now(self) -> float:
         return float(self.service.clock.seconds())
 
-    def _now_failed(self, what: str, pace: Pace) -> float:
-        failures, since, _ = self.failures.get(what, (0.0, 0.0, 0.0))
-        return max(0.0, failures - (self._now() - since) / pace.forgive)
+    def _now_failed(self, name: str, backoff: Backoff) -> float:
+        failures, since, _ = self.failures.get(name, (0.0, 0.0, 0.0))
+        return max(0.0, failures - (self._now() - since) / backoff.forgive)
 
-    def _count(self, what: str, pace: Pace, due: float = 0.0) -> float:
-        if len(self.failures) >= REMEMBERED and what not in self.failures:
+    def _count(self, name: str, backoff: Backoff, due: float = 0.0) -> float:
+        if len(self.failures) >= ENTRIES_MAX and name not in self.failures:
             self.prune()
-        failures = min(self._now_failed(what, pace) + 1.0, pace.most)
-        self.failures[what] = (failures, self._now(), due)
+        failures = min(self._now_failed(name, backoff) + 1.0, backoff.most)
+        self.failures[name] = (failures, self._now(), due)
         return failures
 
 

@@ -1,4 +1,4 @@
-"""What a user is: somebody with a name, who may be online."""
+"""The base of users: somebody with a name, who may be connected."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cletus.storage import Field, Store
 class ClientField(Field[Client | None]):
     """The client at which a user is logged in, or ``None``.
 
-    ``user.client = client`` also sets ``client.user = user``, and takes the user off the client that
-    they were at before; ``user.client = None`` logs them out. So the two never disagree.
+    ``user.client = client`` also sets ``client.user = user``, and detaches both from whatever they
+    were attached to; ``user.client = None`` logs the user out. So the two never disagree.
 
     A store object is destroyed and made anew by a reload, and a client persists. So, in the words of
     the storage document, the field clears and sets ``client.user``, and the client itself is
@@ -28,19 +28,19 @@ class ClientField(Field[Client | None]):
         return self if obj is None else obj.__dict__.get(self._name)
 
     def __set__(self, obj: Any, value: Client | None) -> None:
-        self._leave(obj)
+        self._detach(obj)
         obj.__dict__[self._name] = value
         if value is not None:
-            other = getattr(value, "user", None)
-            if other is not None and other is not obj:
-                other.__dict__[self._name] = None
+            previous = getattr(value, "user", None)
+            if previous is not None and previous is not obj:
+                previous.__dict__[self._name] = None
             value.user = obj
 
     def serialise(self, obj: Store, name: str) -> Client | None:
-        """The client by reference. While a reload freezes, the client is taken off the user.
+        """The client by reference. While a reload freezes, the client is detached from the user.
 
         If the new code has no such user, nobody is logged in at that client any more; if the reload
-        fails, the framework puts every client's attributes back.
+        fails, the framework restores every client's attributes.
         """
         client: Client | None = obj.__dict__.get(name)
         if client is not None and obj.service.session.freezing:
@@ -48,20 +48,20 @@ class ClientField(Field[Client | None]):
         return client
 
     def deserialise(self, obj: Store, name: str, data: Any) -> None:
-        """Join the new user object with the client, if that is still there."""
+        """Attach the client to the new user object, if it is still connected."""
         self.__set__(obj, None if data is None or data.gone else data)
 
-    def _leave(self, obj: Any) -> None:
+    def _detach(self, obj: Any) -> None:
         client = obj.__dict__.get(self._name)
         if client is not None and getattr(client, "user", None) is obj:
             client.user = None
 
 
 class BaseUser(Store):
-    """The base of an application's ``User`` store.
+    """The minimal base of an application's ``User`` store: a name and a connection.
 
-    ``user.client`` is the connection they are at, ``client.user`` and ``event.user`` are they. This
-    is all there is of it; ``BaseAccount`` has passwords, roles, pronouns and the rest.
+    ``user.client`` is the user's connection; ``client.user`` and ``event.user`` are the user.
+    ``BaseAccount`` adds passwords, roles, pronouns and the rest.
     """
 
     abstract = True
@@ -72,11 +72,11 @@ class BaseUser(Store):
 
     @property
     def is_online(self) -> bool:
-        """Whether they are here."""
+        """Whether they are connected."""
         return self.client is not None
 
     def write(self, *lines: object) -> None:
-        """Send these as whole lines; nothing happens if they are offline."""
+        """Send whole lines; does nothing if they are offline."""
         if self.client is not None:
             self.client.write(*lines)
 
@@ -84,24 +84,24 @@ class BaseUser(Store):
         return self.name or self.key
 
     def log_in(self, client: Any) -> None:
-        """They are at this client now. Who was there as the same user before is disconnected.
+        """Attach them to this client, and close any other connection of the same user.
 
         While they typed their password, they may have left elsewhere, or come in as another object:
         from now on this object is the active one.
         """
-        other = self.manager.active().get(self.key)
-        before = [one.client for one in (self, other) if one is not None]
-        if other != self:
-            if other is not None:
-                other.log_out()
+        active = self.manager.active().get(self.key)
+        previous = [user.client for user in (self, active) if user is not None]
+        if active != self:
+            if active is not None:
+                active.log_out()
             self.manager.add_active(self)
         self.client = client
-        for one in dict.fromkeys(before):
-            if one is not None and one is not client:
-                one.write("You have logged in from elsewhere.")
-                one.close("replaced by a new connection")
+        for replaced in dict.fromkeys(previous):
+            if replaced is not None and replaced is not client:
+                replaced.write("You have logged in from another connection. This one is closed.")
+                replaced.close("replaced by a new connection")
 
     def log_out(self) -> None:
-        """They are offline; what was not saved of them is forgotten with the manager's reference."""
+        """Take them offline and out of memory; changes that were not saved are lost."""
         self.client = None
         self.manager.remove_active(self)

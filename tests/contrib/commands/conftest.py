@@ -14,7 +14,7 @@ USERS = """
         service = service
         powers = Field(set, session=True)
 
-        def can(self, what):
+        def has_permission(self, what):
             return what in self.powers
 """
 
@@ -110,14 +110,14 @@ TALK = '''
         second = await event.client.ask("To whom? ")
         event.client.write(f"{first} to {second}")
 
-    admin = commands.group("Admin", can="admin")
+    admin = commands.group("Admin", requires="admin")
 
     @admin.register(in_full=True)
     def shutdown(event):
         """Stop it all."""
         event.client.write("down")
 
-    @admin.register(can=lambda event: event.user.key == "user1")
+    @admin.register(requires=lambda event: event.user.key == "user1")
     def shudder(event):
         event.client.write("brr")
 

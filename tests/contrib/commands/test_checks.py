@@ -28,7 +28,7 @@ def say(event):
 commands.topic("talk", "How to talk.")
 """,
         """
-@commands.register(can="ban", aliases=("talk",))
+@commands.register(requires="ban", aliases=("talk",))
 def say(event):
     pass
 commands.topic("talk", "How to talk.")
@@ -36,17 +36,17 @@ commands.topic("talk", "How to talk.")
     ),
     "a permission that no role grants": (
         "permission",
-        "asks for the permission 'build', and no role grants it",
+        "requires the permission 'build', and no role grants it",
         """
-@commands.register(can="build")  # HERE
+@commands.register(requires="build")  # HERE
 def dig(event):
     pass
 """,
         """
-@commands.register(can="ban")
+@commands.register(requires="ban")
 def dig(event):
     pass
-@commands.register(can=lambda event: True)
+@commands.register(requires=lambda event: True)
 def fill(event):
     pass
 """,
@@ -73,7 +73,7 @@ EVERYTHING = ', "admin": __import__("cletus.contrib.users", fromlist=["x"]).EVER
 )
 def test_who_may_do_everything_may_do_what_no_role_names(permission, expected, check):  # noqa: F811
     """But a near miss of what a role names is named."""
-    text = HEAD % EVERYTHING + f'@commands.register(can="{permission}")\ndef go(event): pass\n'
+    text = HEAD % EVERYTHING + f'@commands.register(requires="{permission}")\ndef go(event): pass\n'
     assert names(check(text)) == expected
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.contrib.commands.prefix_table import NameTable
+from cletus.contrib.commands.prefix_table import PrefixTable
 
 
 @given(
     st.sets(st.text(alphabet="abcé\U0010ffff", max_size=5)), st.text(alphabet="abcé", max_size=3)
 )
 def test_a_prefix_finds_what_a_scan_would_find(names, prefix):
-    table = NameTable()
+    table = PrefixTable()
     for name in names:
         table.add(name, name.upper())
     expected = sorted(name for name in names if name.startswith(prefix))
@@ -31,7 +31,7 @@ class Counted(str):
 
 
 def test_ten_thousand_names_are_not_looked_at_one_by_one():
-    table = NameTable()
+    table = PrefixTable()
     for number in range(10_000):
         table.add(Counted(f"name{number:05}"), number)
     Counted.compared = 0

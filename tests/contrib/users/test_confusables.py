@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.contrib.users.confusables import looks, skeleton
+from cletus.contrib.users.confusables import skeleton, skeletons
 
 ALIKE = [
     ("bob", "BOB"),
@@ -43,13 +43,13 @@ UNLIKE = [
 @pytest.mark.parametrize(("one", "other"), ALIKE)
 def test_look_alikes_share_a_look(one, other):
     """UTS 39's tables, and capitals."""
-    assert looks(one) & looks(other)
+    assert skeletons(one) & skeletons(other)
 
 
 @pytest.mark.parametrize(("one", "other"), UNLIKE)
 def test_others_do_not(one, other):
     """Else nobody would get a name."""
-    assert not looks(one) & looks(other)
+    assert not skeletons(one) & skeletons(other)
 
 
 def test_the_skeletons_of_the_standard():

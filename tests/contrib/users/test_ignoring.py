@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.contrib.users.mixins import MOST
+from cletus.contrib.users.mixins import IGNORED_MAX
 from cletus.testing import assert_survives_reload
 
 
@@ -37,7 +37,7 @@ def test_nobody_ignores_themself(bob):
 
 def test_the_list_is_bounded(bob, ann):
     """It is in one file."""
-    bob.ignored = {f"n{number}" for number in range(MOST)}
+    bob.ignored = {f"n{number}" for number in range(IGNORED_MAX)}
     assert not bob.ignore(ann)
 
 

@@ -18,9 +18,9 @@ def test_only_the_last_lines_are_kept(talker, bob):
     for number in range(LINES_MAX + 50):
         bob.miss(f"line {number}")
     person = talker.person()
-    bob.tell_missed(person.client)
+    bob.show_missed(person.client)
     text = person.new_text()
-    assert "(50 earlier lines are lost.)" in text
+    assert "(50 earlier lines were dropped.)" in text
     assert "line 49\n" not in text
     assert "line 50\n" in text
     assert f"line {LINES_MAX + 49}\n" in text
@@ -40,7 +40,7 @@ def test_nothing_missed_is_not_mentioned(talker, bob):
     """Most reconnects are quick."""
     person = talker.person()
     person.new_text()
-    bob.tell_missed(person.client)
+    bob.show_missed(person.client)
     assert person.new_text() == ""
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cletus.contrib.users import ago
-from cletus.contrib.users.mixins import PLACES_MAX
+from cletus.contrib.users.mixins import ORIGINS_MAX
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -39,21 +39,21 @@ def test_coming_and_going_are_noted(talker):
 def test_places_are_remembered_but_not_written_down(bob):
     """A digest of each is enough to know one again, and no more are kept than the latest."""
     bob.note_login(NOON, "192.0.2.1")
-    assert bob.has_come_from("192.0.2.1")
-    assert not bob.has_come_from("192.0.2.2")
+    assert bob.has_logged_in_from("192.0.2.1")
+    assert not bob.has_logged_in_from("192.0.2.2")
     assert "192.0.2" not in bob.to_json(session=True)
-    for number in range(PLACES_MAX):
+    for number in range(ORIGINS_MAX):
         bob.note_login(NOON, f"198.51.100.{number}")
-    assert not bob.has_come_from("192.0.2.1")
-    assert bob.has_come_from("198.51.100.0")
-    assert len(bob.places) == PLACES_MAX
+    assert not bob.has_logged_in_from("192.0.2.1")
+    assert bob.has_logged_in_from("198.51.100.0")
+    assert len(bob.origins) == ORIGINS_MAX
 
 
 def test_a_place_known_to_one_is_not_known_to_another(bob, ann):
     """Nor can two files be compared."""
     bob.note_login(NOON, "192.0.2.1")
     ann.note_login(NOON, "192.0.2.1")
-    assert bob.places != ann.places
+    assert bob.origins != ann.origins
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Strangers: connected people whom nobody knows yet, by where they come from."""
+"""Connections that are logging in, counted by origin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_who_has_logged_in_is_no_stranger_after_a_reload(talk):
     talker.reload()
     for _ in range(2):
         assert talker.person(HERE).sees("What is your name")
-    assert talker.person(HERE).sees("Too many people of your address")
+    assert talker.person(HERE).sees("Too many people are logging in from your address")
 
 
 def test_nothing_is_remembered_of_who_has_gone(talker):
@@ -22,4 +22,4 @@ def test_nothing_is_remembered_of_who_has_gone(talker):
     people = [talker.person(f"198.51.100.{number}:1") for number in range(20)]
     for person in people:
         person.hangs_up()
-    assert talker.users.strangers._all() == {}
+    assert talker.users.pending_logins._all() == {}

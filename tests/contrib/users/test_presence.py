@@ -47,7 +47,7 @@ def test_a_reconnect_finds_everything_and_what_was_missed(talker, ann, bob):
     talker.wait(GRACE - 1)
     again = talker.login("bob")
     assert again.screen.endswith(
-        "Welcome back, Bob.\nMeanwhile:\nAnn says v1: hello?\nAnn says v1: are you there?\na tell\n"
+        "Welcome back, Bob.\nYou missed:\nAnn says v1: hello?\nAnn says v1: are you there?\na tell\n"
     )
     user = talker.user("bob")
     assert user.mood == "merry"
@@ -65,7 +65,7 @@ def test_who_does_not_come_back_leaves(talker, ann, bob):
     ann.types("hello?")
     user = talker.user("bob")
     talker.wait(GRACE + 1)
-    assert ann.screen.count("Bob leaves: did not come back.") == 1
+    assert ann.screen.count("Bob leaves: did not return.") == 1
     assert talker.user("bob") is None
     assert user.missed == []
     assert not talker.login("bob").sees("Meanwhile")
@@ -146,10 +146,10 @@ def test_nobody_waits_for_a_guest(talker, ann):
 
 def test_what_was_not_saved_is_saved_when_the_link_breaks(talker, bob):
     """A crash during the grace loses nothing."""
-    talker.user("bob").places = ["somewhere"]
+    talker.user("bob").origins = ["somewhere"]
     bob.hangs_up()
     talker.wait(1)
-    assert talker.user_cls.manager.saved()["bob"].places == ["somewhere"]
+    assert talker.user_cls.manager.saved()["bob"].origins == ["somewhere"]
 
 
 def test_leaving_twice_is_leaving_once(talker, ann, bob):
@@ -208,7 +208,7 @@ def test_the_grace_ends_after_a_reload_too(talker, ann, bob):
     report = talker.reload("leaves:", "departs:")
     assert "still referred to" not in str(report)
     talker.wait(21)
-    assert ann.screen.count("Bob departs: did not come back.") == 1
+    assert ann.screen.count("Bob departs: did not return.") == 1
     assert talker.user("bob") is None
     assert ann.client.user is talker.user("ann")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.contrib.users.throttle import ACCOUNT, ADDRESS, PATIENCE, REMEMBERED, Pace
+from cletus.contrib.users.throttle import ACCOUNT, ADDRESS, ENTRIES_MAX, WAIT_MAX, Backoff
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 
@@ -20,7 +20,7 @@ def tries(throttle, count, account="bob", origin=HERE, *, familiar=False):
 
 def test_a_delay_doubles_up_to_its_longest():
     """After the free ones: 1, 2, 4 ... and never more than the longest."""
-    pace = Pace(free=2, longest=10.0, forgive=60.0)
+    pace = Backoff(free=2, longest=10.0, forgive=60.0)
     assert [pace.delay(n) for n in range(9)] == [0, 0, 0, 1, 2, 4, 8, 10, 10]
     assert pace.delay(10**9) == 10.0
     assert pace.delay(pace.most) == 10.0
@@ -43,7 +43,7 @@ def test_who_would_wait_too_long_is_turned_away(throttle):
     tries(throttle, ADDRESS.free + 5)
     before = dict(throttle.failures)
     away = throttle.try_login("bob", HERE, familiar=False)
-    assert away < -PATIENCE
+    assert away < -WAIT_MAX
     assert throttle.failures == before
     assert throttle.try_login("bob", HERE, familiar=False) == away
 
@@ -74,7 +74,7 @@ def test_a_familiar_address_is_not_free_to_guess(throttle):
     """It may be a room full of people."""
     waits = tries(throttle, 30, familiar=True)
     assert waits[5] == 1.0
-    assert min(waits) < -PATIENCE
+    assert min(waits) < -WAIT_MAX
 
 
 def test_success_takes_back_its_own_try_and_no_other(throttle):
@@ -107,9 +107,9 @@ def test_growing_delays_are_logged(throttle, talker, logged):
 def test_what_is_remembered_is_bounded(throttle):
     """The worst ones are kept."""
     tries(throttle, 30, origin=THERE)
-    for number in range(REMEMBERED + 100):
+    for number in range(ENTRIES_MAX + 100):
         throttle.try_login(f"n{number}", f"a{number}", familiar=False)
-    assert len(throttle.failures) <= REMEMBERED + 1
+    assert len(throttle.failures) <= ENTRIES_MAX + 1
     assert throttle.try_login("bob", THERE, familiar=False) < 0
 
 

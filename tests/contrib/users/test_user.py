@@ -78,7 +78,7 @@ def test_logging_in_elsewhere_takes_over(user: Any, service: Service, come: Come
     bob.log_in(first.client)
     bob.log_in(second.client)
     first.new_text()
-    assert first.screen == "You have logged in from elsewhere.\n"
+    assert first.screen == "You have logged in from another connection. This one is closed.\n"
     assert not first.client.connected
     assert departed == [None]
     assert bob.client is second.client

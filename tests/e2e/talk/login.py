@@ -20,12 +20,12 @@ async def connect(event: events.Connect) -> None:
 
 
 async def ask_who(client: Client) -> User | None:
-    """A name and its password; None if they do not belong together."""
+    """The user of this name; None if the password is wrong."""
     name = (await client.ask("What is your name? ")).strip()
     user = User.manager.get_by_username(name)
     if user is None:
         return await register(client, name)
-    password = await client.ask("Your password? ", hidden=True)
+    password = await client.ask("Password: ", hidden=True)
     if await user.check_password(password):
         return user
     client.write("That is not the password of that name.")
