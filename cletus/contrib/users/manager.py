@@ -38,7 +38,7 @@ class UserManager(Manager[U]):
             return None
         for manager in self._family():
             user: U | None = manager.get_active(key)
-            if user is not None and user.is_online:
+            if user is not None and _is_online(user):
                 return user
         return None
 
@@ -48,7 +48,7 @@ class UserManager(Manager[U]):
             user
             for manager in self._family()
             for user in manager.active().values()
-            if user.is_online
+            if _is_online(user)
         ]
 
     def peek(self, name: str) -> U | None:
@@ -115,6 +115,10 @@ class UserManager(Manager[U]):
             if store_cls is not self.store_cls and issubclass(store_cls, self.store_cls)
         ]
         return [self, *derived]
+
+
+def _is_online(user: Any) -> bool:
+    return bool(user.is_online)
 
 
 def index_skeletons(keys: Iterable[str]) -> SkeletonIndex:
