@@ -13,7 +13,7 @@ from twisted.internet.endpoints import serverFromString
 
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.target import Subject
-from cletus.doors.admission import Doorkeeper
+from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.configured import KINDS
 from cletus.doors.tls import CertificateFiles
 from cletus.errors import CertificateError, SettingError, StoreUnusable
@@ -130,7 +130,7 @@ def _expiry(path: Path) -> Iterator[Finding]:
 
 def _proxies(subject: Subject) -> Iterator[Finding]:
     try:
-        Doorkeeper(subject.service)
+        ConnectionLimiter(subject.service)
     except SettingError as wrong:
         yield _wrong("proxy_from", f"proxy_from {wrong.reason}", "give addresses or networks")
 

@@ -1,4 +1,4 @@
-"""Who may come in: the budgets of connections, kept for all doors of a service together."""
+"""How many connections there may be, in all and from one address, and which proxies are trusted."""
 
 from __future__ import annotations
 
@@ -18,81 +18,79 @@ CROWDED = b"Too many people are here from your address. Please come back later.\
 _LOG_INTERVAL = 1.0
 
 
-class Doorkeeper:
-    """Counts who is inside.
+class ConnectionLimiter:
+    """Counts the connections of all doors of a service.
 
     Args:
-        service: its settings hold at each moment; a reload may change them.
+        service: its settings are read at each call, since a reload may change them.
 
     Raises:
-        SettingError: ``proxy_from`` has what is neither an address nor a network.
+        SettingError: ``proxy_from`` contains something that is neither an address nor a network.
     """
 
     log = Logger()
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._inside = 0
-        self._by_place: dict[str, int] = {}
-        self._trusted = [_network(text) for text in service.settings.proxy_from]
+        self._count = 0
+        self._by_address: dict[str, int] = {}
+        self._proxies = [_network(text) for text in service.settings.proxy_from]
         self._refused = 0
-        self._logged = -_LOG_INTERVAL
+        self._logged_at = -_LOG_INTERVAL
 
-    def admits(self, host: str) -> bytes | None:
-        """Let somebody in, who must be let ``out`` again; or what to tell them instead.
+    def admit(self, host: str) -> bytes | None:
+        """Count one more connection, which must be released later.
 
         Args:
-            host: where they come from; empty for those who have no address (Unix sockets).
+            host: where it comes from; empty for a Unix socket, which has no address.
+
+        Returns:
+            ``None``; or, if there is no room for it, what to tell the peer. It is not counted then.
         """
-        settings, place = self._service.settings, _place(host)
-        refusal = None
-        if settings.connections_max and self._inside >= settings.connections_max:
-            refusal = FULL
-        elif (
-            place
-            and settings.connections_per_address
-            and self._by_place.get(place, 0) >= settings.connections_per_address
-        ):
-            refusal = CROWDED
-        if refusal is not None:
-            self._note_refusal(host)
-            return refusal
-        self._inside += 1
-        if place:
-            self._by_place[place] = self._by_place.get(place, 0) + 1
+        settings, address = self._service.settings, _counted_address(host)
+        from_there = self._by_address.get(address, 0)
+        if settings.connections_max and self._count >= settings.connections_max:
+            self._log_refusal(host)
+            return FULL
+        if address and 0 < settings.connections_per_address <= from_there:
+            self._log_refusal(host)
+            return CROWDED
+        self._count += 1
+        if address:
+            self._by_address[address] = from_there + 1
         return None
 
-    def out(self, host: str) -> None:
-        """Somebody who was let in has gone."""
-        self._inside -= 1
-        place = _place(host)
-        if not place:
+    def release(self, host: str) -> None:
+        """A connection that was admitted has gone."""
+        self._count -= 1
+        address = _counted_address(host)
+        if not address:
             return
-        self._by_place[place] -= 1
-        if not self._by_place[place]:
-            del self._by_place[place]
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
 
     def trusts(self, host: str) -> bool:
         """Whether this is a proxy of ours, which says by the PROXY protocol who connects."""
-        if not self._trusted or not host:
+        if not self._proxies or not host:
             return False
-        address = _address(host)
+        address = _parsed(host)
         return address is not None and any(
-            address.version == network.version and address in network for network in self._trusted
+            address.version == network.version and address in network for network in self._proxies
         )
 
-    def _note_refusal(self, host: str) -> None:
-        """One log line a second at the most: refusing must cost less than asking."""
+    def _log_refusal(self, host: str) -> None:
+        """Log one line a second at the most: refusing must cost less than asking."""
         self._refused += 1
         self._service.metrics.refused.add()
         now = self._service.reactor.seconds()
-        if now - self._logged >= _LOG_INTERVAL:
+        if now - self._logged_at >= _LOG_INTERVAL:
             self.log.warn(
                 "{count} connections refused, the latest from {host}",
                 count=self._refused,
                 host=host or "a local socket",
             )
-            self._logged, self._refused = now, 0
+            self._logged_at, self._refused = now, 0
 
 
 def _network(text: str):  # type: ignore[no-untyped-def]  # one of two types that share no base
@@ -102,7 +100,7 @@ def _network(text: str):  # type: ignore[no-untyped-def]  # one of two types tha
         raise SettingError("proxy_from", f"cannot have {text!r}: {error}") from None
 
 
-def _address(host: str) -> IPv4Address | IPv6Address | None:
+def _parsed(host: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(host)
     except ValueError:
@@ -110,11 +108,11 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _place(host: str) -> str:
-    """What is counted as one: an IPv4 address, or the /64 that an IPv6 address is of."""
+def _counted_address(host: str) -> str:
+    """What is counted as one address: an IPv4 address, or the /64 network of an IPv6 address."""
     if ":" not in host:
         return host
-    address = _address(host)
+    address = _parsed(host)
     if not isinstance(address, IPv6Address):
         return host if address is None else str(address)
     return str(IPv6Network((int(address) >> 64 << 64, 64)).network_address)

@@ -1,7 +1,8 @@
-"""Connections that come through a proxy of ours, which says first who is behind it."""
+"""Connections through a trusted proxy, which says first of all where they really come from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
 HEADER_TIMEOUT = 10.0
-"""Seconds that a proxy has to say who connects. Our choice; it does so with the first packet."""
+"""Seconds that a proxy has for its header. Our choice; it sends the header with the first packet."""
 
 
-class Behind:
-    """The transport of a proxy's connection, but for where it comes from.
+class ProxiedTransport:
+    """The transport of a proxy's connection, with the person's address in place of the proxy's.
 
     Args:
         transport: Twisted's.
@@ -45,10 +46,10 @@ class Behind:
 
 @implementer(IHalfCloseableProtocol)
 class ProxiedConnection(Protocol):
-    """Holds a connection back until its PROXY header is complete, then makes it as if from there.
+    """Reads the PROXY header, then lets the connection begin as if it came from the address in it.
 
     Args:
-        inner: the connection that is held back.
+        inner: the protocol of the connection; it begins when the header is complete.
         reactor: its timers.
     """
 
@@ -71,12 +72,12 @@ class ProxiedConnection(Protocol):
             self._inner.dataReceived(data)
             return
         try:
-            found = self._header.receive(data)
+            received = self._header.receive(data)
         except ProtocolError as error:
             self._refuse(str(error))
             return
-        if found is not None:
-            self._open(*found)
+        if received is not None:
+            self._open(*received)
 
     def readConnectionLost(self) -> None:
         """Twisted's: nothing more comes."""
@@ -89,7 +90,7 @@ class ProxiedConnection(Protocol):
         """Twisted's: only our side is closed. It never is on its own."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Twisted's: it is gone; what is behind hears of it if it ever came to be."""
+        """Twisted's: it is gone; the connection hears of that if it had begun."""
         self._stop_waiting()
         if self._header is None:
             self._inner.connectionLost(reason)
@@ -99,8 +100,8 @@ class ProxiedConnection(Protocol):
         self._header = None
         transport = self.transport
         if origin.host:
-            kind: Any = IPv6Address if ":" in origin.host else IPv4Address
-            transport = Behind(transport, kind("TCP", origin.host, origin.port))
+            address: Any = IPv6Address if ":" in origin.host else IPv4Address
+            transport = ProxiedTransport(transport, address("TCP", origin.host, origin.port))
         self._inner.makeConnection(transport)
         if rest:
             self._inner.dataReceived(rest)
@@ -121,20 +122,25 @@ class ProxiedConnection(Protocol):
             self._timer = None
 
 
-class ProxiedFactory(ServerFactory):
-    """Makes the connections of trusted proxies.
+class ProxyProtocolFactory(ServerFactory):
+    """Stands before the factory of a door, and expects a PROXY header from trusted proxies only.
 
     Args:
-        factory: makes what is behind.
+        factory: makes the connections.
+        trusts: whether the peer with this address is a proxy of ours.
         reactor: its timers.
     """
 
     noisy = False
 
-    def __init__(self, factory: Any, reactor: Any) -> None:
+    def __init__(self, factory: Any, trusts: Callable[[str], bool], reactor: Any) -> None:
         self._factory = factory
+        self._trusts = trusts
         self._reactor = reactor
 
-    def buildProtocol(self, addr: IAddress | None) -> ProxiedConnection:
-        """Twisted's: a proxy has connected."""
-        return ProxiedConnection(self._factory.buildProtocol(addr), self._reactor)
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Twisted's: somebody has connected."""
+        connection = self._factory.buildProtocol(addr)
+        if self._trusts(getattr(addr, "host", "")):
+            return ProxiedConnection(connection, self._reactor)
+        return connection

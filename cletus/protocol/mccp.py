@@ -33,26 +33,22 @@ class Mccp2(Option):
     """Compression of what we send.
 
     Args:
-        begin: called when all that follows the returned bytes is to be compressed.
-        end: called when the peer wants it no more; what follows is plain again.
+        compress: called with ``True`` when all that follows the returned bytes is to be compressed,
+            with ``False`` when what follows is to be plain again.
     """
 
     code = 86
     accepts = frozenset({Side.LOCAL})
 
-    __slots__ = ("_begin", "_end")
+    __slots__ = ("_compress",)
 
-    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
-        self._begin = begin
-        self._end = end
+    def __init__(self, compress: Callable[[bool], None]) -> None:
+        self._compress = compress
 
     def switched(self, side: Side, on: bool) -> bytes:
         """The peer takes it, or has had enough."""
-        if not on:
-            self._end()
-            return b""
-        self._begin()
-        return subnegotiation(self.code)
+        self._compress(on)
+        return subnegotiation(self.code) if on else b""
 
 
 class Mccp3(Option):

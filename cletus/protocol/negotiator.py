@@ -7,7 +7,8 @@ answers in telnet is asked the rest. Nothing waits for any of it: the service ta
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from cletus.protocol import capabilities
 from cletus.protocol.charset import telnet_encoder
@@ -28,33 +29,37 @@ from cletus.protocol.ttype import TerminalType
 _NAME_MAX = 60
 
 
-class Connection(Protocol):
-    """What the handshake tells its connection."""
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """The peer's window has another size; it is in the terminal already."""
 
-    def resized(self) -> None:
-        """``terminal`` has another size."""
-
-    def message_received(self, package: str, data: Any) -> None:
-        """The peer's program has sent a message."""
-
-    def status(self) -> Status:
-        """What the service is, for crawlers."""
-
-    def begin_compression(self) -> None:
-        """All that is sent after the present replies is to be compressed."""
-
-    def end_compression(self) -> None:
-        """What is sent from now on is plain."""
+    columns: int
+    rows: int
 
 
-class Handshake:
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the peer's program, by GMCP or MSDP.
+
+    Attributes:
+        package: its name as the peer spells it: ``Core.Hello``.
+        data: what was in its JSON; of MSDP, the value.
+    """
+
+    package: str
+    data: Any
+
+
+class Negotiator:
     """The options of one connection.
 
     Args:
-        terminal: is told what is learnt.
-        connection: is told the rest.
+        terminal: updated with what the peer says about itself.
+        emit: called with each ``Resized`` and ``Message``, in order.
+        status: what MSSP answers to crawlers; called when one asks.
         clock: seconds, from any start.
-        compression: whether MCCP2 and MCCP3 are offered.
+        compress: called with ``True`` when what follows the replies at hand is to be compressed,
+            and with ``False`` when it is to be plain again. Without it, compression is not offered.
 
     Attributes:
         options: the state of all options.
@@ -63,8 +68,8 @@ class Handshake:
     """
 
     __slots__ = (
-        "_compression",
-        "_connection",
+        "_compress",
+        "_emit",
         "_environ",
         "_gmcp",
         "_msdp",
@@ -79,25 +84,25 @@ class Handshake:
     def __init__(
         self,
         terminal: Terminal,
-        connection: Connection,
-        clock: Callable[[], float],
         *,
-        compression: bool = False,
+        emit: Callable[[Resized | Message], None],
+        status: Callable[[], Status],
+        clock: Callable[[], float],
+        compress: Callable[[bool], None] | None = None,
     ) -> None:
         self._terminal = terminal
-        self._connection = connection
-        self._compression = compression
+        self._emit = emit
+        self._compress = compress
         self._gmcp = Gmcp(self._message, self._offer_msdp)
         self._msdp = Msdp(self._message)
         self._environ = NewEnviron(self._may_ask_environment, self._environment)
         self._types_known = False
         self._named = False
-        self.options = Options(self._known(), clock)
+        self.options = Options(self._known(status), clock)
         self.speaks_telnet = False
         self.charset_known = False
 
-    def _known(self) -> list[Option]:
-        connection = self._connection
+    def _known(self, status: Callable[[], Status]) -> list[Option]:
         known: list[Option] = [
             Echo(),
             SuppressGoAhead(),
@@ -108,10 +113,10 @@ class Handshake:
             self._environ,
             self._gmcp,
             self._msdp,
-            Mssp(connection.status),
+            Mssp(status),
         ]
-        if self._compression:
-            known += Mccp2(connection.begin_compression, connection.end_compression), Mccp3()
+        if self._compress is not None:
+            known += Mccp2(self._compress), Mccp3()
         return known
 
     # -- what is sent -----------------------------------------------------------------------
@@ -152,7 +157,7 @@ class Handshake:
         replies = self._ask(Side.REMOTE, WindowSize)
         for option in (CharsetOption, EndOfRecord, Gmcp):
             replies += self._ask(Side.LOCAL, option)
-        if self._compression:
+        if self._compress is not None:
             replies += self._ask(Side.LOCAL, Mccp2) + self._ask(Side.LOCAL, Mccp3)
         return replies
 
@@ -191,7 +196,7 @@ class Handshake:
         size = (columns or COLUMNS, rows or ROWS)
         if size != (terminal.columns, terminal.rows):
             terminal.columns, terminal.rows = size
-            self._connection.resized()
+            self._emit(Resized(*size))
 
     def _charset(self, name: str) -> None:
         if name:
@@ -212,7 +217,7 @@ class Handshake:
             self._name(data.get("client"), data.get("version"))
         elif package.upper() in ("CLIENT_NAME", "CLIENT_ID"):  # MSDP
             self._name(data)
-        self._connection.message_received(package, data)
+        self._emit(Message(package, data))
 
     def _name(self, name: object, version: object = None) -> None:
         if isinstance(name, str) and name:

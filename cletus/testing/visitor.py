@@ -12,8 +12,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock, deferLater
 
 from cletus.client.client import Client
-from cletus.doors.admission import Doorkeeper
-from cletus.doors.telnet.door import TelnetFactory
+from cletus.doors.admission import ConnectionLimiter
+from cletus.doors.telnet.protocol import TelnetFactory
 from cletus.errors import Disconnected
 from cletus.service.service import Service
 from cletus.testing.screen import Screen
@@ -65,7 +65,7 @@ class MemoryDoor:
             raise TypeError("people can come in memory to a service that was started on a Clock")
         self.clock: Clock = service.reactor
         self.service = service
-        self._factory = TelnetFactory(service, Doorkeeper(service))
+        self._factory = TelnetFactory(service, ConnectionLimiter(service))
         self._numbers = itertools.count(1)
 
     def connect(self, **terminal: Any) -> Visitor:

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""How many connections are admitted, and from where."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from cletus.doors.admission import CROWDED, FULL, Doorkeeper
+from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter
 from cletus.errors import SettingError
 from cletus.meters import Meters
 from cletus.settings.settings import Settings
 
 
-def keeper(**settings: Any) -> Doorkeeper:
-    return Doorkeeper(
+def limiter(**settings: Any) -> ConnectionLimiter:
+    return ConnectionLimiter(
         SimpleNamespace(settings=Settings(**settings), reactor=Clock(), metrics=Meters())
     )  # type: ignore[arg-type]  # a double
 
 
 def test_so_many_and_no_more() -> None:
-    one = keeper(connections_max=2)
-    assert [one.admits("1.1.1.1"), one.admits("2.2.2.2"), one.admits("3.3.3.3")] == [
+    connections = limiter(connections_max=2)
+    assert [
+        connections.admit("1.1.1.1"),
+        connections.admit("2.2.2.2"),
+        connections.admit("3.3.3.3"),
+    ] == [
         None,
         None,
         FULL,
     ]
-    one.out("1.1.1.1")
-    assert one.admits("3.3.3.3") is None
+    connections.release("1.1.1.1")
+    assert connections.admit("3.3.3.3") is None
 
 
 @pytest.mark.parametrize(
@@ -45,23 +49,23 @@ def test_so_many_and_no_more() -> None:
 )
 def test_what_counts_as_one_address(first: str, second: str, same: bool) -> None:
     """Everybody has a /64 of IPv6 to himself."""
-    one = keeper(connections_per_address=1)
-    assert one.admits(first) is None
-    assert one.admits(second) == (CROWDED if same else None)
+    connections = limiter(connections_per_address=1)
+    assert connections.admit(first) is None
+    assert connections.admit(second) == (CROWDED if same else None)
 
 
 def test_those_who_leave_leave_nothing_behind() -> None:
-    one = keeper()
+    connections = limiter()
     for _ in range(3):
         for host in ("1.1.1.1", "2001:db8::1", ""):
-            one.admits(host)
-            one.out(host)
-    assert (one._inside, one._by_place) == (0, {})
+            connections.admit(host)
+            connections.release(host)
+    assert (connections._count, connections._by_address) == (0, {})
 
 
 def test_zero_means_no_limit() -> None:
-    one = keeper(connections_max=0, connections_per_address=0)
-    assert all(one.admits("1.1.1.1") is None for _ in range(200))
+    connections = limiter(connections_max=0, connections_per_address=0)
+    assert all(connections.admit("1.1.1.1") is None for _ in range(200))
 
 
 @pytest.mark.parametrize(
@@ -80,9 +84,9 @@ def test_zero_means_no_limit() -> None:
 def test_only_the_proxies_that_are_named_are_trusted(
     proxies: tuple[str, ...], host: str, trusted: bool
 ) -> None:
-    assert keeper(proxy_from=proxies).trusts(host) is trusted
+    assert limiter(proxy_from=proxies).trusts(host) is trusted
 
 
 def test_a_proxy_that_is_no_address_stops_the_start() -> None:
     with pytest.raises(SettingError, match="proxy_from"):
-        keeper(proxy_from=("everywhere",))
+        limiter(proxy_from=("everywhere",))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cletus.protocol.charset import telnet_encoder
-from cletus.protocol.negotiator import Handshake
+from cletus.protocol.negotiator import Message, Negotiator, Resized
 from cletus.protocol.telnet import Negotiation, Subnegotiation, TelnetParser
 from cletus.protocol.terminal import Terminal
 
@@ -24,22 +24,28 @@ def sub(code: bytes, payload: bytes) -> bytes:
 
 
 class Peer:
-    """A handshake and the client that it is held with."""
+    """A negotiator and the client that it negotiates with."""
 
     def __init__(self, *, compression: bool = False) -> None:
         self.terminal = Terminal(telnet_encoder())
-        self.told: list[Any] = []
-        self.handshake = Handshake(self.terminal, self, lambda: 0.0, compression=compression)
-        self.opening = self.handshake.open()
+        self.emitted: list[Any] = []
+        self.negotiator = Negotiator(
+            self.terminal,
+            emit=self.emitted.append,
+            status=lambda: {"NAME": "Lantern"},
+            clock=lambda: 0.0,
+            compress=self.emitted.append if compression else None,
+        )
+        self.opening = self.negotiator.open()
         self._parser = TelnetParser(0)
 
     def says(self, data: bytes) -> bytes:
         replies = b""
         for event in self._parser.receive(data):
             if isinstance(event, Negotiation):
-                replies += self.handshake.receive(event)
+                replies += self.negotiator.receive(event)
             elif isinstance(event, Subnegotiation):
-                replies += self.handshake.subnegotiation(event)
+                replies += self.negotiator.subnegotiation(event)
         return replies
 
     def is_called(self, *names: bytes) -> bytes:
@@ -47,21 +53,6 @@ class Peer:
         for name in (*names, names[-1]):
             replies += self.says(sub(TTYPE, b"\0" + name))
         return replies
-
-    def resized(self) -> None:
-        self.told.append((self.terminal.columns, self.terminal.rows))
-
-    def message_received(self, package: str, data: Any) -> None:
-        self.told.append((package, data))
-
-    def status(self) -> dict[str, str]:
-        return {"NAME": "Lantern"}
-
-    def begin_compression(self) -> None:
-        self.told.append("compress")
-
-    def end_compression(self) -> None:
-        self.told.append("plain")
 
 
 def test_it_opens_with_six_bytes() -> None:
@@ -89,7 +80,7 @@ def test_compression_is_offered_only_where_it_is_wanted() -> None:
     assert WILL + MCCP2 + WILL + MCCP3 in peer.says(WILL + TTYPE)
     assert peer.says(DO + MCCP2) == sub(MCCP2, b"")
     assert peer.says(DONT + MCCP2) == WONT + MCCP2
-    assert peer.told == ["compress", "plain"]
+    assert peer.emitted == [True, False]
 
 
 def test_tintin() -> None:
@@ -100,8 +91,8 @@ def test_tintin() -> None:
     terminal = peer.terminal
     assert (terminal.name, terminal.columns, terminal.rows) == ("TINTIN++", 100, 30)
     assert (terminal.colours, terminal.utf8, terminal.screen_reader) == (1 << 24, True, False)
-    assert peer.told == [(100, 30)]
-    assert peer.handshake.charset_known
+    assert peer.emitted == [Resized(100, 30)]
+    assert peer.negotiator.charset_known
 
 
 def test_windows_telnet_is_never_asked_for_its_environment() -> None:
@@ -169,7 +160,7 @@ def test_gmcp_goes_before_msdp_and_msdp_is_offered_to_who_refuses_gmcp() -> None
     assert peer.says(DONT + GMCP) == WILL + MSDP
     assert peer.says(DO + MSDP) == b""
     peer.says(sub(MSDP, b"\1REPORT\2ROOM"))
-    assert peer.handshake.message("room", 1) == sub(MSDP, b"\1ROOM\x021")
+    assert peer.negotiator.message("room", 1) == sub(MSDP, b"\1ROOM\x021")
 
 
 def test_a_program_names_itself_by_gmcp() -> None:
@@ -177,8 +168,8 @@ def test_a_program_names_itself_by_gmcp() -> None:
     peer.is_called(b"MUDLET", b"XTERM")
     peer.says(DO + GMCP + sub(GMCP, b'Core.Hello {"client":"Mudlet","version":"4.17"}'))
     assert peer.terminal.name == "Mudlet 4.17"
-    assert peer.handshake.message("Room.Info", 1) == sub(GMCP, b"Room.Info 1")
-    assert peer.told == [("Core.Hello", {"client": "Mudlet", "version": "4.17"})]
+    assert peer.negotiator.message("Room.Info", 1) == sub(GMCP, b"Room.Info 1")
+    assert peer.emitted == [Message("Core.Hello", {"client": "Mudlet", "version": "4.17"})]
 
 
 def test_a_crawler_is_answered_at_once() -> None:
@@ -187,14 +178,14 @@ def test_a_crawler_is_answered_at_once() -> None:
 
 def test_prompts_are_marked_as_the_peer_wants_it() -> None:
     peer = Peer()
-    assert peer.handshake.prompt_mark() == b""
+    assert peer.negotiator.prompt_mark() == b""
     peer.says(WONT + TTYPE)
-    assert peer.handshake.prompt_mark() == b"\xff\xf9"
+    assert peer.negotiator.prompt_mark() == b"\xff\xf9"
     peer.says(DO + EOR)
-    assert peer.handshake.prompt_mark() == b"\xff\xef"
+    assert peer.negotiator.prompt_mark() == b"\xff\xef"
 
 
 def test_a_window_of_unknown_size_is_taken_for_80_by_24() -> None:
     peer = Peer()
     peer.says(WILL + NAWS + sub(NAWS, b"\0\0\0\0"))
-    assert (peer.terminal.columns, peer.terminal.rows, peer.told) == (80, 24, [])
+    assert (peer.terminal.columns, peer.terminal.rows, peer.emitted) == (80, 24, [])

@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from twisted.internet.testing import StringTransport
 
 from cletus import Service, events
-from cletus.doors.admission import Doorkeeper
-from cletus.doors.telnet.door import TelnetFactory
+from cletus.doors.admission import ConnectionLimiter
+from cletus.doors.telnet.protocol import TelnetFactory
 from cletus.errors import StoreIOError
 from cletus.ops.prometheus import registry_of
 from cletus.storage import Field, Store
@@ -27,7 +27,7 @@ CORE = """
 @pytest.fixture
 def telnet(service):
     """Makes telnet connections, of a service that is telnet's only as far as they go."""
-    factory = TelnetFactory(service, Doorkeeper(service))
+    factory = TelnetFactory(service, ConnectionLimiter(service))
 
     def connect():
         protocol, transport = factory.buildProtocol(None), StringTransport()
@@ -118,9 +118,9 @@ def test_lines_that_wait_leave_a_mark(start, come, figures):
 
 def test_refused_connections(start, figures):
     service = start(connections_per_address=1)
-    keeper = Doorkeeper(service)
+    limiter = ConnectionLimiter(service)
     for _ in range(3):
-        keeper.admits("192.0.2.1")
+        limiter.admit("192.0.2.1")
     assert figures(service)["cletus_connections_refused_total"] == 2
 
 
