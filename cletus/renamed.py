@@ -35,6 +35,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
 ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Field": {"was": "renamed_from"},
     "CommandRegistry.register": {"can": "requires"},
+    "Service": {"kind": "settings_class"},
 }
 
 #: Functions that go, to what is written instead.

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cletus import Service, events, renamed
+from cletus import Service, Settings, events, renamed
 from cletus.contrib.commands import CommandRegistry
 from cletus.contrib.users import EVERYTHING, PermissionsMixin, has_permission, permissions
 from cletus.errors import Refused
@@ -79,6 +79,18 @@ def test_an_old_method_of_a_service() -> None:
     with pytest.warns(DeprecationWarning, match="is now called Service.run_in_thread"):
         service.in_thread = lambda *_: "replaced"
     assert service.run_in_thread(print) == "replaced"
+
+
+def test_an_old_keyword_of_a_service() -> None:
+    """``Service(kind=)`` is ``Service(settings_class=)``."""
+
+    class Ours(Settings, frozen=True, kw_only=True):
+        motto: str = "be kind"
+
+    service: Any = Service
+    with pytest.warns(DeprecationWarning, match="kind is now called settings_class") as caught:
+        assert service(kind=Ours, motto="be brave").settings.motto == "be brave"
+    assert caught[0].filename == __file__
 
 
 def test_a_path_that_never_was_is_still_an_error() -> None:

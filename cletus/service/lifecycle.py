@@ -1,4 +1,4 @@
-"""The life of a service: what is opened at its start, in order, is closed at its stop, in reverse."""
+"""Starting and stopping a service: what the start opens in order, the stop closes in reverse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class State(enum.Enum):
-    """Where in its life a service is."""
+    """The states of a service, in their order."""
 
     IDLE = "idle"
     STARTING = "starting"
@@ -31,14 +31,10 @@ class State(enum.Enum):
 class Lifecycle:
     """Starts one service and stops it.
 
-    Args:
-        service: the service.
-        components: what it is put together from.
-
     Attributes:
-        state: where it stands.
-        doors: those that are open.
-        reloader: what rebuilds the application, from the start to the stop.
+        state: the state of the service.
+        doors: the open doors.
+        reloader: the reloader while the service runs, else ``None``.
     """
 
     log = Logger()
@@ -58,17 +54,7 @@ class Lifecycle:
         doors: Iterable[Door] | None = None,
         attachments: Iterable[Attachment] | None = None,
     ) -> Deferred[None]:
-        """Open the store, the doors and the watch on the application's files.
-
-        Args:
-            reactor: Twisted's reactor, or a ``Clock`` for tests.
-            doors: in place of those of the components.
-            attachments: in place of those of the components.
-
-        Raises:
-            ServiceStateError: it was started before.
-            CletusError: through the Deferred; whatever had been opened is closed again.
-        """
+        """Open the store, the doors and the attachments; see ``Service.start()``."""
         if self.state is not State.IDLE:
             raise ServiceStateError(f"the service is {self.state.value}: it can be started once")
         self.state = State.STARTING
@@ -77,12 +63,10 @@ class Lifecycle:
         return Deferred.fromCoroutine(self._start(doors, attachments))
 
     def stop(self) -> Deferred[None]:
-        """Tell everybody, close the doors, save the stores, and let go of everything.
-
-        Whatever part of that fails is logged, and the others are done all the same.
+        """Close everything; see ``Service.stop()``. A step that fails is logged and hinders no other.
 
         Returns:
-            A Deferred that fires when it has stopped; also if it was stopping already.
+            Fires when the service has stopped; at once if it has not been started.
         """
         if self.state is State.IDLE:
             return succeed(None)
@@ -94,7 +78,7 @@ class Lifecycle:
         return ended
 
     def when_stopped(self) -> Deferred[None]:
-        """Fires when the service has stopped, for whatever reason."""
+        """A Deferred that fires when the service has stopped, also because its start failed."""
         if self.state is State.STOPPED:
             return succeed(None)
         ended: Deferred[None] = Deferred()
@@ -111,28 +95,28 @@ class Lifecycle:
             self._include_modules()
             _ = service.session.writer  # opens it: an unusable store folder stops the start here
             await service.fire(events.PreStart(service))
-            self._go_on()
+            self._check_not_stopped()
             for door in components.doors(service) if doors is None else doors:
                 await door.open()
                 self.doors.append(door)
-                self._go_on()
+                self._check_not_stopped()
             self.reloader = components.reloader(service)
             self.reloader.start()
             if attachments is None:
                 attachments = components.attachments(service)
             for attachment in attachments:
-                self._attachments.append(attachment)  # also one that opens halfway is closed
+                self._attachments.append(attachment)  # first: if opening it fails, it is closed
                 await attachment.open()
-                self._go_on()
+                self._check_not_stopped()
         except BaseException:
             if self.state is State.STARTING:
                 await self._close()
             else:
-                await self._close_doors()  # the stop did not know of the last one yet
+                await self._close_doors()  # the stop did not know of the last door yet
             raise
         self.state = State.RUNNING
         service.start_timers()
-        # Not waited for: what begins here may be meant to last as long as the service.
+        # Not waited for: a listener may run as long as the service does.
         service.fire(events.PostStart(service))
 
     def _include_modules(self) -> None:
@@ -142,11 +126,11 @@ class Lifecycle:
                 self._service.settings.reload_modules
             )
         except ImportError as error:
-            reason = f"names what cannot be imported: {error}"
+            reason = f"names a module that cannot be imported: {error}"
             raise SettingError("reload_modules", reason) from error
 
-    def _go_on(self) -> None:
-        """After each wait of the start. Raises ``ServiceStopped`` if it was stopped meanwhile."""
+    def _check_not_stopped(self) -> None:
+        """Called after each wait of the start. Raises ``ServiceStopped`` if the service was stopped."""
         if self.state is not State.STARTING:
             raise ServiceStopped("the service was stopped while it started")
 
@@ -180,7 +164,7 @@ class Lifecycle:
             await self._attempt(self.doors.pop().close)
 
     async def _attempt(self, close: Callable[[], Any]) -> None:
-        """One step of closing. If it fails, the others are taken all the same."""
+        """Take one step of closing; a failure is logged and does not keep the others from being taken."""
         try:
             await maybeDeferred(close)
         except Exception:  # noqa: BLE001 - what is still open must be closed, above all the stores

@@ -1,7 +1,7 @@
-"""The service: it owns everything that lives, and persists across reloads.
+"""The service: it owns the session, the clients, the listeners, the timers and the doors.
 
-``service = Service()`` in the application's module, run again while that module is being rebuilt,
-gives back the running instance.
+It lasts as long as the process. A reload runs ``service = Service()`` in the application's module again;
+the call then returns the running instance.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
 from cletus.reactor.turn import Turn
-from cletus.renamed import with_old_names
+from cletus.renamed import ARGUMENTS, new_name, with_old_names
 from cletus.service.application import application_of, maker_of
 from cletus.service.connections import Connections
 from cletus.service.construction import current_loading, current_rebuild
@@ -40,33 +40,33 @@ from cletus.storage import Unsaved, Writer, open_writer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 
-#: Of the module: ``service.log`` is a name that an application may want for itself.
+#: The module's, not the class's: an application may use the name ``service.log`` for itself.
 _log = Logger()
 
 
 @with_old_names
 class Service(ApplicationAttributes):
-    """One application's service.
+    """The service of one application.
 
-    A subclass's own ``__init__`` is run once; a reload does not run it again.
+    A reload does not run the ``__init__`` of a subclass again.
 
     Args:
-        kind: the class of its settings: ``cletus.Settings``, or the application's own subclass.
-        components: what it is put together from, in place of the usual ones.
-        settings: as for ``configure()``.
+        settings_class: ``cletus.Settings``, or the application's own subclass of it.
+        components: what the service is put together from, in place of ``Components.default``.
+        **settings: as for ``configure()``.
 
     Attributes:
         session: the live state: store classes, active objects, generation number.
-        settings: all settings as they are in force.
-        clock: the time and timers of that reactor.
-        metrics: what is counted; ``metrics.counter("talker_logins", "...")`` is one of your own.
-        connections: the table of clients, and what doors report of them.
-        dispatcher: what calls the application's code.
-        turn: what is done once at the end of a reactor turn.
-        started_at: when it was started, in seconds since the epoch; 0.0 before.
+        settings: the settings in force.
+        clock: the time and delayed calls of the reactor.
+        metrics: counters; ``metrics.counter("talker_logins", "...")`` makes one of your own.
+        connections: the table of clients; doors report connections to it.
+        dispatcher: calls listeners and timers.
+        turn: calls that are made once at the end of a reactor turn.
+        started_at: the time of the start, in seconds since the epoch; 0.0 before it.
         last_reload: the report of the latest reload, or ``None``.
-        lifecycle: what starts and stops it.
-        sources: where its settings come from; a reload replaces them.
+        lifecycle: starts and stops the service.
+        sources: where the settings come from; a reload replaces it.
     """
 
     def __new__(cls, *args: Any, **settings: Any) -> Service:
@@ -76,34 +76,36 @@ class Service(ApplicationAttributes):
             return super().__new__(cls)
         running: Service = rebuild.service
         rebuild.service_class = cls
-        settings.pop("components", None)
-        if cls.__init__ is not Service.__init__:
-            # Its arguments are its own, and Python does not call it for an object of the old class.
-            old = running.sources.type
-            kind = getattr(sys.modules.get(old.__module__), old.__name__, old)
-            settings = running._made_with
+        if cls.__init__ is Service.__init__:
+            settings.pop("components", None)
+            settings_class = args[0] if args else _pop_class(settings, Settings)
         else:
-            kind = args[0] if args else settings.pop("kind", Settings)
-        rebuild.sources.type = kind
+            # The arguments are those of the subclass, whose __init__ Python does not call for an
+            # object of the old class. What it gave to ours the first time still holds.
+            former = running.sources.type
+            settings_class = getattr(sys.modules.get(former.__module__), former.__name__, former)
+            settings = running._initial_settings
+        rebuild.sources.type = settings_class
         running.configure(**settings)
         return running
 
     def __init__(
         self,
-        kind: type[Settings] = Settings,
+        settings_class: type[Settings] = Settings,
         *,
         components: Components | None = None,
         **settings: Any,
     ) -> None:
         if current_rebuild() is not None:
             return
+        settings_class = _pop_class(settings, settings_class)
         loading = current_loading()
         components = components or Components.default
         self._run = components.run
-        self._made_with = settings
+        self._initial_settings = settings
         application = application_of(maker_of(self)) if loading is None else loading.application
         self.session = Session(application, self._open_writer)
-        self.sources = Sources(kind)
+        self.sources = Sources(settings_class)
         self.settings: Settings = self.sources.settings()
         self.lifecycle = Lifecycle(self, components)
         self.clock = ServiceClock()
@@ -130,9 +132,9 @@ class Service(ApplicationAttributes):
     # -- settings ---------------------------------------------------------------------------
 
     def configure(self, **settings: Any) -> Settings:
-        """Set settings without running; keywords are the names of ``cletus.settings.Settings``.
+        """Set settings, by the names of ``cletus.Settings``.
 
-        In a module body that a reload runs again, they come into force with the commit.
+        In a module body that a reload runs again, they come into force when the reload is committed.
 
         Raises:
             SettingError: a name is unknown, or a value is of the wrong type.
@@ -144,7 +146,7 @@ class Service(ApplicationAttributes):
         return self.set("module body" if importing else "service.configure()", settings)
 
     def read_settings(self, folder: Path, environment: Mapping[str, str]) -> Settings:
-        """Take what ``cletus.toml`` (or ``pyproject.toml``) and the environment say.
+        """Set what ``cletus.toml`` (or ``pyproject.toml``) and the environment say.
 
         Args:
             folder: where the file is; a reload reads it again.
@@ -159,15 +161,17 @@ class Service(ApplicationAttributes):
         return self._take(sources, "file")
 
     def set(self, source: str, changes: Mapping[str, Any]) -> Settings:
-        """Set what one of ``settings.SOURCES`` says. Raises as ``configure()`` does."""
+        """Set settings of one of ``settings.SOURCES``. Raises as ``configure()`` does."""
         sources = self.sources.copy()
         sources.update(source, changes)
         return self._take(sources, source)
 
     def _take(self, sources: Sources, source: str) -> Settings:
         settings = sources.settings()
-        used = self.state is State.IDLE and self.session.is_open  # by a module that was imported
-        if used and settings.store != self.settings.store:
+        # A module body may have opened the store already. Objects loaded from one store must not be
+        # saved to another.
+        in_use = self.state is State.IDLE and self.session.is_open
+        if in_use and settings.store != self.settings.store:
             raise SettingError("store", f"is {self.settings.store!r} and in use", source=source)
         self.sources, self.settings = sources, settings
         return settings
@@ -177,14 +181,14 @@ class Service(ApplicationAttributes):
     def listen(
         self, event: type[events.Event], *, on_reload: OnReload = "restart", package: str = ""
     ) -> Callable[[ListenerFunction], ListenerFunction]:
-        """Have the decorated function called for each event of this class.
+        """Decorator: call the function for each event of this class.
 
         Args:
-            event: a class of ``cletus.events``.
-            on_reload: for an ``async def`` that waits in ``client.ask()`` while the code is
-                reloaded: ``"restart"`` starts the new code from its top with the same event;
-                ``"cancel"`` ends it, so that its ``finally`` runs.
-            package: of ``events.Gmcp``, the one to hear of; ``gmcp()`` is shorter.
+            event: a class of ``cletus.events``, or the application's own; subclasses are included.
+            on_reload: what a reload does with an ``async def`` that waits in ``client.ask()``:
+                ``"restart"`` runs the new code from its top with the same event; ``"cancel"``
+                ends it, so that its ``finally`` runs.
+            package: with ``events.Gmcp``, the only package to call it for; ``gmcp()`` is shorter.
         """
 
         def register(function: ListenerFunction) -> ListenerFunction:
@@ -196,29 +200,31 @@ class Service(ApplicationAttributes):
         return register
 
     def fire(self, event: events.Event) -> Deferred[None]:
-        """Call the listeners of an event; fires when those that are ``async`` have ended.
+        """Call the listeners of an event.
 
-        It never fails: what a listener raises is logged.
+        Returns:
+            Fires when the ``async`` ones have ended. It does not fail: what a listener raises is
+            logged.
         """
         return self.dispatcher.fire(event)
 
     def gmcp(
         self, package: str, *, on_reload: OnReload = "restart"
     ) -> Callable[[ListenerFunction], ListenerFunction]:
-        """Have the decorated function called for the messages of one GMCP package.
+        """Decorator: call the function with an ``events.Gmcp`` for each message of a GMCP package.
 
         Args:
-            package: its name, such as ``Char.Login``; what is inside it (``Char.Login.Credentials``)
-                is heard as well. Case does not matter.
-            on_reload: as for ``listen()``. The function takes an ``events.Gmcp``.
+            package: its name, in any case, such as ``Char.Login``; packages inside it, such as
+                ``Char.Login.Credentials``, are included.
+            on_reload: as for ``listen()``.
         """
         return self.listen(events.Gmcp, on_reload=on_reload, package=package)
 
-    # -- people -----------------------------------------------------------------------------
+    # -- clients ----------------------------------------------------------------------------
 
     @property
     def clients(self) -> tuple[Client, ...]:
-        """Everybody who is connected, in the order of their coming."""
+        """The connected clients, in the order of their connecting."""
         return tuple(self.connections)
 
     def write_all(
@@ -227,7 +233,13 @@ class Service(ApplicationAttributes):
         exclude: Who = None,
         filter: Callable[[Client], bool] | None = None,  # noqa: A002 - the name is fixed by the API
     ) -> None:
-        """Send whole lines to everybody, but for those excluded or not accepted by the filter."""
+        """Send lines to all clients but those excluded or not accepted by the filter.
+
+        Args:
+            *lines: as for ``client.write()``.
+            exclude: a client, or several.
+            filter: called with each client; sends only to those for whom it returns true.
+        """
         write_all(self.connections, *lines, exclude=exclude, filter=filter)
 
     def connected(self, transport: Transport, *, door: str) -> Client:
@@ -247,16 +259,17 @@ class Service(ApplicationAttributes):
     def call_later(
         self, delay: float, target: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Timer:
-        """Call this once, after so many seconds; a reload in between does not touch its time.
+        """Call a function once, later. A reload in between does not change the time.
 
         Args:
-            delay: seconds.
-            target: a function at the top level of its module, or a method of a store object.
-            *args: what it is called with.
-            **kwargs: what it is called with.
+            delay: seconds from now, or from the start of a service that has not started yet.
+            target: a function at the top level of its module, or a method of a store object: the
+                reload replaces it by the one of that name in the new code.
+            *args: passed to it.
+            **kwargs: passed to it.
 
         Returns:
-            The handle, for ``cancel()``.
+            The timer, for ``cancel()``.
 
         Raises:
             TimerError: the delay is negative or not finite.
@@ -272,13 +285,19 @@ class Service(ApplicationAttributes):
     def every(
         self, interval: float, target: Callable[..., Any] | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """Call this every so many seconds: ``@service.every(60)``, or as ``call_later`` is called.
+        """Call a function again and again: ``@service.every(60)``, or with the arguments of ``call_later``.
 
-        A reload keeps its phase if name and interval stay, and starts it anew if they do not. A call
-        that is due while an ``async`` target is still at work is left out.
+        A reload keeps the time of the next call if name and interval are unchanged. A call that is due
+        while an ``async`` target is still running is skipped.
+
+        Args:
+            interval: seconds between calls, and before the first.
+            target: as for ``call_later()``.
+            *args: passed to it.
+            **kwargs: passed to it.
 
         Returns:
-            The handle, for ``cancel()``; used as a decorator, the function.
+            The timer, for ``cancel()``; used as a decorator, the function.
 
         Raises:
             TimerError: the interval is not more than 0, or not finite.
@@ -292,12 +311,13 @@ class Service(ApplicationAttributes):
 
         return register
 
-    # -- life -------------------------------------------------------------------------------
+    # -- lifecycle -------------------------------------------------------------------------------
 
     def run(self, **settings: Any) -> None:
-        """Run until stopped, as a program: options of the command line override the settings.
+        """Run the service as a program until it is stopped; then end the process.
 
-        Returns at once when called by a module body that a reload runs again.
+        Options of the command line override the settings. While others import the application
+        (``cletus run``, a reload, a test), this does not run it.
         """
         if current_rebuild() is not None:
             return
@@ -318,20 +338,25 @@ class Service(ApplicationAttributes):
         Args:
             reactor: Twisted's reactor, or a ``Clock`` for tests.
             doors: in place of those that the settings name.
-            attachments: in place of the control socket and what else the settings name.
+            attachments: in place of the control socket, the metrics port, and systemd's notification.
 
         Raises:
-            CletusError: through the Deferred; whatever had been opened is closed again.
+            ServiceStateError: the service was started before.
+            CletusError: through the Deferred; everything that had been opened is closed again.
         """
         return self.lifecycle.start(reactor, doors, attachments)
 
     def stop(self) -> Deferred[None]:
-        """Tell everybody, close the doors, save the stores, and let go of everything."""
+        """Close the doors, tell the clients and close their connections, save the stores, close them.
+
+        Returns:
+            Fires when the service has stopped; does not fail.
+        """
         return self.lifecycle.stop()
 
     @property
     def state(self) -> State:
-        """Where in its life the service is."""
+        """Whether the service is idle, starting, running, stopping or stopped."""
         return self.lifecycle.state
 
     def reload(self) -> Deferred[ReloadReport]:
@@ -346,12 +371,12 @@ class Service(ApplicationAttributes):
         return self.reloader.request()
 
     def rollback(self) -> Deferred[ReloadReport]:
-        """Go back to the code before its last change; the files are not touched.
+        """Go back to the code before the latest reload. The files are not changed.
 
-        The next edit of a file goes forward again.
+        The next edit of a file reloads the files again.
 
         Returns:
-            As ``reload()``.
+            As for ``reload()``.
 
         Raises:
             ReloadError: no earlier generation is kept (setting ``reload_keep``).
@@ -361,7 +386,7 @@ class Service(ApplicationAttributes):
 
     @property
     def reloader(self) -> Reloader:
-        """What rebuilds the application.
+        """The reloader of the application.
 
         Raises:
             ServiceStateError: the service is not running.
@@ -377,27 +402,29 @@ class Service(ApplicationAttributes):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """What the doors listen on, for people: ``telnet 127.0.0.1:9000``."""
+        """The addresses of the open doors, such as ``telnet 127.0.0.1:9000``."""
         return tuple(door.address for door in self.lifecycle.doors)
 
     def run_in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Call this in one of the reactor's threads; at once where there are none, as in tests."""
+        """Call a function in one of the reactor's threads; at once if it has none, as in tests.
+
+        Returns:
+            Fires in the reactor's thread with what the function returns or raises.
+        """
         return call_in_thread(self.reactor, call, *args)
 
     def save_all(self) -> list[Unsaved]:
-        """Save every active object of every store that can be saved, as one group.
+        """Save all active objects of all stores that can be saved, as one group.
 
         Returns:
-            What could not be saved, and why; it does not hinder the others.
+            The objects that could not be saved, and why. All others are saved.
         """
         return self.session.save_all()
 
     def start_timers(self) -> None:
-        """Let the time of all timers run that does not run yet."""
+        """Start all timers that have not been started."""
         for timer in self.session.current.timers:
             timer.start(self.clock, self.dispatcher.ring)
-
-    # -- inside -----------------------------------------------------------------------------
 
     def _open_writer(self) -> Writer:
         return open_writer(self.settings, self.clock, self.run_in_thread, self.metrics)
@@ -408,3 +435,12 @@ class Service(ApplicationAttributes):
         if self.session.staged is None and self.state in (State.STARTING, State.RUNNING):
             timer.start(self.clock, self.dispatcher.ring)
         return timer
+
+
+def _pop_class(settings: dict[str, Any], default: type[Settings]) -> type[Settings]:
+    """The class of settings among keyword arguments, also by its old name; takes it out of them."""
+    for name in ("settings_class", *ARGUMENTS["Service"]):
+        if name in settings:
+            new_name(ARGUMENTS["Service"], name, stacklevel=5)
+            default = settings.pop(name)
+    return default
