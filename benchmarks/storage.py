@@ -36,7 +36,7 @@ from twisted.python.filepath import FilePath
 
 from cletus.storage import Field, Store, Writer, save_all
 from cletus.storage.backends.json_files import JsonFiles
-from cletus.storage.backends.syscalls import Calls
+from cletus.storage.backends.syscalls import Syscalls
 
 reactor: Any = installed
 ROUNDS = 9
@@ -131,7 +131,7 @@ def bare_group(folder: str, keys: list[str], data: bytes) -> None:
         os.write(fd, data)
         os.close(fd)
     fd = os.open(folder, os.O_RDONLY)
-    Calls().syncfs(fd)
+    Syscalls().syncfs(fd)
     for key in keys:
         os.rename(f"{folder}/.{key}.tmp", f"{folder}/{key}.json")
     os.fsync(fd)

@@ -26,9 +26,13 @@ SETTINGS: Final[Mapping[str, str]] = {
 #: Attributes and methods: name of the class to old name to new name.
 ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "Settings": SETTINGS,
-    "Field": {"was": "renamed_from"},
     "Service": {"in_thread": "run_in_thread", "later": "call_later"},
     "BaseBan": {"about": "target", "is_over": "has_expired"},
+    "Backend": {"place": "location", "strays": "unknown_documents"},
+    "Field": {"was": "renamed_from"},
+    "JsonFiles": {"place": "location", "strays": "unknown_documents"},
+    "Memory": {"place": "location", "strays": "unknown_documents"},
+    "Writer": {"place": "location"},
 }
 
 #: Keyword arguments: what is called to old name to new name.
@@ -272,6 +276,19 @@ def with_old_names(cls: _Class) -> _Class:
     for old, new in ATTRIBUTES.get(cls.__name__, {}).items():
         setattr(cls, old, _OldName(cls.__name__, old, new))
     return cls
+
+
+def adopt_old_names(obj: Any, interface: str) -> None:
+    """Give an object whose class implements an interface under old names the new ones as well.
+
+    Args:
+        obj: of a class that is not ours.
+        interface: its name in ``ATTRIBUTES``.
+    """
+    for old, new in ATTRIBUTES[interface].items():
+        if not hasattr(obj, new) and hasattr(obj, old):
+            warn(f"{type(obj).__name__}.{old}", new)
+            setattr(obj, new, getattr(obj, old))
 
 
 class _OldName:

@@ -39,9 +39,8 @@ from cletus.service.application import Application
 from cletus.service.service import Service
 from cletus.storage import Writer, backend_for
 from cletus.storage.backends.memory import Memory
-from cletus.storage.backends.read_only import Overlay
-from cletus.storage.interfaces import Backend
-from cletus.storage.tools.browse import Browsable
+from cletus.storage.backends.read_only import ReadOnlyBackend
+from cletus.storage.interfaces import Backend, Browsable
 
 _MEND = "mend it; the rest can only be checked once the application can be imported"
 
@@ -94,7 +93,7 @@ class Intake:
         service.set("command line", self._options)
 
         def open_writer() -> Writer:
-            overlay = Overlay(home_of(service) or _nothing())
+            overlay = ReadOnlyBackend(home_of(service) or _nothing())
             overlay.open()
             # What is saved soon waits for the trial of a reload, which flushes as a reload does.
             return Writer(overlay, Clock(), maybeDeferred)

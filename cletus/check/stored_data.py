@@ -10,28 +10,28 @@ from cletus.errors import StorageError, StoreUnusable
 from cletus.storage import backend_for
 from cletus.storage.interfaces import Backend
 from cletus.storage.tools.browse import stores_in
+from cletus.storage.tools.verify import Category, Severity, verify
 from cletus.storage.tools.verify import Finding as Found
-from cletus.storage.tools.verify import Kind, Severity, verify
 
 #: So many findings of one store are told one by one, so that a spoilt store does not fill the memory.
 MOST = 1000
 
 _NAMES = {
-    Kind.UNREADABLE: "unreadable",
-    Kind.NEWER: "newer",
-    Kind.MISNAMED: "misnamed",
-    Kind.DANGLING: "dangling",
-    Kind.UNKNOWN: "unknown-store",
-    Kind.STRAY: "stray",
-    Kind.OUTDATED: "outdated",
+    Category.UNREADABLE: "unreadable",
+    Category.NEWER: "newer",
+    Category.MISNAMED: "misnamed",
+    Category.DANGLING: "dangling",
+    Category.UNKNOWN: "unknown-store",
+    Category.UNKNOWN_DOCUMENT: "unknown-document",
+    Category.OUTDATED: "outdated",
 }
 _TODO = {
-    Kind.UNREADABLE: "mend the file, or put back an earlier copy; until then it is left alone",
-    Kind.NEWER: "run the code that saved it, or a later version",
-    Kind.MISNAMED: "rename the file",
-    Kind.DANGLING: "it reads as None; save what is missing, or take the reference out",
-    Kind.UNKNOWN: "import the module that defines it, or move the folder away",
-    Kind.STRAY: "look at it, and move it away",
+    Category.UNREADABLE: "mend the file, or put back an earlier copy; until then it is left alone",
+    Category.NEWER: "run the code that saved it, or a later version",
+    Category.MISNAMED: "rename the file",
+    Category.DANGLING: "it reads as None; save what is missing, or take the reference out",
+    Category.UNKNOWN: "import the module that defines it, or move the folder away",
+    Category.UNKNOWN_DOCUMENT: "look at it, and move it away",
 }
 
 
@@ -100,21 +100,21 @@ class _Told:
         """All that is told one by one."""
         told = 0
         for one in found:
-            if one.kind is Kind.OUTDATED:
+            if one.category is Category.OUTDATED:
                 self.outdated += 1
-                self.reason, self.place = self.reason or one.reason, self.place or one.place
+                self.reason, self.place = self.reason or one.reason, self.place or one.location
             elif told < MOST:
                 told += 1
                 yield _finding(one)
             else:
                 self.more += 1
-                self.place = self.place or one.place
+                self.place = self.place or one.location
 
 
 def _finding(one: Found) -> Finding:
     level = Level.ERROR if one.severity is Severity.ERROR else Level.WARNING
     what = f"{one.store} {one.key!r}: {one.reason}" if one.key else f"{one.store}: {one.reason}"
-    return Finding(level, _NAMES[one.kind], what, _TODO[one.kind], one.place, one.line)
+    return Finding(level, _NAMES[one.category], what, _TODO[one.category], one.location, one.line)
 
 
 def _outdated(name: str, told: _Told) -> Finding:

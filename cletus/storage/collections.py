@@ -19,12 +19,12 @@ from collections.abc import (
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from cletus.errors import FieldValueError, InvalidKey
+from cletus.storage.interfaces import StoreRegistry
 from cletus.storage.keys import normalise
 from cletus.storage.schema import Schema
 from cletus.storage.value_errors import kind_of
 
 if TYPE_CHECKING:
-    from cletus.storage.interfaces import Home
     from cletus.storage.store import Store
 
 S = TypeVar("S", bound="Store")
@@ -36,15 +36,15 @@ class References(Generic[S]):
     """Objects of one store to keys and back.
 
     Args:
-        home: the session that knows the store classes.
+        registry: the session that knows the store classes.
         store: the store's name, in lower case.
-        place: (store, key, field) of what refers to them, for messages.
+        referrer: (store, key, field) of what refers to them, for messages.
     """
 
-    def __init__(self, home: Home, store: str, place: tuple[str, str, str]) -> None:
-        self._home = home
+    def __init__(self, registry: StoreRegistry, store: str, referrer: tuple[str, str, str]) -> None:
+        self._registry = registry
         self._store = store
-        self._place = place
+        self._referrer = referrer
 
     def key_of(self, obj: Any) -> str:
         """The key of an object of this store.
@@ -72,15 +72,15 @@ class References(Generic[S]):
 
     def resolve(self, key: str) -> S | None:
         """The active object of this key, else the saved one, else ``None``."""
-        store_cls = self._home.find(self._store)
+        store_cls = self._registry.find(self._store)
         return None if store_cls is None else store_cls.manager.get(key)
 
     def _is_ours(self, obj: Any) -> bool:
         schema = getattr(type(obj), "schema", None)
         return isinstance(schema, Schema) and schema.name == self._store
 
-    def _refuse(self, expected: str, found: str) -> NoReturn:
-        raise FieldValueError(*self._place, "", expected, found)
+    def _refuse(self, expected: str, actual: str) -> NoReturn:
+        raise FieldValueError(*self._referrer, "", expected, actual)
 
     def _parts(self, data: Any) -> Iterable[Any]:
         if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
@@ -93,8 +93,8 @@ class StoreList(References[S], MutableSequence["S | None"]):
 
     __hash__ = None  # type: ignore[assignment]  # it changes, as any list
 
-    def __init__(self, home: Home, store: str, place: tuple[str, str, str]) -> None:
-        super().__init__(home, store, place)
+    def __init__(self, registry: StoreRegistry, store: str, referrer: tuple[str, str, str]) -> None:
+        super().__init__(registry, store, referrer)
         self._keys: list[str] = []
 
     def fill(self, data: Any, key_of: ToKey) -> None:
@@ -102,7 +102,7 @@ class StoreList(References[S], MutableSequence["S | None"]):
         if isinstance(data, StoreList) and data._store == self._store:
             self._keys = data.as_keys()
         else:
-            self._keys = [key_of(one) for one in self._parts(data)]
+            self._keys = [key_of(obj) for obj in self._parts(data)]
 
     def as_keys(self) -> list[str]:
         """The keys of the objects. Nothing is loaded."""
@@ -127,7 +127,7 @@ class StoreList(References[S], MutableSequence["S | None"]):
     def __setitem__(self, index: slice, value: Iterable[S | None]) -> None: ...
     def __setitem__(self, index: int | slice, value: Any) -> None:
         if isinstance(index, slice):
-            self._keys[index] = [self.key_of(one) for one in value]
+            self._keys[index] = [self.key_of(obj) for obj in value]
         else:
             self._keys[index] = self.key_of(value)
 
@@ -146,8 +146,8 @@ class StoreList(References[S], MutableSequence["S | None"]):
         if not isinstance(other, (list, tuple)):
             return NotImplemented
         return len(self) == len(other) and all(
-            self._is_ours(one) and one.key == key
-            for one, key in zip(other, self._keys, strict=True)
+            self._is_ours(obj) and obj.key == key
+            for obj, key in zip(other, self._keys, strict=True)
         )
 
     def __add__(self, other: Iterable[S | None]) -> list[S | None]:
@@ -166,7 +166,7 @@ class StoreList(References[S], MutableSequence["S | None"]):
 
     def sort(self, *, key: Callable[[S | None], Any], reverse: bool = False) -> None:
         """Sort by what ``key`` gives for each object."""
-        self._keys.sort(key=lambda each: key(self.resolve(each)), reverse=reverse)
+        self._keys.sort(key=lambda stored: key(self.resolve(stored)), reverse=reverse)
 
 
 class StoreSet(References[S], MutableSet[S]):
@@ -177,8 +177,8 @@ class StoreSet(References[S], MutableSet[S]):
 
     __hash__ = None  # type: ignore[assignment]  # it changes, as any set
 
-    def __init__(self, home: Home, store: str, place: tuple[str, str, str]) -> None:
-        super().__init__(home, store, place)
+    def __init__(self, registry: StoreRegistry, store: str, referrer: tuple[str, str, str]) -> None:
+        super().__init__(registry, store, referrer)
         self._keys: dict[str, None] = {}
 
     def fill(self, data: Any, key_of: ToKey) -> None:
@@ -186,7 +186,7 @@ class StoreSet(References[S], MutableSet[S]):
         if isinstance(data, StoreSet) and data._store == self._store:
             self._keys = dict.fromkeys(data.as_keys())
         else:
-            self._keys = dict.fromkeys(key_of(one) for one in self._parts(data))
+            self._keys = dict.fromkeys(key_of(obj) for obj in self._parts(data))
 
     def as_keys(self) -> list[str]:
         """The keys of the objects. Nothing is loaded."""
@@ -201,8 +201,8 @@ class StoreSet(References[S], MutableSet[S]):
         return set(it)  # what ``|``, ``&`` and the like give; it belongs to no field
 
     def __iter__(self) -> Iterator[S]:
-        found = (self.resolve(key) for key in self.as_keys())
-        return (obj for obj in found if obj is not None)
+        objects = (self.resolve(key) for key in self.as_keys())
+        return (obj for obj in objects if obj is not None)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -222,10 +222,10 @@ class StoreSet(References[S], MutableSet[S]):
         if value in self:
             del self._keys[value.key]
 
-    def update(self, *others: Iterable[S]) -> None:
+    def update(self, *groups: Iterable[S]) -> None:
         """Add all objects of these."""
-        for other in others:
-            self._keys.update(dict.fromkeys(self.key_of(one) for one in other))
+        for objects in groups:
+            self._keys.update(dict.fromkeys(self.key_of(obj) for obj in objects))
 
     def copy(self) -> set[S]:
         """The objects, in a plain set."""
@@ -237,8 +237,8 @@ class StoreDict(References[S], MutableMapping[str, "S | None"]):
 
     __hash__ = None  # type: ignore[assignment]  # it changes, as any dict
 
-    def __init__(self, home: Home, store: str, place: tuple[str, str, str]) -> None:
-        super().__init__(home, store, place)
+    def __init__(self, registry: StoreRegistry, store: str, referrer: tuple[str, str, str]) -> None:
+        super().__init__(registry, store, referrer)
         self._keys: dict[str, str] = {}
 
     def fill(self, data: Any, key_of: ToKey) -> None:
@@ -246,7 +246,7 @@ class StoreDict(References[S], MutableMapping[str, "S | None"]):
         if isinstance(data, StoreDict) and data._store == self._store:
             self._keys = data.as_keys()
         elif isinstance(data, Mapping):
-            self._keys = {self._checked(name): key_of(one) for name, one in data.items()}
+            self._keys = {self._checked(name): key_of(obj) for name, obj in data.items()}
         else:
             self._refuse(f"a dict of objects of the store {self._store!r}", kind_of(data))
 

@@ -79,16 +79,16 @@ def _check_schema_is_free(store_cls: type[Any]) -> None:
 def _bind_to_service(store_cls: type[Any]) -> None:
     """``service`` is the canonical way; ``session = service.session`` says the same."""
     for base in store_cls.__mro__:
-        said = _declared_by(base)
-        if said.get("service") is not None:
-            store_cls.session = getattr(said["service"], "session", None)
+        declared = _declared_by(base)
+        if declared.get("service") is not None:
+            store_cls.session = getattr(declared["service"], "session", None)
             if store_cls.session is None:
-                reason = f"{said['service']!r} is no service; write service = service"
+                reason = f"{declared['service']!r} is no service; write service = service"
                 raise StoreDeclarationError(store_cls.__name__, "service", reason)
             break
-        if said.get("session") is not None:
-            store_cls.session = said["session"]
-            store_cls.service = getattr(said["session"], "service", None)
+        if declared.get("session") is not None:
+            store_cls.session = declared["session"]
+            store_cls.service = getattr(declared["session"], "service", None)
             break
     if store_cls.session is None and not store_cls.abstract:
         reason = "a store needs the service that it belongs to: service = service"
@@ -100,16 +100,16 @@ def _bind_to_service(store_cls: type[Any]) -> None:
 
 def _contributors(store_cls: type[Any]) -> dict[str, Any]:
     """What contributes, by name: bases first, and the last to declare a name has it."""
-    found: dict[str, Any] = {}
+    contributors: dict[str, Any] = {}
     for base in reversed(store_cls.__mro__):
         for name, attribute in _declared_by(base).items():
-            found.pop(name, None)
+            contributors.pop(name, None)
             if _contributes(store_cls, name, attribute):
                 # An inherited field is this class's own, so that what it may note about its class
                 # is not its parent's; a manager sees to that itself.
                 is_new = base is store_cls or not is_field(attribute)
-                found[name] = attribute if is_new else copy.copy(attribute)
-    return found
+                contributors[name] = attribute if is_new else copy.copy(attribute)
+    return contributors
 
 
 def _declared_by(base: type[Any]) -> Mapping[str, Any]:
@@ -156,7 +156,9 @@ def _contribute(store_cls: type[Any], name: str, contributor: Any, *, inherited:
 
 def _choose_manager(store_cls: type[Any], contributors: dict[str, Any]) -> None:
     """``manager`` is the manager that was declared last, whatever it was called."""
-    names = [name for name, each in contributors.items() if hasattr(each, "add_active")]
+    names = [
+        name for name, contributor in contributors.items() if hasattr(contributor, "add_active")
+    ]
     if not names:
         reason = "every store has one; leave this out for an ordinary one"
         raise StoreDeclarationError(store_cls.__name__, "manager", reason)

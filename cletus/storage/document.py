@@ -39,8 +39,8 @@ def encode(obj: Any, values: dict[str, Any], typed: Mapping[str, Typed], version
     """
     document: dict[str, Any] = {VERSION: version} if version else {}
     for name, value in values.items():
-        kind = typed.get(name)
-        document[name] = value if kind is None else kind.to_json(value, obj, name)
+        field_type = typed.get(name)
+        document[name] = value if field_type is None else field_type.to_json(value, obj, name)
     try:
         text = msgspec.json.encode(document)
         back = msgspec.json.decode(text)
@@ -72,11 +72,11 @@ def _is_finite(value: Any) -> bool:
 def _first_mistake(
     obj: Any, document: dict[str, Any], typed: Mapping[str, Typed], otherwise: str
 ) -> FieldValueError:
-    found = (
+    mistakes = (
         (name, not_json(value, arrays=(list, tuple) if name in typed else (list,)))
         for name, value in document.items()
     )
-    wrong = ((name, mistake) for name, mistake in found if mistake is not None)
+    wrong = ((name, mistake) for name, mistake in mistakes if mistake is not None)
     name, mistake = next(wrong, ("", Mistake("", "what JSON takes", otherwise)))
     return refusal(obj, name, mistake)
 
@@ -112,7 +112,7 @@ def version_of(document: dict[str, Any], store: str, key: str, raw: str | bytes)
     return version
 
 
-def version_said(raw: str | bytes, store: str, key: str) -> int:
+def stated_version(raw: str | bytes, store: str, key: str) -> int:
     """The version that a text says it is of.
 
     Raises:
@@ -124,10 +124,10 @@ def version_said(raw: str | bytes, store: str, key: str) -> int:
 def line_of(raw: str | bytes, field: str) -> int:
     """The line, from 1, on which a field stands in a text; 0 if it cannot be told."""
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
-    places = list(re.finditer(rf'^(\s*)(?:\{{.*)?"{re.escape(field)}"\s*:', text, re.MULTILINE))
-    if not places:
+    matches = list(re.finditer(rf'^(\s*)(?:\{{.*)?"{re.escape(field)}"\s*:', text, re.MULTILINE))
+    if not matches:
         return 0
-    outermost = min(places, key=lambda match: len(match[1].expandtabs().rpartition("\n")[2]))
+    outermost = min(matches, key=lambda match: len(match[1].expandtabs().rpartition("\n")[2]))
     return text.count("\n", 0, outermost.end()) + 1
 
 
@@ -145,11 +145,11 @@ def kind_in_json(value: object) -> str:
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """These values in JSON's form, without those that have none."""
-    found = {}
+    converted = {}
     for name, value in values.items():
         try:
             builtins = msgspec.to_builtins(value, str_keys=True)
-            found[name] = msgspec.json.decode(msgspec.json.encode(builtins))
+            converted[name] = msgspec.json.decode(msgspec.json.encode(builtins))
         except (TypeError, ValueError, RecursionError):
             continue
-    return found
+    return converted

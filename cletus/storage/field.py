@@ -2,7 +2,7 @@
 
 A ``Field`` is a descriptor without ``__set__``: ``User.score`` is the field, while the value of
 ``user.score`` stands in the object's own ``__dict__``, where reading and writing it costs what any
-attribute costs. Subclasses may override any of the four methods; ``layout.py`` calls only those that
+attribute costs. Subclasses may override any of the four methods; ``schema.py`` calls only those that
 are overridden, and does itself what the ordinary ones would do.
 """
 
@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from cletus.renamed import new_keywords, with_old_names
 from cletus.storage.typed import typed
-
-if TYPE_CHECKING:
-    from cletus.storage.store import Store
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -130,7 +127,7 @@ class Field(Generic[T]):
 
         def __set__(self, obj: Any, value: T) -> None: ...
 
-    def contribute_to_class(self, store_cls: builtins.type[Store], name: str) -> None:
+    def contribute_to_class(self, store_cls: builtins.type[Any], name: str) -> None:
         """Prepare the class; called once, when it is made. By itself a field does nothing here.
 
         A subclass may replace the attribute, for instance by a descriptor of its own. A field that
@@ -138,18 +135,18 @@ class Field(Generic[T]):
         shared with the parent's.
         """
 
-    def contribute_to_instance(self, store: Store, name: str) -> None:
+    def contribute_to_instance(self, store: Any, name: str) -> None:
         """Give a new object its default value."""
         setattr(store, name, self.make_default())
 
-    def serialise(self, obj: Store, name: str) -> Any:
+    def serialise(self, obj: Any, name: str) -> Any:
         """The value for ``to_dict()``: as it is, not copied and not converted (our choice).
 
         A reload must see references as what they are; ``to_json()`` converts typed values.
         """
         return getattr(obj, name)
 
-    def deserialise(self, obj: Store, name: str, data: Any) -> None:
+    def deserialise(self, obj: Any, name: str, data: Any) -> None:
         """Set the value from what ``serialise`` gave, or from the form that it has in JSON.
 
         Raises:

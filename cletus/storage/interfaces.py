@@ -1,27 +1,24 @@
-"""Where documents live: the small protocol between stores and their home.
+"""The interfaces between stores, the backend that keeps their documents, and the session.
 
 A document is the JSON text of one store object, named by (store name, key). Stores know nothing of
-files; a home knows nothing of fields. ``json_files.py`` is the home that ships; others register
-their URL scheme through the entry point group ``cletus.stores``.
+files, and a backend knows nothing of fields. ``backends/json_files.py`` is the backend that ships;
+others register their URL scheme through the entry point group ``cletus.stores``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
 from cletus.errors import StorageError
 
-if TYPE_CHECKING:
-    from cletus.storage.store import Store
-
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object's text on its way to its home: the name of its ``store``, its ``key``, its ``data``."""
+    """The text of one object on its way to the backend: its ``store``, its ``key``, its ``data``."""
 
     store: str
     key: str
@@ -37,16 +34,16 @@ class Failure:
 
 
 class Backend(Protocol):
-    """A home for documents. All methods may block; which thread calls them is the caller's choice.
+    """Keeps documents. All methods may block; the caller chooses the thread.
 
-    Two threads may be in it at once, though not with the same document: ``Writer`` sees to that.
+    Two threads may call it at once, but never for the same document: ``Writer`` ensures that.
 
-    Store names are lower-case class names and keys have passed ``keys.normalise``. One process owns
-    a home between ``open`` and ``close``.
+    Store names are class names in lower case, and keys have passed ``keys.normalise``. Between
+    ``open`` and ``close`` the documents belong to one process.
     """
 
     def open(self) -> None:
-        """Take possession: create what is missing, lock, sweep what a crash left behind.
+        """Take possession: create what is missing, lock, remove what a crash left behind.
 
         Raises:
             StoreLocked: another process has it; the message names its pid.
@@ -54,10 +51,10 @@ class Backend(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the lock. Closing twice is harmless."""
+        """Release the lock. Closing twice is harmless."""
 
-    def place(self, store: str, key: str) -> str:
-        """Where this document is or would be, in words for people: a path, say."""
+    def location(self, store: str, key: str) -> str:
+        """Where this document is or would be, as shown to people: a path, for example."""
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written.
@@ -68,64 +65,129 @@ class Backend(Protocol):
         """
 
     def write(self, store: str, key: str, data: bytes) -> None:
-        """Write one document; on return it is as safe as the home promises.
+        """Write one document; on return it is as safe as the backend promises.
 
         Raises:
-            StoreIOError: (``StoreFull``, ``StoreDenied`` are kinds of it) the old version is
-                intact; only if its ``certain`` is false it may be the old or the new one.
-            UnsafeName: the key cannot be a name in this home.
-            StoreUnusable: the home is not open.
+            StoreIOError: (or its subclasses ``StoreFull``, ``StoreDenied``) the old version is
+                intact; only if ``certain`` is false may it be either the old or the new one.
+            UnsafeName: the key cannot be a name in this backend.
+            StoreUnusable: the backend is not open.
         """
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
-        """Write these with shared flushes; what fails is returned and hinders no other."""
+        """Write these with shared flushes; a failure is returned and does not affect the others."""
 
     def delete(self, store: str, key: str) -> None:
-        """Remove one document for good.
+        """Remove one document permanently.
 
         Raises:
             NotSaved: there is none.
             StoreIOError: it could not be removed.
-            StoreUnusable: the home is not open.
+            StoreUnusable: the backend is not open.
         """
 
     def keys(self, store: str) -> list[str]:
         """The keys of every document of this store, in no particular order.
 
-        What people put into the home by hand is listed, too: a name need not be a normalised key.
+        Documents that people put there by hand are listed, too: a key need not be normalised.
 
         Raises:
             StoreIOError: they cannot be listed.
         """
 
 
-class Front(Backend, Protocol):
-    """A home that also writes soon: ``cletus.storage.backends.writer.Writer``.
+class BufferedBackend(Backend, Protocol):
+    """A backend that can also write in the background: ``cletus.storage.backends.writer.Writer``.
 
-    What was submitted is seen by ``read`` and ``keys`` at once and overtaken by ``write`` and
-    ``delete``, so that stores have one truth to talk to.
+    ``read`` and ``keys`` see a submitted document at once, and ``write`` and ``delete`` overtake it,
+    so stores always see the latest text.
     """
 
     def submit(self, document: Document) -> Deferred[None]:
-        """Write this with the next group; the Deferred fires when it is as safe as ``write``'s."""
+        """Write this with the next group; the Deferred fires when it is as safe as after ``write``."""
 
 
-class Home(Protocol):
-    """The session of a service."""
+@dataclass(frozen=True, slots=True)
+class UnknownDocument:
+    """Something in a backend that is not a document.
+
+    Attributes:
+        location: where it is, as shown to people: a path, for example.
+        reason: what it is, and what happens to it.
+    """
+
+    location: str
+    reason: str
+
+
+@runtime_checkable
+class Browsable(Protocol):
+    """What a backend has beside the methods of ``Backend`` if tools can look into it.
+
+    Its ``read``, ``keys`` and ``location`` work without ``open``, and while another process has
+    opened it: each document is then seen as it was last written, whole.
+    """
+
+    def stores(self) -> list[str]:
+        """The names of all stores that have, or had, a document here, in no particular order.
+
+        Raises:
+            StoreUnusable: they cannot be listed.
+        """
+
+    def saved_at(self, store: str, key: str) -> float | None:
+        """When this document was last written, in seconds since the epoch; ``None`` if unknown.
+
+        Raises:
+            NotSaved: there is none.
+            StoreIOError: the time cannot be read.
+        """
+
+    def unknown_documents(self, store: str) -> list[UnknownDocument]:
+        """What is stored with the documents of this store and is not a document itself.
+
+        Raises:
+            StoreIOError: it cannot be listed.
+        """
+
+
+class StoreObject(Protocol):
+    """A store object as ``Store`` defines it, for the modules that ``Store`` is made of.
+
+    It has no class attributes such as ``version``: applications write ``version = 2``, which type
+    checkers do not accept where a protocol has a ``ClassVar``. See ``schema_of``.
+    """
+
+    key: str
+    _unknown: Mapping[str, Any]
+    _parked: Mapping[str, Any]
+
+    def to_json(self, session: bool = False) -> str:
+        """The text of its document."""
+
+    def from_json(self, raw: str | bytes, session: bool = False) -> None:
+        """Set the fields from such a text."""
+
+    def load(self) -> Any:
+        """Set the fields from the saved document."""
+
+
+class StoreRegistry(Protocol):
+    """The session of a service, as far as stores know it."""
 
     freezing: bool
     """True while a reload serialises the active objects."""
 
     @property
-    def writer(self) -> Front:
-        """Where documents go to and come from."""
+    def writer(self) -> BufferedBackend:
+        """Where documents are read and written."""
 
-    def register(self, store_cls: type[Store]) -> None:
+    def register(self, store_cls: type[Any]) -> None:
         """A concrete store class has been defined, with its fields and manager.
 
         Raises:
-            DuplicateStore: this generation of the code has another one of that name.
+            DuplicateStore: this generation of the code has another store of that name.
         """
 
-    def find(self, name: str) -> type[Store] | None:
+    def find(self, name: str) -> type[Any] | None:
         """The store class of this lower-case name, in the generation that is being defined."""

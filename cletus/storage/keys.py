@@ -47,7 +47,7 @@ def normalise(key: str) -> str:
 
 
 def as_it_is(key: str) -> str:
-    """A key that a home lists, if it is one: what people put there by hand may be none.
+    """A key that a backend lists, if it is valid: people may have put a file there by hand.
 
     Raises:
         InvalidKey: no object can be called so.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import Any, Generic, Self
 
 from twisted.logger import Logger
 from typing_extensions import TypeVar  # typing's own knows defaults from Python 3.13 on
@@ -20,14 +20,12 @@ from cletus.errors import (
     StorageError,
     StoreDeclarationError,
 )
+from cletus.storage.interfaces import BufferedBackend, StoreObject
 from cletus.storage.keys import as_it_is, normalise
 from cletus.storage.saving import Unsaved, save_all
+from cletus.storage.schema import Schema
 
-if TYPE_CHECKING:
-    from cletus.storage.interfaces import Front
-    from cletus.storage.store import Store
-
-S = TypeVar("S", bound="Store", default=Any)
+S = TypeVar("S", bound=StoreObject, default=Any)
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
@@ -81,8 +79,8 @@ class Manager(Generic[S]):
 
         Another active object of the same key is replaced, with a warning in the log.
         """
-        other = self._active.get(obj.key)
-        if other is not None and not _are_one(other, obj):
+        present = self._active.get(obj.key)
+        if present is not None and not _is_same(present, obj):
             _log.warn("a second {obj} was made: it replaces the active one", obj=repr(obj))
         self._active[obj.key] = obj
 
@@ -91,8 +89,8 @@ class Manager(Generic[S]):
 
         What was not saved of it is gone with its last reference.
         """
-        other = self._active.get(obj.key)
-        if other is not None and _are_one(other, obj):
+        present = self._active.get(obj.key)
+        if present is not None and _is_same(present, obj):
             del self._active[obj.key]
 
     def remove(self, obj: S) -> None:
@@ -114,11 +112,11 @@ class Manager(Generic[S]):
         """The keys of all saved objects, in no particular order. Nothing is loaded.
 
         Raises:
-            StoreIOError: the home of the documents cannot list them.
+            StoreIOError: they cannot be listed.
         """
-        if self.store_cls.schema.is_temporary:
+        if self._schema.is_temporary:
             return []
-        return self._front().keys(self.store_cls.schema.name)
+        return self._backend().keys(self._schema.name)
 
     def saved(self) -> dict[str, S]:
         """Every saved object as it is saved, by key.
@@ -130,12 +128,12 @@ class Manager(Generic[S]):
 
     def all(self) -> dict[str, S]:
         """Every active and every saved object, by key; of an object that is both, the active one."""
-        found = self._fetch_each(key for key in self.keys() if key not in self._active)
-        return {**found, **self._active}
+        saved = self._fetch_each(key for key in self.keys() if key not in self._active)
+        return {**saved, **self._active}
 
     def unreadable(self) -> dict[str, StorageError]:
         """What is saved and could not be read when it was last tried, and why, by key."""
-        return dict(self.store_cls.schema.unreadable)
+        return dict(self._schema.unreadable)
 
     # -- one object -----------------------------------------------------------------------------
 
@@ -151,7 +149,7 @@ class Manager(Generic[S]):
         except InvalidKey:
             return None  # nothing can be called so
         obj = self._active.get(key)
-        if obj is not None or self.store_cls.schema.is_temporary:
+        if obj is not None or self._schema.is_temporary:
             return obj
         try:
             obj = self._fetch(key)
@@ -170,8 +168,10 @@ class Manager(Generic[S]):
         """
         key = normalise(key)
         if key in self._active or self._is_saved(key):
-            raise KeyInUse(self.store_cls.schema.name, key)
-        return self.store_cls(key, **values)
+            raise KeyInUse(self._schema.name, key)
+        store_cls: Any = self.store_cls
+        obj: S = store_cls(key, **values)
+        return obj
 
     def delete(self, key: str) -> None:
         """Remove the object of this key, from memory and from where it is saved, for good.
@@ -181,15 +181,15 @@ class Manager(Generic[S]):
             StoreIOError: it could not be removed; then it is still active.
         """
         key = normalise(key)
-        if not self.store_cls.schema.is_temporary:
+        if not self._schema.is_temporary:
             try:
-                self._front().delete(self.store_cls.schema.name, key)
+                self._backend().delete(self._schema.name, key)
             except NotSaved:
                 if key not in self._active:
                     raise
         elif key not in self._active:
-            raise NotSaved(self.store_cls.schema.name, key)
-        self.store_cls.schema.unreadable.pop(key, None)
+            raise NotSaved(self._schema.name, key)
+        self._schema.unreadable.pop(key, None)
         obj = self._active.get(key)
         if obj is not None:
             self.remove_active(obj)
@@ -201,43 +201,50 @@ class Manager(Generic[S]):
             those that could not be saved, each with the reason; all others are saved.
         """
         if objects is None:
-            objects = () if self.store_cls.schema.is_temporary else self.active().values()
+            objects = () if self._schema.is_temporary else self.active().values()
         return save_all(objects)
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _front(self) -> Front:
-        front: Front = self.store_cls.session.writer
-        return front
+    @property
+    def _schema(self) -> Schema:
+        store_cls: Any = self.store_cls
+        schema: Schema = store_cls.schema
+        return schema
+
+    def _backend(self) -> BufferedBackend:
+        store_cls: Any = self.store_cls
+        backend: BufferedBackend = store_cls.session.writer
+        return backend
 
     def _is_saved(self, key: str) -> bool:
-        if self.store_cls.schema.is_temporary:
+        if self._schema.is_temporary:
             return False
         try:
-            self._front().read(self.store_cls.schema.name, key)
+            self._backend().read(self._schema.name, key)
         except NotSaved:
             return False
         return True
 
     def _fetch(self, key: str) -> S:
         """A saved object that is not active."""
-        obj: S = self.store_cls.schema.detached(key)
+        obj: S = self._schema.detached(key)
         obj.load()
         return obj
 
     def _fetch_each(self, keys: Iterable[str]) -> dict[str, S]:
-        found = {}
+        objects = {}
         for key in keys:
             try:
-                found[key] = self._fetch(as_it_is(key))
+                objects[key] = self._fetch(as_it_is(key))
             except NotSaved:
                 continue  # deleted just now, by somebody's hand
             except StorageError as error:
-                self.store_cls.schema.unreadable[key] = error
+                self._schema.unreadable[key] = error
                 _log.error("left out: {error}", error=error)
-        return found
+        return objects
 
 
-def _are_one(one: Store, other: Store) -> bool:
+def _is_same(obj: StoreObject, successor: StoreObject) -> bool:
     """The same object, or an older self of it; a class may have its own idea of what is equal."""
-    return one is other or vars(one) is vars(other)
+    return obj is successor or vars(obj) is vars(successor)

@@ -52,14 +52,14 @@ class _ReferenceField(Field[T], Generic[T, S]):
             """The field itself on the class; on an object what it refers to."""
             return self if obj is None else self._read(obj)
 
-    def contribute_to_instance(self, store: Store, name: str) -> None:
+    def contribute_to_instance(self, store: Any, name: str) -> None:
         """A new object refers to nothing."""
         self.deserialise(store, name, None)
 
     def _read(self, obj: Any) -> Any:
         raise NotImplementedError
 
-    def _place(self, obj: Any) -> tuple[str, str, str]:
+    def _referrer(self, obj: Any) -> tuple[str, str, str]:
         return type(obj).__name__, obj.key, self._name
 
 
@@ -75,12 +75,12 @@ class StoreField(_ReferenceField["S | None", S]):
         key = None if value is None else self._references(obj).key_of(value)
         vars(obj)[self._name] = key
 
-    def serialise(self, obj: Store, name: str) -> str | None:
+    def serialise(self, obj: Any, name: str) -> str | None:
         """The key of the object referred to. Nothing is loaded."""
         key: str | None = vars(obj)[name]
         return key
 
-    def deserialise(self, obj: Store, name: str, data: Any) -> None:
+    def deserialise(self, obj: Any, name: str, data: Any) -> None:
         """Refer to the object of this key, which need not be there."""
         vars(obj)[name] = None if data is None else self._references(obj).key_from(data)
 
@@ -89,7 +89,7 @@ class StoreField(_ReferenceField["S | None", S]):
         return None if key is None else self._references(obj).resolve(key)
 
     def _references(self, obj: Any) -> References[S]:
-        return References(obj.session, self.store, self._place(obj))
+        return References(obj.session, self.store, self._referrer(obj))
 
 
 class _CollectionField(_ReferenceField[T, S]):
@@ -107,14 +107,14 @@ class _CollectionField(_ReferenceField[T, S]):
         collection.fill(value, collection.key_of)
         vars(obj)[self._name] = collection
 
-    def deserialise(self, obj: Store, name: str, data: Any) -> None:
+    def deserialise(self, obj: Any, name: str, data: Any) -> None:
         """Refer to the objects of these keys, which need not be there."""
         collection = self._make(obj)
         if data is not None:
             collection.fill(data, collection.key_from)
         vars(obj)[name] = collection
 
-    def serialise(self, obj: Store, name: str) -> Any:
+    def serialise(self, obj: Any, name: str) -> Any:
         """The keys of the objects, in order: a list, or a dict where this is one."""
         return vars(obj)[name].as_keys()
 
@@ -122,7 +122,7 @@ class _CollectionField(_ReferenceField[T, S]):
         return vars(obj)[self._name]
 
     def _make(self, obj: Any) -> Any:
-        return self._collection(obj.session, self.store, self._place(obj))
+        return self._collection(obj.session, self.store, self._referrer(obj))
 
 
 class StoreListField(_CollectionField["StoreList[S]", S]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cletus.errors import (
     CorruptStore,
@@ -22,12 +22,8 @@ from cletus.errors import (
     UnreadableStore,
 )
 from cletus.storage.document import line_of
-from cletus.storage.interfaces import Document
-from cletus.storage.schema import DocumentState
-
-if TYPE_CHECKING:
-    from cletus.storage.interfaces import Front
-    from cletus.storage.store import Store
+from cletus.storage.interfaces import BufferedBackend, Document, StoreObject
+from cletus.storage.schema import DocumentState, schema_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +37,14 @@ class Unsaved:
         return f"{self.obj!r} was not saved: {self.error}"
 
 
-def save_all(objects: Iterable[Store]) -> list[Unsaved]:
+def save_all(objects: Iterable[StoreObject]) -> list[Unsaved]:
     """Save these objects, of whichever stores, with shared flushes; on return they are durable.
 
     Returns:
         those that could not be saved, each with the reason. They hinder no other.
     """
     unsaved = []
-    groups: dict[int, tuple[Front, list[tuple[Store, Document]]]] = {}
+    groups: dict[int, tuple[BufferedBackend, list[tuple[StoreObject, Document]]]] = {}
     for obj in objects:
         try:
             document = document_of(obj, force=False)
@@ -56,31 +52,37 @@ def save_all(objects: Iterable[Store]) -> list[Unsaved]:
             unsaved.append(Unsaved(obj, error))
             continue
         except Exception as error:  # noqa: BLE001 - a field's serialise() is the application's code
-            unsaved.append(Unsaved(obj, SerialiseFailed(type(obj).schema.name, obj.key, error)))
+            unsaved.append(Unsaved(obj, SerialiseFailed(schema_of(obj).name, obj.key, error)))
             continue
-        front = obj.session.writer
-        groups.setdefault(id(front), (front, []))[1].append((obj, document))
-    for front, group in groups.values():
-        unsaved += _write(front, group)
+        backend = _backend_of(obj)
+        groups.setdefault(id(backend), (backend, []))[1].append((obj, document))
+    for backend, group in groups.values():
+        unsaved += _write(backend, group)
     return unsaved
 
 
-def _write(front: Front, group: list[tuple[Store, Document]]) -> list[Unsaved]:
-    failures = front.write_many([document for _, document in group])
+def _write(backend: BufferedBackend, group: list[tuple[StoreObject, Document]]) -> list[Unsaved]:
+    failures = backend.write_many([document for _, document in group])
     errors = {id(failure.document): failure.error for failure in failures}
     for obj, document in group:
         if id(document) not in errors:
-            type(obj).schema.mark_clean(obj)
+            schema_of(obj).mark_clean(obj)
     return [Unsaved(obj, errors[id(doc)]) for obj, doc in group if id(doc) in errors]
 
 
-def must_be_savable(obj: Store) -> None:
+def _backend_of(obj: StoreObject) -> BufferedBackend:
+    store_cls: Any = type(obj)
+    backend: BufferedBackend = store_cls.session.writer
+    return backend
+
+
+def must_be_savable(obj: StoreObject) -> None:
     """Raises ``NotSavable`` for an object of a temporary store."""
-    if type(obj).schema.is_temporary:
+    if schema_of(obj).is_temporary:
         raise NotSavable(type(obj).__name__, obj.key)
 
 
-def document_of(obj: Store, *, force: bool) -> Document:
+def document_of(obj: StoreObject, *, force: bool) -> Document:
     """What to write for this object.
 
     Raises:
@@ -88,33 +90,34 @@ def document_of(obj: Store, *, force: bool) -> Document:
     """
     must_be_savable(obj)
     data = obj.to_json().encode()
-    schema = type(obj).schema
+    schema = schema_of(obj)
     if not force and schema.state_of(obj) is not DocumentState.CLEAN:
         _look_first(obj)
     return Document(schema.name, obj.key, data)
 
 
-def _look_first(obj: Store) -> None:
+def _look_first(obj: StoreObject) -> None:
     """Raises ``UnreadableStore`` if there is a document under the key that cannot be used."""
     try:
-        type(obj).schema.detached(obj.key).load()
+        schema_of(obj).detached(obj.key).load()
     except NotSaved:
         return
     except UnreadableStore as error:
         raise error.left_alone() from error.__cause__
 
 
-def load(obj: Store) -> None:
+def load(obj: StoreObject) -> None:
     """Read the object's document.
 
     Raises:
         StorageError: what ``Store.load`` says.
     """
-    schema = type(obj).schema
+    schema = schema_of(obj)
     must_be_savable(obj)
     try:
-        front = obj.session.writer
-        understand(obj, front.read(schema.name, obj.key), front.place(schema.name, obj.key))
+        backend = _backend_of(obj)
+        raw = backend.read(schema.name, obj.key)
+        understand(obj, raw, backend.location(schema.name, obj.key))
     except NotSaved:
         raise
     except StorageError as error:
@@ -123,23 +126,23 @@ def load(obj: Store) -> None:
     schema.mark_clean(obj)
 
 
-def understand(obj: Store, raw: bytes, place: str) -> None:
+def understand(obj: StoreObject, raw: bytes, location: str) -> None:
     """Take a document's text; whatever is wrong with it is told with its place.
 
     Raises:
         CorruptStore: it cannot be parsed or converted.
         NewerStore: it was saved by a later version of the class.
     """
-    store, key = type(obj).schema.name, obj.key
+    store, key = schema_of(obj).name, obj.key
     try:
         obj.from_json(raw)
     except NewerStore as error:
-        raise NewerStore(store, key, error.version, error.ours, path=place) from error
+        raise NewerStore(store, key, error.version, error.ours, path=location) from error
     except Exception as error:
         line = getattr(error, "line", 0)
         if isinstance(error, FieldValueError):
             line = line_of(raw, error.field)
-        raise CorruptStore(store, key, _reason(error), path=place, line=line) from error
+        raise CorruptStore(store, key, _reason(error), path=location, line=line) from error
 
 
 def _reason(error: Exception) -> str:

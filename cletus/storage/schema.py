@@ -123,7 +123,9 @@ class FieldSchema:
         if part.deserialisers:
             data = dict(data)
             later = [
-                (each, name, data.pop(name)) for name, each in part.deserialisers if name in data
+                (deserialise, name, data.pop(name))
+                for name, deserialise in part.deserialisers
+                if name in data
             ]
             vars(obj).update(data)
             for deserialise, name, value in later:
@@ -207,6 +209,13 @@ class Schema(FieldSchema):
         self.unreadable.pop(obj.key, None)
 
 
+def schema_of(obj: object) -> Schema:
+    """The schema of a store object's class."""
+    store_cls: Any = type(obj)
+    schema: Schema = store_cls.schema
+    return schema
+
+
 class _Part:
     """The fields that one operation is about: all, or the permanent ones."""
 
@@ -270,13 +279,13 @@ def _slots(owner: type[Any]) -> tuple[str, ...]:
     return tuple(
         name
         for base in owner.__mro__
-        for name, one in vars(base).items()
-        if isinstance(one, types.MemberDescriptorType)
+        for name, attribute in vars(base).items()
+        if isinstance(attribute, types.MemberDescriptorType)
     )
 
 
 def _stated(typed: Typed | None) -> tuple[Any, bool] | None:
-    return None if typed is None else (typed.kind, typed.optional)
+    return None if typed is None else (typed.type, typed.optional)
 
 
 def _is_flat(default: list[Any] | dict[Any, Any] | set[Any]) -> bool:

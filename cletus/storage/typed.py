@@ -53,22 +53,22 @@ class Typed:
     """The type that one field states.
 
     Args:
-        kind: anything that msgspec converts.
-        optional: ``None`` is a value, too. (Not ``kind | None``: ``typing`` caches such unions, and
+        value_type: anything that msgspec converts.
+        optional: ``None`` is a value, too. (Not ``value_type | None``: ``typing`` caches such unions, and
             a cached union keeps a class of old code alive after a reload.)
 
     Raises:
         TypeError: msgspec cannot convert such a type; the message says why.
     """
 
-    def __init__(self, kind: Any, *, optional: bool) -> None:
-        self.kind = kind
+    def __init__(self, value_type: Any, *, optional: bool) -> None:
+        self.type = value_type
         self.optional = optional
         # In a Struct, for msgspec remembers what it worked out about a type on classes alone.
-        self._holder: Any = msgspec.defstruct("Holder", [("value", kind)])
+        self._holder: Any = msgspec.defstruct("Holder", [("value", value_type)])
         msgspec.json.Decoder(self._holder)
-        self._distinct = _is_distinct(kind)
-        self._loose = _is_loose(kind)
+        self._distinct = _is_distinct(value_type)
+        self._loose = _is_loose(value_type)
 
     def accept(self, data: Any, obj: Any, name: str) -> Any:
         """The value in memory, from either form; what fits already is not copied.
@@ -107,12 +107,12 @@ class Typed:
         except (msgspec.ValidationError, RecursionError) as error:
             self._refuse(error, form, check, obj, name)
         except (TypeError, ValueError) as error:  # msgspec's words for what it cannot express
-            found = store_object_in(value) or f"{kind_of(value)}: {error}"
+            actual = store_object_in(value) or f"{kind_of(value)}: {error}"
             cause = None if is_secret(obj, name) else error
-            raise refusal(obj, name, Mistake("", "what JSON can express", found)) from cause
+            raise refusal(obj, name, Mistake("", "what JSON can express", actual)) from cause
         if self._loose and self._convert(msgspec.json.decode(msgspec.json.encode(plain))) != value:
-            found = "something that JSON would change: state its type more closely"
-            raise refusal(obj, name, Mistake("", "what JSON takes", found))
+            actual = "something that JSON would change: state its type more closely"
+            raise refusal(obj, name, Mistake("", "what JSON takes", actual))
         return plain
 
     def _convert(self, data: Any) -> Any:
@@ -124,7 +124,7 @@ class Typed:
 
     def _refuse(self, error: Exception, value: Any, convert: Any, obj: Any, name: str) -> NoReturn:
         cause = None if is_secret(obj, name) else error  # msgspec's words may quote the value
-        raise refusal(obj, name, locate(error, value, convert, self.kind)) from cause
+        raise refusal(obj, name, locate(error, value, convert, self.type)) from cause
 
 
 class _Flags(Typed):
@@ -132,56 +132,58 @@ class _Flags(Typed):
 
     def accept(self, data: Any, obj: Any, name: str) -> Any:
         """The flags, from themselves or their number."""
-        if (data is None and self.optional) or isinstance(data, self.kind):
+        if (data is None and self.optional) or isinstance(data, self.type):
             return data
         try:
-            return self.kind(data)
+            return self.type(data)
         except ValueError as error:
             cause = None if is_secret(obj, name) else error
-            raise refusal(obj, name, Mistake("", self.kind.__name__, kind_of(data))) from cause
+            raise refusal(obj, name, Mistake("", self.type.__name__, kind_of(data))) from cause
 
     def to_json(self, value: Any, obj: Any, name: str) -> Any:
         """The number."""
         if value is None and self.optional:
             return None
-        if not isinstance(value, self.kind):
-            raise refusal(obj, name, Mistake("", self.kind.__name__, kind_of(value)))
+        if not isinstance(value, self.type):
+            raise refusal(obj, name, Mistake("", self.type.__name__, kind_of(value)))
         return value.value
 
 
-def typed(kind: Any, *, optional: bool) -> Typed:
+def typed(value_type: Any, *, optional: bool) -> Typed:
     """What checks and converts values of this type. Arguments and errors are those of ``Typed``."""
-    flags = isinstance(kind, type) and issubclass(kind, enum.Flag)
-    return (_Flags if flags else Typed)(kind, optional=optional)
+    flags = isinstance(value_type, type) and issubclass(value_type, enum.Flag)
+    return (_Flags if flags else Typed)(value_type, optional=optional)
 
 
-def _is_distinct(kind: Any) -> bool:
+def _is_distinct(value_type: Any) -> bool:
     """No value of this type in its JSON form equals another one in memory form."""
-    origin = get_origin(kind)
+    origin = get_origin(value_type)
     if origin is Annotated:
-        return _is_distinct(get_args(kind)[0])
+        return _is_distinct(get_args(value_type)[0])
     if origin in _CONTAINERS:
-        return all(part is ... or _is_distinct(part) for part in get_args(kind))
-    if origin is Literal or kind is None or kind in _DISTINCT:
+        return all(part is ... or _is_distinct(part) for part in get_args(value_type))
+    if origin is Literal or value_type is None or value_type in _DISTINCT:
         return True
-    if not isinstance(kind, type):
+    if not isinstance(value_type, type):
         return False
-    if issubclass(kind, enum.Enum):
-        return not issubclass(kind, (int, str, float))
+    if issubclass(value_type, enum.Enum):
+        return not issubclass(value_type, (int, str, float))
     return (
-        issubclass(kind, msgspec.Struct)
-        or dataclasses.is_dataclass(kind)
-        or hasattr(kind, "__attrs_attrs__")
+        issubclass(value_type, msgspec.Struct)
+        or dataclasses.is_dataclass(value_type)
+        or hasattr(value_type, "__attrs_attrs__")
     )
 
 
-def _is_loose(kind: Any) -> bool:
+def _is_loose(value_type: Any) -> bool:
     """The type leaves open what is inside, so that JSON may change it unnoticed."""
-    if get_origin(kind) is Annotated:
-        return _is_loose(get_args(kind)[0])
-    if kind is Any or kind is object or kind in _CONTAINERS:
+    if get_origin(value_type) is Annotated:
+        return _is_loose(get_args(value_type)[0])
+    if value_type is Any or value_type is object or value_type in _CONTAINERS:
         return True
-    return get_origin(kind) in _CONTAINERS and any(_is_loose(part) for part in get_args(kind))
+    return get_origin(value_type) in _CONTAINERS and any(
+        _is_loose(part) for part in get_args(value_type)
+    )
 
 
 def _same(value: Any, data: Any) -> bool:

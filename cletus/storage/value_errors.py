@@ -20,7 +20,7 @@ from cletus.errors import FieldValueError
 _WORDS = re.compile(
     r"(?P<message>.*?)(?: - at (?P<key>`key` in )?`\$\.value(?P<path>.*)`)?", re.DOTALL
 )
-_EXPECTED = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<found>.*))?", re.DOTALL)
+_EXPECTED = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<actual>.*))?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
 
 Convert = Callable[[Any], object]
@@ -36,7 +36,7 @@ class Mistake:
 
     path: str
     expected: str
-    found: str
+    actual: str
 
 
 def kind_of(value: object) -> str:
@@ -57,40 +57,46 @@ def is_secret(obj: Any, name: str) -> bool:
 
 def refusal(obj: Any, name: str, mistake: Mistake) -> FieldValueError:
     """The error that tells of a mistake in an object's field; of a secret one, nothing of its value."""
-    place = type(obj).__name__, getattr(obj, "key", ""), name
+    referrer = type(obj).__name__, getattr(obj, "key", ""), name
     if is_secret(obj, name):
-        return FieldValueError(*place, "", mistake.expected, "another value, which is secret")
-    return FieldValueError(*place, mistake.path, mistake.expected, mistake.found)
+        return FieldValueError(*referrer, "", mistake.expected, "another value, which is secret")
+    return FieldValueError(*referrer, mistake.path, mistake.expected, mistake.actual)
 
 
-def locate(error: Exception, value: Any, convert: Convert, kind: Any) -> Mistake:
+def locate(error: Exception, value: Any, convert: Convert, value_type: Any) -> Mistake:
     """Read msgspec's error.
 
     Args:
         error: what ``convert`` raised: a ``ValidationError``, or a ``RecursionError``.
         value: what it was given.
         convert: raises the same error for the same mistake.
-        kind: the type that was asked for, for messages that do not name it.
+        value_type: the type that was asked for, for messages that do not name it.
     """
     words = _WORDS.fullmatch(str(error))
     if isinstance(error, RecursionError) or words is None:
-        return Mistake("", f"{_name(kind)}, not nested too deep", kind_of(value))
+        return Mistake("", f"{_name(value_type)}, not nested too deep", kind_of(value))
     path, culprit = _follow(value, words["path"] or "", convert)
     if words["key"]:
         path += " (a key)"
-    return Mistake(path, *_expected_and_found(words["message"].replace("`", ""), culprit, kind))
+    return Mistake(
+        path, *_expected_and_found(words["message"].replace("`", ""), culprit, value_type)
+    )
 
 
-def _expected_and_found(message: str, culprit: Any, kind: Any) -> tuple[str, str]:
+def _expected_and_found(message: str, culprit: Any, value_type: Any) -> tuple[str, str]:
     match = _EXPECTED.fullmatch(message)
     if match is None:  # such as "Invalid enum value 'x'", "Object missing required field `x`"
-        return _name(kind), message[:1].lower() + message[1:]
+        return _name(value_type), message[:1].lower() + message[1:]
     otherwise = "another value" if culprit is _UNKNOWN else kind_of(culprit)
-    return match["expected"], match["found"] or otherwise
+    return match["expected"], match["actual"] or otherwise
 
 
-def _name(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+def _name(value_type: Any) -> str:
+    return (
+        value_type.__name__
+        if isinstance(value_type, type)
+        else str(value_type).replace("typing.", "")
+    )
 
 
 def _follow(value: Any, path: str, convert: Convert) -> tuple[str, Any]:
@@ -132,8 +138,8 @@ def _enter(
     if isinstance(container, dict):
         return container[key], lambda part: rebuild({**container, key: part})
     items = list(container)
-    kind = type(container) if isinstance(container, (list, tuple)) else list
-    return items[key], lambda part: rebuild(kind([*items[:key], part, *items[key + 1 :]]))
+    sequence = type(container) if isinstance(container, (list, tuple)) else list
+    return items[key], lambda part: rebuild(sequence([*items[:key], part, *items[key + 1 :]]))
 
 
 _TYPE = "state the field's type: Field(type=...)"
@@ -167,8 +173,8 @@ def _not_json(value: Any, path: str, arrays: tuple[type, ...]) -> Mistake | None
     else:
         return Mistake(path, "what JSON takes", f"{kind_of(value)} ({_TYPE})")
     inside = (_not_json(part, f"{path}[{at!r}]", arrays) for at, part in parts)
-    found = chain((_not_a_key(key, path) for key in keys), inside)
-    return next((mistake for mistake in found if mistake is not None), None)
+    mistakes = chain((_not_a_key(key, path) for key in keys), inside)
+    return next((mistake for mistake in mistakes if mistake is not None), None)
 
 
 def _not_text(value: str, path: str) -> Mistake | None:

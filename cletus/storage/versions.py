@@ -9,22 +9,21 @@ text. A field that only changed its name says so by ``Field(renamed_from="old_na
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from cletus.errors import MigrationFailed
 from cletus.storage.document import plain
-
-if TYPE_CHECKING:
-    from cletus.storage.store import Store
+from cletus.storage.interfaces import StoreObject
+from cletus.storage.schema import schema_of
 
 
 def upgrade(
-    store_cls: type[Store],
+    store_cls: type[Any],
     data: dict[str, Any],
     version: int,
-    before: type[Store] | None = None,
+    before: type[Any] | None = None,
 ) -> dict[str, Any]:
     """Data of an earlier version, as this class wants it.
 
@@ -48,7 +47,7 @@ def upgrade(
     return renamed(store_cls, data)
 
 
-def is_outdated(store_cls: type[Store], data: dict[str, Any], version: int) -> bool:
+def is_outdated(store_cls: type[Any], data: dict[str, Any], version: int) -> bool:
     """Whether a save by this class would say the same in other words.
 
     Args:
@@ -59,7 +58,7 @@ def is_outdated(store_cls: type[Store], data: dict[str, Any], version: int) -> b
     return version < store_cls.version or renamed(store_cls, data) is not data
 
 
-def _step(store_cls: type[Store], data: dict[str, Any], version: int) -> dict[str, Any]:
+def _step(store_cls: type[Any], data: dict[str, Any], version: int) -> dict[str, Any]:
     try:
         result = store_cls.migrate(data, version)
     except Exception as error:
@@ -73,16 +72,16 @@ def _step(store_cls: type[Store], data: dict[str, Any], version: int) -> dict[st
     return result
 
 
-def renamed(store_cls: type[Store], data: dict[str, Any]) -> dict[str, Any]:
+def renamed(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
     """The data with what stands under a field's earlier name under its present one."""
     for name, earlier in store_cls.schema.renames:
         for old in earlier:
             if old in data and name not in data:
-                data = {name if each == old else each: data[each] for each in data}
+                data = {name if key == old else key: data[key] for key in data}
     return data
 
 
-def as_saved(store_cls: type[Store], data: dict[str, Any]) -> dict[str, Any]:
+def as_saved(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
     """The data of a reload with the permanent typed values of that class as a file would have them.
 
     What has no such form stays as it is, so that ``migrate`` or ``deserialise`` may deal with it.
@@ -101,7 +100,7 @@ NAMES = ("_unknown", "_parked")
 """Where they stand in an object, and in ``to_dict(session=True)``: no field's name starts so."""
 
 
-def of(obj: Store) -> dict[str, dict[str, Any]]:
+def of(obj: StoreObject) -> dict[str, dict[str, Any]]:
     """What the object keeps, by where; only what there is."""
     return {name: dict(kept) for name in NAMES if (kept := getattr(obj, name))}
 
@@ -115,7 +114,7 @@ def unfold(
     return {**unknown, **aside, **flat}, {*parked, *aside}
 
 
-def keep(obj: Store, data: Mapping[str, Any], parked: Collection[str]) -> None:
+def keep(obj: StoreObject, data: Mapping[str, Any], parked: Collection[str]) -> None:
     """Keep what of the data the class does not declare, and forget what it does declare now.
 
     Args:
@@ -123,24 +122,24 @@ def keep(obj: Store, data: Mapping[str, Any], parked: Collection[str]) -> None:
         data: all of it.
         parked: the names of session data in it.
     """
-    strange = {name: value for name, value in data.items() if name not in obj.fields}
+    strange = {name: value for name, value in data.items() if name not in schema_of(obj).fields}
     permanent = plain({name: value for name, value in strange.items() if name not in parked})
     aside = {name: value for name, value in strange.items() if name not in permanent}
     obj._unknown = _without_fields({**obj._unknown, **permanent}, obj)
     obj._parked = _without_fields({**obj._parked, **aside}, obj)
 
 
-def keep_only(obj: Store, names: Collection[str]) -> None:
+def keep_only(obj: StoreObject, names: Collection[str]) -> None:
     """Forget what belonged into an earlier text of the file and is not in the present one."""
     if obj._unknown:
         obj._unknown = {name: value for name, value in obj._unknown.items() if name in names}
 
 
-def session_names(store_cls: type[Store]) -> list[str]:
+def session_names(store_cls: type[Any]) -> list[str]:
     """The names of a class's session fields."""
     fields = store_cls.fields.items()
     return [name for name, field in fields if getattr(field, "session", False)]
 
 
-def _without_fields(kept: dict[str, Any], obj: Store) -> dict[str, Any]:
-    return {name: value for name, value in kept.items() if name not in obj.fields}
+def _without_fields(kept: dict[str, Any], obj: StoreObject) -> dict[str, Any]:
+    return {name: value for name, value in kept.items() if name not in schema_of(obj).fields}

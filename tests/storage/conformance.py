@@ -113,7 +113,7 @@ class BackendConformance:
 
     def test_a_place_for_people(self, home: Backend) -> None:
         """Messages say where a document is, whether it exists or not."""
-        assert "user/bob" in home.place("user", "bob")
+        assert "user/bob" in home.location("user", "bob")
 
     def test_what_was_written_outlives_close(self, home: Backend) -> None:
         """Closed and opened again, as by a restart, the home holds what it held."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cletus.storage.backends.syscalls import Calls
+from cletus.storage.backends.syscalls import Syscalls
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class Folder:
         return list(self.possible(name))[-1]
 
 
-class DiskModel(Calls):
+class DiskModel(Syscalls):
     """Calls below ``root``, an existing and durable folder, are modelled."""
 
     def __init__(self, root: str) -> None:

@@ -1,6 +1,6 @@
 """System calls for tests: ones that are counted, that fail, or that lie.
 
-Each wraps another ``Calls`` and is passed to ``JsonFiles(calls=...)``.
+Each wraps another ``Syscalls`` and is passed to ``JsonFiles(calls=...)``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import os
 import stat
 from typing import Any
 
-from cletus.storage.backends.syscalls import Calls
+from cletus.storage.backends.syscalls import Syscalls
 
 
 class Through:
     """All calls go through to ``inner``; a subclass overrides ``perform`` or single calls."""
 
     def __init__(self, inner: Any = None) -> None:
-        self.inner = Calls() if inner is None else inner
+        self.inner = Syscalls() if inner is None else inner
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self.inner, name)

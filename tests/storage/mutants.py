@@ -18,7 +18,7 @@ class PlainWrite(JsonFiles):
 
     def write(self, store: str, key: str, data: bytes) -> None:
         self._enter(store).close()
-        with open(self.place(store, key), "wb") as file:
+        with open(self.location(store, key), "wb") as file:
             file.write(data[: len(data) // 2])
             file.flush()
             file.write(data[len(data) // 2 :])
@@ -93,12 +93,12 @@ class OneByOne(JsonFiles):
 class Trusting(JsonFiles):
     """Believes that every key is the name of a file."""
 
-    def place(self, store: str, key: str) -> str:
+    def location(self, store: str, key: str) -> str:
         return f"{self.folder}/{store}/{key}.json"
 
     def write(self, store: str, key: str, data: bytes) -> None:
         self._enter(store).close()
-        with open(self.place(store, key), "wb") as file:
+        with open(self.location(store, key), "wb") as file:
             file.write(data)
 
 

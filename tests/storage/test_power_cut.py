@@ -42,7 +42,7 @@ class Story:
         self.instants += 1
         for name in KEYS:
             allowed = {self.standing[name]} | self.under_way.get(name, set())
-            found = self.disk.outcomes(self.home.place(*name))
+            found = self.disk.outcomes(self.home.location(*name))
             if not found <= allowed:
                 raise LostError(f"{name}: {found} may be there, but {allowed} was promised")
 

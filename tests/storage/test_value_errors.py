@@ -64,4 +64,4 @@ def test_what_is_right_is_no_mistake() -> None:
     assert store_object_in(deep) == ""
     found = not_json(deep)
     assert found is not None
-    assert "nested too deep" in found.found
+    assert "nested too deep" in found.actual

@@ -165,7 +165,7 @@ def _show(
         except CorruptStore as error:
             if not raw or not secrets:
                 reason = f"{error.reason}; --raw --secrets shows it all the same"
-                place = stored.home.place(name, key)
+                place = stored.home.location(name, key)
                 raise CorruptStore(name, key, reason, path=place, line=error.line) from None
             said = {}
         shown, hidden = masked(said, stored.classes.get(name))

@@ -17,7 +17,7 @@ from cletus.cli import display
 from cletus.cli.store.group import DRY_RUN, NO_CODE, ONLY, STORE, TARGET, WRONG, command
 from cletus.cli.store.stored import Stored, looking, owning
 from cletus.errors import NotTransferable
-from cletus.storage.backends.atomic_file import whole_file
+from cletus.storage.backends.atomic_file import atomic_file
 from cletus.storage.tools import export as exporting
 from cletus.storage.tools.dump_format import FORMAT, VERSION, Header
 from cletus.storage.tools.import_ import Fate, Import, Plan, Taken
@@ -67,7 +67,7 @@ def _written(path: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     try:
-        with whole_file(path) as file:
+        with atomic_file(path) as file:
             yield file
     except OSError as error:
         raise NotTransferable(f"{path} cannot be written: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """What the commands of ``cletus store`` work on: the home of a target's documents, and its store classes.
 
-The application is imported to learn its store classes and its settings, over an ``Overlay``: whatever
+The application is imported to learn its store classes and its settings, over an ``ReadOnlyBackend``: whatever
 it saves while it is imported is forgotten, so that looking at a store never changes it.
 """
 
@@ -20,7 +20,7 @@ from cletus.service.service import Service
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings, merge
 from cletus.storage import Backend, Store, Writer, backend_for
-from cletus.storage.backends.read_only import Overlay
+from cletus.storage.backends.read_only import ReadOnlyBackend
 from cletus.storage.tools.browse import looked_into, stores_in
 
 #: Of all settings, those that are needed to find the documents without the application's code.
@@ -136,7 +136,7 @@ class _Apart:
             service.session.open_with(partial(self._open, service))
 
     def _open(self, service: Service) -> Writer:
-        overlay = Overlay(self.home(service))
+        overlay = ReadOnlyBackend(self.home(service))
         overlay.open()
         return Writer(overlay, service.clock, service.run_in_thread)
 

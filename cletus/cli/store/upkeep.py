@@ -15,7 +15,7 @@ from cletus.cli.store.moving import export_to
 from cletus.cli.store.stored import Stored, looking, owning
 from cletus.errors import NotTransferable
 from cletus.storage.tools.migrate import Migration, in_words
-from cletus.storage.tools.verify import Finding, Kind, Severity, verify
+from cletus.storage.tools.verify import Category, Finding, Severity, verify
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "bright_black"}
 
@@ -73,7 +73,7 @@ def _bring_up(stored: Stored, names: list[str], *, write: bool) -> int:
         for one in work.run(seen):
             (done if one.error is None else failed)[one.store] += 1
             if one.error is not None:
-                display.line(_failure(one.place, one.error), _COLOURS[Severity.ERROR])
+                display.line(_failure(one.location, one.error), _COLOURS[Severity.ERROR])
     verb = "brought up" if write else "would be brought up"
     for name in names:
         rest = totals[name] - done[name] - failed[name]
@@ -125,7 +125,7 @@ def _verify(
                 seen()
 
             for found in verify(stored.home, stored.classes, names, one_read):
-                if found.kind is Kind.UNKNOWN and not stored.has_code:
+                if found.category is Category.UNKNOWN and not stored.has_code:
                     continue
                 count[found.severity] += 1
                 _say_finding(found, as_json=as_json, verbose=verbose)
@@ -138,10 +138,10 @@ def _say_finding(found: Finding, *, as_json: bool, verbose: bool) -> None:
     if as_json:
         said = {
             "severity": found.severity.value,
-            "kind": found.kind.value,
+            "kind": found.category.value,
             "store": found.store,
             "key": found.key,
-            "place": found.place,
+            "place": found.location,
             "line": found.line,
             "reason": found.reason,
         }

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: str) -> Iterator[BinaryIO]:
+def atomic_file(path: str) -> Iterator[BinaryIO]:
     """Write a file; when the block ends without an error, it is in its place and durable.
 
     Until then, and after an error, what was there before is untouched. It can be read by its owner

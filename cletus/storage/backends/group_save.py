@@ -58,7 +58,7 @@ class GroupSave:
         staged = self._stage_each(documents, flush=alone)
         if self.full and not alone:
             staged = self._flush_contents(staged)
-        renamed = [one for one in staged if self._commit(one)]
+        renamed = [item for item in staged if self._commit(item)]
         if self.full:
             self._flush_folders(renamed)
 
@@ -69,7 +69,7 @@ class GroupSave:
 
     def _stage_each(self, documents: Sequence[Document], *, flush: bool) -> list[_Staged]:
         results = [self._stage(document, flush=flush) for document in documents]
-        return [one for one in results if one is not None]
+        return [item for item in results if item is not None]
 
     def _stage(self, document: Document, *, flush: bool) -> _Staged | None:
         try:
@@ -85,8 +85,8 @@ class GroupSave:
     def _flush_contents(self, staged: list[_Staged]) -> list[_Staged]:
         """Flush every temporary file; those that are left are on the disk."""
         devices: dict[int, list[_Staged]] = {}
-        for one in staged:
-            devices.setdefault(one.folder.device(), []).append(one)
+        for item in staged:
+            devices.setdefault(item.folder.device(), []).append(item)
         flushed = []
         for group in devices.values():
             try:
@@ -97,27 +97,29 @@ class GroupSave:
         return flushed
 
     def _stage_again(self, staged: list[_Staged]) -> list[_Staged]:
-        for one in staged:
-            one.folder.discard(one.temp)
-        documents = [one.document for one in staged]
+        for item in staged:
+            item.folder.discard(item.temp)
+        documents = [item.document for item in staged]
         with ThreadPoolExecutor(min(THREADS, len(documents)), "cletus-flush") as pool:
             again = pool.map(partial(self._stage, flush=True), documents)
-            return [one for one in again if one is not None]
+            return [item for item in again if item is not None]
 
-    def _commit(self, one: _Staged) -> bool:
+    def _commit(self, item: _Staged) -> bool:
         try:
-            one.folder.commit(one.temp, one.name)
+            item.folder.commit(item.temp, item.name)
         except OSError as error:
-            self.failed.append((one.document, error, True))
+            self.failed.append((item.document, error, True))
             return False
         return True
 
     def _flush_folders(self, renamed: list[_Staged]) -> None:
-        folders = {one.document.store: one.folder for one in renamed}
+        folders = {item.document.store: item.folder for item in renamed}
         for store, folder in folders.items():
             try:
                 folder.flush()
             except OSError as error:
                 self.failed += [
-                    (one.document, error, False) for one in renamed if one.document.store == store
+                    (item.document, error, False)
+                    for item in renamed
+                    if item.document.store == store
                 ]

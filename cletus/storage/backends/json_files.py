@@ -1,4 +1,4 @@
-"""Documents as files, ``<folder>/<store>/<key>.json``: the home that ships.
+"""Documents as files, ``<folder>/<store>/<key>.json``: the backend that ships.
 
 What a crash can do, at any instant: a document is its old version or its new one, never a part of
 one and never neither. With ``sync="full"`` a write that returned is also there after a power cut.
@@ -21,6 +21,7 @@ from cletus.errors import (
     StoreIOError,
     StoreUnusable,
 )
+from cletus.renamed import with_old_names
 from cletus.settings.settings import StoreSync
 from cletus.storage.backends.folder_lock import FolderLock
 from cletus.storage.backends.group_save import GroupSave
@@ -30,11 +31,10 @@ from cletus.storage.backends.store_folder import (
     StoreFolder,
     check_name,
     file_name,
-    stray_reason,
+    unknown_document_reason,
 )
-from cletus.storage.backends.syscalls import Calls
-from cletus.storage.interfaces import Document, Failure
-from cletus.storage.tools.browse import Stray
+from cletus.storage.backends.syscalls import Syscalls
+from cletus.storage.interfaces import Document, Failure, UnknownDocument
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -44,6 +44,7 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _CHUNK = 1 << 16
 
 
+@with_old_names
 class JsonFiles:
     """A folder of stores. It fulfils ``cletus.storage.interfaces.Backend``, which states the contract.
 
@@ -61,16 +62,16 @@ class JsonFiles:
         folder: str | os.PathLike[str],
         *,
         sync: StoreSync = "full",
-        calls: Calls | None = None,
+        calls: Syscalls | None = None,
     ) -> None:
         self.folder = os.path.abspath(folder)
         self.sync = sync
-        self._calls = Calls() if calls is None else calls
+        self._calls = Syscalls() if calls is None else calls
         self._lock = FolderLock(self.folder)
         self._settled: set[str] = set()
         self._opened = False
 
-    # -- the home itself ------------------------------------------------------------------------
+    # -- opening and closing ------------------------------------------------------------------------
 
     def open(self) -> None:
         """Make the folder (0700), lock it, remove leftovers of a crash, see that all is writable.
@@ -82,7 +83,7 @@ class JsonFiles:
         if self._opened:
             return
         try:
-            self._make_home()
+            self._make_folders()
             self._lock.take()
         except OSError as error:
             raise StoreUnusable(error.filename or self.folder, _reason(error)) from error
@@ -98,7 +99,7 @@ class JsonFiles:
         self._opened = False
         self._lock.release()
 
-    def _make_home(self) -> None:
+    def _make_folders(self) -> None:
         missing = []
         path = self.folder
         while not os.path.isdir(path) and path != os.path.dirname(path):
@@ -142,8 +143,8 @@ class JsonFiles:
 
     # -- reading --------------------------------------------------------------------------------
 
-    def place(self, store: str, key: str) -> str:
-        """The path of this document; see ``Backend.place``.
+    def location(self, store: str, key: str) -> str:
+        """The path of this document; see ``Backend.location``.
 
         Raises:
             UnsafeName: that would not be a file of that store's folder.
@@ -152,7 +153,7 @@ class JsonFiles:
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written; see ``Backend.read``."""
-        path = self.place(store, key)
+        path = self.location(store, key)
         try:
             fd = self._calls.open(path, _FILE)
             try:
@@ -205,7 +206,7 @@ class JsonFiles:
 
     def saved_at(self, store: str, key: str) -> float | None:
         """When the file was put there; see ``Browsable.saved_at``."""
-        path = self.place(store, key)
+        path = self.location(store, key)
         try:
             return os.stat(path).st_mtime
         except (FileNotFoundError, NotADirectoryError):
@@ -213,8 +214,8 @@ class JsonFiles:
         except OSError as error:
             raise self._named(error, store, key, "read") from error
 
-    def strays(self, store: str) -> list[Stray]:
-        """Leftovers of killed processes, and what people put there; see ``Browsable.strays``."""
+    def unknown_documents(self, store: str) -> list[UnknownDocument]:
+        """Leftovers of killed processes, and what people put there; see ``Browsable.unknown_documents``."""
         folder = os.path.join(self.folder, store)
         try:
             names = self._calls.listdir(folder)
@@ -222,8 +223,8 @@ class JsonFiles:
             return []
         except OSError as error:
             raise self._named(error, store, "", "list") from error
-        reasons = ((name, stray_reason(name)) for name in sorted(names))
-        return [Stray(f"{folder}/{name}", reason) for name, reason in reasons if reason]
+        reasons = ((name, unknown_document_reason(name)) for name in sorted(names))
+        return [UnknownDocument(f"{folder}/{name}", reason) for name, reason in reasons if reason]
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -258,7 +259,7 @@ class JsonFiles:
         name = file_name(store, key)
         removed = False
         try:
-            folder = StoreFolder(os.path.join(self._home(), store), self._calls)
+            folder = StoreFolder(os.path.join(self._open_folder(), store), self._calls)
             try:
                 folder.remove(name)
                 removed = True
@@ -273,7 +274,7 @@ class JsonFiles:
 
     def _enter(self, store: str) -> StoreFolder:
         """The open folder of this store, made if it is missing, its own name surely on the disk."""
-        path = os.path.join(self._home(), store)
+        path = os.path.join(self._open_folder(), store)
         if store not in self._settled:
             self._make_folder(path)
             self._settled.add(store)
@@ -285,7 +286,7 @@ class JsonFiles:
             self._settled.add(store)
             return StoreFolder(path, self._calls)
 
-    def _home(self) -> str:
+    def _open_folder(self) -> str:
         if not self._opened:
             raise StoreUnusable(self.folder, "it is not open")
         return self.folder
@@ -295,13 +296,15 @@ class JsonFiles:
     def _named(
         self, error: OSError, store: str, key: str, action: str, *, certain: bool = True
     ) -> StoreIOError:
-        kind = StoreIOError
+        error_class = StoreIOError
         if error.errno in _FULL:
-            kind = StoreFull
+            error_class = StoreFull
         elif error.errno in _DENIED:
-            kind = StoreDenied
-        place = self.place(store, key) if key else os.path.join(self.folder, store)
-        return kind(store, key, _reason(error), action=action, place=place, certain=certain)
+            error_class = StoreDenied
+        location = self.location(store, key) if key else os.path.join(self.folder, store)
+        return error_class(
+            store, key, _reason(error), action=action, place=location, certain=certain
+        )
 
     def _failure(self, document: Document, error: OSError | StorageError, certain: bool) -> Failure:
         if isinstance(error, StorageError):

@@ -1,4 +1,4 @@
-"""Documents in memory, ``memory:``: a home for tests, gone when the process is."""
+"""Documents in memory, ``memory:``: a backend for tests, gone when the process is."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from cletus.errors import NotSaved, StorageError, StoreUnusable
+from cletus.renamed import with_old_names
 from cletus.settings.settings import Settings
 from cletus.storage.backends.store_folder import check_name
-from cletus.storage.interfaces import Document, Failure
-from cletus.storage.tools.browse import Stray
+from cletus.storage.interfaces import Document, Failure, UnknownDocument
 
 
+@with_old_names
 class Memory:
     """A dict of documents. It fulfils ``cletus.storage.interfaces.Backend``.
 
@@ -31,7 +32,7 @@ class Memory:
         """Let go; what was written stays."""
         self._opened = False
 
-    def place(self, store: str, key: str) -> str:
+    def location(self, store: str, key: str) -> str:
         """``memory:user/bob``."""
         return f"memory:{store}/{key}"
 
@@ -46,7 +47,7 @@ class Memory:
     def write(self, store: str, key: str, data: bytes) -> None:
         """Write one document; it is as safe as the process."""
         _check(store, key)
-        self._home().setdefault(store, {})[key] = bytes(data)
+        self._open_stores().setdefault(store, {})[key] = bytes(data)
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
         """Write these; only names can be wrong."""
@@ -62,7 +63,7 @@ class Memory:
         """Remove one document; see ``Backend.delete``."""
         _check(store, key)
         try:
-            del self._home()[store][key]
+            del self._open_stores()[store][key]
         except KeyError:
             raise NotSaved(store, key) from None
 
@@ -80,11 +81,11 @@ class Memory:
         self.read(store, key)
         return None
 
-    def strays(self, store: str) -> list[Stray]:
+    def unknown_documents(self, store: str) -> list[UnknownDocument]:
         """There is nothing but documents."""
         return []
 
-    def _home(self) -> dict[str, dict[str, bytes]]:
+    def _open_stores(self) -> dict[str, dict[str, bytes]]:
         if not self._opened:
             raise StoreUnusable("memory:", "it is not open")
         return self._stores
@@ -96,7 +97,7 @@ def _check(store: str, key: str) -> None:
 
 
 def from_url(url: str, settings: Settings) -> Memory:  # noqa: ARG001 - the form of every such opener
-    """The home for a URL (entry point group ``cletus.stores``).
+    """The backend for a URL (entry point group ``cletus.stores``).
 
     ``memory:`` is a new, empty one each time; ``memory:NAME`` is the one of that name for as long as
     anything holds it, so that a test can stop a service and start it again.

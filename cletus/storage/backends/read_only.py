@@ -1,4 +1,4 @@
-"""A home that is only looked at: what is written to it is kept in memory and forgotten.
+"""A backend that is only looked at: what is written to it is kept in memory and forgotten.
 
 Commands import an application to learn its store classes. What that application saves meanwhile, say
 in the body of a module, must not reach the real store: the service may be running on it.
@@ -10,50 +10,49 @@ from collections.abc import Sequence
 
 from cletus.errors import NotSaved, StoreUnusable
 from cletus.storage.backends.memory import Memory
-from cletus.storage.interfaces import Backend, Document, Failure
-from cletus.storage.tools.browse import Browsable
+from cletus.storage.interfaces import Backend, Browsable, Document, Failure
 
 
-class Overlay:
-    """A home in front of another. It fulfils ``cletus.storage.interfaces.Backend``.
+class ReadOnlyBackend:
+    """A backend in front of another. It fulfils ``cletus.storage.interfaces.Backend``.
 
     Args:
-        home: what is looked at. It is opened only if it cannot be read from otherwise.
+        backend: what is looked at. It is opened only if it cannot be read from otherwise.
     """
 
-    def __init__(self, home: Backend) -> None:
-        self._home = home
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._written = Memory()
         self._deleted: set[tuple[str, str]] = set()
         self._opened = False
 
     def open(self) -> None:
-        """Be ready; see ``browsing.looked_into``."""
+        """Be ready; see ``browse.looked_into``."""
         self._opened = True
         self._written.open()
-        if not isinstance(self._home, Browsable):
-            self._home.open()
+        if not isinstance(self._backend, Browsable):
+            self._backend.open()
 
     def close(self) -> None:
         """Forget everything that was written."""
         self._opened = False
         self._written = Memory()
         self._deleted.clear()
-        if not isinstance(self._home, Browsable):
-            self._home.close()
+        if not isinstance(self._backend, Browsable):
+            self._backend.close()
 
-    def place(self, store: str, key: str) -> str:
+    def location(self, store: str, key: str) -> str:
         """Where the document would be if it were written."""
-        return self._home.place(store, key)
+        return self._backend.location(store, key)
 
     def read(self, store: str, key: str) -> bytes:
-        """What was written here, else what is in the home; see ``Backend.read``."""
+        """What was written here, else what is in the backend; see ``Backend.read``."""
         if (store, key) in self._deleted:
             raise NotSaved(store, key)
         try:
             return self._written.read(store, key)
         except NotSaved:
-            return self._home.read(store, key)
+            return self._backend.read(store, key)
 
     def write(self, store: str, key: str, data: bytes) -> None:
         """Keep it in memory."""
@@ -62,7 +61,7 @@ class Overlay:
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
         """Keep them in memory."""
-        self._deleted.difference_update((one.store, one.key) for one in documents)
+        self._deleted.difference_update((document.store, document.key) for document in documents)
         return self._written.write_many(documents)
 
     def delete(self, store: str, key: str) -> None:
@@ -73,6 +72,6 @@ class Overlay:
         self._deleted.add((store, key))
 
     def keys(self, store: str) -> list[str]:
-        """The keys of what is in the home and what was written here."""
-        found = {*self._home.keys(store), *self._written.keys(store)}
-        return [key for key in found if (store, key) not in self._deleted]
+        """The keys of what is in the backend and what was written here."""
+        keys = {*self._backend.keys(store), *self._written.keys(store)}
+        return [key for key in keys if (store, key) not in self._deleted]

@@ -15,7 +15,7 @@ import re
 from contextlib import suppress
 
 from cletus.errors import UnsafeName
-from cletus.storage.backends.syscalls import Calls
+from cletus.storage.backends.syscalls import Syscalls
 
 SUFFIX = ".json"
 LEFTOVER = re.compile(r"\.save-(\d+)-\d+\.tmp")
@@ -52,7 +52,7 @@ def check_name(name: str, store: str, key: str) -> None:
         raise UnsafeName(store, key)
 
 
-def stray_reason(name: str) -> str:
+def unknown_document_reason(name: str) -> str:
     """What a file is that lies in a store's folder and is no document; empty if that is all right.
 
     Args:
@@ -99,7 +99,7 @@ class StoreFolder:
         OSError: it does not exist, or is no folder.
     """
 
-    def __init__(self, path: str, calls: Calls) -> None:
+    def __init__(self, path: str, calls: Syscalls) -> None:
         self.path = path
         self._calls = calls
         self._fd = calls.open(path, _FOLDER)
@@ -143,7 +143,7 @@ class StoreFolder:
             raise
 
     def discard(self, temp: str) -> None:
-        """Remove a temporary file. If even that fails, the next ``open`` of the home sweeps it."""
+        """Remove a temporary file. If even that fails, the next ``open`` of the backend sweeps it."""
         with suppress(OSError):
             self._calls.unlink(temp, dir_fd=self._fd)
 

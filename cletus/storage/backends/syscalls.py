@@ -1,6 +1,6 @@
 """The system calls that files are saved with, as one object.
 
-``JsonFiles`` makes every call that can fail through a ``Calls``, so that a test can make each of
+``JsonFiles`` makes every call that can fail through a ``Syscalls``, so that a test can make each of
 them fail in turn without leaving the process. Nothing is wrapped: the attributes are the functions
 of ``os`` themselves, and cost what those cost.
 """
@@ -14,7 +14,7 @@ import platform
 from collections.abc import Callable
 
 
-class Calls:
+class Syscalls:
     """The real thing. A subclass may replace any of them; arguments are those of ``os``."""
 
     open = staticmethod(os.open)
@@ -55,8 +55,8 @@ def find_syncfs(system: str, release: str) -> Callable[[int], int] | None:
         return None
     function.argtypes = [ctypes.c_int]
     function.restype = ctypes.c_int
-    found: Callable[[int], int] = function
-    return found
+    syncfs: Callable[[int], int] = function
+    return syncfs
 
 
 def _version(release: str) -> tuple[int, ...]:

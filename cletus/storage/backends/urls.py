@@ -1,4 +1,4 @@
-"""The setting ``store``: a path or a URL, and the home that it stands for.
+"""The setting ``store``: a path or a URL, and the backend that it stands for.
 
 A path or ``file:`` URL is a folder of JSON files. Any other scheme is looked up in the entry point
 group ``cletus.stores``: its name is the scheme, its value a callable that takes the URL and the
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from cletus.errors import StoreUnusable, UnknownStoreScheme
 from cletus.meters import Meters
+from cletus.renamed import adopt_old_names
 from cletus.settings.settings import Settings
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.backends.writer import Clock, InThread, Writer
@@ -27,7 +28,7 @@ Opener = Callable[[str, Settings], Backend]
 
 
 def backend_for(settings: Settings) -> Backend:
-    """The home that ``settings.store`` asks for, not opened yet.
+    """The backend that ``settings.store`` asks for, not opened yet.
 
     Raises:
         UnknownStoreScheme: no installed package registers the scheme; the message names the known.
@@ -37,14 +38,16 @@ def backend_for(settings: Settings) -> Backend:
     folder = folder_of(url)
     if folder is not None:
         return JsonFiles(folder, sync=settings.store_sync)
-    return _opener(url, _scheme(url))(url, settings)
+    backend = _opener(url, _scheme(url))(url, settings)
+    adopt_old_names(backend, "Backend")
+    return backend
 
 
 def folder_of(store: str) -> str | None:
     """The folder of files that a setting ``store`` stands for, as it is written there.
 
     Returns:
-        its path, relative or not; ``None`` where the home is no folder of ours, as ``memory:``.
+        its path, relative or not; ``None`` where the backend is not a folder of files, as with ``memory:``.
 
     Raises:
         StoreUnusable: it is a ``file:`` URL that makes no sense.
@@ -72,20 +75,20 @@ def _path(url: str) -> str:
 
 
 def _opener(url: str, scheme: str) -> Opener:
-    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
-    if scheme not in found:
-        raise UnknownStoreScheme(url, scheme, [*found, "file"])
+    openers: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme not in openers:
+        raise UnknownStoreScheme(url, scheme, [*openers, "file"])
     try:
-        opener: Opener = found[scheme].load()
+        opener: Opener = openers[scheme].load()
     except Exception as error:
         raise StoreUnusable(
-            repr(url), f"{found[scheme].value} cannot be imported: {error}"
+            repr(url), f"{openers[scheme].value} cannot be imported: {error}"
         ) from error
     return opener
 
 
 def open_writer(settings: Settings, clock: Clock, in_thread: InThread, meters: Meters) -> Writer:
-    """Open the home.
+    """Open the backend.
 
     Args:
         settings: those of stores say where it is and how it saves.

@@ -1,6 +1,6 @@
 """Saving soon: documents gathered for some 20 ms and written as one group, in a thread.
 
-A ``Writer`` stands in front of a home and is one itself, so that whoever asks it sees one truth:
+A ``Writer`` stands in front of a backend and is one itself, so that whoever asks it sees one truth:
 ``read`` and ``keys`` know what is on its way to the disk, and a ``write`` or ``delete`` of here and
 now overtakes it. Whatever the order of threads, the newest text of a document ends on the disk.
 
@@ -27,6 +27,7 @@ from twisted.python.failure import Failure as Reason
 
 from cletus.errors import NotSaved, StorageError
 from cletus.meters import Meters
+from cletus.renamed import with_old_names
 from cletus.storage.interfaces import Backend, Document, Failure
 
 _log = Logger()
@@ -77,11 +78,12 @@ class _Pending:
                 deferred.errback(error)
 
 
+@with_old_names
 class Writer:
-    """A home's front. All methods are called in the reactor's thread.
+    """A backend that gathers documents. All methods are called in the reactor's thread.
 
     Args:
-        backend: the home itself.
+        backend: the backend itself.
         clock: the reactor.
         in_thread: runs a function aside: ``partial(deferToThreadPool, reactor, pool)``.
         interval: seconds from a first ``submit`` to the group that it goes with.
@@ -127,7 +129,7 @@ class Writer:
         told how that went. Overtaken by a ``write`` or ``delete``, they are told once that is done.
 
         Returns:
-            a Deferred that fires when the document is as safe as the home promises, or fails with
+            a Deferred that fires when the document is as safe as the backend promises, or fails with
             the ``StorageError`` that ``Backend.write`` would have raised. Where nobody handles the
             failure, Twisted logs it.
         """
@@ -221,21 +223,25 @@ class Writer:
     def _write(self, group: list[_Pending]) -> list[Failure]:
         """In a thread: write what has not been overtaken by now."""
         with self._order:
-            return self._backend.write_many([one.document for one in group if not one.overtaken])
+            return self._backend.write_many(
+                [pending.document for pending in group if not pending.overtaken]
+            )
 
-    # -- now: the methods of a home, in front of it -----------------------------------------------
+    # -- now: the methods of a backend, in front of it -----------------------------------------------
 
     def open(self) -> None:
-        """Open the home; see ``Backend.open``."""
+        """Open the backend; see ``Backend.open``."""
         self._backend.open()
 
     def close(self) -> None:
-        """Write what is pending, here and now, and close the home. Closing twice is harmless.
+        """Write what is pending, here and now, and close the backend. Closing twice is harmless.
 
         A service that stops waits for ``flush`` first; this is the net below it.
         """
         left = [*self._group.values(), *self._queue.values()]
-        for failure in self.write_many([one.document for one in left if not one.overtaken]):
+        for failure in self.write_many(
+            [pending.document for pending in left if not pending.overtaken]
+        ):
             pending = self._queue.pop((failure.document.store, failure.document.key), None)
             if pending is not None:
                 pending.settle(failure.error)
@@ -243,9 +249,9 @@ class Writer:
         self._wake()
         self._backend.close()
 
-    def place(self, store: str, key: str) -> str:
-        """Where this document is or would be; see ``Backend.place``."""
-        return self._backend.place(store, key)
+    def location(self, store: str, key: str) -> str:
+        """Where this document is or would be; see ``Backend.location``."""
+        return self._backend.location(store, key)
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written or submitted; see ``Backend.read``."""

@@ -1,4 +1,4 @@
-"""Many documents on their way to a home: gathered into groups that share their flushes, within bounds."""
+"""Many documents on their way to a backend: gathered into groups that share their flushes, within bounds."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ class Batch:
     """One group after the other.
 
     Args:
-        home: where they are written; it must be open.
+        backend: where they are written; it must be open.
     """
 
-    def __init__(self, home: Backend) -> None:
-        self._home = home
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._group: list[Document] = []
         self._size = 0
 
-    def add(self, one: Document) -> Iterator[tuple[Document, Failure | None]]:
+    def add(self, document: Document) -> Iterator[tuple[Document, Failure | None]]:
         """Write this with its group; yields what that has written, if the group is full now.
 
         Yields:
             each document of the group, and what went wrong with it, if anything.
         """
-        full = len(self._group) >= DOCUMENTS_MAX or self._size + len(one.data) > BYTES_MAX
+        full = len(self._group) >= DOCUMENTS_MAX or self._size + len(document.data) > BYTES_MAX
         done = self.write() if full else iter(())
         yield from done
-        self._group.append(one)
-        self._size += len(one.data)
+        self._group.append(document)
+        self._size += len(document.data)
 
     def write(self) -> Iterator[tuple[Document, Failure | None]]:
         """Write what has been gathered; yields as ``add`` does."""
         group, self._group, self._size = self._group, [], 0
         if group:
-            failures = {id(each.document): each for each in self._home.write_many(group)}
-            yield from ((one, failures.get(id(one))) for one in group)
+            failures = {
+                id(failure.document): failure for failure in self._backend.write_many(group)
+            }
+            yield from ((document, failures.get(id(document))) for document in group)

@@ -1,97 +1,106 @@
-"""Looking into a home from outside: which stores it has, since when, and what else lies about in it.
+"""Looking into a backend from outside: its stores, its documents, and what else is stored there.
 
-Stores ask a home for what they know by name. Commands such as ``cletus store list`` want to see what
-there is, beside the service that has it open. A home that can show it has the methods of
-``Browsable``; of one that has not, as much is shown as ``Backend`` tells.
+Stores ask a backend only for what they know by name. Commands such as ``cletus store list`` show what
+there is, while the service is running. A backend that allows that is ``Browsable``; of another one
+only what ``Backend`` offers is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-from cletus.storage.interfaces import Backend
+from cletus.errors import NotSaved, StorageError
+from cletus.storage.interfaces import Backend, Browsable, UnknownDocument
+
+Seen = Callable[[str, str], object]
+"""Called with store and key when a document is done."""
+
+
+def ignore_progress(_store: str, _key: str) -> None:
+    """The ``Seen`` of callers that show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
-    """What lies in a home and is no document.
+class StoredText:
+    """One saved document as it was read.
 
     Attributes:
-        place: where, in words for people: a path, say.
-        reason: what it is, and what becomes of it.
+        store: the name of its store.
+        key: as the backend lists it.
+        data: its text; empty if there is an ``error``.
+        error: why it cannot be read.
     """
 
-    place: str
-    reason: str
+    store: str
+    key: str
+    data: bytes = b""
+    error: StorageError | None = None
 
 
-@runtime_checkable
-class Browsable(Protocol):
-    """What a home has besides the methods of ``Backend`` so that it can be looked into.
+def stored_texts(
+    backend: Backend, stores: Iterable[str], seen: Seen = ignore_progress
+) -> Iterator[StoredText]:
+    """Every document of these stores, by key; a document deleted meanwhile is left out.
 
-    Its ``read``, ``keys`` and ``place`` work without ``open`` as well, and while another process has
-    the home: each document is then seen as it was last written, whole.
+    Memory grows with the number of keys of one store, not with the size of the documents.
+
+    Raises:
+        StoreIOError: a store cannot be listed.
     """
-
-    def stores(self) -> list[str]:
-        """The names of all stores that have, or had, a document here, in no particular order.
-
-        Raises:
-            StoreUnusable: they cannot be listed.
-        """
-
-    def saved_at(self, store: str, key: str) -> float | None:
-        """When this document was last written, in seconds since the epoch; ``None`` if unknown.
-
-        Raises:
-            NotSaved: there is none.
-            StoreIOError: it cannot be told.
-        """
-
-    def strays(self, store: str) -> list[Stray]:
-        """What lies in the place of this store and is no document of it.
-
-        Raises:
-            StoreIOError: it cannot be told.
-        """
+    for store in stores:
+        for key in sorted(backend.keys(store)):
+            try:
+                yield StoredText(store, key, backend.read(store, key))
+            except NotSaved:
+                continue
+            except StorageError as error:
+                yield StoredText(store, key, error=error)
+            seen(store, key)
 
 
 @contextmanager
-def looked_into(home: Backend) -> Iterator[Backend]:
-    """The home, ready to be read from; it is opened only if that is needed.
+def looked_into(backend: Backend) -> Iterator[Backend]:
+    """The backend, ready to be read from; it is opened only if that is needed.
 
     Raises:
         StoreLocked: it has to be opened, and another process has it.
         StoreUnusable: it has to be opened, and cannot be.
     """
-    if isinstance(home, Browsable):
-        yield home
+    if isinstance(backend, Browsable):
+        yield backend
         return
-    home.open()
+    backend.open()
     try:
-        yield home
+        yield backend
     finally:
-        home.close()
+        backend.close()
 
 
-def stores_in(home: Backend, known: Iterable[str]) -> list[str]:
-    """The names of the stores that can be looked into: those in the home and those known, sorted.
+def stores_in(backend: Backend, known: Iterable[str]) -> list[str]:
+    """The names of the stores that can be looked into, sorted: those in the backend and ``known``.
 
     Raises:
         StoreUnusable: they cannot be listed.
     """
-    found = home.stores() if isinstance(home, Browsable) else ()
-    return sorted({*known, *found})
+    stored = backend.stores() if isinstance(backend, Browsable) else ()
+    return sorted({*known, *stored})
 
 
-def saved_at(home: Backend, store: str, key: str) -> float | None:
-    """When a document was last written, if the home can tell; see ``Browsable.saved_at``."""
-    return home.saved_at(store, key) if isinstance(home, Browsable) else None
+def saved_at(backend: Backend, store: str, key: str) -> float | None:
+    """When a document was last written, if the backend can tell; see ``Browsable.saved_at``."""
+    return backend.saved_at(store, key) if isinstance(backend, Browsable) else None
 
 
-def strays_in(home: Backend, store: str) -> list[Stray]:
-    """What lies in the place of a store and is no document, if the home can tell."""
-    return home.strays(store) if isinstance(home, Browsable) else []
+def unknown_documents(backend: Backend, store: str) -> list[UnknownDocument]:
+    """What is stored with a store's documents and is not a document, if the backend can tell."""
+    return backend.unknown_documents(store) if isinstance(backend, Browsable) else []
+
+
+def location_of(backend: Backend, store: str, key: str) -> str:
+    """Where a document is; the name of the store if the key cannot be a name there at all."""
+    try:
+        return backend.location(store, key)
+    except StorageError:
+        return store

@@ -78,21 +78,23 @@ def header_line(header: Header) -> bytes:
     return msgspec.json.encode(header) + b"\n"
 
 
-def document_line(one: Document) -> bytes:
+def document_line(entry: Document) -> bytes:
     """The line of one document.
 
     Raises:
         NotTransferable: it is longer than ``LINE_MAX``, or its key is no text.
     """
     try:
-        name = msgspec.json.encode({"store": one.store, "key": one.key, "version": version_in(one)})
+        name = msgspec.json.encode(
+            {"store": entry.store, "key": entry.key, "version": version_in(entry)}
+        )
     except UnicodeEncodeError:
         raise NotTransferable(
-            f"{one.store} {one.key!r}: the name of the file is no UTF-8"
+            f"{entry.store} {entry.key!r}: the name of the file is no UTF-8"
         ) from None
-    line = b"%b,%b}\n" % (name[:-1], _content(one.data))
+    line = b"%b,%b}\n" % (name[:-1], _content(entry.data))
     if len(line) > LINE_MAX:
-        raise NotTransferable(f"{one.store} {one.key!r} has more than {LINE_MAX} bytes")
+        raise NotTransferable(f"{entry.store} {entry.key!r} has more than {LINE_MAX} bytes")
     return line
 
 
@@ -101,10 +103,10 @@ def end_line(count: int) -> bytes:
     return b'{"end":%d}\n' % count
 
 
-def version_in(one: Document) -> int | None:
+def version_in(entry: Document) -> int | None:
     """The version that a document says it is of; ``None`` if it cannot be read."""
     try:
-        return document.version_said(one.data, one.store, one.key)
+        return document.stated_version(entry.data, entry.store, entry.key)
     except CorruptStore:
         return None
 
@@ -187,40 +189,40 @@ def _check_header(line: bytes) -> None:
         raise NotTransferable(reason, 1)
 
 
-def _check_end(said: int, count: int, number: int) -> None:
-    if said != count:
-        reason = f"there should be {said} documents before it, and there are {count}"
+def _check_end(expected: int, count: int, number: int) -> None:
+    if expected != count:
+        reason = f"there should be {expected} documents before it, and there are {count}"
         raise NotTransferable(reason, number)
 
 
 def _parse(number: int, line: bytes) -> Entry | int:
     """A document, or the number that the last line says."""
     try:
-        said = msgspec.json.decode(line, type=_Line)
+        parsed = msgspec.json.decode(line, type=_Line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise NotTransferable(str(error), number) from error
-    if said.end is not None and said.store is None and said.key is None:
-        return said.end
-    if said.store is None or said.key is None:
+    if parsed.end is not None and parsed.store is None and parsed.key is None:
+        return parsed.end
+    if parsed.store is None or parsed.key is None:
         raise NotTransferable("a document needs a store and a key", number)
-    one = Document(said.store, said.key, _data_of(said, number))
-    claimed = said.version
-    if claimed is not msgspec.UNSET and claimed != version_in(one):
+    entry = Document(parsed.store, parsed.key, _data_of(parsed, number))
+    claimed = parsed.version
+    if claimed is not msgspec.UNSET and claimed != version_in(entry):
         reason = f'version {claimed} is not what the document says ("{document.VERSION}")'
         raise NotTransferable(reason, number)
-    return Entry(number, one)
+    return Entry(number, entry)
 
 
-def _data_of(said: Any, number: int) -> bytes:
-    given = [each for each in (said.data, said.text, said.base64) if _is_given(each)]
+def _data_of(parsed: Any, number: int) -> bytes:
+    given = [content for content in (parsed.data, parsed.text, parsed.base64) if _is_given(content)]
     if len(given) != 1:
         raise NotTransferable('a document needs one of "data", "text" and "base64"', number)
-    if said.text is not None:
-        text: str = said.text
+    if parsed.text is not None:
+        text: str = parsed.text
         return text.encode()
-    if said.base64 is not None:
-        return bytes(said.base64)
-    return laid_out(bytes(said.data))
+    if parsed.base64 is not None:
+        return bytes(parsed.base64)
+    return laid_out(bytes(parsed.data))
 
 
 def _is_given(content: object) -> bool:

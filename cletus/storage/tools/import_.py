@@ -1,6 +1,6 @@
-"""Importing: the documents of a file into a home; first all of them are looked at, then they are written.
+"""Importing: the documents of a file into a backend; first all of them are looked at, then they are written.
 
-What is in the home under the same key and is the same, byte for byte, is left alone. So an import that
+What is in the backend under the same key and is the same, byte for byte, is left alone. So an import that
 was cut off is simply run again.
 """
 
@@ -21,7 +21,7 @@ from cletus.errors import (
     StorageError,
     UnreadableStore,
 )
-from cletus.storage import document
+from cletus.storage.document import stated_version
 from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.keys import as_it_is
 from cletus.storage.saving import understand
@@ -36,7 +36,7 @@ NAMED_MAX = 10
 
 
 class Taken(enum.Enum):
-    """What to do with a document whose key is taken by another one."""
+    """What to do with a document whose key is taken by another entry."""
 
     REFUSE = "refuse the whole file"
     REPLACE = "replace what is there"
@@ -76,12 +76,12 @@ Seen = Callable[[int], object]
 
 
 class Import:
-    """One file on its way into a home.
+    """One file on its way into a backend.
 
     Memory grows with the number of documents in the file, not with what is in them.
 
     Args:
-        home: where to. For ``write`` it must be open.
+        backend: where to. For ``write`` it must be open.
         file: of ``exporting.export``; it is read twice from where it stands, so it can be wound back.
         classes: the store classes of the code, by name. Documents of these must be such as they can
             read; of others, they must be JSON.
@@ -92,14 +92,14 @@ class Import:
 
     def __init__(
         self,
-        home: Backend,
+        backend: Backend,
         file: BinaryIO,
         classes: Mapping[str, type[Store]],
         taken: Taken = Taken.REFUSE,
         *,
         unchecked: bool = False,
     ) -> None:
-        self._home = home
+        self._backend = backend
         self._file = file
         self._start = file.tell()
         self._classes = classes
@@ -112,7 +112,7 @@ class Import:
         Raises:
             ImportRefused: with the lines that are wrong, or the keys that are taken.
             NotTransferable: it is no file of stored data, or was cut off.
-            StoreIOError: what is in the home cannot be read.
+            StoreIOError: what is in the backend cannot be read.
         """
         plan = Plan()
         wrong, conflicts = _Named(), _Named()
@@ -122,12 +122,12 @@ class Import:
             try:
                 if isinstance(entry, NotTransferable):
                     raise entry
-                one = entry.document
-                self._check(one, names)
-                fate = self._fate(one)
-                plan.add(one.store, fate)
+                saved = entry.document
+                self._check(saved, names)
+                fate = self._fate(saved)
+                plan.add(saved.store, fate)
                 if fate is Fate.REPLACED and self._taken is Taken.REFUSE:
-                    conflicts.add(f"line {line}: {self._home.place(one.store, one.key)}")
+                    conflicts.add(f"line {line}: {self._backend.location(saved.store, saved.key)}")
             except StorageError as error:
                 wrong.add(_in_words(error, line))
             seen(line)
@@ -147,11 +147,11 @@ class Import:
 
         Raises:
             NotTransferable: the file has changed since it was looked at.
-            StoreIOError: what is in the home cannot be read.
+            StoreIOError: what is in the backend cannot be read.
         """
-        batch = Batch(self._home)
-        for one in self._to_write(seen):
-            failures = [failure for _, failure in batch.add(one) if failure is not None]
+        batch = Batch(self._backend)
+        for document in self._to_write(seen):
+            failures = [failure for _, failure in batch.add(document) if failure is not None]
             yield from failures
             if failures:
                 return
@@ -170,37 +170,37 @@ class Import:
                 yield entry.document
             seen(entry.line)
 
-    def _fate(self, one: Document) -> Fate:
+    def _fate(self, document: Document) -> Fate:
         try:
-            there = self._home.read(one.store, one.key)
+            there = self._backend.read(document.store, document.key)
         except NotSaved:
             return Fate.NEW
-        if there == one.data:
+        if there == document.data:
             return Fate.SAME
         return Fate.SKIPPED if self._taken is Taken.SKIP else Fate.REPLACED
 
-    def _check(self, one: Document, names: set[tuple[str, str]]) -> None:
+    def _check(self, document: Document, names: set[tuple[str, str]]) -> None:
         """Raises ``StorageError`` for a document that cannot be taken."""
-        if (one.store, one.key) in names:
-            raise NotTransferable(f"{one.store} {one.key!r} is in the file already")
-        names.add((one.store, one.key))
-        place = self._home.place(one.store, one.key)  # raises UnsafeName
+        if (document.store, document.key) in names:
+            raise NotTransferable(f"{document.store} {document.key!r} is in the file already")
+        names.add((document.store, document.key))
+        location = self._backend.location(document.store, document.key)  # raises UnsafeName
         if self._unchecked:
             return
-        if as_it_is(one.store) != one.store or not one.store.isidentifier():
-            raise NotTransferable(f"{one.store!r} is no name of a store")
-        as_it_is(one.key)
-        store_cls = self._classes.get(one.store)
+        if as_it_is(document.store) != document.store or not document.store.isidentifier():
+            raise NotTransferable(f"{document.store!r} is no name of a store")
+        as_it_is(document.key)
+        store_cls = self._classes.get(document.store)
         if store_cls is None or store_cls.schema.is_temporary:
-            document.version_said(one.data, one.store, one.key)
+            stated_version(document.data, document.store, document.key)
             return
         try:
-            understand(store_cls.schema.detached(one.key), one.data, place)
+            understand(store_cls.schema.detached(document.key), document.data, location)
         except CletusError:
             raise
         except Exception as error:  # making an object runs the application's code
             reason = f"{type(error).__name__}: {error}"
-            raise CorruptStore(one.store, one.key, reason) from error
+            raise CorruptStore(document.store, document.key, reason) from error
 
 
 class _Named:

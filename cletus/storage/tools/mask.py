@@ -48,7 +48,7 @@ def _masked(name: str, value: Any, *, declared: bool) -> Any:
     if isinstance(value, str) and _HASH.match(value):
         return SECRET
     if isinstance(value, dict):
-        return {each: _masked(each, part, declared=declared) for each, part in value.items()}
+        return {key: _masked(key, part, declared=declared) for key, part in value.items()}
     if isinstance(value, list):
         return [_masked(name, part, declared=declared) for part in value]
     if not declared and isinstance(value, (str, int, float)) and _LIKELY_NAME.search(name):

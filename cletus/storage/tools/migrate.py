@@ -1,112 +1,110 @@
-"""Migrating: every document of an earlier version is brought to the version of the code, and saved.
+"""Bring every document of an earlier version to the version of the code, and save it.
 
-It is what loading and saving each object would do, by the application's own version functions. What is
-of the newest version already, and has no field under an earlier name, is not written anew.
+It does what loading and saving each object would do, by the application's own version functions. A
+document of the newest version in which no field has an earlier name is not rewritten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cletus.errors import CletusError, NotSaved, StorageError
+from cletus.errors import CletusError, NotSaved
 from cletus.storage import document
 from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.keys import as_it_is
 from cletus.storage.saving import understand
 from cletus.storage.store import Store
 from cletus.storage.tools.batch import Batch
+from cletus.storage.tools.browse import (
+    Seen,
+    StoredText,
+    ignore_progress,
+    location_of,
+    stored_texts,
+)
 from cletus.storage.versions import is_outdated
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one document that is not of the newest version, or that cannot be used.
+    """What happened to one document that is of an earlier version, or that cannot be used.
 
     Attributes:
         store: the name of the store.
-        key: of the document, as the home lists it.
-        place: where it is, in words for people: a path, say.
-        error: why it was left as it is; ``None`` if it was brought up.
+        key: of the document, as the backend lists it.
+        location: where it is, as shown to people: a path, for example.
+        error: why it was left as it is; ``None`` if it was migrated.
     """
 
     store: str
     key: str
-    place: str
+    location: str
     error: Exception | None = None
 
 
 class Migration:
-    """One going-over. Memory grows with the number of keys of a store, not with its documents.
+    """One migration of a whole backend.
 
     Args:
-        home: where the documents are. To write, it must be open.
-        classes: of the stores to bring up; temporary ones are left out.
+        backend: to write, it must be open.
+        classes: of the stores to migrate; temporary stores are left out.
         write: whether to write, or only to try.
     """
 
-    def __init__(self, home: Backend, classes: Iterable[type[Store]], *, write: bool) -> None:
-        self._home = home
-        self._classes = [cls for cls in classes if not cls.schema.is_temporary]
+    def __init__(self, backend: Backend, classes: Iterable[type[Store]], *, write: bool) -> None:
+        self._backend = backend
+        self._classes = {cls.schema.name: cls for cls in classes if not cls.schema.is_temporary}
         self._write = write
 
-    def run(
-        self, seen: Callable[[str, str], object] = lambda _store, _key: None
-    ) -> Iterator[Outcome]:
-        """Bring up what needs it, in groups; what fails hinders no other.
-
-        Args:
-            seen: called with store and key when a document was looked at.
+    def run(self, seen: Seen = ignore_progress) -> Iterator[Outcome]:
+        """Migrate what needs it, in groups; a failure does not affect other documents.
 
         Raises:
             StoreIOError: a store cannot be listed.
         """
-        batch = Batch(self._home)
-        for found in self._found(seen):
-            if isinstance(found, Outcome):
-                yield found
+        batch = Batch(self._backend)
+        for result in self._results(seen):
+            if isinstance(result, Outcome):
+                yield result
             elif self._write:
-                yield from (self._written(*done) for done in batch.add(found))
+                yield from (self._written(*written) for written in batch.add(result))
             else:
-                yield self._outcome(found.store, found.key)
-        yield from (self._written(*done) for done in batch.write())
+                yield self._outcome(result.store, result.key)
+        yield from (self._written(*written) for written in batch.write())
 
-    def _found(self, seen: Callable[[str, str], object]) -> Iterator[Document | Outcome]:
+    def _results(self, seen: Seen) -> Iterator[Document | Outcome]:
         """What is to be written, and what cannot be used."""
-        for store_cls in self._classes:
-            name = store_cls.schema.name
-            for key in sorted(self._home.keys(name)):
-                try:
-                    one = self._look_at(store_cls, key)
-                    if one is not None:
-                        yield one
-                except NotSaved:
-                    continue  # deleted just now
-                except Exception as error:  # noqa: BLE001 - it runs the application's code
-                    yield self._outcome(name, key, error)
-                seen(name, key)
+        for text in stored_texts(self._backend, self._classes, seen):
+            try:
+                migrated = self._migrated(text)
+                if migrated is not None:
+                    yield migrated
+            except NotSaved:
+                continue  # the application's code deleted it just now
+            except Exception as error:  # noqa: BLE001 - it runs the application's code
+                yield self._outcome(text.store, text.key, error)
 
-    def _written(self, one: Document, failure: Failure | None) -> Outcome:
-        return self._outcome(one.store, one.key, None if failure is None else failure.error)
+    def _written(self, written: Document, failure: Failure | None) -> Outcome:
+        error = None if failure is None else failure.error
+        return self._outcome(written.store, written.key, error)
 
-    def _look_at(self, store_cls: type[Store], key: str) -> Document | None:
-        """The document as the code would save it, if it is not of the newest version."""
-        as_it_is(key)
-        name = store_cls.schema.name
-        raw = self._home.read(name, key)
-        obj = store_cls.schema.detached(key)
-        understand(obj, raw, self._home.place(name, key))
-        data = document.decode(raw, name, key)
-        if not is_outdated(store_cls, data, document.version_of(data, name, key, raw)):
+    def _migrated(self, text: StoredText) -> Document | None:
+        """The document as the code would save it, if it is of an earlier version."""
+        as_it_is(text.key)
+        if text.error is not None:
+            raise text.error
+        store_cls = self._classes[text.store]
+        obj = store_cls.schema.detached(text.key)
+        understand(obj, text.data, self._backend.location(text.store, text.key))
+        data = document.decode(text.data, text.store, text.key)
+        version = document.version_of(data, text.store, text.key, text.data)
+        if not is_outdated(store_cls, data, version):
             return None
-        return Document(name, key, obj.to_json().encode())
+        return Document(text.store, text.key, obj.to_json().encode())
 
     def _outcome(self, store: str, key: str, error: Exception | None = None) -> Outcome:
-        try:
-            place = self._home.place(store, key)
-        except StorageError:  # what is no name at all
-            place = store
-        return Outcome(store, key, place, error)
+        return Outcome(store, key, location_of(self._backend, store, key), error)
 
 
 def in_words(error: Exception) -> str:

@@ -1,16 +1,22 @@
-"""What a home holds: of each store how many documents, how large, of which versions; of each, since when."""
+"""Statistics of a backend: of each store the number, size and versions of its documents."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cletus.errors import CorruptStore, NotSaved, StoreIOError
 from cletus.storage import document
 from cletus.storage.interfaces import Backend
-from cletus.storage.tools.browse import saved_at
+from cletus.storage.tools.browse import (
+    Seen,
+    StoredText,
+    ignore_progress,
+    saved_at,
+    stored_texts,
+)
 
 if TYPE_CHECKING:
     from cletus.storage.store import Store
@@ -21,10 +27,10 @@ class Item:
     """One document, seen from outside.
 
     Attributes:
-        key: as the home lists it.
+        key: as the backend lists it.
         size: in bytes.
         saved_at: when it was last written, in seconds since the epoch, or ``None`` if unknown.
-        version: what it says it is of, or ``None`` if it cannot be read.
+        version: the version that it states, or ``None`` if it cannot be read.
     """
 
     key: str
@@ -39,12 +45,12 @@ class Summary:
 
     Attributes:
         store: its name.
-        ours: the version of the class in the code; ``None`` if the code has no such store, or none
-            that is saved.
+        ours: the version of the class in the code; ``None`` if the code has no such store, or if
+            that store is temporary.
         objects: how many documents.
         size: bytes of all of them.
         versions: how many documents are of each version.
-        unreadable: how many are no JSON, or could not be read.
+        unreadable: how many are not JSON, or could not be read.
     """
 
     store: str
@@ -55,32 +61,29 @@ class Summary:
     unreadable: int = 0
 
 
-def items(home: Backend, store: str, keys: Iterable[str] | None = None) -> Iterator[Item]:
-    """The documents of a store, by key; one that was deleted meanwhile is left out.
+def items(backend: Backend, store: str, seen: Seen = ignore_progress) -> Iterator[Item]:
+    """The documents of a store, by key; a document deleted meanwhile is left out.
 
     Raises:
         StoreIOError: they cannot be listed.
     """
-    for key in sorted(home.keys(store)) if keys is None else keys:
+    for text in stored_texts(backend, [store], seen):
         try:
-            raw = home.read(store, key)
-            yield Item(key, len(raw), saved_at(home, store, key), _version(raw, store, key))
+            yield _item(backend, text)
         except NotSaved:
             continue
-        except StoreIOError:
-            yield Item(key, 0, None, None)
 
 
 def summary(
-    home: Backend,
+    backend: Backend,
     store: str,
     classes: Mapping[str, type[Store]],
-    seen: Callable[[str, str], object] = lambda _store, _key: None,
+    seen: Seen = ignore_progress,
 ) -> Summary:
-    """What there is to say of one store; every document of it is read.
+    """The statistics of one store; every document of it is read.
 
     Args:
-        home: where it is.
+        backend: it need not be open if it is ``Browsable``.
         store: its name.
         classes: the store classes of the code, by name.
         seen: called with store and key when a document is done.
@@ -89,20 +92,26 @@ def summary(
         StoreIOError: its documents cannot be listed.
     """
     cls = classes.get(store)
-    found = Summary(store, None if cls is None or cls.schema.is_temporary else cls.version)
-    for item in items(home, store):
-        found.objects += 1
-        found.size += item.size
+    result = Summary(store, None if cls is None or cls.schema.is_temporary else cls.version)
+    for item in items(backend, store, seen):
+        result.objects += 1
+        result.size += item.size
         if item.version is None:
-            found.unreadable += 1
+            result.unreadable += 1
         else:
-            found.versions[item.version] += 1
-        seen(store, item.key)
-    return found
+            result.versions[item.version] += 1
+    return result
 
 
-def _version(raw: bytes, store: str, key: str) -> int | None:
+def _item(backend: Backend, text: StoredText) -> Item:
     try:
-        return document.version_said(raw, store, key)
+        if text.error is not None:
+            raise text.error
+        time = saved_at(backend, text.store, text.key)
+    except StoreIOError:
+        return Item(text.key, 0, None, None)
+    try:
+        version = document.stated_version(text.data, text.store, text.key)
     except CorruptStore:
-        return None
+        version = None
+    return Item(text.key, len(text.data), time, version)

@@ -1,14 +1,13 @@
-"""Verifying: is every saved document what the code can use? Nothing is written and nothing active.
+"""Verify that the code can use every saved document. Nothing is written, and no object is active.
 
-Each document is read the way ``Manager.saved()`` reads it: through the version functions, the names
-that fields had, and the types that they state. ``cletus store verify`` and ``cletus check`` show what
-is found.
+Each document is read as ``Manager.saved()`` reads it: through the version functions, the earlier names
+of fields, and the types that they state. ``cletus store verify`` and ``cletus check`` show the findings.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,15 @@ from cletus.storage.interfaces import Backend
 from cletus.storage.keys import as_it_is
 from cletus.storage.references import referred
 from cletus.storage.saving import understand
-from cletus.storage.tools.browse import stores_in, strays_in
+from cletus.storage.tools.browse import (
+    Seen,
+    StoredText,
+    ignore_progress,
+    location_of,
+    stored_texts,
+    stores_in,
+    unknown_documents,
+)
 from cletus.storage.versions import is_outdated
 
 if TYPE_CHECKING:
@@ -38,20 +45,20 @@ class Severity(enum.Enum):
     ERROR = "error"
     """A document that the code cannot use."""
     WARNING = "warning"
-    """All can be used, but somebody should look at it."""
+    """The code can use everything, but somebody should look at it."""
     NOTE = "note"
-    """As it may well be."""
+    """Nothing needs to be done."""
 
 
-class Kind(enum.Enum):
-    """What was found."""
+class Category(enum.Enum):
+    """What is wrong, or worth a look."""
 
     UNREADABLE = "unreadable"
     NEWER = "of a later version"
     MISNAMED = "misnamed"
     DANGLING = "dangling reference"
     UNKNOWN = "unknown store"
-    STRAY = "stray"
+    UNKNOWN_DOCUMENT = "unknown document"
     OUTDATED = "of an earlier version"
 
     @property
@@ -61,40 +68,40 @@ class Kind(enum.Enum):
 
 
 _SEVERITIES = {
-    Kind.UNREADABLE: Severity.ERROR,
-    Kind.NEWER: Severity.ERROR,
-    Kind.MISNAMED: Severity.ERROR,
-    Kind.OUTDATED: Severity.NOTE,
+    Category.UNREADABLE: Severity.ERROR,
+    Category.NEWER: Severity.ERROR,
+    Category.MISNAMED: Severity.ERROR,
+    Category.OUTDATED: Severity.NOTE,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is worth a word.
+    """One result of a verification.
 
     Attributes:
-        kind: what sort of thing.
+        category: what is wrong.
         store: the name of the store.
-        key: of the document, as the home lists it; empty where it is the store as a whole.
-        place: where it is, in words for people: a path, say.
+        key: of the document, as the backend lists it; empty if it is about the store as a whole.
+        location: where it is, as shown to people: a path, for example.
         line: from 1; 0 where there is none.
-        reason: what is wrong, without the place.
+        reason: what is wrong, without the location.
     """
 
-    kind: Kind
+    category: Category
     store: str
     key: str
-    place: str
+    location: str
     reason: str
     line: int = 0
 
     @property
     def severity(self) -> Severity:
         """How bad it is."""
-        return self.kind.severity
+        return self.category.severity
 
     def __str__(self) -> str:
-        where = f"{self.place}:{self.line}" if self.line else self.place
+        where = f"{self.location}:{self.line}" if self.line else self.location
         return (
             f"{where}: {self.store} {self.key!r}: {self.reason}"
             if self.key
@@ -103,90 +110,85 @@ class Finding:
 
 
 def verify(
-    home: Backend,
+    backend: Backend,
     classes: Mapping[str, type[Store]],
     stores: Iterable[str] | None = None,
-    seen: Callable[[str, str], object] = lambda _store, _key: None,
+    seen: Seen = ignore_progress,
 ) -> Iterator[Finding]:
-    """Read every document of a home and tell what is wrong.
-
-    Memory grows with the number of keys, not with what is in the documents.
+    """Read every document of a backend and report what is wrong.
 
     Args:
-        home: where the documents are. It need not be open if it is ``Browsable``.
-        classes: the store classes of the code by name: ``service.session.stores``. What they read by
-            themselves while they are filled comes from their own session's home.
-        stores: only these, by name; by default all that the home or the code has.
+        backend: it need not be open if it is ``Browsable``.
+        classes: the store classes of the code by name: ``service.session.stores``. What their code
+            reads while objects are filled comes from the backend of their own session.
+        stores: only these, by name; by default all that the backend or the code has.
         seen: called with store and key when a document is done.
 
     Raises:
         StoreIOError: a store cannot be listed.
-        StoreUnusable: the home cannot be listed.
+        StoreUnusable: the backend cannot be listed.
     """
-    chosen = stores_in(home, classes) if stores is None else stores
-    look = _Look(home, classes)
-    for name in chosen:
-        yield from look.at_store(name, seen)
+    names = stores_in(backend, classes) if stores is None else stores
+    verification = _Verification(backend, classes)
+    for name in names:
+        yield from verification.of_store(name, seen)
 
 
-class _Look:
-    """One going-over; it remembers which keys there are."""
+class _Verification:
+    """One verification; it remembers which keys there are."""
 
-    def __init__(self, home: Backend, classes: Mapping[str, type[Store]]) -> None:
-        self._home = home
+    def __init__(self, backend: Backend, classes: Mapping[str, type[Store]]) -> None:
+        self._backend = backend
         self._classes = classes
         self._keys: dict[str, frozenset[str]] = {}
 
-    def at_store(self, name: str, seen: Callable[[str, str], object]) -> Iterator[Finding]:
-        keys = self._home.keys(name)
-        store_cls = self._classes.get(name)
-        if store_cls is None and keys:
-            yield self._whole(
-                name, "the code has no such store; its documents are left as they are"
-            )
-        elif store_cls is not None and store_cls.schema.is_temporary and keys:
-            yield self._whole(name, "the store is temporary now; its documents are not read")
-            store_cls = None
-        for key in sorted(keys):
-            yield from self._at_document(name, key, store_cls)
-            seen(name, key)
-        for stray in strays_in(self._home, name):
-            yield Finding(Kind.STRAY, name, "", stray.place, stray.reason)
+    def of_store(self, name: str, seen: Seen) -> Iterator[Finding]:
+        store_cls, unread = self._classes.get(name), ""
+        if store_cls is None:
+            unread = "the code has no such store; its documents are left as they are"
+        elif store_cls.schema.is_temporary:
+            store_cls, unread = None, "the store is temporary now; its documents are not read"
+        for text in stored_texts(self._backend, [name], seen):
+            if unread:  # told once, and only of a store with documents
+                yield Finding(Category.UNKNOWN, name, "", name, unread)
+                unread = ""
+            yield from self._of_text(text, store_cls)
+        for unknown in unknown_documents(self._backend, name):
+            yield Finding(Category.UNKNOWN_DOCUMENT, name, "", unknown.location, unknown.reason)
 
-    def _whole(self, name: str, reason: str) -> Finding:
-        return Finding(Kind.UNKNOWN, name, "", name, reason)
-
-    def _at_document(self, name: str, key: str, store_cls: type[Store] | None) -> Iterator[Finding]:
+    def _of_text(self, text: StoredText, store_cls: type[Store] | None) -> Iterator[Finding]:
+        name, key = text.store, text.key
         try:
             as_it_is(key)
-            raw = self._home.read(name, key)
-            data = document.decode(raw, name, key)
-            version = document.version_of(data, name, key, raw)
+            if text.error is not None:
+                raise text.error
+            data = document.decode(text.data, name, key)
+            version = document.version_of(data, name, key, text.data)
             if store_cls is not None:
                 obj = store_cls.schema.detached(key)
-                understand(obj, raw, self._home.place(name, key))
+                understand(obj, text.data, self._backend.location(name, key))
                 yield from self._of_object(obj, data, version)
         except NotSaved:
-            return  # deleted just now
+            return  # the application's code deleted it just now
         except Exception as error:  # noqa: BLE001 - making an object runs the application's code
             yield self._unusable(name, key, error)
 
     def _of_object(self, obj: Store, data: dict[str, Any], version: int) -> Iterator[Finding]:
         name, key = type(obj).schema.name, obj.key
-        place = self._home.place(name, key)
+        location = self._backend.location(name, key)
         if version < obj.version:
             reason = f"it is of version {version}, the code is at {obj.version}"
-            yield Finding(Kind.OUTDATED, name, key, place, reason)
+            yield Finding(Category.OUTDATED, name, key, location, reason)
         elif is_outdated(type(obj), data, version):
             reason = "it has a field under an earlier name"
-            yield Finding(Kind.OUTDATED, name, key, place, reason)
-        for field, store, other in referred(obj):
-            if not self._is_there(store, other):
-                reason = f"{field} refers to {store} {other!r}, which is not saved"
-                yield Finding(Kind.DANGLING, name, key, place, reason)
+            yield Finding(Category.OUTDATED, name, key, location, reason)
+        for field, store, referred_key in referred(obj):
+            if not self._is_there(store, referred_key):
+                reason = f"{field} refers to {store} {referred_key!r}, which is not saved"
+                yield Finding(Category.DANGLING, name, key, location, reason)
 
     def _is_there(self, store: str, key: str) -> bool:
-        """Whether what is referred to is saved, or need not be: it is active, or comes and goes."""
+        """Whether the object is saved, or need not be: it is active, or its store is temporary."""
         store_cls = self._classes.get(store)
         if store_cls is not None and (
             store_cls.schema.is_temporary or key in store_cls.manager.active()
@@ -196,23 +198,18 @@ class _Look:
 
     def _keys_of(self, store: str) -> frozenset[str]:
         if store not in self._keys:
-            self._keys[store] = frozenset(self._home.keys(store))
+            self._keys[store] = frozenset(self._backend.keys(store))
         return self._keys[store]
 
     def _unusable(self, name: str, key: str, error: Exception) -> Finding:
-        kind = Kind.UNREADABLE
+        category = Category.UNREADABLE
         if isinstance(error, InvalidKey):
-            kind = Kind.MISNAMED
+            category = Category.MISNAMED
         elif isinstance(error, NewerStore):
-            kind = Kind.NEWER
+            category = Category.NEWER
         line = error.line if isinstance(error, UnreadableStore) else 0
-        return Finding(kind, name, key, self._place(name, key), _reason(error), line)
-
-    def _place(self, name: str, key: str) -> str:
-        try:
-            return self._home.place(name, key)
-        except StorageError:  # what is no name at all
-            return name
+        location = location_of(self._backend, name, key)
+        return Finding(category, name, key, location, _reason(error), line)
 
 
 def _reason(error: Exception) -> str:

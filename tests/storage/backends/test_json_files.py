@@ -79,7 +79,7 @@ def test_one_file_a_document(tmp_path: Path) -> None:
     home.write_many([Document("room", f"r{n}", b"{}") for n in range(4)])
     rooms = [f"room/r{n}.json" for n in range(4)]
     assert files_in(tmp_path) == [".lock", *rooms, "user/bob.json"]
-    assert home.place("user", "bob") == str(tmp_path / "user" / "bob.json")
+    assert home.location("user", "bob") == str(tmp_path / "user" / "bob.json")
 
 
 def check_modes(make: Callable[..., JsonFiles], folder: Path, umask: int) -> None:
@@ -229,7 +229,7 @@ def test_a_file_that_may_not_be_read(unprivileged: Path) -> None:
     """Denied is not the same as not saved: otherwise a new object would overwrite it."""
     home = opened(unprivileged)
     home.write("user", "bob", b"{}")
-    os.chmod(home.place("user", "bob"), 0)
+    os.chmod(home.location("user", "bob"), 0)
     with pytest.raises(StoreDenied, match=r"bob\.json\): Permission denied$"):
         home.read("user", "bob")
 

@@ -10,7 +10,7 @@ import pytest
 from cletus.errors import NotSaved
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.backends.memory import Memory
-from cletus.storage.backends.read_only import Overlay
+from cletus.storage.backends.read_only import ReadOnlyBackend
 from cletus.storage.interfaces import Backend
 from tests.storage.conformance import BackendConformance
 
@@ -26,7 +26,7 @@ class TestOverlay(BackendConformance):
         home.close()
 
 
-class _Lasting(Overlay):
+class _Lasting(ReadOnlyBackend):
     """Does not forget when it is closed; the contract of a home wants that."""
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ def test_nothing_reaches_the_home() -> None:
     home.open()
     home.write("user", "bob", b"old")
     home.write("user", "amy", b"old")
-    overlay = Overlay(home)
+    overlay = ReadOnlyBackend(home)
     overlay.open()
     overlay.write("user", "bob", b"new")
     overlay.delete("user", "amy")
@@ -64,8 +64,8 @@ def files(tmp_path: Path) -> JsonFiles:
     return home
 
 
-def over(files: JsonFiles) -> Overlay:
-    overlay = Overlay(files)
+def over(files: JsonFiles) -> ReadOnlyBackend:
+    overlay = ReadOnlyBackend(files)
     overlay.open()
     return overlay
 
@@ -78,7 +78,7 @@ def test_what_was_saved_is_read(files: JsonFiles) -> None:
     home = over(files)
     assert sorted(home.keys("room")) == ["cellar", "hall"]
     assert home.read("room", "hall") == b"hall"
-    assert home.place("room", "hall").endswith("store/room/hall.json")
+    assert home.location("room", "hall").endswith("store/room/hall.json")
 
 
 def test_what_is_written_covers_it_and_does_not_change_it(files: JsonFiles) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cletus.storage.backends import syscalls as calls
-from cletus.storage.backends.syscalls import Calls, find_syncfs
+from cletus.storage.backends.syscalls import Syscalls, find_syncfs
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_syncfs_is_used_where_it_can_be_trusted(release: str) -> None:
 def test_syncfs_flushes(tmp_path: Path) -> None:
     """It takes any descriptor on the file system."""
     fd = os.open(tmp_path, os.O_RDONLY)
-    Calls().syncfs(fd)
+    Syscalls().syncfs(fd)
     os.close(fd)
 
 
 def test_syncfs_reports_what_went_wrong() -> None:
     """As an ``OSError`` like every other call."""
     with pytest.raises(OSError, match="Bad file descriptor") as caught:
-        Calls().syncfs(-1)
+        Syscalls().syncfs(-1)
     assert caught.value.errno == errno.EBADF
 
 
@@ -45,4 +45,4 @@ def test_a_missing_syncfs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """``ENOSYS``, as the kernel would say it."""
     monkeypatch.setattr(calls, "_syncfs", None)
     with pytest.raises(OSError, match="not implemented"):
-        Calls().syncfs(0)
+        Syscalls().syncfs(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,30 @@ def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> N
 def opener(url: str, settings: Settings) -> object:
     """What an entry point names."""
     return url, settings
+
+
+class OldBackend:
+    """A backend of another package, written for the interface as it was called before."""
+
+    def place(self, store: str, key: str) -> str:
+        return f"{store}/{key}"
+
+
+def old_backend(_url: str, _settings: Settings) -> OldBackend:
+    return OldBackend()
+
+
+def test_a_backend_with_methods_of_earlier_names_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``place`` is ``location`` now; a package that has not followed works, with a warning."""
+    point = EntryPoint("old", f"{__name__}:old_backend", "cletus.stores")
+    monkeypatch.setattr(urls, "entry_points", lambda group: [point])
+    with pytest.warns(DeprecationWarning, match="OldBackend.place is now called location"):
+        backend = backend_for(Settings(store="old:"))
+    assert backend.location("user", "bob") == "user/bob"
+
+
+def test_earlier_names_of_our_own_backends_work() -> None:
+    """For an application that calls them."""
+    backend: Any = Memory()
+    with pytest.warns(DeprecationWarning, match="Memory.place is now called Memory.location"):
+        assert backend.place("user", "bob") == "memory:user/bob"

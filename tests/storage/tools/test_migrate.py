@@ -73,7 +73,7 @@ def test_only_what_is_outdated_is_written(home: Counting, ship: Any) -> None:
     put(home, argo=b'{"crew":"Jason Orpheus","built":1300}', beagle=NEWEST)
     put(home, pinta=b'{"_version":2,"crew":[],"pace":3}')
     (argo, pinta) = Migration(home, [ship], write=True).run()
-    assert (argo.store, argo.key, argo.place, argo.error) == (
+    assert (argo.store, argo.key, argo.location, argo.error) == (
         "ship",
         "argo",
         "memory:ship/argo",

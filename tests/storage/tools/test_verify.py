@@ -12,7 +12,7 @@ from cletus import Service
 from cletus.errors import UnsafeName
 from cletus.storage import Field, Store, StoreDictField, StoreField, StoreListField, TempStoreMixin
 from cletus.storage.backends.json_files import JsonFiles
-from cletus.storage.tools.verify import Finding, Kind, Severity, verify
+from cletus.storage.tools.verify import Category, Finding, Severity, verify
 from tests.storage.rig import make_service
 
 
@@ -73,12 +73,12 @@ def test_what_cannot_be_read_is_an_error(
     """With its place, line and reason; the others are read all the same."""
     store("User", score=Field(0, type=int))
     (found,) = look({"user/eve.json": text, "user/bob.json": "{}"})
-    assert found.kind is Kind.UNREADABLE
+    assert found.category is Category.UNREADABLE
     assert found.severity is Severity.ERROR
     assert (found.store, found.key, found.line) == ("user", "eve", line)
-    assert found.place == f"{tmp_path}/user/eve.json"
+    assert found.location == f"{tmp_path}/user/eve.json"
     assert reason in found.reason
-    assert str(found).startswith(f"{found.place}:{line}: user 'eve': ")
+    assert str(found).startswith(f"{found.location}:{line}: user 'eve': ")
 
 
 def test_a_folder_in_the_place_of_a_document_is_an_error(
@@ -88,7 +88,7 @@ def test_a_folder_in_the_place_of_a_document_is_an_error(
     store("User")
     (tmp_path / "user" / "bob.json").mkdir(parents=True)
     (found,) = look({})
-    assert (found.kind, found.reason) == (Kind.UNREADABLE, "Is a directory")
+    assert (found.category, found.reason) == (Category.UNREADABLE, "Is a directory")
 
 
 def test_versions_are_compared(store: Declare, look: Look) -> None:
@@ -106,14 +106,14 @@ def test_versions_are_compared(store: Declare, look: Look) -> None:
             "ship/beagle.json": '{"_version": 2}',
         }
     )
-    assert [(one.key, one.kind, one.reason) for one in found] == [
-        ("argo", Kind.OUTDATED, "it is of version 0, the code is at 2"),
+    assert [(one.key, one.category, one.reason) for one in found] == [
+        ("argo", Category.OUTDATED, "it is of version 0, the code is at 2"),
         (
             "bounty",
-            Kind.UNREADABLE,
+            Category.UNREADABLE,
             "Ship.migrate() of data of version 0: KeyError: 'crew'",
         ),
-        ("nautilus", Kind.NEWER, "it is of version 3, and this code knows versions up to 2"),
+        ("nautilus", Category.NEWER, "it is of version 3, and this code knows versions up to 2"),
     ]
     assert [one.severity.value for one in found] == ["note", "error", "error"]
 
@@ -123,7 +123,7 @@ def test_a_file_whose_name_is_no_key_is_an_error(store: Declare, look: Look, nam
     """No object can be called so, so nobody would ever find it."""
     store("User")
     (found,) = look({f"user/{name}.json": "{}"})
-    assert (found.kind, found.key) == (Kind.MISNAMED, name)
+    assert (found.category, found.key) == (Category.MISNAMED, name)
 
 
 def test_references_are_followed(store: Declare, look: Look) -> None:
@@ -151,10 +151,10 @@ def test_stores_that_the_code_does_not_read_are_named(store: Declare, look: Look
     """Once each; their documents must be JSON all the same."""
     store("Fight", TempStoreMixin)
     found = look({"fight/duel.json": "{}", "gone/a.json": "{}", "gone/b.json": "no"})
-    assert [(one.kind, one.store, one.key) for one in found] == [
-        (Kind.UNKNOWN, "fight", ""),
-        (Kind.UNKNOWN, "gone", ""),
-        (Kind.UNREADABLE, "gone", "b"),
+    assert [(one.category, one.store, one.key) for one in found] == [
+        (Category.UNKNOWN, "fight", ""),
+        (Category.UNKNOWN, "gone", ""),
+        (Category.UNREADABLE, "gone", "b"),
     ]
     assert "temporary" in found[0].reason
 
@@ -172,9 +172,9 @@ def test_what_is_no_document_is_named(store: Declare, look: Look) -> None:
             "user/bob.json~": "{}",
         }
     )
-    assert [(one.kind, Path(one.place).name) for one in found] == [
-        (Kind.STRAY, ".save-999999999-1.tmp"),
-        (Kind.STRAY, "bob.json~"),
+    assert [(one.category, Path(one.location).name) for one in found] == [
+        (Category.UNKNOWN_DOCUMENT, ".save-999999999-1.tmp"),
+        (Category.UNKNOWN_DOCUMENT, "bob.json~"),
     ]
 
 
@@ -207,7 +207,7 @@ def test_a_home_in_memory_can_be_verified(store: Declare, service: Service) -> N
     home = make_service().session.writer._backend
     home.write("user", "bob", b"no")
     (found,) = verify(home, service.session.stores)
-    assert found.place == "memory:user/bob"
+    assert found.location == "memory:user/bob"
 
 
 def test_a_name_that_cannot_be_one_is_refused(store: Declare, look: Look) -> None:
@@ -222,6 +222,6 @@ def test_what_is_active_or_never_saved_may_be_referred_to(store: Declare, look: 
     store("Guest", TempStoreMixin)
     store("User", room=StoreField("room"), guest=StoreField("guest"))
     files = {"user/bob.json": '{"room": "hall", "guest": "guest-1"}'}
-    assert [one.kind for one in look(files)] == [Kind.DANGLING]
+    assert [one.category for one in look(files)] == [Category.DANGLING]
     room("hall")
     assert look(files) == []
