@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from cletus.ops.control.messages import (
     line_of,
 )
 from cletus.ops.control.socket_path import connect_in, process_of
+from cletus.storage.backends.folder_lock import is_running
 
 _CONNECT_TIME: Final = 5.0
 """Seconds for connecting, which the kernel does; only many waiting connections can delay it."""
@@ -131,9 +131,8 @@ class ControlClient:
 
 def _last_owner(folder: str) -> int:
     """The running process whose number is in the lock of this folder, or 0."""
-    with suppress(OSError, ValueError, OverflowError):
+    with suppress(OSError, ValueError):
         pid = int((Path(folder) / ".lock").read_text())
-        if pid > 0:
-            os.kill(pid, 0)
+        if is_running(pid):
             return pid
     return 0

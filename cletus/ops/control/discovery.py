@@ -19,6 +19,9 @@ from typing import Final
 
 import msgspec
 
+from cletus.storage.backends.atomic_file import atomic_file
+from cletus.storage.backends.folder_lock import is_running
+
 _NOTES_MAX: Final = 10_000  # a bound for reading a folder that something else has filled
 
 
@@ -73,9 +76,8 @@ class Notes:
                     continue
                 self._sweep(place)
                 path = place / note.name
-                beside = path.with_suffix(f".{note.pid}.tmp")
-                beside.write_bytes(msgspec.json.encode(note))
-                beside.replace(path)
+                with atomic_file(path) as file:
+                    file.write(msgspec.json.encode(note))
                 return path
         return None
 
@@ -87,7 +89,7 @@ class Notes:
 
     def _sweep(self, place: Path) -> None:
         for path, note in _notes_in(place):
-            if not _is_alive(note.pid):
+            if not is_running(note.pid):
                 path.unlink(missing_ok=True)
 
 
@@ -107,13 +109,3 @@ def _is_private(place: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

@@ -1,48 +1,42 @@
-"""A file that is there whole or not at all, like a saved document: a temporary file, flushed, renamed."""
+"""Write a whole file atomically: a temporary file in the same folder, flushed, then renamed."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import BinaryIO
+
+from cletus.storage.backends.store_folder import StoreFolder
+from cletus.storage.backends.syscalls import Syscalls
 
 
 @contextmanager
-def atomic_file(path: str) -> Iterator[BinaryIO]:
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Write a file; when the block ends without an error, it is in its place and durable.
 
-    Until then, and after an error, what was there before is untouched. It can be read by its owner
-    alone, for there may be password hashes in it.
+    Until then, and after an error, what was there before is untouched. Only its owner can read it,
+    because it may contain password hashes.
 
     Args:
-        path: where it shall be; its folder is there.
+        path: of the file; its folder must exist. A symbolic link is followed, not replaced.
 
     Raises:
         OSError: it cannot be written there.
     """
-    path = os.path.realpath(path)  # where a link points to, and not in place of the link
-    folder = os.path.dirname(path)
-    fd, temp = tempfile.mkstemp(
-        prefix=f".{os.path.basename(path)[:100]}.", suffix=".tmp", dir=folder
-    )
+    parent, name = os.path.split(os.path.realpath(path))
+    folder = StoreFolder(parent, Syscalls())
     try:
-        with open(fd, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(fd)
-        os.rename(temp, path)
-    except BaseException:  # a KeyboardInterrupt leaves nothing either
-        with suppress(OSError):
-            os.unlink(temp)
-        raise
-    _flush_folder(folder)
-
-
-def _flush_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
+        temp, fd = folder.create()
+        try:
+            with open(fd, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(fd)
+        except BaseException:  # a KeyboardInterrupt leaves no temporary file either
+            folder.discard(temp)
+            raise
+        folder.commit(temp, name)
+        folder.flush()
     finally:
-        os.close(fd)
+        folder.close()

@@ -15,6 +15,17 @@ from cletus.errors import StoreLocked
 NAME = ".lock"
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is a process of this number, of whichever user."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # there is one, of another user
+    return pid > 0  # 0 and below mean groups of processes
+
+
 class FolderLock:
     """Held from ``take`` to ``release``.
 

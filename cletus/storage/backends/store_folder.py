@@ -15,6 +15,7 @@ import re
 from contextlib import suppress
 
 from cletus.errors import UnsafeName
+from cletus.storage.backends.folder_lock import is_running
 from cletus.storage.backends.syscalls import Syscalls
 
 SUFFIX = ".json"
@@ -60,22 +61,12 @@ def unknown_document_reason(name: str) -> str:
     """
     leftover = LEFTOVER.fullmatch(name)
     if leftover is not None:
-        if _is_alive(int(leftover[1])):  # a save that is just being made
+        if is_running(int(leftover[1])):  # a save that is just being made
             return ""
         return "left by a process that was killed; the next start removes it"
     if name.endswith(SUFFIX) or name[0] == ".":  # what is hidden is an editor's or the system's
         return ""
     return f"no document, for its name does not end in {SUFFIX}; it is left as it is"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _length(name: str) -> int:
@@ -104,14 +95,18 @@ class StoreFolder:
         self._calls = calls
         self._fd = calls.open(path, _FOLDER)
 
+    def create(self) -> tuple[str, int]:
+        """A new, empty temporary file: its name, and the descriptor that it is open under."""
+        temp = f".save-{os.getpid()}-{next(_numbers)}.tmp"
+        return temp, self._calls.open(temp, _NEW_FILE, 0o600, dir_fd=self._fd)
+
     def stage(self, data: bytes, *, flush: bool) -> str:
         """Write a temporary file; on return it is complete, and with ``flush`` on the disk.
 
         Returns:
             its name. When it raises, there is no such file any more.
         """
-        temp = f".save-{os.getpid()}-{next(_numbers)}.tmp"
-        fd = self._calls.open(temp, _NEW_FILE, 0o600, dir_fd=self._fd)
+        temp, fd = self.create()
         try:
             try:
                 self._calls.fchmod(fd, 0o600)  # the umask may have taken even the owner's bits
