@@ -47,7 +47,7 @@ soak: $(VENV)/test.stamp clients
 # Bytes that nobody would think of, for the telnet parser and door. SECONDS=600 is a good long run.
 SECONDS ?= 60
 fuzz: $(VENV)/test.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python .ci/install.py fuzz
 	$(BIN)/python fuzz/telnet.py -max_total_time=$(SECONDS) -max_len=2048 -timeout=10
 
 format: $(VENV)/test.stamp
@@ -64,11 +64,11 @@ $(VENV)/bin/python:
 	@sh .ci/make-venv $(PYTHON) $(VENV)
 
 $(VENV)/run.stamp: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python .ci/install.py
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python .ci/install.py test
 	@touch $@ $(VENV)/run.stamp
 
 clean:

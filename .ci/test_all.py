@@ -107,8 +107,7 @@ def test(interpreter: Interpreter, runs: list[list[str]]) -> Result:
 
         if not venv.is_dir() and run("sh", ".ci/make-venv", interpreter.path, str(venv)):
             return Result(interpreter, "no environment could be made", 0.0, False)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        if run(*pip, "--editable", ".[test]"):
+        if run(python, ".ci/install.py", "test"):
             return Result(interpreter, "what the tests need could not be installed", 0.0, False)
         codes = [run(python, "-m", "pytest", *arguments) for arguments in runs]
         log.seek(0)

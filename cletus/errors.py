@@ -146,7 +146,7 @@ class MetricsMissing(StartError):
     def __init__(self) -> None:
         """Say what to do."""
         super().__init__(
-            "figures are given by prometheus-client: pip install 'cletus[metrics]', or set "
+            "figures are given by prometheus-client: pip install 'cletus-live[metrics]', or set "
             "metrics_port to 0"
         )
 
@@ -163,7 +163,9 @@ class PyteMissing(CletusError):
 
     def __init__(self) -> None:
         """Say what to install."""
-        super().__init__("screens of terminals are drawn by pyte: pip install 'cletus[testing]'")
+        super().__init__(
+            "screens of terminals are drawn by pyte: pip install 'cletus-live[testing]'"
+        )
 
 
 # -- people -------------------------------------------------------------------------------------

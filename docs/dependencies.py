@@ -1,4 +1,4 @@
-"""Measures what ``pip install cletus`` installs: ``python docs/dependencies.py`` writes its page anew.
+"""Measures what ``pip install cletus-live`` installs: ``python docs/dependencies.py`` writes its page anew.
 
 It installs the working copy, with the extras that people use, into an environment of its own, and reads
 from there what each package has brought. The reasons are the comments in ``pyproject.toml``.
@@ -21,6 +21,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_suffix(".md")
 PROJECT = ROOT / "pyproject.toml"
+
+NAME = "cletus-live"
 
 #: Those of people who run or write a service; the others are for work on Cletus itself.
 EXTRAS = ("tls", "metrics", "yaml", "orm", "testing")
@@ -105,8 +107,8 @@ def install(folder: Path) -> Site:
 def tables(site: Site) -> str:
     """The measured part of the page."""
     why = reasons()
-    base = site.closure("cletus")
-    own = site.kib("cletus")
+    base = site.closure(NAME)
+    own = site.kib(NAME)
     total = sum(map(site.kib, base))
     python = f"Python 3.{sys.version_info.minor}, {sys.platform}"
     lines = [
@@ -124,10 +126,10 @@ def tables(site: Site) -> str:
         )
     lines += ["", "| extra | adds | KiB | why |", "|---|---|---:|---|"]
     for extra in EXTRAS:
-        more = sorted(set(site.closure("cletus", [extra])) - set(base))
+        more = sorted(set(site.closure(NAME, [extra])) - set(base))
         reason = "; ".join(dict.fromkeys(why[name] for name in direct(extra) if why[name]))
         size = sum(map(site.kib, more))
-        lines.append(f"| `cletus[{extra}]` | {', '.join(more)} | {size:,} | {reason} |")
+        lines.append(f"| `{NAME}[{extra}]` | {', '.join(more)} | {size:,} | {reason} |")
     return "\n".join(lines) + "\n"
 
 

@@ -53,7 +53,7 @@ def test_every_dependency_has_its_reason(script: ModuleType) -> None:
 
 def test_the_page_lists_the_extras(script: ModuleType) -> None:
     found = {
-        re.sub(r"`cletus\[(\w+)\]`", r"\1", row[0]): row[1] for row in rows(4) if "`" in row[0]
+        re.sub(r"`cletus-live\[(\w+)\]`", r"\1", row[0]): row[1] for row in rows(4) if "`" in row[0]
     }
     assert set(found) == set(script.EXTRAS)
     for extra in script.EXTRAS:

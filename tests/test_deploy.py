@@ -88,7 +88,7 @@ def test_the_image_installs_extras_that_there_are() -> None:
         "optional-dependencies"
     ]
     (install,) = [rest for name, rest in instructions() if name == "RUN" and "pip" in rest]
-    named = re.search(r"cletus\[([\w,]+)\]", install)
+    named = re.search(r"cletus-live\[([\w,]+)\]", install)
     assert named is not None
     assert set(named[1].split(",")) <= set(extras)
 

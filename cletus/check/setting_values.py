@@ -101,7 +101,7 @@ def _tls(subject: Subject) -> Iterator[Finding]:
     wanted = settings.tls_certificate or settings.tls_self_signed
     if wanted and find_spec("OpenSSL") is None:
         what = "TLS is wanted, and pyOpenSSL is not installed"
-        yield _wrong("tls_certificate", what, "pip install 'cletus[tls]'")
+        yield _wrong("tls_certificate", what, "pip install 'cletus-live[tls]'")
     elif settings.tls_certificate:
         try:
             CertificateFiles(settings.tls_certificate, settings.tls_key, time.monotonic)

@@ -199,4 +199,4 @@ def _note(service: Service, preset: str) -> None:
     settings = service.settings
     has_tls = settings.tls_self_signed or settings.tls_certificate
     if preset == "dev" and not has_tls and not can_tls():
-        click.echo("cletus: --dev without TLS: pip install 'cletus[tls]'", err=True)
+        click.echo("cletus: --dev without TLS: pip install 'cletus-live[tls]'", err=True)

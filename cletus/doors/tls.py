@@ -1,6 +1,6 @@
 """The certificate of a TLS door: read from files, read again when they change, or made up.
 
-TLS itself is OpenSSL's, by way of Twisted. It is an extra (``pip install 'cletus[tls]'``) and is
+TLS itself is OpenSSL's, by way of Twisted. It is an extra (``pip install 'cletus-live[tls]'``) and is
 loaded when a TLS door is opened: ten megabytes that a plain service does not need.
 """
 
@@ -110,7 +110,7 @@ def _openssl() -> Any:
     try:
         from OpenSSL import SSL  # noqa: PLC0415 - an extra, see the top of this module
     except ImportError as error:
-        raise CertificateError("TLS", "needs pyOpenSSL: pip install 'cletus[tls]'") from error
+        raise CertificateError("TLS", "needs pyOpenSSL: pip install 'cletus-live[tls]'") from error
     return SSL
 
 

@@ -230,7 +230,7 @@ class Visitor:
         """What their terminal shows, drawn by pyte: its lines, with what they have typed.
 
         Raises:
-            PyteMissing: pyte is not installed (``pip install 'cletus[testing]'``).
+            PyteMissing: pyte is not installed (``pip install 'cletus-live[testing]'``).
         """
         self._settle()
         return self._draw().text

@@ -105,7 +105,7 @@ def test_the_end_of_a_certificate_is_told_in_time(days, words, check):
 def test_without_the_extra_tls_is_an_error(check, monkeypatch):
     monkeypatch.setattr(setting_values, "find_spec", lambda _name: None)
     (found,) = check("", {"cletus.toml": "tls_self_signed = true"})
-    assert "pip install 'cletus[tls]'" in found.todo
+    assert "pip install 'cletus-live[tls]'" in found.todo
 
 
 def test_a_store_that_is_a_file_is_named(check):

@@ -39,7 +39,7 @@ def test_a_talker_is_what_one_gets_without_asking(folder: Path) -> None:
     assert (folder / "mytalker/mytalker/rooms.toml").is_file()
 
 
-@pytest.mark.parametrize(("name", "reason"), [("random", "already"), ("my-talker", "no name")])
+@pytest.mark.parametrize(("name", "reason"), [("random", "already"), ("my-talker", "not a name")])
 def test_a_name_that_cannot_be_is_one_line_and_code_2(name: str, reason: str) -> None:
     result = new(name)
     assert result.exit_code == 2

@@ -371,7 +371,7 @@ def test_dev_without_tls_runs_and_says_so(
     (tmp_path / "app.py").write_text(APP)
     result = run("app.py", "--dev")
     assert result.exit_code == 0
-    assert result.output == "cletus: --dev without TLS: pip install 'cletus[tls]'\n"
+    assert result.output == "cletus: --dev without TLS: pip install 'cletus-live[tls]'\n"
     assert not served[0].settings.tls_self_signed
     sys.modules.pop("app")
     assert run("app.py", "--dev", "--tls-self-signed").output == "", "that is asked for by name"

@@ -50,7 +50,9 @@ def test_twisted_finds_it() -> None:
     assert ours.module == "cletus.cli.twist"
     assert ours.options is Options
     assert ours.makeService is makeService
-    assert any(str(file).endswith("twisted/plugins/cletus_plugin.py") for file in files("cletus"))
+    assert any(
+        str(file).endswith("twisted/plugins/cletus_plugin.py") for file in files("cletus-live")
+    )
 
 
 def test_the_options_are_those_of_cletus_run(folder: Path) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import email
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -26,9 +31,13 @@ EXEC = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
 TEMPLATES = next(one.type.choices for one in new.params if one.name == "template")  # type: ignore[attr-defined]  # click's Choice
 
 
-def run(*command: str | Path, cwd: Path | None = None, ok: bool = True) -> str:
-    """Run a command to its end; its output. It fails the test if the command fails."""
+def run(*command: str | Path, cwd: Path | None = None, ok: bool = True, **more: str) -> str:
+    """Run a command to its end, with more variables of the environment; its output.
+
+    It fails the test if the command fails.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment.update(more)
     done = subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -140,7 +149,7 @@ def test_the_version_is_in_one_place(wheel: Path, installed: Path) -> None:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = email.message_from_bytes(archive.read(name))
     assert metadata["Version"] == __version__
-    assert f"cletus-{__version__}" in wheel.name
+    assert f"cletus_live-{__version__}" in wheel.name
     assert run(installed / "cletus", "--version") == f"cletus, version {__version__}\n"
     written = [
         file.name
@@ -157,7 +166,7 @@ def test_few_and_light_packages_come_along(installed: Path) -> None:
         re.sub(r"[-_.]+", "-", name).lower()
         for name in run(installed / "python", "-c", code).split()
     }
-    assert names == {"cletus", *listed()}
+    assert names == {"cletus-live", *listed()}
 
 
 def test_the_package_says_that_it_is_typed(installed: Path) -> None:
@@ -166,6 +175,132 @@ def test_the_package_says_that_it_is_typed(installed: Path) -> None:
     path = Path(run(installed / "python", "-c", code, cwd=installed).strip())
     assert path.is_file()
     assert path.is_relative_to(installed.parent.resolve())
+
+
+# -- its name -------------------------------------------------------------------------------------
+
+
+def wheel_of(name: str, folder: Path, entry_points: str = "") -> Path:
+    """A made-up distribution with a module ``decoy``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    info = f"{name}-99.0.dist-info"
+    path = folder / f"{name}-99.0-py3-none-any.whl"
+    files = {
+        "decoy.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 99.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": entry_points,
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(file, text)
+        archive.writestr(
+            f"{info}/RECORD", "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+        )
+    return path
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """A package index that has a stranger's ``cletus`` alone: its URL, and the paths that were asked for."""
+    folder = tmp_path / "index"
+    wheel_of("cletus", folder / "simple" / "cletus")
+    asked: list[str] = []
+
+    class Index(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *_: object) -> None:  # each request has one
+            asked.append(self.path)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/simple", asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """The Python of an environment that has every package of this one, but Cletus."""
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "env")
+    (site,) = (tmp_path / "env").glob("lib/python3*/site-packages")
+    ours = re.compile(r"_?(editable_impl_)?(pytest_)?cletus.*|__pycache__|.*\.pth|\.ruff_cache")
+    for folder in map(Path, sys.path):
+        if folder.name == "site-packages":
+            for entry in folder.iterdir():
+                if not ours.fullmatch(entry.name) and not (site / entry.name).exists():
+                    (site / entry.name).symlink_to(entry)
+    # What the wheel puts into Twisted's folder is not to end up in the one that the link leads to.
+    twisted = (site / "twisted").resolve()
+    (site / "twisted").unlink()
+    (site / "twisted").mkdir()
+    for entry in twisted.iterdir():
+        if entry.name != "plugins":
+            (site / "twisted" / entry.name).symlink_to(entry)
+    ignored = shutil.ignore_patterns("cletus*", "__pycache__", "dropin.cache")
+    shutil.copytree(twisted / "plugins", site / "twisted" / "plugins", ignore=ignored)
+    return tmp_path / "env" / "bin" / "python"
+
+
+def test_a_stranger_with_our_old_name_is_never_fetched(
+    wheel: Path, stranger: tuple[str, list[str]], elsewhere: Path, tmp_path: Path
+) -> None:
+    """Neither by our wheel, its extras and what we tell people to type, nor by a new project and its tests."""
+    index, asked = stranger
+    environment = {"PIP_INDEX_URL": index, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    pip = (elsewhere, "-m", "pip", "install", "--quiet", "--no-build-isolation")
+    extras = "tls,metrics,yaml,orm,testing"
+    run(*pip, f"{wheel}[{extras}]", **environment)
+    run(*pip, f"cletus-live[{extras}]", **environment)
+    run(*pip, "--upgrade", "cletus-live", **environment)
+    program = elsewhere.with_name("cletus")
+    run(program, "new", "mine", "--template", "echo", cwd=tmp_path)
+    run(*pip, f"{tmp_path / 'mine'}[test]", **environment)
+    output = run("make", "test", f"PYTHON={elsewhere}", cwd=tmp_path / "mine", **environment)
+    assert " passed" in output
+    assert run(program, "--version") == f"cletus, version {__version__}\n"
+    assert not [path for path in asked if path.startswith("/simple/cletus/")]
+    assert "/simple/cletus-live/" in asked, "the upgrade has asked"
+    code = "import importlib.metadata as m; print(*{d.metadata['Name'] for d in m.distributions()})"
+    assert "cletus" not in run(elsewhere, "-c", code).split()
+
+
+def test_nobody_is_told_to_install_the_stranger() -> None:
+    """No ``pip install cletus`` and no requirement of that name, in anything that is in the repository."""
+    named = re.compile(r"pip install(?: -\S+)* ['\"]?cletus(?![-_\w/.])|['\"]cletus\[\w")
+    files = run("git", "ls-files", cwd=REPOSITORY).split()
+    found = {}
+    for file in files:
+        if file.startswith("seed/") or file == "tests/e2e/test_packaging.py":
+            continue
+        with suppress(UnicodeDecodeError):
+            told = named.findall((REPOSITORY / file).read_text(encoding="utf-8"))
+            if told:
+                found[file] = told
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("entry_points", "stays"),
+    [
+        ("[console_scripts]\ncletus = decoy:main\n", True),
+        ("[pytest11]\ncletus = pytest_cletus\n", False),
+    ],
+    ids=["a stranger's", "ours"],
+)
+def test_only_ours_is_removed_under_the_old_name(
+    elsewhere: Path, tmp_path: Path, entry_points: str, stays: bool
+) -> None:
+    """By ``make``, in an environment from before the distribution had its present name."""
+    wheel = wheel_of("cletus", tmp_path / "wheels", entry_points)
+    run(elsewhere, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel)
+    script = REPOSITORY / ".ci" / "install.py"
+    code = f"import runpy; assert runpy.run_path({str(script)!r})['remove_old_name']()"
+    run(elsewhere, "-c", code)
+    run(elsewhere, "-c", "import decoy", ok=stays)
 
 
 # -- what it does ---------------------------------------------------------------------------------
@@ -257,10 +392,10 @@ def test_what_an_extra_would_bring_is_missed_in_one_line(installed: Path, tmp_pa
     (tmp_path / "talk.py").write_text(readme_app())
     cletus = installed / "cletus"
     output = run(cletus, "run", "talk.py", "--port=0", "--tls-self-signed", cwd=tmp_path, ok=False)
-    assert "pip install 'cletus[tls]'" in output
+    assert "pip install 'cletus-live[tls]'" in output
     assert "Traceback" not in output
     output = run(cletus, "run", "talk.py", "--port=0", "--metrics-port=1", cwd=tmp_path, ok=False)
-    assert "pip install 'cletus[metrics]'" in output
+    assert "pip install 'cletus-live[metrics]'" in output
     assert "Traceback" not in output
 
 

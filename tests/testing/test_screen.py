@@ -39,5 +39,5 @@ def test_without_pyte_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert has_pyte()
     monkeypatch.setattr(screen, "pyte", None)
     assert not has_pyte()
-    with pytest.raises(PyteMissing, match=r"pip install 'cletus\[testing\]'"):
+    with pytest.raises(PyteMissing, match=r"pip install 'cletus-live\[testing\]'"):
         Screen(80, 24)

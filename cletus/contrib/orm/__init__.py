@@ -1,4 +1,4 @@
-"""Fields that refer to rows of a database, by SQLAlchemy 2 (``pip install 'cletus[orm]'``).
+"""Fields that refer to rows of a database, by SQLAlchemy 2 (``pip install 'cletus-live[orm]'``).
 
 The storage document recommends it for what is to be searched and filtered: stores for the session's
 data, "with fields holding references to ORM objects". See ``docs/contrib/orm.md``.

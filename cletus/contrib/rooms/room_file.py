@@ -155,7 +155,7 @@ def _from_yaml(path: Path, text: str) -> Any:
     try:
         import yaml  # noqa: PLC0415 - an extra, which only those need who write rooms in YAML
     except ImportError:
-        raise RoomFileError(path, "YAML needs PyYAML: pip install 'cletus[yaml]'") from None
+        raise RoomFileError(path, "YAML needs PyYAML: pip install 'cletus-live[yaml]'") from None
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -168,7 +168,7 @@ def test_yaml_without_its_library_says_what_to_install(tmp_path, monkeypatch):
     path = tmp_path / "rooms.yaml"
     path.write_text("hall: {}")
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(RoomFileError, match=r"pip install 'cletus\[yaml\]'"):
+    with pytest.raises(RoomFileError, match=r"pip install 'cletus-live\[yaml\]'"):
         RoomFile(ROOM, path)
 
 

@@ -121,5 +121,5 @@ def test_a_port_in_use_stops_the_start(reactor, begin, monkeypatch):
 
 def test_without_prometheus_client_the_start_says_what_to_install(begin, monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(MetricsMissing, match=r"pip install 'cletus\[metrics\]'"):
+    with pytest.raises(MetricsMissing, match=r"pip install 'cletus-live\[metrics\]'"):
         begin(metrics_port=9100)
