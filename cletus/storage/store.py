@@ -140,7 +140,7 @@ class Store:
         """
         data = type(self).schema.serialise(self, session=session)
         if session and (self._unknown or self._parked):
-            data |= versions.of(self)
+            data |= versions.extra_fields_of(self)
         return data
 
     def from_dict(
@@ -160,13 +160,13 @@ class Store:
             FieldValueError: a value does not fit its field's type; then no ordinary field is set.
         """
         schema = type(self).schema
-        if session and not data.keys().isdisjoint(versions.NAMES):
-            data, parked = versions.unfold(data, parked)
+        if session and not data.keys().isdisjoint(versions.EXTRA_FIELDS):
+            data, parked = versions.merge_extra_fields(data, parked)
         if schema.renames:
             data = versions.renamed(type(self), dict(data))
         schema.deserialise(self, data, session=session)
         if not data.keys() <= schema.fields.keys() or self._unknown or self._parked:
-            versions.keep(self, data, parked)
+            versions.keep_extra_fields(self, data, parked)
 
     def restore(self, data: dict[str, Any], before: type[Store]) -> None:
         """For the reload: take what ``to_dict(session=True)`` of an object of that class gave.
@@ -181,7 +181,7 @@ class Store:
         usual = before.version == cls.version and cls.from_dict is Store.from_dict
         if usual and cls.schema.restore(self, data):
             return
-        flat, parked = versions.unfold(data, versions.session_names(before))
+        flat, parked = versions.merge_extra_fields(data, versions.session_names(before))
         flat = cls.upgrade(flat, before.version, before)
         self.from_dict(flat, session=True, parked=parked)
 
@@ -195,7 +195,7 @@ class Store:
             FieldValueError: a value does not fit its type, or is not what JSON takes.
         """
         values = self.to_dict(session=session)
-        for name in versions.NAMES:
+        for name in versions.EXTRA_FIELDS:
             values.pop(name, None)
         values |= self._unknown
         return document.encode(self, values, type(self).schema.typed, self.version)
@@ -217,7 +217,7 @@ class Store:
             raise NewerStore(store, self.key, version, cls.version)
         data = cls.upgrade(data, version)
         self.from_dict(data, session=session)
-        versions.keep_only(self, data)
+        versions.forget_extra_fields_not_in(self, data)
 
     # -- versions -------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
-"""Versions: bringing old data up to the class that reads it, from a file or from a reload.
+"""Versions: migrating old data to the class that reads it, from a file or in a reload.
 
 A class that changes what its fields mean says ``version = 1`` (2, 3, ...) and how to get there:
 ``migrate(cls, data, version)`` is called once per step with data of ``version`` and leaves data of
-``version + 1``. It always sees data as a file has it, from wherever it comes: a ``datetime`` is its
-text. A field that only changed its name says so by ``Field(renamed_from="old_name")``, without a version.
+``version + 1``. It always sees data as a file has it, in a reload, too: a ``datetime`` is its text. A
+field that only changed its name says so by ``Field(renamed_from="old_name")``, without a version. Data
+of fields that the class does not declare is kept with the object as its extra fields.
 """
 
 from __future__ import annotations
@@ -96,43 +97,45 @@ def as_saved(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-NAMES = ("_unknown", "_parked")
-"""Where they stand in an object, and in ``to_dict(session=True)``: no field's name starts so."""
+EXTRA_FIELDS = ("_unknown", "_parked")
+"""Attributes of an object, and names in ``to_dict(session=True)``, of data whose fields its class does
+not declare: what belongs into its file, and session data. No field's name starts with an underscore.
+"""
 
 
-def of(obj: StoreObject) -> dict[str, dict[str, Any]]:
-    """What the object keeps, by where; only what there is."""
-    return {name: dict(kept) for name in NAMES if (kept := getattr(obj, name))}
+def extra_fields_of(obj: StoreObject) -> dict[str, dict[str, Any]]:
+    """The object's extra fields by attribute, without attributes that are empty."""
+    return {name: dict(extra) for name in EXTRA_FIELDS if (extra := getattr(obj, name))}
 
 
-def unfold(
+def merge_extra_fields(
     data: Mapping[str, Any], parked: Collection[str] = ()
 ) -> tuple[dict[str, Any], Collection[str]]:
-    """Data in which what is kept stands among the fields, and the names of its session part."""
-    flat = {name: value for name, value in data.items() if name not in NAMES}
-    unknown, aside = (data.get(name, {}) for name in NAMES)
-    return {**unknown, **aside, **flat}, {*parked, *aside}
+    """The data with extra fields among the others, and the names of those that are session data."""
+    flat = {name: value for name, value in data.items() if name not in EXTRA_FIELDS}
+    unknown, session_data = (data.get(name, {}) for name in EXTRA_FIELDS)
+    return {**unknown, **session_data, **flat}, {*parked, *session_data}
 
 
-def keep(obj: StoreObject, data: Mapping[str, Any], parked: Collection[str]) -> None:
-    """Keep what of the data the class does not declare, and forget what it does declare now.
+def keep_extra_fields(obj: StoreObject, data: Mapping[str, Any], parked: Collection[str]) -> None:
+    """Keep with the object what its class does not declare, and drop what it does declare now.
 
     Args:
-        obj: who keeps it.
-        data: all of it.
+        obj: the object.
+        data: by field name.
         parked: the names of session data in it.
     """
-    strange = {name: value for name, value in data.items() if name not in schema_of(obj).fields}
-    permanent = plain({name: value for name, value in strange.items() if name not in parked})
-    aside = {name: value for name, value in strange.items() if name not in permanent}
-    obj._unknown = _without_fields({**obj._unknown, **permanent}, obj)
-    obj._parked = _without_fields({**obj._parked, **aside}, obj)
+    extra = _without_fields(data, obj)
+    unknown = plain({name: value for name, value in extra.items() if name not in parked})
+    session_data = {name: value for name, value in extra.items() if name not in unknown}
+    obj._unknown = _without_fields({**obj._unknown, **unknown}, obj)
+    obj._parked = _without_fields({**obj._parked, **session_data}, obj)
 
 
-def keep_only(obj: StoreObject, names: Collection[str]) -> None:
-    """Forget what belonged into an earlier text of the file and is not in the present one."""
+def forget_extra_fields_not_in(obj: StoreObject, data: Collection[str]) -> None:
+    """Drop what an earlier text of the file had and the present one does not have."""
     if obj._unknown:
-        obj._unknown = {name: value for name, value in obj._unknown.items() if name in names}
+        obj._unknown = {name: value for name, value in obj._unknown.items() if name in data}
 
 
 def session_names(store_cls: type[Any]) -> list[str]:
@@ -141,5 +144,6 @@ def session_names(store_cls: type[Any]) -> list[str]:
     return [name for name, field in fields if getattr(field, "session", False)]
 
 
-def _without_fields(kept: dict[str, Any], obj: StoreObject) -> dict[str, Any]:
-    return {name: value for name, value in kept.items() if name not in schema_of(obj).fields}
+def _without_fields(data: Mapping[str, Any], obj: StoreObject) -> dict[str, Any]:
+    fields = schema_of(obj).fields
+    return {name: value for name, value in data.items() if name not in fields}

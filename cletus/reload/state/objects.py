@@ -166,7 +166,7 @@ def _return_stores(
         active = staged.stores[name].manager.active()
         waiting = parked.pop(name)
         for key, data in unpark(waiting, session, f"Store {name}").items():
-            flat, aside = versions.unfold(data)
+            flat, aside = versions.merge_extra_fields(data)
             flat = type(active[key]).upgrade(flat, waiting.version)
             active[key].from_dict(flat, session=True, parked=aside)
 
@@ -281,7 +281,7 @@ def _carried(
     for name, value in one.data.items():
         if type(value) in ATOMS:
             data[name] = value
-        elif name in versions.NAMES:
+        elif name in versions.EXTRA_FIELDS:
             data[name] = _carried_kept(one.old, value, new_class, carrier, session)
         elif name in wanted or may_be_wanted(type(one.old), new_class):
             place = f"{place_of(one.old)}, field {name!r}"
