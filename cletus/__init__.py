@@ -11,7 +11,7 @@ from typing import Any
 from cletus import events, renamed
 from cletus.client.client import Client, write_all
 from cletus.client.dialogue import Dialogue, step
-from cletus.doors.configured import doors_of
+from cletus.doors.configured import configured_doors
 from cletus.errors import CletusError
 from cletus.ops.control import control_of
 from cletus.ops.prometheus import metrics_of
@@ -38,7 +38,7 @@ def _run(service: Service, settings: Mapping[str, Any]) -> None:
 
 
 Components.default = Components(
-    doors=doors_of, reloader=ServiceReloader, run=_run, attachments=_attachments_of
+    doors=configured_doors, reloader=ServiceReloader, run=_run, attachments=_attachments_of
 )
 
 __all__ = [

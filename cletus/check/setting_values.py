@@ -14,7 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from cletus.check.finding import Finding, Place, error, warning
 from cletus.check.target import Subject
 from cletus.doors.admission import ConnectionLimiter
-from cletus.doors.configured import KINDS
+from cletus.doors.configured import DOOR_TYPES
 from cletus.doors.tls import CertificateFiles
 from cletus.errors import CertificateError, SettingError, StoreUnusable
 from cletus.storage import backend_for
@@ -69,8 +69,8 @@ def _may(path: Path, mode: int) -> bool:
 def _listen(subject: Subject) -> Iterator[Finding]:
     for entry in subject.service.settings.listen:
         name, _, endpoint = entry.partition(":")
-        if name not in KINDS or not endpoint:
-            known = " or ".join(f"{kind}:..." for kind in KINDS)
+        if name not in DOOR_TYPES or not endpoint:
+            known = " or ".join(f"{kind}:..." for kind in DOOR_TYPES)
             todo = f"say {known}, such as telnet:tcp:9000"
             yield _wrong("listen", f"{entry!r} names no door", todo)
             continue

@@ -10,15 +10,19 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
 
+def host_and_port(host: str, port: int) -> str:
+    """``127.0.0.1:9000``, ``[::1]:9000``."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def printable(address: IAddress) -> str:
     """As people write it: ``127.0.0.1:9000``, ``[::1]:9000``, ``unix:/run/x.sock``.
 
-    Who comes by a Unix socket has no address, and others print themselves.
+    The client of a Unix socket has no name: it is ``a local socket``. Other addresses print
+    themselves.
     """
     if isinstance(address, UNIXAddress):
         name = address.name
         return f"unix:{name.decode(errors='replace')}" if name else "a local socket"
-    host, port = getattr(address, "host", None), getattr(address, "port", None)
-    if host is None:
-        return str(address)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    host: str | None = getattr(address, "host", None)
+    return str(address) if host is None else host_and_port(host, getattr(address, "port", 0))

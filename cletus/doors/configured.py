@@ -1,9 +1,9 @@
-"""Which doors a service has, by its settings."""
+"""The doors that the settings of a service ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cletus.doors.accept_limit import RESERVE, raise_limit
 from cletus.doors.admission import ConnectionLimiter
@@ -14,34 +14,37 @@ if TYPE_CHECKING:
     from cletus.service.interfaces import Door
     from cletus.service.service import Service
 
-Maker = Callable[["Service", str, ConnectionLimiter], "Door"]
+#: File descriptors asked of the system when ``connections_max`` says that there is no limit.
+_DESCRIPTORS = 1 << 16
 
-_MANY = 1 << 16
-
-#: What ``--listen NAME:ENDPOINT`` can name.
-KINDS: dict[str, Maker] = {
-    "telnet": lambda service, endpoint, limiter: TelnetDoor(
-        service, endpoint=endpoint, limiter=limiter
-    ),
-    "tls": lambda service, endpoint, limiter: TelnetDoor(
-        service, endpoint=endpoint, tls=True, limiter=limiter
-    ),
-}
+DoorType = Callable[["Service", str, ConnectionLimiter], "Door"]
 
 
-def doors_of(service: Service) -> Iterator[Door]:
-    """The doors that the settings name: those of ``listen``, or else plain telnet; and TLS.
+def _telnet(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
+    return TelnetDoor(service, endpoint=endpoint, limiter=limiter)
+
+
+def _tls(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
+    return TelnetDoor(service, endpoint=endpoint, tls=True, limiter=limiter)
+
+
+#: The names that ``--listen NAME:ENDPOINT`` takes.
+DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls}
+
+
+def configured_doors(service: Service) -> Iterator[Door]:
+    """The doors in the setting ``listen``, or else plain telnet; and TLS if there is a certificate.
 
     Raises:
-        DoorError: ``listen`` names a door that there is not.
-        SettingError: ``tls_key`` is for no certificate.
+        DoorError: ``listen`` names an unknown door.
+        SettingError: ``tls_key`` is set and ``tls_certificate`` is not.
     """
     settings = service.settings
     if settings.tls_key and not settings.tls_certificate:
         raise SettingError("tls_key", "is the key of no certificate; set tls_certificate, too")
     limiter = ConnectionLimiter(service)
     # Many systems give a process 1,024 file descriptors unless it asks for more.
-    raise_limit((settings.connections_max or _MANY) + 2 * RESERVE)
+    raise_limit((settings.connections_max or _DESCRIPTORS) + 2 * RESERVE)
     for entry in settings.listen:
         yield _listed(service, entry, limiter)
     if not settings.listen:
@@ -53,7 +56,7 @@ def doors_of(service: Service) -> Iterator[Door]:
 
 def _listed(service: Service, entry: str, limiter: ConnectionLimiter) -> Door:
     name, _, endpoint = entry.partition(":")
-    if name not in KINDS or not endpoint:
-        known = " or ".join(f"{kind}:..." for kind in KINDS)
+    if name not in DOOR_TYPES or not endpoint:
+        known = " or ".join(f"{name}:..." for name in DOOR_TYPES)
         raise DoorError(entry, f"say {known}, such as telnet:tcp:9000:interface=0.0.0.0")
-    return KINDS[name](service, endpoint, limiter)
+    return DOOR_TYPES[name](service, endpoint, limiter)

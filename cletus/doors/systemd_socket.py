@@ -1,8 +1,8 @@
 """Listening sockets that are open already when the process starts: systemd's socket activation.
 
-Twisted has an endpoint for them (``systemd:domain=INET:name=talk``) and treats them as its own: it cuts
-their backlog to 50, and a Unix socket it opens to everybody and removes at the end, although whoever
-made it goes on listening there for the next process. Here they are left as they were made.
+Twisted has an endpoint for them (``systemd:domain=INET:name=talk``), but treats them as its own: it
+cuts their backlog to 50, opens a Unix socket to every user, and removes its path at the end, although
+systemd goes on listening there for the next process. Here they are left as systemd made them.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from cletus.errors import DoorError
 PREFIX = "systemd:"
 
 _HOW = "say systemd:domain=INET:name=talk; or INET6, or UNIX; or index=0, not the name"
-_NOT_THERE = "no such socket was handed over; systemd does that, in LISTEN_FDS and LISTEN_FDNAMES"
+_MISSING = "no such socket was handed over; systemd does that, in LISTEN_FDS and LISTEN_FDNAMES"
 
 
-class InheritedEndpoint:
-    """An endpoint that listens on a socket of whoever started us.
+class SystemdSocketEndpoint:
+    """An endpoint that listens on a socket that systemd has opened.
 
     Args:
         reactor: Twisted's.
-        where: an endpoint string of Twisted's that begins with ``systemd:``.
-        address: how people know it, for ``DoorError``.
+        endpoint: an endpoint string of Twisted's that begins with ``systemd:``.
+        address: the endpoint as people know it, for ``DoorError``.
         backlog: connections that may wait to be accepted.
 
     Raises:
-        DoorError: we were handed no such socket, or it is of another kind.
+        DoorError: there is no such socket, or it is of another address family.
     """
 
-    def __init__(self, reactor: Any, where: str, address: str, backlog: int) -> None:
+    def __init__(self, reactor: Any, endpoint: str, address: str, backlog: int) -> None:
         from twisted.internet.endpoints import serverFromString  # noqa: PLC0415 - it imports OpenSSL
 
         self._reactor = reactor
         self._backlog = backlog
         try:
-            self._endpoint: Any = serverFromString(reactor, where)
+            self._endpoint: Any = serverFromString(reactor, endpoint)
         except (KeyError, IndexError):
-            raise DoorError(address, _NOT_THERE) from None
+            raise DoorError(address, _MISSING) from None
         except (AttributeError, TypeError, ValueError):
             raise DoorError(address, _HOW) from None
         with socket.socket(fileno=os.dup(self._endpoint.fileno)) as listening:
@@ -62,7 +62,7 @@ class InheritedEndpoint:
         if self._endpoint.addressFamily == socket.AF_UNIX:
             return maybeDeferred(self._listen_unix, factory)
         listening: Deferred[Any] = self._endpoint.listen(factory)
-        return listening.addCallback(self._deepen)
+        return listening.addCallback(self._restore_backlog)
 
     def _listen_unix(self, factory: Any) -> Any:
         from twisted.internet import tcp, unix  # noqa: PLC0415 - they import OpenSSL
@@ -79,6 +79,6 @@ class InheritedEndpoint:
         port.startListening()
         return port
 
-    def _deepen(self, port: Any) -> Any:
+    def _restore_backlog(self, port: Any) -> Any:
         port.socket.listen(self._backlog)
         return port

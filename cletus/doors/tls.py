@@ -1,4 +1,4 @@
-"""The certificate of a TLS door: read from files, read again when they change, or made up.
+"""TLS for a door: the certificate in its files, read again when they change, or a self-signed one.
 
 TLS itself is OpenSSL's, by way of Twisted. It is an extra (``pip install 'cletus-live[tls]'``) and is
 loaded when a TLS door is opened: ten megabytes that a plain service does not need.
@@ -10,7 +10,7 @@ import datetime
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
@@ -18,21 +18,59 @@ from zope.interface import implementer
 
 from cletus.errors import CertificateError
 
-LOOK_INTERVAL = 1.0
-"""Seconds between two looks at whether the files have changed."""
+if TYPE_CHECKING:
+    from cletus.settings.settings import Settings
 
-_VALID = datetime.timedelta(days=30)  # of a certificate that is for trying out
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks whether the files have changed."""
+
+_VALID = datetime.timedelta(days=30)  # of a self-signed certificate
 
 _Stamp = tuple[tuple[int, int, int], ...]
+
+_log = Logger()
+
+
+def encrypted(factory: Any, settings: Settings, host: str, seconds: Callable[[], float]) -> Any:
+    """A factory whose connections are those of ``factory``, over TLS.
+
+    Args:
+        factory: Twisted's.
+        settings: they name the files of the certificate, or ask for a self-signed one.
+        host: the name in a self-signed certificate.
+        seconds: the reactor's clock.
+
+    Raises:
+        CertificateError: there is no certificate that can be used, or no OpenSSL.
+    """
+    certificate: Any = _certificate(settings, host, seconds)
+    from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - it imports OpenSSL
+
+    return TLSMemoryBIOFactory(certificate, False, factory)
+
+
+def _certificate(
+    settings: Settings, host: str, seconds: Callable[[], float]
+) -> CertificateFiles | SelfSigned:
+    if settings.tls_certificate:
+        return CertificateFiles(settings.tls_certificate, settings.tls_key, seconds)
+    if not settings.tls_self_signed:
+        raise CertificateError("TLS", "needs --tls-certificate, or --tls-self-signed to try it")
+    certificate = SelfSigned(host)
+    _log.warn(
+        "a self-signed certificate, for trying out; its SHA-256 is {fingerprint}",
+        fingerprint=certificate.fingerprint,
+    )
+    return certificate
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class CertificateFiles:
-    """A certificate in files, always the newest that is usable.
+    """A certificate in files: each connection gets the newest that can be used.
 
     Args:
         certificate: path of a PEM file: the certificate and then its chain.
-        key: path of a PEM file with its key; it may be the same file.
+        key: path of a PEM file with its key; empty if the key is in the same file.
         seconds: the reactor's clock.
 
     Raises:
@@ -44,31 +82,31 @@ class CertificateFiles:
     def __init__(self, certificate: str, key: str, seconds: Callable[[], float]) -> None:
         self._paths = (Path(certificate), Path(key or certificate))
         self._seconds = seconds
-        self._looked = seconds()
-        self._stamp = self._look()
+        self._checked_at = seconds()
+        self._stamp = self._stamp_now()
         self._context = self._read()
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:  # noqa: N803 - Twisted's name
         """Twisted's: the OpenSSL side of one new connection."""
         now = self._seconds()
-        if now - self._looked >= LOOK_INTERVAL:
-            self._looked = now
+        if now - self._checked_at >= CHECK_INTERVAL:
+            self._checked_at = now
             self._renew()
         return _openssl().Connection(self._context, None)
 
     def _renew(self) -> None:
-        stamp = self._look()
+        stamp = self._stamp_now()
         if stamp == self._stamp:
             return
         try:
             self._context = self._read()
-        except CertificateError as error:  # half written, perhaps: the old one is still good
-            self.log.error("{error}; the one in use stays so", error=str(error))
+        except CertificateError as error:  # half written, perhaps; the old one can still be used
+            self.log.error("{error}; the former certificate stays in use", error=str(error))
         else:
-            self.log.info("{path} is read anew", path=str(self._paths[0]))
+            self.log.info("{path} was read again", path=str(self._paths[0]))
         self._stamp = stamp
 
-    def _look(self) -> _Stamp:
+    def _stamp_now(self) -> _Stamp:
         return tuple(map(_stamp_of, self._paths))
 
     def _read(self) -> Any:
@@ -83,14 +121,17 @@ class CertificateFiles:
 
 @implementer(IOpenSSLServerConnectionCreator)
 class SelfSigned:
-    """A certificate that nobody has signed, made now and kept in memory only.
+    """A self-signed certificate, created now and kept in memory only.
+
+    Args:
+        host: the name in it.
 
     Attributes:
         fingerprint: its SHA-256, for people to compare.
     """
 
     def __init__(self, host: str) -> None:
-        pem, self.fingerprint = _make(host)
+        pem, self.fingerprint = self_signed(host)
         self._context = _context(pem, pem)
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:  # noqa: N803 - Twisted's name
@@ -100,10 +141,10 @@ class SelfSigned:
 
 def _stamp_of(path: Path) -> tuple[int, int, int]:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return 0, 0, 0
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _openssl() -> Any:
@@ -115,10 +156,10 @@ def _openssl() -> Any:
 
 
 def _context(certificate: bytes, key: bytes) -> Any:
-    """OpenSSL's context, with Twisted's choice of protocol versions and ciphers.
+    """A context of OpenSSL, with Twisted's choice of protocol versions and ciphers.
 
     Raises:
-        CertificateError: these are no certificate and its key.
+        CertificateError: these are not a certificate and its key.
     """
     openssl = _openssl()
     from cryptography import x509  # noqa: PLC0415 - an extra, see the top of this module
@@ -131,8 +172,8 @@ def _context(certificate: bytes, key: bytes) -> Any:
         own, *chain = x509.load_pem_x509_certificates(certificate)
         context = CertificateOptions().getContext()
         context.use_certificate(own)
-        for one in chain:
-            context.add_extra_chain_cert(one)
+        for issuer in chain:
+            context.add_extra_chain_cert(issuer)
         private: Any = load_pem_private_key(key, None)
         context.use_privatekey(private)
         context.check_privatekey()
@@ -141,8 +182,8 @@ def _context(certificate: bytes, key: bytes) -> Any:
     return context
 
 
-def _make(host: str) -> tuple[bytes, str]:
-    """A fresh key and certificate for this machine in one PEM text, and its fingerprint."""
+def self_signed(host: str) -> tuple[bytes, str]:
+    """A new key and certificate for this machine in one PEM text, and the fingerprint."""
     _openssl()
     from cryptography import x509  # noqa: PLC0415 - an extra, see the top of this module
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - so is this

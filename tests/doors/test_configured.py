@@ -16,7 +16,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.task import deferLater
 
 from cletus import Service
-from cletus.doors.configured import doors_of
+from cletus.doors.configured import configured_doors
 from cletus.errors import DoorError, SettingError
 
 
@@ -40,12 +40,12 @@ def service(**settings: Any) -> Service:
     ],
 )
 def test_the_settings_name_the_doors(settings: dict[str, Any], addresses: list[str]) -> None:
-    assert [door.address for door in doors_of(service(**settings))] == addresses
+    assert [door.address for door in configured_doors(service(**settings))] == addresses
 
 
 def test_there_are_file_descriptors_for_all_who_may_come() -> None:
     """As many as the system allows the process to have."""
-    list(doors_of(service(connections_max=2000)))
+    list(configured_doors(service(connections_max=2000)))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft >= min(2000, hard)
 
@@ -53,13 +53,13 @@ def test_there_are_file_descriptors_for_all_who_may_come() -> None:
 @pytest.mark.parametrize("entry", ["9000", "tcp:9000", "window:tcp:9000", "telnet:", ""])
 def test_a_door_that_there_is_not_is_a_clear_mistake(entry: str) -> None:
     with pytest.raises(DoorError, match=r"say telnet:\.\.\."):
-        list(doors_of(service(listen=(entry,))))
+        list(configured_doors(service(listen=(entry,))))
 
 
 @pytest_twisted.inlineCallbacks
 def test_an_endpoint_that_there_is_not_is_a_clear_mistake() -> Any:
     for endpoint in ("nonsense:1", "tcp:ninety", "tcp"):
-        (door,) = doors_of(service(listen=(f"telnet:{endpoint}",)))
+        (door,) = configured_doors(service(listen=(f"telnet:{endpoint}",)))
         with pytest.raises(DoorError, match=r"cannot listen on telnet"):
             yield door.open()
 
@@ -67,7 +67,7 @@ def test_an_endpoint_that_there_is_not_is_a_clear_mistake() -> Any:
 @pytest_twisted.inlineCallbacks
 def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> Any:
     missing = tmp_path / "none.pem"
-    _, door = doors_of(service(tls_certificate=str(missing), tls_port=0))
+    _, door = configured_doors(service(tls_certificate=str(missing), tls_port=0))
     with pytest.raises(DoorError, match=r"none\.pem: No such file"):
         yield door.open()
 
@@ -75,8 +75,8 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> An
 def test_a_key_of_no_certificate_stops_the_start() -> None:
     """It would be a service without TLS, and nobody told."""
     with pytest.raises(SettingError, match=r"tls_key.*set tls_certificate"):
-        list(doors_of(service(tls_key="key.pem")))
-    assert len(list(doors_of(service(tls_key="key.pem", tls_certificate="c.pem")))) == 2
+        list(configured_doors(service(tls_key="key.pem")))
+    assert len(list(configured_doors(service(tls_key="key.pem", tls_certificate="c.pem")))) == 2
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp6"])
@@ -85,7 +85,7 @@ def test_people_come_in_by_a_unix_socket_and_by_ipv6(kind: str, tmp_path: Path) 
     path = str(tmp_path / "s")
     endpoint = f"unix:{path}" if kind == "unix" else r"tcp6:0:interface=\:\:1"
     made = service(listen=(f"telnet:{endpoint}",))
-    (door,) = doors_of(made)
+    (door,) = configured_doors(made)
     yield door.open()
     family = socket.AF_UNIX if kind == "unix" else socket.AF_INET6
     with socket.socket(family) as one:
@@ -108,7 +108,7 @@ def until(holds: Callable[[], bool]) -> Any:
 
 @pytest_twisted.inlineCallbacks
 def test_closing_a_door_twice_is_harmless() -> Any:
-    (door,) = doors_of(service(port=0))
+    (door,) = configured_doors(service(port=0))
     yield door.open()
     yield door.close()
     yield door.close()

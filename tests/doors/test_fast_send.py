@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.doors.fast_send import can_send_now, send_now
+from cletus.doors.fast_send import can_fast_send, fast_send
 
 
 class Socket:
@@ -47,7 +47,7 @@ class Transport:
 def test_the_bytes_arrive_in_their_order(pieces: list[bytes], takes: list[int], data: Any) -> None:
     transport = Transport(takes)
     for piece in pieces:
-        send_now(transport, piece)
+        fast_send(transport, piece)
         if data.draw(st.booleans()):
             transport.doWrite()
     transport.doWrite()
@@ -57,7 +57,7 @@ def test_the_bytes_arrive_in_their_order(pieces: list[bytes], takes: list[int], 
 def test_a_broken_connection_is_left_for_the_reactor_to_find() -> None:
     transport = Transport([])
     transport.socket.send = lambda data: _reset()  # type: ignore[method-assign,assignment,return-value]  # to fail
-    send_now(transport, b"hello")
+    fast_send(transport, b"hello")
     assert transport._tempDataBuffer == [b"hello"]
 
 
@@ -68,9 +68,9 @@ def _reset() -> None:
 def test_a_connection_that_is_gone_takes_nothing() -> None:
     transport = Transport([100])
     transport.connected = 0
-    send_now(transport, b"hello")
+    fast_send(transport, b"hello")
     assert transport.socket.sent == b""
 
 
 def test_only_twisteds_own_sockets_are_sent_to_directly() -> None:
-    assert not can_send_now(Transport([]))
+    assert not can_fast_send(Transport([]))

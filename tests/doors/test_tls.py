@@ -9,16 +9,16 @@ import pytest
 from OpenSSL import SSL
 from twisted.internet.task import Clock
 
-from cletus.doors.tls import CertificateFiles, SelfSigned, _make
+from cletus.doors.tls import CertificateFiles, SelfSigned, self_signed
 from cletus.errors import CertificateError
 
 
 def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "tls.pem"
-    path.write_bytes(_make("old")[0])
+    path.write_bytes(self_signed("old")[0])
     files = CertificateFiles(str(path), "", clock.seconds)
     assert names(files) == "old"
-    path.write_bytes(_make("renewed")[0])
+    path.write_bytes(self_signed("renewed")[0])
     assert names(files) == "old", "looked at once a second at the most"
     clock.advance(1)
     assert names(files) == "renewed"
@@ -26,16 +26,16 @@ def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None
 
 def test_a_broken_renewal_leaves_the_old_one_in_use(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "tls.pem"
-    path.write_bytes(_make("old")[0])
+    path.write_bytes(self_signed("old")[0])
     files = CertificateFiles(str(path), "", clock.seconds)
-    for broken in (b"", b"half", _make("other")[0][:300]):
+    for broken in (b"", b"half", self_signed("other")[0][:300]):
         path.write_bytes(broken)
         clock.advance(1)
         assert names(files) == "old"
     path.unlink()
     clock.advance(1)
     assert names(files) == "old"
-    path.write_bytes(_make("new")[0])
+    path.write_bytes(self_signed("new")[0])
     clock.advance(1)
     assert names(files) == "new"
 
@@ -74,7 +74,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, content: bytes | No
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
     one, other = tmp_path / "cert.pem", tmp_path / "key.pem"
-    one.write_bytes(_make("a")[0])
-    other.write_bytes(_make("b")[0])
+    one.write_bytes(self_signed("a")[0])
+    other.write_bytes(self_signed("b")[0])
     with pytest.raises(CertificateError):
         CertificateFiles(str(one), str(other), Clock().seconds)

@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from cletus import events
 from cletus.doors.address import printable
-from cletus.doors.fast_send import can_send_now, send_now
+from cletus.doors.fast_send import can_fast_send, fast_send
 from cletus.errors import ProtocolError
 from cletus.logs.context import log_context
 from cletus.protocol.connection import (
@@ -138,7 +138,7 @@ class TelnetProtocol(Protocol):
     def connectionMade(self) -> None:
         """Twisted's: the connection is up."""
         self.address = printable(self.transport.getPeer())
-        self._sends_now = can_send_now(self.transport)
+        self._sends_now = can_fast_send(self.transport)
         refusal = None if self.factory is None else self.factory.admit(self)
         if refusal is not None:
             self._refuse(refusal)
@@ -302,7 +302,7 @@ class TelnetProtocol(Protocol):
         if data and self._state is not _GONE:
             self._sent.value += len(data)
             if self._sends_now:
-                send_now(self.transport, data)
+                fast_send(self.transport, data)
             else:
                 self.transport.write(data)
 
