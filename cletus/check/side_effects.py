@@ -88,9 +88,9 @@ def left_by(ledger: Ledger, application: Application) -> Iterator[Finding]:
     """
     places = CallSites()
     ledger.note(places)
-    for kind, entry in ledger.made():
+    for kind, entry in ledger.additions():
         name, what, todo = _WORDS[type(kind)]
-        maker = kind.maker(entry)
+        maker = kind.owner(entry)
         words = what.format(it=_it(kind, entry, maker), module=module_of(_behind(maker)))
         yield warning(name, words, todo, _place(entry, maker, places, application))
 
@@ -102,10 +102,10 @@ def registered(
     for one in registrations:
         yield warning(
             "registration",
-            f"{one.what}() is called when the application is imported, once more by each reload, and "
+            f"{one.function}() is called when the application is imported, once more by each reload, and "
             "holds the code that it was called by",
             "do what is to be done at the end in a listener of events.PreStop",
-            placed(one.place, application),
+            placed(one.location, application),
         )
 
 

@@ -82,7 +82,7 @@ def _make_objects(subject: Subject) -> None:
 def _left(ledger: Ledger, subject: Subject) -> list[Finding]:
     """What an import has left behind."""
     application = subject.application
-    return [*left_by(ledger, application), *registered(ledger.recorder.made, application)]
+    return [*left_by(ledger, application), *registered(ledger.recorder.registrations, application)]
 
 
 def _refused(report: ReloadReport) -> Finding:

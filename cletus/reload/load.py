@@ -96,7 +96,7 @@ def load(
     try:
         with Recorder(application) as recorder, constructing(Loading(application, configure_new)):
             _import(application, sources)
-        finder.registrations = recorder.made
+        finder.registrations = recorder.registrations
         service = _find_service(application, target)
         if service not in configured:  # its module was imported before, by others
             service.session.application = application

@@ -361,7 +361,7 @@ class ServiceReloader:
             replaced.tidy_up()
         finder = self._finder
         assert finder is not None  # noqa: S101 - start() made it
-        describer = Describer(finder.application, finder.places, finder.registrations)
+        describer = Describer(finder.application, finder.call_sites, finder.registrations)
         return LeakFinder(self._service.reactor, replaced.code, describer).run()
 
     def _keep_aliases(self, aliases: list[weakref.ref[Any]]) -> None:

@@ -94,8 +94,8 @@ class Transaction:
             return False
         with self._report.timed("commit"):
             self._commit()
-        self._finder.registrations += self.ledger.recorder.made
-        self.ledger.note(self._finder.places)
+        self._finder.registrations += self.ledger.recorder.registrations
+        self.ledger.note(self._finder.call_sites)
         return True
 
     # -- before the point of no return ------------------------------------------------------

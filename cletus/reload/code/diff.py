@@ -1,4 +1,4 @@
-"""What a reload would do: which modules differ, found without touching anything."""
+"""What a reload would change: two readings of the application's files, compared by content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cletus.errors import SourceError
 from cletus.reload.code.sources import CodeCache, Content, Sources
 
-#: Python has no way to unload compiled code, and most extensions break when they are loaded twice.
+#: Python cannot unload compiled code, and most extensions break when they are loaded twice.
 UNLOADABLE = (
     "this compiled code has changed, and cannot be loaded a second time into one process: "
     "restart the service, or put the old file back"
@@ -19,10 +19,9 @@ class Diff:
     """From the sources of the generation in force to those on disk.
 
     Attributes:
-        sources: what the new generation would be made from.
-        changed: names of modules (and of data files) whose content differs.
-        added: names of those that are new.
-        removed: names of those that are gone.
+        sources: those on disk, which the new generation would be made from.
+        changed: names of modules and data files whose content differs.
+        added, removed: names of modules and data files.
         unloadable: C extensions whose content differs.
     """
 
@@ -38,30 +37,29 @@ class Diff:
         return not (self.changed or self.added or self.removed)
 
 
-def compare(running: Sources, found: Sources) -> Diff:
-    """Compare two readings of the application's sources by content."""
-    old, new = running.digests(), found.digests()
+def compare(running: Sources, on_disk: Sources) -> Diff:
+    """Compare two readings of the application's files by content."""
+    old, new = running.digests(), on_disk.digests()
     return Diff(
-        found,
+        on_disk,
         changed=tuple(sorted(name for name in old.keys() & new.keys() if old[name] != new[name])),
         added=tuple(sorted(new.keys() - old.keys())),
         removed=tuple(sorted(old.keys() - new.keys())),
         unloadable=tuple(
             extension
-            for name, extension in found.extensions.items()
+            for name, extension in on_disk.extensions.items()
             if name in running.extensions and extension.digest != running.extensions[name].digest
         ),
     )
 
 
-def compile_all(plan: Diff, cache: CodeCache) -> None:
-    """Compile every module from the text that was read.
+def compile_all(diff: Diff, cache: CodeCache) -> None:
+    """Compile every module from the text that was read; those that have not changed are cached.
 
     Raises:
-        SourceError: one of them cannot be compiled; it names file and line. Or a C extension has
-            changed.
+        SourceError: a module cannot be compiled (with file and line), or a C extension has changed.
     """
-    for extension in plan.unloadable:
+    for extension in diff.unloadable:
         raise SourceError(extension.path, UNLOADABLE)
-    for source in plan.sources.modules.values():
+    for source in diff.sources.modules.values():
         cache.code(source)

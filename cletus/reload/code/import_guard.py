@@ -1,13 +1,13 @@
-"""Threads that import modules of the application while these are being rebuilt.
+"""Keep other threads from importing the application while it is being reloaded.
 
-Between staging and commit ``sys.modules`` holds modules that may yet be thrown away. A thread that
-imports one of them in that window is held up until it is over; so it gets a module that is in
-force. A thread that cannot be held up, since it holds locks of the import system for which the
-reload would wait in turn, gets an ``ImportError`` that says why.
+Between staging and commit, ``sys.modules`` holds modules that may yet be thrown away. A thread that
+imports one of them has to wait until the reload is over, and so gets a module that is in force. A
+thread that is in the middle of another import must not wait: it holds locks of the import system that
+the reload may need, and each would wait for the other. It gets an ``ImportError`` that says why.
 
-What is guarded are imports: the statement and ``importlib.import_module``. An attribute of a module
-outside the application, such as that of a namespace package, and ``sys.modules`` itself are read
-without asking anybody.
+Guarded are the import statement and ``importlib.import_module``. Not guarded are reads of
+``sys.modules``, and attributes of modules outside the application, such as a namespace package's:
+Python offers no hook for them.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from cletus.errors import ImportDuringReload
 from cletus.reload.code.import_names import absolute_name
 from cletus.service.application import Application
 
-#: Python's import system. ``import_module()`` has no hook, and copies of it are about; but all of
-#: them end in its ``_gcd_import``, which the type stubs do not know.
+#: Python's import system. ``import_module()`` has no hook, and modules hold references to it; but all
+#: ways lead to ``_gcd_import``, which the type stubs do not know.
 _bootstrap: Any = bootstrap
-#: Seconds for which threads that are in the middle of an import are waited for on the spot.
+#: Seconds that the reactor waits, blocking, for threads that are in the middle of an import.
 _PATIENCE = 0.05
-#: Seconds between two looks at them; it lets them run.
-_NAP = 0.0005
+#: Seconds between two looks at them; sleeping lets them run.
+_INTERVAL = 0.0005
 
 
 class ImportGuard:
-    """Holds up the imports of all threads but that which makes it, as a context manager.
+    """A context manager in which only the thread that made it can import the application.
 
     Args:
         application: whose modules are guarded.
-        timeout: seconds for which a thread waits before it gets an error; 0 means no limit.
+        timeout: seconds that another thread waits before it gets an error; 0 means no limit.
     """
 
     def __init__(self, application: Application, timeout: float) -> None:
@@ -51,7 +51,7 @@ class ImportGuard:
         self._gcd_import: Any = None
 
     def __enter__(self) -> ImportGuard:
-        # Python looks for builtins.__import__ at each import statement.
+        # Python looks up builtins.__import__ at each import statement.
         self._import, builtins.__import__ = builtins.__import__, self._guarded_import
         self._gcd_import, _bootstrap._gcd_import = _bootstrap._gcd_import, self._guarded_gcd_import
         return self
@@ -62,7 +62,7 @@ class ImportGuard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Whoever has put something in front of ours keeps it; ours lets all pass from now on.
+        # If other code has wrapped our function meanwhile, it stays, and lets everything pass from now on.
         if builtins.__import__ == self._guarded_import:
             builtins.__import__ = self._import
         if _bootstrap._gcd_import == self._guarded_gcd_import:
@@ -70,21 +70,21 @@ class ImportGuard:
         self._over.set()
 
     def busy(self) -> str:
-        """Who was importing before the guard came up and is still at it, in words; "" if nobody.
+        """The thread that began an import before the guard and has not finished, in words; or "".
 
-        Such threads are waited for, but not for long, since nothing else runs meanwhile.
+        This waits for it, but not for long, since it blocks the reactor.
         """
         end = time.monotonic() + _PATIENCE
         while True:
-            found = next(self._importing(), "")
-            if not found or time.monotonic() > end:
-                return found
-            time.sleep(_NAP)
+            importer = next(self._importing(), "")
+            if not importer or time.monotonic() > end:
+                return importer
+            time.sleep(_INTERVAL)
 
     # -- inside -----------------------------------------------------------------------------
 
     def _importing(self) -> Iterator[str]:
-        """Other threads that are importing a module of the application at this moment, in words."""
+        """Other threads that are importing a module of the application now, in words."""
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         for ident, innermost in sys._current_frames().items():
             if ident == self._thread:
@@ -96,10 +96,10 @@ class ImportGuard:
                     break
 
     def _imported_by(self, frame: FrameType) -> str | None:
-        """The module that a frame of the import system, or of a guard, is about."""
+        """The module that a frame of the import system, or of a guard, is importing."""
         if _is_guard(frame):
-            # Who is in our own guard asks it before going on. Who is still in that of an earlier
-            # reload has been let through there.
+            # A thread in this guard waits in it, before it imports anything. A thread in the guard of
+            # an earlier reload has been let through there.
             values = frame.f_locals
             package = values["package"] if "package" in values else _package(values["globals"])
             wanted = absolute_name(values["name"], package or "", values["level"])
@@ -120,17 +120,17 @@ class ImportGuard:
         level: int = 0,
     ) -> Any:
         if threading.get_ident() != self._thread and not self._over.is_set():
-            self._hold_up(absolute_name(name, _package(globals), level), fromlist or ())
+            self._wait(absolute_name(name, _package(globals), level), fromlist or ())
         return self._import(name, globals, locals, fromlist or (), level)
 
     def _guarded_gcd_import(self, name: str, package: str | None = None, level: int = 0) -> Any:
         if threading.get_ident() != self._thread and not self._over.is_set():
-            self._hold_up(absolute_name(name, package or "", level), ())
+            self._wait(absolute_name(name, package or "", level), ())
         return self._gcd_import(name, package, level)
 
-    def _hold_up(self, name: str, fromlist: Sequence[str]) -> None:
+    def _wait(self, name: str, fromlist: Sequence[str]) -> None:
         owns = self._application.owns
-        if not owns(name) and not any(owns(f"{name}.{one}") for one in fromlist):
+        if not owns(name) and not any(owns(f"{name}.{item}") for item in fromlist):
             return
         if any(map(_is_importlib, _frames(sys._getframe()))):
             raise ImportDuringReload(name, "and this thread is importing something else")
@@ -139,7 +139,7 @@ class ImportGuard:
 
 
 def _package(namespace: Mapping[str, Any] | None) -> str:
-    """The package against which a relative import in this namespace is meant."""
+    """The package that a relative import in this namespace is relative to."""
     if namespace is None:
         return ""
     package = namespace.get("__package__")

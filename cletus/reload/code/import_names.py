@@ -1,9 +1,9 @@
-"""Which modules a text imports, read off its import statements without running it.
+"""Which modules a text imports, according to its import statements, without running it.
 
-A reload starts from the entries of the application and follows their imports. Some modules are
-reached in no such way: one that a function has imported while the service ran, one that a start
-script outside the application has imported. They are imported anew as long as nothing says that
-they are not wanted any more, and this is what may say it.
+A reload imports the entries of the application, and these import the rest. Some modules are not
+reached in this way: those that a function has imported while the service ran, and those that a start
+script outside the application has imported. A reload imports them too, unless the import statement
+that named them is gone. This module finds out.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from cletus.reload.code.sources import Source, Sources
 
 
 class ImportCache:
-    """What each text imports, remembered by content.
+    """What each text imports, by its content.
 
-    A text is parsed at its first use only: most applications never need this.
+    Texts are parsed on demand only: most applications never need this.
     """
 
     def __init__(self) -> None:
@@ -25,12 +25,12 @@ class ImportCache:
 
     def of(self, sources: Sources) -> frozenset[str]:
         """The dotted names that any import statement in any of these texts may import."""
-        found: dict[tuple[str, bytes], frozenset[str]] = {}
+        names: dict[tuple[str, bytes], frozenset[str]] = {}
         for source in sources.modules.values():
             key = (source.name, source.digest)
-            found[key] = self._imports[key] if key in self._imports else imports(source)
-        self._imports.update(found)
-        return frozenset().union(*found.values())
+            names[key] = self._imports[key] if key in self._imports else imports(source)
+        self._imports.update(names)
+        return frozenset().union(*names.values())
 
     def keep_only(self, sources: Sources) -> None:
         """Forget all other texts."""
@@ -39,9 +39,9 @@ class ImportCache:
 
 
 def imports(source: Source) -> frozenset[str]:
-    """The dotted names that a text's import statements may import, also those inside functions.
+    """The dotted names that a text's import statements may import, also inside functions.
 
-    ``from a import b`` may import ``a.b``, if that is a module; so it is among them. A text that
+    ``from a import b`` may import ``a.b``, if that is a module, so it is included. A text that
     cannot be parsed imports nothing.
     """
     try:
@@ -66,7 +66,7 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
 
 
 def absolute_name(name: str, package: str, level: int) -> str:
-    """The name that an import statement with so many leading dots means inside a package."""
+    """The absolute name that an import statement with this many leading dots names in a package."""
     if not level:
         return name
     base = package.rsplit(".", level - 1)[0]

@@ -1,8 +1,11 @@
-"""Importing a new generation of the application's modules beside the old one.
+"""Import a new generation of the application's modules while the old one stays usable.
 
 While the service runs, all modules of the application come from text that was read before
-(``sources.py``), also those that are first imported inside a function. Staging takes the old
-modules out of ``sys.modules``, imports the entries anew, and can put everything back exactly.
+(``sources.py``), also those that a function imports later: a file that is edited meanwhile must not
+mix new text into the old generation. ``Staging`` takes the old modules out of ``sys.modules``, imports
+the entries again, and can put everything back exactly as it was. It does not use
+``importlib.reload()``: that runs the new text in the old namespace, where removed names stay, and
+after an error half of the new ones.
 """
 
 from __future__ import annotations
@@ -24,12 +27,16 @@ from cletus.reload.code.sources import CodeCache, Source, Sources
 from cletus.reload.effects.registrations import CallSites, Registration
 from cletus.service.application import Application, Root
 
-#: The name in a module's namespace that marks its generation; see ``stale.py``.
+#: The name in a module's namespace that marks its generation.
 MARK = "__cletus_generation__"
 
 
 class Mark:
-    """Lives exactly as long as the namespace that holds it."""
+    """Lives exactly as long as the namespace it is in.
+
+    A module object may die while functions still use its namespace, and a dict has no weak
+    references: a weak reference to the mark in it tells when the namespace is gone.
+    """
 
     __slots__ = ("__weakref__", "module", "number")
 
@@ -39,14 +46,16 @@ class Mark:
 
 
 class SourceLoader(SourceFileLoader):
-    """Loads one module from text in memory, never from ``.pyc``.
+    """Loads a module from text in memory, never from a ``.pyc`` file.
+
+    Those are trusted by their time stamp, which misses a second edit in the same second.
 
     Args:
         name: of the module in ``sys.modules``.
-        source: its text; its name differs from that of the module that runs as ``__main__``.
-        cache: has its code.
-        generation: what to mark it with.
-        made: is given its namespace, by its name, if it is being staged.
+        source: its text. Its name is another one for the module that runs as ``__main__``.
+        cache: holds its code.
+        generation: to mark the module with.
+        namespaces: receives its namespace, by its name, while it is being staged.
     """
 
     def __init__(
@@ -55,28 +64,29 @@ class SourceLoader(SourceFileLoader):
         source: Source,
         cache: CodeCache,
         generation: int,
-        made: dict[str, dict[str, Any]] | None,
+        namespaces: dict[str, dict[str, Any]] | None,
     ) -> None:
         super().__init__(name, str(source.path))
         self._source = source
         self._cache = cache
         self._generation = generation
-        self._made = made
+        self._namespaces = namespaces
 
     def get_code(self, fullname: str) -> CodeType:
         """The code, compiled from the text that was read."""
         return self._cache.code(self._source)
 
     def get_source(self, fullname: str) -> str:
-        """The text that was read, which may not be what the file holds now."""
+        """The text that was read. The file may hold another one by now."""
         return decode_source(self._source.data)
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's body."""
         setattr(module, MARK, Mark(module.__name__, self._generation))
-        made, self._made = self._made, None  # modules know their loader: it must not keep others
-        if made is not None:
-            made[module.__name__] = vars(module)
+        # A module refers to its loader, which must not keep the namespaces of other modules alive.
+        namespaces, self._namespaces = self._namespaces, None
+        if namespaces is not None:
+            namespaces[module.__name__] = vars(module)
         if module.__name__ != self._source.name:
             # As runpy leaves it for ``python -m``: relative imports need the package's name.
             module.__spec__ = ModuleSpec(self._source.name, self, origin=self.path)
@@ -85,18 +95,18 @@ class SourceLoader(SourceFileLoader):
 
 
 class ApplicationFinder(MetaPathFinder):
-    """Finds the application's modules in its sources, and leaves all others to Python.
+    """Finds the application's modules in its sources; all others are left to Python.
 
     Attributes:
-        application: which modules are its business.
+        application: whose modules it finds.
         sources: where it finds them.
-        generation: the number of the generation that it imports for.
-        staging: whether an import belongs to a generation that is not in force yet.
-        late: modules that no entry need lead to, in the order of their import: those that were
-            first imported while the service ran, or by code outside the application.
-        made: the namespaces of the modules that are being staged, by name.
-        places: where calls of the reactor were asked for.
-        registrations: what the generation in force has given to where nobody can see it.
+        generation: the number that new modules are marked with.
+        staging: whether modules that are imported now belong to a generation that is not in force yet.
+        late: modules that the entries need not lead to, in the order of their import: those first
+            imported while the service ran, or by code outside the application.
+        namespaces: of the modules that are being staged, by name.
+        call_sites: where calls of the reactor were scheduled.
+        registrations: what the generation in force has passed to ``atexit`` and the like.
     """
 
     def __init__(self, application: Application, sources: Sources, cache: CodeCache) -> None:
@@ -106,18 +116,18 @@ class ApplicationFinder(MetaPathFinder):
         self.generation = 0
         self.staging = True
         self.late: dict[str, None] = {}
-        self.made: dict[str, dict[str, Any]] = {}
+        self.namespaces: dict[str, dict[str, Any]] = {}
         self.imports = ImportCache()
-        self.places = CallSites()
+        self.call_sites = CallSites()
         self.registrations: list[Registration] = []
         self.extensions = LoadedExtensions()
 
     def install(self) -> None:
-        """Be asked first by every import from now on."""
+        """Be the first that every import asks."""
         sys.meta_path.insert(0, self)
 
     def uninstall(self) -> None:
-        """Be asked no more; doing it twice is harmless."""
+        """Be asked no more. Does nothing the second time."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
@@ -130,8 +140,8 @@ class ApplicationFinder(MetaPathFinder):
         """The spec of a module of the application; ``None`` for others.
 
         Raises:
-            ModuleNotFoundError: the application has no such module. What a ``.pyc`` file or an
-                empty folder left behind pretends to be one is not asked.
+            ModuleNotFoundError: the application has no such module. Other finders are not asked:
+                they would import a ``.pyc`` file or an empty folder left behind by a removed module.
         """
         if not self.application.owns(fullname):
             return None
@@ -157,7 +167,7 @@ class ApplicationFinder(MetaPathFinder):
                 source,
                 self.cache,
                 self.generation,
-                self.made if self.staging else None,
+                self.namespaces if self.staging else None,
             ),
             submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
         )
@@ -167,8 +177,8 @@ class Staging:
     """One attempt to import a generation.
 
     Args:
-        finder: the finder of the running application.
-        sources: what the new modules are made from.
+        finder: of the running application.
+        sources: of the new generation.
     """
 
     def __init__(self, finder: ApplicationFinder, sources: Sources) -> None:
@@ -187,7 +197,8 @@ class Staging:
     def old_modules(self) -> dict[str, ModuleType]:
         """The modules of the generation in force, by name.
 
-        C extensions are of every generation; what a module has put in its own place is no module.
+        C extensions belong to every generation, and are left out. So are objects that a module has
+        put in its own place in ``sys.modules``.
         """
         return {
             name: module
@@ -197,13 +208,13 @@ class Staging:
 
     @property
     def new_namespaces(self) -> dict[str, dict[str, Any]]:
-        """What has been imported so far, by name, also modules whose import has failed."""
-        return self._finder.made
+        """Of all modules that were imported so far, by name, also those whose import has failed."""
+        return self._finder.namespaces
 
     def run(self) -> None:
-        """Import the new modules. Whatever a module's body raises comes out of here."""
+        """Import the new modules. What a module body raises is raised here."""
         finder = self._finder
-        finder.made.clear()
+        finder.namespaces.clear()
         _remove(self._old_modules)
         finder.sources = self._sources
         finder.generation = self._old_number + 1
@@ -220,27 +231,25 @@ class Staging:
             finder.staging = False
 
     def _is_wanted(self, name: str) -> bool:
-        """Whether a module that no entry has led to shall be imported all the same.
-
-        It shall not when its file is gone, or when the import statement that named it is gone.
-        """
+        """Whether to import a late module: not if its file, or the statement that named it, is gone."""
         if name not in self._sources.modules and not self._sources.is_namespace(name):
             return False
         imports = self._finder.imports
         return name in imports.of(self._sources) or name not in imports.of(self._old_sources)
 
     def commit(self) -> None:
-        """The new modules are in force. Plain assignments: nothing here can fail."""
+        """Put the new modules in force. These are plain assignments: nothing here can fail."""
         finder = self._finder
         loaded = finder.application.loaded()
         finder.late = {name: None for name in finder.late if name in loaded}
         finder.imports.keep_only(self._sources)
-        finder.made.clear()
+        finder.namespaces.clear()
 
     def rollback(self) -> None:
-        """Put the old modules back. Modules of others that were imported meanwhile stay.
+        """Put the old modules back.
 
-        They are not the application's, and some (numpy, PyO3 modules) cannot be imported twice.
+        Modules outside the application that were imported meanwhile stay: some of them (numpy, PyO3
+        modules) cannot be imported twice.
         """
         finder = self._finder
         _remove(finder.application.loaded())
@@ -250,12 +259,12 @@ class Staging:
         finder.sources = self._old_sources
         finder.generation = self._old_number
         finder.late = self._old_late
-        finder.made.clear()
+        finder.namespaces.clear()
         quote(self._old_sources)
 
 
 def installed(application: Application) -> ApplicationFinder | None:
-    """The finder that imports the first of this application's roots already, if there is one."""
+    """The finder that imports this application's first root already, if there is one."""
     for finder in sys.meta_path:
         if (
             isinstance(finder, ApplicationFinder)
@@ -266,20 +275,20 @@ def installed(application: Application) -> ApplicationFinder | None:
 
 
 def mark(modules: dict[str, ModuleType], generation: int) -> None:
-    """Mark modules that were imported before there was a finder."""
+    """Mark modules that were imported before the finder was installed."""
     for name, module in modules.items():
         if isinstance(module, ModuleType) and MARK not in vars(module):
             setattr(module, MARK, Mark(name, generation))
 
 
 def quote(sources: Sources) -> None:
-    """Have tracebacks and ``inspect`` quote this text, whatever the files hold meanwhile."""
+    """Let tracebacks and ``inspect`` quote this text, whatever the files hold by now."""
     for source in sources.modules.values():
         try:
             lines = decode_source(source.data).splitlines(keepends=True)
         except (SyntaxError, UnicodeDecodeError):
-            continue  # a file that is not imported need not be readable
-        # No time stamp: linecache then never compares the entry with the file.
+            continue  # a file that nobody imports may be in any encoding
+        # Without a time stamp, linecache never compares the entry with the file.
         linecache.cache[str(source.path)] = (len(source.data), None, lines, str(source.path))
 
 
@@ -289,10 +298,6 @@ def _remove(modules: dict[str, ModuleType]) -> None:
 
 
 def _attributes_of_parents(roots: tuple[Root, ...]) -> list[tuple[ModuleType, str]]:
-    """Where packages outside the application hold its roots as attributes."""
-    found = []
-    for root in roots:
-        parent, _, child = root.name.rpartition(".")
-        if parent in sys.modules:
-            found.append((sys.modules[parent], child))
-    return found
+    """Packages outside the application that have one of its roots as an attribute, with its name."""
+    parts = (root.name.rpartition(".") for root in roots)
+    return [(sys.modules[parent], child) for parent, _, child in parts if parent in sys.modules]

@@ -1,9 +1,10 @@
 """The application's source text, read once and kept: what a generation is made from.
 
-Code is never taken from ``.pyc`` files, whose time stamps miss a second edit in the same second, and
-no file is read again while a generation lives, so that its tracebacks quote what really runs.
+No file is read again while a generation is in force, so that its tracebacks quote the text that runs.
 
-All files are looked at, read, and looked at again: what moved meanwhile is being saved just now.
+The stamps of all files are taken, the files are read, and the stamps are taken again. A file whose
+stamp has changed is being saved at this moment: half of it may have been read, and half a module often
+compiles.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from cletus.errors import SourceError
 from cletus.reload.watch.file_tree import File, FileTree, FileType
 from cletus.reload.watch.survey import Stamp, stamp_of
 
-#: What is said of files that do not come to rest.
+#: The error for files that do not settle.
 UNSETTLED = "it is missing, or keeps changing; save it once more"
-#: How often, and how many seconds apart, ``read_now`` tries.
-_TRIES, _BETWEEN = 10, 0.05
+#: How often ``read_now`` tries, and the seconds in between.
+_TRIES, _INTERVAL = 10, 0.05
 
 
 class Unsettled(Exception):
@@ -45,7 +46,7 @@ class Source:
         name: dotted module name.
         path: the file.
         is_package: whether it is a package's ``__init__.py``.
-        data: the bytes as they stood on disk.
+        data: its bytes.
         digest: a hash of ``data``.
     """
 
@@ -56,14 +57,14 @@ class Source:
     digest: bytes
 
     def line(self, number: int) -> str:
-        """One of its lines, from 1, without white space around it; "" if there is none."""
+        """A line by its number, from 1, stripped; "" if there is none."""
         lines = self.data.decode(errors="replace").splitlines()
         return lines[number - 1].strip() if 0 < number <= len(lines) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file whose content is compared, and not kept: a C extension or data.
+    """A file of which only a hash is kept: a C extension or data.
 
     Attributes:
         name: dotted module name; for data the path from the root's parent: ``talker/rooms.toml``.
@@ -78,13 +79,13 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All files of the application at one instant.
+    """All files of the application at one moment.
 
     Attributes:
         modules: by dotted name.
         extensions: C extensions among the modules, by dotted name.
         files: the data files that the setting ``reload_patterns`` names.
-        stamps: path of each file that was read to its stamp at that time.
+        stamps: path of each file to its stamp at that moment.
     """
 
     modules: dict[str, Source]
@@ -93,13 +94,13 @@ class Sources:
     stamps: dict[str, Stamp] = field(default_factory=dict, compare=False)
 
     def digests(self) -> dict[str, bytes]:
-        """Name to digest, of modules and all else: equal for equal content."""
-        everything: Iterable[Source | Content] = (
+        """Name to digest, of all files: equal for equal content."""
+        files: Iterable[Source | Content] = (
             *self.modules.values(),
             *self.extensions.values(),
             *self.files.values(),
         )
-        return {one.name: one.digest for one in everything}
+        return {file.name: file.digest for file in files}
 
     def line(self, path: str, number: int) -> str:
         """A line of a file as it was read, from 1; "" if there is none."""
@@ -109,7 +110,7 @@ class Sources:
         return ""
 
     def is_namespace(self, name: str) -> bool:
-        """Whether this is a package only in so far as there are modules below it."""
+        """Whether this is a package without an ``__init__.py``, that is, there are modules below it."""
         return any(module.startswith(name + ".") for module in (*self.modules, *self.extensions))
 
 
@@ -117,7 +118,7 @@ def read(tree: FileTree) -> Sources:
     """Read every file of the application.
 
     Raises:
-        Unsettled: a file changed or vanished meanwhile; it is being saved just now.
+        Unsettled: a file changed or vanished during the reading.
         SourceError: a file or folder cannot be read.
     """
     before = _look(tree)
@@ -131,7 +132,7 @@ def read(tree: FileTree) -> Sources:
 
 
 def read_now(tree: FileTree) -> Sources:
-    """Read for somebody who cannot come back later, such as the start: a few tries, half a second.
+    """Read, and try again at once if files are being saved, for at most half a second; it blocks.
 
     Raises:
         SourceError: a file or folder cannot be read, or the files keep changing.
@@ -141,7 +142,7 @@ def read_now(tree: FileTree) -> Sources:
             return read(tree)
         except Unsettled as error:
             moving = error.path
-            time.sleep(_BETWEEN)
+            time.sleep(_INTERVAL)
     raise SourceError(Path(moving), UNSETTLED)
 
 
@@ -149,7 +150,7 @@ def compiled(source: Source) -> CodeType:
     """The code of a module.
 
     Raises:
-        SourceError: with the line at which it cannot be compiled.
+        SourceError: it cannot be compiled; with the line.
     """
     try:
         return compile(source.data, str(source.path), "exec", dont_inherit=True)
@@ -162,7 +163,7 @@ def compiled(source: Source) -> CodeType:
 
 
 class CodeCache:
-    """Compiled modules by their content, so that only what has changed is compiled anew."""
+    """Compiled modules by their content, so that only what has changed is compiled again."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, Path, bytes], CodeType] = {}
@@ -176,7 +177,7 @@ class CodeCache:
         return code
 
     def keep_only(self, *kept: Sources) -> None:
-        """Forget the code of all others."""
+        """Forget the code of all other sources."""
         wanted = {
             (source.name, source.path, source.digest)
             for sources in kept
@@ -187,20 +188,20 @@ class CodeCache:
 
 def _look(tree: FileTree) -> dict[Path, tuple[File, Stamp]]:
     """The stamp of every file, in the order of the walk."""
-    found: dict[Path, tuple[File, Stamp]] = {}
+    files: dict[Path, tuple[File, Stamp]] = {}
     for _, top in tree.folders(_cannot_list):
         for folder in top.walk():
             for file in folder.files:
                 stamp = stamp_of(file.path)
                 if stamp is None:
-                    # Listed a moment ago: an editor is putting a new version in its place.
+                    # It was listed a moment ago: an editor is replacing it.
                     raise Unsettled(str(file.path))
-                found[file.path] = file, stamp
-    return found
+                files[file.path] = file, stamp
+    return files
 
 
 def _cannot_list(error: OSError) -> None:
-    """A folder that is gone may be on its way to being replaced; one that is locked is not."""
+    """A missing folder may be about to be replaced; an unreadable one stays so."""
     path = str(error.filename)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         raise Unsettled(path) from None
@@ -217,7 +218,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _sources(read_files: Iterator[tuple[File, bytes]]) -> Sources:
-    """Sort the files. Where several claim one module's name, the one that Python would take has it."""
+    """Sort the files. If several have the same module name, take the one that Python would import."""
     modules: dict[str, Source] = {}
     extensions: dict[str, Content] = {}
     files: dict[str, Content] = {}
@@ -236,7 +237,7 @@ def _sources(read_files: Iterator[tuple[File, bytes]]) -> Sources:
 
 
 class History:
-    """What can be gone back to, the latest last."""
+    """The sources of earlier generations, for ``rollback``; the latest last."""
 
     def __init__(self) -> None:
         self._kept: list[Sources] = []
@@ -247,11 +248,11 @@ class History:
         return self._kept[-1] if self._kept else None
 
     def committed(self, before: Sources, now: Sources, *, keep: int) -> tuple[Sources, ...]:
-        """A generation was committed. Going back is not something to go back to.
+        """Remember the former sources. A rollback forgets them instead.
 
         Args:
-            before: what ran until then.
-            now: what runs from then on.
+            before: of the generation that was in force.
+            now: of the generation in force.
             keep: how many to keep; 0 keeps all.
 
         Returns:

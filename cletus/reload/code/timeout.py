@@ -1,9 +1,9 @@
 """A time limit for code that is not ours, even if it never returns.
 
-An alarm raises ``TimedOut`` wherever that code happens to be. Code that catches it is raised
-at again, and code that catches everything, with a bare ``except:``, is raised at on each of its
-lines, so that one of them lies outside of its ``try``. What no exception can end is a C function
-that never returns to Python.
+A timer signal raises ``TimedOut`` wherever that code happens to be. Code that swallows the exception
+gets the next one 0.1 s later. A bare ``except:`` inside ``while True:`` would swallow every one of
+them: so from the third on, a trace function raises at each line of the code, and at some point that
+line is outside the ``try`` block. What no exception can end is a C function that never returns.
 """
 
 from __future__ import annotations
@@ -16,113 +16,116 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-#: Seconds between one alarm and the next, for code that swallows the first.
-_AGAIN = 0.1
-#: So many alarms are let pass if they come in the middle of Python's own import machinery, whose
-#: locks are not made for being interrupted. A deadlock on one of them is interrupted after that.
-_PATIENCE = 10
-#: From this alarm on, code that catches everything is raised at on each of its lines.
-_INSISTENCE = 3
+#: Seconds between two signals, for code that swallows the first.
+_INTERVAL = 0.1
+#: How many signals are ignored while Python's import machinery is running: its locks are not made
+#: for being interrupted. After that, it is a deadlock on one of them, and it is interrupted.
+_IMPORT_PATIENCE = 10
+#: From this signal on, the code is traced.
+_TRACE_FROM = 3
 
 
 class TimedOut(BaseException):
-    """The time is up. Not an ``Exception``, so that the code's own ``except Exception`` lets it by."""
+    """The time is up.
+
+    Not an ``Exception``, so that ``except Exception`` in the code that is cut off does not catch it.
+    """
 
 
 def run_with_timeout(seconds: float, call: Callable[[], None]) -> None:
-    """Call something, and cut it off when it takes longer than this.
+    """Call a function, and interrupt it if it takes longer than this.
 
-    It works in the main thread only, where signals arrive; elsewhere (tests, embedding) there is no
-    limit. Nothing is raised any more once ``call`` has returned.
+    Signals arrive in the main thread only: in any other thread (tests, embedding) there is no limit.
+    Nothing is raised after ``call`` has returned.
 
     Args:
         seconds: 0 means no limit.
-        call: takes nothing; what it returns is ignored.
+        call: its return value is ignored.
 
     Raises:
-        DeadlinePassed: it took longer.
+        TimedOut: it took longer.
     """
     if not seconds or threading.current_thread() is not threading.main_thread():
         call()
         return
-    alarm = _Alarm(seconds)
-    alarm.set()
+    timer = _Timer(seconds)
+    timer.start()
     try:
-        _inside(call)
+        _limited(call)
     finally:
-        alarm.unset()
+        timer.stop()
 
 
-def _inside(call: Callable[[], None]) -> None:
-    """The frame that tells the alarm that the call has not returned yet."""
+def _limited(call: Callable[[], None]) -> None:
+    """While this frame is on the stack, ``call`` has not returned yet, and may be interrupted."""
     call()
 
 
-class _Alarm:
-    """The process's one alarm clock, lent from whoever else uses it."""
+class _Timer:
+    """The process has one timer and one SIGALRM: borrowed from any other user, and given back."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._rung = 0
-        self._began = 0.0
-        self._others: tuple[float, float] = (0.0, 0.0)
-        self._others_ring: Any = None
-        self._trace: Any = None
-        #: Asked here and not of ``sys.gettrace()``: Python itself takes a trace function that raised away.
-        self._insists = False
+        self._signals = 0
+        self._started = 0.0
+        self._former_timer: tuple[float, float] = (0.0, 0.0)
+        self._former_handler: Any = None
+        self._former_trace: Any = None
+        # sys.gettrace() does not tell: Python removes a trace function that has raised.
+        self._traces = False
 
-    def set(self) -> None:
-        """Ring after that many seconds, and then again and again."""
-        self._began = time.monotonic()
-        self._trace = sys.gettrace()
-        self._others_ring = signal.signal(signal.SIGALRM, self._ring)
-        self._others = signal.setitimer(signal.ITIMER_REAL, self._seconds, _AGAIN)
+    def start(self) -> None:
+        """Signal after the time limit, and then again and again."""
+        self._started = time.monotonic()
+        self._former_trace = sys.gettrace()
+        self._former_handler = signal.signal(signal.SIGALRM, self._on_signal)
+        self._former_timer = signal.setitimer(signal.ITIMER_REAL, self._seconds, _INTERVAL)
 
-    def unset(self) -> None:
-        """Give the alarm clock back, with what was left on it."""
+    def stop(self) -> None:
+        """Give the timer back, with the time that was left on it."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if self._insists:
-            sys.settrace(self._trace)
-        if signal.getsignal(signal.SIGALRM) == self._ring:
-            signal.signal(signal.SIGALRM, self._others_ring)
-        remaining, interval = self._others
+        if self._traces:
+            sys.settrace(self._former_trace)
+        if signal.getsignal(signal.SIGALRM) == self._on_signal:
+            signal.signal(signal.SIGALRM, self._former_handler)
+        remaining, interval = self._former_timer
         if remaining:
-            left = remaining - (time.monotonic() - self._began)
+            left = remaining - (time.monotonic() - self._started)
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001), interval)
 
-    def _ring(self, _signal: int, frame: FrameType | None) -> None:
-        if frame is None or not _is_inside(frame):
+    def _on_signal(self, _signal: int, frame: FrameType | None) -> None:
+        if frame is None or not _is_limited(frame):
+            return  # before the call, or after it
+        self._signals += 1
+        if self._signals <= _IMPORT_PATIENCE and _is_importlib(frame):
             return
-        self._rung += 1
-        if self._rung <= _PATIENCE and _is_importlib(frame):
-            return
-        if self._rung >= _INSISTENCE:
+        if self._signals >= _TRACE_FROM:
             self._trace_all(frame)
-        raise self._passed()
+        raise self._timed_out()
 
-    def _passed(self) -> TimedOut:
+    def _timed_out(self) -> TimedOut:
         return TimedOut(f"not finished after {self._seconds:g} seconds")
 
-    def _trace_all(self, frame: FrameType) -> None:
-        """Raise on the next line of every frame of the call, since this one catches everything."""
-        for one in _frames(frame):
-            if one.f_code is _inside.__code__:
+    def _trace_all(self, innermost: FrameType) -> None:
+        """Raise at the next line of every frame of the call, since this one catches everything."""
+        for frame in _frames(innermost):
+            if frame.f_code is _limited.__code__:
                 break
-            if not _is_importlib(one):
-                one.f_trace = self._insist
-        self._insists = True
-        sys.settrace(self._insist)
+            if not _is_importlib(frame):
+                frame.f_trace = self._trace
+        self._traces = True
+        sys.settrace(self._trace)
 
-    def _insist(self, frame: FrameType, event: str, _argument: object) -> Any:
+    def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
         if frame.f_code.co_filename == __file__ or _is_importlib(frame):
-            return None  # our own last steps in _ring(); and what must not be interrupted
-        if event == "line" and _is_inside(frame):
-            raise self._passed()
-        return self._insist
+            return None  # the last lines of _on_signal(); and what must not be interrupted
+        if event == "line" and _is_limited(frame):
+            raise self._timed_out()
+        return self._trace
 
 
-def _is_inside(frame: FrameType) -> bool:
-    return any(one.f_code is _inside.__code__ for one in _frames(frame))
+def _is_limited(innermost: FrameType) -> bool:
+    return any(frame.f_code is _limited.__code__ for frame in _frames(innermost))
 
 
 def _is_importlib(frame: FrameType) -> bool:

@@ -1,9 +1,9 @@
-"""What an import does outside of its modules: noted, and undone if the import is refused.
+"""Side effects of an import outside its modules: listed, and undone if the import is refused.
 
-Before new code runs, what there is in the process is listed; when the code is refused, what has
-come since is undone, as far as it can be, and the rest is named. Nothing is undone that is not the
-application's: what Cletus itself has begun in between, and what belongs to a package of others that
-was imported for the first time, since that package stays imported.
+Before new code runs, the resources of the process are listed. If the code is refused, those that were
+added since are removed again, and those that cannot be removed are named. Only the application's are:
+not what Cletus itself has begun meanwhile, and not what belongs to a third-party package that was
+imported for the first time, since that package stays imported.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from cletus.service.application import Application
 
 
 class Ledger:
-    """One import's, as a context manager around it.
+    """The side effects of one import; a context manager around it.
 
     Args:
-        reactor: whose timers and ports are watched.
-        application: which modules are imported.
+        reactor: whose timers and ports are listed.
+        application: whose modules are imported.
     """
 
     def __init__(self, reactor: Any, application: Application) -> None:
         self._reactor = reactor
         self._application = application
         self._modules = set(sys.modules)
-        self._kinds = [(kind, kind.entries()) for kind in resource_types(reactor)]
+        self._types = [(type_, type_.entries()) for type_ in resource_types(reactor)]
         self._state = ProcessState()
         self._files = _open_files()
         self.recorder = Recorder(application)
@@ -51,51 +51,51 @@ class Ledger:
         self.recorder.__exit__(kind, error, trace)
 
     def undo(self) -> list[str]:
-        """Undo what has come since.
+        """Undo all side effects.
 
         Returns:
-            What could not be undone, a sentence each.
+            A sentence for each that cannot be undone.
         """
-        left = [_undo(kind, entry) for kind, entry in self.made()]
-        left += self.recorder.undo()
+        remaining = [_undo(type_, entry) for type_, entry in self.additions()]
+        remaining += self.recorder.undo()
         self._state.restore()
-        return [one for one in left if one]
+        return [sentence for sentence in remaining if sentence]
 
-    def made(self) -> Iterator[tuple[ResourceType, Any]]:
-        """What has come since and is the application's: each entry with its kind."""
-        for kind, before in self._kinds:
-            for entry in _new(kind, before):
-                if not self._is_of_others(kind.maker(entry)):
-                    yield kind, entry
+    def additions(self) -> Iterator[tuple[ResourceType, Any]]:
+        """The resources that the application has added, each with its type."""
+        for type_, before in self._types:
+            for entry in _new(type_, before):
+                if not self._is_foreign(type_.owner(entry)):
+                    yield type_, entry
 
     def changed(self) -> list[str]:
-        """Single values of the process that have been set since, in words."""
+        """Values of the process that have been set, as they are written in code."""
         return self._state.changed()
 
-    def note(self, places: CallSites) -> None:
-        """Remember where the calls were asked for that have come since; the import is in force."""
-        for kind, before in self._kinds:
-            if isinstance(kind, Timers):
-                for call in _new(kind, before):
-                    places.note(call, self._application)
+    def note(self, call_sites: CallSites) -> None:
+        """Remember where calls of the reactor were scheduled: the import is in force."""
+        for type_, before in self._types:
+            if isinstance(type_, Timers):
+                for call in _new(type_, before):
+                    call_sites.note(call, self._application)
 
     def open_files(self) -> list[str]:
-        """Files and sockets that were opened since and still are, in words.
+        """Files and sockets that were opened and are not closed, a sentence each.
 
-        It makes sense when the refused modules have been collected, and their files with them.
+        Ask when the refused modules have been collected: that closes their files.
         """
-        left = []
+        sentences = []
         for number in _open_files() - self._files:
             try:
                 name = os.readlink(f"/proc/self/fd/{number}")
-            except OSError:  # the one that listed the folder
+            except OSError:  # the one that lists the folder
                 continue
-            left.append(f"a file or socket was opened and still is: {name}")
-        return left
+            sentences.append(f"a file or socket was opened and is not closed: {name}")
+        return sentences
 
-    def _is_of_others(self, maker: Any) -> bool:
-        """Whether it is Cletus's own, or of a package that is imported for the first time."""
-        module = maker if isinstance(maker, str) else module_of(maker)
+    def _is_foreign(self, owner: Any) -> bool:
+        """Whether it is Cletus's own, or a third-party package's that was imported for the first time."""
+        module = owner if isinstance(owner, str) else module_of(owner)
         package = module.partition(".")[0]
         if package == "cletus":
             return True
@@ -106,40 +106,40 @@ class Ledger:
         )
 
 
-def module_of(thing: Any) -> str:
-    """The name of the module in which a function, a class or an object's class is defined."""
-    while isinstance(thing, partial):
-        thing = thing.func
-    thing = getattr(thing, "__self__", thing)
-    module = getattr(thing, "__module__", None)
-    return module if isinstance(module, str) else type(thing).__module__
+def module_of(obj: Any) -> str:
+    """The name of the module that defines a function, a class, or an object's class."""
+    while isinstance(obj, partial):
+        obj = obj.func
+    obj = getattr(obj, "__self__", obj)
+    module = getattr(obj, "__module__", None)
+    return module if isinstance(module, str) else type(obj).__module__
 
 
 def _open_files() -> set[str]:
-    """The numbers of the descriptors that this process has open; none where that is not told."""
+    """The numbers of the process's open descriptors; none on systems without ``/proc``."""
     try:
         folder = os.open("/proc/self/fd", os.O_RDONLY)
     except OSError:
         return set()
     try:
         probe = os.dup(folder)
-        os.close(probe)  # the number that listing is going to use, and free again
+        os.close(probe)  # listing the folder will use this number, and free it
         return set(os.listdir(folder)) - {str(folder), str(probe)}
     finally:
         os.close(folder)
 
 
-def _new(kind: ResourceType, before: list[Any]) -> list[Any]:
+def _new(type_: ResourceType, before: list[Any]) -> list[Any]:
     known = {_identity(entry) for entry in before}
-    return [entry for entry in kind.entries() if _identity(entry) not in known]
+    return [entry for entry in type_.entries() if _identity(entry) not in known]
 
 
 def _identity(entry: Any) -> Any:
     return tuple(map(id, entry)) if isinstance(entry, tuple) else id(entry)
 
 
-def _undo(kind: ResourceType, entry: Any) -> str:
+def _undo(type_: ResourceType, entry: Any) -> str:
     try:
-        return kind.undo(entry)
-    except Exception as error:  # noqa: BLE001 - a failing clean-up of somebody else's must not stop ours
+        return type_.undo(entry)
+    except Exception as error:  # noqa: BLE001 - one that cannot be removed must not keep the others
         return f"{entry!r} cannot be taken back: {type(error).__name__}: {error}"

@@ -1,6 +1,6 @@
-"""Single values of the process that code may set: signal handlers, hooks, the environment.
+"""Values of the process that code may set: signal handlers, hooks, the environment.
 
-They are noted before the new code runs, and put back if it is refused.
+They are noted before new code runs, and restored if it is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from cletus.reload.effects.resources import loggers
 
 _MISSING = object()
-#: What Python, or the import guard, sets in ``builtins`` itself.
+#: Names in ``builtins`` that Python or the import guard sets.
 _OF_PYTHON = frozenset({"__import__", "_"})
 #: Hooks that are attributes of modules.
 _HOOKS = (
@@ -29,21 +29,25 @@ _HOOKS = (
 
 
 class ProcessState:
-    """Those values as they are when it is made."""
+    """These values, as they are when it is made."""
 
     def __init__(self) -> None:
         self._signals = dict(_signals())
-        self._hooks = [(one, name, getattr(one, name)) for one, names in _HOOKS for name in names]
+        self._hooks = [
+            (module, name, getattr(module, name)) for module, names in _HOOKS for name in names
+        ]
         self._builtins = dict(vars(builtins))
         self._environment = dict(os.environ)
         self._folder = _folder()
-        self._loggers = [(one, one.level, one.propagate, one.disabled) for one in loggers()]
+        self._loggers = [
+            (logger, logger.level, logger.propagate, logger.disabled) for logger in loggers()
+        ]
         self._context = dict(copy_context())
 
     def changed(self) -> list[str]:
-        """Those that have been set since, as they are written in code: ``sys.excepthook``.
+        """The values that have been set, as they are written in code: ``sys.excepthook``.
 
-        Of what a module body may well set again and again, such as the environment, nothing is said.
+        Those that a module body may set again and again, such as the environment, are left out.
         """
         signals = [
             f"signal.{number.name}"
@@ -63,7 +67,7 @@ class ProcessState:
         return [*signals, *hooks, *names, *(["os.chdir"] if _folder() != self._folder else [])]
 
     def restore(self) -> None:
-        """Put back what differs."""
+        """Restore the values that have changed."""
         for number, handler in _signals():
             old = self._signals[number]
             if handler is not old and old is not None:
@@ -81,7 +85,7 @@ class ProcessState:
             logger.propagate, logger.disabled = propagate, disabled
         for variable, value in copy_context().items():
             if variable not in self._context:
-                variable.set(_default(variable))  # it cannot be unset again
+                variable.set(_default(variable))  # it cannot be unset without its token
             elif value is not self._context[variable]:
                 variable.set(self._context[variable])
 
@@ -103,13 +107,13 @@ def _default(variable: ContextVar[Any]) -> Any:
 def _folder() -> str:
     try:
         return os.getcwd()
-    except OSError:  # it has been removed under us
+    except OSError:  # it has been removed
         return ""
 
 
 def _restore(now: Any, before: dict[str, Any], put: Callable[[str, Any], None]) -> None:
-    # What imports are made with is the business of import_guard.py.
-    for name in [one for one in now if one not in before and one != "__import__"]:
+    # import_guard.py takes care of __import__.
+    for name in [name for name in now if name not in before and name != "__import__"]:
         del now[name]
     for name, value in before.items():
         if name != "__import__" and now.get(name, _MISSING) is not value and now.get(name) != value:

@@ -1,7 +1,8 @@
-"""Registrations that Python does not tell about afterwards, noted while they are made.
+"""Registrations that Python cannot list: noted while they are made.
 
 ``atexit``, ``codecs`` and ``os.register_at_fork`` keep what they are given where neither we nor the
-garbage collector can see it. So for the time of an import they are asked through us.
+garbage collector can see it. So during an import these functions are replaced by ours, which note the
+call and pass it on.
 """
 
 from __future__ import annotations
@@ -27,53 +28,54 @@ class Registration:
     """One call of one of these functions.
 
     Attributes:
-        what: the name of the function: ``atexit.register``.
-        given: weak references to what it was given, as far as there can be such.
-        place: where it was called: ``example_service/core.py:9``; "" if not by the application.
+        function: its name: ``atexit.register``.
+        arguments: weak references to what it was called with, as far as that is possible.
+        location: of the call: ``example_service/core.py:9``.
     """
 
-    what: str
-    given: tuple[weakref.ref[Any], ...]
-    place: str
+    function: str
+    arguments: tuple[weakref.ref[Any], ...]
+    location: str
 
     @property
     def alive(self) -> bool:
-        """Whether what was given still exists."""
-        return any(one() is not None for one in self.given)
+        """Whether an argument still exists."""
+        return any(reference() is not None for reference in self.arguments)
 
     def refers_to(self, part: object) -> bool:
-        """Whether this is what was given, or belongs to it."""
-        return any(one() is part for one in self.given)
+        """Whether this is an argument."""
+        return any(reference() is part for reference in self.arguments)
 
     def __str__(self) -> str:
-        names = [getattr(one(), "__qualname__", repr(one())) for one in self.given]
-        return f"{self.what}({', '.join(names)}) at {self.place or 'an unknown place'}"
+        objects = (reference() for reference in self.arguments)
+        names = [getattr(item, "__qualname__", repr(item)) for item in objects]
+        return f"{self.function}({', '.join(names)}) at {self.location or 'an unknown place'}"
 
 
-#: Functions that are asked through us, as (module, name).
+#: The functions that are replaced, as (module, name).
 _FUNCTIONS = ((atexit, "register"), (codecs, "register"), (os, "register_at_fork"))
 
 
 class Recorder:
-    """Notes registrations while it is entered, as a context manager.
+    """A context manager that notes registrations.
 
     Attributes:
-        made: the registrations of the application, in order.
+        registrations: those of the application, in order.
     """
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self.made: list[Registration] = []
-        self._asked: list[tuple[Any, str, Any, Any]] = []
+        self.registrations: list[Registration] = []
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
         self._debug = False
 
     def __enter__(self) -> Recorder:
         for owner, name in _FUNCTIONS:
             original = getattr(owner, name)
-            asked = self._asking(f"{owner.__name__}.{name}", original)
-            self._asked.append((owner, name, original, asked))
-            setattr(owner, name, asked)
-        # Twisted then notes where each call was asked for.
+            recording = self._recording(f"{owner.__name__}.{name}", original)
+            self._replaced.append((owner, name, original, recording))
+            setattr(owner, name, recording)
+        # Twisted then notes the stack in which each call is scheduled.
         self._debug, DelayedCall.debug = DelayedCall.debug, True
         return self
 
@@ -84,66 +86,70 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         DelayedCall.debug = self._debug
-        while self._asked:
-            owner, name, original, asked = self._asked.pop()
-            if getattr(owner, name) is asked:
+        while self._replaced:
+            owner, name, original, recording = self._replaced.pop()
+            if getattr(owner, name) is recording:
                 setattr(owner, name, original)
 
     def undo(self) -> list[str]:
-        """Take back what can be; the rest, in words."""
-        left = []
-        for one in self.made:
-            for reference in one.given:
-                given = reference()
-                # A method of an object that persists may be registered by the code in force, too.
-                owned = self._application.owns(getattr(given, "__module__", None))
-                if one.what == "codecs.register" and given is not None:
-                    codecs.unregister(given)
-                elif one.what == "atexit.register" and owned and given is not None:
-                    atexit.unregister(given)
-                else:
-                    left.append(f"{one} cannot be taken back")
-        self.made.clear()
-        return left
+        """Take back what can be taken back.
 
-    def _asking(self, what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        Returns:
+            A sentence for each of the others.
+        """
+        remaining = []
+        for registration in self.registrations:
+            for reference in registration.arguments:
+                argument = reference()
+                # The code in force may have registered the same method of an object that persists.
+                owned = self._application.owns(getattr(argument, "__module__", None))
+                if registration.function == "codecs.register" and argument is not None:
+                    codecs.unregister(argument)
+                elif registration.function == "atexit.register" and owned and argument is not None:
+                    atexit.unregister(argument)
+                else:
+                    remaining.append(f"{registration} cannot be taken back")
+        self.registrations.clear()
+        return remaining
+
+    def _recording(self, function: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def register(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
-            # A copy of this function may outlive the time of recording.
-            place = location_of(sys._getframe(1), self._application) if self._asked else ""
-            if place:
-                given = tuple(_references([*args[:1], *kwargs.values()]))
-                self.made.append(Registration(what, given, place))
+            # Somebody may have kept this function beyond the recording.
+            location = location_of(sys._getframe(1), self._application) if self._replaced else ""
+            if location:
+                arguments = tuple(_references([*args[:1], *kwargs.values()]))
+                self.registrations.append(Registration(function, arguments, location))
             return result
 
         return register
 
 
 class CallSites:
-    """Where repeating and delayed calls were asked for, as long as they live."""
+    """Where the reactor's delayed calls and looping calls were scheduled, as long as they live."""
 
     def __init__(self) -> None:
-        self._places: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self._locations: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
     def note(self, call: DelayedCall, application: Application) -> None:
-        """Remember the place of a call that was asked for while a ``Recorder`` was entered."""
-        place = _place_in_stack(call.creator or (), application)
-        if place:
-            self._places[call] = place
+        """Remember where a call was scheduled, if a ``Recorder`` was entered then."""
+        location = _location_in_stack(call.creator or (), application)
+        if location:
+            self._locations[call] = location
             if isinstance(call.func, LoopingCall):
-                self._places[call.func] = place
+                self._locations[call.func] = location
 
     def of(self, call: Any) -> str:
-        """The place, as ``example_service/clock.py:12``; "" if it is not known."""
-        return self._places.get(call, "")
+        """The location, as ``example_service/clock.py:12``; "" if it is not known."""
+        return self._locations.get(call, "")
 
 
 def location_of(frame: FrameType | None, application: Application) -> str:
-    """The innermost place in the application that a frame was called from.
+    """The innermost location in the application, going outwards from a frame.
 
     Returns:
-        ``example_service/clock.py:12``; "" if the innermost import on the way is that of a module
-        of others, since what they register is theirs.
+        ``example_service/clock.py:12``; "" if a module of somebody else is being imported in
+        between: what that registers is not the application's.
     """
     while frame is not None:
         if application.owns(frame.f_globals.get("__name__")):
@@ -155,7 +161,7 @@ def location_of(frame: FrameType | None, application: Application) -> str:
 
 
 def short_location(file: str, line: int, application: Application) -> str:
-    """A place as people write it: the file from its package's folder on."""
+    """``file:line``, with the path from the package's folder on."""
     for root in application.roots:
         folder = str(root.path.parent)
         if file.startswith(str(root.path)):
@@ -163,17 +169,17 @@ def short_location(file: str, line: int, application: Application) -> str:
     return f"{file}:{line}"
 
 
-def _references(given: list[Any]) -> Iterator[weakref.ref[Any]]:
-    for one in given:
+def _references(arguments: list[Any]) -> Iterator[weakref.ref[Any]]:
+    for argument in arguments:
         try:
-            # A bound method is made anew at each look; its function lasts.
-            yield weakref.ref(getattr(one, "__func__", one))
+            # Each access makes a new bound method; its function lasts.
+            yield weakref.ref(getattr(argument, "__func__", argument))
         except TypeError:
             continue
 
 
-def _place_in_stack(stack: Any, application: Application) -> str:
-    """As ``location_of``, for a stack that ``traceback.format_stack`` has formatted."""
+def _location_in_stack(stack: Any, application: Application) -> str:
+    """As ``location_of``, for what ``traceback.format_stack`` returns."""
     for entry in reversed(stack):
         head, _, _ = entry.strip().partition("\n")
         _, _, rest = head.partition('File "')

@@ -1,7 +1,6 @@
-"""What code can leave behind outside of its own modules, kind by kind.
+"""Resources that code can add to the process outside its own modules: a class for each type of them.
 
-Each kind lists what there is of it in the process, so that two listings can be compared, and knows
-how to undo one entry. What cannot be undone is described in words.
+Each lists the resources of its type, so that two lists can be compared, and can remove one of them.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ from typing_extensions import override
 
 
 class ResourceType(ABC):
-    """One kind.
+    """A type of resource.
 
-    Entries are compared by identity, or, if they are tuples, by the identity of their parts.
+    Entries are compared by identity; tuples, by the identity of their items.
     """
 
     @abstractmethod
     def entries(self) -> list[Any]:
-        """All that there are now."""
+        """All resources of this type."""
 
     @abstractmethod
-    def maker(self, entry: Any) -> Any:
-        """What tells whose an entry is: the function, or object, that the application gave."""
+    def owner(self, entry: Any) -> Any:
+        """The function or object whose module, or the name of the module, that has added an entry."""
 
     @abstractmethod
     def undo(self, entry: Any) -> str:
-        """Take it back; what is left of it, in words, or "" for nothing."""
+        """Remove an entry. Returns a sentence if that is not possible, else ""."""
 
 
 class Timers(ResourceType):
-    """Calls that the reactor will make."""
+    """Delayed calls of the reactor."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -52,7 +51,7 @@ class Timers(ResourceType):
         return list(self._reactor.getDelayedCalls())
 
     @override
-    def maker(self, entry: Any) -> Any:
+    def owner(self, entry: Any) -> Any:
         return entry.func
 
     @override
@@ -63,7 +62,7 @@ class Timers(ResourceType):
 
 
 class Ports(ResourceType):
-    """What the reactor reads from and writes to: ports, connections."""
+    """Ports and connections: what the reactor reads from and writes to."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -75,7 +74,7 @@ class Ports(ResourceType):
         return list({*self._reactor.getReaders(), *self._reactor.getWriters()})
 
     @override
-    def maker(self, entry: Any) -> Any:
+    def owner(self, entry: Any) -> Any:
         return entry
 
     @override
@@ -95,7 +94,7 @@ class Ports(ResourceType):
 
 
 class Triggers(ResourceType):
-    """What the reactor will call when it starts or stops (``addSystemEventTrigger``)."""
+    """Functions called when the reactor starts or stops (``addSystemEventTrigger``)."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -111,7 +110,7 @@ class Triggers(ResourceType):
         ]
 
     @override
-    def maker(self, entry: Any) -> Any:
+    def owner(self, entry: Any) -> Any:
         return entry[2][0]
 
     @override
@@ -122,14 +121,14 @@ class Triggers(ResourceType):
 
 
 class Threads(ResourceType):
-    """Threads, which nobody can end from outside."""
+    """Threads. They cannot be ended from outside."""
 
     @override
     def entries(self) -> list[Any]:
         return threading.enumerate()
 
     @override
-    def maker(self, entry: Any) -> Any:
+    def owner(self, entry: Any) -> Any:
         return getattr(entry, "_target", None) or entry
 
     @override
@@ -141,7 +140,7 @@ class Threads(ResourceType):
 
 
 class LogObservers(ResourceType):
-    """Observers of Twisted's log, added through either of its two interfaces."""
+    """Observers of Twisted's log, of its current and its legacy interface."""
 
     @override
     def entries(self) -> list[Any]:
@@ -149,7 +148,7 @@ class LogObservers(ResourceType):
         return list(globalLogPublisher._observers)
 
     @override
-    def maker(self, entry: Any) -> Any:
+    def owner(self, entry: Any) -> Any:
         return getattr(entry, "legacyObserver", entry)
 
     @override
@@ -165,66 +164,67 @@ class LogHandlers(ResourceType):
     """Handlers and filters of the standard library's loggers."""
 
     def __init__(self) -> None:
-        self._known = {id(one) for _, _, one in self.entries()}
+        self._known = {id(item) for _, _, item in self.entries()}
 
     @override
     def entries(self) -> list[Any]:
         return [
-            (logger, kind, one)
+            (logger, role, item)
             for logger in loggers()
-            for kind in ("Handler", "Filter")
-            for one in getattr(logger, f"{kind.lower()}s")
+            for role in ("Handler", "Filter")
+            for item in getattr(logger, f"{role.lower()}s")
         ]
 
     @override
-    def maker(self, entry: Any) -> Any:
-        logger, _, one = entry
-        # A library's handlers are on its own logger, and most are of the standard library's kinds.
-        return logger.name if type(one).__module__.startswith("logging") else one
+    def owner(self, entry: Any) -> Any:
+        logger, _, item = entry
+        # A handler of the standard library's classes is taken to belong to the library whose logger
+        # it is on.
+        return logger.name if type(item).__module__.startswith("logging") else item
 
     @override
     def undo(self, entry: Any) -> str:
-        logger, kind, one = entry
-        getattr(logger, f"remove{kind}")(one)
-        if isinstance(one, logging.Handler) and id(one) not in self._known:
-            one.close()
+        logger, role, item = entry
+        getattr(logger, f"remove{role}")(item)
+        if isinstance(item, logging.Handler) and id(item) not in self._known:
+            item.close()
         return ""
 
 
 class Hooks(ResourceType):
-    """Lists of what Python asks or calls: finders, path hooks, ``gc`` callbacks, warnings filters."""
+    """Entries of Python's lists: finders, path hooks, ``gc`` callbacks, warnings filters."""
 
     @override
     def entries(self) -> list[Any]:
-        return [(name, entry) for name, one in _hooks().items() for entry in one]
+        return [(name, item) for name, items in _hooks().items() for item in items]
 
     @override
-    def maker(self, entry: Any) -> Any:
-        name, one = entry
-        return one[2] if name == "warnings.filters" else one
+    def owner(self, entry: Any) -> Any:
+        name, item = entry
+        return item[2] if name == "warnings.filters" else item
 
     @override
     def undo(self, entry: Any) -> str:
-        name, one = entry
-        owner = _hooks()[name]
-        position = next((at for at, other in enumerate(owner) if other is one), None)
+        name, item = entry
+        items = _hooks()[name]
+        position = next((at for at, other in enumerate(items) if other is item), None)
         if position is not None:
-            del owner[position]
+            del items[position]
         if name == "warnings.filters":
             with warnings.catch_warnings():
-                pass  # leaving it tells Python that the filters have changed
+                pass  # leaving this block tells Python that the filters have changed
         return ""
 
 
 class Reducers(ResourceType):
-    """How ``pickle`` and ``copy`` take classes apart (``copyreg.pickle``)."""
+    """Functions that reduce objects for ``pickle`` and ``copy`` (``copyreg.pickle``)."""
 
     @override
     def entries(self) -> list[Any]:
         return list(copyreg.dispatch_table)
 
     @override
-    def maker(self, entry: Any) -> Any:
+    def owner(self, entry: Any) -> Any:
         return copyreg.dispatch_table[entry]
 
     @override
@@ -244,15 +244,15 @@ def _hooks() -> dict[str, Any]:
 
 
 def loggers() -> Iterator[logging.Logger]:
-    """The root logger and all others that there are."""
+    """The root logger and all others."""
     yield logging.root
-    for one in list(logging.root.manager.loggerDict.values()):
-        if isinstance(one, logging.Logger):
-            yield one
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            yield logger
 
 
 def resource_types(reactor: Any) -> tuple[ResourceType, ...]:
-    """One of each kind."""
+    """An object for each type."""
     return (
         Timers(reactor),
         Ports(reactor),

@@ -1,4 +1,4 @@
-"""The holders of old code, in words that their author understands."""
+"""Describe the holders of old code to its author."""
 
 from __future__ import annotations
 
@@ -35,34 +35,34 @@ from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.leaks.search import Path
 from cletus.service.application import Application
 
-#: What only stands between a holder and what it holds.
-_PLUMBING = (dict, list, tuple, set, frozenset, CellType, MappingProxyType, CodeType)
-_UNSEEN = "something that Python does not tell: a running call, or C code"
+#: Objects that are only on the way between a holder and what it holds.
+_CONTAINERS = (dict, list, tuple, set, frozenset, CellType, MappingProxyType, CodeType)
+_INVISIBLE = "something that Python does not show: a running call, or C code"
 
 
 class Describer:
     """Describes holders.
 
     Args:
-        application: whose old code it is.
-        places: where calls were asked for.
-        registrations: what was given to where nobody can see it.
+        application: whose code it is.
+        call_sites: where calls of the reactor were scheduled.
+        registrations: what was passed to ``atexit`` and the like.
     """
 
     def __init__(
-        self, application: Application, places: CallSites, registrations: list[Registration]
+        self, application: Application, call_sites: CallSites, registrations: list[Registration]
     ) -> None:
         self.application = application
-        self._places = places
+        self._call_sites = call_sites
         self._registrations = registrations
 
     def unseen(self, old: OldCode) -> Iterator[str]:
-        """Holders that the garbage collector does not see, but that tell themselves."""
+        """Holders that the garbage collector does not see, but that can be asked."""
         parts = {id(part): part for part in old.survivors()}
         spaces = set(map(id, old.namespaces()))
-        for one in self._registrations:
-            if any(one.refers_to(part) for part in parts.values()):
-                yield f"{one}"
+        for registration in self._registrations:
+            if any(registration.refers_to(part) for part in parts.values()):
+                yield str(registration)
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
             if id(getattr(handler, "__func__", handler)) in parts:
@@ -73,79 +73,81 @@ class Describer:
         yield from self._running(spaces)
 
     def paths(self, paths: Iterable[Path], *, but_vague: bool) -> Iterator[str]:
-        """Those of these paths that tell something new, the shortest first.
+        """Descriptions of paths, the shortest first; one for each holder.
 
         Args:
             paths: from old code outwards, the shortest first.
-            but_vague: leave out those that end where nobody can see any further.
+            but_vague: leave out those that end at something invisible.
         """
-        told: set[int] = set()
+        described: set[int] = set()
         for path in paths:
-            # A holder that is itself held in several ways is worth one sentence.
-            if len(path) < 2 or id(path[1]) in told:
+            # One sentence is enough for a holder that is itself held in several ways.
+            if len(path) < 2 or id(path[1]) in described:
                 continue
-            words = self.path(path)
-            if not but_vague or not (words.endswith(_UNSEEN) or isinstance(path[-1], Context)):
-                told.add(id(path[1]))
-                yield words
+            sentence = self.path(path)
+            if not but_vague or not (
+                sentence.endswith(_INVISIBLE) or isinstance(path[-1], Context)
+            ):
+                described.add(id(path[1]))
+                yield sentence
 
     def path(self, path: Path) -> str:
         """One path from old code outwards: ``app.clock.tick is held by ..., held by ...``."""
-        words = [one for one in self._words(path) if one]
         inner = _name(path[0])
-        holders = list(dict.fromkeys(one for one in words if one != inner))
-        return f"{inner} is held by {', held by '.join(holders or [_UNSEEN])}"
+        names = (name for name in self._holders(path) if name and name != inner)
+        holders = list(dict.fromkeys(names))
+        return f"{inner} is held by {', held by '.join(holders or [_INVISIBLE])}"
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _words(self, path: Path) -> Iterator[str]:
+    def _holders(self, path: Path) -> Iterator[str]:
         for position in range(1, len(path)):
-            inner, one = path[position - 1], path[position]
+            inner, holder = path[position - 1], path[position]
             last = position == len(path) - 1
-            if isinstance(one, dict) and last:
-                yield _in_namespace(one, path[: position + 1])
-            elif isinstance(one, Context):
-                yield _context(one, path)
-            elif isinstance(one, ModuleType) or not _is_plumbing(one):
-                yield self._word(one, inner)
+            if isinstance(holder, dict) and last:
+                yield _in_namespace(holder, path[: position + 1])
+            elif isinstance(holder, Context):
+                yield _context(holder, path)
+            elif isinstance(holder, ModuleType) or not _is_container(holder):
+                yield self._describe(holder, inner)
             elif last:
-                yield f"a {type(one).__name__} that is held by {_UNSEEN}"
-        if len(path) > 1 and not _is_root(path[-1]) and not _is_plumbing(path[-1]):
-            yield _UNSEEN if not _is_telling(path[-1]) else ""
+                yield f"a {type(holder).__name__} that is held by {_INVISIBLE}"
+        if len(path) > 1 and not _is_root(path[-1]) and not _is_container(path[-1]):
+            yield "" if _explains_itself(path[-1]) else _INVISIBLE
 
-    def _word(self, one: Any, inner: Any) -> str:
-        for kind, describe in _KINDS:
-            if isinstance(one, kind):
-                return str(describe(self, one, inner))
-        return _object(one)
+    def _describe(self, holder: Any, inner: Any) -> str:
+        for types, describe in _DESCRIPTIONS:
+            if isinstance(holder, types):
+                return str(describe(self, holder, inner))
+        return _object(holder)
 
-    def _looping_call(self, one: LoopingCall, _: Any) -> str:
-        place = self._places.of(one)
+    def _looping_call(self, obj: LoopingCall, _: Any) -> str:
+        place = self._call_sites.of(obj)
         if place:
             return f"`LoopingCall` started at {place}"
-        return f"`LoopingCall` of {self._placed(one.f)}"
+        return f"`LoopingCall` of {self._placed(obj.f)}"
 
-    def _delayed_call(self, one: DelayedCall, _: Any) -> str:
-        if isinstance(one.func, LoopingCall):
+    def _delayed_call(self, obj: DelayedCall, _: Any) -> str:
+        if isinstance(obj.func, LoopingCall):
             return ""
-        place = self._places.of(one)
-        return f"`callLater` at {place}" if place else f"`callLater` of {self._placed(one.func)}"
+        place = self._call_sites.of(obj)
+        return f"`callLater` at {place}" if place else f"`callLater` of {self._placed(obj.func)}"
 
-    def _suspended(self, one: Any, _: Any) -> str:
-        for prefix, kind in (("cr", "coroutine"), ("gi", "generator"), ("ag", "async generator")):
-            if hasattr(one, f"{prefix}_frame"):
-                frame, code = getattr(one, f"{prefix}_frame"), getattr(one, f"{prefix}_code")
+    def _suspended(self, obj: Any, _: Any) -> str:
+        for prefix, noun in (("cr", "coroutine"), ("gi", "generator"), ("ag", "async generator")):
+            if hasattr(obj, f"{prefix}_frame"):
+                frame, code = getattr(obj, f"{prefix}_frame"), getattr(obj, f"{prefix}_code")
                 line = code.co_firstlineno if frame is None else frame.f_lineno
                 place = short_location(code.co_filename, line, self.application)
-                return f"the {kind} `{one.__qualname__}`, suspended at {place}"
-        raise TypeError(one)
+                return f"the {noun} `{obj.__qualname__}`, suspended at {place}"
+        raise TypeError(obj)
 
-    def _frame(self, one: FrameType, _: Any) -> str:
-        place = short_location(one.f_code.co_filename, one.f_lineno, self.application)
-        return f"a frame of `{one.f_code.co_name}` at {place}"
+    def _frame(self, obj: FrameType, _: Any) -> str:
+        place = short_location(obj.f_code.co_filename, obj.f_lineno, self.application)
+        return f"a frame of `{obj.f_code.co_name}` at {place}"
 
     def _running(self, spaces: set[int]) -> Iterator[str]:
-        names = {one.ident: one.name for one in threading.enumerate()}
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
         for ident, innermost in sys._current_frames().items():
             frame: FrameType | None = innermost
             while frame is not None:
@@ -169,64 +171,60 @@ class Describer:
         return f"{_function(function)} ({place})"
 
 
-def _function(one: Any) -> str:
-    module = getattr(one, "__module__", None)
-    return f"{module}.{getattr(one, '__qualname__', repr(one))}" if module else _object(one)
+def _function(obj: Any) -> str:
+    module = getattr(obj, "__module__", None)
+    return f"{module}.{getattr(obj, '__qualname__', repr(obj))}" if module else _object(obj)
 
 
-def _name(one: Any) -> str:
-    """What a part of old code is called."""
-    if isinstance(one, dict):
-        return str(one.get("__name__", "a namespace"))
-    if isinstance(one, ModuleType):
-        return one.__name__
-    return _function(one) if hasattr(one, "__qualname__") else str(getattr(one, "module", "it"))
+def _name(obj: Any) -> str:
+    """The name of a part of old code."""
+    if isinstance(obj, dict):
+        return str(obj.get("__name__", "a namespace"))
+    if isinstance(obj, ModuleType):
+        return obj.__name__
+    return _function(obj) if hasattr(obj, "__qualname__") else str(getattr(obj, "module", "it"))
 
 
-def _object(one: Any) -> str:
-    kind = type(one)
-    if isinstance(one, type):
-        return f"the class {one.__module__}.{one.__qualname__}"
-    if isinstance(one, ApplicationAttributes):
-        return repr(one)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else _qualified(kind)
-    return f"a `{name}`"
-
-
-def _qualified(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+def _object(obj: Any) -> str:
+    cls = type(obj)
+    if isinstance(obj, type):
+        return f"the class {obj.__module__}.{obj.__qualname__}"
+    if isinstance(obj, ApplicationAttributes):
+        return repr(obj)
+    module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."
+    return f"a `{module}{cls.__qualname__}`"
 
 
 def _in_namespace(namespace: dict[str, Any], path: Path) -> str:
-    """Under which name a module holds the next thing inwards."""
+    """The name under which a module holds the next object inwards."""
     inner = path[-2]
     module = namespace.get("__name__")
     names = [name for name, value in namespace.items() if value is inner]
     if not isinstance(module, str) or not names:
-        return f"a dict that is held by {_UNSEEN}"
+        return f"a dict that is held by {_INVISIBLE}"
     return f"`{names[0]}` of the module {module}"
 
 
-def _is_plumbing(one: Any) -> bool:
-    # The parts of a context have no name of their own in Python.
-    return isinstance(one, _PLUMBING) or type(one).__name__.startswith("hamt")
+def _is_container(obj: Any) -> bool:
+    # The nodes of a context (a hash array mapped trie) are objects, too.
+    return isinstance(obj, _CONTAINERS) or type(obj).__name__.startswith("hamt")
 
 
-def _is_root(one: Any) -> bool:
-    return isinstance(one, ModuleType | ApplicationAttributes | threading.Thread)
+def _is_root(obj: Any) -> bool:
+    return isinstance(obj, ModuleType | ApplicationAttributes | threading.Thread)
 
 
-def _is_telling(one: Any) -> bool:
-    """Whether somebody who reads its name knows what holds it."""
-    return isinstance(one, Context) or type(one).__module__.startswith("twisted.internet")
+def _explains_itself(obj: Any) -> bool:
+    """Whether its description says what holds it."""
+    return isinstance(obj, Context) or type(obj).__module__.startswith("twisted.internet")
 
 
-def _failure(_: Describer, one: Failure, __: Any) -> str:
-    return f"a stored `Failure` of {one.type.__name__ if one.type else 'nothing'}"
+def _failure(_: Describer, obj: Failure, __: Any) -> str:
+    return f"a stored `Failure` of {obj.type.__name__ if obj.type else 'nothing'}"
 
 
-def _exception(_: Describer, one: BaseException, __: Any) -> str:
-    return f"the stored exception {one!r} with its traceback"
+def _exception(_: Describer, obj: BaseException, __: Any) -> str:
+    return f"the stored exception {obj!r} with its traceback"
 
 
 def _context(context: Context, path: Path) -> str:
@@ -235,46 +233,46 @@ def _context(context: Context, path: Path) -> str:
     return f"the context variable {names[0]!r}" if names else "the context of a call"
 
 
-def _cache(_: Describer, one: Any, __: Any) -> str:
-    return f"the `lru_cache` of {_function(one)}"
+def _cache(_: Describer, obj: Any, __: Any) -> str:
+    return f"the `lru_cache` of {_function(obj)}"
 
 
-def _logger(_: Describer, one: logging.Logger, __: Any) -> str:
-    return f"the logger {one.name!r}"
+def _logger(_: Describer, obj: logging.Logger, __: Any) -> str:
+    return f"the logger {obj.name!r}"
 
 
-def _thread(_: Describer, one: threading.Thread, __: Any) -> str:
-    return f"the thread {one.name!r}"
+def _thread(_: Describer, obj: threading.Thread, __: Any) -> str:
+    return f"the thread {obj.name!r}"
 
 
-def _closure(_: Describer, one: FunctionType, __: Any) -> str:
-    if hasattr(one, "registry") and hasattr(one, "dispatch"):
-        return f"`singledispatch` of {_function(one)}"
-    return _function(one)
+def _closure(_: Describer, obj: FunctionType, __: Any) -> str:
+    if hasattr(obj, "registry") and hasattr(obj, "dispatch"):
+        return f"`singledispatch` of {_function(obj)}"
+    return _function(obj)
 
 
-def _method(_: Describer, one: MethodType, __: Any) -> str:
-    return f"the bound method {_function(one)}"
+def _method(_: Describer, obj: MethodType, __: Any) -> str:
+    return f"the bound method {_function(obj)}"
 
 
-def _module(_: Describer, one: ModuleType, __: Any) -> str:
-    return f"the module {one.__name__}"
+def _module(_: Describer, obj: ModuleType, __: Any) -> str:
+    return f"the module {obj.__name__}"
 
 
 def _nothing(_: Describer, __: Any, ___: Any) -> str:
     return ""
 
 
-def _deferred(_: Describer, one: Deferred[Any], __: Any) -> str:
-    return "a `Deferred` that has not fired" if not one.called else "a `Deferred`"
+def _deferred(_: Describer, obj: Deferred[Any], __: Any) -> str:
+    return "a `Deferred` that has not fired" if not obj.called else "a `Deferred`"
 
 
-def _type(_: Describer, one: type, __: Any) -> str:
-    return _object(one)
+def _type(_: Describer, obj: type, __: Any) -> str:
+    return _object(obj)
 
 
-#: How each kind is described; the first that fits counts.
-_KINDS: tuple[tuple[Any, Callable[[Any, Any, Any], str]], ...] = (
+#: How objects of these types are described; the first that fits counts.
+_DESCRIPTIONS: tuple[tuple[Any, Callable[[Any, Any, Any], str]], ...] = (
     (LoopingCall, Describer._looping_call),
     (DelayedCall, Describer._delayed_call),
     ((CoroutineType, GeneratorType, AsyncGeneratorType), Describer._suspended),

@@ -1,8 +1,7 @@
-"""Finding out whether old code is really gone, and if not, what holds it.
+"""Is old code really gone?
 
-Python frees the modules of an old generation only when nothing refers to them any more. Weak
-references tell whether that has come true; a search through the garbage collector's view of the
-world tells why not.
+Python frees the modules of an old generation when nothing refers to them any more. Weak references
+tell whether that has happened; if not, ``search.py`` finds out why.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ from cletus.service.application import Application
 
 
 class OldCode:
-    """Watches the modules of one generation die.
+    """Weak references to the modules of one generation, and to their classes and functions.
 
     Args:
-        modules: they, by name, or their namespaces, where the module itself may be gone already;
-            only weak references to them are kept.
+        modules: by name; or their namespaces, if the module itself may be gone already.
     """
 
     def __init__(self, modules: Mapping[str, ModuleType | dict[str, Any]]) -> None:
@@ -33,46 +31,47 @@ class OldCode:
         }
 
     def alive(self) -> tuple[str, ...]:
-        """The names of the modules of which something is still alive."""
+        """The names of the modules of which any part is alive."""
         return tuple(
             name for name, parts in self._parts.items() if next(_living(parts), None) is not None
         )
 
     def survivors(self) -> list[Any]:
-        """What is still alive: modules, marks of their namespaces, classes, functions."""
+        """The parts that are alive: modules, marks of their namespaces, classes, functions."""
         return [part for parts in self._parts.values() for part in _living(parts)]
 
     def namespaces(self) -> list[dict[str, Any]]:
-        """The namespaces of its modules that are still alive, as far as they are known.
+        """The namespaces that are alive.
 
-        A module may be gone whose functions are not. A function may say that it is of a module and
-        have the namespace of another: one that a decorator of others has made.
+        A module may be gone while its functions, and with them its namespace, are not. A function
+        that a third-party decorator has made names one module and has the namespace of another.
         """
         parts = self.survivors()
-        found = [vars(part) for part in parts if isinstance(part, ModuleType)]
-        found += [
+        namespaces = [vars(part) for part in parts if isinstance(part, ModuleType)]
+        namespaces += [
             part.__globals__
             for part in parts
             if isinstance(part, FunctionType)
             and part.__globals__.get("__name__") == part.__module__
         ]
-        return list({id(one): one for one in found}.values())
+        return list({id(namespace): namespace for namespace in namespaces}.values())
 
 
 def pause_collection() -> Callable[[], None]:
-    """Have Python collect nothing on its own until what is returned is called.
+    """Turn automatic collection off; what is returned turns it on again.
 
-    What a large reload makes is no garbage; half of its time would go into looking for some.
+    A large reload makes many objects and hardly any garbage: half of its time would be spent looking
+    for some.
     """
-    if not gc.isenabled():  # that is somebody's own wish
+    if not gc.isenabled():  # the application has turned it off
         return lambda: None
     gc.disable()
     return gc.enable
 
 
 def collect() -> None:
-    """Let go of what Python itself keeps of old classes, and collect."""
-    # The caches of Optional[X], List[X] and the like; typing offers no public way to empty them.
+    """Empty Python's own caches of classes, and collect."""
+    # Caches of Optional[X], List[X] and the like. There is no public way to empty them.
     for clear in getattr(typing, "_cleanups", ()):
         clear()
     typing.clear_overloads()
@@ -80,13 +79,13 @@ def collect() -> None:
 
 
 def renew_main(application: Application) -> bool:
-    """Let the body of ``__main__`` that is running the service see the code in force.
+    """Fill the namespace of the ``__main__`` body that runs the service with the code in force.
 
-    ``service.run()`` returns into that body at the end, so its namespace lives until then. It is
-    filled anew, or it would keep the first generation alive as long as the service runs.
+    ``service.run()`` returns into that body at the end, so its namespace stays alive. With its old
+    content it would keep the first generation alive as long as the service runs.
 
     Returns:
-        Whether there was anything to do.
+        Whether it was filled.
     """
     main = sys.modules.get("__main__")
     frame: FrameType | None = sys._getframe()
@@ -108,7 +107,7 @@ def _living(parts: Iterable[weakref.ref[Any]]) -> Iterator[Any]:
 
 
 def _is_renewed(part: Any) -> bool:
-    """Whether this is the module that ``renew_main`` has filled with the code in force."""
+    """Whether this is the module whose namespace ``renew_main`` has filled."""
     main = sys.modules.get("__main__")
     if main is None or main is part or not isinstance(part, ModuleType):
         return False

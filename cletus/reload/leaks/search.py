@@ -1,9 +1,8 @@
-"""What keeps old code alive: a search outwards from it, through the garbage collector's view.
+"""What keeps old code alive: a breadth-first search for referrers, with the garbage collector.
 
-Each step asks who refers to what was found before, until something is met that lives by its own
-right: a module, the service, the reactor, a thread, or something that no object refers to. It looks
-at every object of the process once a step, a few thousand at a time, so that whoever runs the
-search can let others run in between.
+Each step finds the objects that refer to those found before, until it meets a root: a module, the
+service, a thread, or an object that nothing refers to. A step looks at every object of the process
+once, a few thousand at a time, so that the caller can let others run in between.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from cletus.client.attributes import ApplicationAttributes
 from cletus.reload.leaks.old_code import OldCode
 from cletus.service.session import Session
 
-#: Objects looked at between two chances to let others run; about a millisecond.
+#: Objects looked at between two chances for others to run; about a millisecond.
 _CHUNK = 2000
-#: So many different holders are enough to be told.
+#: The search ends when it has found this many holders.
 _ENOUGH = 10
-#: What lives by its own right.
+#: Objects that live in their own right.
 _ROOTS = (ApplicationAttributes, Session, threading.Thread)
 
-#: From a part of the old code outwards; the last one lives by its own right.
+#: From a part of the old code to a root, each object held by the next.
 Path = list[Any]
 
 
@@ -36,12 +35,12 @@ class HolderSearch:
 
     Args:
         old: the code that is still alive.
-        seconds: of work, after which it is given up.
+        seconds: of work, after which the search is cut off.
 
     Attributes:
-        paths: what was found, the shortest paths first.
-        cut_off: whether it was given up.
-        is_explained: whether one of the paths ends with something that lives by its own right.
+        paths: the shortest first.
+        cut_off: whether the search was cut off.
+        is_explained: whether a path ends at a root.
     """
 
     def __init__(self, old: OldCode, seconds: float) -> None:
@@ -53,32 +52,32 @@ class HolderSearch:
         self.is_explained = False
 
     def steps(self) -> Iterator[None]:
-        """The search; between two steps, others may run."""
+        """Run the search. Between two steps, others may run."""
         everything = gc.get_objects()
         core = [*self._old.survivors(), *self._old.namespaces()]
-        reached: dict[int, Any] = {id(one): one for one in core}
+        reached: dict[int, Any] = {id(part): part for part in core}
         inwards: dict[int, int] = {}
         frontier = set(reached)
         self._roots = _roots() - frontier
         while frontier and len(self.paths) < _ENOUGH and not self.cut_off:
             referred: set[int] = set()
-            found: dict[int, Any] = {}
+            holders: dict[int, Any] = {}
             for chunk in self._chunks(everything):
                 for holder, held in _holders(chunk, frontier):
                     referred |= held
                     if id(holder) not in reached:
-                        found[id(holder)] = holder
+                        holders[id(holder)] = holder
                         inwards.setdefault(id(holder), min(held))
                 yield
-            reached.update(found)
+            reached.update(holders)
             if not self.cut_off:
                 for number in frontier - referred:
                     self._add(number, reached, inwards)
-            for number in [one for one in found if self._is_root(found[one])]:
+            for number in [number for number in holders if self._is_root(holders[number])]:
                 self.is_explained = True
                 self._add(number, reached, inwards)
-                del found[number]
-            frontier = set(found)
+                del holders[number]
+            frontier = set(holders)
 
     def _chunks(self, everything: list[Any]) -> Iterator[list[Any]]:
         for start in range(0, len(everything), _CHUNK):
@@ -96,32 +95,32 @@ class HolderSearch:
             path.append(reached[number])
         self.paths.append(path[::-1])
 
-    def _is_root(self, one: Any) -> bool:
-        return id(one) in self._roots or issubclass(type(one), _ROOTS)
+    def _is_root(self, holder: Any) -> bool:
+        return id(holder) in self._roots or issubclass(type(holder), _ROOTS)
 
 
 def _roots() -> set[int]:
-    """The modules of others and of the code in force, and their namespaces."""
+    """All loaded modules, and their namespaces."""
     modules = list(sys.modules.values())
-    return {id(one) for one in modules} | {
-        id(one.__dict__) for one in modules if isinstance(one, ModuleType)
+    return {id(module) for module in modules} | {
+        id(module.__dict__) for module in modules if isinstance(module, ModuleType)
     }
 
 
 def _holders(chunk: list[Any], wanted: set[int]) -> Iterator[tuple[Any, set[int]]]:
-    """Those in a chunk that refer to something wanted, each with what it refers to of it."""
-    # One look at all together is a tenth of the work of one at each.
+    """The objects in a chunk that refer to wanted ones, each with those that it refers to."""
+    # Asking for all of them at once takes a tenth of the time of asking for each.
     if wanted.isdisjoint(map(id, gc.get_referents(*chunk))):
         return
-    for one in chunk:
-        held = wanted.intersection(map(id, gc.get_referents(one)))
-        if held and not _is_ours(one):
-            yield one, held
+    for obj in chunk:
+        held = wanted.intersection(map(id, gc.get_referents(obj)))
+        if held and not _is_search(obj):
+            yield obj, held
 
 
-def _is_ours(one: Any) -> bool:
+def _is_search(obj: Any) -> bool:
     """Whether this is the search itself, whose frames hold what it has found."""
-    return isinstance(one, GeneratorType) and one.gi_code in _OURS
+    return isinstance(obj, GeneratorType) and obj.gi_code in _SEARCH
 
 
-_OURS = {one.__code__ for one in (HolderSearch.steps, HolderSearch._chunks, _holders)}
+_SEARCH = {function.__code__ for function in (HolderSearch.steps, HolderSearch._chunks, _holders)}

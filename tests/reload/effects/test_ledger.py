@@ -211,7 +211,7 @@ def test_open_file_is_named(application, tmp_path):
     path = tmp_path / "left.txt"
     ledger = leave(application, f"import gate\ngate.file = open({str(path)!r}, 'w')")
     assert ledger.undo() == []
-    assert ledger.open_files() == [f"a file or socket was opened and still is: {path}"]
+    assert ledger.open_files() == [f"a file or socket was opened and is not closed: {path}"]
     gate.file.close()
     assert ledger.open_files() == []
 
@@ -347,12 +347,12 @@ def test_refused_code_is_collected(run):
 def test_what_an_import_has_made_is_listed_by_kind(application):
     """And listing it takes nothing back."""
     ledger = leave(application, "import copyreg\nclass Pair: pass\ncopyreg.pickle(Pair, repr)\n")
-    assert [(type(kind).__name__, one.__name__) for kind, one in ledger.made()] == [
+    assert [(type(kind).__name__, one.__name__) for kind, one in ledger.additions()] == [
         ("Reducers", "Pair")
     ]
-    assert len(list(ledger.made())) == 1
+    assert len(list(ledger.additions())) == 1
     ledger.undo()
-    assert list(ledger.made()) == []
+    assert list(ledger.additions()) == []
 
 
 def test_values_of_the_process_that_were_set_are_named(application):

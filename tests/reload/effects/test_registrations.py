@@ -50,7 +50,7 @@ def test_copy_goes_on_working(application):
         namespace = run_module(application, "from atexit import register\ndef bye(): pass\n")
     assert namespace["register"](namespace["bye"]) is namespace["bye"]
     atexit.unregister(namespace["bye"])
-    assert recorder.made == []
+    assert recorder.registrations == []
 
 
 def test_registration_is_described_with_its_place(application):
@@ -59,7 +59,7 @@ def test_registration_is_described_with_its_place(application):
         namespace = run_module(
             application, "import atexit\ndef bye(): pass\n\natexit.register(bye)"
         )
-    (made,) = recorder.made
+    (made,) = recorder.registrations
     assert str(made) == "atexit.register(bye) at noted/part.py:4"
     assert made.refers_to(namespace["bye"])
     assert made.alive
@@ -75,7 +75,7 @@ def test_others_are_not_noted(application):
         namespace = run_module(
             application, "import atexit\ndef bye(): pass\natexit.register(bye)", "library"
         )
-    assert recorder.made == []
+    assert recorder.registrations == []
     atexit.unregister(namespace["bye"])
 
 
