@@ -15,7 +15,7 @@ from cletus.doors.configured import configured_doors
 from cletus.errors import CletusError
 from cletus.ops.control import control_of
 from cletus.ops.prometheus import metrics_of
-from cletus.ops.systemd import readiness_of
+from cletus.ops.systemd import notifier_of
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.service.interfaces import Attachment, Components
 from cletus.service.service import Service
@@ -29,7 +29,7 @@ def _attachments_of(service: Service) -> Iterator[Attachment]:
     """In the order of their opening; they are closed in reverse."""
     yield from control_of(service)
     yield from metrics_of(service)
-    yield from readiness_of(service)  # the last: it says that everything is open
+    yield from notifier_of(service)  # the last: it says that everything is open
 
 
 def _run(service: Service, settings: Mapping[str, Any]) -> None:

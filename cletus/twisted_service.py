@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from cletus.errors import USAGE, CletusError, ServiceStopped, StartFailed
 from cletus.logs.levels import Levels
 from cletus.logs.standard import StandardLogging
-from cletus.ops.sighup import Hangup
+from cletus.ops.sighup import SighupHandler
 from cletus.service.service import Service
 
 
@@ -39,7 +39,7 @@ class CletusService(TwistedService):
         self._service = service
         self._reactor = reactor
         self._owns_process = owns_process
-        self._hangup = Hangup(service, reactor, self._end_process)
+        self._sighup = SighupHandler(service, reactor, self._end_process)
         self._refused: StartFailed | None = None
         self._in_start = False
 
@@ -51,7 +51,7 @@ class CletusService(TwistedService):
         """
         TwistedService.startService(self)
         if self._owns_process:
-            self._hangup.take()
+            self._sighup.install()
             self._take_standard_logging()
         self._in_start = True
         try:
@@ -65,7 +65,7 @@ class CletusService(TwistedService):
     def stopService(self) -> Deferred[None]:
         """Twisted's: fires when everybody was told, all is saved and closed."""
         TwistedService.stopService(self)
-        self._hangup.give_back()
+        self._sighup.uninstall()
         return self._service.stop()
 
     def _take_standard_logging(self) -> None:
@@ -98,7 +98,7 @@ class CletusService(TwistedService):
 
     def _stopped(self, _: object) -> None:
         """If Twisted has not asked for it, the application has."""
-        self._hangup.give_back()
+        self._sighup.uninstall()
         if self._owns_process and self.running:
             self._end_process()
 

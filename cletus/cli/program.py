@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from cletus.cli.panel import tell_started
 from cletus.errors import USAGE, CletusError, ServiceStopped
 from cletus.logs import begin_logging
-from cletus.ops.sighup import Hangup
+from cletus.ops.sighup import SighupHandler
 from cletus.service.service import Service
 
 
@@ -37,7 +37,7 @@ class Program:
     def __init__(self, service: Service, reactor: Any) -> None:
         self._service = service
         self._reactor = reactor
-        self._hangup = Hangup(service, reactor, partial(self._stopped, None))
+        self._sighup = SighupHandler(service, reactor, partial(self._stopped, None))
         self.exit_code = 0
 
     def run(self) -> int:
@@ -51,7 +51,7 @@ class Program:
         return self.exit_code
 
     def _start(self) -> None:
-        self._hangup.take()
+        self._sighup.install()
         self._service.start(self._reactor).addCallbacks(self._started, self._failed)
 
     def _stop(self) -> Deferred[None]:

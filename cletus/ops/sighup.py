@@ -1,4 +1,4 @@
-"""SIGHUP: a reload that somebody asks for, or the end of the terminal that the service runs in."""
+"""SIGHUP: reload, or stop if the terminal of the service has been closed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cletus.service.lifecycle import State
 from cletus.service.service import Service
 
 
-class Hangup:
-    """What SIGHUP does to the process of a service.
+class SighupHandler:
+    """Handles SIGHUP for the process of a service.
 
     Args:
-        service: what it reloads.
-        reactor: the signal is answered in its thread, between two of its calls.
-        stop: called when the terminal is gone that the process was started in.
+        service: reloaded by the signal.
+        reactor: the signal is handled in its thread, between two of its calls.
+        stop: called when the terminal in which the process was started is gone.
     """
 
     def __init__(self, service: Service, reactor: Any, stop: Callable[[], object]) -> None:
@@ -28,21 +28,21 @@ class Hangup:
         self._had_terminal = _has_terminal()
         self._before: Any = None
 
-    def take(self) -> None:
-        """Answer it from now on."""
+    def install(self) -> None:
+        """Handle the signal from now on."""
         self._before = signal.signal(signal.SIGHUP, self._received)
 
-    def give_back(self) -> None:
-        """Leave it to whatever had it before."""
+    def uninstall(self) -> None:
+        """Restore the handler that was there before."""
         if self._before is not None:
             signal.signal(signal.SIGHUP, self._before)
             self._before = None
 
     def _received(self, _signal: int, _frame: FrameType | None) -> None:
-        """A handler may run anywhere, so it only asks the reactor."""
-        self._reactor.callFromThread(self._answer)
+        """A handler may run between any two instructions, so it only asks the reactor."""
+        self._reactor.callFromThread(self._handle)
 
-    def _answer(self) -> None:
+    def _handle(self) -> None:
         if self._had_terminal and not _has_terminal():
             self._stop()
         elif self._service.state is State.RUNNING:

@@ -1,8 +1,8 @@
-"""What a service manager is told of a service: that it is ready, reloads, stops, and is alive.
+"""Notify a service manager that the service is ready, reloads, stops, and is alive.
 
-systemd's protocol: datagrams of ``NAME=value`` lines to the Unix socket that ``NOTIFY_SOCKET`` names,
-https://www.freedesktop.org/software/systemd/man/sd_notify.html. Other supervisors speak it, too.
-Where that variable is missing, as in a terminal, there is nothing of this.
+This is the protocol of systemd: datagrams of ``NAME=value`` lines to the Unix socket that
+``NOTIFY_SOCKET`` names, https://www.freedesktop.org/software/systemd/man/sd_notify.html. Other
+supervisors use it, too. Without that variable, as in a terminal, nothing is sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
@@ -20,50 +20,48 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.service.interfaces import Attachment
+from cletus.service.report import ReloadReport
 from cletus.service.service import Service
 
-if TYPE_CHECKING:
-    from cletus.service.report import ReloadReport
-
 STATUS_MAX: Final = 300
-"""Characters of what ``systemctl status`` shows. Our choice: it is one line of a terminal, or a few."""
+"""Maximum characters of the status that ``systemctl status`` shows. Our choice: a few terminal lines."""
 
 _log = Logger()
 
 
-def readiness_of(
+def notifier_of(
     service: Service, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Attachment]:
-    """What tells the service manager, if there is one.
+    """The notifier, if there is a service manager.
 
     Args:
-        service: what is told of.
+        service: which.
         environment: ``NOTIFY_SOCKET`` (a path, or ``@name`` for an abstract one), ``WATCHDOG_USEC``
             and ``WATCHDOG_PID``.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if address.startswith(("/", "@")):
-        yield Readiness(service, address, _watchdog(environment))
+        yield Notifier(service, address, _watchdog(environment))
     elif address:
         _log.warn(
-            "NOTIFY_SOCKET is {address!r}, which is no Unix socket: not used", address=address
+            "NOTIFY_SOCKET is {address!r}, which is not a Unix socket: not used", address=address
         )
 
 
-class Readiness:
-    """Tells one service manager of one service.
+class Notifier:
+    """Notifies a service manager.
 
     Args:
-        service: what is told of; its reactor has started nothing of this yet.
+        service: the one to report on.
         address: the path of the manager's socket, or ``@name``.
-        watchdog: seconds without a sign of life after which the manager would kill us; 0: never.
+        watchdog: seconds without a keep-alive after which the manager kills the process; 0: never.
     """
 
     def __init__(self, service: Service, address: str, watchdog: float = 0.0) -> None:
         self._service = service
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._watchdog = watchdog
-        self._alive = LoopingCall(self._tell, "WATCHDOG=1")
+        self._keep_alive = LoopingCall(self._notify, "WATCHDOG=1")
         self._reloading = False
         self._warned = False
         self._listeners: dict[type[events.Event], Callable[[Any], None]] = {
@@ -74,67 +72,69 @@ class Readiness:
         }
 
     def open(self) -> Deferred[None]:
-        """The doors are open: say so, and begin with the signs of life."""
+        """The doors are open: notify that, and start the keep-alives."""
         for event, listener in self._listeners.items():
             self._service.listen(event)(listener)
         addresses = ", ".join(self._service.addresses) or "nothing"
-        self._tell("READY=1", _status(f"{self._generation()}, listening on {addresses}"))
+        self._notify("READY=1", _status(f"{self._generation()}, listening on {addresses}"))
         if self._watchdog:
-            self._alive.clock = self._service.reactor
-            self._alive.start(self._watchdog / 2).addErrback(self._died)
+            self._keep_alive.clock = self._service.reactor
+            self._keep_alive.start(self._watchdog / 2).addErrback(self._died)
         return succeed(None)
 
     def close(self) -> Deferred[None]:
-        """No more is told; the manager waits for the end of the process."""
-        if self._alive.running:
-            self._alive.stop()
+        """Stop notifying; the manager waits for the end of the process."""
+        if self._keep_alive.running:
+            self._keep_alive.stop()
         for listener in self._listeners.values():
             self._service.session.current.listeners.remove(listener)
         return succeed(None)
 
-    # -- what is told -----------------------------------------------------------------------
+    # -- what is notified ------------------------------------------------------------------
 
     def _reload_begins(self, _: events.PreReload) -> None:
         self._reloading = True
         # Type=notify-reload compares this with the time at which it sent the signal.
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={now}")
+        self._notify("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def _reload_ended(self, event: events.PostReload | events.ReloadFailed) -> None:
         if not self._reloading:  # refused before anything was imported; the manager may have asked
             self._reload_begins(events.PreReload(self._service))
         self._reloading = False
-        self._tell("READY=1", _status(f"{self._generation()}, {_outcome(event.report)}"))
+        self._notify("READY=1", _status(f"{self._generation()}, {_outcome(event.report)}"))
 
     def _stops(self, _: events.PreStop) -> None:
-        self._tell("STOPPING=1", _status(f"{self._generation()}, stopping"))
+        self._notify("STOPPING=1", _status(f"{self._generation()}, stopping"))
 
     def _generation(self) -> str:
         return f"generation {self._service.session.generation}"
 
-    # -- telling ----------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------
 
-    def _tell(self, *fields: str) -> None:
-        """One datagram. Who cannot be told is no reason to stop; it is logged once."""
+    def _notify(self, *fields: str) -> None:
+        """Send a datagram. A failure is logged once, and is not a reason to stop."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
-                sending.setblocking(False)  # a manager that does not read must not hold us up
+                sending.setblocking(
+                    False
+                )  # a manager that does not read must not block the service
                 sending.sendto("\n".join(fields).encode(), self._address)
         except OSError as error:
             if not self._warned:
                 self._warned = True
-                _log.warn("the service manager cannot be told: {error}", error=str(error))
+                _log.warn("cannot notify the service manager: {error}", error=str(error))
 
     def _died(self, failure: Failure) -> None:
-        _log.failure("The signs of life have ended", failure=failure)
+        _log.failure("The keep-alives to the service manager have ended", failure=failure)
 
 
 def _watchdog(environment: Mapping[str, str]) -> float:
-    """Seconds, by the environment; 0 if it is meant for another process or makes no sense."""
-    wanted = environment.get("WATCHDOG_USEC", "")
+    """Seconds from the environment; 0 if they are for another process, or invalid."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
-    return int(wanted) / 1_000_000 if wanted.isdecimal() else 0.0
+    return int(microseconds) / 1_000_000 if microseconds.isdecimal() else 0.0
 
 
 def _outcome(report: ReloadReport) -> str:
@@ -143,5 +143,5 @@ def _outcome(report: ReloadReport) -> str:
 
 
 def _status(text: str) -> str:
-    """What ``systemctl status`` shows: one line, since a newline would begin another field."""
+    """The text for ``systemctl status``: one line, since a newline would begin another field."""
     return f"STATUS={' '.join(text.split())[:STATUS_MAX]}"

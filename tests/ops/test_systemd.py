@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 
 from cletus import Service, events
 from cletus.errors import DoorError
-from cletus.ops.systemd import STATUS_MAX, readiness_of
+from cletus.ops.systemd import STATUS_MAX, notifier_of
 from cletus.reload.load import load
 from cletus.testing import reload_with, start_in_memory
 from tests.conftest import Log, result_of
@@ -185,13 +185,13 @@ def test_a_watchdog_of_somebody_else_or_of_no_sense_gets_none(
 
 def test_without_a_manager_there_is_nothing_to_tell(service: Service) -> None:
     """As in a terminal."""
-    assert list(readiness_of(service, {})) == []
-    assert list(readiness_of(service, {"NOTIFY_SOCKET": ""})) == []
+    assert list(notifier_of(service, {})) == []
+    assert list(notifier_of(service, {"NOTIFY_SOCKET": ""})) == []
 
 
 def test_a_manager_that_has_no_unix_socket_is_told_nothing(service: Service, log: Log) -> None:
-    assert list(readiness_of(service, {"NOTIFY_SOCKET": "vsock:2:1234"})) == []
-    assert "NOTIFY_SOCKET is 'vsock:2:1234', which is no Unix socket: not used" in log.lines
+    assert list(notifier_of(service, {"NOTIFY_SOCKET": "vsock:2:1234"})) == []
+    assert "NOTIFY_SOCKET is 'vsock:2:1234', which is not a Unix socket: not used" in log.lines
 
 
 def test_a_manager_that_is_gone_is_complained_about_once(
@@ -201,8 +201,8 @@ def test_a_manager_that_is_gone_is_complained_about_once(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "none"))
     service = start()
     reload_with(service)
-    complaints = [line for line in log.lines if "cannot be told" in line]
-    assert complaints == ["the service manager cannot be told: [Errno 2] No such file or directory"]
+    complaints = [line for line in log.lines if "cannot notify" in line]
+    assert complaints == ["cannot notify the service manager: [Errno 2] No such file or directory"]
 
 
 def test_a_manager_that_does_not_read_holds_nothing_up(
@@ -211,10 +211,10 @@ def test_a_manager_that_does_not_read_holds_nothing_up(
     """Its socket is full; what cannot be sent is left out."""
     service = start()
     reloads = 0
-    while reloads < 600 and not any("cannot be told" in line for line in log.lines):
+    while reloads < 600 and not any("cannot notify" in line for line in log.lines):
         reload_with(service)
         reloads += 1
     for _ in range(5):
         reload_with(service)
     assert service.session.generation == reloads + 5
-    assert sum("cannot be told" in line for line in log.lines) == 1
+    assert sum("cannot notify" in line for line in log.lines) == 1

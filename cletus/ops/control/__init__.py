@@ -1,7 +1,8 @@
-"""A running service answers its operators: ``cletus status|who|reload|rollback|shutdown|shell``.
+"""The control socket, for operators: ``cletus status|who|reload|rollback|shutdown|shell``.
 
-They talk through a Unix socket in the store folder, which only the owner of the folder can open.
-``messages.py`` is what is said, ``place.py`` where, ``commands.py`` what can be asked for.
+It is a Unix socket in the store folder that only the owner of the folder can open (``socket_path``).
+``server`` and ``protocol`` are the side of the service, ``client`` is the other one; ``messages`` is what
+they send, ``commands`` and ``shell`` what can be asked for. ``discovery`` finds running services.
 """
 
 from cletus.ops.control.server import control_of

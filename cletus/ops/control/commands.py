@@ -1,4 +1,4 @@
-"""What can be asked of a running service, a function each; their answers are what JSON can hold."""
+"""The commands of a control socket, a function each. They return JSON values."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import twisted
 
+from cletus.client.client import Client
 from cletus.service.service import Service
 from cletus.storage.backends.urls import folder_of
 from cletus.version import __version__
 
-if TYPE_CHECKING:
-    from cletus.client.client import Client
-
 Value = dict[str, Any] | list[dict[str, Any]]
 
-_NAME_MAX: Final = 80  # characters of a name that a person has chosen; a table has room for no more
+_NAME_MAX: Final = 80  # characters of a name that a person has chosen, to fit a table
 
 
 async def status(service: Service) -> Value:
-    """How the service is. ``docs/operating.md`` has the names and units."""
+    """The state of the service. ``docs/operating.md`` has the names and units."""
     session = service.session
     reload = service.last_reload
     return {
@@ -42,7 +40,7 @@ async def status(service: Service) -> Value:
         "clients": len(service.clients),
         "stores": {
             store.__name__: len(store.manager.active())
-            for store in sorted(session.stores.values(), key=lambda one: one.__name__)
+            for store in sorted(session.stores.values(), key=lambda store: store.__name__)
         },
         "store": os.path.abspath(folder_of(service.settings.store) or ""),
         "application": [str(root.path) for root in session.application.roots],
@@ -57,7 +55,7 @@ async def status(service: Service) -> Value:
 
 
 async def who(service: Service) -> Value:
-    """Everybody who is connected, in the order of their coming."""
+    """All clients, in the order in which they connected."""
     now, wall = service.clock.seconds(), time.time()
     return [
         {
@@ -78,17 +76,17 @@ async def who(service: Service) -> Value:
 
 
 async def reload(service: Service) -> Value:
-    """Reload at the next safe point, whether or not a file has changed; the report."""
+    """Reload at the next safe point, even if no file has changed; returns the report."""
     return report_of(await service.reload())
 
 
 async def rollback(service: Service) -> Value:
-    """Go back to the code of the generation before; the report."""
+    """Return to the code before the last reload; returns the report."""
     return report_of(await service.rollback())
 
 
 async def shutdown(service: Service) -> Value:
-    """Stop in order; answers when that is done."""
+    """Stop in order; returns when that is done."""
     await service.stop()
     return {"pid": os.getpid()}
 
@@ -99,7 +97,7 @@ class Command:
 
     Attributes:
         run: called with the service.
-        outlives: whether its caller stays connected while the service stops.
+        outlives: whether the client stays connected while the service stops.
     """
 
     run: Callable[[Service], Coroutine[Any, Any, Value]]
@@ -116,13 +114,13 @@ COMMANDS: Final = {
 
 
 def report_of(report: Any) -> dict[str, Any]:
-    """A ``ReloadReport`` as JSON has it, with what it says of itself."""
+    """A ``ReloadReport`` as a JSON value, with its text."""
     facts: dict[str, Any] = msgspec.to_builtins(report, enc_hook=str)
     return {**facts, "ok": report.ok, "pause": report.pause, "text": str(report)}
 
 
 def name_of(service: Service) -> str:
-    """What people know the service by: its setting ``name``, or else its application's name."""
+    """The setting ``name`` of the service, or else the name of its application."""
     roots = service.session.application.roots
     if service.settings.name or not roots:
         return service.settings.name
@@ -131,12 +129,12 @@ def name_of(service: Service) -> str:
 
 
 def _name_of(client: Client) -> str:
-    """What the application calls somebody, as far as it says so."""
-    for place in (client.user, client):
+    """The name that the application gives to a client, if any."""
+    for owner in (client.user, client):
         for attribute in ("name", "key"):
             try:
-                value = getattr(place, attribute, None)
-            except Exception:  # noqa: BLE001 - it may be a property of the application's
+                value = getattr(owner, attribute, None)
+            except Exception:  # noqa: BLE001 - it may be a property of the application
                 value = None
             if isinstance(value, str) and value:
                 return value[:_NAME_MAX]
@@ -144,10 +142,10 @@ def _name_of(client: Client) -> str:
 
 
 def _memory() -> int:
-    """Bytes of this process in memory: now, or where that is not told, at the most so far."""
+    """Resident bytes of this process: now, or where the system does not tell, the maximum so far."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
+        maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return maximum if sys.platform == "darwin" else maximum * 1024
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -137,7 +137,7 @@ class Lines:
 
     def __init__(self, line_max: int = LINE_MAX) -> None:
         self._max = line_max
-        self._rest = bytearray()
+        self._partial = bytearray()
 
     def receive(self, data: bytes) -> list[bytes]:
         """The lines that are now complete, without their newlines.
@@ -145,14 +145,14 @@ class Lines:
         Raises:
             BadMessage: a line is longer than allowed.
         """
-        start = len(self._rest)  # no newline is before that
-        self._rest += data
-        if self._rest.find(b"\n", start) < 0:
-            self._check(len(self._rest))
+        start = len(self._partial)  # no newline is before that
+        self._partial += data
+        if self._partial.find(b"\n", start) < 0:
+            self._check(len(self._partial))
             return []
-        *lines, rest = self._rest.split(b"\n")
-        self._rest = rest
-        self._check(max(map(len, (*lines, rest))))
+        *lines, partial = self._partial.split(b"\n")
+        self._partial = partial
+        self._check(max(map(len, (*lines, partial))))
         return [bytes(line) for line in lines]
 
     def _check(self, length: int) -> None:

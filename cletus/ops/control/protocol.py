@@ -43,7 +43,7 @@ class ControlProtocol(Protocol):
     Args:
         service: the service that is asked.
         operator: who is connected, for the log: ``ann (process 123)``.
-        gone: called with this protocol when the connection is gone.
+        disconnected: called with this protocol when the connection is gone.
 
     Attributes:
         outlives: whether the connection stays open until the service has stopped.
@@ -54,11 +54,11 @@ class ControlProtocol(Protocol):
     transport: Any = None
 
     def __init__(
-        self, service: Service, operator: str, gone: Callable[[ControlProtocol], object]
+        self, service: Service, operator: str, disconnected: Callable[[ControlProtocol], object]
     ) -> None:
         self._service = service
         self._operator = operator
-        self._gone = gone
+        self._disconnected = disconnected
         self.outlives = False
         self._lines = Lines()
         self._request: Request | None = None
@@ -94,7 +94,7 @@ class ControlProtocol(Protocol):
             self.log.info("{who} has left the shell", who=self._operator)
         if self._working is not None and not self.outlives:  # a stop is not taken back
             self._working.cancel()
-        self._gone(self)
+        self._disconnected(self)
 
     def pauseProducing(self) -> None:
         """The client does not read."""

@@ -180,27 +180,28 @@ class ControlServer:
                     line_of(Refusal(f"{CONNECTIONS_MAX} clients are connected already"))
                 )
             return
-        protocol = ControlProtocol(self._service, _operator(connection), self._gone)
+        protocol = ControlProtocol(self._service, _operator(connection), self._disconnected)
         self.connections[protocol] = None
         try:
             self._reactor.adoptStreamConnection(
                 connection.fileno(), socket.AF_UNIX, _FactoryOf(protocol)
             )
         except OSError as error:
-            self._gone(protocol)
+            self._disconnected(protocol)
             self.log.warn("The control socket cannot accept a connection: {e}", e=str(error))
 
-    def _gone(self, protocol: ControlProtocol) -> None:
+    def _disconnected(self, protocol: ControlProtocol) -> None:
         self.connections.pop(protocol, None)
-        if self._closed is not None and all(other.outlives for other in self.connections):
+        if self._closed is not None and all(protocol.outlives for protocol in self.connections):
             closed, self._closed = self._closed, None
             self._farewell.cancel()
             closed.callback(None)
 
     def _abort_connections(self) -> None:
         closed, self._closed = self._closed, None
-        for protocol in [other for other in self.connections if not other.outlives]:
-            protocol.transport.abortConnection()
+        for protocol in list(self.connections):
+            if not protocol.outlives:
+                protocol.transport.abortConnection()
         if closed is not None:
             closed.callback(None)
 

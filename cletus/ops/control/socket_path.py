@@ -1,7 +1,7 @@
-"""Where a control socket is: in the store folder, under a name that no store can have.
+"""The control socket in the store folder, under a name that no store can have.
 
-The address of a Unix socket has room for about a hundred bytes; a longer path is gone by way of the
-open folder, which Linux offers below ``/proc``.
+The address of a Unix socket has about a hundred bytes. A longer path is shortened by opening the folder
+and naming it by its descriptor below ``/proc``, which Linux has.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _OPEN_FOLDERS: Final = "/proc/self/fd"
 
 
 def listen_in(folder: str) -> socket.socket:
-    """A socket that listens in this folder; only its owner can open it, from the first moment on.
+    """A socket that listens in this folder. From the first moment, only its owner can open it.
 
-    One that a killed process has left there is removed: whoever has the lock of the folder is the only
-    one who may listen there.
+    One that a killed process has left is removed: only the process that holds the lock of the folder
+    may listen there.
 
     Raises:
-        OSError: it cannot be made; a ``FileExistsError`` if what has its name is no socket.
+        OSError: it cannot be created; a ``FileExistsError`` if another file has its name.
     """
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -54,36 +54,36 @@ def connect_in(folder: str, timeout: float) -> socket.socket:
     """A blocking socket that is connected to the one in this folder.
 
     Args:
-        folder: which.
-        timeout: seconds that connecting, and each reading and writing after that, may take.
+        folder: of the store.
+        timeout: seconds for connecting, and for each read and write after that.
 
     Raises:
-        OSError: nobody listens there.
+        OSError: nothing listens there.
     """
-    calling = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        calling.settimeout(timeout)
+        connected.settimeout(timeout)
         with _reachable(folder) as path:
-            calling.connect(path)
+            connected.connect(path)
     except BaseException:
-        calling.close()
+        connected.close()
         raise
-    return calling
+    return connected
 
 
 def remove_from(folder: str) -> None:
-    """Remove the socket of this folder. If it is gone already, that is right too."""
+    """Remove the socket of this folder, if it is still there."""
     with suppress(OSError):
         os.unlink(os.path.join(folder, NAME))
 
 
 def process_of(connected: socket.socket) -> tuple[int, int]:
-    """The process at the other end and its user, as (pid, uid); (0, -1) where the system does not tell."""
+    """The process at the other end and its user, as (pid, uid); (0, -1) if the system does not tell."""
     if not hasattr(socket, "SO_PEERCRED"):
         return 0, -1
     size = struct.calcsize("3i")
-    found = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    pid, uid, _ = struct.unpack("3i", found)
+    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    pid, uid, _ = struct.unpack("3i", credentials)
     return pid, uid
 
 
@@ -94,13 +94,13 @@ def _remove_stale(folder: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "something else has that name", path)
+        raise FileExistsError(errno.EEXIST, "another file has that name", path)
     os.unlink(path)
 
 
 @contextmanager
 def _reachable(folder: str) -> Iterator[str]:
-    """A path of the socket that is short enough, for as long as this is open."""
+    """A path of the socket that is short enough, valid inside the ``with`` block."""
     path = os.path.join(folder, NAME)
     if len(os.fsencode(path)) <= _PATH_MAX:
         yield path

@@ -74,7 +74,7 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(tmp_path: Path) -> Non
 def test_where_nothing_can_be_written_there_is_no_note(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     notes = Notes({}, str(tmp_path / "file"))
-    notes._places = notes._places[-1:]  # whatever /run/user has on this machine
+    notes._folders = notes._folders[-1:]  # whatever /run/user has on this machine
     assert notes.leave(Note("/app", "/one", 1)) is None
     assert notes.stores_of("/app") == []
 

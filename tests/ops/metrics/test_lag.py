@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus.meters import Timing
-from cletus.ops.prometheus import INTERVAL, LagProbe
+from cletus.ops.prometheus import LAG_INTERVAL, LagProbe
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def test_a_punctual_loop_has_no_lag(timing):
     clock = Clock()
     probe = LagProbe(clock, timing)
     probe.start()
-    clock.pump([INTERVAL] * 3)
+    clock.pump([LAG_INTERVAL] * 3)
     ((_, counts, total),) = timing.read()
     assert (counts[0], total) == (3, 0.0)
     probe.stop()
@@ -31,8 +31,8 @@ def test_what_takes_long_is_seen(timing):
     clock = Clock()
     probe = LagProbe(clock, timing)
     probe.start()
-    clock.advance(INTERVAL + 0.3)
-    clock.advance(INTERVAL)
+    clock.advance(LAG_INTERVAL + 0.3)
+    clock.advance(LAG_INTERVAL)
     ((_, counts, total),) = timing.read()
     assert sum(counts) == 2
     assert total == pytest.approx(0.3)

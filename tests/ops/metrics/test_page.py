@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.web.test.requesthelper import DummyRequest
 
-from cletus.ops.prometheus import Page
+from cletus.ops.prometheus import MetricsPage
 
 
 def ask(path, method=b"GET", accept=None):
@@ -14,7 +14,7 @@ def ask(path, method=b"GET", accept=None):
     request.method, request.path = method, path
     if accept is not None:
         request.requestHeaders.setRawHeaders("Accept", [accept])
-    page = Page(lambda accept: (f"for {accept}", b"the figures"))
+    page = MetricsPage(lambda accept: (f"for {accept}", b"the figures"))
     return request, page.render(request)
 
 

@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from cletus import Service
 from cletus.errors import DoorError, MetricsMissing
-from cletus.ops.prometheus import CONNECTIONS_MAX, INTERVAL, metrics_of
+from cletus.ops.prometheus import CONNECTIONS_MAX, LAG_INTERVAL, metrics_of
 from tests.conftest import result_of
 from tests.ops.metrics.conftest import read
 
@@ -86,7 +86,7 @@ def test_it_speaks_openmetrics_to_who_asks_for_it(begin, reactor):
 
 def test_the_event_loop_is_watched_meanwhile(begin, reactor):
     service = begin(metrics_port=9100)
-    reactor.advance(INTERVAL + 0.3)
+    reactor.advance(LAG_INTERVAL + 0.3)
     ((_, _, total),) = service.metrics.loop_lag.read()
     assert total == pytest.approx(0.3)
 
