@@ -37,7 +37,7 @@ def tell(event: Receive, who: User, message: Rest) -> None:
     """Say something to one person, wherever they are."""
     user = event.user
     if who.ignores(user):
-        raise Refused(f"{who} does not listen to you.")
+        raise Refused(f"{who} ignores you.")
     who.told_by = user.key
     line = "[magenta]{user} tells you: {message}[/]"
     who.write(style(line, user=user, message=message))

@@ -1,1 +1,1 @@
-"""What makes an evening's work of a service. Everything here uses only public names of the core."""
+"""Optional parts of a talker, MUD or chat. They use only public names of the core."""

@@ -166,7 +166,7 @@ async def session(folder: Path) -> list[Pane]:
     await dev.edits("talk.py", says, softly, r"Reloaded, generation.*\n")
     await ann.types("I have biscuits.", "3>")
     await bob.types("is somebody writing?", "You say")
-    await ann.types(".", "Kept.")
+    await ann.types(".", "Saved.")
     await bob.types(".read 1", "biscuits")
     broken = softly.replace("{message}", "{mesage")
     await dev.edits("talk.py", softly, broken, r"Reload refused.*\n(    .*\n)*")

@@ -283,7 +283,7 @@ class Person:
             self.letters_sent += 1
             to, text = self.other(), f"Letter {self.letters_sent} of {self.name}"
             answer = await self.does(f".write {to} news", text, "Second line", ".")
-            assert "Kept." in answer, answer
+            assert "Saved." in answer, answer
             self.world.letters[to][f"{text}\nSecond line"] += 1
         listing = await self.does(".mail")
         if re.search(r"^ +1 ", listing, re.MULTILINE):
@@ -302,7 +302,7 @@ class Person:
             await self.does(f".moderate {own} {self.name}")
             await self.does(f".private {own} yes")
             await self.does(f".private {own} no")
-            if "has put you off" in await self.does(f".kick {own} {self.name}"):
+            if "has removed you from" in await self.does(f".kick {own} {self.name}"):
                 self.channels.discard(own)
         if f"[{away}] " in await self.does(f".join {away}"):
             self.channels.add(away)

@@ -24,7 +24,7 @@ HOSTILE = [
     "a" + "\u0301" * 100,
     "\\[bold]",
     "../../../etc/passwd",
-    "*** We close in 1 second. ***",
+    "*** Shutdown in 1 second. ***",
 ]
 
 SHOWN_BY = [

@@ -101,7 +101,7 @@ def test_who_ignores_somebody_hears_nothing_of_them(evening):
     evening.types(evening.bob, ".join lamps")
     evening.types(evening.bob, ".ignore ann")
     for line in (".tell bob hey", ".wave at bob"):
-        assert "does not listen to you" in evening.types(evening.ann, line)
+        assert "ignores you" in evening.types(evening.ann, line)
     for line in ("hello", ".:grins", ".shout hey", ".wave", ".on lamps hey", ".out"):
         evening.types(evening.ann, line)
     assert evening.bob.reads() == ""
@@ -192,9 +192,9 @@ def test_a_banned_user_goes_and_cannot_come_back(evening):
 
 def test_a_shutdown_is_announced_to_all_and_can_be_called_off(evening):
     evening.types(evening.ann, ".shutdown in 5m tea")
-    assert "*** We close in 5 minutes (tea). ***" in evening.bob.reads()
+    assert "*** Shutdown in 5 minutes (tea). ***" in evening.bob.reads()
     evening.types(evening.ann, ".stay")
-    assert "We do not close after all" in evening.bob.reads()
+    assert "The shutdown is cancelled" in evening.bob.reads()
 
 
 def test_roles_are_given_and_taken(evening):
@@ -242,7 +242,7 @@ def test_everybody_stays_where_they_are_over_a_reload(evening):
     assert report.ok, report
     assert report.holders == []
     assert evening.types(writer, "and Ann") == "  3> "
-    assert "Kept." in evening.types(writer, ".")
+    assert "Saved." in evening.types(writer, ".")
     assert "Enter: more" in evening.types(reader, "")
     evening.types(reader, "q")
     evening.types(stranger, "lantern light")

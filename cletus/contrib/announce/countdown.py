@@ -1,4 +1,4 @@
-"""Telling everybody what is going to happen, and when: ``shutdown in 5m``."""
+"""Countdowns: announce an event, and how long it is until then: ``shutdown in 5m``."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from cletus.storage import Field, Store
 
 
 class BaseCountdown(Store):
-    """The base of an application's ``Countdown`` stores; they are best temporary.
+    """The base of an application's countdown stores, which are usually temporary.
 
-    The time runs in a timer of the service, so a reload does not touch it.
+    The countdown runs in a timer of the service, so a reload does not affect it.
 
     Attributes:
-        due: the time, by the service's clock, at which it ends; ``None`` while it does not run.
-        reason: why, as people are told; may be empty.
+        due: the time, by the service's clock, at which it ends; ``None`` while it is not running.
+        reason: shown in announcements; may be empty.
         timer: of the next announcement.
     """
 
     abstract = True
-    #: Seconds before the end at which it is announced, beside the beginning.
+    #: Seconds before the end at which it is announced, beside the announcement at its start.
     marks: ClassVar[tuple[int, ...]] = (3600, 1800, 900, 600, 300, 120, 60, 30, 10, 5, 4, 3, 2, 1)
 
     due: Field[float | None] = Field(None, session=True, type=float)
@@ -37,31 +37,31 @@ class BaseCountdown(Store):
         raise NotImplementedError
 
     def announcement(self, remaining: str) -> str:
-        """What people are told, with the time that remains in words."""
+        """The announcement. ``remaining`` is the remaining time in words."""
         return f"*** In {remaining}: {self.reason or self.key} ***"
 
     def cancellation(self) -> str:
-        """What people are told when it is called off."""
-        return f"*** Called off: {self.reason or self.key} ***"
+        """The announcement when it is cancelled."""
+        return f"*** Cancelled: {self.reason or self.key} ***"
 
     def announce(self, text: str) -> None:
-        """Tell people; by default everybody who is connected."""
+        """Send an announcement; by default to everybody who is connected."""
         self.service.write_all(text)
 
     # -- running ----------------------------------------------------------------------------
 
     @property
     def is_running(self) -> bool:
-        """Whether it is under way."""
+        """Whether it has been started and has not ended."""
         return self.due is not None
 
     @property
     def remaining(self) -> float:
-        """Seconds to the end; 0.0 if it does not run."""
+        """Seconds to the end; 0.0 if it is not running."""
         return 0.0 if self.due is None else max(0.0, self.due - self.service.clock.seconds())
 
     def start(self, seconds: float, reason: str = "") -> None:
-        """Begin; one that runs already is replaced."""
+        """Start it, or start it again with another duration."""
         self._stop()
         self.due = self.service.clock.seconds() + seconds
         self.reason = reason
@@ -70,10 +70,10 @@ class BaseCountdown(Store):
         self._wait()
 
     def cancel(self) -> bool:
-        """Call it off.
+        """Cancel it.
 
         Returns:
-            whether it had been running.
+            Whether it was running.
         """
         if not self.is_running:
             return False
@@ -82,8 +82,8 @@ class BaseCountdown(Store):
         return True
 
     def tick(self) -> Any:
-        """For the timer: announce what remains, or end."""
-        if self.remaining < 0.5:  # an instant early is on time
+        """Called by the timer: announce the remaining time, or end."""
+        if self.remaining < 0.5:  # timers may fire a moment early
             self._stop()
             return self.finished()
         self.announce(self.announcement(say_duration(self.remaining)))
@@ -93,9 +93,9 @@ class BaseCountdown(Store):
     # -- inside -----------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        left = self.remaining
-        mark = next((mark for mark in self.marks if mark < left - 0.5), 0)
-        self.timer = self.service.call_later(left - mark, self.tick)
+        remaining = self.remaining
+        mark = next((mark for mark in self.marks if mark < remaining - 0.5), 0)
+        self.timer = self.service.call_later(remaining - mark, self.tick)
 
     def _stop(self) -> None:
         if self.timer is not None:
@@ -109,20 +109,20 @@ class BaseShutdown(BaseCountdown):
     abstract = True
 
     def announcement(self, remaining: str) -> str:
-        """What people are told."""
-        because = f" ({self.reason})" if self.reason else ""
-        return f"*** We close in {remaining}{because}. ***"
+        """The announcement."""
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"*** Shutdown in {remaining}{reason}. ***"
 
     def cancellation(self) -> str:
-        """What people are told when it is called off."""
-        return "*** We do not close after all. ***"
+        """The announcement when it is cancelled."""
+        return "*** The shutdown is cancelled. ***"
 
     def finished(self) -> Any:
-        """Stop."""
+        """Stop the service, and then the reactor."""
         return self.service.stop().addCallback(lambda _: _stop(self.service.reactor))
 
 
 def _stop(reactor: Any) -> None:
-    """The process ends with its reactor; a ``Clock`` has none."""
+    """End the process; in tests the reactor is a ``Clock``, which cannot be stopped."""
     if IReactorCore.providedBy(reactor):
         reactor.stop()

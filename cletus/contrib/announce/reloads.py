@@ -1,4 +1,4 @@
-"""Reloads, for those who make them: notices, and commands that show the report."""
+"""For developers in the game: notices of reloads, and commands that reload and show the report."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from cletus.service.service import Service
 
 
 def announce_reloads(service: Service, to: Callable[[Client], bool]) -> None:
-    """Tell some people of every reload, whoever asked for it; called by a module body.
+    """Send the report of every reload to some clients. Call this in a module body.
 
     Args:
-        service: whose.
-        to: called with each client; true for those who are told.
+        service: the service.
+        to: called with each client; those for whom it is true get the report.
     """
 
-    def is_told(client: Client) -> bool:
-        return to(client) and not getattr(client, _ASKED, False)
+    def gets_report(client: Client) -> bool:
+        return to(client) and not getattr(client, _REQUESTED, False)
 
     def reloaded(event: events.PostReload) -> None:
-        service.write_all(*_lines(event.report), filter=is_told)
+        service.write_all(*_lines(event.report), filter=gets_report)
 
     def failed(event: events.ReloadFailed) -> None:
-        service.write_all(*_lines(event.report), filter=is_told)
+        service.write_all(*_lines(event.report), filter=gets_report)
 
     service.listen(events.PostReload)(reloaded)
     service.listen(events.ReloadFailed)(failed)
 
 
 def reload(event: events.ClientEvent) -> None:
-    """Reload the code now, and see what has come of it."""
-    # Not async: a coroutine that waits for the reload would keep the code alive that it replaces.
-    _ask(event.client, event.service.reload)
+    """Reload the code now, and read the report."""
+    # Not async: a coroutine that waits for the reload would keep the replaced code alive.
+    _request(event.client, event.service.reload)
 
 
 def rollback(event: events.ClientEvent) -> None:
-    """Go back to the code before the last reload. The files stay as they are."""
+    """Go back to the code before the last reload. Files are not changed."""
     try:
-        _ask(event.client, event.service.rollback)
+        _request(event.client, event.service.rollback)
     except ReloadError as error:
         raise Refused(sentence(error)) from None
 
 
-#: The attribute of a client who has asked for a reload, and will be shown its report.
-_ASKED = "asked_for_reload"
+#: The attribute of a client whose own command started the reload: they get the report once.
+_REQUESTED = "requested_reload"
 
 
-def _ask(client: Client, reload: Callable[[], Deferred[ReloadReport]]) -> None:
+def _request(client: Client, reload: Callable[[], Deferred[ReloadReport]]) -> None:
     reloading = reload()
-    setattr(client, _ASKED, True)
+    setattr(client, _REQUESTED, True)
     reloading.addCallback(_show, client)
 
 
 def _show(report: ReloadReport, client: Client) -> None:
-    if hasattr(client, _ASKED):
-        delattr(client, _ASKED)
+    if hasattr(client, _REQUESTED):
+        delattr(client, _REQUESTED)
     client.write(*_lines(report))
 
 

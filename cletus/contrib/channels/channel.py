@@ -1,4 +1,4 @@
-"""Talking across rooms: who is on a channel hears what is said on it."""
+"""Channels: what is said on a channel is heard by all its members, wherever they are."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from cletus.contrib.audience import ignores, write_users
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
-Said = tuple[float, str, str]
+#: Time by the service's clock, name of the speaker, text.
+Message = tuple[float, str, str]
 
-#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+#: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
+#: and would keep old code alive.
 _log = Logger()
 
 
 class BaseChannel(Store):
     """The base of an application's ``Channel`` store.
 
-    What changes a channel for good saves it, too. Each method that takes ``by`` raises ``Refused``
-    with a sentence for that person if they may not do it.
+    Methods that change what is saved also save it. A method that takes ``by`` raises ``Refused`` if
+    that user may not do it.
 
     Attributes:
         name: as it is shown; by default the key.
         topic: what it is about.
-        private: whether only those can join who were invited.
-        members: keys of those who have joined; they stay so while they are offline.
-        moderators, invited, banned: keys, too.
-        history: the last things said, as (time, name, text), for this run of the service.
+        private: whether only invited users can join.
+        members: keys of the users who have joined, online or not.
+        moderators, invited, banned: keys of users.
+        history: the latest messages of this run of the service.
     """
 
     abstract = True
-    #: How many things said are kept for those who join.
+    #: Messages that are kept for those who join.
     history_max: ClassVar[int] = 20
-    #: Letters of a topic; the rest is cut.
+    #: Maximum length of a topic; the rest is cut.
     topic_max: ClassVar[int] = 200
 
     name: Field[str] = Field("")
@@ -47,7 +49,7 @@ class BaseChannel(Store):
     moderators: Field[set[str]] = Field(set, type=set[str])
     invited: Field[set[str]] = Field(set, type=set[str])
     banned: Field[set[str]] = Field(set, type=set[str])
-    history: Field[list[Said]] = Field(list, session=True)
+    history: Field[list[Message]] = Field(list, session=True)
 
     def __str__(self) -> str:
         return self.name or self.key
@@ -55,42 +57,42 @@ class BaseChannel(Store):
     # -- to override ------------------------------------------------------------------------
 
     def is_moderator(self, user: Any) -> bool:
-        """Whether they rule here; an application may let its admins rule everywhere."""
+        """Whether they moderate this channel. An application may let its admins moderate all."""
         return user.key in self.moderators
 
     def said_text(self, who: object, text: str) -> object:
-        """How something said is shown."""
+        """A message as it is shown."""
         return f"[{self}] {who}: {text}"
 
     def notice_text(self, text: str) -> object:
-        """How something that has happened is shown."""
+        """A notice, such as of a new member, as it is shown."""
         return f"[{self}] {text}"
 
     def everybody(self) -> Iterable[Any]:
-        """Whom a line may reach; by default all users who are connected, in the order of their coming.
+        """The users whom a message may reach; by default all who are connected.
 
-        An application may add those whose connection broke and who are waited for.
+        An application may include users whose link is lost.
         """
-        return [one.user for one in self.service.clients if one.user is not None]
+        return [client.user for client in self.service.clients if client.user is not None]
 
-    # -- being on it ------------------------------------------------------------------------
+    # -- members ------------------------------------------------------------------------
 
     def has(self, user: Any) -> bool:
-        """Whether they have joined."""
+        """Whether they are a member."""
         return user.key in self.members
 
     def is_visible_to(self, user: Any) -> bool:
-        """Whether they may know of it: a private channel is not there for those not invited."""
+        """Whether they may see it: a private channel is visible to members and invited users only."""
         return not self.private or self._is_welcome(user)
 
     def join(self, user: Any) -> None:
-        """Have somebody on it; they see the topic, and what was said last."""
+        """Add a member. They are shown the topic and the history."""
         if self.has(user):
-            raise Refused(f"You are on {self} already.")
+            raise Refused(f"You are already on {self}.")
         if user.key in self.banned:
             raise Refused(f"You are banned from {self}.")
         if not self.is_visible_to(user):
-            raise Refused(f"{self} is private; ask somebody on it to invite you.")
+            raise Refused(f"{self} is private. Ask one of its moderators to invite you.")
         self.notify(f"{user} has joined.")
         self.members.add(user.key)
         self.invited.discard(user.key)
@@ -98,7 +100,7 @@ class BaseChannel(Store):
         user.write(*self.greeting())
 
     def leave(self, user: Any) -> None:
-        """Have them off it."""
+        """Remove a member."""
         if not self.has(user):
             raise Refused(f"You are not on {self}.")
         self.members.discard(user.key)
@@ -107,7 +109,7 @@ class BaseChannel(Store):
         self.notify(f"{user} has left.")
 
     def say(self, user: Any, text: str) -> None:
-        """Say something to all who are on it, and to themself."""
+        """Send a message to all members, the speaker included."""
         if not self.has(user):
             raise Refused(f"Join {self} first.")
         self.history.append((self.service.clock.seconds(), str(user), text))
@@ -115,43 +117,42 @@ class BaseChannel(Store):
         self.write_all(self.said_text(user, text), by=user)
 
     def greeting(self) -> list[object]:
-        """What somebody reads who joins."""
+        """The lines that a new member is shown."""
         lines: list[object] = [self.notice_text(self.topic or "You have joined.")]
         lines += [f"{_clock(when)} {self.said_text(who, text)}" for when, who, text in self.history]
         return lines
 
     def online(self) -> list[Any]:
-        """Members among those whom a line may reach."""
-        return [one for one in self.everybody() if one.key in self.members]
+        """The members whom a message may reach."""
+        return [user for user in self.everybody() if user.key in self.members]
 
     def write_all(self, *lines: object, by: Any = None) -> None:
-        """Write to all members whom it may reach, but for those who ignore ``by``."""
+        """Write to all online members, except those who ignore ``by``."""
         write_users(self.online(), *lines, by=by)
 
     def notify(self, text: str) -> None:
-        """Tell all members of something that has happened."""
+        """Send a notice to all members."""
         self.write_all(self.notice_text(text))
 
-    # -- ruling -----------------------------------------------------------------------------
+    # -- moderation -----------------------------------------------------------------------------
 
     def set_topic(self, text: str, *, by: Any) -> None:
-        """Change what it is about; for moderators."""
+        """Change the topic; for moderators."""
         self._check_moderator(by)
         self.topic = text.strip()[: self.topic_max]
         self.changed()
-        self._report(
-            f"{by} has changed the topic: {self.topic}" if self.topic else "No topic now.", by
-        )
+        new = f"changed the topic to: {self.topic}" if self.topic else "removed the topic."
+        self._report(f"{by} has {new}", by)
 
     def set_private(self, private: bool, *, by: Any) -> None:
-        """Close it to those who are not invited, or open it; for moderators. Members stay."""
+        """Make it private or open; for moderators. Members remain members."""
         self._check_moderator(by)
         self.private = private
         self.changed()
-        self._report("It is private now." if private else "It is open to all now.", by)
+        self._report("The channel is now private." if private else "The channel is now open.", by)
 
     def invite(self, user: Any, *, by: Any) -> None:
-        """Let somebody join: on a private channel for its moderators, else for its members."""
+        """Invite a user; on a private channel for moderators, else for members."""
         if self.private:
             self._check_moderator(by)
         elif not self.has(by):
@@ -159,26 +160,26 @@ class BaseChannel(Store):
         if user.key in self.banned:
             raise Refused(f"{user} is banned from {self}.")
         if self.has(user):
-            raise Refused(f"{user} is on {self} already.")
+            raise Refused(f"{user} is already on {self}.")
         if ignores(user, by):
-            raise Refused(f"{user} does not listen to you.")
+            raise Refused(f"{user} ignores you.")
         self.invited.add(user.key)
         self.changed()
         user.write(f"{by} invites you to join {self}.")
         by.write(f"You have invited {user} to {self}.")
 
     def kick(self, user: Any, *, by: Any) -> None:
-        """Put somebody off it; for moderators. They may join again."""
+        """Remove a member, who may join again; for moderators."""
         self._check_moderator(by)
         if not self.has(user):
             raise Refused(f"{user} is not on {self}.")
         self.members.discard(user.key)
         self.changed()
-        user.write(f"{by} has put you off {self}.")
-        self._report(f"{by} has put {user} off.", by)
+        user.write(f"{by} has removed you from {self}.")
+        self._report(f"{by} has removed {user}.", by)
 
     def ban(self, user: Any, *, by: Any) -> None:
-        """Put somebody off it for good; for moderators, and not against moderators."""
+        """Remove a user who may not join again; for moderators. Moderators cannot be banned."""
         self._check_moderator(by)
         if self.is_moderator(user):
             raise Refused(f"{user} is a moderator of {self}.")
@@ -187,33 +188,33 @@ class BaseChannel(Store):
         if self.has(user):
             self.kick(user, by=by)
         self.changed()
-        by.write(f"{user} is banned from {self}.")
+        by.write(f"You have banned {user} from {self}.")
 
     def unban(self, user: Any, *, by: Any) -> None:
-        """Take a ban back; for moderators."""
+        """End a ban; for moderators."""
         self._check_moderator(by)
         self.banned.discard(user.key)
         self.changed()
-        by.write(f"{user} is not banned from {self}.")
+        by.write(f"{user} is no longer banned from {self}.")
 
     def promote(self, user: Any, *, by: Any) -> None:
-        """Make somebody a moderator; for moderators."""
+        """Make a user a moderator; for moderators."""
         self._check_moderator(by)
         self.moderators.add(user.key)
         self.changed()
-        self._report(f"{user} is a moderator now.", by)
+        self._report(f"{user} is now a moderator.", by)
 
     def demote(self, user: Any, *, by: Any) -> None:
-        """Make somebody a moderator no more; for moderators. One always remains."""
+        """Take a moderator's role away; for moderators. The last moderator cannot be demoted."""
         self._check_moderator(by)
         if self.moderators == {user.key}:
-            raise Refused(f"{self} needs a moderator; make somebody else one first.")
+            raise Refused(f"{self} needs a moderator. Make another user a moderator first.")
         self.moderators.discard(user.key)
         self.changed()
-        self._report(f"{user} is no moderator any more.", by)
+        self._report(f"{user} is no longer a moderator.", by)
 
     def changed(self) -> Deferred[None]:
-        """Called when it has changed for good: saves it, unless its store is temporary."""
+        """Save it after a change, unless its store is temporary."""
         if isinstance(self, TempStoreMixin):
             return succeed(None)
         return self.save_soon().addErrback(self._unsaved)
@@ -224,11 +225,11 @@ class BaseChannel(Store):
         _log.failure("{channel} could not be saved", failure=failure, channel=repr(self))
 
     def _is_welcome(self, user: Any) -> bool:
-        known = self.members | self.invited | self.moderators
-        return user.key in known or self.is_moderator(user)
+        insiders = self.members | self.invited | self.moderators
+        return user.key in insiders or self.is_moderator(user)
 
     def _report(self, text: str, by: Any) -> None:
-        """Tell all members what somebody has done to it, and them, who need not be one."""
+        """Send a notice to all members, and to ``by``, who need not be a member."""
         self.notify(text)
         if not self.has(by):
             by.write(self.notice_text(text))

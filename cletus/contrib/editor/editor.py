@@ -1,8 +1,8 @@
-"""A text of several lines, typed line by line: a small editor that any terminal can use.
+"""A line editor for texts of several lines, which works with any terminal.
 
     client.begin(Editor(room.description, then=room.describe))
 
-It is a dialogue, so a reload leaves people where they are, with every line that they have typed.
+It is a dialogue, so people keep their place and their text through a reload.
 """
 
 from __future__ import annotations
@@ -17,64 +17,69 @@ from cletus.client.dialogue import Dialogue, step
 from cletus.errors import DialogueError, Refused
 from cletus.storage import Field
 
-GREETING = "Write your text. A line with a dot ends it; .help tells more."
-HELP = """.            keep the text and leave
-.quit        leave without keeping it
-.list        see what you have
-.delete 3 5  delete lines 3 to 5; .delete 3 just the one
-.insert 3    go on writing before line 3; .insert alone at the end
-.replace 3   what follows takes the place of line 3
-.clear       begin anew
-..           a line that begins with a dot: type one more"""
+GREETING = "Type your text, and a single dot to finish. Type .help for more."
+HELP = """.            save the text and leave
+.quit        leave without saving
+.list        show the text
+.delete 3 5  delete lines 3 to 5; .delete 3 deletes line 3
+.insert 3    continue before line 3; .insert continues at the end
+.replace 3   replace line 3 with the line that you type next
+.clear       delete all lines
+..           starts a line that begins with a dot"""
 
 
 class Editor(Dialogue):
     """Edit a text.
 
     Args:
-        text: what there is already.
-        then: called with the text when it is kept; what it raises as ``Refused`` is told to the
-            person, who stays in the editor. A reload carries it by name, so it is a function at the
-            top level of its module, a method of a store object or a dialogue, or a
-            ``functools.partial`` of one. It may return a Deferred, which is waited for.
+        text: the text to edit.
+        then: called with the text when it is saved. If it raises ``Refused``, the message is shown
+            and the person stays in the editor. If it returns a Deferred, the editor waits for it.
+            A reload finds it by name, so it must be a function at the top level of its module, a
+            method of a store object or a dialogue, or a ``functools.partial`` of one of these.
+        saved: shown when the text has been saved.
 
     Attributes:
         lines: the text so far.
-        at: the index before which the next line goes; ``None`` for the end.
+        at: the index before which the next line is inserted; ``None`` for the end.
 
-    The dialogue's result is the text, or ``None`` if it was not kept.
+    The dialogue's result is the text, or ``None`` if it was not saved.
     """
 
-    #: Lines of a text. Our choice.
+    #: Maximum number of lines. Our choice.
     lines_max: ClassVar[int] = 200
-    #: Characters of all of them together. Our choice.
+    #: Maximum number of characters in all lines. Our choice.
     text_max: ClassVar[int] = 10_000
 
     lines: Field[list[str]] = Field(list)
     at: Field[int | None] = Field(None, type=int)
     then: Field[Any] = Field(None)
+    saved: Field[str] = Field("Saved.")
 
-    def __init__(self, text: str = "", *, then: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self, text: str = "", *, then: Callable[[str], Any] | None = None, saved: str = "Saved."
+    ) -> None:
         super().__init__()
-        check_has_name(then)
+        check_is_importable(then)
         self.lines = text.split("\n") if text else []
         self.then = then
+        self.saved = saved
 
     def begin(self) -> None:
-        """Tell them what to do."""
+        """Show the instructions, and the text."""
         self.client.write(GREETING)
         if self.lines:
             self._list("")
 
     def prompt_text(self) -> str:
-        """The number of the line that is written next."""
+        """The number of the next line."""
         return f"{(len(self.lines) if self.at is None else self.at) + 1:>3}> "
 
     @step(prompt_text)
     def write(self, line: str) -> Any:
         """A line of the text, or a command."""
         if line == ".":
-            return self._keep()
+            return self._save()
         if line.startswith(".") and not line.startswith(".."):
             return self._command(line[1:])
         self._add(line[1:] if line.startswith("..") else line)
@@ -84,9 +89,9 @@ class Editor(Dialogue):
 
     def _add(self, line: str) -> None:
         if len(self.lines) >= self.lines_max:
-            self.client.write(f"That is enough: {self.lines_max} lines at most.")
+            self.client.write(f"The text cannot have more than {self.lines_max} lines.")
         elif sum(map(len, self.lines)) + len(self.lines) + len(line) > self.text_max:
-            self.client.write(f"That is too long: {self.text_max} characters at most.")
+            self.client.write(f"The text cannot have more than {self.text_max} characters.")
         elif self.at is None:
             self.lines.append(line)
         else:
@@ -94,7 +99,7 @@ class Editor(Dialogue):
             self.at += 1
 
     def _command(self, typed: str) -> Any:
-        name, _, rest = typed.strip().partition(" ")
+        name, _, arguments = typed.strip().partition(" ")
         commands = {
             "quit": self._quit,
             "list": self._list,
@@ -104,55 +109,53 @@ class Editor(Dialogue):
             "clear": self._clear,
             "help": self._help,
         }
-        fitting = [one for one in commands if name and one.startswith(name.lower())]
+        fitting = [command for command in commands if name and command.startswith(name.lower())]
         if not fitting:
-            self.client.write(f"There is no .{name} here; .help tells what there is.")
+            self.client.write(f"There is no editor command .{name}. Type .help for a list.")
             return None
         try:
-            return commands[fitting[0]](rest)
+            return commands[fitting[0]](arguments)
         except Refused as refused:
             self.client.write(refused)
             return None
 
-    def _keep(self) -> Any:
+    def _save(self) -> Any:
         text = "\n".join(self.lines)
         if self.then is None:
             return self.done(text)
         try:
             result = self.then(text)
         except Refused as refused:
-            self.client.write(
-                refused, "You are still in the editor; .quit leaves without keeping it."
-            )
+            self.client.write(refused, "You are still in the editor. Type .quit to leave.")
             return None
-        return self._wait(result, text) if isinstance(result, Deferred) else self._kept(text)
+        return self._wait(result, text) if isinstance(result, Deferred) else self._saved(text)
 
     async def _wait(self, result: Deferred[Any], text: str) -> Any:
-        """If it fails, the dialogue logs it, and the person is still here with their text."""
+        """If it fails, the dialogue logs that, and the person stays here with their text."""
         await result
-        return self._kept(text)
+        return self._saved(text)
 
-    def _kept(self, text: str) -> Any:
-        self.client.write("Kept.")
+    def _saved(self, text: str) -> Any:
+        self.client.write(self.saved)
         return self.done(text)
 
     def _quit(self, _: str) -> Any:
-        self.client.write("Nothing was changed.")
+        self.client.write("Not saved.")
         return self.done(None)
 
     def _list(self, _: str) -> None:
         self.client.write(*(f"{n:>3}  {line}" for n, line in enumerate(self.lines, 1)))
 
-    def _delete(self, rest: str) -> None:
-        first, last = self._range(rest)
+    def _delete(self, arguments: str) -> None:
+        first, last = self._range(arguments)
         del self.lines[first:last]
         self.at = None
 
-    def _insert(self, rest: str) -> None:
-        self.at = self._range(rest)[0] if rest.strip() else None
+    def _insert(self, arguments: str) -> None:
+        self.at = self._range(arguments)[0] if arguments.strip() else None
 
-    def _replace(self, rest: str) -> None:
-        number, _, text = rest.strip().partition(" ")
+    def _replace(self, arguments: str) -> None:
+        number, _, text = arguments.strip().partition(" ")
         first, _ = self._range(number)
         del self.lines[first]
         self.at = first
@@ -166,21 +169,20 @@ class Editor(Dialogue):
     def _help(self, _: str) -> None:
         self.client.write(*HELP.split("\n"))
 
-    def _range(self, rest: str) -> tuple[int, int]:
-        """Indices of the lines that somebody has named: of one, or of a first and a last."""
-        words = rest.split()
-        if not 1 <= len(words) <= 2 or not all(one.isascii() and one.isdigit() for one in words):
-            raise Refused("Which line? Give its number.")
+    def _range(self, arguments: str) -> tuple[int, int]:
+        """The slice that somebody has typed as one line number, or a first and a last."""
+        words = arguments.split()
+        if not 1 <= len(words) <= 2 or not all(word.isascii() and word.isdigit() for word in words):
+            raise Refused("Give the number of a line.")
         first, last = int(words[0][:9]), int(words[-1][:9])
         if not 1 <= first <= last <= len(self.lines):
-            raise Refused(
-                f"There are lines 1 to {len(self.lines)}." if self.lines else "No lines yet."
-            )
+            last_line = len(self.lines)
+            raise Refused(f"There are lines 1 to {last_line}." if last_line else "No lines yet.")
         return first - 1, last
 
 
-def check_has_name(then: Any) -> None:
-    """See that a reload can find this function in new code.
+def check_is_importable(then: Any) -> None:
+    """Check that a reload can find this function in the new code.
 
     Raises:
         DialogueError: it is a lambda, or defined inside another function.
@@ -189,6 +191,6 @@ def check_has_name(then: Any) -> None:
         then = then.func
     if "<" in getattr(then, "__qualname__", ""):
         raise DialogueError(
-            f"{then.__qualname__} cannot be found again by a reload: define it at the top level of "
-            "its module, and give it what it needs by functools.partial"
+            f"a reload cannot find {then.__qualname__} again: define it at the top level of its module, "
+            "and pass arguments with functools.partial"
         )

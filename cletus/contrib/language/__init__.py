@@ -1,4 +1,4 @@
-"""English as a service needs it. See ``docs/contrib/language.md``."""
+"""English grammar for messages. See ``docs/contrib/language.md``."""
 
 from cletus.contrib.language.articles import an, listed, sentence
 from cletus.contrib.language.durations import parse_duration, say_duration

@@ -1,4 +1,4 @@
-"""``a`` or ``an``: it is the sound that counts, so the exceptions are listed."""
+"""Articles, lists of words, and sentences."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ _SILENT_H = re.compile(r"(?:heir|honest|hono[u]?r|hour(?!i))", re.IGNORECASE)
 #: Letters whose names begin with a vowel: an FBI agent, an x-ray.
 _SPELLED = frozenset("AEFHILMNORSX")
 _VOWELS = frozenset("aeiou")
-#: Said as words although they are written in capitals.
+#: Spoken as words, although they are written in capitals.
 _WORDS = frozenset({"MUD", "NASA", "NATO", "RAM", "ROM", "MOO", "MUSH", "SIM", "LAN", "LED"})
 
 
-def an(thing: str) -> str:
-    """The thing with its article: ``an owl``, ``a unicorn``, ``an hour``, ``a MUD``.
+def an(noun: str) -> str:
+    """The noun with its article: ``an owl``, ``a unicorn``, ``an hour``, ``a MUD``.
+
+    The choice depends on the sound, so exceptions are listed above.
 
     Args:
-        thing: a noun, with or without adjectives before it.
+        noun: may have adjectives before it.
     """
-    return f"{'an' if _sounds_like_vowel(thing) else 'a'} {thing}"
+    return f"{'an' if _sounds_like_vowel(noun) else 'a'} {noun}"
 
 
-def _sounds_like_vowel(thing: str) -> bool:
-    word = re.match(r"[\W_]*([^\W_]*)", thing)
+def _sounds_like_vowel(noun: str) -> bool:
+    word = re.match(r"[\W_]*([^\W_]*)", noun)
     first = word[1] if word else ""
     if not first:
         return False
     if first.isdigit():
         return first.startswith("8") or (first[:2] in ("11", "18") and len(first) % 3 == 2)
     spelled = first.isupper() and first not in _WORDS
-    if spelled and (len(first) > 1 or thing[len(first) : len(first) + 1] in ("-", "")):
+    if spelled and (len(first) > 1 or noun[len(first) : len(first) + 1] in ("-", "")):
         return first[0] in _SPELLED
     if len(first) == 1:
         return first.upper() in _SPELLED or first.lower() in _VOWELS - {"u"}
@@ -45,19 +47,19 @@ def _sounds_like_vowel(thing: str) -> bool:
 
 
 def _is_yttric(word: str) -> bool:
-    """Y before a consonant is a vowel: an ytterbium lamp."""
+    """Whether it begins with Y before a consonant, which is a vowel: an ytterbium lamp."""
     return word[0] in "yY" and word[1:2].lower() not in (*_VOWELS, "")
 
 
-def listed(things: Iterable[object], *, word: str = "and", nothing: str = "nothing") -> str:
+def listed(items: Iterable[object], *, word: str = "and", nothing: str = "nothing") -> str:
     """``a, b and c``.
 
     Args:
-        things: in the order in which they are named.
-        word: what stands before the last: ``"or"``.
-        nothing: what is said if there are none: ``"nobody"``.
+        items: in this order.
+        word: the word before the last item: ``"or"``.
+        nothing: the text if there are no items: ``"nobody"``.
     """
-    names = [str(thing) for thing in things]
+    names = [str(item) for item in items]
     if not names:
         return nothing
     *others, last = names
@@ -65,9 +67,9 @@ def listed(things: Iterable[object], *, word: str = "and", nothing: str = "nothi
 
 
 def sentence(text: object) -> str:
-    """The text with a capital at its beginning and a full stop: an error, told to a person.
+    """The text as a sentence, with a capital letter and a full stop: shows an error to a person.
 
-    What ends with a sign of its own keeps it.
+    A question mark or an exclamation mark at the end is kept.
     """
     words = str(text).strip()
     end = "" if not words or words[-1] in ".!?" else "."

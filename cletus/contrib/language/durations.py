@@ -17,15 +17,15 @@ _PART = re.compile(
 
 
 def parse_duration(text: str) -> timedelta:
-    """A duration from text; a bare number is seconds.
+    """Parse a duration; a number without a unit is in seconds.
 
     Raises:
-        Refused: it is none, or is longer than a hundred years.
+        Refused: the text is not a duration, or it is longer than a hundred years.
     """
     text = text.strip()
     seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else _sum(text)
     if seconds is None or seconds > 100 * 366 * 86400:
-        raise Refused(f"{text!r} is no duration; write something like 90s, 5m, 1h30m or 2d.")
+        raise Refused(f"{text!r} is not a duration. Examples: 90s, 5m, 1h30m, 2d.")
     return timedelta(seconds=seconds)
 
 
@@ -38,14 +38,14 @@ def _sum(text: str) -> int | None:
 
 
 def say_duration(seconds: float) -> str:
-    """A duration in words, its two largest parts: ``1 hour and 30 minutes``.
+    """A duration in words, with its two largest units: ``1 hour and 30 minutes``.
 
-    What is less than a second is one; the rest is rounded to the nearest second.
+    It is rounded to the nearest second, and at least one second.
     """
-    left = max(1, round(seconds))
+    remaining = max(1, round(seconds))
     parts = []
     for name, size in _NAMES:
-        count, left = divmod(left, size)
+        count, remaining = divmod(remaining, size)
         if count:
             parts.append(f"{count} {name}{'' if count == 1 else 's'}")
     return " and ".join(parts[:2])

@@ -1,4 +1,4 @@
-"""One and many. Regular by rule, irregular by table; the table may be added to."""
+"""Plurals of nouns: regular by rule, irregular by table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _F = "calf dwarf elf half hoof leaf loaf scarf self sheaf shelf thief wharf wolf
 _FE = "knife life wife"
 _OES = "domino echo embargo hero mosquito potato tomato torpedo veto volcano"
 
-#: Nouns whose plural follows no rule. An application may add its own.
+#: Irregular plurals. An application may add its own.
 IRREGULAR: dict[str, str] = {
     "child": "children",
     "die": "dice",
@@ -53,10 +53,10 @@ _POSTFIX = re.compile(
 
 
 def plural(noun: str, count: int = 2) -> str:
-    """The noun for so many: ``wolves``, ``boxes``, ``pieces of cake``; as it is for one.
+    """The plural of a noun: ``wolves``, ``boxes``, ``pieces of cake``. For a count of 1, the noun itself.
 
     Args:
-        noun: in the singular, with or without adjectives before it: ``"old lamp"``.
+        noun: in the singular; may have adjectives before it: ``"old lamp"``.
         count: how many there are.
     """
     if count == 1 or not noun.strip():
@@ -89,7 +89,7 @@ def _plural(word: str) -> str:
 
 
 def _last_word(noun: str) -> tuple[str, str]:
-    """What stands before the last word, and that word; a hyphen parts words unless it is known."""
+    """Split off the last word. A hyphen separates words, unless the whole is in the table."""
     start, space, word = noun.rpartition(" ")
     if "-" in word and word.lower() not in IRREGULAR:
         first, hyphen, word = word.rpartition("-")

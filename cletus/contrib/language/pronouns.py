@@ -1,4 +1,4 @@
-"""Pronouns: who is meant, in each place of a sentence."""
+"""Pronouns as sentences use them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Any, Protocol
 
 
 class Pronouns(Protocol):
-    """What a sentence needs of somebody's pronouns; ``cletus.contrib.users.Pronouns`` is one."""
+    """The pronouns of a person; ``cletus.contrib.users.Pronouns`` implements this."""
 
     @property
     def subject(self) -> str:
-        """They have come."""
+        """As in *they have come*."""
 
     @property
     def object(self) -> str:
-        """You see them."""
+        """As in *you see them*."""
 
     @property
     def possessive(self) -> str:
-        """It is their lamp."""
+        """As in *it is their lamp*."""
 
     @property
     def reflexive(self) -> str:
-        """They help themself."""
+        """As in *they help themself*."""
 
     @property
     def plural(self) -> bool:
-        """Whether verbs are as for several: *they have*, but *she has*."""
+        """Whether verbs take the plural form: *they have*, but *she has*."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class _Words:
     subject: str
     object: str
     possessive: str
@@ -39,13 +39,13 @@ class _Own:
     plural: bool
 
 
-#: The reader's: ``you``.
-YOU: Pronouns = _Own("you", "you", "your", "yourself", True)
-#: Those of whoever has not said otherwise: ``they``.
-THEY: Pronouns = _Own("they", "them", "their", "themself", True)
+#: The pronouns of the reader.
+YOU: Pronouns = _Words("you", "you", "your", "yourself", True)
+#: The default.
+THEY: Pronouns = _Words("they", "them", "their", "themself", True)
 
 
-def pronouns_of(somebody: Any) -> Pronouns:
-    """What somebody's attribute ``pronouns`` says, else *they*."""
-    found: Pronouns | None = getattr(somebody, "pronouns", None)
-    return THEY if found is None else found
+def pronouns_of(person: Any) -> Pronouns:
+    """The attribute ``pronouns`` of a person, or *they*."""
+    pronouns: Pronouns | None = getattr(person, "pronouns", None)
+    return THEY if pronouns is None else pronouns

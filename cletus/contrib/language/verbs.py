@@ -1,10 +1,10 @@
-"""Verbs as they stand beside *you* and beside a name: you wave, Ann waves."""
+"""Verb forms: you wave, Ann waves."""
 
 from __future__ import annotations
 
 import re
 
-#: Third persons that follow no rule; a plural's is the verb itself.
+#: Irregular third persons singular.
 IRREGULAR: dict[str, str] = {
     "are": "is",
     "be": "is",
@@ -33,17 +33,17 @@ _HISSING = re.compile(r"(?:s|x|z|ch|sh|o)$")
 
 
 def third_person(verb: str) -> str:
-    """``waves`` of ``wave``; of several words the first is the verb: ``bursts out laughing``."""
+    """``waves`` of ``wave``. The first word is the verb: ``bursts out laughing``."""
     first, space, rest = verb.partition(" ")
     return _third(first) + space + rest
 
 
 def conjugated(verb: str, *, plural: bool) -> str:
-    """The verb as it stands after its subject.
+    """The verb in the form that its subject needs.
 
     Args:
         verb: in its base form, as after *you*.
-        plural: whether the subject is several, or *you*, or *they*.
+        plural: whether the subject is *you*, *they* or a plural.
     """
     if not plural:
         return third_person(verb)

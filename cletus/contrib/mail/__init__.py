@@ -1,4 +1,4 @@
-"""Mail: letters for those who are offline. See ``docs/contrib/mail.md``."""
+"""Mail: letters to users, online or not. See ``docs/contrib/mail.md``."""
 
 from cletus.contrib.mail.mailbox import BaseMailbox, Letter, MailboxManager
 

@@ -1,4 +1,4 @@
-"""Letters for somebody who may be offline: a mailbox for each user, under the user's key."""
+"""Mailboxes: each user has one, under the key of the user."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ class MailboxManager(Manager[M]):
     """The manager of a store of mailboxes."""
 
     def of(self, user: Any) -> M:
-        """The mailbox of a user, which is made if they have none.
+        """The mailbox of a user; a new one if they have none.
 
         Raises:
-            StorageError: it is saved and cannot be read.
+            StorageError: the saved mailbox cannot be read.
         """
         box = self.get(user.key)
         return self.store_cls(user.key) if box is None else box
 
     def send(self, to: Any, *, sender: Any, text: str, subject: str = "") -> Deferred[None]:
-        """Put a letter into somebody's mailbox, and tell them if they are connected.
+        """Put a letter into a user's mailbox, and tell them if they are online.
 
         Args:
-            to: a user, offline or not.
-            sender: a user; who ignores them gets nothing from them.
-            text: what it says.
-            subject: a line.
+            to: the recipient, online or not.
+            sender: the user who sends it.
+            text: may have several lines.
+            subject: one line; may be empty.
 
         Returns:
-            A Deferred that fires when the letter is safe. It fails with what ``save`` raises.
+            A Deferred that fires when the letter is saved. It fails with what ``save`` raises.
 
         Raises:
-            Refused: it is empty or too long, the mailbox is full, or they ignore the sender.
-            StorageError: the mailbox is saved and cannot be read.
+            Refused: the letter is empty or too long, the mailbox is full, or the recipient ignores
+                the sender.
+            StorageError: the mailbox cannot be read.
         """
         ignores = getattr(to, "ignores", None)
         if ignores is not None and ignores(sender):
-            raise Refused(f"{to} takes no mail from you.")
+            raise Refused(f"{to} ignores you.")
         box = self.of(to)
         try:
             box.put(str(sender), text, subject)
@@ -52,11 +53,11 @@ class MailboxManager(Manager[M]):
             self.release(to)
             raise
         to.write(f"You have mail from {sender}.")
-        # Asked of the box, for a reload in between gives it another class with another manager.
+        # The manager is looked up when the letter is saved: a reload in between gives the box another.
         return box.save_soon().addCallback(lambda _: type(box).manager.release(to))
 
     def release(self, user: Any) -> None:
-        """Let the mailbox of somebody who is offline go from memory; call it when they log out."""
+        """Drop the mailbox of an offline user from memory. Call this when they log out."""
         box = self.active().get(user.key)
         if box is not None and getattr(user, "client", None) is None:
             self.remove_active(box)
@@ -66,14 +67,14 @@ WIDTH = 79
 
 
 class Letter(TypedDict):
-    """One letter. A plain dict, so that any reload carries it.
+    """One letter. A plain dict, which survives any reload.
 
     Attributes:
-        sender: who wrote it, as they were called then.
+        sender: the name of the sender at that time.
         sent: seconds since the epoch, by the service's clock.
-        subject: a line; it may be empty.
-        text: lines.
-        read: whether it was.
+        subject: one line; may be empty.
+        text: may have several lines.
+        read: whether it has been read.
     """
 
     sender: str
@@ -86,40 +87,41 @@ class Letter(TypedDict):
 class BaseMailbox(Store):
     """The base of an application's ``Mailbox`` store.
 
-    Letters are numbered from 1, the oldest first, as they are listed.
+    Letters are numbered from 1, oldest first.
 
     Attributes:
-        letters: all of them, oldest first.
+        letters: all letters, oldest first.
     """
 
     abstract = True
     manager: ClassVar[MailboxManager[Any]] = MailboxManager()
-    #: Letters in one mailbox. Our choice.
+    #: Maximum number of letters in one mailbox. Our choice.
     letters_max: ClassVar[int] = 100
-    #: Letters of one sender that may wait to be read, so that nobody alone can fill it. Our choice.
+    #: Maximum number of unread letters of one sender, so that nobody can fill a mailbox alone. Our choice.
     unread_max: ClassVar[int] = 20
-    #: Characters of one letter.
+    #: Maximum number of characters of one letter.
     text_max: ClassVar[int] = 10_000
-    #: Characters of its subject.
+    #: Maximum number of characters of its subject; the rest is cut.
     subject_max: ClassVar[int] = 60
 
     letters: Field[list[Letter]] = Field(list, type=list[Letter])
 
     def put(self, sender: str, text: str, subject: str = "") -> None:
-        """Add a letter. Saving is the caller's; ``manager.send`` does it.
+        """Add a letter. The caller saves, as ``manager.send`` does.
 
         Raises:
-            Refused: it is empty or too long, or there is no room, or too much of that sender's is unread.
+            Refused: it is empty or too long, the mailbox is full, or too many letters of that sender
+                are unread.
         """
         if not text.strip():
-            raise Refused("There is nothing in it.")
+            raise Refused("The letter is empty.")
         if len(text) > self.text_max:
-            raise Refused(f"A letter has {self.text_max} characters at most.")
+            raise Refused(f"A letter can have at most {self.text_max} characters.")
         if len(self.letters) >= self.letters_max:
             raise Refused(f"The mailbox of {self.key} is full.")
-        waiting = sum(one["sender"] == sender and not one["read"] for one in self.letters)
+        waiting = sum(old["sender"] == sender and not old["read"] for old in self.letters)
         if waiting >= self.unread_max:
-            raise Refused(f"{waiting} letters of yours wait there; let them be read first.")
+            raise Refused(f"{waiting} of your letters have not been read yet. Wait until they are.")
         self.letters.append(
             Letter(
                 sender=sender,
@@ -132,24 +134,24 @@ class BaseMailbox(Store):
 
     @property
     def unread(self) -> int:
-        """How many letters were not read yet."""
+        """The number of unread letters."""
         return sum(not letter["read"] for letter in self.letters)
 
     def summary(self) -> str:
-        """A sentence for somebody who has just come in; empty if nothing is new."""
+        """``You have 2 new letters.``; empty if there are none."""
         count = self.unread
         if not count:
             return ""
         return "You have a new letter." if count == 1 else f"You have {count} new letters."
 
     def listing(self) -> list[str]:
-        """The letters, a line each of at most 79 columns."""
+        """The letters, one line of at most 79 columns each."""
         if not self.letters:
             return ["Your mailbox is empty."]
         return [_line(number, letter) for number, letter in enumerate(self.letters, 1)]
 
     def read(self, number: int) -> list[str]:
-        """One letter as lines; from now on it has been read. Saving is the caller's.
+        """Mark a letter as read and return it as lines. The caller saves.
 
         Raises:
             Refused: there is no such letter.
@@ -165,7 +167,7 @@ class BaseMailbox(Store):
         return lines
 
     def discard(self, number: int) -> None:
-        """Throw one letter away. Saving is the caller's.
+        """Delete a letter. The caller saves.
 
         Raises:
             Refused: there is no such letter.
@@ -174,7 +176,7 @@ class BaseMailbox(Store):
         del self.letters[number - 1]
 
     def letter(self, number: int) -> Letter:
-        """One letter.
+        """The letter of this number.
 
         Raises:
             Refused: there is no such letter.

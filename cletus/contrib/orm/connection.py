@@ -1,4 +1,4 @@
-"""The SQLAlchemy session of a service: it persists across reloads, as the service does."""
+"""The SQLAlchemy session of a service. It persists across reloads, as the service does."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from sqlalchemy.orm import Session
 from cletus import events
 from cletus.service.service import Service
 
+#: The attribute of the service that holds the session, or another object with ``Session.get``.
 ATTRIBUTE = "orm_session"
-"""Where the session is on the service: anything that has SQLAlchemy's ``Session.get`` will do."""
 
 
 def connect(service: Service, url: str, **options: Any) -> Session:
-    """The service's session with this database; it is ``service.orm_session`` as well.
+    """The service's session with this database, also available as ``service.orm_session``.
 
-    Run again while the code is reloaded, it gives back the running session, as ``Service()`` gives
-    back the running service; with another URL it makes a new one. It is closed when the service has
-    stopped. It works in the reactor's thread: a query holds up everybody for as long as it takes.
+    Called again by a reload, it returns the existing session, as ``Service()`` returns the running
+    service; with another URL it makes a new one. The session is closed when the service has stopped.
+    It works in the reactor's thread, so everybody waits while a query runs.
 
     Args:
-        service: whose stores have a ``ModelField``.
+        service: the service whose stores have a ``ModelField``.
         url: of the database, such as ``sqlite:///talker.db``.
-        options: of ``sqlalchemy.create_engine``.
+        options: passed to ``sqlalchemy.create_engine``.
     """
-    session = _running(service, url)
+    session = _existing(service, url)
     if session is None:
         session = Session(create_engine(url, **options))
         setattr(service, ATTRIBUTE, session)
@@ -35,7 +35,7 @@ def connect(service: Service, url: str, **options: Any) -> Session:
     return session
 
 
-def _running(service: Service, url: str) -> Session | None:
+def _existing(service: Service, url: str) -> Session | None:
     session = session_of(service)
     engine = _engine(session)
     if not isinstance(session, Session) or engine is None or engine.url != make_url(url):
@@ -44,7 +44,7 @@ def _running(service: Service, url: str) -> Session | None:
 
 
 def session_of(service: Any) -> Any:
-    """The session that the service was given, or ``None``."""
+    """The session of the service, or ``None``."""
     return getattr(service, ATTRIBUTE, None)
 
 
@@ -54,14 +54,14 @@ def _engine(session: Any) -> Engine | None:
 
 
 def forget_old_models(event: events.PostReload) -> None:
-    """Compiled statements are kept by SQLAlchemy, and keep the model classes of the old code."""
+    """Clear SQLAlchemy's cache of compiled statements, which keeps old model classes alive."""
     engine = _engine(session_of(event.service))
     if engine is not None:
         engine.clear_compiled_cache()
 
 
 def disconnect(event: events.PostStop) -> None:
-    """Close the session, and the connections below it. What was not committed is rolled back."""
+    """Close the session and its connections. Changes that were not committed are rolled back."""
     session = session_of(event.service)
     engine = _engine(session)
     if engine is not None:

@@ -1,4 +1,4 @@
-"""Long text by the page. See ``docs/contrib/pager.md``."""
+"""Show long text page by page. See ``docs/contrib/pager.md``."""
 
 from cletus.contrib.pager.pager import Pager, page
 

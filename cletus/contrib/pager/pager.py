@@ -1,4 +1,4 @@
-"""Long text by the page. A dialogue, so a reload leaves people at the page where they are."""
+"""Show long text page by page. It is a dialogue, so people keep their page through a reload."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cletus.storage import Field
 
 
 class Pager(Dialogue):
-    """Show lines by the page.
+    """Show lines page by page.
 
     Args:
-        lines: what is shown.
-        rows: lines of a page; by default what the person's terminal shows at once.
+        lines: the lines.
+        rows: lines of a page; by default what fits the terminal.
 
     Attributes:
-        at: the index of the first line that was not shown yet.
+        at: the index of the first line that has not been shown yet.
     """
 
-    #: Rows of a terminal that has not said how many it has.
+    #: Rows of a terminal that has not told its size.
     rows_default: ClassVar[int] = 24
 
     lines: Field[list[Any]] = Field(list)
@@ -35,20 +35,20 @@ class Pager(Dialogue):
 
     @property
     def length(self) -> int:
-        """Lines of one page: a row is left for the prompt, and one for what was there before."""
+        """Lines of one page: one row is left for the prompt, and one for the line before."""
         return max(1, self.rows or rows_of(self.client) - 2)
 
     def begin(self) -> Any:
-        """Show the first page, which may be all."""
+        """Show the first page."""
         return self._show()
 
     def prompt_text(self) -> str:
-        """Where they are, and what they can do."""
-        return f"({self.at} of {len(self.lines)}. Enter: more, b: back, a: all, q: stop) "
+        """The position in the text, and the keys."""
+        return f"(line {self.at} of {len(self.lines)}. Enter: more, b: back, a: all, q: quit) "
 
     @step(prompt_text)
     def turn(self, line: str) -> Any:
-        """Go on, back, or stop."""
+        """Next page, previous page, all the rest, or quit."""
         match line.strip().lower()[:1]:
             case "q" | "s":
                 return self.done()
@@ -71,12 +71,12 @@ class Pager(Dialogue):
 
 
 def rows_of(client: Client) -> int:
-    """Rows of somebody's terminal, or what is usual where it has not said."""
+    """Rows of the client's terminal, or ``Pager.rows_default`` if it has not told its size."""
     return getattr(getattr(client, "terminal", None), "rows", 0) or Pager.rows_default
 
 
 def page(client: Client, lines: Iterable[object]) -> None:
-    """Show lines by the page, or at once if they fit one."""
+    """Show lines page by page, or at once if they fit one page."""
     lines = list(lines)
     if len(lines) > rows_of(client) - 2:
         client.begin(Pager(lines))

@@ -1,4 +1,4 @@
-"""Rooms: places with exits, and people in them. See ``docs/contrib/rooms.md``."""
+"""Rooms, their exits, and the users in them. See ``docs/contrib/rooms.md``."""
 
 from cletus.contrib.rooms.directions import spelled_out
 from cletus.contrib.rooms.occupant import OccupantMixin

@@ -1,8 +1,8 @@
-"""Directions: their short forms and their opposites. Any other word can be an exit, too."""
+"""Directions, their abbreviations and their opposites. An exit can also be any other word."""
 
 from __future__ import annotations
 
-#: Each direction and where one comes from who has gone that way.
+#: Each direction and its opposite.
 OPPOSITES: dict[str, str] = {
     "north": "south",
     "northeast": "southwest",
@@ -18,7 +18,7 @@ OPPOSITES: dict[str, str] = {
     "out": "in",
 }
 
-#: What people type for them.
+#: Abbreviations of directions.
 SHORT: dict[str, str] = {
     **{name[0]: name for name in ("north", "east", "south", "west", "up", "down")},
     "ne": "northeast",
@@ -29,13 +29,13 @@ SHORT: dict[str, str] = {
 
 
 def spelled_out(word: str) -> str:
-    """The direction that a word stands for: ``n`` is ``north``; other words stay as they are."""
+    """The direction in full: ``north`` for ``n``. Other words are returned in lower case."""
     word = word.lower()
     return SHORT.get(word, word)
 
 
 def arrival(direction: str) -> str:
-    """Where somebody seems to come from who went this way: ``from the south``, ``from above``."""
+    """Where a user who went this way arrives from: ``from the south``, ``from above``."""
     origin = OPPOSITES.get(direction, "")
     if origin in ("up", "down"):
         return "from above" if origin == "up" else "from below"

@@ -1,4 +1,4 @@
-"""Being somewhere: what a store of users needs so that they can be in rooms."""
+"""A mixin for users who are in rooms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cletus.storage import StoreField
 
 
 class OccupantMixin:
-    """Gives a user a place.
+    """Gives a user a room.
 
     Attributes:
-        room: where they are or, while they are offline, where they were last. It is saved. The
-            store of rooms is the one called ``Room``; for another, declare the field anew.
+        room: where they are, or were last if they are offline. It is saved. It refers to the store
+            called ``Room``; declare the field again to use another store.
     """
 
     room = StoreField[Any]("room")
@@ -26,37 +26,36 @@ class OccupantMixin:
     # -- to override ------------------------------------------------------------------------
 
     def departure_text(self, direction: str) -> str:
-        """What those whom they leave read; ``direction`` is "" if they go by no exit."""
+        """Shown in the room that they leave. ``direction`` is empty if they do not use an exit."""
         return f"{self} goes {direction}." if direction else f"{self} leaves."
 
     def arrival_text(self, direction: str) -> str:
-        """What those whom they join read; ``direction`` is the exit that they have taken, or ""."""
+        """Shown in the room that they enter. ``direction`` is the exit that they have used, or empty."""
         return f"{self} comes in {arrival(direction)}".rstrip() + "."
 
     # -- moving -----------------------------------------------------------------------------
 
     def go(self, direction: str) -> None:
-        """Take an exit of the room where they are, and look around.
+        """Use an exit of their room, and show them the new room.
 
         Raises:
-            Refused: there is no such exit, or the room behind it does not let them in.
+            Refused: there is no such exit, or the other room does not let them in.
         """
-        here = self.room
-        if here is None:
-            raise Refused("You are nowhere.")
-        name, there = here.exit(direction)
-        self.enter_room(there, by=name)
+        if self.room is None:
+            raise Refused("You are not in a room.")
+        name, destination = self.room.exit(direction)
+        self.enter_room(destination, by=name)
 
     def enter_room(self, room: Any, *, by: str = "", quietly: bool = False) -> None:
-        """Be in this room from now on, and look around. Saving is the caller's.
+        """Move to a room, and show it to them. The caller saves.
 
         Args:
-            room: where to.
-            by: the exit that they take.
-            quietly: nobody is told.
+            room: the new room.
+            by: the exit that they use; empty for none.
+            quietly: whether nobody is told.
 
         Raises:
-            Refused: the room does not let them in; they stay where they are.
+            Refused: the room does not let them in. They stay where they are.
         """
         room.check_entry(self)
         self.leave_room(by=by, quietly=quietly)
@@ -68,7 +67,7 @@ class OccupantMixin:
         room.entered(self)
 
     def leave_room(self, *, by: str = "", quietly: bool = False) -> None:
-        """Be nowhere, for instance when they log out; ``room`` still tells where they were."""
+        """Leave the room, for instance at logout. ``room`` still refers to it."""
         room = self.room
         if room is None or self not in room.occupants:
             return

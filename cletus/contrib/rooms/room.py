@@ -1,4 +1,4 @@
-"""A place where people are."""
+"""Rooms: a description, exits to other rooms, and the users who are there."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class RoomManager(Manager[R]):
     """The manager of a store of rooms."""
 
     def get_by_name(self, name: str) -> R | None:
-        """The room of this key or, among the active ones, of this name; ``None`` if there is none."""
-        found = self.get(name)
-        if found is not None:
-            return found
+        """The room of this key, or the active room of this name; ``None`` if there is none."""
+        room = self.get(name)
+        if room is not None:
+            return room
         wanted = name.strip().lower()
-        return next((one for one in self.active().values() if one.name.lower() == wanted), None)
+        return next((room for room in self.active().values() if room.name.lower() == wanted), None)
 
 
-#: Columns of a description. Our choice: fits any terminal.
+#: Columns of a description. Our choice: it fits any terminal.
 WIDTH = 79
 
 
@@ -35,12 +35,12 @@ class BaseRoom(Store):
     """The base of an application's ``Room`` store.
 
     Attributes:
-        name: as its heading has it.
-        description: paragraphs, parted by empty lines; they are wrapped when they are shown.
+        name: the heading of its description.
+        description: paragraphs with empty lines between them; they are wrapped when they are shown.
         exits: direction to the key of the room there.
-        written: the directions of those exits that a file gave it; the others were made in the house.
-        occupants: who is here, in the order of their coming. ``OccupantMixin`` keeps it.
-        source: the file that describes the room, or "" if it lives in its store alone.
+        written: the directions of the exits that come from a file; others were made in the game.
+        occupants: the users who are here, in the order of their arrival. ``OccupantMixin`` sets it.
+        source: the file that describes the room; empty if it is only in its store.
     """
 
     abstract = True
@@ -58,41 +58,41 @@ class BaseRoom(Store):
 
     # -- to override ------------------------------------------------------------------------
 
-    def check_entry(self, who: Any) -> None:
-        """Called before somebody enters.
+    def check_entry(self, user: Any) -> None:
+        """Called before a user enters. Override it to keep users out.
 
         Raises:
-            Refused: they may not; the message is for them.
+            Refused: the user may not enter; they are shown the message.
         """
 
-    def entered(self, who: Any) -> None:
-        """Called when somebody has entered, and has seen the room."""
+    def entered(self, user: Any) -> None:
+        """Called when a user has entered and has been shown the room."""
 
-    def left(self, who: Any) -> None:
-        """Called when somebody has left."""
+    def left(self, user: Any) -> None:
+        """Called when a user has left."""
 
-    # -- what people see --------------------------------------------------------------------
+    # -- description --------------------------------------------------------------------
 
     def look(self, viewer: Any = None) -> list[Any]:
-        """What somebody sees here, as lines of at most 79 columns.
+        """The room as lines of at most 79 columns.
 
         Args:
-            viewer: they do not see themselves.
+            viewer: the user who looks; they are not listed.
         """
         paragraphs = self.description.strip().split("\n\n")
         lines: list[Any] = [str(self)]
-        lines += [line for one in paragraphs for line in wrap(one, WIDTH)]
+        lines += [line for paragraph in paragraphs for line in wrap(paragraph, WIDTH)]
         lines += wrap(self.exits_text(), WIDTH)
         lines += wrap(self.people_text(viewer), WIDTH)
         return lines
 
     def exits_text(self) -> str:
-        """The ways out, as a sentence: ``Exits: north and out.``."""
-        return f"Exits: {listed(self.exits)}." if self.exits else "There is no way out."
+        """The exits as a sentence: ``Exits: north and out.``."""
+        return f"Exits: {listed(self.exits)}." if self.exits else "There are no exits."
 
     def people_text(self, viewer: Any = None) -> str:
-        """``Ann and Bob are here.``; nothing if nobody is."""
-        others = [str(one) for one in self.occupants if one != viewer]
+        """``Ann and Bob are here.``; empty if nobody is."""
+        others = [str(user) for user in self.occupants if user != viewer]
         if not others:
             return ""
         return f"{listed(others)} {'is' if len(others) == 1 else 'are'} here."
@@ -100,31 +100,34 @@ class BaseRoom(Store):
     # -- exits ------------------------------------------------------------------------------
 
     def exit(self, direction: str) -> tuple[str, Any]:
-        """The exit that somebody means, and the room there.
+        """Find an exit.
 
         Args:
-            direction: in full, by its usual short form, or by its beginning.
+            direction: in full, abbreviated, or the beginning of its name.
+
+        Returns:
+            The name of the exit, and the room there.
 
         Raises:
-            Refused: there is no such exit, or nothing behind it.
+            Refused: there is no such exit, or the room does not exist.
         """
         wanted = spelled_out(direction)
-        begun = [name for name in self.exits if wanted and name.lower().startswith(wanted)]
-        name = wanted if wanted in self.exits else begun[0] if len(begun) == 1 else ""
+        fitting = [name for name in self.exits if wanted and name.lower().startswith(wanted)]
+        name = wanted if wanted in self.exits else fitting[0] if len(fitting) == 1 else ""
         if not name:
             raise Refused(f"You cannot go {direction}. {self.exits_text()}")
         room = type(self).manager.get(self.exits[name])
         if room is None:
-            raise Refused("That way is closed at the moment.")
+            raise Refused("That way is closed.")
         return name, room
 
     def connect(self, direction: str, other: BaseRoom, back: str | None = None) -> None:
-        """Make an exit, and one that leads back; saving both is the caller's.
+        """Make an exit, and one that leads back. The caller saves both rooms.
 
         Args:
-            direction: any word; of the usual ones the way back is known.
+            direction: any word.
             other: the room there.
-            back: the way back; ``""`` for none.
+            back: the direction of the way back, or ``""`` for none; by default the opposite.
         """
         direction = spelled_out(direction)
         back = OPPOSITES.get(direction, "") if back is None else back
@@ -135,11 +138,5 @@ class BaseRoom(Store):
     # -- talking ----------------------------------------------------------------------------
 
     def write_all(self, *lines: object, exclude: Any = None, by: Any = None) -> None:
-        """Write to everybody here; the text is encoded once, not once for each of them.
-
-        Args:
-            lines: whole lines.
-            exclude: an occupant, or several, who do not get it.
-            by: from whom it is; those who ignore them do not get it.
-        """
+        """Write to everybody here. Arguments are as for ``write_users``."""
         write_users(self.occupants, *lines, exclude=exclude, by=by)

@@ -1,4 +1,4 @@
-"""One social: a smile, a wave. Done alone, or to somebody."""
+"""One social, such as a smile or a wave, with or without a target."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from cletus.contrib.audience import ignores
 from cletus.contrib.socials.template import Template, View
 from cletus.errors import Refused
 
-#: Letters of an adverb; the rest is cut.
-HOW_MAX = 60
+#: Maximum length of an adverb; the rest is cut.
+ADVERB_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Social:
-    """What a data file says of it.
+    """A social as a data file describes it.
 
     Attributes:
-        name: what is typed.
-        alone: the sentence without a target, or ``None`` if it needs one.
-        at: the sentence with one, or ``None`` if it takes none.
+        name: what people type.
+        alone: the sentence without a target, or ``None`` if it needs a target.
+        at: the sentence with a target, or ``None`` if it cannot have one.
     """
 
     name: str
@@ -31,28 +31,28 @@ class Social:
     def perform(
         self, actor: Any, target: Any = None, how: str = "", *, others: Iterable[Any] = ()
     ) -> None:
-        """Have everybody see it, but for those who ignore the actor.
+        """Show it to everybody, except those who ignore the actor.
 
         Args:
-            actor: who does it; like all persons here, has ``write`` and a ``str``.
-            target: to whom, or ``None``; it may be the actor.
-            how: an adverb: ``happily``.
-            others: who else is there; actor and target among them are not told twice.
+            actor: who does it. Like all persons here, they have ``write`` and a ``str``.
+            target: to whom, or ``None``; may be the actor.
+            how: an adverb, such as ``happily``.
+            others: who else sees it. Actor and target may be among them.
 
         Raises:
-            Refused: it cannot be done alone, or not to somebody, or the target ignores the actor.
+            Refused: it needs a target or cannot have one, or the target ignores the actor.
         """
         template = self._template(target)
         if target is not actor and ignores(target, actor):
-            raise Refused(f"{target} does not listen to you.")
-        how = how.strip()[:HOW_MAX].rstrip(".")
-        told = [actor] if target is None or target is actor else [actor, target]
-        for reader in told:
+            raise Refused(f"{target} ignores you.")
+        how = how.strip()[:ADVERB_MAX].rstrip(".")
+        involved = [actor] if target is None or target is actor else [actor, target]
+        for reader in involved:
             reader.write(template.render(View(actor, target, reader, how)))
-        seen = template.render(View(actor, target, None, how))
-        for one in others:
-            if one not in told and not ignores(one, actor):
-                one.write(seen)
+        sentence = template.render(View(actor, target, None, how))
+        for reader in others:
+            if reader not in involved and not ignores(reader, actor):
+                reader.write(sentence)
 
     def _template(self, target: Any) -> Template:
         template = self.alone if target is None else self.at
@@ -60,4 +60,4 @@ class Social:
             return template
         if target is None:
             raise Refused(f"Whom do you want to {self.name}?")
-        raise Refused(f"You cannot {self.name} somebody; just {self.name}.")
+        raise Refused(f"{self.name.capitalize()} has no target. Type just {self.name}.")

@@ -1,4 +1,4 @@
-"""The socials of an application: those that come with Cletus, and its own, from data files.
+"""Socials from data files: those that come with Cletus, and the application's own.
 
 [wave]
 alone = "{actor} {wave} {how}."
@@ -21,9 +21,10 @@ from cletus.errors import Refused, SocialError
 #: The file that comes with Cletus.
 COMMON: Traversable = files("cletus.contrib.socials") / "common.toml"
 
-#: Words between a social and its target that say nothing: ``wave at bob``.
+#: Words between a social and its target: ``wave at bob``.
 _PREPOSITIONS = frozenset({"at", "to", "with", "on"})
 
+#: Returns the person of a name, or raises ``Refused``.
 Find = Callable[[str], Any]
 
 
@@ -31,7 +32,7 @@ class Socials:
     """Socials by name.
 
     Args:
-        paths: data files; a later one's socials replace those of the same name.
+        paths: data files. Later files replace socials of the same name.
 
     Raises:
         SocialError: a file cannot be read, or does not describe socials.
@@ -54,17 +55,17 @@ class Socials:
 
 
 def read_target(words: str, find: Find) -> tuple[Any, str]:
-    """Whom and how, from what is typed after the social: ``happily at bob``, ``at bob``, ``happily``.
+    """Parse what is typed after a social: ``happily at bob``, ``at bob``, ``happily``.
 
     Args:
-        words: what was typed.
-        find: gives the person of a name, or raises ``Refused``.
+        words: the text.
+        find: returns the person of a name, or raises ``Refused``.
 
     Returns:
-        The target or ``None``, and the adverb or "".
+        The target or ``None``, and the adverb or an empty string.
 
     Raises:
-        Refused: what stands after a preposition is nobody.
+        Refused: the word after a preposition is not the name of a person.
     """
     parts = words.split()
     for index, word in enumerate(parts):
@@ -88,16 +89,16 @@ def _read(path: Path | Traversable) -> dict[str, Social]:
 
 
 def _social(path: Path | Traversable, name: str, entry: Any) -> Social:
-    place = f"{path}, {name!r}"
+    where = f"{path}, {name!r}"
     if not isinstance(entry, Mapping) or not entry.keys() <= {"alone", "at"} or not entry:
-        raise SocialError(f"{place}: it has the sentences alone and at, or one of them")
+        raise SocialError(f"{where}: a social has the sentences alone and at, or one of them")
     try:
         alone = Template(entry["alone"]) if "alone" in entry else None
         at = Template(entry["at"]) if "at" in entry else None
     except (SocialError, TypeError) as error:
-        raise SocialError(f"{place}: {error}") from None
+        raise SocialError(f"{where}: {error}") from None
     if alone is not None and alone.needs_target:
-        raise SocialError(f"{place}: done alone, it has no {{target}}")
+        raise SocialError(f"{where}: the sentence alone must not contain {{target}}")
     if at is not None and not at.needs_target:
-        raise SocialError(f"{place}: {{target}} is missing")
+        raise SocialError(f"{where}: the sentence at must contain {{target}}")
     return Social(name, alone, at)

@@ -1,8 +1,8 @@
-"""One sentence, seen rightly by everybody: by who does it, by whom it is done to, and by the others.
+"""Sentence templates that read correctly for the actor, the target, and everybody else.
 
     {actor} {wave} at {target}, and {their} {sleeve} slips.
 
-Words in braces that are no persons are verbs in their base form, conjugated for whoever is the
+Words in braces that do not name a person are verbs in their base form; they are conjugated for the
 subject. So the actor reads "You wave at Bob", Bob "Ann waves at you", all others "Ann waves at Bob".
 """
 
@@ -17,8 +17,8 @@ from cletus.errors import SocialError
 
 _PART = re.compile(r"\{([^{}]*)\}")
 
-#: What stands for the actor, beside ``{actor}``: the attribute of their pronouns. With ``target_``
-#: before it, it stands for the target. ``{they}`` is followed by verbs that agree with it.
+#: Placeholders for the pronouns of the actor, or with the prefix ``target_`` of the target, and the
+#: attributes of ``Pronouns`` that replace them. Verbs after ``{they}`` agree with it.
 _PRONOUNS = {
     "they": "subject",
     "them": "object",
@@ -29,12 +29,12 @@ _PRONOUNS = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """For whom a sentence is made: each of the two persons may be its reader.
+    """The persons of a sentence, and who reads it.
 
     Attributes:
         actor, target: the persons; ``target`` may be the actor, or ``None``.
-        reader: who reads it.
-        how: an adverb, or "".
+        reader: may be one of these, or ``None`` for anybody else.
+        how: an adverb; may be empty.
     """
 
     actor: Any
@@ -50,10 +50,10 @@ class Template:
         text: as in the data file.
 
     Attributes:
-        needs_target: whether it speaks of a target.
+        needs_target: whether it mentions a target.
 
     Raises:
-        SocialError: it is no template; the message says why.
+        SocialError: the text is not a template; the message says why.
     """
 
     def __init__(self, text: str) -> None:
@@ -65,8 +65,8 @@ class Template:
         self._check()
 
     def render(self, view: View) -> str:
-        """The sentence for one reader, with a capital at its beginning."""
-        said = [self._literals[0]]
+        """The sentence for one reader, with a capital letter at the beginning."""
+        words = [self._literals[0]]
         subject: Pronouns = _as_seen(view.actor, view)
         named_actor = False
         for name, literal in zip(self._names, self._literals[1:], strict=True):
@@ -84,13 +84,13 @@ class Template:
                     subject = _as_seen(person, view)
             else:
                 word = conjugated(name, plural=subject.plural)
-            said += [word, literal]
-        return _tidied("".join(said))
+            words += [word, literal]
+        return _tidied("".join(words))
 
     # -- inside -----------------------------------------------------------------------------
 
     def _target(self, view: View, named_actor: bool) -> str:
-        """The target; who does something to themself is named once, and then by a pronoun."""
+        """The target. If it is the actor, who has been named already, their reflexive pronoun."""
         if view.target is view.actor and named_actor:
             return _as_seen(view.actor, view).reflexive
         return _named(view.target, view)
@@ -102,12 +102,12 @@ class Template:
 
     def _check(self) -> None:
         if "{" in "".join(self._literals) or "}" in "".join(self._literals):
-            raise SocialError(f"{self._text!r}: a brace is not closed, or not opened")
+            raise SocialError(f"{self._text!r}: unbalanced braces")
         if "actor" not in self._names:
-            raise SocialError(f"{self._text!r} does not say who does it: {{actor}} is missing")
+            raise SocialError(f"{self._text!r}: {{actor}} is missing")
         for name in self._names:
             if not re.fullmatch(r"[a-z][a-z' -]*", name) and not _attribute(name):
-                raise SocialError(f"{self._text!r}: {{{name}}} is neither a person nor a verb")
+                raise SocialError(f"{self._text!r}: {{{name}}} is neither a placeholder nor a verb")
 
 
 def _is_target(name: str) -> bool:
@@ -123,24 +123,24 @@ def _named(person: Any, view: View) -> str:
 
 
 def _as_seen(person: Any, view: View, *, by_name: bool = False) -> Pronouns:
-    """The pronouns that the reader knows somebody by; a name takes the verb of one."""
+    """The pronouns of a person in this view. After a name, verbs are singular."""
     if person is view.reader:
         return YOU
-    return _ONE if by_name else pronouns_of(person)
+    return _SINGULAR if by_name else pronouns_of(person)
 
 
-class _One:
-    """After a name, a verb is that of one person, whatever their pronouns."""
+class _Singular:
+    """After a name, a verb is singular, whatever the person's pronouns."""
 
     subject, object = THEY.subject, THEY.object
     possessive, reflexive = THEY.possessive, THEY.reflexive
     plural = False
 
 
-_ONE = _One()
+_SINGULAR = _Singular()
 
 
 def _tidied(text: str) -> str:
-    """Without the gaps that an adverb leaves which was not given, and with a capital at its beginning."""
+    """Remove the gaps of an empty adverb, and begin with a capital letter."""
     text = re.sub(r"\s+([.,;!?])", r"\1", re.sub(r"\s+", " ", text)).strip()
     return text[:1].upper() + text[1:]

@@ -112,7 +112,8 @@ class Bans:
             until = None if duration is None else now + duration
         except OverflowError:
             raise Refused("That is too long. Leave the duration out for a permanent ban.") from None
-        ban = self._ban_cls.manager.get(self._key(whom)) or self._ban_cls(self._key(whom))
+        ban = self._ban_cls.manager.get(self._key(whom))
+        ban = self._ban_cls(self._key(whom)) if ban is None else ban
         ban.name = None if network is not None else normalise(whom)
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until

@@ -66,7 +66,7 @@ def test_the_end_is_announced_more_and_more_often(app):
 def test_it_can_be_called_off(app):
     app.bell.start(60)
     assert app.bell.cancel()
-    assert app.ann.new_text().endswith("*** Called off: bell ***\n")
+    assert app.ann.new_text().endswith("*** Cancelled: bell ***\n")
     assert not app.bell.cancel()
     assert wait(app, 100) == []
 
@@ -111,7 +111,7 @@ def test_called_off_after_a_reload_it_is_off(app):
 def test_a_shutdown_stops_the_service(app):
     shutdown = app.store("shutdown")("now")
     shutdown.start(5, "spring cleaning")
-    assert wait(app, 1)[0] == "*** We close in 5 seconds (spring cleaning). ***"
+    assert wait(app, 1)[0] == "*** Shutdown in 5 seconds (spring cleaning). ***"
     wait(app, 10)
     assert app.ann.sees("The service is going down. Goodbye!")
     assert app.service.state is State.STOPPED

@@ -71,7 +71,7 @@ def note(app):
 
 
 def test_lines_are_kept_up_to_the_dot(desk):
-    assert desk.ann.types("edit").endswith("tells more.\n  1> ")
+    assert desk.ann.types("edit").endswith("for more.\n  1> ")
     desk.ann.types("one", "", " two", ".")
     assert note(desk) == "one\n\n two"
     assert desk.ann.types("hello") == "heard hello\n"
@@ -79,7 +79,7 @@ def test_lines_are_kept_up_to_the_dot(desk):
 
 def test_quitting_keeps_nothing(desk):
     desk.ann.types("edit", "one")
-    assert "Nothing was changed.\nNone\n" in desk.ann.types(".q")
+    assert "Not saved.\nNone\n" in desk.ann.types(".q")
     assert note(desk) == ""
 
 
@@ -129,7 +129,7 @@ def test_lines_can_be_changed(desk, typed, text):
 def test_a_line_that_is_not_there_changes_nothing(desk, typed):
     desk.ann.types("edit", "a", "b", "c")
     answer = desk.ann.types(typed)
-    assert "Which line?" in answer or "There are lines 1 to 3." in answer
+    assert "Give the number of a line." in answer or "There are lines 1 to 3." in answer
     desk.ann.types(".")
     assert note(desk) == "a\nb\nc"
 
@@ -138,7 +138,7 @@ def test_help_and_list_and_unknown_commands(desk):
     desk.ann.types("edit", "a")
     assert ".replace 3" in desk.ann.types(".help")
     assert desk.ann.types(".list") == "  1  a\n  2> "
-    assert "There is no .foo here" in desk.ann.types(".foo")
+    assert "There is no editor command .foo" in desk.ann.types(".foo")
 
 
 def test_a_refused_text_is_not_lost(desk):
@@ -157,8 +157,8 @@ def test_a_mistake_in_the_application_does_not_lose_the_text(desk):
 
 def test_a_text_is_of_limited_length(desk):
     desk.ann.types("short")
-    assert "20 characters at most" in desk.ann.types("x" * 21)
-    assert "3 lines at most" in desk.ann.types("a", "b", "c", "d")
+    assert "more than 20 characters" in desk.ann.types("x" * 21)
+    assert "more than 3 lines" in desk.ann.types("a", "b", "c", "d")
     desk.ann.types(".")
     assert note(desk) == "a\nb\nc"
 
@@ -167,7 +167,7 @@ def test_a_deferred_is_waited_for(desk):
     desk.ann.types("slow", "a")
     assert desk.ann.types(".", "typed ahead") == ""
     desk.module("desk").waiting[0].callback(None)
-    assert "Kept." in desk.ann.new_text()
+    assert "Saved." in desk.ann.new_text()
     assert desk.ann.sees("heard typed ahead")
 
 

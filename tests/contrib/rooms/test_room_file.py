@@ -87,7 +87,7 @@ def test_what_the_file_does_not_say_stays_as_it_was(inn):
 def test_a_mistake_in_the_file_refuses_the_reload(inn):
     report = edit(inn, "light", "lihgt")
     assert not report.ok
-    assert "room 'hall' has 'lihgt'" in report.error
+    assert "room 'hall' has an unknown field 'lihgt'" in report.error
     assert inn.active("room")["hall"].light == 3
 
 
@@ -104,7 +104,7 @@ def test_who_is_in_a_room_that_is_removed_goes_to_the_first(inn):
     name = inn.rooms.suffix[1:]
     inn.rooms.write_text('[hall]\nname = "H"\n' if name == "toml" else "hall: {name: H}\n")
     assert inn.reload().ok
-    assert "This place is no more.\nH\n" in bob.new_text()
+    assert "This room no longer exists.\nH\n" in bob.new_text()
     assert inn.active("user")["bob"].room.key == "hall"
     assert "garden" not in inn.active("room")
 
@@ -115,7 +115,7 @@ def test_a_dead_exit_is_logged(inn):
     edit(inn, "garden", "gardn")
     globalLogPublisher.removeObserver(seen.append)
     inn.rooms.write_text("")
-    warned = [one for one in seen if one["log_level"] is LogLevel.warn and "there" in one]
+    warned = [one for one in seen if one["log_level"] is LogLevel.warn and "destination" in one]
     assert not warned  # the room was renamed along with the exit
     inn.rooms.write_text(
         '[hall]\nexits = {up = "attic"}\n'
@@ -125,7 +125,7 @@ def test_a_dead_exit_is_logged(inn):
     globalLogPublisher.addObserver(seen.append)
     inn.reload()
     globalLogPublisher.removeObserver(seen.append)
-    assert [one["there"] for one in seen if "there" in one] == ["attic"]
+    assert [one["destination"] for one in seen if "destination" in one] == ["attic"]
 
 
 SAVED = SimpleNamespace(session=False)
@@ -135,17 +135,17 @@ ROOM = SimpleNamespace(fields={"name": SAVED, "exits": SAVED}, service=None)
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("r.toml", 'hall = "x"', "room 'hall' is no table"),
-        ("r.toml", "[hall]\nname = 3", "its name must be a text"),
+        ("r.toml", 'hall = "x"', "room 'hall' is not a table"),
+        ("r.toml", "[hall]\nname = 3", "name must be a text"),
         ("r.toml", '["a b"]', "' ' is no letter"),
-        ("r.toml", "[hall]\nwritten = ['north']", "rooms have name"),
+        ("r.toml", "[hall]\nwritten = ['north']", "the fields are name"),
         ("r.toml", "[hall", "Expected"),
-        ("r.toml", "[hall]\nexits = 3", "exits are pairs"),
-        ("r.yaml", "hall: {exits: {no: x}}", "the exit False is no text"),
-        ("r.yaml", "hall: {exits: {up: 3}}", "3 is no text"),
+        ("r.toml", "[hall]\nexits = 3", "exits must be pairs"),
+        ("r.yaml", "hall: {exits: {no: x}}", "the exit False is not a text"),
+        ("r.yaml", "hall: {exits: {up: 3}}", "3 is not a text"),
         ("r.yaml", "- hall", "must map keys"),
-        ("r.yaml", "1: {}", "1 is no text"),
-        ("r.yaml", "hall: {colour: red}", "rooms have name"),
+        ("r.yaml", "1: {}", "1 is not a text"),
+        ("r.yaml", "hall: {colour: red}", "the fields are name"),
         ("r.yaml", "hall: [", "flow"),
     ],
 )

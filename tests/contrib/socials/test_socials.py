@@ -88,9 +88,9 @@ def test_what_a_person_is_called_is_never_taken_for_a_template():
         ("{actor {smile}.", "brace"),
         ("smile}", "brace"),
         ("{smile}.", "actor.* is missing"),
-        ("{actor} {Smile}.", "neither a person nor a verb"),
-        ("{actor} {}.", "neither a person nor a verb"),
-        ("{actor} {actor.__class__}.", "neither a person nor a verb"),
+        ("{actor} {Smile}.", "neither a placeholder nor a verb"),
+        ("{actor} {}.", "neither a placeholder nor a verb"),
+        ("{actor} {actor.__class__}.", "neither a placeholder nor a verb"),
     ],
 )
 def test_a_sentence_that_makes_no_sense_is_refused(text, reason):
@@ -164,8 +164,8 @@ def test_nobody_after_a_preposition_is_refused():
         ("[smile]\nalone = 3", "'smile'"),
         ("[smile]", "one of them"),
         ("[smile]\nAlone = 'x'", "one of them"),
-        ("[smile]\nalone = '{actor} {smile} at {target}.'", "has no .target"),
-        ("[smile]\nat = '{actor} {smile}.'", "is missing"),
+        ("[smile]\nalone = '{actor} {smile} at {target}.'", "must not contain .target"),
+        ("[smile]\nat = '{actor} {smile}.'", "must contain"),
         ("[smile", "Expected"),
     ],
 )
@@ -190,7 +190,7 @@ def test_who_ignores_somebody_sees_nothing_of_what_they_do():
     ann, bob, cid, dot = Somebody("Ann"), Somebody("Bob"), Somebody("Cid"), Somebody("Dot")
     bob.ignores = cid.ignores = lambda other: other is ann
     wave = Socials().get("wave")
-    with pytest.raises(Refused, match="Bob does not listen to you"):
+    with pytest.raises(Refused, match="Bob ignores you"):
         wave.perform(ann, bob, others=[ann, bob, cid, dot])
     assert ann.read == bob.read == cid.read == dot.read == []
     wave.perform(ann, others=[ann, bob, cid, dot])
