@@ -102,7 +102,7 @@ class ReloadFailed(Event):
 class ClientEvent(Event):
     """Something about one connected person: ``event.client``."""
 
-    client: Client
+    client: Client[Service]
 
     @property
     def user(self) -> Any:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from operator import attrgetter
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
@@ -23,9 +24,17 @@ SETTINGS: Final[Mapping[str, str]] = {
     "users_grace": "linkdead_timeout",
 }
 
-#: Attributes and methods: name of the class to old name to new name.
+#: Attributes and methods: name of the class to old name to new name, which may have dots.
 ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "Settings": SETTINGS,
+    "Client": {
+        "begin": "start_dialogue",
+        "came_at": "connected_at",
+        "conversations": "input.tasks",
+        "dialogue": "run_dialogue",
+        "heard_at": "last_input_at",
+        "outbox": "output",
+    },
     "Service": {"in_thread": "run_in_thread", "later": "call_later"},
     "BaseBan": {"about": "target", "is_over": "has_expired"},
     "Backend": {"place": "location", "strays": "unknown_documents"},
@@ -300,7 +309,7 @@ class _OldName:
 
     def __get__(self, instance: Any, owner: type) -> Any:
         self._warn()
-        return getattr(owner if instance is None else instance, self._new)
+        return attrgetter(self._new)(owner if instance is None else instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
         self._warn()

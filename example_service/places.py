@@ -87,4 +87,4 @@ def describe(event: Receive) -> None:
     room = event.user.room
     if room.source:
         raise Refused("This room is written in rooms.toml; edit it there.")
-    event.client.begin(Editor(room.description, then=room.describe))
+    event.client.start_dialogue(Editor(room.description, then=room.describe))

@@ -50,7 +50,7 @@ def write(event: Receive, to: User, subject: Rest = "") -> None:
     if isinstance(to, Guest):
         raise Refused(f"{to} has no mailbox.")
     then = partial(send, event.user, to.key, subject)
-    event.client.begin(Editor(then=then))
+    event.client.start_dialogue(Editor(then=then))
 
 
 def send(sender: User, to: str, subject: str, text: str) -> object:

@@ -127,4 +127,4 @@ def ignore(event: Receive, somebody: User) -> None:
 @people.register(requires=has_account)
 def password(event: Receive) -> None:
     """Change your password."""
-    event.client.begin(ChangePassword())
+    event.client.start_dialogue(ChangePassword())

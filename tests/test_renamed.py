@@ -7,16 +7,19 @@ import sys
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 
 from cletus import Service, Settings, events, renamed
 from cletus.contrib.commands import CommandRegistry
 from cletus.contrib.users import EVERYTHING, PermissionsMixin, has_permission, permissions
 from cletus.errors import Refused
 from cletus.storage import Field, StoreField, StoreListField
+from cletus.testing import Person
 
 
 @pytest.fixture
@@ -183,3 +186,23 @@ def test_commands_take_their_old_argument() -> None:
         group = commands.group("Older", can="rule")
     group.register(ban)
     assert {command.requires for command in commands} == {("ban",), ("rule", "ban"), ("rule", None)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("came_at", "connected_at"),
+        ("heard_at", "last_input_at"),
+        ("outbox", "output"),
+        ("conversations", "input.tasks"),
+        ("begin", "start_dialogue"),
+        ("dialogue", "run_dialogue"),
+    ],
+)
+def test_an_old_name_of_a_client(service: Service, clock: Clock, old: str, new: str) -> None:
+    client = Person(service, clock).client
+    message = rf"Client\.{old} is now called Client\.{new};"
+    with pytest.warns(DeprecationWarning, match=message) as caught:
+        value = getattr(client, old)
+    assert caught[0].filename == __file__
+    assert value == attrgetter(new)(client)

@@ -1,36 +1,52 @@
-"""One connected person, whatever the door they came in by.
+"""One connected person, whatever door they came in by.
 
-A client persists across reloads. Applications may set attributes on it (``client.user``); those that
-refer to what a reload rebuilds are rebound by it.
+A client persists across reloads. Applications may set attributes on it (``client.user``); a reload
+replaces the values that refer to old code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+import enum
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+from typing_extensions import TypeVar  # typing's own knows defaults from Python 3.13 on
 
 from cletus.client.attributes import ApplicationAttributes
-from cletus.client.conversation import Conversation
-from cletus.client.dialogue import Dialogue
-from cletus.client.input import Dialogues, Inbox, Questions, left
-from cletus.client.interfaces import Transport
-from cletus.client.output import Gmcp, Hiding, Outbox, Prompt
+from cletus.client.input import Input
+from cletus.client.interfaces import Host, StackedReader, Transport
+from cletus.client.output import Gmcp, Output
 from cletus.client.rendering import Message, as_text, shown
 from cletus.errors import Disconnected
-from cletus.logs.context import log_context
 from cletus.protocol.charset import Encoder
+from cletus.renamed import with_old_names
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.service.service import Service
+#: The class of the service; this module cannot name it, since services are made of clients.
+ServiceT = TypeVar("ServiceT", default=Any)
+
+_log = Logger()
 
 
-class Client(ApplicationAttributes):
+class _State(enum.Enum):
+    """How far a client has come."""
+
+    CONNECTED = "connected"
+    #: Closed by us, or the connection is gone; lines typed before may still be handled.
+    CLOSING = "closing"
+    #: ``Disconnect`` has fired.
+    GONE = "gone"
+
+
+@with_old_names
+class Client(ApplicationAttributes, Generic[ServiceT]):
     """One connected person.
+
+    Doors make clients through ``service.connections``, never directly.
 
     Attributes:
         service: the service that they are connected to.
@@ -38,55 +54,65 @@ class Client(ApplicationAttributes):
         address: where they come from, for logs: ``127.0.0.1:54321``.
         door: the name of the door that they came in by: ``telnet``.
         terminal: what is in front of them, as far as it is known.
-        connected: false from the moment the connection is closing or gone.
-        was_closed: whether ``close()`` ended the connection; else it broke, or they went.
-        came_at: when they connected, in seconds of ``service.clock``.
-        heard_at: when they last typed a line, or else connected.
-        outbox: what waits to be sent.
-        user: for applications: who they have turned out to be; ``None`` for a stranger.
+        was_closed: whether ``close()`` ended the connection; else it broke, or they left.
+        connected_at: when they connected, in seconds of ``service.clock``.
+        input: the lines that they type, and who reads them.
+        output: what waits to be sent to them.
+        user: for applications: who they have turned out to be; ``None`` before a login.
     """
 
     user: Any = None
 
-    def __init__(self, service: Service, transport: Transport, *, id: int, door: str) -> None:  # noqa: A002 - it is their id
-        settings = service.settings
+    def __init__(
+        self,
+        service: ServiceT,
+        host: Host,
+        transport: Transport,
+        *,
+        id: int,  # noqa: A002 - it is their id
+        door: str,
+    ) -> None:
         self.service = service
         self.id = id
         self.door = door
         self.address = transport.address
-        self.connected = True
-        self.was_closed = False
-        self._gone = False
-        self._left = False
-        self._held = False
         self.terminal = transport.terminal
-        self.came_at = self.heard_at = service.clock.seconds()
+        self.was_closed = False
+        self._state = _State.CONNECTED
+        self._reason = ""
+        self._host = host
         self._transport = transport
-        self._turn = service.turn
-        self._prompt: Prompt | None = None
-        self.outbox = Outbox(transport.send, settings.output_max, self._wake)
-        self._inbox = Inbox(
-            service.reactor,
-            ready=self._is_ready,
-            deliver=self._deliver,
-            pause=self._pause_reading,
-            after=self._leave,
-            peak=service.metrics.input_peak,
-            rate=settings.line_rate,
-            burst=settings.line_burst,
+        self._timeout: Any = None
+        self.output = Output(
+            transport,
+            host.turn,
+            limit=host.settings.output_max,
+            peak=host.metrics.output_peak,
+            overflow=self._drop,
         )
-        self._hiding = Hiding(transport.hide_input)
-        self._questions = Questions(self)
-        self._conversations: list[Conversation] = []
-        self._dialogues = Dialogues(self)
-        self._closing: Any = None
-        self._reason: str | None = None
-        self._seal("service", "id", "outbox")
+        self.input = Input(self, host, transport, self.output, self._leave)
+        self.connected_at = self.input.last_at
+        self._seal("service", "id", "input", "output")
 
     def __repr__(self) -> str:
         return f"<Client {self.id} {self.door} {self.address}>"
 
-    # -- what applications say --------------------------------------------------------------
+    # -- what they are ----------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """False from the moment the connection is closing or gone."""
+        return self._state is _State.CONNECTED
+
+    @property
+    def gone(self) -> bool:
+        """Whether their ``Disconnect`` has fired, so that nothing of them is left."""
+        return self._state is _State.GONE
+
+    @property
+    def last_input_at(self) -> float:
+        """When they last typed a line, or else connected, in seconds of ``service.clock``."""
+        return self.input.last_at
 
     @property
     def encoder(self) -> Encoder:
@@ -102,15 +128,18 @@ class Client(ApplicationAttributes):
     def wrap(self, wrap: bool) -> None:
         self.terminal.wrap = wrap
 
-    @property
-    def gmcp(self) -> Gmcp:
-        """What their program is told, beside the text: ``client.gmcp.send("Room.Info", {...})``."""
-        return Gmcp(self._transport.message, self.write_encoded)
+    def log_fields(self) -> dict[str, Any]:
+        """What log records say of this client.
 
-    @property
-    def gone(self) -> bool:
-        """Whether their ``Disconnect`` has fired, so that nothing of them is left."""
-        return self._left
+        Returns:
+            ``client`` (its ``repr``, with the address), ``client_id``, ``door``, and ``user``, the
+            key of ``client.user``, if that has one.
+        """
+        fields = {"client": repr(self), "client_id": self.id, "door": self.door}
+        key = getattr(self.user, "key", None)
+        return fields if key is None else {**fields, "user": key}
+
+    # -- what they are shown ----------------------------------------------------------------
 
     def write(self, *lines: object) -> None:
         """Send these as whole lines; without arguments, an empty one.
@@ -121,15 +150,15 @@ class Client(ApplicationAttributes):
             lines: strings, ``cletus.text.style(...)``, or anything that rich can render.
         """
         look = self.terminal.look
-        self.write_encoded(look.encoder.encode(as_text(lines or ("",), look)))
+        self.output.put(look.encoder.encode(as_text(lines or ("",), look)))
 
     def write_raw(self, text: str) -> None:
         """Send this text as it is, without a newline at its end."""
-        self.write_encoded(self.encoder.encode(text))
+        self.output.put(self.encoder.encode(text))
 
     def write_encoded(self, data: bytes) -> None:
         """Send bytes made for ``terminal.look``; a broadcast makes them once for many."""
-        self.outbox.put(data)
+        self.output.put(data)
 
     def prompt(self, text: object) -> None:
         """Send a prompt: no newline, and their program is told that it is one.
@@ -137,13 +166,29 @@ class Client(ApplicationAttributes):
         In character mode it stays below what others say until the line is complete.
         """
         words = shown(text, self.terminal.look)
-        if not words:
-            return
-        self._end_prompt()
-        self.outbox.put(self.encoder.encode(words) + self._transport.prompt_mark())
-        if self.terminal.character_mode:
-            self._prompt = Prompt(words, self.terminal)
-            self.outbox.hold(self._prompt.cover)
+        if words:
+            self.output.prompt(words, self.terminal)
+
+    @property
+    def gmcp(self) -> Gmcp:
+        """Messages to their program, beside the text: ``client.gmcp.send("Room.Info", {...})``."""
+        return Gmcp(self._transport.message, self.output.put)
+
+    def hide_input(self) -> None:
+        """Ask the terminal not to show what is typed from now on; for dialogues."""
+        self.output.hide_input()
+
+    def show_input(self, result: Any = None) -> Any:
+        """Have what is typed shown again, on a new line, since the person's own was hidden too.
+
+        The terminal is told at the end of the turn, unless what is asked next is hidden as well.
+        Gives its argument back, as a Deferred's callback does.
+        """
+        if self.output.show_input():
+            self.write()
+        return result
+
+    # -- what they are asked ----------------------------------------------------------------
 
     def ask(self, prompt: object = "", *, hidden: bool = False) -> Deferred[str]:
         """Send a prompt and wait for the next line.
@@ -158,259 +203,155 @@ class Client(ApplicationAttributes):
         Raises:
             Disconnected: through the Deferred, when the person leaves before they answer.
         """
-        if not self._can_still_answer():
-            return fail(left(self))
-        answer = self._questions.ask()
+        if not self.input.can_answer:
+            return fail(self.input.no_answer())
+        answer = self.input.ask()
         if hidden:
             self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
             answer.addBoth(self.show_input)
         self.prompt(prompt)
         # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
-        self.service.turn.at_end(self._inbox.pump)
+        self._host.turn.at_end(self.input.pump)
         return answer
 
-    def begin(self, dialogue: Dialogue) -> None:
-        """Begin a dialogue, as ``dialogue()`` does, and do not wait for its end."""
-        self.dialogue(dialogue).addErrback(lambda failure: failure.trap(Disconnected) and None)
+    def run_dialogue(self, dialogue: StackedReader) -> Deferred[Any]:
+        """Start a dialogue and wait for its end; until then the lines that are typed go to it.
 
-    def dialogue(self, dialogue: Dialogue) -> Deferred[Any]:
-        """Begin a dialogue and wait for its end; until then the lines that are typed go to it.
+        A dialogue that is under way waits until this one has ended.
 
-        One that is under way waits until this one has ended.
+        Args:
+            dialogue: a new ``Dialogue``.
 
         Returns:
-            A Deferred of what it gave to ``self.done()``.
+            A Deferred of what the dialogue gives to ``self.done()``.
 
         Raises:
             Disconnected: through the Deferred, when the person leaves before its end.
-            DialogueError: it has no step, or was begun already.
+            DialogueError: it has no step, or was started already.
         """
-        if not self._can_still_answer():
+        if not self.input.can_answer:
             return fail(Disconnected(f"{self!r} left before {dialogue!r}"))
-        return self._dialogues.begin(dialogue)
+        return self.input.start_dialogue(dialogue)
 
-    def hide_input(self) -> None:
-        """Ask the terminal not to show what is typed from now on; for dialogues."""
-        self.write_encoded(self._hiding.hide())
+    def start_dialogue(self, dialogue: StackedReader) -> None:
+        """Start a dialogue, as ``run_dialogue()`` does, without waiting for its end."""
+        self.run_dialogue(dialogue).addErrback(lambda failure: failure.trap(Disconnected) and None)
 
-    def show_input(self, result: Any = None) -> Any:
-        """Have what is typed shown again, on a new line, since the person's own was hidden too.
+    @property
+    def dialogues(self) -> list[Any]:
+        """The ``Dialogue`` objects that are under way, the one that has the lines last."""
+        return self.input.dialogues
 
-        The terminal is told at the end of the turn, unless what is asked next is hidden as well.
-        Gives its argument back, as a Deferred's callback does.
-        """
-        if self._hiding.show():
-            self.write()
-        return result
+    # -- how they leave ---------------------------------------------------------------------
 
     def close(self, reason: str = "closed by the service") -> None:
         """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
-        if not self.connected:
+        if self._state is not _State.CONNECTED:
             return
-        self._flush()
-        if not self.connected:
+        self.output.flush()
+        if self._state is not _State.CONNECTED:
             return  # that was one byte too many for a slow reader, who has been dropped
-        self.connected = False
+        self._state = _State.CLOSING
         self.was_closed = True
-        self.outbox.close()
-        self._reason = self._reason or reason
-        self._inbox.clear()
+        self._reason = reason
+        self.output.close()
+        self.input.clear()
         self._transport.close()
-        timeout = self.service.settings.close_timeout
-        if timeout:
-            self._closing = self.service.reactor.callLater(timeout, self._give_up)
+        self._set_timeout(self._transport.abort)
 
     def abort(self, reason: str) -> None:
         """Close at once; what was not sent yet is lost."""
-        self.connected = False
-        self._reason = self._reason or reason
-        self.outbox.shut()
-        self._inbox.clear()
+        self._start_closing(reason)
+        self.input.clear()
         self._transport.abort()
 
     # -- what the door says -----------------------------------------------------------------
 
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
-        if self.connected:
-            self.heard_at = self.service.clock.seconds()
-            self._end_prompt()
-            self.service.metrics.lines.value += 1
-            self._inbox.put(text)
+        if self._state is _State.CONNECTED:
+            self.output.end_prompt()
+            self.input.put(text)
 
     def pause_output(self) -> None:
         """The connection takes no more for now."""
-        self.outbox.paused = True
+        self.output.pause()
 
     def resume_output(self) -> None:
         """The connection takes more."""
-        self.service.metrics.output_peak.raise_to(self.outbox.size)
-        self.outbox.paused = False
-        self._wake()
+        self.output.resume()
 
     def disconnected(self, reason: str) -> None:
         """The connection is gone. What was typed before is handled first, then ``Disconnect`` fires."""
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
-        self.connected = False
-        self._reason = self._reason or reason
-        self.outbox.shut()
-        self._gone = True
-        self._inbox.close()
-        timeout = self.service.settings.close_timeout
-        if not self._left and timeout:
-            self._closing = self.service.reactor.callLater(timeout, self._break_off)
+        self._cancel_timeout()
+        self._start_closing(reason)
+        self.input.close()
+        if self._state is not _State.GONE:
+            self._set_timeout(self.input.break_off)
 
-    # -- conversations ----------------------------------------------------------------------
+    # -- what the application's code does ---------------------------------------------------
 
-    @property
-    def conversations(self) -> tuple[Conversation, ...]:
-        """The ``async def`` listeners that are running for this person."""
-        return tuple(self._conversations)
+    def failed(self, code: str, failure: Failure) -> None:
+        """Code that was handling them has raised an error: log it, and tell them that it was logged.
 
-    def conversation_began(self, conversation: Conversation) -> None:
-        """Lines wait from now on until it asks for one or ends."""
-        self._conversations.append(conversation)
-
-    def conversation_ended(self, conversation: Conversation) -> None:
-        """The next line can go to listeners again."""
-        if conversation in self._conversations:
-            self._conversations.remove(conversation)
-        self.go_on()
-
-    @property
-    def dialogues(self) -> list[Dialogue]:
-        """The dialogues that are under way, the one in front last. A reload replaces them here."""
-        return self._dialogues.under_way
-
-    def dialogue_ended(self, dialogue: Dialogue) -> None:
-        """It takes no more lines. After a reload, an older self of it may be the one that ends."""
-        self._dialogues.ended(dialogue)
-
-    def is_in_front(self, dialogue: Dialogue) -> bool:
-        """Whether the next line that nothing else asks for goes to this dialogue."""
-        return self._dialogues.is_in_front(dialogue)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """No line is handed out inside; for a reload, which ends one conversation and begins another."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-            self.go_on()
-
-    def go_on(self) -> None:
-        """Somebody may have become ready for the next line."""
-        self._inbox.pump()
-
-    def failed(self, place: str, failure: Failure) -> None:
-        """Code that was about this person raised: log it, and tell them that it was logged."""
-        self.service.dispatcher.failed(place, failure, client=self)
-
-    def log_fields(self) -> dict[str, Any]:
-        """What log records say of this client.
-
-        Returns:
-            ``client`` (its ``repr``, with the address), ``client_id``, ``door``, and ``user``, the
-            key of ``client.user``, if that has one.
+        Args:
+            code: its name, for the log.
+            failure: the error.
         """
-        fields = {"client": repr(self), "client_id": self.id, "door": self.door}
-        key = getattr(self.user, "key", None)
-        return fields if key is None else {**fields, "user": key}
+        self._host.failed(code, failure, client=self)
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _is_ready(self) -> bool:
-        if self._held:
-            return False
-        if self._questions:
-            return True
-        if self._dialogues:
-            return not self._dialogues.front.is_busy
-        return not self._conversations
-
-    def _deliver(self, line: str) -> None:
-        with log_context(self, hidden=line if self._hiding.is_wanted else ""):
-            if self._questions:
-                self._questions.answer(line)
-            elif self._dialogues:
-                self._dialogues.front.take(line)
-            else:
-                self.service.connections.received(self, line)
-
-    def _can_still_answer(self) -> bool:
-        return self.connected or (self._gone and len(self._inbox) > 0)
-
-    def _flush(self) -> None:
-        if self.outbox.overflowed:
-            self.service.dispatcher.log.warn(
-                "{client} dropped: {size} bytes waited, more than output_max allows",
-                size=self.outbox.size,
-                **self.log_fields(),
-            )
-            self.service.metrics.slow_readers.add()
-            self.service.metrics.output_peak.raise_to(self.outbox.size)
-            self.abort("slow reader")
-            return
-        self.outbox.put(self._hiding.at_end())
-        if self._prompt is not None and self._prompt.covered:
-            self.outbox.put(self._prompt.redraw())
-            self.outbox.hold(self._prompt.cover)
-        self.outbox.flush(self._turn.join)
-
-    def _wake(self) -> None:
-        self._turn.flush(self._flush)
-
-    def _end_prompt(self) -> None:
-        """The line is complete: what comes next comes below it."""
-        self._prompt = self.outbox.before = None
-
-    def _pause_reading(self, paused: bool) -> None:
-        if paused:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
-
-    def _give_up(self) -> None:
-        self._closing = None
-        self._transport.abort()
-
-    def _break_off(self) -> None:
-        """Their listeners are still busy long after they left: end those, so that they can leave."""
-        self._closing = None
-        self._inbox.clear()
-        for conversation in self.conversations:
-            conversation.dismiss()
-        self._conversations.clear()
-        self._dialogues.stop()
-        self._leave()
+    def _start_closing(self, reason: str) -> None:
+        """Nothing more can be sent."""
+        if self._state is _State.CONNECTED:
+            self._state = _State.CLOSING
+        self._reason = self._reason or reason
+        self.output.discard()
 
     def _leave(self) -> None:
-        """Fire ``Disconnect`` once the connection is gone and nothing of theirs is left to do."""
-        if not self._gone or self._left or len(self._inbox):
+        """The connection is gone and nothing of theirs is left to do: fire ``Disconnect``, once."""
+        if self._state is _State.GONE:
             return
-        self._questions.abandon()
-        if self._conversations or self._dialogues.is_any_busy or self._left:
-            return
-        self._left = True
-        self._dialogues.stop()
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
-        self.service.connections.disconnected(self, self._reason or "closed by peer")
+        self._state = _State.GONE
+        self.input.stop_dialogues()
+        self._cancel_timeout()
+        self._host.disconnected(self, self._reason or "closed by peer")
+
+    def _drop(self, size: int) -> None:
+        """More bytes wait than ``output_max`` allows."""
+        _log.warn(
+            "{client} dropped: {size} bytes waited, more than output_max allows",
+            size=size,
+            **self.log_fields(),
+        )
+        self._host.metrics.slow_readers.add()
+        self.abort("slow reader")
+
+    def _set_timeout(self, call: Callable[[], None]) -> None:
+        """Call this after ``close_timeout``."""
+        timeout = self._host.settings.close_timeout
+        if timeout:
+            self._timeout = self._host.clock.callLater(timeout, self._timed_out, call)
+
+    def _timed_out(self, call: Callable[[], None]) -> None:
+        self._timeout = None
+        call()
+
+    def _cancel_timeout(self) -> None:
+        timeout, self._timeout = self._timeout, None
+        if timeout is not None:
+            timeout.cancel()
 
 
 #: One client, several, or nobody.
-Who: TypeAlias = Client | Iterable[Client] | None
+Clients: TypeAlias = Client | Iterable[Client] | None
 
 
 def write_all(
     clients: Iterable[Client],
     *lines: object,
-    exclude: Who = None,
+    exclude: Clients = None,
     filter: Callable[[Client], bool] | None = None,  # noqa: A002 - the name is fixed by the API
 ) -> None:
     """Send whole lines to these clients.
@@ -421,10 +362,9 @@ def write_all(
         exclude: a client, or several, who do not get it.
         filter: called with each client; those for whom it is false do not get it.
     """
-    message = Message(lines)
-    encoded = message.encoded
+    encoded = Message(lines).encoded
     excluded = {exclude} if isinstance(exclude, Client) else set(exclude or ())
     for client in tuple(clients):
         if (excluded and client in excluded) or (filter is not None and not filter(client)):
             continue
-        client.outbox.put(encoded(client.terminal.look))
+        client.output.put(encoded(client.terminal.look))

@@ -1,8 +1,8 @@
-"""A running ``async def`` of the application that is about one person: it lives in a frame.
+"""A running ``async`` listener of one client: its state is a frame.
 
-A frame cannot be carried over to new code. While its person is being asked something, a reload can
-start the conversation again from its top; while it waits for anything else it runs on to its end,
-in the old code.
+A frame cannot be carried over to new code. While its client is being asked something, a reload can
+start the listener again from its top; while it waits for anything else it runs on to its end, in the
+old code.
 """
 
 from __future__ import annotations
@@ -13,40 +13,38 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
+from cletus.client.interfaces import Person
 from cletus.errors import Disconnected
 from cletus.logs.context import hidden_line
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.client.client import Client
-    from cletus.events import ClientEvent
-    from cletus.service.listeners import Listener
-
-_current: ContextVar[Conversation | None] = ContextVar("cletus.client.conversation", default=None)
+_current: ContextVar[ListenerTask | None] = ContextVar("cletus.client.conversation", default=None)
 
 
-def current() -> Conversation | None:
-    """The conversation whose code is running now, or ``None`` outside of any."""
+def current_task() -> ListenerTask | None:
+    """The task whose code is running now, or ``None`` outside of any."""
     return _current.get()
 
 
-class Conversation:
+class ListenerTask:
     """One call of an ``async def`` listener, or of an ``async`` step of a dialogue.
 
     Args:
-        client: whom it is with.
-        listener: whose function it is; ``None`` for a step of a dialogue.
+        client: the client that the event or dialogue is about.
+        listener: the ``Listener`` whose function it is; ``None`` for a step of a dialogue. Listeners
+            and events are defined above this module, so their types are not known here.
         event: what the listener was called with; a restart is called with the same.
 
     Attributes:
-        asking: what the person is being asked in it, if anything.
-        hidden: the latest line that it was given, if that was typed unseen; the log leaves it out.
+        asking: the answer that it waits for, while its client is being asked something in it.
+        hidden: the latest line that it was given, if that was typed without echo; the log leaves
+            it out.
+        dismissed: whether it was cancelled on purpose.
     """
 
-    def __init__(
-        self, client: Client, listener: Listener | None = None, event: ClientEvent | None = None
-    ) -> None:
+    def __init__(self, client: Person, listener: Any = None, event: Any = None) -> None:
         self.client = client
         self.listener = listener
         self.event = event
@@ -71,7 +69,7 @@ class Conversation:
             self._done.cancel()
 
     def ended_as_expected(self, failure: Failure) -> bool:
-        """Whether this failure is the ordinary end of a conversation whose person has left."""
+        """Whether this failure is no error of its code: it was dismissed, or its client has left."""
         if self.dismissed:
             return failure.check(CancelledError, Disconnected) is not None
         return failure.check(Disconnected) is not None and not self.client.connected

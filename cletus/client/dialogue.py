@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cletus.client.conversation import Conversation
+from cletus.client.conversation import ListenerTask
 from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.logs.context import log_context
 from cletus.storage.schema import FieldSchema
@@ -79,25 +79,25 @@ def step(prompt: Prompt = "", *, hidden: bool = False) -> Callable[[Any], Any]:
 
 
 class Dialogue:
-    """A conversation with one person.
+    """A conversation with one person, a step for each answer.
 
     Args:
         values: of fields, by name, in place of their defaults.
 
     Attributes:
-        client: whom it is with, from when it has begun.
+        client: whom it is with; set when it starts.
         fields: the class's fields by name.
         steps: the names of the class's steps, in the order of declaration; the first is where it
             begins.
 
     Raises:
-        DialogueError: a value is for a field that there is not.
+        DialogueError: a value is for a field that it does not have.
     """
 
     fields: ClassVar[dict[str, Any]] = {}
     steps: ClassVar[tuple[str, ...]] = ()
     schema: ClassVar[FieldSchema] = FieldSchema({})
-    #: Names of what an instance keeps for itself; it is not the application's and persists.
+    #: The attributes of an instance that are ours; a reload leaves them as they are.
     OWN: ClassVar[frozenset[str]] = frozenset(
         {"client", "_step", "_running", "_then", "_result", "_is_asked"}
     )
@@ -110,10 +110,14 @@ class Dialogue:
         for base in reversed(cls.__mro__):
             declared.update(vars(base))
         cls.fields = {
-            name: one for name, one in declared.items() if hasattr(one, "contribute_to_instance")
+            name: value
+            for name, value in declared.items()
+            if hasattr(value, "contribute_to_instance")
         }
         cls.steps = tuple(
-            name for name, one in declared.items() if isinstance(getattr(one, "step", None), Step)
+            name
+            for name, value in declared.items()
+            if isinstance(getattr(value, "step", None), Step)
         )
         cls.schema = FieldSchema(cls.fields)
 
@@ -125,7 +129,7 @@ class Dialogue:
                 raise DialogueError(f"{self!r} has no field {name!r}; it has {known}")
             setattr(self, name, value)
         self._step = ""
-        self._running: Conversation | None = None
+        self._running: ListenerTask | None = None
         self._then = ""
         self._result: Deferred[Any] | None = None
         self._is_asked = False
@@ -151,7 +155,7 @@ class Dialogue:
         """Return this from a step to have another dialogue first.
 
         Args:
-            dialogue: it begins now.
+            dialogue: it starts now.
             then: the step of this dialogue that is called with its result.
         """
         return _Call(dialogue, then.__name__)
@@ -169,20 +173,20 @@ class Dialogue:
         return self._running is not None
 
     @property
-    def running(self) -> Conversation | None:
+    def running(self) -> ListenerTask | None:
         """The ``async`` step that is at work."""
         return self._running
 
     def start(self, client: Client, result: Deferred[Any]) -> None:
-        """The client has begun it.
+        """Begin with this client; ``result`` fires at the end.
 
         Raises:
-            DialogueError: it has no step, or was begun already.
+            DialogueError: it has no step, or was started already.
         """
         if not self.steps:
             raise DialogueError(f"{self!r} has no step: mark its methods with @step")
         if self._result is not None:
-            raise DialogueError(f"{self!r} was begun already; make a new one")
+            raise DialogueError(f"{self!r} was started already; make a new one")
         self.client, self._result = client, result
         self._step = self.steps[0]
         self._run(self.begin)
@@ -208,17 +212,17 @@ class Dialogue:
         self._step = self.steps[0]
         self._stay()
 
-    def cover(self) -> None:
-        """Another dialogue has begun in front of it: its prompt is not the last one any more."""
+    def suspend(self) -> None:
+        """Another dialogue begins on top of this one, whose prompt is the last one from now on."""
         self._is_asked = False
 
-    def uncover(self) -> None:
-        """That has ended: ask again, unless it has gone on by itself meanwhile."""
+    def resume(self) -> None:
+        """The dialogue on top has ended: ask again, unless this one has gone on meanwhile."""
         if not (self._is_asked or self.is_busy):
             self._stay()
 
     def stop(self) -> None:
-        """End it from outside: the person has gone, or its class has."""
+        """End it from outside: the person has left, or its class is gone."""
         if self._running is not None:
             self._running.dismiss()
         self._guard(self.left)
@@ -230,18 +234,18 @@ class Dialogue:
 
     @property
     def _declared(self) -> Step:
-        found: Step = getattr(type(self), self._step).step
-        return found
+        declared: Step = getattr(type(self), self._step).step
+        return declared
 
     def _run(self, method: Callable[..., Any], *args: Any) -> None:
         """Call a step, and go where it says; if it fails, stay."""
         try:
             result = method(*args)
-        except Exception:  # noqa: BLE001 - a step's mistake must not cost the person their place
+        except Exception:  # noqa: BLE001 - an error of a step must not end the dialogue
             self._failed(Failure())
             return
         if iscoroutine(result):
-            running = self._running = Conversation(self.client)
+            running = self._running = ListenerTask(self.client)
             running.start(result).addCallbacks(self._step_ended, self._step_failed)
         else:
             self._go(result)
@@ -259,7 +263,7 @@ class Dialogue:
             self._stay()
 
     def _failed(self, failure: Failure) -> None:
-        """A refusal is told to the person, any other error is a mistake of the code; they stay."""
+        """Tell the person the reason of a refusal, log any other error, and stay at the step."""
         if failure.check(Refused):
             self.client.write(*str(failure.value).split("\n"))
         else:
@@ -267,13 +271,14 @@ class Dialogue:
         self._stay()
 
     def _stay(self) -> None:
-        if self._result is not None and self.client.is_in_front(self):
+        if self._result is not None and self.client.input.is_top(self):
             self._guard(self.prompt)
-        self.client.go_on()
+        self.client.input.pump()
 
     def _go(self, result: Any) -> None:
+        """Do what a step has returned."""
         if self._result is None:
-            self.client.go_on()  # it was ended from outside meanwhile
+            self.client.input.pump()  # it was ended from outside meanwhile
         elif isinstance(result, _Done):
             self._finish(result.value)
         else:
@@ -283,30 +288,30 @@ class Dialogue:
                 self._failed(Failure())
 
     def _follow(self, result: Any) -> None:
-        """Begin the dialogue that is called for, or go to the step.
+        """Start the dialogue that is called, or go to the step that was returned.
 
         Raises:
-            DialogueError: that dialogue cannot be begun, or there is no such step.
+            DialogueError: that dialogue cannot be started, or there is no such step.
         """
         if isinstance(result, _Call):
             self._then = result.then
-            self.client.dialogue(result.dialogue).addCallbacks(self._called, _ignore)
+            self.client.run_dialogue(result.dialogue).addCallbacks(self._called, _ignore)
             return
         if result is not None:
             name = result if isinstance(result, str) else getattr(result, "__name__", None)
             if name not in self.steps:
                 raise DialogueError(
-                    f"{self!r}: what its step {self._step!r} has returned is no step, nor None, "
+                    f"{self!r}: its step {self._step!r} has returned neither a step nor None, "
                     "self.done() or self.call()"
                 )
             self._step = name
         self._stay()
 
     def _called(self, value: Any) -> None:
-        """The dialogue that was called for has ended."""
+        """The dialogue that was called has ended."""
         then = getattr(self, self._then, None)
         if self._result is None:
-            self.client.go_on()  # ended from outside, as in _go
+            self.client.input.pump()  # ended from outside, as in _go
         elif then is None:  # a reload has brought code without it
             self.restart()
         else:
@@ -314,10 +319,10 @@ class Dialogue:
 
     def _finish(self, value: Any) -> None:
         result, self._result = self._result, None
-        self.client.dialogue_ended(self)
+        self.client.input.end_dialogue(self)
         if result is not None:
             result.callback(value)
-        self.client.go_on()
+        self.client.input.pump()
 
     def _guard(self, call: Callable[[], Any]) -> None:
         try:

@@ -1,27 +1,25 @@
-"""What a person has typed and nobody has taken yet: a queue with a rate.
+"""What a person types: a queue of lines, and who reads them.
 
-Lines are handed out one after another: the next one waits while the code is busy with the one
-before, and while the person types faster than ``line_rate``. Reading from the connection pauses as
-long as anything waits, so that the queue stays as short as what came in one read.
+At each moment there is one reader. It is the first question that has no answer (``client.ask()``), else
+the dialogue on top of the stack, else the service, which fires ``Receive``. The next line waits while its
+reader is busy with the one before, and while the person types faster than ``line_rate``. As long as lines
+wait nothing is read from the connection, so the queue never holds more than what came in one read.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
-from cletus.client.conversation import Conversation, current
-from cletus.client.dialogue import Dialogue
+from cletus.client.conversation import ListenerTask, current_task
+from cletus.client.interfaces import Host, Person, Reader, StackedReader, Transport
+from cletus.client.output import Output
 from cletus.errors import DialogueError, Disconnected
-from cletus.logs.context import hidden_line
-from cletus.meters import Gauge
-from cletus.reactor.clock import Clock
-
-if TYPE_CHECKING:
-    from cletus.client.client import Client
+from cletus.logs.context import hidden_line, log_context
 
 
 class Bucket:
@@ -36,225 +34,328 @@ class Bucket:
         self._then = now
 
     def take(self, now: float) -> float:
-        """Take one token: 0.0 if there was one, else the seconds until there will be."""
+        """Take a token: 0.0 if there was one, else the seconds until there will be one."""
         if not self._rate:
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
         self._then = now
-        # A hair less than one is one: a timer set for the exact instant may find 0.9999999.
+        # A timer set for the exact instant may find 0.9999999 tokens, and would be set again.
         if self._tokens >= 1.0 - 1e-6:
             self._tokens -= 1.0
             return 0.0
         return (1.0 - self._tokens) / self._rate
 
 
-class Inbox:
-    """The lines of one client.
+class Question:
+    """A ``client.ask()`` without an answer yet: a reader of one line.
 
     Args:
-        clock: for the rate.
-        ready: whether somebody can take a line now.
-        deliver: takes one line.
-        pause: called when reading from the connection must stop, and with ``False`` when it may go on.
-        after: called when what could be handed out has been handed out.
-        peak: the most lines that have ever waited, of all inboxes that share it.
-        rate: lines a second in the long run; 0 means no limit.
-        burst: lines at once; 0 means no limit, whatever the rate is.
+        withdraw: takes the question out of the queue; called before it is answered, and when its
+            ``answer`` is cancelled.
+
+    Attributes:
+        answer: fires with the line.
     """
+
+    __slots__ = ("_withdraw", "answer")
+    is_busy: Final = False
+
+    def __init__(self, withdraw: Callable[[Question], None]) -> None:
+        self._withdraw = withdraw
+        self.answer: Deferred[str] = Deferred(lambda _: withdraw(self))
+
+    def take(self, line: str) -> None:
+        """The line is the answer."""
+        self._withdraw(self)  # first: the code that gets the answer may ask again
+        self.answer.callback(line)
+
+
+class ServiceReader:
+    """Hands lines that nobody else waits for to the service, one at a time.
+
+    Attributes:
+        tasks: the ``async`` listeners that run for this client; lines wait until they have ended.
+    """
+
+    __slots__ = ("_client", "_host", "tasks")
+
+    def __init__(self, client: Person, host: Host) -> None:
+        self._client = client
+        self._host = host
+        self.tasks: list[ListenerTask] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a listener is still at work."""
+        return bool(self.tasks)
+
+    def take(self, line: str) -> None:
+        """Have ``Receive`` fired."""
+        self._host.received(self._client, line)
+
+
+class Input:
+    """The lines of one client and their readers.
+
+    Args:
+        client: the client.
+        host: its service.
+        transport: its connection; reading from it pauses while lines wait.
+        output: knows whether what is typed now is hidden.
+        ended: called when the connection is gone, all lines are handled and nobody is at work.
+
+    Attributes:
+        last_at: when the latest line came, or else when they connected, by the host's clock.
+        dialogues: the ``Dialogue`` objects under way, the one on top last. A reload replaces them in
+            this list. Dialogues know their client's class, so theirs is not known here.
+    """
+
+    __slots__ = (
+        "_bucket",
+        "_burst",
+        "_client",
+        "_clock",
+        "_closed",
+        "_ended",
+        "_held",
+        "_host",
+        "_lines",
+        "_output",
+        "_paused",
+        "_pumping",
+        "_questions",
+        "_rate_timer",
+        "_service",
+        "_transport",
+        "dialogues",
+        "last_at",
+    )  # fmt: skip - a list of names reads better on two lines
 
     def __init__(
         self,
-        clock: Clock,
-        *,
-        ready: Callable[[], bool],
-        deliver: Callable[[str], None],
-        pause: Callable[[bool], None],
-        after: Callable[[], None] = lambda: None,
-        peak: Gauge | None = None,
-        rate: float,
-        burst: int,
+        client: Person,
+        host: Host,
+        transport: Transport,
+        output: Output,
+        ended: Callable[[], None],
     ) -> None:
+        settings, clock = host.settings, host.clock
+        self._client = client
+        self._host = host
+        self._transport = transport
+        self._output = output
+        self._ended = ended
         self._clock = clock
-        self._ready = ready
-        self._deliver = deliver
-        self._pause = pause
-        self._after = after
-        self._peak = peak
-        self._bucket = Bucket(rate, burst, clock.seconds())
+        self.last_at = clock.seconds()
+        self._bucket = Bucket(settings.line_rate, settings.line_burst, self.last_at)
+        self._burst = settings.line_burst
         self._lines: deque[str] = deque()
-        self._timer: Any = None
-        self._paused = False
-        self._pumping = False
-        self._closed = False
-        self._burst = burst
+        self._questions: list[Question] = []
+        self.dialogues: list[Any] = []
+        self._service = ServiceReader(client, host)
+        self._rate_timer: Any = None
+        self._pumping = False  # pump() is on the stack: a reader must not start it once more
+        self._held = False  # held() is on the stack
+        self._paused = False  # the transport reads nothing
+        self._closed = False  # the connection is gone
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    # -- the queue --------------------------------------------------------------------------
 
     def put(self, line: str) -> None:
         """A line has been typed."""
+        self.last_at = self._clock.seconds()
+        metrics = self._host.metrics
+        metrics.lines.value += 1
         self._lines.append(line)
         self.pump()
-        if self._lines and self._peak is not None:
-            self._peak.raise_to(len(self._lines))
+        if self._lines:
+            metrics.input_peak.raise_to(len(self._lines))
 
     def pump(self) -> None:
-        """Hand out what can be handed out now. Called whenever somebody may have become ready."""
-        if self._pumping or self._timer is not None:
+        """Give lines that wait to their readers, as far as these are ready and the rate allows.
+
+        Whoever may have become ready for a line calls this.
+        """
+        if self._pumping or self._rate_timer is not None:
             return
         self._pumping = True
         try:
-            while self._lines and self._ready() and self._may_go():
-                self._deliver(self._lines.popleft())
+            while self._lines and not self._held:
+                reader = self.reader
+                if reader.is_busy or not self._rate_allows():
+                    break
+                line = self._lines.popleft()
+                with log_context(self._client, hidden=line if self._output.is_hidden else ""):
+                    reader.take(line)
         finally:
             self._pumping = False
-        self._tell(bool(self._lines) and not self._closed)
-        self._after()
+        waiting = bool(self._lines) and not self._closed
+        if waiting is not self._paused:
+            self._pause(waiting)
+        if self._closed:
+            self._end_if_done()
+
+    @property
+    def reader(self) -> Reader:
+        """Who gets the next line: the first question, else the top dialogue, else the service."""
+        if self._questions:
+            return self._questions[0]
+        if self.dialogues:
+            top: Reader = self.dialogues[-1]
+            return top
+        return self._service
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody gets a line inside.
+
+        A reload ends an ``async`` listener and starts its successor: what was typed ahead is for the
+        successor, and must not reach other listeners in between.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self.pump()
+
+    def clear(self) -> None:
+        """Throw away what waits."""
+        self._lines.clear()
 
     def close(self) -> None:
-        """The connection is gone: no rate any more, but no more than one burst of what waits."""
+        """The connection is gone: handle what waits without a rate, but no more than one burst."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._rate_timer is not None:
+            self._rate_timer.cancel()
+            self._rate_timer = None
         while self._burst and len(self._lines) > self._burst:
             self._lines.pop()
         self.pump()
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._lines.clear()
+    def break_off(self) -> None:
+        """End whoever is still at work on their lines, although they have gone long ago."""
+        self.clear()
+        for task in self.tasks:
+            task.dismiss()
+        self._service.tasks.clear()
+        self.stop_dialogues()
+        self._end_if_done()
 
-    def _may_go(self) -> bool:
+    # -- questions --------------------------------------------------------------------------
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a question could still get an answer; after they have left, what was typed may do."""
+        return self._client.connected or bool(self._lines)
+
+    def ask(self) -> Deferred[str]:
+        """Add a question; the Deferred fires with the line that answers it.
+
+        The listener task whose code is running is noted as waiting for the answer, if it is a task
+        of this client: a reload can start such a task again.
+        """
+        question = Question(self._withdraw)
+        self._questions.append(question)
+        task = current_task()
+        if task is not None and task.client is self._client:
+            task.asking = question.answer
+            question.answer.addBoth(_answered, task)
+        return question.answer
+
+    def no_answer(self) -> Disconnected:
+        """The error of a question that nobody will answer any more."""
+        return Disconnected(f"{self._client!r} left before answering")
+
+    # -- dialogues --------------------------------------------------------------------------
+
+    def start_dialogue(self, dialogue: StackedReader) -> Deferred[Any]:
+        """Put a dialogue on top of those under way; fires with what it gives to ``done()``.
+
+        Raises:
+            DialogueError: it cannot be started; nothing has changed then.
+        """
+        result: Deferred[Any] = Deferred()
+        if self.dialogues:
+            self.dialogues[-1].suspend()
+        self.dialogues.append(dialogue)
+        try:
+            dialogue.start(self._client, result)
+        except DialogueError:
+            self.dialogues.pop()
+            raise
+        return result
+
+    def end_dialogue(self, dialogue: StackedReader) -> None:
+        """It takes no more lines."""
+        # By their attributes: after a reload, the old self of a dialogue may be the one that ends.
+        self.dialogues[:] = [other for other in self.dialogues if vars(other) is not vars(dialogue)]
+        if self.dialogues:
+            # Its own code may be about to continue it; by the end of the turn that is known.
+            self._host.turn.at_end(self.dialogues[-1].resume)
+
+    def is_top(self, dialogue: StackedReader) -> bool:
+        """Whether this dialogue, or an old self of it, is on top of the stack."""
+        return bool(self.dialogues) and vars(self.dialogues[-1]) is vars(dialogue)
+
+    def stop_dialogues(self) -> None:
+        """End them all, from the top."""
+        while self.dialogues:
+            self.dialogues.pop().stop()
+
+    # -- async listeners --------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> tuple[ListenerTask, ...]:
+        """The ``async`` listeners that run for this client."""
+        return tuple(self._service.tasks)
+
+    def task_started(self, task: ListenerTask) -> None:
+        """Lines wait until it ends or asks for one."""
+        self._service.tasks.append(task)
+
+    def task_ended(self, task: ListenerTask) -> None:
+        """The next line can go to listeners again."""
+        if task in self._service.tasks:
+            self._service.tasks.remove(task)
+        self.pump()
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _rate_allows(self) -> bool:
+        """Whether a line may be handed out now; if not, a timer pumps when one may."""
         if self._closed:
             return True
         wait = self._bucket.take(self._clock.seconds())
         if wait:
-            self._timer = self._clock.callLater(wait, self._go_on)
+            self._rate_timer = self._clock.callLater(wait, self._rate_timer_fired)
         return not wait
 
-    def _go_on(self) -> None:
-        self._timer = None
+    def _rate_timer_fired(self) -> None:
+        self._rate_timer = None
         self.pump()
 
-    def _tell(self, paused: bool) -> None:
-        if paused != self._paused:
-            self._paused = paused
-            self._pause(paused)
+    def _pause(self, paused: bool) -> None:
+        self._paused = paused
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _withdraw(self, question: Question) -> None:
+        if question in self._questions:
+            self._questions.remove(question)
+
+    def _end_if_done(self) -> None:
+        if self._lines:
+            return
+        while self._questions:  # nobody is there to answer them
+            self._questions.pop(0).answer.errback(self.no_answer())
+        if not (self._service.is_busy or any(other.is_busy for other in self.dialogues)):
+            self._ended()
 
 
-class Questions:
-    """Those that have no answer yet.
-
-    Args:
-        client: who is asked.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._waiting: deque[Deferred[str]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def ask(self) -> Deferred[str]:
-        """One more; the Deferred fires with its answer.
-
-        The conversation whose code is running is noted as waiting for it, if it is with this person:
-        a reload can start that again.
-        """
-        answer: Deferred[str] = Deferred(self._withdraw)
-        self._waiting.append(answer)
-        conversation = current()
-        if conversation is not None and conversation.client is self._client:
-            conversation.asking = answer
-            answer.addBoth(_answered, conversation)
-        return answer
-
-    def answer(self, line: str) -> None:
-        """Answer the first of them."""
-        self._waiting.popleft().callback(line)
-
-    def abandon(self) -> None:
-        """Nobody will answer any more."""
-        while self._waiting:
-            self._waiting.popleft().errback(left(self._client))
-
-    def _withdraw(self, answer: Deferred[str]) -> None:
-        """A cancelled question takes no line."""
-        if answer in self._waiting:
-            self._waiting.remove(answer)
-
-
-def left(client: Client) -> Disconnected:
-    """What somebody who waits for an answer is told."""
-    return Disconnected(f"{client!r} left before answering")
-
-
-def _answered(result: Any, conversation: Conversation) -> Any:
-    conversation.asking = None
-    conversation.hidden = hidden_line()
+def _answered(result: Any, task: ListenerTask) -> Any:
+    task.asking = None
+    task.hidden = hidden_line()
     return result
-
-
-class Dialogues:
-    """Those that are under way.
-
-    Args:
-        client: whose.
-
-    Attributes:
-        under_way: the one in front last. A reload replaces them here.
-    """
-
-    __slots__ = ("_client", "under_way")
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.under_way: list[Dialogue] = []
-
-    def __len__(self) -> int:
-        return len(self.under_way)
-
-    @property
-    def front(self) -> Dialogue:
-        """The one that has the lines; there must be one."""
-        return self.under_way[-1]
-
-    @property
-    def is_any_busy(self) -> bool:
-        """Whether one of them, in front or not, is still at work."""
-        return any(one.is_busy for one in self.under_way)
-
-    def begin(self, dialogue: Dialogue) -> Deferred[Any]:
-        """Begin one, in front of those that are under way; fires with what it gives to ``done()``.
-
-        Raises:
-            DialogueError: it has no step, or was begun already; nothing has changed then.
-        """
-        result: Deferred[Any] = Deferred()
-        if self.under_way:
-            self.front.cover()
-        self.under_way.append(dialogue)
-        try:
-            dialogue.start(self._client, result)
-        except DialogueError:
-            self.under_way.pop()
-            raise
-        return result
-
-    def ended(self, dialogue: Dialogue) -> None:
-        """It takes no more lines. After a reload, an older self of it may be the one that ends."""
-        self.under_way[:] = [one for one in self.under_way if vars(one) is not vars(dialogue)]
-        if self.under_way:
-            # Its code may be about to go on by itself; at the end of the turn that is known.
-            self._client.service.turn.at_end(self.front.uncover)
-
-    def is_in_front(self, dialogue: Dialogue) -> bool:
-        """Whether this one, or an older self of it, has the lines."""
-        return bool(self.under_way) and vars(self.front) is vars(dialogue)
-
-    def stop(self) -> None:
-        """End them all, from the front."""
-        while self.under_way:
-            self.under_way.pop().stop()

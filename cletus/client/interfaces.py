@@ -1,20 +1,34 @@
-"""A door's end of one connection, as the client sees it."""
+"""What a client needs of others: its door, its service, and those who read its lines."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from cletus.logs.context import Subject
+from cletus.meters import Meters
 from cletus.protocol.terminal import Terminal
+from cletus.reactor.clock import Clock
+from cletus.reactor.turn import Turn
+from cletus.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
 
 
 class Transport(Protocol):
-    """What a client needs of its door: where they come from, their terminal, and these methods."""
+    """A door's end of one connection.
+
+    Attributes:
+        address: where they come from, for logs: ``127.0.0.1:54321``.
+        terminal: what is in front of them, as far as the door knows.
+    """
 
     address: str
     terminal: Terminal
 
     def send(self, data: bytes) -> None:
-        """Send this; called once in a reactor turn at the most."""
+        """Send this; called at most once in a reactor turn."""
 
     def pause_reading(self) -> None:
         """Take nothing more from the connection for now. Calling it twice is harmless."""
@@ -36,3 +50,70 @@ class Transport(Protocol):
 
     def abort(self) -> None:
         """Close at once, also when the peer does not read."""
+
+
+class Host(Protocol):
+    """The service, as its clients see it: ``service/connections.py`` implements it.
+
+    Its methods take the client itself, whose module stands above this one.
+    """
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; a reload may replace them."""
+
+    @property
+    def clock(self) -> Clock:
+        """The reactor."""
+
+    @property
+    def turn(self) -> Turn:
+        """Calls what is asked for at the end of the reactor turn."""
+
+    @property
+    def metrics(self) -> Meters:
+        """Counts lines, deliveries and slow readers."""
+
+    def received(self, client: Any, line: str) -> None:
+        """They have typed a line that no question or dialogue waited for."""
+
+    def disconnected(self, client: Any, reason: str) -> None:
+        """They are gone, and nothing of theirs is left to do."""
+
+    def failed(self, code: str, failure: Failure, *, client: Any) -> None:
+        """Code of the application that was handling them has raised an error."""
+
+
+class Person(Subject, Protocol):
+    """A client, as its own parts see it."""
+
+    @property
+    def connected(self) -> bool:
+        """False from the moment the connection is closing or gone."""
+
+
+class Reader(Protocol):
+    """Who gets the next line: a question, a dialogue, or the service."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it cannot take a line now. Lines wait meanwhile."""
+
+    def take(self, line: str) -> None:
+        """Take a line. If it gets busy by that, it calls ``Input.pump`` when it is ready again."""
+
+
+class StackedReader(Reader, Protocol):
+    """A dialogue, as the stack of dialogues sees it: one may begin before another has ended."""
+
+    def start(self, client: Any, result: Deferred[Any]) -> None:
+        """Begin with this client; ``result`` fires at the end. Raises ``DialogueError``."""
+
+    def suspend(self) -> None:
+        """Another dialogue begins on top of this one."""
+
+    def resume(self) -> None:
+        """The dialogue on top has ended: the lines are for this one again."""
+
+    def stop(self) -> None:
+        """End it from outside."""

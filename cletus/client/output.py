@@ -1,4 +1,4 @@
-"""What waits to be sent: one queue for each client, emptied once in a reactor turn.
+"""What a person is shown: bytes that wait, sent as one piece at the end of each reactor turn.
 
 A broadcast calls ``put`` once for each of thousands, so its usual case is one test and one append.
 """
@@ -10,194 +10,250 @@ from typing import Any
 
 import wcwidth
 
+from cletus.client.interfaces import Transport
+from cletus.meters import Gauge
 from cletus.protocol.terminal import Terminal
+from cletus.reactor.turn import Turn
 
 
-class Outbox:
+class Output:
     """The bytes that one client has yet to be sent, in the order of the calls.
 
     Args:
-        send: takes all that is queued, as one piece.
+        transport: its connection.
+        turn: ``flush`` is called at its end.
         limit: how many bytes may wait while the peer does not read; 0 means no limit.
-        wake: called when ``flush`` must be called at the end of the turn; not for what comes after.
+        peak: a gauge of the most bytes that have ever waited for anybody.
+        overflow: called at the end of the turn in which the limit was exceeded, with the number of
+            bytes that waited.
+
+    Attributes:
+        overflowed: whether the limit was exceeded.
     """
 
     __slots__ = (
+        "_closed",
+        "_echo",
         "_is_due",
+        "_limit",
+        "_overflow",
         "_paused",
+        "_peak",
         "_pieces",
-        "_send",
-        "_shut",
+        "_prompt",
         "_size",
-        "_wake",
-        "before",
-        "limit",
+        "_transport",
+        "_turn",
         "overflowed",
     )  # fmt: skip - a list of names reads better on two lines
 
     def __init__(
-        self, send: Callable[[bytes], None], limit: int, wake: Callable[[], None] = lambda: None
+        self,
+        transport: Transport,
+        turn: Turn,
+        *,
+        limit: int,
+        peak: Gauge,
+        overflow: Callable[[int], None],
     ) -> None:
-        self._send = send
-        self._wake = wake
+        self._transport = transport
+        self._turn = turn
+        self._limit = limit
+        self._peak = peak
+        self._overflow = overflow
+        self._echo = Echo(transport.hide_input)
+        self._prompt: Prompt | None = None
         self._pieces: list[bytes] = []
-        self._is_due = False  # and not paused, nor shut: then put() has nothing to think about
+        #: flush() will be called, and is free to send: put() has nothing to think about.
+        self._is_due = False
         self._paused = False
-        self._shut = False
-        self.limit = limit
-        self.overflowed = False
+        self._closed = False
         self._size = 0
-        #: Gives what is to be sent before the next piece, once.
-        self.before: Callable[[], bytes] | None = None
+        self.overflowed = False
+
+    # -- what is shown ----------------------------------------------------------------------
+
+    def put(self, data: bytes) -> None:
+        """Queue this. While the peer does not read, what exceeds the limit is not kept at all."""
+        if self._is_due:
+            self._pieces.append(data)
+        elif data and not self._closed:
+            self._put_first(data)
+
+    def prompt(self, text: str, terminal: Terminal) -> None:
+        """Show a prompt, without a newline, and tell the peer's program that it is one.
+
+        In character mode it stays below what is shown afterwards, until ``end_prompt``.
+        """
+        self._prompt = None
+        self.put(terminal.encoder.encode(text) + self._transport.prompt_mark())
+        if terminal.character_mode:
+            self._prompt = Prompt(text, terminal)
+            self._is_due = False  # the next piece has to take it off the screen first
+
+    def end_prompt(self) -> None:
+        """The line is complete: what comes next is shown below it."""
+        self._prompt = None
+
+    def hide_input(self) -> None:
+        """What is typed from now on is hidden."""
+        self.put(self._echo.hide())
+
+    def show_input(self) -> bool:
+        """What is typed from now on is shown; returns whether it was hidden until now.
+
+        The terminal is told at the end of the turn, unless the next line is hidden as well.
+        """
+        return self._echo.show()
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether what is typed now is meant to be hidden."""
+        return self._echo.is_hidden
+
+    # -- sending ----------------------------------------------------------------------------
 
     @property
     def size(self) -> int:
         """How many bytes wait, or waited when there were too many."""
         return self._size if self._paused else sum(map(len, self._pieces))
 
-    @property
-    def paused(self) -> bool:
-        """Whether the peer does not read at the moment; then nothing is sent."""
-        return self._paused
+    def pause(self) -> None:
+        """The peer does not read: keep what comes, up to the limit."""
+        self._size = self.size  # counted on from here, since summing up thousands of pieces is slow
+        self._paused, self._is_due = True, False
 
-    @paused.setter
-    def paused(self, paused: bool) -> None:
-        self._size = (
-            self.size
-        )  # counted on while paused, so that a queue of thousands costs no more
-        self._paused = paused
-        self._is_due = False
+    def resume(self) -> None:
+        """The peer reads again."""
+        self._peak.raise_to(self.size)
+        self._paused = self._is_due = False
+        self._turn.flush(self.flush)
 
-    def put(self, data: bytes) -> None:
-        """Queue this. While the peer does not read, what exceeds the limit is not kept at all."""
-        if self._is_due:
-            self._pieces.append(data)
-        elif data and not self._shut:
-            self._put_first(data)
-
-    def _put_first(self, data: bytes) -> None:
-        before, self.before = self.before, None
-        if before is not None:
-            self._pieces.append(before())
-        self._pieces.append(data)
-        if not self._paused:
-            self._is_due = True
-            self._wake()
+    def flush(self) -> None:
+        """Send all that waits as one piece, unless the peer does not read at the moment."""
+        if self.overflowed:
+            self._peak.raise_to(self._size)
+            self._overflow(self._size)
             return
-        self._size += len(data)
-        if self.limit and self._size > self.limit:
-            self.overflowed = self._shut = True
-            self._pieces.clear()
-            self._wake()
-
-    def hold(self, before: Callable[[], bytes]) -> None:
-        """Have this called when the next piece comes; what it gives is sent before that piece."""
-        self.before = before
-        self._is_due = False
-
-    def flush(self, join: Callable[[list[bytes]], bytes] = b"".join) -> None:
-        """Hand everything over as one piece, unless the peer does not read at the moment.
-
-        Args:
-            join: makes one piece of many; ``Turn.join`` makes it once for all who have the same.
-        """
+        self.put(self._echo.end_of_turn())
+        prompt = self._prompt
+        if prompt is not None and prompt.covered and not self._closed:
+            self._pieces.append(prompt.redraw())
+            self._is_due = False
         if self._paused or not self._pieces:
             return
         pieces, self._pieces, self._is_due = self._pieces, [], False
-        self._send(pieces[0] if len(pieces) == 1 else join(pieces))
+        # Of a broadcast all have the same pieces, which the turn joins once for all of them.
+        self._transport.send(pieces[0] if len(pieces) == 1 else self._turn.join(pieces))
 
     def close(self) -> None:
-        """Take nothing more; what is queued is still sent. For somebody who is being closed."""
-        self._shut, self._is_due = True, False
+        """Take nothing more; what waits is still sent. For a client that is being closed."""
+        self._closed, self._is_due = True, False
 
-    def shut(self) -> None:
-        """Forget what is queued, and take nothing more; for somebody who is gone."""
+    def discard(self) -> None:
+        """Throw away what waits, and take nothing more. For a client that is gone."""
         self.close()
         self._pieces.clear()
         self.overflowed = False
 
+    def _put_first(self, data: bytes) -> None:
+        prompt = self._prompt
+        if prompt is not None and not prompt.covered:
+            self._pieces.append(prompt.cover())
+        self._pieces.append(data)
+        if not self._paused:
+            self._is_due = True
+            self._turn.flush(self.flush)
+            return
+        self._size += len(data)
+        if self._limit and self._size > self._limit:
+            self.overflowed = self._closed = True
+            self._pieces.clear()
+            self._turn.flush(self.flush)
 
-class Hiding:
-    """One terminal's.
+
+class Echo:
+    """Whether a terminal shows what is typed. It is told no more often than necessary.
 
     Args:
-        tell: gives the bytes that make it hide, or show.
+        command: returns the bytes that make the terminal hide what is typed, or show it.
+
+    Attributes:
+        is_hidden: whether what is typed now is meant to be hidden.
     """
 
-    __slots__ = ("_is_told", "_tell", "_wanted")
+    __slots__ = ("_command", "_terminal_hides", "is_hidden")
 
-    def __init__(self, tell: Callable[[bool], bytes]) -> None:
-        self._tell = tell
-        self._wanted = False
-        self._is_told = False
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether what is typed now is meant to be hidden."""
-        return self._wanted
+    def __init__(self, command: Callable[[bool], bytes]) -> None:
+        self._command = command
+        self._terminal_hides = False
+        self.is_hidden = False
 
     def hide(self) -> bytes:
-        """What is typed from now on is hidden; what to send for that now, if anything."""
-        self._wanted = True
-        if self._is_told:  # of the line before, and not told otherwise since
+        """What is typed from now on is hidden; returns what to send for that now, if anything."""
+        self.is_hidden = True
+        if self._terminal_hides:  # since the line before, after which it was not told to show
             return b""
-        self._is_told = True
-        return self._tell(True)
+        self._terminal_hides = True
+        return self._command(True)
 
     def show(self) -> bool:
-        """What is typed from now on is shown; whether it was hidden until now."""
-        was, self._wanted = self._wanted, False
-        return was
+        """What is typed from now on is shown; returns whether it was hidden until now."""
+        before, self.is_hidden = self.is_hidden, False
+        return before
 
-    def at_end(self) -> bytes:
-        """What to send at the end of the turn, when it is known whether the next line is hidden."""
-        if self._wanted or not self._is_told:
+    def end_of_turn(self) -> bytes:
+        """What to send at the end of the turn, when it is known whether the next line is hidden.
+
+        Mudlet stops hiding after five switches in quick succession, so a terminal that hides two
+        passwords in a row is not told to show anything between them.
+        """
+        if self.is_hidden or not self._terminal_hides:
             return b""
-        self._is_told = False
-        return self._tell(False)
+        self._terminal_hides = False
+        return self._command(False)
 
 
 class Prompt:
-    """A prompt that is on the screen, until the line is complete.
+    """A prompt on the screen of a terminal in character mode, until the line is complete.
 
-    Args:
-        text: of the prompt, without a newline.
-        terminal: whose.
+    Attributes:
+        covered: whether output has taken its place.
     """
 
-    __slots__ = ("_terminal", "covered", "text")
+    __slots__ = ("_terminal", "_text", "covered")
 
     def __init__(self, text: str, terminal: Terminal) -> None:
-        self.text = text
+        self._text = text
         self._terminal = terminal
         self.covered = False
 
     def cover(self) -> bytes:
-        """What takes it off the screen; output follows."""
+        """What takes it off the screen, with what was typed after it; output follows."""
         self.covered = True
-        width = wcwidth.width(self.text + self._terminal.typed)
+        width = wcwidth.width(self._text + self._terminal.typed)
         up = max(0, width - 1) // self._terminal.columns
         return b"\x1b[%dA\r\x1b[J" % up if up else b"\r\x1b[K"
 
     def redraw(self) -> bytes:
         """What puts it back."""
         self.covered = False
-        return self._terminal.encoder.encode(self.text + self._terminal.typed)
+        return self._terminal.encoder.encode(self._text + self._terminal.typed)
 
 
 class Gmcp:
-    """``client.gmcp``: what a person's program is told.
+    """``client.gmcp``: messages to a person's program, beside the text.
 
     Args:
         frame: makes a message into bytes, or into none if their program does not take it.
-        write: sends bytes in their place among the text.
+        put: queues bytes among the text.
     """
 
-    __slots__ = ("_frame", "_write")
+    __slots__ = ("_frame", "_put")
 
-    def __init__(self, frame: Callable[[str, Any], bytes], write: Callable[[bytes], None]) -> None:
+    def __init__(self, frame: Callable[[str, Any], bytes], put: Callable[[bytes], None]) -> None:
         self._frame = frame
-        self._write = write
+        self._put = put
 
     def send(self, package: str, data: Any = None) -> None:
         """Send a message; ``client.gmcp.send("Room.Info", {"num": 1})``.
@@ -211,4 +267,4 @@ class Gmcp:
         Raises:
             TypeError: JSON does not take it.
         """
-        self._write(self._frame(package, data))
+        self._put(self._frame(package, data))

@@ -210,7 +210,7 @@ class ServiceCollector:
 
     def _update(self) -> None:
         """Add what no event has counted yet: output that still waits, and doors that nobody has used."""
-        waiting = (client.outbox.size for client in self._service.clients)
+        waiting = (client.output.size for client in self._service.clients)
         self._service.metrics.output_peak.raise_to(max(waiting, default=0))
         for door in self._doors():
             self._service.metrics.connections.add(0, door=door)
@@ -233,7 +233,7 @@ class ServiceCollector:
         yield _gauge(
             "cletus_output_waiting_bytes",
             "Bytes that wait for slow readers.",
-            sum(client.outbox.size for client in service.clients),
+            sum(client.output.size for client in service.clients),
         )
         session = service.session
         yield _gauge(

@@ -15,8 +15,8 @@ class Clock(Protocol):
     def seconds(self) -> float:
         """The time, in seconds since some fixed instant."""
 
-    def callLater(self, delay: float, call: Callable[..., Any], /) -> Any:
-        """Call this after so many seconds."""
+    def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> Any:
+        """Call this with these arguments after so many seconds."""
 
 
 class ServiceClock:

@@ -15,7 +15,7 @@ import msgspec
 
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client
-from cletus.client.conversation import Conversation
+from cletus.client.conversation import ListenerTask
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.events import ClientEvent
 from cletus.reload.code.diff import Diff
@@ -71,7 +71,7 @@ class Transaction:
         self._service_class: type = type(service)
         self._timers = CarriedTimers([], [], [])
         self._dialogues: list[CarriedDialogue] = []
-        self._events: dict[Conversation, ClientEvent | None] = {}
+        self._events: dict[ListenerTask, ClientEvent | None] = {}
         self._attachments: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self.ledger = Ledger(service.reactor, service.session.application)
         self.old_code = OldCode(self._staging.old_modules)
@@ -163,16 +163,19 @@ class Transaction:
             staged.listeners.add(replace(listener, function=function, event=event))
 
     def _carry_events(self) -> None:
-        """What conversations were begun with, where it is of the application: they may begin again."""
-        for conversation in self._conversations():
-            event = conversation.event
+        """Carry the application's own events that listener tasks were started with.
+
+        A task that starts again is called with its event.
+        """
+        for _, task in self._tasks():
+            event = task.event
             if event is None or not self._carrier.owns(type(event)):
                 continue
             try:
-                self._events[conversation] = self._carrier.carry(event, f"{type(event).__name__}")
+                self._events[task] = self._carrier.carry(event, f"{type(event).__name__}")
             except CarryError as error:
                 self._report.notes.append(f"{error}; what waits for an answer is not begun again")
-                self._events[conversation] = None
+                self._events[task] = None
 
     def _carry_attachments(self) -> None:
         """What the application has put on clients and on the service, where no field rebinds it."""
@@ -231,16 +234,15 @@ class Transaction:
     def resume(self) -> None:
         """What the new code has to do first, now that it is in force."""
         self._service.start_timers()
-        for conversation in self._conversations():
-            listener = conversation.listener
-            if listener is not None and self._is_old(listener):
-                # What was typed ahead is for the one that begins again, not for other listeners.
-                with conversation.client.held():
-                    self._restart(conversation.client, conversation, listener)
+        for client, task in self._tasks():
+            if task.listener is not None and self._is_old(task.listener):
+                # What was typed ahead is for the task that starts again, not for other listeners.
+                with client.input.held():
+                    self._restart(client, task, task.listener)
         resume_dialogues(self._dialogues, self._service.settings.reload_restart_notice)
 
-    def _conversations(self) -> list[Conversation]:
-        return [one for client in self._service.clients for one in client.conversations]
+    def _tasks(self) -> list[tuple[Client, ListenerTask]]:
+        return [(client, task) for client in self._service.clients for task in client.input.tasks]
 
     def aliases(self) -> list[weakref.ref[Any]]:
         """Weak references to the old objects: they tell later which of them somebody still holds."""
@@ -249,12 +251,12 @@ class Transaction:
     def _is_old(self, listener: Listener) -> bool:
         return self._session.application.owns(listener.function.__module__)
 
-    def _restart(self, client: Client, conversation: Conversation, listener: Listener) -> None:
-        if conversation.asking is None:
+    def _restart(self, client: Client, task: ListenerTask, listener: Listener) -> None:
+        if task.asking is None:
             self._report.notes.append(f"{listener.place} is still running for {client!r}")
             return
-        conversation.dismiss()
-        event = self._events.get(conversation, conversation.event)
+        task.dismiss()
+        event = self._events.get(task, task.event)
         if listener.on_reload == "cancel" or event is None:
             return
         client.write("", self._service.settings.reload_restart_notice)

@@ -7,12 +7,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.client.client import Client
 from cletus.client.interfaces import Transport
 from cletus.meters import Meters
+from cletus.reactor.clock import Clock
+from cletus.reactor.turn import Turn
 from cletus.service.dispatch import Dispatcher
+from cletus.settings.settings import Settings
 
 _log = Logger()
 
@@ -20,23 +24,26 @@ _log = Logger()
 class Connections:
     """Makes a client of each connection, keeps the table of them, and fires their events.
 
-    Doors report connections, messages and window sizes here; clients report lines and their end.
+    It is the ``Host`` of the clients (``cletus.client.interfaces``). Doors report connections,
+    messages and window sizes here; clients report lines and their end.
 
     Args:
         service: the service of the clients. It is what events name, and it imports this module,
             so its type is not known here.
+        turn: what clients do at the end of a reactor turn.
         dispatcher: calls the listeners.
-        metrics: counts connections.
+        metrics: what clients count.
 
     Attributes:
         accepting: false once the service is stopping: a client who still comes in is told so and
             closed.
     """
 
-    def __init__(self, service: Any, dispatcher: Dispatcher, metrics: Meters) -> None:
+    def __init__(self, service: Any, turn: Turn, dispatcher: Dispatcher, metrics: Meters) -> None:
         self._service = service
         self._dispatcher = dispatcher
-        self._metrics = metrics
+        self.turn = turn
+        self.metrics = metrics
         self.accepting = True
         self._clients: dict[Client, None] = {}
         self._next_id = 1
@@ -49,6 +56,18 @@ class Connections:
         """The connected clients, in the order of their connecting."""
         return iter(self._clients)
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        settings: Settings = self._service.settings
+        return settings
+
+    @property
+    def clock(self) -> Clock:
+        """The reactor."""
+        clock: Clock = self._service.reactor
+        return clock
+
     # -- what doors report ------------------------------------------------------------------
 
     def connected(self, transport: Transport, *, door: str) -> Client:
@@ -58,10 +77,10 @@ class Connections:
             transport: the door's end of the connection.
             door: the name of the door, for logs and metrics: ``telnet``.
         """
-        client = Client(self._service, transport, id=self._next_id, door=door)
+        client = Client(self._service, self, transport, id=self._next_id, door=door)
         self._next_id += 1
         self._clients[client] = None
-        self._metrics.connections.add(door=door)
+        self.metrics.connections.add(door=door)
         _log.info("{client} connected", **client.log_fields())
         self._dispatcher.fire(events.Connect(self._service, client))
         if not self.accepting:  # the handshake of some door has taken until now
@@ -99,6 +118,10 @@ class Connections:
             empty, self._empty = self._empty, None
             empty.callback(None)
 
+    def failed(self, code: str, failure: Failure, *, client: Client) -> None:
+        """Code of the application that was handling them has raised an error."""
+        self._dispatcher.failed(code, failure, client=client)
+
     # -- the end ----------------------------------------------------------------------------
 
     async def close_all(self) -> None:
@@ -117,13 +140,13 @@ class Connections:
             await self._farewells_ended()
 
     def _close(self, client: Client) -> None:
-        client.write(self._service.settings.stop_notice)
+        client.write(self.settings.stop_notice)
         client.close("service stopped")
 
     def _farewells_ended(self) -> Deferred[None]:
         ended: Deferred[None] = Deferred()
-        timeout = self._service.settings.close_timeout
-        timer = self._service.reactor.callLater(timeout, ended.callback, None) if timeout else None
+        timeout = self.settings.close_timeout
+        timer = self.clock.callLater(timeout, ended.callback, None) if timeout else None
 
         def all_ended(_: object) -> None:
             if timer is not None and timer.active():

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.client.client import Client
-from cletus.client.conversation import Conversation
+from cletus.client.conversation import ListenerTask
 from cletus.logs.context import log_context, subject
 from cletus.meters import Meters
 from cletus.service.listeners import Listener
@@ -128,12 +128,12 @@ class Dispatcher:
         if not isinstance(event, events.ClientEvent):
             return Deferred.fromCoroutine(coroutine)
         client = event.client
-        task = Conversation(client, listener, event)
-        client.conversation_began(task)
+        task = ListenerTask(client, listener, event)
+        client.input.task_started(task)
         done = task.start(coroutine)
 
         def ended(result: Any) -> None:
-            client.conversation_ended(task)
+            client.input.task_ended(task)
             if isinstance(result, Failure) and not task.ended_as_expected(result):
                 with log_context(event, hidden=task.hidden):
                     self._listener_failed(listener, event, result)

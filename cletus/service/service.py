@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from cletus import events
 from cletus.client.attributes import ApplicationAttributes
-from cletus.client.client import Client, Who, write_all
+from cletus.client.client import Client, Clients, write_all
 from cletus.client.interfaces import Transport
 from cletus.errors import ServiceStateError, SettingError
 from cletus.meters import Meters
@@ -114,7 +114,7 @@ class Service(ApplicationAttributes):
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
         self.last_reload: Any = None
         self.started_at = 0.0
-        self.connections = Connections(self, self.dispatcher, self.metrics)
+        self.connections = Connections(self, self.turn, self.dispatcher, self.metrics)
         self._seal("session", "lifecycle", "clock", "connections", "dispatcher", "turn")
         self.configure(**settings)
         if loading is not None:
@@ -223,14 +223,14 @@ class Service(ApplicationAttributes):
     # -- clients ----------------------------------------------------------------------------
 
     @property
-    def clients(self) -> tuple[Client, ...]:
+    def clients(self) -> tuple[Client[Service], ...]:
         """The connected clients, in the order of their connecting."""
         return tuple(self.connections)
 
     def write_all(
         self,
         *lines: object,
-        exclude: Who = None,
+        exclude: Clients = None,
         filter: Callable[[Client], bool] | None = None,  # noqa: A002 - the name is fixed by the API
     ) -> None:
         """Send lines to all clients but those excluded or not accepted by the filter.

@@ -216,7 +216,7 @@ def test_one_listener_may_ask_several_people(service: Service, come: Come) -> No
         votes.append(await DeferredList(asked))
 
     alice.types("vote")
-    (conversation,) = alice.client.conversations
+    (conversation,) = alice.client.input.tasks
     bob.types("no")
     assert conversation.asking is not None, "alice is being asked"
     alice.types("yes")

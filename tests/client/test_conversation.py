@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from cletus import Service, events
-from cletus.client.conversation import Conversation, current
+from cletus.client.conversation import ListenerTask, current_task
 from cletus.errors import Disconnected
 from cletus.testing import Person
 from tests.conftest import result_of
@@ -22,22 +22,22 @@ def test_code_knows_which_conversation_it_is_in_across_its_waits(
 ) -> None:
     """And code outside knows that it is in none."""
     alice, bob = come(service).client, come(service).client
-    seen: list[Conversation | None] = []
+    seen: list[ListenerTask | None] = []
     works: dict[object, Deferred[None]] = {alice: Deferred(), bob: Deferred()}
 
     async def talk(client: object) -> None:
-        seen.append(current())
+        seen.append(current_task())
         await works[client]
-        seen.append(current())
+        seen.append(current_task())
 
-    with_alice, with_bob = Conversation(alice), Conversation(bob)
+    with_alice, with_bob = ListenerTask(alice), ListenerTask(bob)
     with_alice.start(talk(alice))
     with_bob.start(talk(bob))
-    assert current() is None
+    assert current_task() is None
     works[bob].callback(None)
     works[alice].callback(None)
     assert seen == [with_alice, with_bob, with_bob, with_alice]
-    assert current() is None
+    assert current_task() is None
 
 
 def test_what_a_conversation_calls_is_in_it_too(service: Service, come: Come) -> None:
@@ -53,13 +53,13 @@ def test_what_a_conversation_calls_is_in_it_too(service: Service, come: Come) ->
         await deeper()
 
     alice.types("begin")
-    (conversation,) = alice.client.conversations
-    asking.append(conversation.asking is not None)
+    (task,) = alice.client.input.tasks
+    asking.append(task.asking is not None)
     bob.client.ask("something else? ")
     bob.types("no")
-    asking.append(conversation.asking is not None)
+    asking.append(task.asking is not None)
     alice.types("yes")
-    asking.append(conversation.asking is not None)
+    asking.append(task.asking is not None)
     assert asking == [True, True, False]
 
 
@@ -72,9 +72,9 @@ def test_a_dismissed_conversation_runs_its_finally(service: Service, come: Come)
         finally:
             ended.append("finally")
 
-    conversation = Conversation(come(service).client)
-    done = conversation.start(talk())
-    conversation.dismiss()
+    task = ListenerTask(come(service).client)
+    done = task.start(talk())
+    task.dismiss()
     assert ended == ["finally"]
     with pytest.raises(CancelledError):
         result_of(done)
@@ -86,10 +86,10 @@ def test_a_conversation_may_be_dismissed_before_it_begins_or_after_it_has_ended(
     async def talk() -> str:
         return "done"
 
-    conversation = Conversation(come(service).client)
-    conversation.dismiss()
-    done = conversation.start(talk())
-    conversation.dismiss()
+    task = ListenerTask(come(service).client)
+    task.dismiss()
+    done = task.start(talk())
+    task.dismiss()
     assert result_of(done) == "done"
 
 
@@ -112,7 +112,7 @@ def test_which_end_is_an_ordinary_one(
     alice = come(service)
     if not connected:
         alice.hangs_up()
-    conversation = Conversation(alice.client)
+    task = ListenerTask(alice.client)
     if dismissed:
-        conversation.dismiss()
-    assert conversation.ended_as_expected(Failure(error)) is expected
+        task.dismiss()
+    assert task.ended_as_expected(Failure(error)) is expected

@@ -46,7 +46,7 @@ class Outer(Dialogue):
 
     def begin_inner(self, line: str) -> None:
         if line == "begin":
-            self.client.begin(Inner())
+            self.client.start_dialogue(Inner())
 
 
 class World:
@@ -55,7 +55,7 @@ class World:
     def __init__(self) -> None:
         self.service = Service()
         self.received: list[str] = []
-        self.service.listen(events.Connect)(lambda event: event.client.begin(Outer()))
+        self.service.listen(events.Connect)(lambda event: event.client.start_dialogue(Outer()))
         self.service.listen(events.Receive)(lambda event: self.received.append(event.data))
         self.clock: Clock = start_in_memory(self.service, error_notice="Oops.")
 
@@ -101,7 +101,7 @@ def test_only_the_dialogue_in_front_asks_and_the_one_behind_asks_again_when_it_h
 
 def test_a_dialogue_begun_from_elsewhere_leaves_the_person_at_their_prompt(world: World) -> None:
     bob = world.person()
-    bob.client.begin(Inner())
+    bob.client.start_dialogue(Inner())
     assert bob.new_text() == "outer? inner? "
     assert bob.types("answer") == "outer? "
 
@@ -120,7 +120,7 @@ def test_nobody_who_has_left_is_begun_a_dialogue_with(world: World, closed: bool
     else:
         bob.hangs_up()
     ended: list[Any] = []
-    result: Deferred[Any] = bob.client.dialogue(Inner())
+    result: Deferred[Any] = bob.client.run_dialogue(Inner())
     result.addErrback(ended.append)
     assert ended[0].check(Disconnected)
     bob.hangs_up()

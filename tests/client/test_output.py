@@ -1,44 +1,114 @@
-"""The outbox: one piece a turn, a bound for those who do not read."""
+"""The output of one client: one piece a turn, a bound for slow readers, and an echo that is hidden."""
 
-from cletus.client.output import Outbox
+from __future__ import annotations
 
+from typing import Any
 
-def test_what_is_put_in_a_turn_is_sent_as_one_piece():
-    sent = []
-    outbox = Outbox(sent.append, 0)
-    outbox.put(b"a")
-    outbox.put(b"b")
-    outbox.flush()
-    outbox.flush()
-    assert sent == [b"ab"]
+import pytest
+from twisted.internet.task import Clock
 
-
-def test_nothing_is_sent_to_who_does_not_read_until_they_do():
-    sent = []
-    outbox = Outbox(sent.append, 10)
-    outbox.paused = True
-    outbox.put(b"12345")
-    outbox.flush()
-    assert sent == []
-    outbox.paused = False
-    outbox.flush()
-    assert sent == [b"12345"]
+from cletus.client.output import Echo, Output
+from cletus.meters import Meters
+from cletus.reactor.turn import Turn
+from cletus.testing import MemoryTransport
 
 
-def test_past_the_limit_nothing_is_kept_any_more():
-    outbox = Outbox(lambda _: None, 10)
-    outbox.paused = True
-    outbox.put(b"1234567890")
-    assert not outbox.overflowed
-    outbox.put(b"1")
-    assert outbox.overflowed
-    outbox.put(b"x" * 1000)
-    assert outbox.size == 11
+class Shown:
+    """The output of a client, and what it sends."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.transport = MemoryTransport()
+        self.sent = self.transport.sent
+        self.overflows: list[int] = []
+        self.output = Output(
+            self.transport,
+            Turn(Clock().callLater),
+            limit=limit,
+            peak=Meters().output_peak,
+            overflow=self.overflows.append,
+        )
 
 
-def test_who_reads_may_be_sent_more_than_the_limit_at_once():
-    sent = []
-    outbox = Outbox(sent.append, 10)
-    outbox.put(b"x" * 100)
-    outbox.flush()
-    assert (sent, outbox.overflowed) == ([b"x" * 100], False)
+def test_what_is_put_in_a_turn_is_sent_as_one_piece() -> None:
+    shown = Shown()
+    shown.output.put(b"a")
+    shown.output.put(b"b")
+    shown.output.flush()
+    shown.output.flush()
+    assert shown.sent == [b"ab"]
+
+
+def test_nothing_is_sent_to_a_peer_that_does_not_read_until_it_does() -> None:
+    shown = Shown(10)
+    shown.output.pause()
+    shown.output.put(b"12345")
+    shown.output.flush()
+    assert shown.sent == []
+    shown.output.resume()
+    shown.output.flush()
+    assert shown.sent == [b"12345"]
+
+
+def test_past_the_limit_nothing_is_kept_any_more() -> None:
+    shown = Shown(10)
+    shown.output.pause()
+    shown.output.put(b"1234567890")
+    assert not shown.output.overflowed
+    shown.output.put(b"1")
+    assert shown.output.overflowed
+    shown.output.put(b"x" * 1000)
+    assert shown.output.size == 11
+    shown.output.flush()
+    assert shown.overflows == [11]
+
+
+def test_a_peer_that_reads_may_be_sent_more_than_the_limit_at_once() -> None:
+    shown = Shown(10)
+    shown.output.put(b"x" * 100)
+    shown.output.flush()
+    assert (shown.sent, shown.output.overflowed) == ([b"x" * 100], False)
+
+
+# -- the echo ---------------------------------------------------------------------------------------
+
+
+def command(hidden: bool) -> bytes:
+    return b"1" if hidden else b"0"
+
+
+def after(letters: str) -> str:
+    """What a terminal is told: h hides, s shows, e is the end of a turn."""
+    echo = Echo(command)
+    calls: dict[str, Any] = {"h": echo.hide, "s": echo.show, "e": echo.end_of_turn}
+    told = [calls[letter]() for letter in letters]
+    return b"".join(data for data in told if isinstance(data, bytes)).decode()
+
+
+@pytest.mark.parametrize(
+    ("letters", "sent"),
+    [
+        ("e", ""),
+        ("se", ""),
+        ("h", "1"),
+        ("hee", "1"),
+        ("hse", "10"),
+        ("hsee", "10"),
+        ("hshe", "1"),
+        ("hshese", "10"),
+        ("hshsee", "10"),
+        ("hsehse", "1010"),
+        ("hhse", "10"),
+    ],
+)
+def test_a_terminal_is_told_what_changes_and_nothing_else(letters: str, sent: str) -> None:
+    """It shows again at the end of the turn, unless the next line is hidden as well."""
+    assert after(letters) == sent
+
+
+def test_an_echo_that_was_not_hidden_has_nothing_to_show() -> None:
+    """So that no newline is sent for one that was seen."""
+    echo = Echo(command)
+    assert not echo.show()
+    echo.hide()
+    assert echo.show()
+    assert not echo.show()

@@ -115,7 +115,7 @@ def test_changing_it(house):
     house.account("Ann", PASSWORD)
     person = house.login("ann", PASSWORD)
     for old, new in ((OTHER, OTHER), (PASSWORD, OTHER)):
-        person.client.begin(ChangePassword())
+        person.client.start_dialogue(ChangePassword())
         person.types(old, new, new)
         house.wait(1)
     assert person.sees("Your password has been changed.")
@@ -129,7 +129,7 @@ def test_a_reload_in_the_midst_of_it(house):
     house.reload()
     assert not house.app.reload(talker=lambda text: text + "\n1/0\n").ok
     person.types(PASSWORD)
-    person.client.begin(ChangePassword())
+    person.client.start_dialogue(ChangePassword())
     person.types(PASSWORD, OTHER)
     house.reload("v2", "v3")
     person.types(OTHER)
@@ -168,7 +168,7 @@ LISTENERS = {
             @step("Word? ", hidden=True)
             def word(self, line):
                 raise ValueError(line)
-        service.listen(events.Connect)(lambda event: event.client.begin(Login()))
+        service.listen(events.Connect)(lambda event: event.client.start_dialogue(Login()))
     """,
     "later step": """
         from cletus import Dialogue, step
@@ -177,7 +177,7 @@ LISTENERS = {
             async def word(self, line):
                 await service.wait
                 raise ValueError(line)
-        service.listen(events.Connect)(lambda event: event.client.begin(Login()))
+        service.listen(events.Connect)(lambda event: event.client.start_dialogue(Login()))
     """,
     "chained": """
         @service.listen(events.Connect)

@@ -28,7 +28,7 @@ CORE = """
 
     @service.listen(events.Connect)
     def connect(event):
-        event.client.begin(Login())
+        event.client.start_dialogue(Login())
 """
 
 

@@ -67,7 +67,7 @@ TALK = """
 
     @service.listen(events.Connect)
     def connect(event):
-        event.client.begin(Login())
+        event.client.start_dialogue(Login())
 
     @service.listen(events.Receive)
     def receive(event):

@@ -35,7 +35,7 @@ APP = """
             user.plan = [wake, User, user.wake_up, functools.partial(wake, user)]
             user.log_in(self.client)
             self.client.favourite = [user, wake]
-            self.client.begin(Chat())
+            self.client.start_dialogue(Chat())
             return self.done()
 
     class Chat(Dialogue):
@@ -48,7 +48,7 @@ APP = """
 
     @service.listen(events.Connect)
     def connect(event):
-        event.client.begin(Login())
+        event.client.start_dialogue(Login())
 
     @service.every(10)
     def tick():

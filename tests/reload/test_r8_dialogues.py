@@ -57,7 +57,7 @@ LOGIN = """
 
     @service.listen(events.Connect)
     def connect(event):
-        event.client.begin(Hello() if event.client.address == "hello" else Login())
+        event.client.start_dialogue(Hello() if event.client.address == "hello" else Login())
 
     @service.listen(events.Receive)
     def receive(event):
@@ -202,7 +202,7 @@ BEHIND = """
 
     @service.listen(events.Connect)
     def connect(event):
-        event.client.begin(Outer())
+        event.client.start_dialogue(Outer())
 """
 
 

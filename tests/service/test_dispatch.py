@@ -74,7 +74,7 @@ def test_an_async_listener_that_raises_later_is_logged_as_well(
     assert log.failures == []
     work.errback(KeyError("key"))
     assert log.take_failures()[0].endswith("KeyError: 'key'")
-    assert not alice.client.conversations
+    assert not alice.client.input.tasks
 
 
 def test_the_password_that_somebody_typed_is_not_in_the_log(

@@ -90,7 +90,7 @@ EVERYTHING = """
     @service.listen(events.Connect)
     def connect(event):
         event.client.lives = [3]
-        event.client.begin(Order())
+        event.client.start_dialogue(Order())
 """
 
 

@@ -87,7 +87,7 @@ class CooldownsMixin:
 def remaining_cooldown(client: Client, command: str) -> float:
     """Seconds until the person at this client can use a command again; 0.0 for now."""
     until = _cooldowns_of(client).get(command, 0.0)
-    return max(0.0, until - client.service.clock.seconds())
+    return max(0.0, until - float(client.service.clock.seconds()))
 
 
 def start_cooldown(client: Client, command: str, seconds: float) -> None:

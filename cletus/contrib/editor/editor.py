@@ -1,6 +1,6 @@
 """A line editor for texts of several lines, which works with any terminal.
 
-    client.begin(Editor(room.description, then=room.describe))
+    client.start_dialogue(Editor(room.description, then=room.describe))
 
 It is a dialogue, so people keep their place and their text through a reload.
 """

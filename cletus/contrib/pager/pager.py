@@ -79,6 +79,6 @@ def page(client: Client, lines: Iterable[object]) -> None:
     """Show lines page by page, or at once if they fit one page."""
     lines = list(lines)
     if len(lines) > rows_of(client) - 2:
-        client.begin(Pager(lines))
+        client.start_dialogue(Pager(lines))
     elif lines:
         client.write(*lines)

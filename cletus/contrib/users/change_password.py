@@ -1,4 +1,4 @@
-"""A dialogue in which a user changes their password: ``client.begin(ChangePassword())``."""
+"""A dialogue in which a user changes their password: ``client.start_dialogue(ChangePassword())``."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Users:
         service: the service.
         user: the store class of accounts, derived from ``BaseAccount``.
         login: the dialogue that starts when somebody connects; ``None`` if the application starts it
-            itself, with ``client.begin(users.login_dialogue())``.
+            itself, with ``client.start_dialogue(users.login_dialogue())``.
         guest: a store class derived from ``user`` and ``TempStoreMixin``; with it, guests can log in.
         reserved: names that nobody can have, beside those of ``names.RESERVED``.
         now: returns the current time, with its zone; for tests.
@@ -204,7 +204,7 @@ class Users:
             client.close("too many logins from that address")
             return
         if self._login is not None:
-            client.begin(self.login_dialogue())
+            client.start_dialogue(self.login_dialogue())
 
     def _disconnected(self, event: events.Disconnect) -> None:
         self.pending_logins.discard(event.client)

@@ -37,7 +37,7 @@ def begin_dialogues(
     """Make all dialogues on their new classes, empty, so that others can refer to them."""
     carried = []
     for client in clients:
-        for old in client.dialogues:
+        for old in client.input.dialogues:
             one = CarriedDialogue(client, old, _successor(old, carrier, report))
             if one.new is not None:
                 carrier.known.succeed(old, one.new)
@@ -59,7 +59,7 @@ def fill_dialogues(dialogues: Iterable[CarriedDialogue], carrier: Carrier) -> No
 def commit_dialogues(dialogues: Iterable[CarriedDialogue]) -> None:
     """Put the new ones in the place of the old. Plain assignments."""
     for one in dialogues:
-        stack = one.client.dialogues
+        stack = one.client.input.dialogues
         for place, dialogue in enumerate(stack):
             if dialogue is one.old and one.new is not None:
                 stack[place] = one.new
@@ -71,13 +71,13 @@ def resume_dialogues(dialogues: Iterable[CarriedDialogue], notice: str) -> None:
     Of those that wait behind another one the person sees nothing: they are busy with that one.
     """
     for one in dialogues:
-        if (one.new is None or one.again) and one.client.is_in_front(one.new or one.old):
+        if (one.new is None or one.again) and one.client.input.is_top(one.new or one.old):
             one.client.show_input()
             one.client.write("", notice)
         if one.new is None:
-            one.client.dialogue_ended(one.old)
+            one.client.input.end_dialogue(one.old)
             one.old.stop()
-            one.client.go_on()
+            one.client.input.pump()
         elif one.again:
             one.new.restart()
         elif one.new.running is not None and one.new.running.asking is not None:

@@ -19,7 +19,7 @@ from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defa
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
-from cletus.client.conversation import Conversation
+from cletus.client.conversation import ListenerTask
 from cletus.service.session import Session
 from cletus.service.timers import Timer
 from cletus.storage.schema import DocumentState
@@ -65,7 +65,7 @@ CONTAINERS = (
 
 
 #: Objects of ours that persist across reloads, and so are carried as they are.
-PERSISTENT = (ApplicationAttributes, Session, Conversation, Timer)
+PERSISTENT = (ApplicationAttributes, Session, ListenerTask, Timer)
 
 
 def member_like(value: enum.Enum, new_kind: Any) -> Any:

@@ -53,7 +53,7 @@ DESK = """
             "result": lambda: Editor(),
         }
         if event.data in kinds:
-            event.client.dialogue(kinds[event.data]()).addCallback(lambda text: event.client.write(repr(text)))
+            event.client.run_dialogue(kinds[event.data]()).addCallback(lambda text: event.client.write(repr(text)))
         else:
             event.client.write(f"heard {event.data}")
 """

@@ -20,7 +20,7 @@ APPLICATION = """
         if event.data.isdigit():
             page(event.client, [f"line {n + 1}" for n in range(int(event.data))])
         elif event.data == "small":
-            event.client.begin(Pager([f"line {n + 1}" for n in range(10)], rows=3))
+            event.client.start_dialogue(Pager([f"line {n + 1}" for n in range(10)], rows=3))
         else:
             event.client.write(f"heard {event.data}")
 """

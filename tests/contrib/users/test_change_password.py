@@ -13,7 +13,7 @@ def bob(talker):
     talker.account("Bob")
     person = talker.login("bob")
     person.results = []
-    person.client.dialogue(ChangePassword()).addCallback(person.results.append)
+    person.client.run_dialogue(ChangePassword()).addCallback(person.results.append)
     return person
 
 
@@ -47,7 +47,7 @@ def test_an_unattended_terminal_is_no_oracle(talker, bob):
     """After some wrong ones they have to wait."""
     for _ in range(8):
         bob.types("wrong horse")
-        bob.client.begin(ChangePassword())
+        bob.client.start_dialogue(ChangePassword())
     assert bob.sees("Too many wrong passwords.")
     bob.types(PASSWORD)
     assert not bob.sees("A new one")
@@ -72,6 +72,6 @@ def test_a_stranger_has_none_to_change(talker):
     """It ends."""
     person = talker.person()
     results = []
-    person.client.dialogue(ChangePassword()).addCallback(results.append)
+    person.client.run_dialogue(ChangePassword()).addCallback(results.append)
     person.types("x")
     assert results == [False]

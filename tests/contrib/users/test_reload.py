@@ -182,7 +182,7 @@ def test_changing_a_password(talker, typed):
     """At each of its steps."""
     talker.account("Bob")
     person = talker.login("bob")
-    person.client.begin(ChangePassword())
+    person.client.start_dialogue(ChangePassword())
     lines = (PASSWORD, "another horse", "another horse")
     person.types(*typed)
     talker.reload()

@@ -111,7 +111,7 @@ def test_an_application_may_begin_the_login_itself(run):
     talker.account("Bob")
     person = talker.person()
     assert person.screen == ""
-    person.client.begin(talker.users.login_dialogue())
+    person.client.start_dialogue(talker.users.login_dialogue())
     assert "What is your name" in person.new_text()
 
 

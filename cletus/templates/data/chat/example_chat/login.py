@@ -58,7 +58,7 @@ class Login(Dialogue):
 @service.listen(events.Connect)
 def connect(event: events.Connect) -> None:
     """Somebody has connected."""
-    event.client.begin(Login())
+    event.client.start_dialogue(Login())
 
 
 @service.listen(events.Disconnect)
