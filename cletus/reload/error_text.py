@@ -12,12 +12,12 @@ from cletus.service.application import Application
 
 
 def describe_error(error: BaseException, application: Application, sources: Sources) -> str:
-    """An error as the author wants to see it: the place in their code, nothing of our own frames.
+    """An error with the line of the application that raised it, without frames of Cletus.
 
     Args:
         error: what was raised.
         application: whose frames are shown.
-        sources: what they are quoted from, since the files may hold something else by now.
+        sources: the text that they are quoted from; the files may have changed meanwhile.
     """
     if isinstance(error, SourceError):
         return str(error)
@@ -26,15 +26,15 @@ def describe_error(error: BaseException, application: Application, sources: Sour
     if cause is not None:
         if cause is not error:
             words.append(": ")
-        words += [_place(cause, application, sources), f"{type(cause).__name__}: {cause}"]
+        words += [_location(cause, application, sources), f"{type(cause).__name__}: {cause}"]
         words += [f"\n    {note}" for note in getattr(cause, "__notes__", ())]
     elif error.__traceback__ is not None:
-        place = _place(error, application, sources)
-        words = [place, *words]
+        location = _location(error, application, sources)
+        words = [location, *words]
     return "".join(words)
 
 
-def _place(error: BaseException, application: Application, sources: Sources) -> str:
+def _location(error: BaseException, application: Application, sources: Sources) -> str:
     """``file:line`` and source line of the innermost frame of the application."""
     frame = _innermost(error.__traceback__, application)
     if frame is None:

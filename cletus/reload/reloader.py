@@ -68,6 +68,7 @@ class ServiceReloader:
         service: whose application is reloaded.
     """
 
+    #: Where reports are logged.
     log = Logger()
 
     def __init__(self, service: Service) -> None:

@@ -14,35 +14,35 @@ from dataclasses import dataclass, field
 
 
 class Outcome(enum.Enum):
-    """How a reload ended. There is no fourth way."""
+    """How a reload ended."""
 
     #: The new code is in force.
     COMMITTED = "committed"
-    #: Something was wrong; the old code goes on as if nothing had been tried.
+    #: The old code is in force, as if nothing had been tried.
     REFUSED = "refused"
-    #: The files hold what runs.
+    #: The files hold the code that is in force.
     UNCHANGED = "unchanged"
 
 
 @dataclass(slots=True)
 class ReloadReport:
-    """One reload, from the reading of the sources to the end of the old code.
+    """One reload, from reading the files to the end of the old code.
 
     Attributes:
         outcome: how it ended.
         generation: the number of the generation in force afterwards.
         changed, added, removed: names of modules.
         stores: store name to the number of objects carried.
-        fields_added: ``store.field`` names that the new code brought.
-        fields_dropped: ``store.field`` names that it lacks, with the number of values parked.
-        stores_parked: names of stores that it lacks, with the number of objects parked.
-        stores_returned: names of stores whose parked objects are back, with their number.
+        fields_added: ``store.field`` names of new fields.
+        fields_dropped: ``store.field`` names of removed fields, with the number of values parked.
+        stores_parked: names of removed stores, with the number of objects parked.
+        stores_returned: names of stores that are back, with the number of objects returned.
         restarted: how many conversations were started again.
         notes: further facts, a sentence each.
         phases: seconds by phase, in order.
         holders: what keeps old code alive, a sentence each; known a turn later.
-        error: why it was refused, as it is shown; "" if it was not.
-        phase: the phase in which it was refused; "" if it was not.
+        error: why it was refused; "" if it was not.
+        phase: in which it was refused; "" if it was not.
     """
 
     outcome: Outcome = Outcome.UNCHANGED
@@ -64,17 +64,17 @@ class ReloadReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the code that runs now is the code on disk."""
+        """Whether the code in force is the code on disk."""
         return self.outcome is not Outcome.REFUSED
 
     @property
     def pause(self) -> float:
-        """Seconds during which no line was answered."""
+        """Seconds in which no line was answered."""
         return sum(self.phases.get(phase, 0.0) for phase in ("stage", "freeze", "thaw", "commit"))
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        """Measure what runs inside as this phase, and name it if it fails."""
+        """Measure a phase. If its code raises, ``phase`` names it."""
         before, self.phase = self.phase, phase
         start = time.perf_counter()
         try:
@@ -84,7 +84,7 @@ class ReloadReport:
         self.phase = before
 
     def refuse(self, error: str) -> None:
-        """It failed in the phase that is being timed."""
+        """The reload has failed in ``phase``."""
         self.outcome = Outcome.REFUSED
         self.error = error
 

@@ -44,11 +44,11 @@ class Ledger:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exc_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.recorder.__exit__(kind, error, trace)
+        self.recorder.__exit__(exc_type, error, trace)
 
     def undo(self) -> list[str]:
         """Undo all side effects.

@@ -81,7 +81,7 @@ class Recorder:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exc_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -182,9 +182,9 @@ def _location_in_stack(stack: Any, application: Application) -> str:
     """As ``location_of``, for what ``traceback.format_stack`` returns."""
     for entry in reversed(stack):
         head, _, _ = entry.strip().partition("\n")
-        _, _, rest = head.partition('File "')
-        file, _, rest = rest.partition('", line ')
-        line, _, _ = rest.partition(",")
+        _, _, tail = head.partition('File "')
+        file, _, tail = tail.partition('", line ')
+        line, _, _ = tail.partition(",")
         if any(file.startswith(str(root.path)) for root in application.roots):
             return short_location(file, int(line), application)
     return ""

@@ -122,29 +122,33 @@ class Describer:
         return _object(holder)
 
     def _looping_call(self, obj: LoopingCall, _: Any) -> str:
-        place = self._call_sites.of(obj)
-        if place:
-            return f"`LoopingCall` started at {place}"
-        return f"`LoopingCall` of {self._placed(obj.f)}"
+        location = self._call_sites.of(obj)
+        if location:
+            return f"`LoopingCall` started at {location}"
+        return f"`LoopingCall` of {self._located(obj.f)}"
 
     def _delayed_call(self, obj: DelayedCall, _: Any) -> str:
         if isinstance(obj.func, LoopingCall):
             return ""
-        place = self._call_sites.of(obj)
-        return f"`callLater` at {place}" if place else f"`callLater` of {self._placed(obj.func)}"
+        location = self._call_sites.of(obj)
+        return (
+            f"`callLater` at {location}"
+            if location
+            else f"`callLater` of {self._located(obj.func)}"
+        )
 
     def _suspended(self, obj: Any, _: Any) -> str:
         for prefix, noun in (("cr", "coroutine"), ("gi", "generator"), ("ag", "async generator")):
             if hasattr(obj, f"{prefix}_frame"):
                 frame, code = getattr(obj, f"{prefix}_frame"), getattr(obj, f"{prefix}_code")
                 line = code.co_firstlineno if frame is None else frame.f_lineno
-                place = short_location(code.co_filename, line, self.application)
-                return f"the {noun} `{obj.__qualname__}`, suspended at {place}"
+                location = short_location(code.co_filename, line, self.application)
+                return f"the {noun} `{obj.__qualname__}`, suspended at {location}"
         raise TypeError(obj)
 
     def _frame(self, obj: FrameType, _: Any) -> str:
-        place = short_location(obj.f_code.co_filename, obj.f_lineno, self.application)
-        return f"a frame of `{obj.f_code.co_name}` at {place}"
+        location = short_location(obj.f_code.co_filename, obj.f_lineno, self.application)
+        return f"a frame of `{obj.f_code.co_name}` at {location}"
 
     def _running(self, spaces: set[int]) -> Iterator[str]:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -152,23 +156,23 @@ class Describer:
             frame: FrameType | None = innermost
             while frame is not None:
                 if id(frame.f_globals) in spaces:
-                    place = short_location(
+                    location = short_location(
                         frame.f_code.co_filename, frame.f_lineno, self.application
                     )
                     name = names.get(ident, ident)
-                    yield f"thread {name!r} is running `{frame.f_code.co_name}` at {place}"
+                    yield f"thread {name!r} is running `{frame.f_code.co_name}` at {location}"
                     break
                 frame = frame.f_back
 
-    def _placed(self, function: Any) -> str:
+    def _located(self, function: Any) -> str:
         inner = getattr(function, "__func__", function)
         while isinstance(inner, functools.partial):
             inner = inner.func
         code = getattr(inner, "__code__", None)
         if code is None:
             return _function(function)
-        place = short_location(code.co_filename, code.co_firstlineno, self.application)
-        return f"{_function(function)} ({place})"
+        location = short_location(code.co_filename, code.co_firstlineno, self.application)
+        return f"{_function(function)} ({location})"
 
 
 def _function(obj: Any) -> str:

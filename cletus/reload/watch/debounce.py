@@ -1,4 +1,4 @@
-"""Waiting until nothing more happens: the end of an act of saving."""
+"""Debounce: wait until nothing has happened for a while, which is the end of a save."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ def _never() -> bool:
 
 
 class Debouncer:
-    """Calls back when nothing has happened for a while, and after a longest while all the same.
+    """Calls a function when nothing has happened for a while.
 
     Args:
         clock: the reactor.
-        seconds: how long it must be quiet.
-        longest: seconds after the first disturbance at which it calls back whatever happens; 0
-            means never. A file that never rests would else hold up all others for ever.
-        call: what to call.
-        is_busy: asked at the end of a quiet time; while it says yes, it does not count as quiet.
+        delay: seconds without an event before the call.
+        longest: seconds after the first event at which it calls in any case; 0 means never. One file
+            that changes all the time would otherwise hold up all others for ever.
+        call: the function.
+        is_busy: asked at the end of a delay; while it is true, the delay is repeated.
     """
 
     def __init__(
         self,
         clock: Clock,
-        seconds: float,
+        delay: float,
         longest: float,
         call: Callable[[], None],
         is_busy: Callable[[], bool] = _never,
     ) -> None:
         self._clock = clock
-        self._seconds = seconds
+        self._delay = delay
         self._longest = longest or float("inf")
         self._call = call
         self._is_busy = is_busy
         self._timer: Any = None
-        #: When it calls back at the latest; ``None`` while nothing has happened.
+        #: When it calls at the latest; ``None`` before the first event.
         self._latest: float | None = None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is going to call back."""
+        """Whether it is going to call."""
         return self._timer is not None
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it has been disturbed for the longest while and more."""
+        """Whether events have gone on for ``longest`` or more."""
         return self._latest is not None and self._clock.seconds() >= self._latest
 
-    def disturb(self) -> None:
-        """Something has happened."""
+    def trigger(self) -> None:
+        """An event: the delay begins again."""
         self._stop_timer()
         now = self._clock.seconds()
         if self._latest is None:
-            self._latest = now + max(self._longest, self._seconds)
+            self._latest = now + max(self._longest, self._delay)
         self._wait(now, self._latest)
 
-    def rest(self) -> None:
-        """It was quiet indeed: the longest while begins anew with the next disturbance.
+    def settle(self) -> None:
+        """``longest`` begins again with the next event.
 
-        Whoever is called back and finds that it was not calls ``disturb()`` instead.
+        The called function says so if everything has settled, or else calls ``trigger()``.
         """
         self._latest = None if self._timer is None else self._clock.seconds() + self._longest
 
     def cancel(self) -> None:
-        """Do not call back any more, unless disturbed again."""
+        """Do not call, unless there is another event."""
         self._stop_timer()
         self._latest = None
 
@@ -77,8 +77,8 @@ class Debouncer:
             self._timer = None
 
     def _wait(self, now: float, latest: float) -> None:
-        # Past the latest time it still lets the reactor take a breath.
-        delay = min(self._seconds, max(latest - now, self._seconds / 10))
+        # Past the latest time, the reactor still gets time for others.
+        delay = min(self._delay, max(latest - now, self._delay / 10))
         self._timer = self._clock.callLater(delay, self._over)
 
     def _over(self) -> None:

@@ -1,7 +1,6 @@
-"""What of the file system belongs to an application: its modules, and the data that it names.
+"""The files of an application: its modules, and the data files that its settings name.
 
-The one place that knows which files and folders matter, so that reading, scanning and watching
-cannot disagree about it.
+Reading, scanning and watching all use this module, so that they cannot disagree about it.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from pathlib import Path
 
 from cletus.service.application import Application, Root
 
-#: Folders that never hold anything of the application, whatever the patterns say.
+#: Folders that never hold files of the application, whatever the patterns say.
 _FOREIGN = ("__pycache__", "node_modules")
-#: What marks a folder as a virtual environment (PEP 405).
+#: The file that marks a folder as a virtual environment (PEP 405).
 _ENVIRONMENT = "pyvenv.cfg"
 
 
 class FileType(enum.Enum):
-    """What a file is to the application."""
+    """How the application uses a file."""
 
     MODULE = "module"
     EXTENSION = "C extension"
@@ -37,7 +36,7 @@ class File:
     Attributes:
         kind: what it is.
         name: dotted module name; for data the path from the root's parent: ``talker/rooms.toml``.
-        path: where it is, with links kept as they are.
+        path: its path, with links not resolved.
         is_package: whether it is a package's ``__init__.py``.
     """
 
@@ -52,11 +51,11 @@ class Folder:
     """A folder that may hold such files.
 
     Attributes:
-        path: where it is, with links kept as they are.
+        path: its path, with links not resolved.
         files: those in it that belong to the application.
-        folders: those in it that may hold some; a link that leads back to a folder above it is none.
-        is_whole: whether everything below it is listed here (but for ``__pycache__``) and reached
-            without links; only then is it sensible to watch it with all that is below it.
+        folders: those in it that may hold such files; links to a folder above are left out.
+        is_whole: whether everything below it is listed here (except ``__pycache__``) and reached
+            without links; only then can it be watched recursively.
     """
 
     path: Path
@@ -71,7 +70,7 @@ class Folder:
             yield from folder.walk()
 
 
-#: Told of a folder that cannot be listed; it may raise.
+#: Called with the error of a folder that cannot be listed; it may raise.
 Problem = Callable[[OSError], None]
 
 
@@ -81,9 +80,9 @@ class FileTree:
 
     Attributes:
         application: whose.
-        patterns: what data files to include: ``*.toml`` at any depth, or, with a slash, a path from
-            the application's folder: ``data/*.json`` (there, too, a star matches slashes).
-        excluded: folders that hold none of them, such as the one in which stores are saved.
+        patterns: of data files: ``*.toml`` at any depth, or, with a slash, a path from the
+            application's folder: ``data/*.json``. A star also matches slashes.
+        excluded: folders to leave out, such as the one in which stores are saved.
     """
 
     application: Application
@@ -91,20 +90,20 @@ class FileTree:
     excluded: tuple[Path, ...] = ()
 
     def folders(self, problem: Problem) -> Iterator[tuple[Root, Folder]]:
-        """Each root of the application with the folder that holds it, as they are now.
+        """Each root of the application with its folder, as they are now.
 
-        A package's own ``__init__.py`` and a single file are listed even where they are missing:
-        without them there is no application, and whoever reads them finds that out.
+        A package's ``__init__.py`` and a single file are listed even if they are missing: reading
+        them then reports it.
         """
         for root in self.application.roots:
             tree = _Walk(self, root, problem)
             yield root, tree.of_package() if root.is_package else tree.of_file()
 
     def matters(self, path: str) -> bool:
-        """Whether an event at this path may be about one of the files, or a folder with some.
+        """Whether an event at this path may concern one of the files, or a folder with such files.
 
-        It is judged by name only, since the path may be of something that is gone by now. So this
-        says yes too often, and never no for what belongs to the application.
+        Only the name counts, since the file may be gone by now. So the answer is true too often, but
+        never false for a file of the application.
         """
         name = os.path.basename(path)
         if "__pycache__" in path or name.startswith(".") or name.endswith("~"):
@@ -143,12 +142,12 @@ class _Walk:
         return Folder(tree.path, (*tree.files, init), tree.folders, tree.is_whole)
 
     def of_file(self) -> Folder:
-        """A single file's folder is not the application's: only what patterns name counts there."""
+        """The folder of a single file is not the application's: in it, only files that patterns name count."""
         root = self._root
         folder = root.path.parent
         files = [File(FileType.MODULE, root.name, root.path)]
         folders = []
-        starts = {one.split("/")[0] for one in self._tree.patterns if "/" in one}
+        starts = {pattern.split("/")[0] for pattern in self._tree.patterns if "/" in pattern}
         for entry in self._entries(folder):
             if entry.name in starts and self._is_walked(entry):
                 real = os.path.realpath(folder)
@@ -165,10 +164,10 @@ class _Walk:
         """A folder and all below it.
 
         Args:
-            path: where it is.
-            package: the dotted name of modules in it, ``None`` if it cannot hold any.
-            relative: its path from the application's folder, empty or with a slash at its end.
-            above: the real paths of the folders that it is in.
+            path: of the folder.
+            package: its dotted name, ``None`` if it cannot hold modules.
+            relative: its path from the application's folder, empty or ending in a slash.
+            above: the real paths of the folders above it.
         """
         files: list[File] = []
         folders: list[Folder] = []
@@ -229,7 +228,7 @@ class _Walk:
 
 
 def _code_type(name: str) -> FileType | None:
-    """Whether Python would import a file of this name: as a module, as an extension, or not."""
+    """How Python would import a file of this name; ``None`` if it would not."""
     stem, dot, ending = name.partition(".")
     if not stem.isidentifier():
         return None
@@ -246,7 +245,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Not so: broken links, such as the locks of Emacs, and pipes, which would block the reader."""
+    """Not broken links, such as the locks of Emacs, nor pipes, which would block the reading."""
     try:
         return entry.is_file()
     except OSError:  # a link to itself

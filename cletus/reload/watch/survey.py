@@ -1,4 +1,4 @@
-"""A look at the application's files without reading them: what has changed, and what to watch."""
+"""The stamps of the application's files, without reading them, and the folders to watch."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from cletus.reload.watch.file_tree import FileTree, Folder
 from cletus.service.application import Root
 
-#: Two equal stamps of a file mean that its content is the same, as far as ``stat`` can tell.
+#: If two stamps of a file are equal, its content is the same, as far as ``stat`` can tell.
 Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A folder to be watched.
+    """A folder to watch.
 
     Attributes:
-        path: its real path: a watch on a link sees the link and not what it leads to.
-        recursive: whether all that is below it is watched, too.
-        inode: which folder that is; another one may come to stand in its place.
+        path: its real path: a watch on a link sees the link and not its target.
+        recursive: whether everything below it is watched, too.
+        inode: identifies the folder; another one may take its place.
         only: the names in it that are of interest; ``None`` for all.
     """
 
@@ -38,7 +38,7 @@ class Survey:
     Attributes:
         stamps: path of each file to its stamp.
         watches: real path of each folder to how it is watched.
-        latest: when the last of these files and folders was changed, in seconds of the system's clock.
+        latest: when one of these files and folders was last changed, in seconds since the epoch.
     """
 
     stamps: dict[str, Stamp]
@@ -47,13 +47,13 @@ class Survey:
 
 
 def survey(tree: FileTree) -> Survey:
-    """Look at all files. What cannot be listed or looked at counts as absent; it never raises."""
+    """Look at all files. Those that cannot be looked at count as absent; this never raises."""
     stamps: dict[str, Stamp] = {}
     watches = _Watches()
     folders: list[Stamp] = []
     for root, top in tree.folders(_ignore):
         for folder in top.walk():
-            # What has been removed or renamed shows in its folder only.
+            # A removed or renamed file shows in the stamp of its folder only.
             folders += [stamp] if (stamp := stamp_of(folder.path)) is not None else []
             for file in folder.files:
                 stamp = stamp_of(file.path)
@@ -64,14 +64,14 @@ def survey(tree: FileTree) -> Survey:
         watches.add_tree(top)
         watches.add_ways_to(root)
     latest = max((stamp[-1] for stamp in (*stamps.values(), *folders)), default=0)
-    return Survey(stamps, watches.found, latest / 1e9)
+    return Survey(stamps, watches.watches, latest / 1e9)
 
 
 def stamp_of(path: Path) -> Stamp | None:
     """The stamp of a file; ``None`` if there is none.
 
-    The time of the last change of its inode is part of it: unlike the time of modification nobody
-    can set it back, and it tells when a file has become readable.
+    It includes the time at which the inode has changed: unlike the time of modification, it cannot be
+    set, and it shows when a file has become readable.
     """
     try:
         stat = path.stat()
@@ -81,17 +81,17 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 def _ignore(error: OSError) -> None:
-    """A folder that cannot be listed: the reader says so, who needs it."""
+    """Ignore a folder that cannot be listed: reading the sources will report it."""
 
 
 class _Watches:
-    """Collects what is to be watched."""
+    """Collects the folders to watch."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Watch] = {}
+        self.watches: dict[str, Watch] = {}
 
     def add_tree(self, folder: Folder) -> None:
-        """A folder and what belongs to the application below it: whole where that is sensible."""
+        """A folder and those below it that belong to the application; as one watch where possible."""
         self._add(folder.path, recursive=folder.is_whole)
         if folder.path.is_symlink():
             self.add_links(folder.path)
@@ -100,19 +100,19 @@ class _Watches:
                 self.add_tree(below)
 
     def add_ways_to(self, root: Root) -> None:
-        """Where the folder itself, or a link on the way to it, may be replaced by another."""
+        """The parents in which the root's folder, or a link on its path, may be replaced."""
         folder = root.path if root.is_package else root.path.parent
         self.add_name(folder)
         self.add_links(folder)
 
     def add_links(self, path: Path) -> None:
-        """What a path with links on it leads to, and each link that it leads through."""
+        """The target of a path with links on it, and each of these links."""
         self.add_name(Path(os.path.realpath(path)))
         for step in _links_on(path):
             self.add_name(step)
 
     def add_name(self, path: Path) -> None:
-        """One name in a folder that is not the application's."""
+        """A single name in a folder that is not the application's."""
         if path.parent != path:
             self._add(path.parent, recursive=False, only=frozenset((path.name,)))
 
@@ -122,20 +122,20 @@ class _Watches:
             stat = os.stat(real)
         except OSError:
             return
-        known = self.found.get(real)
+        known = self.watches.get(real)
         if known is not None:
             recursive = recursive or known.recursive
             only = None if only is None or known.only is None else only | known.only
-        self.found[real] = Watch(real, recursive, (stat.st_dev, stat.st_ino), only)
+        self.watches[real] = Watch(real, recursive, (stat.st_dev, stat.st_ino), only)
 
 
 def _links_on(path: Path) -> Iterator[Path]:
-    """The links among a path's steps, and those that they lead to in turn."""
+    """The links among a path and its parents, and those that they lead to in turn."""
     seen: set[Path] = set()
-    left = [path]
-    while left:
-        for step in (one := left.pop(), *one.parents):
+    remaining = [path]
+    while remaining:
+        for step in (current := remaining.pop(), *current.parents):
             if step not in seen and step.is_symlink():
                 seen.add(step)
                 yield step
-                left.append(step.parent / os.readlink(step))
+                remaining.append(step.parent / os.readlink(step))

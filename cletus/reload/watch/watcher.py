@@ -1,7 +1,7 @@
-"""Noticing that somebody has saved: by events of the file system, or by looking, and then quiet.
+"""Notice that files were saved: by events of the file system or by scanning, and then a debounce.
 
-Neither says more than that something may have changed; what has changed is found by reading and
-comparing content. So which events an editor causes, in which order, does not matter.
+Both only say that something may have changed; what has changed is found by reading the files and
+comparing their content. So it does not matter which events an editor causes, and in which order.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from cletus.reload.watch.survey import Stamp, survey
 from cletus.reload.watch.watchdog_events import PROBE, WatchdogEvents
 from cletus.service.application import Application
 
-#: Seconds within which the event of a change must have come. Watchdog holds the first half of a
-#: rename back for half a second, and all that follows it.
+#: Seconds within which the event of a change must arrive. Watchdog delays the first half of a rename,
+#: and all events after it, by half a second.
 _LATE = 2.0
 
-#: Calls in one of the reactor's threads, as ``Service.run_in_thread``.
+#: Calls a function in one of the reactor's threads, as ``Service.run_in_thread``.
 InThread = Callable[..., Deferred[Any]]
 
 
@@ -45,36 +45,37 @@ class Pace:
     """The times of a watcher, in seconds.
 
     Attributes:
-        quiet: without a further change before it tells.
-        quiet_max: of unbroken changes after which it tells all the same; 0 for never.
-        poll: between two scans where there are no events.
-        rescan: between two scans where there are; 0 for never.
+        debounce: without a change before it reports.
+        debounce_max: of continuous changes after which it reports in any case; 0 for never.
+        poll: between two scans if there are no events.
+        rescan: between two scans if there are; 0 for never.
     """
 
-    quiet: float
-    quiet_max: float
+    debounce: float
+    debounce_max: float
     poll: float
     rescan: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen.
+    """A look at the files.
 
     Attributes:
         stamps: of all files.
-        heard: how many events had been heard of when the look began.
-        is_fresh: whether something had been changed within the quiet time before it.
+        events: how many events there were before it.
+        is_fresh: whether a file was changed within the debounce time before it.
     """
 
     stamps: dict[str, Stamp]
-    heard: int
+    events: int
     is_fresh: bool = False
 
     def written(self) -> dict[str, Stamp]:
-        """The stamps without the time of the inode, which may change without an event in the folder.
+        """The stamps without the time at which the inode has changed.
 
-        It does so when another hard link to the file, somewhere else, is made or removed.
+        That also changes when a hard link to the file is made or removed in another folder, of which
+        there is no event in this one.
         """
         return {path: stamp[:-1] for path, stamp in self.stamps.items()}
 
@@ -83,14 +84,14 @@ class Watcher:
     """Watches the files of an application.
 
     Args:
-        reactor: its ``callFromThread`` is the only thing that watchdog's threads touch.
-        scope: called, in a thread, for what to watch; the settings may change with a reload.
-        in_thread: where the file system is looked at.
+        reactor: watchdog's threads touch nothing of it but its ``callFromThread``.
+        tree: returns the files to watch, called in a thread; a reload may change the settings.
+        in_thread: looks at the file system.
         pace: its times.
-        changed: called in the reactor's thread when something may have changed and it is quiet.
-        poll: scan from the beginning.
-        events: makes what listens to events.
-        now: the system's clock, which is what the times of files are told by.
+        changed: called in the reactor's thread when files may have changed and have settled.
+        poll: scan from the start.
+        events: makes the source of events.
+        now: the system's clock, which file times are measured by.
     """
 
     log = Logger()
@@ -114,9 +115,11 @@ class Watcher:
         self._changed = changed
         self._poll = poll
         self._now = now
-        self._events = events(self._call_from_thread, self._matters, self._told, self._overflowed)
-        self._quiet = Debouncer(
-            reactor, pace.quiet, pace.quiet_max, self._settle, self._events.is_writing
+        self._events = events(
+            self._call_from_thread, self._matters, self._on_event, self._overflowed
+        )
+        self._debouncer = Debouncer(
+            reactor, pace.debounce, pace.debounce_max, self._settle, self._events.is_writing
         )
         self._known = FileTree(Application())
         self._last = _Look({}, 0)
@@ -125,12 +128,12 @@ class Watcher:
         self._stopped = False
         self._scanning: Any = None
         self._judging: Any = None
-        #: How changes are noticed at present.
+        #: How changes are noticed now.
         self.mode = Mode.EVENTS
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where the application is: each package's folder, and the folder of each single file."""
+        """The folder of each package and of each single file."""
         roots = self._file_tree().application.roots
         return tuple(
             dict.fromkeys(root.path if root.is_package else root.path.parent for root in roots)
@@ -138,17 +141,17 @@ class Watcher:
 
     @property
     def is_disturbed(self) -> bool:
-        """Whether there has been a change since it told; it is going to tell again.
+        """Whether there was a change since it reported, and it is going to report again.
 
-        Not so where it told because the files did not come to rest: nobody is to wait for that.
+        Not if it reported because the files did not settle: the reload must not wait for them again.
         """
-        return self._quiet.is_waiting and not self._overdue
+        return self._debouncer.is_waiting and not self._overdue
 
     def moved_since(self, stamps: dict[str, Stamp]) -> str:
-        """A file that is not as it was when this watcher told; "" if all are.
+        """A file that has changed since this watcher reported; "" if there is none.
 
         Args:
-            stamps: of all files, as they are now.
+            stamps: of all files now.
         """
         if self._overdue:
             return ""
@@ -156,28 +159,28 @@ class Watcher:
         paths = sorted(seen.keys() | stamps.keys())
         return next((path for path in paths if seen.get(path) != stamps.get(path)), "")
 
-    # -- life -------------------------------------------------------------------------------
+    # -- start and stop -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Watch from now on. It tells once by itself, of what was saved while the service started."""
+        """Start watching. It reports once by itself: files may have been saved during the start."""
         if self._poll:
-            self._scan_only("reload_poll is set", asked=True)
+            self._scan_only("reload_poll is set", wanted=True)
             self._last = self._look()
         else:
             self._listen()
-        self._quiet.disturb()
+        self._debouncer.trigger()
 
     def stop(self) -> None:
-        """Watch no more; watchdog's threads are gone when this returns."""
+        """Stop watching; watchdog's threads have ended when this returns."""
         self._stopped = True
-        self._quiet.cancel()
+        self._debouncer.cancel()
         self._cancel(self._scanning, self._judging)
         self._events.stop()
 
     def again(self) -> None:
-        """Tell once more after a quiet time; for a reader that found a file half written."""
+        """Report once more after a debounce: a file was half written when it was read."""
         if not self._stopped:
-            self._quiet.disturb()
+            self._debouncer.trigger()
 
     # -- events -----------------------------------------------------------------------------
 
@@ -190,36 +193,34 @@ class Watcher:
             self._last = self._look()
             return
         self._scan_later()
-        self._in_thread(self._probe).addCallback(self._judge_probe).addErrback(self._gone_wrong)
+        self._in_thread(self._probe).addCallback(self._judge_probe).addErrback(self._failed)
 
     def _probe(self) -> bool:
-        """In a thread: make an event in each folder. Whether that was possible."""
-        made = False
+        """In a thread: cause an event in each folder. Returns whether that was possible."""
+        caused = False
         for folder in self.folders:
             probe = folder / f"{PROBE}{os.getpid()}"
-            with suppress(OSError):  # a folder that we must not write to cannot be tried
+            with suppress(OSError):  # a read-only folder cannot be tested
                 probe.write_bytes(b"")
-                made = True
+                caused = True
                 probe.unlink()
-        return made
+        return caused
 
-    def _judge_probe(self, made: bool) -> None:
-        if made and not self._stopped and self.mode is Mode.EVENTS:
-            self._judge_later(
-                lambda: self._events.probed, "this file system tells of no changes by itself"
-            )
+    def _judge_probe(self, caused: bool) -> None:
+        if caused and not self._stopped and self.mode is Mode.EVENTS:
+            self._judge_later(lambda: self._events.probed, "this file system sends no events")
 
-    def _told(self) -> None:
+    def _on_event(self) -> None:
         if not self._stopped and self.mode is Mode.EVENTS:
-            self._quiet.disturb()
+            self._debouncer.trigger()
 
     def _overflowed(self) -> None:
         if not self._stopped and self.mode is Mode.EVENTS:
-            self._scan_only("there were so many that some were lost")
-            self._quiet.disturb()
+            self._scan_only("there were so many events that some were lost")
+            self._debouncer.trigger()
 
     def _matters(self, path: str) -> bool:
-        """In watchdog's threads, for each event: by what the latest look knew."""
+        """In watchdog's threads, for each event: according to the latest look."""
         return self._known.matters(path)
 
     def _call_from_thread(self, call: Callable[[], None]) -> None:
@@ -228,27 +229,27 @@ class Watcher:
     # -- looking ----------------------------------------------------------------------------
 
     def _look(self) -> _Look:
-        """In a thread, or before there is anything to wait for it: look, and watch new folders.
+        """In a thread, or at the start: look at the files, and watch new folders.
 
         Raises:
-            OSError: they cannot be watched.
+            OSError: folders cannot be watched.
         """
-        heard, now = self._events.heard, self._now()
+        count, now = self._events.count, self._now()
         self._known = self._file_tree()
-        found = survey(self._known)
+        seen = survey(self._known)
         if self.mode is Mode.EVENTS:
-            self._events.watch(found.watches)
-        # A time ahead of ours is that of a server with another clock.
-        fresh = now - self._pace.quiet < found.latest <= now + self._pace.quiet
-        return _Look(found.stamps, heard, fresh)
+            self._events.watch(seen.watches)
+        # A time in the future is that of a file server with another clock.
+        fresh = now - self._pace.debounce < seen.latest <= now + self._pace.debounce
+        return _Look(seen.stamps, count, fresh)
 
     def _look_in_thread(self, then: Callable[[_Look], None]) -> None:
-        """Look, and go on with what was seen."""
+        """Look, and call ``then`` with the result."""
         self._looking = True
         looked = self._in_thread(self._look)
         looked.addBoth(self._looked)
         looked.addCallbacks(self._unless_stopped, self._cannot_watch, callbackArgs=(then,))
-        looked.addErrback(self._gone_wrong)
+        looked.addErrback(self._failed)
 
     def _looked(self, result: Any) -> Any:
         self._looking = False
@@ -262,34 +263,34 @@ class Watcher:
         failure.trap(OSError)
         if not self._stopped:
             self._scan_only(_reason(failure.value))
-            self._quiet.disturb()
+            self._debouncer.trigger()
 
-    def _gone_wrong(self, failure: Failure) -> None:
-        """A mistake of ours; the next event or scan tries again."""
+    def _failed(self, failure: Failure) -> None:
+        """An error in Cletus; the next event or scan tries again."""
         self.log.failure("Looking at the application's files has failed", failure=failure)
 
     def _settle(self) -> None:
-        """It is quiet."""
+        """The debounce is over."""
         self._events.forget_writing()
         if self._looking:
-            self._quiet.disturb()
+            self._debouncer.trigger()
         else:
             self._look_in_thread(self._settled)
 
     def _settled(self, seen: _Look) -> None:
-        """A look after the quiet time tells whether it was one.
+        """Report, unless the look shows that a file has changed during the debounce.
 
-        Where there are no events, nothing else does. And events may be late: when watchdog meets a
-        rename whose first half it sees before its second, it holds everything back for half a second.
+        Without events, only the look can show it. And events may be late: when watchdog sees the
+        first half of a rename, it delays everything by half a second.
         """
         moved = seen.is_fresh or (seen.stamps != self._last.stamps and self.mode is Mode.SCANNING)
         self._last = seen
-        self._overdue = self._quiet.is_overdue
-        if self._overdue or not (moved or self._quiet.is_waiting):
-            self._quiet.rest()
+        self._overdue = self._debouncer.is_overdue
+        if self._overdue or not (moved or self._debouncer.is_waiting):
+            self._debouncer.settle()
             self._changed()
         elif moved:
-            self._quiet.disturb()
+            self._debouncer.trigger()
 
     # -- scanning ---------------------------------------------------------------------------
 
@@ -309,36 +310,36 @@ class Watcher:
         before, self._last = self._last, seen
         if seen.stamps == before.stamps:
             return
-        silent = self._events.heard == before.heard and seen.written() != before.written()
+        silent = self._events.count == before.events and seen.written() != before.written()
         if self.mode is Mode.EVENTS and silent:
-            # Noticed, but nobody told: either the event is still on its way, or it never comes.
-            self._judge_later(lambda: self._events.heard > before.heard, "events are lost")
-        self._quiet.disturb()
+            # A change without an event: either the event is late, or it never comes.
+            self._judge_later(lambda: self._events.count > before.events, "events are lost")
+        self._debouncer.trigger()
 
-    # -- doing without events -----------------------------------------------------------------
+    # -- without events -----------------------------------------------------------------
 
-    def _judge_later(self, is_well: Callable[[], bool], otherwise: str) -> None:
-        """Give events some time to come, and do without them if they do not."""
+    def _judge_later(self, works: Callable[[], bool], reason: str) -> None:
+        """Give events some time to arrive, and scan from then on if they do not work."""
         if self._judging is not None and self._judging.active():
             return
 
         def judge() -> None:
-            if not is_well():
-                self._scan_only(otherwise)
+            if not works():
+                self._scan_only(reason)
 
         self._judging = self._reactor.callLater(_LATE, judge)
 
-    def _scan_only(self, reason: str, *, asked: bool = False) -> None:
-        """Do without events from now on, and say so once. A restart tries them again."""
+    def _scan_only(self, reason: str, *, wanted: bool = False) -> None:
+        """Scan from now on, and log it once. A restart tries events again."""
         if self.mode is Mode.SCANNING:
             return
         self.mode = Mode.SCANNING
         self._events.stop()
         self._cancel(self._scanning, self._judging)
         self._scan_later()
-        tell = self.log.info if asked else self.log.warn
-        tell(
-            "Looking for changes in {folders} every {seconds} s: {reason}",
+        log = self.log.info if wanted else self.log.warn
+        log(
+            "Scanning {folders} for changes every {seconds} s: {reason}",
             folders=", ".join(map(str, self.folders)),
             seconds=self._pace.poll,
             reason=reason,

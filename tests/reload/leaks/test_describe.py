@@ -319,5 +319,5 @@ def test_other_modules_are_listed(run, host):
 def test_unused_wrappers():
     """``functools.partial`` and builtins have no place of their own."""
     words = Describer(Application(), CallSites(), [])
-    assert words._placed(len) == "builtins.len"
-    assert "old_module" in words._placed(functools.partial(old_module, 1))
+    assert words._located(len) == "builtins.len"
+    assert "old_module" in words._located(functools.partial(old_module, 1))

@@ -136,7 +136,7 @@ def watches(*some: Watch) -> dict[str, Watch]:
 def test_events_of_interest_are_told(ears, event):
     """A save by renaming shows the file only as the destination of a move."""
     assert ears.hear(event) == 1
-    assert ears.events.heard == 1
+    assert ears.events.count == 1
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_events_of_interest_are_told(ears, event):
 def test_other_events_are_not(ears, event):
     """Reading our own files makes ``opened`` and ``closed_no_write``: telling them would be a loop."""
     assert ears.hear(event) == 0
-    assert ears.events.heard == 0
+    assert ears.events.count == 0
 
 
 def test_any_number_of_events_in_one_turn_is_told_once(ears):
@@ -164,7 +164,7 @@ def test_any_number_of_events_in_one_turn_is_told_once(ears):
     ears.turn()
     assert ears.told == 1
     assert ears.hear(events.FileModifiedEvent("/t/a.py")) == 1
-    assert ears.events.heard == 10_001
+    assert ears.events.count == 10_001
 
 
 def test_of_a_folder_that_is_not_the_applications_only_some_names_are_told(ears, observer):
@@ -177,7 +177,7 @@ def test_of_a_folder_that_is_not_the_applications_only_some_names_are_told(ears,
 def test_the_probe_is_no_change(ears):
     assert ears.hear(events.FileCreatedEvent(f"/t/{PROBE}1")) == 0
     assert ears.events.probed
-    assert ears.events.heard == 0
+    assert ears.events.count == 0
 
 
 # -- files that are being written -----------------------------------------------------------------

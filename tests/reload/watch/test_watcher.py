@@ -17,7 +17,7 @@ from cletus.reload.watch.survey import Watch, survey
 from cletus.reload.watch.watcher import Mode, Pace, Watcher
 from cletus.service.application import Application, Root
 
-PACE = Pace(quiet=0.2, quiet_max=5, poll=1, rescan=10)
+PACE = Pace(debounce=0.2, debounce_max=5, poll=1, rescan=10)
 
 
 class PlayedEvents:
@@ -39,7 +39,7 @@ class PlayedEvents:
         self.matters = matters
         self.overflow = overflowed
         self._told = told
-        self.heard = 0
+        self.count = 0
         self.writing = False
         self.running = False
         self.alive = True
@@ -72,7 +72,7 @@ class PlayedEvents:
         self.writing = False
 
     def happen(self) -> None:
-        self.heard += 1
+        self.count += 1
         self._told()
 
 
@@ -156,7 +156,7 @@ def test_a_burst_of_events_is_told_once_when_it_is_quiet(scene):
 
 
 def test_endless_events_are_told_all_the_same(scene):
-    scene.begin(Pace(quiet=0.2, quiet_max=2, poll=1, rescan=0))
+    scene.begin(Pace(debounce=0.2, debounce_max=2, poll=1, rescan=0))
     for _ in range(60):
         scene.events.happen()
         scene.run(0.1)
@@ -176,7 +176,7 @@ def test_a_file_that_is_still_open_is_waited_for(scene):
 
 
 def test_a_file_that_is_never_closed_is_not_waited_for_for_ever(scene):
-    scene.begin(Pace(quiet=0.2, quiet_max=2, poll=1, rescan=0))
+    scene.begin(Pace(debounce=0.2, debounce_max=2, poll=1, rescan=0))
     scene.events.writing = True
     scene.events.happen()
     scene.run(3)
@@ -229,7 +229,7 @@ def test_what_has_moved_since_it_told_is_named(scene):
 
 
 def test_what_never_rests_is_not_asked_whether_it_moved(scene):
-    scene.begin(Pace(quiet=0.2, quiet_max=1, poll=1, rescan=0))
+    scene.begin(Pace(debounce=0.2, debounce_max=1, poll=1, rescan=0))
     for _ in range(30):
         scene.events.happen()
         scene.run(0.1)
@@ -313,7 +313,7 @@ def test_a_change_of_which_no_event_told_is_noticed_and_ends_the_trust_in_events
     scene.run(12)
     assert scene.changed == [10.2]
     assert scene.watcher.mode is Mode.SCANNING
-    assert scene.warnings == [f"Looking for changes in {scene.package} every 1 s: events are lost"]
+    assert scene.warnings == [f"Scanning {scene.package} for changes every 1 s: events are lost"]
 
 
 def test_a_hard_link_that_is_made_elsewhere_makes_no_event_and_none_is_missed(scene, tmp_path):
@@ -354,7 +354,7 @@ def test_without_changes_the_slow_scan_tells_nothing(scene):
 
 
 def test_no_slow_scan_if_it_is_not_wanted(scene):
-    scene.begin(Pace(quiet=0.2, quiet_max=5, poll=1, rescan=0))
+    scene.begin(Pace(debounce=0.2, debounce_max=5, poll=1, rescan=0))
     scene.file.write_text("a = 2\n")
     scene.run(60)
     assert scene.changed == []
@@ -375,7 +375,7 @@ def edit_is_noticed(scene: Scene) -> bool:
     [
         ("start_error", OSError(24, "inotify instance limit reached"), "instance limit"),
         ("watch_error", OSError(28, "inotify watch limit reached"), "watch limit"),
-        ("works", False, "tells of no changes"),
+        ("works", False, "sends no events"),
     ],
 )
 def test_without_events_it_scans_and_says_so_once(scene, where, error, reason):
@@ -448,7 +448,7 @@ def test_scanning_waits_until_the_files_rest(scene):
 
 
 def test_scanning_does_not_wait_for_ever(scene):
-    scene.begin(Pace(quiet=0.2, quiet_max=2, poll=1, rescan=10), poll=True)
+    scene.begin(Pace(debounce=0.2, debounce_max=2, poll=1, rescan=10), poll=True)
     for n in range(60):
         scene.file.write_text("a = 1\n" * n)
         scene.run(0.1)
