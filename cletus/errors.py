@@ -1,7 +1,8 @@
 """Every error that Cletus raises, in one tree.
 
-The docstring of a class says when it is raised; its attributes are the facts; its message names the
-thing and says what to do. What a stranger can send over a connection never raises past its door.
+The docstring of a class says when it is raised; its attributes are the facts, under the names of its
+arguments; its message names what is wrong and says what to do. What a stranger can send over a
+connection does not raise past its door.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Self
+
+from cletus.renamed import with_old_names
 
 #: The exit code of a process that could not do what it was asked to, as for a wrong option.
 USAGE: Final = 2
@@ -33,21 +36,20 @@ def without_passwords(text: str) -> str:
 
 
 class CletusError(Exception):
-    """The root: ``except CletusError`` catches whatever Cletus itself complains about."""
+    """The root: ``except CletusError`` catches every error of Cletus."""
 
 
 # -- starting and settings ----------------------------------------------------------------------
 
 
 class StartError(CletusError):
-    """The service cannot start as it was asked to; ``cletus run`` prints the message and exits 2."""
+    """The service cannot be started as asked; ``cletus run`` prints the message and exits with 2."""
 
 
 class SettingError(StartError):
-    """A setting is unknown or its value is of the wrong type."""
+    """A setting is unknown, or its value is of the wrong type."""
 
     def __init__(self, name: str, reason: str, *, source: str = "") -> None:
-        """Name the setting, the place it came from, and what is wrong with it."""
         self.name = name
         self.reason = without_passwords(reason)
         self.source = source
@@ -55,18 +57,21 @@ class SettingError(StartError):
 
 
 class ApplicationNotFound(StartError):
-    """What ``cletus run`` was given is neither an importable module nor a Python file."""
+    """The target of a command is neither an importable module nor a Python file."""
 
 
 class ServiceNotFound(StartError):
-    """The application was imported, but no module of it made a ``Service()``."""
+    """The application was imported, but none of its modules made a ``Service()``."""
 
 
 class DoorError(StartError):
-    """A door cannot be opened, for instance because its port is in use."""
+    """A door cannot be opened, for instance because its port is in use.
+
+    Attributes:
+        address: what it was to listen on, such as ``telnet 127.0.0.1:23``.
+    """
 
     def __init__(self, address: str, reason: str) -> None:
-        """Name what it was to listen on, such as ``telnet 127.0.0.1:23``, and what to do about it."""
         self.address = address
         self.reason = reason
         super().__init__(f"cannot listen on {address}: {reason}")
@@ -76,56 +81,48 @@ class CertificateError(StartError):
     """The certificate of a TLS door, or its key, cannot be used."""
 
     def __init__(self, path: str, reason: str) -> None:
-        """Name the file and what is wrong with it."""
         self.path = path
         self.reason = reason
         super().__init__(f"{path} {reason}" if path == "TLS" else f"{path}: {reason}")
 
 
 class StartFailed(StartError, SystemExit):
-    """A start under Twisted's ``twist`` or ``twistd`` has failed. Unless caught, it ends the process.
+    """A start under Twisted's ``twist`` or ``twistd`` failed. Unless caught, it ends the process.
 
-    As an ``Exception`` it makes ``twistd`` clear away its files and tell whoever started it.
+    It is an ``Exception``, too, so that ``twistd`` removes its files and tells the shell.
     """
 
     def __init__(self, reason: str, code: int) -> None:
-        """Say why, and with which code the process ends."""
         super().__init__(reason)
         self.reason = reason
         self.code = code
 
 
 class ServiceStateError(CletusError):
-    """The service was asked for what its state does not allow, such as being started twice."""
+    """The state of the service does not allow this: it cannot be started twice, for instance."""
 
 
+@with_old_names
 class OwnAttribute(CletusError, AttributeError):
-    """The application has set an attribute of a service or client that is not its to set.
+    """The application set an attribute of a service or client that Cletus uses itself."""
 
-    Attributes:
-        kind: the class's name.
-        attribute: the attribute's.
-    """
-
-    def __init__(self, kind: str, attribute: str) -> None:
-        """Say what to do instead."""
+    def __init__(self, class_name: str, attribute: str) -> None:
         super().__init__(
-            f"{kind}.{attribute} is what Cletus itself works with: "
+            f"{class_name}.{attribute} is used by Cletus itself: "
             "give your own attribute another name"
         )
-        self.kind = kind
+        self.class_name = class_name
         self.attribute = attribute
 
 
 class ServiceStopped(ServiceStateError):
-    """The service was stopped before its start had come to its end."""
+    """The service was stopped before its start had finished."""
 
 
 class TimerError(CletusError, ValueError):
-    """A delay is negative or no number, or an interval is not more than 0 seconds."""
+    """A delay is negative or not a finite number, or an interval is not more than 0 seconds."""
 
     def __init__(self, seconds: float, wanted: str) -> None:
-        """Say what was given and what is wanted."""
         self.seconds = seconds
         super().__init__(f"{seconds!r} seconds: {wanted}")
 
@@ -134,19 +131,17 @@ class MeterError(CletusError, ValueError):
     """A counter or another meter was asked for under a name that it cannot have."""
 
     def __init__(self, name: str, reason: str) -> None:
-        """Name it and say why."""
         self.name = name
         self.reason = reason
         super().__init__(f"meter {name!r}: {reason}")
 
 
 class MetricsMissing(StartError):
-    """``metrics_port`` is set, and what gives the figures to Prometheus is not installed."""
+    """``metrics_port`` is set, but prometheus-client is not installed."""
 
     def __init__(self) -> None:
-        """Say what to do."""
         super().__init__(
-            "figures are given by prometheus-client: pip install 'cletus-live[metrics]', or set "
+            "metrics need prometheus-client: pip install 'cletus-live[metrics]', or set "
             "metrics_port to 0"
         )
 
@@ -159,35 +154,31 @@ class TemplateError(CletusError):
 
 
 class PyteMissing(CletusError):
-    """A test looks at a terminal's screen, and pyte, which draws it, is not installed."""
+    """A test looks at a terminal's screen, but pyte, which draws it, is not installed."""
 
     def __init__(self) -> None:
-        """Say what to install."""
-        super().__init__(
-            "screens of terminals are drawn by pyte: pip install 'cletus-live[testing]'"
-        )
+        super().__init__("screens of terminals need pyte: pip install 'cletus-live[testing]'")
 
 
-# -- people -------------------------------------------------------------------------------------
+# -- clients ------------------------------------------------------------------------------------
 
 
 class ClientError(CletusError):
-    """The root of what can go wrong with one connected person."""
+    """The root of errors that concern one client."""
 
 
 class Disconnected(ClientError):
-    """The person left while the code was waiting for their answer."""
+    """The client disconnected while the code was waiting for an answer."""
 
 
 class DialogueError(ClientError):
-    """A dialogue is declared or used wrongly: it has no step, or a value is for no field of it."""
+    """A dialogue is declared or used wrongly: it has no step, or no field of the given name."""
 
 
 class MarkupError(CletusError, ValueError):
-    """The markup given to ``cletus.text.style`` means nothing."""
+    """The markup given to ``cletus.text.style`` is wrong."""
 
     def __init__(self, markup: str, reason: str) -> None:
-        """Name the markup and what is wrong with it."""
         self.markup = markup
         self.reason = reason
         super().__init__(f"{markup}: {reason}")
@@ -197,14 +188,13 @@ class MarkupError(CletusError, ValueError):
 
 
 class ProtocolError(CletusError):
-    """A peer sent what its protocol forbids. Doors catch this; applications never see it."""
+    """A peer violated its protocol. Doors catch this; applications never see it."""
 
 
 class InflationTooLarge(ProtocolError):
-    """A peer sent compressed bytes that become far more than a person could have typed."""
+    """Compressed bytes of a peer inflate to far more than a person could have typed."""
 
     def __init__(self, compressed: int, limit: int) -> None:
-        """Say how many bytes came, and how many they were allowed to become."""
         self.compressed = compressed
         self.limit = limit
         super().__init__(f"{compressed} bytes inflate to more than {limit}")
@@ -214,17 +204,21 @@ class InflationTooLarge(ProtocolError):
 
 
 class StorageError(CletusError):
-    """The root of what can go wrong with stores, fields and their files."""
+    """The root of errors of stores, fields and saved documents."""
 
 
 # -- storage: stores, fields and keys -----------------------------------------------------------
 
 
 class StoreDeclarationError(StorageError):
-    """A store class is declared wrongly. It is raised while the class statement runs."""
+    """A store class is declared wrongly. It is raised by the class statement.
+
+    Attributes:
+        store: the name of the class.
+        attribute: the attribute that is wrong; empty if it is the class as a whole.
+    """
 
     def __init__(self, store: str, attribute: str, reason: str) -> None:
-        """Name the class, the attribute (empty where it is the class as a whole) and the reason."""
         self.store = store
         self.attribute = attribute
         self.reason = reason
@@ -232,43 +226,43 @@ class StoreDeclarationError(StorageError):
 
 
 class DuplicateStore(StoreDeclarationError):
-    """Two store classes have one name (in lower case), so would share one folder."""
+    """Two store classes have the same name in lower case, so they would share one folder.
 
-    def __init__(self, store_cls: type, other: type) -> None:
-        """Name both, by module."""
-        self.classes = (store_cls, other)
+    Attributes:
+        classes: both of them; the second is the one that was registered first.
+    """
+
+    def __init__(self, store_cls: type, registered: type) -> None:
+        self.classes = (store_cls, registered)
         super().__init__(
             store_cls.__name__,
             "",
-            f"{other.__module__}.{other.__qualname__} has that name, too, and stores are known by "
-            f"their lower-case class name; rename the one in {store_cls.__module__}",
+            f"{registered.__module__}.{registered.__qualname__} has the same name in lower case, which "
+            f"names the store; rename the class in {store_cls.__module__}",
         )
 
 
 class AbstractStore(StorageError, TypeError):
-    """An object of a store class was asked for that says ``abstract = True``."""
+    """An object was to be made of a store class with ``abstract = True``."""
 
     def __init__(self, store: str) -> None:
-        """Name the class."""
         self.store = store
         super().__init__(f"{store} is abstract: make objects of a subclass of it")
 
 
 class InvalidKey(StorageError, ValueError):
-    """A key has characters that keys cannot have, or is empty or too long."""
+    """A key is empty, too long, or has characters that keys cannot have."""
 
     def __init__(self, key: object, reason: str) -> None:
-        """Name the key and what is wrong with it."""
         self.key = key
         self.reason = reason
         super().__init__(f"{key!r} cannot be a key: {reason}")
 
 
 class KeyInUse(StorageError):
-    """``Manager.create`` was given a key that an active or saved object has."""
+    """``Manager.create`` was given the key of an active or saved object."""
 
     def __init__(self, store: str, key: str) -> None:
-        """Name both."""
         self.store = store
         self.key = key
         super().__init__(f"there is a {store} {key!r} already")
@@ -278,38 +272,38 @@ class UnknownField(StorageError, TypeError):
     """A value was given for a field that the store does not declare."""
 
     def __init__(self, store: str, name: str, known: Iterable[str]) -> None:
-        """Name the class, the field, and those that there are."""
         self.store = store
         self.name = name
         self.known = tuple(known)
         super().__init__(f"{store} has no field {name!r}; it has {', '.join(self.known) or 'none'}")
 
 
+@with_old_names
 class FieldValueError(StorageError, ValueError):
-    """A field holds, or a file has for it, what the field's type or JSON does not allow."""
+    """A field has a value, in memory or in a document, that its type or JSON does not allow.
+
+    Attributes:
+        path: where inside the value: ``[2].level``; empty for the value itself.
+        reason: path, ``expected`` and ``actual`` in one sentence.
+    """
 
     def __init__(
-        self, store: str, key: str, field: str, path: str, expected: str, found: str
+        self, store: str, key: str, field: str, path: str, expected: str, actual: str
     ) -> None:
-        """Name the place and the kinds of value; ``path`` is inside the value: ``[2].level``.
-
-        ``reason`` is made of these.
-        """
         self.store = store
         self.key = key
         self.field = field
         self.path = path
         self.expected = expected
-        self.found = found
-        self.reason = f"{field}{path}: expected {expected}, found {found}"
+        self.actual = actual
+        self.reason = f"{field}{path}: expected {expected}, found {actual}"
         super().__init__(f"{store} {key!r}, {self.reason}")
 
 
 class MigrationFailed(StorageError):
-    """A store's ``migrate()`` raised, or did not return the data. The cause is chained."""
+    """A store's ``migrate()`` raised, or did not return the data."""
 
     def __init__(self, store: str, version: int, reason: str) -> None:
-        """Name the class, the version of the data, and the reason."""
         self.store = store
         self.version = version
         self.reason = reason
@@ -317,39 +311,38 @@ class MigrationFailed(StorageError):
 
 
 class UnreadableStore(StorageError):
-    """A document is there and cannot be used. It is left alone until ``save(force=True)``.
+    """A document exists but cannot be used. Only ``save(force=True)`` overwrites it.
 
-    ``path`` is the file (empty where the text came from elsewhere), ``line`` counts from 1 and is 0
-    where there is none.
+    Attributes:
+        path: its file; empty if the text is not from a file.
+        line: the line that is wrong, from 1; 0 if it is not known.
     """
 
     def __init__(self, store: str, key: str, reason: str, *, path: str = "", line: int = 0) -> None:
-        """Name the object, the reason and the place."""
         self.store = store
         self.key = key
         self.reason = reason
         self.path = path
         self.line = line
         where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
-        what = f" in line {line}" if line and not path else ""
-        super().__init__(f"{where}{store} {key!r} cannot be read{what}: {reason}")
+        in_line = f" in line {line}" if line and not path else ""
+        super().__init__(f"{where}{store} {key!r} cannot be read{in_line}: {reason}")
 
     def left_alone(self) -> Self:
-        """The same error for who wanted to save over the document: it says what can be done."""
-        advice = "it is left alone: mend it, or write over it by save(force=True)"
+        """Add to the message what can be done by code that wanted to save over the document."""
+        advice = "it is not overwritten: correct it, or overwrite it by save(force=True)"
         self.args = (f"{self}; {advice}",)
         return self
 
 
 class CorruptStore(UnreadableStore):
-    """A document is not JSON, or its values do not fit the fields. Mend it and load again."""
+    """A document is not JSON, or its values do not fit the fields. Correct it and load again."""
 
 
 class NewerStore(UnreadableStore):
-    """A document was saved by code of a later version than this. Load it with that code."""
+    """A document was saved by later code. Load it with that code."""
 
     def __init__(self, store: str, key: str, version: int, ours: int, *, path: str = "") -> None:
-        """Name the object, the document's version and the version of the class."""
         self.version = version
         self.ours = ours
         super().__init__(
@@ -361,10 +354,9 @@ class NewerStore(UnreadableStore):
 
 
 class SerialiseFailed(StorageError):
-    """A field's ``serialise()`` raised while many objects were saved. ``__cause__`` is what it raised."""
+    """A field's ``serialise()`` raised while many objects were saved; ``__cause__`` is its error."""
 
     def __init__(self, store: str, key: str, cause: Exception) -> None:
-        """Name the object and what was raised."""
         self.store = store
         self.key = key
         self.__cause__ = cause
@@ -375,76 +367,85 @@ class NotSavable(StorageError):
     """An object of a store with ``TempStoreMixin`` was to be saved or loaded."""
 
     def __init__(self, store: str, key: str) -> None:
-        """Name the object."""
         self.store = store
         self.key = key
-        super().__init__(f"{store} {key!r} is temporary: TempStoreMixin has nothing saved")
+        super().__init__(f"{store} {key!r} is temporary: TempStoreMixin saves nothing")
 
 
-# -- storage: homes (files, memory, whatever registers a URL scheme) ----------------------------
+# -- storage: backends (files, memory, whatever registers a URL scheme) --------------------------
 
 
+@with_old_names
 class StoreUnusable(StorageError, StartError):
-    """The home of the stores cannot be created, opened, read or written, or it is not open."""
+    """The backend cannot be created, opened, read or written, or it is not open.
 
-    def __init__(self, place: str, reason: str) -> None:
-        """Name the folder or URL and the reason."""
-        self.place = without_passwords(place)
+    Attributes:
+        location: its folder or URL, without passwords.
+    """
+
+    def __init__(self, location: str, reason: str) -> None:
+        self.location = without_passwords(location)
         self.reason = without_passwords(reason)
-        super().__init__(f"the store {self.place} cannot be used: {self.reason}")
+        super().__init__(f"the store {self.location} cannot be used: {self.reason}")
 
 
 class StoreLocked(StoreUnusable):
-    """Another process has the store folder open; ``pid`` is its number, or 0 if it is unknown."""
+    """Another process has the store folder open.
 
-    def __init__(self, place: str, pid: int) -> None:
-        """Name the folder and the process."""
+    Attributes:
+        pid: the number of that process; 0 if it is not known.
+    """
+
+    def __init__(self, location: str, pid: int) -> None:
         self.pid = pid
         owner = f"process {pid}" if pid else "another process"
-        super().__init__(place, f"{owner} has it open; stop that first, or set `store` to another")
+        reason = f"{owner} has it open; stop that process, or set `store` to another folder"
+        super().__init__(location, reason)
 
 
 class UnknownStoreScheme(StoreUnusable):
     """No installed package registers this URL scheme in the entry point group ``cletus.stores``."""
 
     def __init__(self, url: str, scheme: str, known: Iterable[str]) -> None:
-        """Name the URL, its scheme and the schemes that are known."""
         self.url = without_passwords(url)
         self.scheme = scheme
         self.known = tuple(sorted(known))
         names = ", ".join(f"{name}:" for name in self.known)
         super().__init__(
             repr(self.url),
-            f"nothing installed knows {scheme!r}: known are {names} "
+            f"no installed package knows {scheme!r}: known are {names} "
             f"(for a folder of that name write './{self.url}')",
         )
 
 
 class UnsafeName(StorageError):
-    """A store name or key is no name for a file: it could leave the folder, or is too long."""
+    """A store name or key cannot name a file: it could leave the folder, or is too long."""
 
     def __init__(self, store: str, key: str) -> None:
-        """Name both."""
         self.store = store
         self.key = key
         super().__init__(f"store {store!r} with key {key!r} cannot be the name of a file")
 
 
 class NotSaved(StorageError):
-    """There is no document of this store under this key."""
+    """The store has no document under this key."""
 
     def __init__(self, store: str, key: str) -> None:
-        """Name both."""
         self.store = store
         self.key = key
         super().__init__(f"{store} {key!r} is not saved")
 
 
+@with_old_names
 class StoreIOError(StorageError):
-    """The home failed to read, save or delete one document; the object in memory is as it was.
+    """The backend could not read, save or delete a document. The object in memory is unchanged.
 
-    ``certain`` tells whether the version saved before is surely still there. It is false only when
-    the last step failed, the flush of the folder: then it is either the old version or the new one.
+    Attributes:
+        key: the key of the document; empty if it is the store as a whole.
+        action: ``"read"``, ``"list"``, ``"save"`` or ``"delete"``.
+        location: the file or its like; empty if it is not known.
+        certain: whether the version saved before is certainly still there. It is false only if the
+            last step failed, the flush of the folder: then it is either the old or the new version.
     """
 
     def __init__(
@@ -454,46 +455,50 @@ class StoreIOError(StorageError):
         reason: str,
         *,
         action: str,
-        place: str = "",
+        location: str = "",
         certain: bool = True,
     ) -> None:
-        """Name the document, its place, the action (read, list, save, delete) and the reason."""
         self.store = store
         self.key = key
         self.reason = reason
         self.action = action
-        self.place = place
+        self.location = location
         self.certain = certain
-        end = "" if action in {"read", "list"} else f"; {self._standing()}"
-        what = f"{store} {key!r}" if key else store
-        super().__init__(f"cannot {action} {what}{place and f' ({place})'}: {reason}{end}")
+        document = f"{store} {key!r}" if key else store
+        where = f" ({location})" if location else ""
+        super().__init__(f"cannot {action} {document}{where}: {reason}{self._consequence()}")
 
-    def _standing(self) -> str:
+    def _consequence(self) -> str:
+        if self.action in {"read", "list"}:
+            return ""
         if self.certain:
-            return "what was saved before is untouched"
-        return "after a power cut now, either the old or the new version will be there"
+            return "; the version saved before is untouched"
+        return "; after a power cut now, either the old or the new version will be there"
 
 
 class StoreFull(StoreIOError):
-    """There is no space left, or a quota is used up. Make room and save again."""
+    """There is no space left, or a quota is used up. Free some space and save again."""
 
 
 class StoreDenied(StoreIOError):
-    """The operating system forbids it: permissions, or a file system mounted read-only."""
+    """The operating system forbids it: by permissions, or because the file system is read-only."""
 
 
 # -- control: asking a running service ----------------------------------------------------------
 
 
 class ControlError(CletusError):
-    """A running service cannot be asked, or has not done what it was asked for."""
+    """A running service cannot be asked, or did not do what it was asked to."""
 
 
 class NotRunning(ControlError):
-    """No service answers on a store folder."""
+    """No service answers on a store folder.
+
+    Attributes:
+        pid: the process that had the folder open last, if it is alive; else 0.
+    """
 
     def __init__(self, folder: str, pid: int = 0) -> None:
-        """Name the folder, and the process that had it last, if there still is one."""
         self.folder = folder
         self.pid = pid
         hint = (
@@ -504,14 +509,13 @@ class NotRunning(ControlError):
 
 
 class SeveralRunning(ControlError):
-    """An application runs several times, on stores of its own each."""
+    """An application runs several times, each time on a store of its own."""
 
     def __init__(self, target: str, folders: Iterable[str]) -> None:
-        """Name the target and the store folders."""
         self.target = target
         self.folders = tuple(sorted(folders))
         super().__init__(
-            f"{target} runs on several stores; say which by --store: {', '.join(self.folders)}"
+            f"{target} runs on several stores; choose one by --store: {', '.join(self.folders)}"
         )
 
 
@@ -520,36 +524,33 @@ class NoAnswer(ControlError):
 
 
 class ControlRefused(ControlError):
-    """A running service answered that it will not, or could not; the message is its own."""
+    """A running service refused, or failed; the message is its own."""
 
 
 class BadMessage(ControlError):
-    """What came over a control socket is no message of ours, or too long."""
+    """A message on a control socket is too long, or is not one of Cletus."""
 
 
-# -- storage: moving it from one home to another ------------------------------------------------
+# -- storage: export and import -----------------------------------------------------------------
 
 
 class NotTransferable(StorageError):
-    """A file of ``cletus store export``, or one line of it, makes no sense; or a document cannot be in one.
+    """A line of an export file is wrong, or the file as a whole; or a document cannot be exported.
 
     Attributes:
-        reason: what is wrong.
-        line: where, from 1; 0 if it is the file as a whole.
+        line: the line, from 1; 0 for the file as a whole.
     """
 
     def __init__(self, reason: str, line: int = 0) -> None:
-        """Say what is wrong, and in which line."""
         self.reason = reason
         self.line = line
         super().__init__(f"line {line}: {reason}" if line else reason)
 
 
 class ImportRefused(StorageError):
-    """What ``cletus store import`` was given cannot be taken as it is; nothing was written."""
+    """``cletus store import`` refuses its input; it has written nothing."""
 
     def __init__(self, reasons: Sequence[str], count: int, todo: str = "") -> None:
-        """Name the first reasons, say how many there are, and what to do."""
         self.reasons = tuple(reasons)
         self.count = count
         more = count - len(self.reasons)
@@ -559,25 +560,24 @@ class ImportRefused(StorageError):
 
 
 class UnknownStore(StorageError):
-    """A store was asked for by name that neither the code nor the home of the documents has."""
+    """Neither the code nor the backend has a store of this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        """Name it, and those that there are."""
         self.name = name
         self.known = tuple(known)
         super().__init__(f"there is no store {name!r}; there are {', '.join(self.known) or 'none'}")
 
 
+@with_old_names
 class StoreInUse(StorageError):
     """Stored data was to be changed from outside while the service runs."""
 
-    def __init__(self, place: str, pid: int, action: str) -> None:
-        """Name the folder, the process that has it, and what was to be done."""
-        self.place = place
+    def __init__(self, location: str, pid: int, action: str) -> None:
+        self.location = location
         self.pid = pid
         process = f"process {pid}" if pid else "another process"
         super().__init__(
-            f"the service is running ({process} has {place} open); stop it first "
+            f"the service is running ({process} has {location} open); stop it first "
             f"(cletus shutdown TARGET), {action}, and start it again"
         )
 
@@ -586,21 +586,20 @@ class StoreInUse(StorageError):
 
 
 class CommandError(CletusError):
-    """The root of what can go wrong with commands."""
+    """The root of errors of commands."""
 
 
 class CommandDeclarationError(CommandError):
     """A command is declared wrongly. It is raised while its module is imported."""
 
     def __init__(self, command: str, reason: str) -> None:
-        """Name the command and the reason."""
         self.command = command
         self.reason = reason
         super().__init__(f"command {command!r}: {reason}")
 
 
 class Refused(CommandError):
-    """What was asked for cannot be done; the message is a sentence for the person who asked.
+    """A command cannot be done; the message is a sentence for the person who typed it.
 
     Commands, converters and the methods of contrib's stores raise it.
     """
@@ -610,22 +609,21 @@ class Refused(CommandError):
 
 
 class NameRefused(Refused):
-    """A name cannot be had: it breaks a rule, is reserved, or looks like somebody else's."""
+    """A name is not available: it breaks a rule, is reserved, or looks like the name of another."""
 
 
 class PasswordRefused(Refused):
-    """A password cannot be had: it is too short, too long, or too easy. It was not hashed."""
+    """A password is too short, too long, or too easy. It was not hashed."""
 
 
 class PasswordsBusy(Refused):
-    """So many passwords wait to be hashed that one more is not taken."""
+    """Too many passwords are waiting to be hashed."""
 
 
 class UnknownRole(Refused):
     """A role was granted that the class of users does not declare in ``ROLES``."""
 
     def __init__(self, role: str, known: Iterable[str]) -> None:
-        """Name the role and those that there are."""
         self.role = role
         self.known = tuple(sorted(known))
         super().__init__(f"There is no role {role!r}; there are {', '.join(self.known)}.")
@@ -635,102 +633,109 @@ class NoUsers(StartError):
     """``cletus user`` was given an application that has no accounts."""
 
     def __init__(self) -> None:
-        """Say what to do."""
         super().__init__("the application has no accounts; add: users = Users(service, User)")
 
 
 # -- contrib: orm -------------------------------------------------------------------------------
 
 
+@with_old_names
 class NoDatabase(StorageError):
-    """A ``ModelField`` was used, and its service was never given a session of SQLAlchemy."""
+    """A ``ModelField`` was used whose service has no session of SQLAlchemy.
 
-    def __init__(self, place: str) -> None:
-        """Name the field, as ``User 'bob', field 'account'``."""
-        self.place = place
+    Attributes:
+        location: the field, such as ``User 'bob', field 'account'``.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.location = location
         super().__init__(
-            f"{place}: its service has no SQLAlchemy session; call orm.connect(service, url), or "
+            f"{location}: its service has no SQLAlchemy session; call orm.connect(service, url), or "
             "set service.orm_session, and declare the store with service = service"
         )
 
 
+@with_old_names
 class NotInDatabase(StorageError):
-    """An object in a ``ModelField`` has no primary key yet, so it cannot be saved or carried."""
+    """An object in a ``ModelField`` has no primary key yet, so it cannot be saved or carried over."""
 
-    def __init__(self, place: str, model: str) -> None:
-        """Name the field and the class of the object."""
-        self.place = place
+    def __init__(self, location: str, model: str) -> None:
+        self.location = location
         self.model = model
         super().__init__(
-            f"{place}: its {model} is not in the database yet; add it to the session and commit"
+            f"{location}: its {model} is not in the database yet; add it to the session and commit"
         )
 
 
-# -- contrib: rooms -----------------------------------------------------------------------------
+# -- contrib: rooms and socials -----------------------------------------------------------------
 
 
 class RoomFileError(CletusError):
     """A file of rooms cannot be read, or does not describe rooms. It refuses the reload."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        """Name the file and the reason."""
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}")
 
 
-# -- contrib: socials ---------------------------------------------------------------------------
-
-
 class SocialError(CletusError):
-    """A data file of socials cannot be read, or a sentence in it makes no sense."""
+    """A data file of socials cannot be read, or a sentence in it is wrong."""
 
 
 # -- reload -------------------------------------------------------------------------------------
 
 
 class ReloadError(CletusError):
-    """A reload was refused. The service runs on as it was; the report tells where it failed."""
+    """A reload was refused. The service goes on as before; the report says why."""
 
 
 class SourceError(ReloadError):
-    """A source file of the application cannot be read, decoded or compiled."""
+    """A source file of the application cannot be read, decoded or compiled.
+
+    Attributes:
+        line: the number of the line, from 1; 0 if it is not known.
+        text: that line.
+    """
 
     def __init__(self, path: Path, reason: str, line: int = 0, text: str = "") -> None:
-        """Name the file, the line (from 1; 0 where there is none) and the text of that line."""
         self.path = path
         self.reason = reason
         self.line = line
         self.text = text
-        place = f"{path}:{line}" if line else str(path)
-        super().__init__(f"{place}: {reason}" + (f"\n    {text.strip()}" if text.strip() else ""))
+        where = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{where}: {reason}" + (f"\n    {text.strip()}" if text.strip() else ""))
 
 
 class ImportFailed(ReloadError):
-    """A module of the application raised while its new code was being imported."""
+    """A module of the application raised while it was being imported."""
 
 
 class ImportTimeout(ReloadError):
-    """The new code did not finish importing within ``reload_timeout`` seconds."""
+    """The import of the new code took longer than ``reload_timeout`` seconds."""
 
 
+@with_old_names
 class CarryError(ReloadError):
-    """A value of the running service cannot be carried over to the new code."""
+    """A value of the running service cannot be carried over to the new code.
 
-    def __init__(self, place: str, reason: str) -> None:
-        """Name the place, such as ``User 'bob', field 'pet'``, and the reason."""
-        self.place = place
+    Attributes:
+        location: where the value is, such as ``User 'bob', field 'pet'``.
+    """
+
+    def __init__(self, location: str, reason: str) -> None:
+        self.location = location
         self.reason = reason
-        super().__init__(f"{place}: {reason}")
+        super().__init__(f"{location}: {reason}")
 
 
+@with_old_names
 class CarryFailed(ReloadError):
-    """Code of the application, such as a ``__hash__``, raised while a value was being carried over."""
+    """Code of the application, such as a ``__hash__``, raised while a value was carried over."""
 
-    def __init__(self, place: str, error: Exception) -> None:
-        """Name the place, as for ``CarryError``, and what was raised."""
-        self.place = place
-        super().__init__(f"{place}: {type(error).__name__}: {error}")
+    def __init__(self, location: str, error: Exception) -> None:
+        self.location = location
+        super().__init__(f"{location}: {type(error).__name__}: {error}")
 
 
 class StoreGone(CarryError):
@@ -738,10 +743,9 @@ class StoreGone(CarryError):
 
 
 class ImportDuringReload(ReloadError, ImportError):
-    """A thread wanted a module of the application while it was being rebuilt, and could not wait."""
+    """A thread imported a module of the application during a reload, and could not wait for its end."""
 
     def __init__(self, module: str, reason: str) -> None:
-        """Name the module and why the thread could not wait until the reload was over."""
         self.module = module
         self.reason = reason
         super().__init__(f"{module} is just being reloaded, {reason}; import it again")

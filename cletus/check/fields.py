@@ -121,7 +121,7 @@ class _StoreCheck:
             yield error("field-deserialise", what, todo, self._place(name, raised))
 
     def _misfit(self, name: str, wrong: FieldValueError) -> Finding:
-        what = f"the default{wrong.path}: expected {wrong.expected}, found {wrong.found}"
+        what = f"the default{wrong.path}: expected {wrong.expected}, found {wrong.actual}"
         todo = "give a default that fits, state another type, or never save it: session=True"
         return error("field-default", f"{self._named(name)}: {what}", todo, self._place(name))
 

@@ -194,5 +194,5 @@ def _check_default(store_cls: type[Any], name: str, field: Any) -> None:
     try:
         typed.accept(field.default, None, name)
     except FieldValueError as error:
-        reason = f"the default{error.path}: expected {error.expected}, found {error.found}"
+        reason = f"the default{error.path}: expected {error.expected}, found {error.actual}"
         raise StoreDeclarationError(store_cls.__name__, name, reason) from None

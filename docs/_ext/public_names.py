@@ -33,6 +33,7 @@ from sphinx.util import logging
 
 import cletus.contrib
 from cletus import Settings
+from cletus.renamed import ATTRIBUTES
 from cletus.settings.settings import describe
 
 _log = logging.getLogger(__name__)
@@ -151,7 +152,8 @@ def _attributes(cls: type[Any]) -> list[str]:
     names = {name for name, value in vars(cls).items() if not _is_code(value)}
     if is_dataclass(cls) or issubclass(cls, msgspec.Struct):
         names.update(inspect.get_annotations(cls))  # elsewhere one without a value is a demand
-    return sorted(name for name in names | _set_by_init(cls) if not name.startswith("_"))
+    names = (names | _set_by_init(cls)) - set(ATTRIBUTES.get(cls.__name__, ()))  # not old names
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def _set_by_init(cls: type[Any]) -> set[str]:
@@ -178,9 +180,10 @@ def _describes(cls: type[Any], name: str) -> bool:
     if re.search(rf"\b{name}\b", vars(cls).get("__doc__") or ""):
         return True
     init = vars(cls).get("__init__")
-    if inspect.isfunction(init) and init.__doc__:
-        words = f"{init.__doc__} {' '.join(inspect.signature(init).parameters)}"
-        if re.search(rf"\b{name}\b", words):
+    if inspect.isfunction(init):
+        # The facts of an error are its arguments; the module says so once for all of them.
+        is_fact = issubclass(cls, BaseException) and name in inspect.signature(init).parameters
+        if is_fact or re.search(rf"\b{name}\b", init.__doc__ or ""):
             return True
     return (cls.__qualname__, name) in _comments(cls.__module__)
 

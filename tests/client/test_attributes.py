@@ -48,7 +48,7 @@ def test_it_can_be_given_exactly_these() -> None:
 def test_what_the_service_works_with_is_not_to_be_replaced(service: Service, name: str) -> None:
     """A game that counts its rounds in ``service.turn`` is told so at once."""
     before = getattr(service, name)
-    with pytest.raises(OwnAttribute, match=rf"Service\.{name} is what Cletus itself works with"):
+    with pytest.raises(OwnAttribute, match=rf"Service\.{name} is used by Cletus itself"):
         setattr(service, name, 1)
     assert getattr(service, name) == before
 

@@ -299,7 +299,7 @@ def test_a_contribution_that_raises(service: Service) -> None:
 def test_two_stores_of_one_name(service: Service) -> None:
     """Their names differ only in case, so would share one folder."""
     first = define("Thing", service=service)
-    with pytest.raises(DuplicateStore, match="rename the one in"):
+    with pytest.raises(DuplicateStore, match="rename the class in"):
         define("THING", service=service)
 
     assert service.session.stores == {"thing": first}

@@ -107,7 +107,7 @@ def test_anything_else_is_refused(
 
     assert (error.store, error.key, error.field, error.path) == ("Thing", "x", "value", path)
     assert error.expected == expected
-    assert error.found.startswith(found)
+    assert error.actual.startswith(found)
 
 
 def test_nothing_is_written_then(service: Service) -> None:

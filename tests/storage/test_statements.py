@@ -137,7 +137,7 @@ def check_damage(user: Any, folder: Path) -> None:
         with pytest.raises(UnreadableStore):
             user(key).load()
         with pytest.raises(
-            UnreadableStore, match=r"mend it, or write over it by save\(force=True\)"
+            UnreadableStore, match=r"correct it, or overwrite it by save\(force=True\)"
         ):
             user.manager.active()[key].save()
         [unsaved] = save_all([user.manager.active()[key]])

@@ -211,7 +211,7 @@ def test_a_mistake_is_named(kind: Any, data: Any, path: str, expected: str, foun
     with pytest.raises(FieldValueError) as caught:
         typed(kind, optional=False).accept(data, None, "field")
     error = caught.value
-    assert (error.field, error.path, error.expected, error.found) == (
+    assert (error.field, error.path, error.expected, error.actual) == (
         "field",
         path,
         expected,
@@ -241,7 +241,7 @@ def test_a_value_is_checked_before_it_is_saved(
     with pytest.raises(FieldValueError) as caught:
         typed(kind, optional=False).to_json(value, None, "field")
     assert (caught.value.path, caught.value.expected) == (path, expected)
-    assert caught.value.found == found
+    assert caught.value.actual == found
 
 
 @pytest.mark.parametrize(

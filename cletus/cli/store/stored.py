@@ -107,7 +107,7 @@ def owning(stored: Stored, action: str) -> Iterator[None]:
     try:
         stored.home.open()
     except StoreLocked as error:
-        raise StoreInUse(error.place, error.pid, action) from None
+        raise StoreInUse(error.location, error.pid, action) from None
     try:
         yield
     finally:

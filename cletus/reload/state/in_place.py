@@ -220,7 +220,7 @@ def not_waiting(error: StoreGone) -> CarryError:
     reason = (
         f"{error.reason}; a field would wait for its return: declare one, or delete the attribute"
     )
-    return CarryError(error.place, reason)
+    return CarryError(error.location, reason)
 
 
 def exchange(container: Any, content: Any) -> None:

@@ -303,7 +303,7 @@ class JsonFiles:
             error_class = StoreDenied
         location = self.location(store, key) if key else os.path.join(self.folder, store)
         return error_class(
-            store, key, _reason(error), action=action, place=location, certain=certain
+            store, key, _reason(error), action=action, location=location, certain=certain
         )
 
     def _failure(self, document: Document, error: OSError | StorageError, certain: bool) -> Failure:

@@ -239,7 +239,7 @@ def test_a_folder_that_becomes_read_only(unprivileged: Path) -> None:
     home = opened(unprivileged)
     home.write("user", "bob", b"old")
     (unprivileged / "user").chmod(0o500)
-    with pytest.raises(StoreDenied, match="what was saved before is untouched"):
+    with pytest.raises(StoreDenied, match="the version saved before is untouched"):
         home.write("user", "bob", b"new")
     with pytest.raises(StoreDenied):
         home.delete("user", "bob")
