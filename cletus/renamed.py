@@ -56,6 +56,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
 #: Keyword arguments: what is called to old name to new name.
 ARGUMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Field": {"was": "renamed_from"},
+    "from_dict": {"data": "dict"},
     "CommandRegistry.register": {"can": "requires"},
     "Service": {"kind": "settings_class"},
 }

@@ -18,8 +18,9 @@ from cletus import Service, Settings, events, renamed
 from cletus.contrib.commands import CommandRegistry
 from cletus.contrib.users import EVERYTHING, PermissionsMixin, has_permission, permissions
 from cletus.errors import Refused
-from cletus.storage import Field, StoreField, StoreListField
+from cletus.storage import Field, Store, StoreField, StoreListField
 from cletus.testing import Person
+from tests.storage.rig import make_service
 
 
 @pytest.fixture
@@ -94,6 +95,19 @@ def test_an_old_keyword_of_a_service() -> None:
     with pytest.warns(DeprecationWarning, match="kind is now called settings_class") as caught:
         assert service(kind=Ours, motto="be brave").settings.motto == "be brave"
     assert caught[0].filename == __file__
+
+
+def test_the_old_keyword_of_from_dict() -> None:
+    """``from_dict(data=)`` is ``from_dict(dict=)``, as the storage document writes it."""
+    user: Any = type("User", (Store,), {"service": make_service(), "score": Field(0)})
+    bob = user("bob")
+    bob.from_dict(dict={"score": 1})
+    assert bob.score == 1
+    with pytest.warns(DeprecationWarning, match="data is now called dict"):
+        bob.from_dict(data={"score": 2})
+    assert bob.score == 2
+    with pytest.raises(TypeError, match="missing its argument: dict"):
+        bob.from_dict()
 
 
 def test_a_path_that_never_was_is_still_an_error() -> None:

@@ -104,7 +104,7 @@ class Service(ApplicationAttributes):
         self._run = components.run
         self._initial_settings = settings
         application = application_of(maker_of(self)) if loading is None else loading.application
-        self.session = Session(application, self._open_writer)
+        self.session = Session(application, self._open_writer, self)
         self.sources = Sources(settings_class)
         self.settings: Settings = self.sources.settings()
         self.lifecycle = Lifecycle(self, components)

@@ -72,10 +72,14 @@ class Session:
         current: the generation in force.
         staged: the generation that a reload is building, else ``None``.
         freezing: whether a reload is serialising the active objects.
+        service: whose session this is, so that a store may say ``session = service.session``.
     """
 
-    def __init__(self, application: Application, open_writer: Callable[[], Writer]) -> None:
+    def __init__(
+        self, application: Application, open_writer: Callable[[], Writer], service: Any = None
+    ) -> None:
         self.application = application
+        self.service = service
         self.current = Generation(0)
         self.staged: Generation | None = None
         self.freezing = False

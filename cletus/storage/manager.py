@@ -165,12 +165,17 @@ class Manager(Generic[S]):
             KeyInUse: an active or saved object, readable or not, has the key.
             InvalidKey: it cannot be a key.
             UnknownField: a value is for a field that there is not.
+            FieldValueError: a value does not fit its field's type.
         """
         key = normalise(key)
         if key in self._active or self._is_saved(key):
             raise KeyInUse(self._schema.name, key)
         store_cls: Any = self.store_cls
-        obj: S = store_cls(key, **values)
+        try:
+            obj: S = store_cls(key, **values)
+        except BaseException:  # an __init__ of the application's may raise after it was made active
+            self._active.pop(key, None)
+            raise
         return obj
 
     def delete(self, key: str) -> None:

@@ -27,6 +27,7 @@ from cletus.errors import (
     StorageError,
     UnknownField,
 )
+from cletus.renamed import new_keywords
 from cletus.storage import document, saving, versions
 from cletus.storage.declare import declare
 from cletus.storage.field import Field
@@ -65,6 +66,7 @@ class Store:
     Raises:
         InvalidKey: it cannot be a key.
         UnknownField: a value is for a field that there is not.
+        FieldValueError: a value does not fit its field's type. Then the object is not active.
         AbstractStore: the class is abstract.
     """
 
@@ -144,26 +146,35 @@ class Store:
         return data
 
     def from_dict(
-        self, data: Mapping[str, Any], session: bool = False, *, parked: Collection[str] = ()
+        self,
+        dict: Mapping[str, Any] | None = None,  # noqa: A002 - the storage document's word
+        session: bool = False,
+        *,
+        parked: Collection[str] = (),
+        **old_keywords: Any,
     ) -> None:
         """Set fields by their ``deserialise``; those that the data does not have stay as they are.
 
         Data for fields that the class does not declare is kept with the object, and saved with it.
 
         Args:
-            data: name to value, as from ``to_dict``, or in the form that JSON has.
+            dict: name to value, as from ``to_dict``, or in the form that JSON has.
             session: with session fields; else data for them is ignored.
             parked: names of session data, which is kept but never saved if the class does not
                 declare them.
+            old_keywords: ``data``, as ``dict`` was called.
 
         Raises:
             FieldValueError: a value does not fit its field's type; then no ordinary field is set.
         """
+        data = new_keywords("from_dict", old_keywords)["dict"] if old_keywords else dict
+        if data is None:
+            raise TypeError("from_dict() is missing its argument: dict")
         schema = type(self).schema
         if session and not data.keys().isdisjoint(versions.EXTRA_FIELDS):
             data, parked = versions.merge_extra_fields(data, parked)
         if schema.renames:
-            data = versions.renamed(type(self), dict(data))
+            data = versions.renamed(type(self), {**data})
         schema.deserialise(self, data, session=session)
         if not data.keys() <= schema.fields.keys() or self._unknown or self._parked:
             versions.keep_extra_fields(self, data, parked)
@@ -310,9 +321,12 @@ class Store:
     # -- inside ---------------------------------------------------------------------------------
 
     def _set(self, values: Mapping[str, Any]) -> None:
+        typed = type(self).schema.typed
         for name, value in values.items():
             if name not in self.fields:
                 raise UnknownField(type(self).__name__, name, self.fields)
+            if name in typed:
+                typed[name].check(value, self, name)
             setattr(self, name, value)
 
 

@@ -87,6 +87,15 @@ class Typed:
         same = value == data and (self._distinct or _same(value, data))
         return data if same else value
 
+    def check(self, value: Any, obj: Any, name: str) -> None:
+        """Raise ``FieldValueError`` unless this is the form in memory; nothing is converted."""
+        if value is None and self.optional:
+            return
+        try:
+            self._check(value)
+        except (msgspec.ValidationError, RecursionError) as error:
+            self._refuse(error, value, self._check, obj, name)
+
     def to_json(self, value: Any, obj: Any, name: str) -> Any:
         """The form in JSON, which ``accept`` is sure to take.
 
@@ -140,13 +149,15 @@ class _Flags(Typed):
             cause = None if is_secret(obj, name) else error
             raise refusal(obj, name, Mistake("", self.type.__name__, kind_of(data))) from cause
 
+    def check(self, value: Any, obj: Any, name: str) -> None:
+        """Raise ``FieldValueError`` unless these are such flags."""
+        if not (isinstance(value, self.type) or (value is None and self.optional)):
+            raise refusal(obj, name, Mistake("", self.type.__name__, kind_of(value)))
+
     def to_json(self, value: Any, obj: Any, name: str) -> Any:
         """The number."""
-        if value is None and self.optional:
-            return None
-        if not isinstance(value, self.type):
-            raise refusal(obj, name, Mistake("", self.type.__name__, kind_of(value)))
-        return value.value
+        self.check(value, obj, name)
+        return None if value is None else value.value
 
 
 def typed(value_type: Any, *, optional: bool) -> Typed:

@@ -347,6 +347,13 @@ def test_the_service_is_inherited(service: Service) -> None:
     assert define("Amulet", type("Mixin", (), {"service": service}), Store).session is base.session
 
 
+def test_session_says_the_same_as_service(service: Service) -> None:
+    """``session = service.session`` ties a store to the service just as ``service = service``."""
+    by_session = define("BySession", session=service.session)
+    assert by_session.service is service
+    assert define("Sub", by_session).service is service
+
+
 def test_the_schema_is_public(service: Service) -> None:
     """``Store.schema`` tells name, fields, version and whether the store is temporary."""
     user = define("User", service=service, score=Field(0), version=2)

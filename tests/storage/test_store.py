@@ -59,6 +59,28 @@ def test_values_may_be_given_at_once(user: Any) -> None:
     assert bob.to_dict(session=True) == {"name": "Bob", "score": 0, "room": "attic"}
 
 
+def test_an_object_is_not_active_before_its_values_are_checked(user: Any) -> None:
+    """A value that does not fit its type is refused, and nothing half-made is left behind."""
+    with pytest.raises(FieldValueError, match="score: expected int, found str"):
+        user("bob", name="Bob", score="many")
+    with pytest.raises(FieldValueError):
+        user.manager.create("bob", score="many")
+    assert user.manager.active() == {}
+
+
+def test_an_object_whose_own_constructor_raises_is_not_left_active(service: Service) -> None:
+    """``create`` leaves nothing behind, though the object was active when the error came."""
+
+    def init(self: Any, key: str) -> None:
+        Store.__init__(self, key)
+        raise ValueError("no")
+
+    thing: Any = type("Thing", (Store,), {"service": service, "__init__": init})
+    with pytest.raises(ValueError, match="no"):
+        thing.manager.create("x")
+    assert thing.manager.active() == {}
+
+
 def test_a_repr_shows_no_values(user: Any) -> None:
     """One might be a password, and a repr gets into logs."""
     assert repr(user("bob", name="hunter2")) == "<User 'bob'>"
@@ -263,7 +285,8 @@ def test_calls_of_save_soon_coalesce(service: Service, user: Any) -> None:
 def test_save_soon_fails_with_what_save_raises(service: Service, user: Any) -> None:
     """Through the Deferred, and before anything is written."""
     put(service, "user", "amy", "{")
-    bob, amy = user("bob", score="many"), user("amy")
+    bob, amy = user("bob"), user("amy")
+    bob.score = "many"
     for obj, error in ((bob, FieldValueError), (amy, CorruptStore)):
         with pytest.raises(error):
             obj.save()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from twisted.logger import Logger
@@ -47,8 +47,11 @@ class BaseBan(Store):
         return self.name or (self.network or "").removesuffix("/32").removesuffix("/128")
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether it has ended."""
-        return self.until is not None and self.until <= now
+        """Whether it has ended. A date without a zone, written into the file by hand, is in UTC."""
+        if self.until is None:
+            return False
+        until = self.until if self.until.tzinfo else self.until.replace(tzinfo=UTC)
+        return until <= now
 
     def __str__(self) -> str:
         """The sentence shown to those who are turned away."""
@@ -104,6 +107,7 @@ class Bans:
             Refused: ``whom`` is neither a name nor an address or would ban everybody, or the ban
                 would end after the last date that Python knows.
         """
+        whom = whom.strip()
         network = network_of(whom)
         if network is not None and network.prefixlen == 0:
             raise Refused(f"{whom} would ban everybody.")
@@ -112,9 +116,12 @@ class Bans:
             until = None if duration is None else now + duration
         except OverflowError:
             raise Refused("That is too long. Leave the duration out for a permanent ban.") from None
-        ban = self._ban_cls.manager.get(self._key(whom))
-        ban = self._ban_cls(self._key(whom)) if ban is None else ban
-        ban.name = None if network is not None else normalise(whom)
+        key = self._key(whom)
+        name = None if network is not None else normalise(whom)
+        ban = self._ban_cls.manager.get(key)
+        if ban is None:  # nothing is refused from here on: half a ban would stay
+            ban = self._ban_cls(key)
+        ban.name = name
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
