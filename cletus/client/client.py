@@ -270,7 +270,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
         if self._state is _State.CONNECTED:
-            self.output.end_prompt()
+            self.output.shown_prompt = None
             self.input.put(text)
 
     def pause_output(self) -> None:

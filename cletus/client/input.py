@@ -185,7 +185,7 @@ class Input:
                 if reader.is_busy or not self._rate_allows():
                     break
                 line = self._lines.popleft()
-                with log_context(self._client, hidden=line if self._output.is_hidden else ""):
+                with log_context(self._client, hidden=line if self._output.echo.is_hidden else ""):
                     reader.take(line)
         finally:
             self._pumping = False

@@ -28,23 +28,26 @@ class Output:
             bytes that waited.
 
     Attributes:
+        echo: whether what is typed is hidden.
         overflowed: whether the limit was exceeded.
+        shown_prompt: in character mode, the prompt that is to stay below what is shown; ``None``
+            once its line is complete.
     """
 
     __slots__ = (
         "_closed",
-        "_echo",
         "_is_due",
         "_limit",
         "_overflow",
         "_paused",
         "_peak",
         "_pieces",
-        "_prompt",
         "_size",
         "_transport",
         "_turn",
+        "echo",
         "overflowed",
+        "shown_prompt",
     )  # fmt: skip - a list of names reads better on two lines
 
     def __init__(
@@ -61,8 +64,8 @@ class Output:
         self._limit = limit
         self._peak = peak
         self._overflow = overflow
-        self._echo = Echo(transport.hide_input)
-        self._prompt: Prompt | None = None
+        self.echo = Echo(transport.hide_input)
+        self.shown_prompt: Prompt | None = None
         self._pieces: list[bytes] = []
         #: flush() will be called, and is free to send: put() has nothing to think about.
         self._is_due = False
@@ -83,33 +86,24 @@ class Output:
     def prompt(self, text: str, terminal: Terminal) -> None:
         """Show a prompt, without a newline, and tell the peer's program that it is one.
 
-        In character mode it stays below what is shown afterwards, until ``end_prompt``.
+        In character mode it becomes the ``shown_prompt``.
         """
-        self._prompt = None
+        self.shown_prompt = None
         self.put(terminal.encoder.encode(text) + self._transport.prompt_mark())
         if terminal.character_mode:
-            self._prompt = Prompt(text, terminal)
+            self.shown_prompt = Prompt(text, terminal)
             self._is_due = False  # the next piece has to take it off the screen first
-
-    def end_prompt(self) -> None:
-        """The line is complete: what comes next is shown below it."""
-        self._prompt = None
 
     def hide_input(self) -> None:
         """What is typed from now on is hidden."""
-        self.put(self._echo.hide())
+        self.put(self.echo.hide())
 
     def show_input(self) -> bool:
         """What is typed from now on is shown; returns whether it was hidden until now.
 
         The terminal is told at the end of the turn, unless the next line is hidden as well.
         """
-        return self._echo.show()
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether what is typed now is meant to be hidden."""
-        return self._echo.is_hidden
+        return self.echo.show()
 
     # -- sending ----------------------------------------------------------------------------
 
@@ -135,8 +129,9 @@ class Output:
             self._peak.raise_to(self._size)
             self._overflow(self._size)
             return
-        self.put(self._echo.end_of_turn())
-        prompt = self._prompt
+        if self.echo.terminal_hides:
+            self.put(self.echo.end_of_turn())
+        prompt = self.shown_prompt
         if prompt is not None and prompt.covered and not self._closed:
             self._pieces.append(prompt.redraw())
             self._is_due = False
@@ -157,7 +152,7 @@ class Output:
         self.overflowed = False
 
     def _put_first(self, data: bytes) -> None:
-        prompt = self._prompt
+        prompt = self.shown_prompt
         if prompt is not None and not prompt.covered:
             self._pieces.append(prompt.cover())
         self._pieces.append(data)
@@ -180,21 +175,22 @@ class Echo:
 
     Attributes:
         is_hidden: whether what is typed now is meant to be hidden.
+        terminal_hides: whether the terminal was last told to hide.
     """
 
-    __slots__ = ("_command", "_terminal_hides", "is_hidden")
+    __slots__ = ("_command", "is_hidden", "terminal_hides")
 
     def __init__(self, command: Callable[[bool], bytes]) -> None:
         self._command = command
-        self._terminal_hides = False
+        self.terminal_hides = False
         self.is_hidden = False
 
     def hide(self) -> bytes:
         """What is typed from now on is hidden; returns what to send for that now, if anything."""
         self.is_hidden = True
-        if self._terminal_hides:  # since the line before, after which it was not told to show
+        if self.terminal_hides:  # since the line before, after which it was not told to show
             return b""
-        self._terminal_hides = True
+        self.terminal_hides = True
         return self._command(True)
 
     def show(self) -> bool:
@@ -208,9 +204,9 @@ class Echo:
         Mudlet stops hiding after five switches in quick succession, so a terminal that hides two
         passwords in a row is not told to show anything between them.
         """
-        if self.is_hidden or not self._terminal_hides:
+        if self.is_hidden or not self.terminal_hides:
             return b""
-        self._terminal_hides = False
+        self.terminal_hides = False
         return self._command(False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -35,6 +34,7 @@ class Connections:
         metrics: what clients count.
 
     Attributes:
+        clients: those who are connected, in the order of their connecting.
         accepting: false once the service is stopping: a client who still comes in is told so and
             closed.
     """
@@ -45,16 +45,12 @@ class Connections:
         self.turn = turn
         self.metrics = metrics
         self.accepting = True
-        self._clients: dict[Client, None] = {}
+        self.clients: dict[Client, None] = {}
         self._next_id = 1
         #: Fires when the last client is gone; there while ``close_all`` waits for that.
         self._empty: Deferred[None] | None = None
         #: The calls of ``Disconnect`` listeners that have not ended yet.
         self._farewells: dict[Deferred[None], None] = {}
-
-    def __iter__(self) -> Iterator[Client]:
-        """The connected clients, in the order of their connecting."""
-        return iter(self._clients)
 
     @property
     def settings(self) -> Settings:
@@ -79,7 +75,7 @@ class Connections:
         """
         client = Client(self._service, self, transport, id=self._next_id, door=door)
         self._next_id += 1
-        self._clients[client] = None
+        self.clients[client] = None
         self.metrics.connections.add(door=door)
         _log.info("{client} connected", **client.log_fields())
         self._dispatcher.fire(events.Connect(self._service, client))
@@ -108,13 +104,13 @@ class Connections:
 
     def disconnected(self, client: Client, reason: str) -> None:
         """They are gone. Fires ``Disconnect``."""
-        self._clients.pop(client, None)
+        self.clients.pop(client, None)
         _log.info("{client} disconnected: {reason}", reason=reason, **client.log_fields())
         farewell = self._dispatcher.fire(events.Disconnect(self._service, client, reason))
         if not farewell.called:
             self._farewells[farewell] = None
             farewell.addCallback(lambda _: self._farewells.pop(farewell))
-        if self._empty is not None and not self._clients:
+        if self._empty is not None and not self.clients:
             empty, self._empty = self._empty, None
             empty.callback(None)
 
@@ -131,9 +127,9 @@ class Connections:
         for no longer than ``close_timeout``. The stores must stay open until then.
         """
         self.accepting = False
-        if self._clients:
+        if self.clients:
             empty = self._empty = Deferred()
-            for client in tuple(self._clients):
+            for client in tuple(self.clients):
                 self._close(client)
             await empty
         if self._farewells:

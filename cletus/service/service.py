@@ -225,7 +225,7 @@ class Service(ApplicationAttributes):
     @property
     def clients(self) -> tuple[Client[Service], ...]:
         """The connected clients, in the order of their connecting."""
-        return tuple(self.connections)
+        return tuple(self.connections.clients)
 
     def write_all(
         self,
@@ -240,7 +240,7 @@ class Service(ApplicationAttributes):
             exclude: a client, or several.
             filter: called with each client; sends only to those for whom it returns true.
         """
-        write_all(self.connections, *lines, exclude=exclude, filter=filter)
+        write_all(self.connections.clients, *lines, exclude=exclude, filter=filter)
 
     def connected(self, transport: Transport, *, door: str) -> Client:
         """For doors: as ``connections.connected``."""

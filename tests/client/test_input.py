@@ -42,7 +42,7 @@ class Typist:
             resume_reading=lambda: self.pauses.append(False),
         )
         client: Any = SimpleNamespace(connected=True)
-        output: Any = SimpleNamespace(is_hidden=False)
+        output: Any = SimpleNamespace(echo=SimpleNamespace(is_hidden=False))
         self.input = Input(client, host, transport, output, lambda: None)
         self.task = ListenerTask(client)
 
