@@ -83,7 +83,7 @@ async def parallel(service: Service, user: Any, count: int) -> None:
     lateness.start()
     start = time.perf_counter()
     for number in range(count):
-        client = service.connected(
+        client = service.connections.connected(
             MemoryTransport(f"10.0.{number // 250}.{number % 250}:1"), door="m"
         )
         client.line_received(f"user{number}")

@@ -175,7 +175,7 @@ async def measure(service, edited: Path, count: int) -> dict[str, float]:
     """Edit the file several times and look at what happens."""
     populate(service, count)
     transports = [MemoryTransport() for _ in range(CLIENTS)]
-    clients = [service.connected(one, door="memory") for one in transports]
+    clients = [service.connections.connected(one, door="memory") for one in transports]
     gc.collect()
     pauses = Pauses()
     rows = []

@@ -59,7 +59,7 @@ class Evening:
     def join(self) -> None:
         if len(self.present) < MOST:
             transport = MemoryTransport()
-            client = self._service.connected(transport, door="memory")
+            client = self._service.connections.connected(transport, door="memory")
             self._transports[client] = transport
             self.present[client] = []
 

@@ -17,7 +17,6 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client, Clients, write_all
-from cletus.client.interfaces import Transport
 from cletus.errors import ServiceStateError, SettingError
 from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
@@ -241,18 +240,6 @@ class Service(ApplicationAttributes):
             filter: called with each client; sends only to those for whom it returns true.
         """
         write_all(self.connections.clients, *lines, exclude=exclude, filter=filter)
-
-    def connected(self, transport: Transport, *, door: str) -> Client:
-        """For doors: as ``connections.connected``."""
-        return self.connections.connected(transport, door=door)
-
-    def message_received(self, client: Client, package: str, data: Any) -> None:
-        """For doors: as ``connections.message_received``."""
-        self.connections.message_received(client, package, data)
-
-    def resized(self, client: Client) -> None:
-        """For doors: as ``connections.resized``."""
-        self.connections.resized(client)
 
     # -- timers -----------------------------------------------------------------------------
 

@@ -330,7 +330,7 @@ class Person:
         self._read = 0
         self._gone = False
         self.transport = MemoryTransport(address)
-        self.client: Client = service.connected(self.transport, door="memory")
+        self.client: Client = service.connections.connected(self.transport, door="memory")
         self._turn()
 
     def types(self, *lines: str) -> str:

@@ -13,7 +13,7 @@ def test_a_message_goes_among_the_text() -> None:
     service.reactor = clock = Clock()
     transport = MemoryTransport()
     transport.message = lambda package, data: b"<%s>" % package.encode()  # type: ignore[method-assign]  # a frame to see
-    client = service.connected(transport, door="memory")
+    client = service.connections.connected(transport, door="memory")
     client.write("a")
     client.gmcp.send("Room.Info", {"num": 1})
     client.write("b")
@@ -34,14 +34,14 @@ def test_each_package_has_its_listeners() -> None:
     def everything(event: events.Gmcp) -> None:
         heard.append(("all", event.package, event.data))
 
-    client = service.connected(MemoryTransport(), door="memory")
-    service.message_received(client, "char.login.credentials", 1)
-    service.message_received(client, "Char.LoginX", 2)
+    client = service.connections.connected(MemoryTransport(), door="memory")
+    service.connections.message_received(client, "char.login.credentials", 1)
+    service.connections.message_received(client, "Char.LoginX", 2)
     assert heard == [
         ("login", "char.login.credentials", 1),
         ("all", "char.login.credentials", 1),
         ("all", "Char.LoginX", 2),
     ]
     client.close()
-    service.message_received(client, "Char.Login", 3)
+    service.connections.message_received(client, "Char.Login", 3)
     assert len(heard) == 3

@@ -12,7 +12,7 @@ def connected(*, character_mode: bool) -> tuple[Client, MemoryTransport, Clock]:
     service = Service(store="memory:")
     service.reactor = clock = Clock()
     transport = MemoryTransport(character_mode=character_mode)
-    return service.connected(transport, door="memory"), transport, clock
+    return service.connections.connected(transport, door="memory"), transport, clock
 
 
 def test_in_character_mode_it_is_taken_off_and_put_back_once_a_turn() -> None:

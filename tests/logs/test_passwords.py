@@ -225,7 +225,7 @@ def test_what_a_program_says_in_its_place(start, watch, clock, log):
         raise RuntimeError("a mistake with " + "x" * len(password[:0]))
 
     person = Person(service, clock)
-    service.message_received(
+    service.connections.message_received(
         person.client, "Char.Login.Credentials", {"account": "ann", "password": PASSWORD}
     )
     assert any("a mistake" in text for text in watch.written())

@@ -19,7 +19,7 @@ HEARING = """
 def hears(app: Running, *packages: str) -> str:
     person = app.person()
     for package in packages:
-        app.service.message_received(person.client, package, {})
+        app.service.connections.message_received(person.client, package, {})
     return person.new_text()
 
 
@@ -30,7 +30,7 @@ def test_a_message_goes_to_the_new_handler_alone(run: Callable[..., Running]) ->
     assert hears(app, "Char.Login") == "old heard Char.Login\n"
     report = app.reload(core=HEARING.format(package="Char.Login", word="new"))
     assert report.ok
-    app.service.message_received(before.client, "Char.Login", {})
+    app.service.connections.message_received(before.client, "Char.Login", {})
     assert before.new_text() == "new heard Char.Login\n"
     assert hears(app, "Char.Login") == "new heard Char.Login\n"
 

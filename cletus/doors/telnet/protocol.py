@@ -150,7 +150,7 @@ class TelnetProtocol(Protocol):
         self.transport.registerProducer(self, True)
         self._put(self._connection.open())
         try:
-            self._client = self._service.connected(self, door=self._door)
+            self._client = self._service.connections.connected(self, door=self._door)
         except Exception:  # noqa: BLE001 - Twisted would log it and leave a connection without a client
             self.log.failure("nobody could be made of {address}", address=self.address)
             self.abort()
@@ -279,9 +279,9 @@ class TelnetProtocol(Protocol):
                 case Reply():
                     self._put(event.data)
                 case Message():
-                    self._service.message_received(client, event.package, event.data)
+                    self._service.connections.message_received(client, event.package, event.data)
                 case Resized():
-                    self._service.resized(client)
+                    self._service.connections.resized(client)
                 case Flooded():
                     self._pause_for_flood()
                 case HttpRequest():

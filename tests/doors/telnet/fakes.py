@@ -48,6 +48,7 @@ class FakeService:
         self.reactor = Clock() if reactor is None else reactor
         self.metrics = Meters()
         self.clients: list[FakeClient] = []
+        self.connections = self  # it stands for both
         self.on_connect: Callable[[FakeClient], object] = lambda client: None
 
     def connected(self, transport: Any, *, door: str) -> FakeClient:
