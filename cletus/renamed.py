@@ -51,6 +51,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "StoreIOError": {"place": "location"},
     "StoreInUse": {"place": "location"},
     "StoreUnusable": {"place": "location"},
+    "Target": {"home": "backend", "texts": "source_map"},
     "BaseBan": {"about": "target", "is_over": "has_expired"},
     "Backend": {"place": "location", "strays": "unknown_documents"},
     "Field": {"was": "renamed_from"},
@@ -78,6 +79,12 @@ FUNCTIONS: Final[Mapping[str, str]] = {
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "cletus.contrib.commands": {"Can": "Requirement"},
     "cletus.contrib.users": {"may": "has_permission"},
+    "cletus.check": {
+        "Intake": "Importer",
+        "Place": "Location",
+        "Subject": "Target",
+        "Texts": "SourceMap",
+    },
     "cletus.settings": {"about": "setting"},
     "cletus.settings.settings": {"about": "setting"},
 }

@@ -1,4 +1,4 @@
-"""What a check has found: how bad it is, where it stands, what it is, and what to do about it."""
+"""A finding of a check: its level, its message, its location, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 
 class Level(enum.Enum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     ERROR = "error"
-    """It would break: the start, a save, a load, a step of a dialogue, a reload."""
+    """Something would fail: the start, a save, a load, a step of a dialogue, a reload."""
     WARNING = "warning"
-    """It would work, with a loss or a leak that a reload names, or somebody should look at it."""
+    """It would work, but with a loss or a leak at a reload, or it deserves a look."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding.
+    """A finding.
 
     Attributes:
-        level: how bad it is.
-        name: which kind of finding it is, in a word for ``--ignore`` and for docs/checking.md.
-        what: what is wrong, in a phrase without the place.
+        level: its severity.
+        name: for ``--ignore`` and docs/checking.md: ``unknown-step``.
+        what: what is wrong, in a phrase without the location.
         todo: what to do about it.
-        file: where it stands, an absolute path or a word such as ``environment``; "" if unknown.
-        line: in that file, from 1; 0 where there is none.
-        group: the check that found it; ``run_checks`` fills it in.
+        file: an absolute path, or a word such as ``environment``; "" if unknown.
+        line: in that file, from 1; 0 if there is none.
+        group: the name of the check; ``run_checks`` sets it.
     """
 
     level: Level
@@ -39,18 +39,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A file, and a line in it from 1; "" and 0 for what is not known."""
+class Location:
+    """A file, and a line in it from 1; "" and 0 if they are not known."""
 
     file: str = ""
     line: int = 0
 
 
-def error(name: str, what: str, todo: str, place: Place = Place()) -> Finding:
-    """A finding that would break something; arguments as for ``Finding``."""
-    return Finding(Level.ERROR, name, what, todo, place.file, place.line)
+def error(name: str, message: str, todo: str, location: Location = Location()) -> Finding:
+    """A finding of level error; arguments as for ``Finding``."""
+    return Finding(Level.ERROR, name, message, todo, location.file, location.line)
 
 
-def warning(name: str, what: str, todo: str, place: Place = Place()) -> Finding:
-    """A finding that would not; arguments as for ``Finding``."""
-    return Finding(Level.WARNING, name, what, todo, place.file, place.line)
+def warning(name: str, message: str, todo: str, location: Location = Location()) -> Finding:
+    """A finding of level warning; arguments as for ``Finding``."""
+    return Finding(Level.WARNING, name, message, todo, location.file, location.line)

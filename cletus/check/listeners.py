@@ -1,4 +1,4 @@
-"""Listeners and timers that cannot be called as they will be, or that a reload would lose."""
+"""Listeners and timers: each takes the arguments of its calls, and survives a reload."""
 
 from __future__ import annotations
 
@@ -8,55 +8,57 @@ from collections.abc import Iterator
 from typing import Any
 
 from cletus.check.dialogues import takes
-from cletus.check.finding import Finding, Place, error, warning
+from cletus.check.finding import Finding, Location, error, warning
 from cletus.check.source_map import of_function
-from cletus.check.target import Subject
+from cletus.check.target import Target
 from cletus.service.listeners import Listener
 from cletus.service.service import Service
 from cletus.service.timers import Timer
 
-#: Methods of a service that make timers; ``later`` is the old name of ``call_later``.
+#: Methods of a service that create timers; ``later`` is the old name of ``call_later``.
 _TIMERS = frozenset({"call_later", "every", "later"})
 
 
-def check_listeners(subject: Subject) -> Iterator[Finding]:
-    """Every function that the application's modules have registered for an event."""
+def check_listeners(target: Target) -> Iterator[Finding]:
+    """Check the functions that the application's modules have registered for events."""
     seen = set()
-    for listener in subject.service.session.current.listeners:
+    for listener in target.service.session.current.listeners:
         function = listener.function
-        if not subject.application.owns(getattr(function, "__module__", None)):
+        if not target.application.owns(getattr(function, "__module__", None)):
             continue
         yield from _listener(listener)
         key = (listener.event, function, listener.package)
         if key in seen:
-            what = f"{listener.place} is registered for the same event twice, so it is called twice"
-            yield warning("listener-twice", what, "register it once", of_function(function))
+            message = (
+                f"{listener.place} is registered for the same event twice, so it is called twice"
+            )
+            yield warning("listener-twice", message, "register it once", of_function(function))
         seen.add(key)
 
 
-def check_timers(subject: Subject) -> Iterator[Finding]:
-    """Every timer that the import has asked for, and every call that asks for one later."""
-    for timer in subject.service.session.current.timers:
-        if subject.application.owns(getattr(timer.target, "__module__", None)):
+def check_timers(target: Target) -> Iterator[Finding]:
+    """Check the timers that the import has created, and the calls in functions that create more."""
+    for timer in target.service.session.current.timers:
+        if target.application.owns(getattr(timer.target, "__module__", None)):
             yield from _timer(timer)
-    for module, namespace in subject.namespaces():
-        for node, inner in _calls_in_functions(subject.texts.tree(module)):
-            if _asks(node.func, namespace, subject.service):
-                yield from _nameless(node, inner, subject.texts.file(module))
+    for module, namespace in target.namespaces():
+        for node, inner in _calls_in_functions(target.source_map.tree(module)):
+            if _makes_timer(node.func, namespace, target.service):
+                yield from _nameless(node, inner, target.source_map.file(module))
 
 
 def _listener(listener: Listener) -> Iterator[Finding]:
-    place = of_function(listener.function)
+    location = of_function(listener.function)
     if not isinstance(listener.event, type):
-        what = f"{listener.place} listens to {listener.event!r}, which is no class of events"
-        yield error("listener-event", what, "listen to a class: events.Receive", place)
+        message = f"{listener.place} listens to {listener.event!r}, which is not a class of events"
+        yield error("listener-event", message, "listen to a class: events.Receive", location)
     if not takes(listener.function, 1):
         yield error(
             "listener-signature",
             f"{listener.place} is called with the event, and its signature is "
             f"{inspect.signature(listener.function)}",
-            "have it take one argument: def receive(event)",
-            place,
+            "give it one parameter: def receive(event)",
+            location,
         )
     yield from _generator(listener.place, listener.function)
 
@@ -68,41 +70,41 @@ def _timer(timer: Timer) -> Iterator[Finding]:
         yield error(
             "timer-signature",
             f"{timer.place} cannot be called as its timer will call it: {wrong}",
-            "give service.every() or service.call_later() the arguments that it takes",
+            "pass the arguments that it takes to service.every() or service.call_later()",
             of_function(timer.target),
         )
     except ValueError:
-        pass  # Python does not know the signature of everything in C
+        pass  # some functions in C have no known signature
     yield from _generator(timer.place, timer.target)
 
 
 def _generator(name: str, function: Any) -> Iterator[Finding]:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        what = f"{name} has a yield in it, so calling it does nothing at all"
+        message = f"{name} contains a yield, so calling it does nothing"
         todo = "write async def and await, or decorate it with inlineCallbacks"
-        yield error("generator", what, todo, of_function(function))
+        yield error("generator", message, todo, of_function(function))
 
 
 def _calls_in_functions(tree: ast.Module) -> Iterator[tuple[ast.Call, frozenset[str]]]:
-    """Every call that stands in a function, with the names of the functions defined in that one."""
+    """Every call in a function, with the names of the functions that are defined in that function."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         inner = frozenset(
-            one.name
-            for one in ast.walk(function)
-            if one is not function and isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+            node.name
+            for node in ast.walk(function)
+            if node is not function and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         )
         for statement in function.body:
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                continue  # it has its own turn
+                continue  # the outer loop visits it
             for node in ast.walk(statement):
                 if isinstance(node, ast.Call):
                     yield node, inner
 
 
-def _asks(call: ast.expr, namespace: dict[str, Any], service: Service) -> bool:
-    """Whether this is ``service.call_later`` or ``service.every``, of the service for certain."""
+def _makes_timer(call: ast.expr, namespace: dict[str, Any], service: Service) -> bool:
+    """Whether this is certainly ``service.call_later`` or ``service.every``."""
     if not isinstance(call, ast.Attribute) or call.attr not in _TIMERS:
         return False
     owner = call.value
@@ -114,15 +116,15 @@ def _asks(call: ast.expr, namespace: dict[str, Any], service: Service) -> bool:
 def _nameless(node: ast.Call, inner: frozenset[str], file: str) -> Iterator[Finding]:
     target = node.args[1] if len(node.args) > 1 else None
     if isinstance(target, ast.Lambda):
-        what = "a lambda"
+        called = "a lambda"
     elif isinstance(target, ast.Name) and target.id in inner:
-        what = f"the inner function {target.id!r}"
+        called = f"the inner function {target.id!r}"
     else:
         return
     yield warning(
         "timer-target",
-        f"a timer is to call {what}, which a reload cannot find in the new code: it cancels the timer",
-        "give it a function at the top level of the module, or a method of a store object, and pass "
-        "what it needs as arguments",
-        Place(file, node.lineno),
+        f"a timer calls {called}, which a reload cannot find in the new code: it cancels the timer",
+        "use a function at the top level of the module, or a method of a store object, and pass "
+        "arguments to it",
+        Location(file, node.lineno),
     )

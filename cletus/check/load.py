@@ -1,7 +1,6 @@
-"""An application on its way in: imported with its settings as ``cletus run`` has them, and nothing opened.
+"""Import the application as ``cletus run`` would, without opening ports.
 
-Its store is only read, and nothing is locked. What is wrong with the settings is collected, so that
-one of them does not hide the others.
+Its store is only read, and not locked. Each wrong setting is a finding, so that none hides the others.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
-from cletus.check.finding import Finding, Place, error
+from cletus.check.finding import Finding, Location, error
 from cletus.check.setting_sources import read_settings
-from cletus.check.source_map import Texts, of_error
-from cletus.check.target import Progress, Subject
+from cletus.check.source_map import SourceMap, of_error
+from cletus.check.target import Progress, Target
 from cletus.errors import (
     ApplicationNotFound,
     CletusError,
@@ -42,22 +41,22 @@ from cletus.storage.backends.memory import Memory
 from cletus.storage.backends.read_only import ReadOnlyBackend
 from cletus.storage.interfaces import Backend, Browsable
 
-_MEND = "mend it; the rest can only be checked once the application can be imported"
+_MEND = "mend it; the application can be checked when it can be imported"
 
 
-class Intake:
-    """The import of one application.
+class Importer:
+    """The import of an application.
 
     Args:
         target: as for ``cletus run``.
-        folder: where it is looked up first.
+        folder: where it is searched for first.
         environment: ``os.environ``.
-        options: settings that the command line names.
+        options: settings from the command line.
         reactor: Twisted's; it need not run.
-        timeout: seconds that the import may take; 0 means no limit.
+        timeout: seconds for the import; 0 means no limit.
 
     Attributes:
-        findings: what was found so far: with the settings, and why it could not be imported.
+        findings: those about the settings, and why the import failed.
 
     Raises:
         ApplicationNotFound: there is no such module or file.
@@ -79,32 +78,32 @@ class Intake:
         self._reactor = reactor
         self._timeout = timeout
         self._application = locate(target, folder)
-        self._beside = self._application.roots[0].path.parent
-        self._is_told = False
+        self._settings_folder = self._application.roots[0].path.parent
+        self._is_configured = False
         self.findings: list[Finding] = []
 
     def _configure(self, service: Service) -> None:
-        """Called with the service as soon as it is made, before the application uses it."""
-        if self._is_told:
-            return  # it has made another one, which load() is going to complain of
-        self._is_told = True
-        found = read_settings(service, self._beside, self._environment)
-        self.findings += (replace(one, group="Settings") for one in found)
+        """Called with the service as soon as it is created, before the application uses it."""
+        if self._is_configured:
+            return  # the application has created a second one, and load() is going to refuse it
+        self._is_configured = True
+        findings = read_settings(service, self._settings_folder, self._environment)
+        self.findings += (replace(finding, group="Settings") for finding in findings)
         service.set("command line", self._options)
 
         def open_writer() -> Writer:
-            overlay = ReadOnlyBackend(home_of(service) or _nothing())
-            overlay.open()
-            # What is saved soon waits for the trial of a reload, which flushes as a reload does.
-            return Writer(overlay, Clock(), maybeDeferred)
+            backend = ReadOnlyBackend(readable_backend(service) or _empty())
+            backend.open()
+            # Objects in save_soon() wait for the trial reload, which flushes as each reload does.
+            return Writer(backend, Clock(), maybeDeferred)
 
         service.session.open_with(open_writer)
 
-    def load(self, progress: Progress = lambda _what, _total, _done: None) -> Subject | None:
+    def load(self, progress: Progress = lambda _name, _total, _done: None) -> Target | None:
         """Import it.
 
         Returns:
-            What can be checked; ``None`` if it cannot be imported, and then ``findings`` says why.
+            the target of the checks; ``None`` if the import failed, and then ``findings`` says why.
         """
         with quiet():
             ledger = Ledger(self._reactor, self._application)
@@ -112,21 +111,24 @@ class Intake:
                 with ledger:
                     service = self._imported()
             except (CletusError, TimedOut) as refused:
-                self.findings += (replace(one, group="Import") for one in self._refused(refused))
+                self.findings += (
+                    replace(finding, group="Import") for finding in self._refused(refused)
+                )
                 ledger.undo()
                 return None
             changed = tuple(ledger.changed())
         finder = installed(self._application)
-        texts = Texts({} if finder is None else finder.sources.modules)
-        home = home_of(service)
-        return Subject(service, texts, self._reactor, ledger, changed, home, progress)
+        source_map = SourceMap({} if finder is None else finder.sources.modules)
+        backend = readable_backend(service)
+        return Target(service, source_map, self._reactor, ledger, changed, backend, progress)
 
     def _imported(self) -> Service:
-        made: list[Service] = []
+        services: list[Service] = []
         run_with_timeout(
-            self._timeout, lambda: made.append(load(self._target, self._folder, self._configure))
+            self._timeout,
+            lambda: services.append(load(self._target, self._folder, self._configure)),
         )
-        return made[0]
+        return services[0]
 
     def _refused(self, refused: CletusError | TimedOut) -> Iterator[Finding]:
         if isinstance(refused, SourceError):
@@ -135,59 +137,57 @@ class Intake:
         cause: BaseException = refused
         if isinstance(refused, ImportFailed):
             cause = refused.__cause__ or refused.__context__ or refused
-        is_told = isinstance(cause, CletusError | TimedOut)
-        kind = "" if is_told else f"{type(cause).__name__}: "
-        yield error("import", f"{kind}{cause}", _todo(cause), self._place(cause))
+        is_ours = isinstance(cause, CletusError | TimedOut)
+        name = "" if is_ours else f"{type(cause).__name__}: "
+        yield error("import", f"{name}{cause}", _todo(cause), self._location(cause))
 
-    def _place(self, cause: BaseException) -> Place:
-        place = of_error(cause, self._application)
-        if place.file or not isinstance(cause, ServiceNotFound):
-            return place
+    def _location(self, cause: BaseException) -> Location:
+        location = of_error(cause, self._application)
+        if location.file or not isinstance(cause, ServiceNotFound):
+            return location
         root = self._application.roots[0]
-        return Place(str(root.path / "__init__.py" if root.is_package else root.path))
+        return Location(str(root.path / "__init__.py" if root.is_package else root.path))
 
     def _unreadable(self, first: SourceError) -> Iterator[Finding]:
-        """Every file that cannot be compiled, not the first alone."""
-        found = [first, *_uncompilable(self._application)]
-        for one in {(each.path, each.line): each for each in found}.values():
-            quoted = f": {one.text.strip()}" if one.text.strip() else ""
-            place = Place(str(one.path), one.line)
-            yield error("syntax", f"{one.reason}{quoted}", _MEND, place)
+        """Each file that cannot be compiled, not only the first."""
+        errors = [first, *_uncompilable(self._application)]
+        for wrong in {(wrong.path, wrong.line): wrong for wrong in errors}.values():
+            quoted = f": {wrong.text.strip()}" if wrong.text.strip() else ""
+            location = Location(str(wrong.path), wrong.line)
+            yield error("syntax", f"{wrong.reason}{quoted}", _MEND, location)
 
 
-def home_of(service: Service) -> Backend | None:
-    """The home that the settings name, if it can be read without opening it."""
+def readable_backend(service: Service) -> Backend | None:
+    """The backend that the settings name, if it can be read without opening it."""
     try:
-        home = backend_for(service.settings)
+        backend = backend_for(service.settings)
     except StoreUnusable:
-        return None  # the check of the settings says so
-    return home if isinstance(home, Browsable) else None
+        return None  # the check of the settings reports it
+    return backend if isinstance(backend, Browsable) else None
 
 
-def _nothing() -> Backend:
-    home = Memory()
-    home.open()
-    return home
+def _empty() -> Backend:
+    backend = Memory()
+    backend.open()
+    return backend
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What the application prints meanwhile goes to stderr: stdout is for the findings."""
+    """Send what the application prints to stderr; stdout is for the findings."""
     with redirect_stdout(sys.stderr):
         yield
 
 
 def _todo(cause: BaseException) -> str:
     if isinstance(cause, TimedOut):
-        return (
-            "let the import come to its end: what lasts belongs into a listener of events.PostStart"
-        )
+        return "let the import end: move long work into a listener of events.PostStart"
     if isinstance(cause, ModuleNotFoundError):
-        return f"install what has the module {cause.name!r}, or mend the name"
+        return f"install the package with the module {cause.name!r}, or mend the name"
     if isinstance(cause, SettingError):
         return "mend the setting"
     if isinstance(cause, ServiceNotFound | ApplicationNotFound):
-        return "give cletus the module that makes the service"
+        return "give the module that creates the service"
     return _MEND
 
 

@@ -1,8 +1,8 @@
-"""State of modules that a reload loses: a module body that is run again makes its names anew.
+"""State in modules that a reload loses, since it runs their bodies again.
 
-Said of what is certain: a list, dict or set that is empty after the import and that a function of its
-module fills, and a ``global`` that a function sets. What decorators fill while the module is imported
-is not empty then, and comes back by itself. Caches may be lost.
+Only certain cases are reported: a list, dict or set that is empty after the import and that a function of
+its module fills, and a ``global`` that a function sets. A container that decorators fill during the import
+is not empty then, and is filled again by a reload. Caches may be lost.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from cletus.check.finding import Finding, Place, warning
-from cletus.check.target import Subject
+from cletus.check.finding import Finding, Location, warning
+from cletus.check.target import Target
 
 _CONTAINERS = (
     *(list, dict, set, deque, defaultdict, OrderedDict, Counter),
@@ -28,29 +28,29 @@ _CACHES = ("cache", "memo")
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def check_lost(subject: Subject) -> Iterator[Finding]:
+def check_module_state(target: Target) -> Iterator[Finding]:
     """Read every module of the application that was imported."""
-    for module, namespace in subject.namespaces():
-        tree, file = subject.texts.tree(module), subject.texts.file(module)
+    for module, namespace in target.namespaces():
+        tree, file = target.source_map.tree(module), target.source_map.file(module)
         lines = dict(_bound_at_top(tree))
-        found: dict[str, str] = {}
+        changed: dict[str, str] = {}
         for function in _functions(tree.body):
             for name, how in _changes(function, frozenset()):
                 if name in lines and not _is_cache(name):
-                    found.setdefault(name, how)
-        for name, how in found.items():
+                    changed.setdefault(name, how)
+        for name, how in changed.items():
             if how == "set" or _is_empty(namespace.get(name)):
-                yield _lost(module, name, how, Place(file, lines[name]))
+                yield _finding(module, name, how, Location(file, lines[name]))
 
 
-def _lost(module: str, name: str, how: str, place: Place) -> Finding:
-    made = "is what its module says" if how == "set" else "is empty"
+def _finding(module: str, name: str, how: str, location: Location) -> Finding:
+    state = "as its module sets it" if how == "set" else "empty"
     return warning(
         "lost",
-        f"{module}.{name} is {how} while the service runs, and {made} again after each reload",
+        f"{module}.{name} is {how} while the service runs, and is {state} again after each reload",
         "keep it in a Field of a store (session=True if it is not to be saved), or as an attribute of "
         "the service",
-        place,
+        location,
     )
 
 
@@ -69,9 +69,9 @@ def _bound_at_top(tree: ast.Module) -> Iterator[tuple[str, int]]:
             targets = statement.targets
         elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
             targets = [statement.target]
-        for one in targets:
-            if isinstance(one, ast.Name):
-                yield one.id, statement.lineno
+        for target in targets:
+            if isinstance(target, ast.Name):
+                yield target.id, statement.lineno
 
 
 def _functions(body: list[ast.stmt]) -> Iterator[Function]:
@@ -80,30 +80,30 @@ def _functions(body: list[ast.stmt]) -> Iterator[Function]:
         if isinstance(node, Function):
             yield node
         else:
-            inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
             yield from _functions(inner)
 
 
 def _changes(function: Function, outer: frozenset[str]) -> Iterator[tuple[str, str]]:
     """The names of the module that a function changes, and how: ``set`` or ``filled``."""
     nodes = list(_own_nodes(function))
-    said = {name for one in nodes if isinstance(one, ast.Global) for name in one.names}
-    local = (outer | _locals(function, nodes)) - said
-    lazy = {name for name in said if _is_lazy(name, nodes)}
-    for one in nodes:
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            if one.id in said - lazy:
-                yield one.id, "set"
-        elif isinstance(one, ast.Name | ast.Attribute | ast.Subscript):
-            name = _filled(one)
+    declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    local = (outer | _locals(function, nodes)) - declared
+    lazy = {name for name in declared if _is_lazy(name, nodes)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            if node.id in declared - lazy:
+                yield node.id, "set"
+        elif isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            name = _filled(node)
             if name and name not in local:
                 yield name, "filled"
-        elif isinstance(one, Function):
-            yield from _changes(one, local)
+        elif isinstance(node, Function):
+            yield from _changes(node, local)
 
 
 def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a function, and functions within it without what is in them."""
+    """All nodes of a function; of a function within it, only the node itself."""
     for child in ast.iter_child_nodes(function):
         yield child
         if not isinstance(child, Function):
@@ -113,21 +113,21 @@ def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 def _locals(function: Function, nodes: list[ast.AST]) -> frozenset[str]:
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    named += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
+    named += [name for name in (arguments.vararg, arguments.kwarg) if name is not None]
     stored = {
-        one.id for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
     imported = {
         (alias.asname or alias.name).partition(".")[0]
-        for one in nodes
-        if isinstance(one, ast.Import | ast.ImportFrom)
-        for alias in one.names
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
     }
-    return frozenset({one.arg for one in named} | stored | imported)
+    return frozenset({argument.arg for argument in named} | stored | imported)
 
 
 def _filled(node: ast.AST) -> str:
-    """The name whose content this puts something into: ``x[...] =`` or ``x.append``."""
+    """The name of a container that this node fills: ``x[...] =`` or ``x.append``."""
     if isinstance(node, ast.Subscript):
         is_filled = isinstance(node.ctx, ast.Store)
     else:
@@ -137,10 +137,10 @@ def _filled(node: ast.AST) -> str:
 
 
 def _is_lazy(name: str, nodes: list[ast.AST]) -> bool:
-    """Whether it is only made when it is first needed: ``if x is None: x = ...``."""
-    for one in nodes:
-        if isinstance(one, ast.If):
-            asked = {each.id for each in ast.walk(one.test) if isinstance(each, ast.Name)}
-            if name in asked:
+    """Whether it is set when it is first needed: ``if x is None: x = ...``."""
+    for node in nodes:
+        if isinstance(node, ast.If):
+            tested = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
+            if name in tested:
                 return True
     return False

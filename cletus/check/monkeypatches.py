@@ -1,4 +1,4 @@
-"""Modules of others that the application has patched: a reload cannot take its old functions out of them."""
+"""Modules of others that the application has patched; a reload cannot remove its functions from them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from typing import Any
 
 from cletus.check.finding import Finding, warning
 from cletus.check.source_map import of_function
-from cletus.check.target import Subject
+from cletus.check.target import Target
 
 _WRAPPED = (MethodType, staticmethod, classmethod)
 
 
-def check_patches(subject: Subject) -> Iterator[Finding]:
-    """Look through all modules that are not the application's, and through their classes."""
-    told = frozenset(subject.changed)  # such as sys.excepthook
-    ours = {id(getattr(one, "__dict__", None)) for one in subject.application.loaded().values()}
+def check_monkeypatches(target: Target) -> Iterator[Finding]:
+    """Look at all modules that are not the application's, and at their classes."""
+    reported = frozenset(target.changed)  # such as sys.excepthook
+    loaded = target.application.loaded().values()
+    ours = {id(getattr(module, "__dict__", None)) for module in loaded}
     for name, module in list(sys.modules.items()):
         if (
             not isinstance(module, ModuleType)
             or name == "__main__"
-            or subject.application.owns(name)
+            or target.application.owns(name)
         ):
             continue
         for patched, function in _in_module(name, vars(module), ours):
-            if patched not in told:
+            if patched not in reported:
                 yield _patched(patched, function)
 
 
@@ -42,10 +43,9 @@ def _in_module(
 def _in_namespace(
     owner: str, namespace: Mapping[str, Any], ours: set[int]
 ) -> Iterator[tuple[str, FunctionType]]:
-    """What has the namespace of a module of the application. There are 50,000 names to look at."""
+    """Functions of the application in this namespace. It must be fast: there are 50,000 names."""
     for name, value in list(namespace.items()):
-        kind = type(value)
-        function = value.__func__ if kind in _WRAPPED else value
+        function = value.__func__ if type(value) in _WRAPPED else value
         if type(function) is FunctionType and id(function.__globals__) in ours:
             yield f"{owner}.{name}", function
 
@@ -53,8 +53,8 @@ def _in_namespace(
 def _patched(name: str, function: FunctionType) -> Finding:
     return warning(
         "patch",
-        f"{name}, which is not of the application, is replaced by {function.__qualname__}; after a "
-        "reload the old one is wrapped in the new one, or holds the old code",
-        "patch it in a module that is not reloaded, or look first whether it is patched",
+        f"{name}, which is not part of the application, is replaced by {function.__qualname__}; after "
+        "a reload the new function wraps the old one, or the old code stays in memory",
+        "patch it in a module that is not reloaded, or check first whether it is patched",
         of_function(function),
     )

@@ -1,4 +1,4 @@
-"""Which checks there are, and running all of them whatever becomes of one."""
+"""Run all checks."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from cletus.check.fields import check_fields
 from cletus.check.finding import Finding, error
 from cletus.check.listeners import check_listeners, check_timers
 from cletus.check.load import quiet
-from cletus.check.module_state import check_lost
-from cletus.check.monkeypatches import check_patches
+from cletus.check.module_state import check_module_state
+from cletus.check.monkeypatches import check_monkeypatches
 from cletus.check.setting_values import check_settings
 from cletus.check.source_map import of_error
-from cletus.check.stored_data import check_saved
-from cletus.check.target import Subject
+from cletus.check.stored_data import check_stored_data
+from cletus.check.target import Target
 from cletus.check.trial_reload import check_reload
 
-#: The entry points of this group are checks, too: name to a ``Check``.
+#: The group of entry points that are checks of other packages.
 GROUP = "cletus.checks"
 
-#: Reads what is to be checked and gives what it has found.
-Check = Callable[[Subject], Iterable[Finding]]
+#: A check: returns findings about a target.
+Check = Callable[[Target], Iterable[Finding]]
 
 
-def run_checks(subject: Subject) -> list[Finding]:
-    """Run all checks; one that raises becomes a finding and hinders no other.
+def run_checks(target: Target) -> list[Finding]:
+    """Run all checks; one that raises becomes a finding, and the others are run.
 
     Returns:
-        What was found, in the order of the checks, without what was found twice.
+        The findings in the order of the checks, without duplicates.
     """
-    found: dict[Finding, None] = {}
+    findings: dict[Finding, None] = {}
     with quiet():
         for name, check in _checks():
-            for finding in _attempt(name, check, subject):
-                found[replace(finding, group=name)] = None
-    return list(found)
+            for finding in _attempt(name, check, target):
+                findings[replace(finding, group=name)] = None
+    return list(findings)
 
 
 def _checks() -> Iterator[tuple[str, Check]]:
-    """Ours, then those of others; the trial of a reload comes last, since it replaces the code."""
+    """Ours and those of others; the trial reload comes last, since it replaces the code."""
     yield "Settings", check_settings
     yield "Fields", check_fields
     yield "Dialogues", check_dialogues
     yield "Listeners and timers", check_listeners
     yield "Listeners and timers", check_timers
-    for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         yield entry.name.capitalize(), _Loaded(entry.name, entry.load)
-    yield "State of the process", check_patches
-    yield "State of modules", check_lost
-    yield "Saved files", check_saved
+    yield "State of the process", check_monkeypatches
+    yield "State of modules", check_module_state
+    yield "Saved files", check_stored_data
     yield "Reload", check_reload
 
 
 class _Loaded:
-    """A check of others, imported when it is run, so that a failing import is a finding, too."""
+    """A check of another package, imported when it is run, so that a failing import is a finding."""
 
     def __init__(self, name: str, load: Callable[[], Check]) -> None:
         self._name = name
         self._load = load
 
-    def __call__(self, subject: Subject) -> Iterable[Finding]:
-        return self._load()(subject)
+    def __call__(self, target: Target) -> Iterable[Finding]:
+        return self._load()(target)
 
 
-def _attempt(name: str, check: Check, subject: Subject) -> Iterator[Finding]:
+def _attempt(name: str, check: Check, target: Target) -> Iterator[Finding]:
     try:
-        yield from check(subject)
-    except (Exception, SystemExit) as raised:  # noqa: BLE001 - the others are run all the same
+        yield from check(target)
+    except (Exception, SystemExit) as raised:  # noqa: BLE001 - the others are still run
         yield error(
             "check-failed",
             f"the check {name!r} has failed: {type(raised).__name__}: {raised}",
-            "if the mistake is not in code of your own that it has called, please report it",
-            of_error(raised, subject.application),
+            "if the mistake is not in your own code that it has called, please report it",
+            of_error(raised, target.application),
         )

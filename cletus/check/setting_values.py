@@ -1,4 +1,4 @@
-"""Settings that are of the right type and make no sense all the same: files, folders, addresses."""
+"""Settings whose values have the right type, but cannot work: files, folders, addresses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from twisted.internet.endpoints import serverFromString
 
-from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.target import Subject
+from cletus.check.finding import Finding, Location, error, warning
+from cletus.check.target import Target
 from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.configured import DOOR_TYPES
 from cletus.doors.tls import CertificateFiles
@@ -20,69 +20,71 @@ from cletus.errors import CertificateError, SettingError, StoreUnusable
 from cletus.storage import backend_for
 from cletus.storage.backends.json_files import JsonFiles
 
-#: Days before its end from which on a certificate is worth a warning.
-_SOON = 14
+#: Days before a certificate expires in which there is a warning.
+_EXPIRES_SOON = 14
 
 
-def check_settings(subject: Subject) -> Iterator[Finding]:
-    """Everything about the settings in force that can be found out without opening anything."""
+def check_settings(target: Target) -> Iterator[Finding]:
+    """Check the settings as far as that is possible without opening anything."""
     for check in (_store, _listen, _ports, _tls, _proxies, _modules):
-        yield from check(subject)
+        yield from check(target)
 
 
-def _store(subject: Subject) -> Iterator[Finding]:
+def _store(target: Target) -> Iterator[Finding]:
     try:
-        home = backend_for(subject.service.settings)
+        backend = backend_for(target.service.settings)
     except StoreUnusable as refused:
-        yield _wrong("store", str(refused), "name a folder, or install what knows the URL")
+        yield _wrong("store", str(refused), "name a folder, or install the package for this URL")
         return
-    if isinstance(home, JsonFiles):
-        for path, reason in _unusable_folders(Path(home.folder)):
-            what = f"{path} {reason}, so the service cannot start"
+    if isinstance(backend, JsonFiles):
+        for path, reason in _unusable_folders(Path(backend.folder)):
+            message = f"{path} {reason}, so the service cannot start"
             todo = "give the user of the service permission, or set `store` to another folder"
-            yield _wrong("store", what, todo)
+            yield _wrong("store", message, todo)
 
 
 def _unusable_folders(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Folders that the start would refuse, and why. Those that are missing are made by the start."""
+    """Folders that the start would refuse, and why. Missing folders are created at the start."""
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
-        yield existing, "is no folder"
+        yield existing, "is not a folder"
     elif not _may(existing, os.W_OK | os.X_OK):
         yield existing, "is not writable"
     elif existing == folder:
         if not _may(folder, os.R_OK):
             yield folder, "is not readable"
             return
-        for one in sorted(folder.iterdir()):
-            usable = _may(one, os.R_OK | os.W_OK | os.X_OK)
-            if one.is_dir() and one.name.isidentifier() and not usable:
-                yield one, "is not readable and writable"
+        for path in sorted(folder.iterdir()):
+            usable = _may(path, os.R_OK | os.W_OK | os.X_OK)
+            if path.is_dir() and path.name.isidentifier() and not usable:
+                yield path, "is not readable and writable"
 
 
 def _may(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _listen(subject: Subject) -> Iterator[Finding]:
-    for entry in subject.service.settings.listen:
+def _listen(target: Target) -> Iterator[Finding]:
+    for entry in target.service.settings.listen:
         name, _, endpoint = entry.partition(":")
         if name not in DOOR_TYPES or not endpoint:
             known = " or ".join(f"{kind}:..." for kind in DOOR_TYPES)
-            todo = f"say {known}, such as telnet:tcp:9000"
-            yield _wrong("listen", f"{entry!r} names no door", todo)
+            todo = f"write {known}, such as telnet:tcp:9000"
+            yield _wrong("listen", f"{entry!r} does not name a door", todo)
             continue
         try:
-            serverFromString(subject.reactor, endpoint)
-        except Exception as refused:  # noqa: BLE001 - each kind of endpoint has its own ways of refusing
-            what = f"{endpoint!r} in {entry!r} is no endpoint of Twisted's: {refused}"
-            yield _wrong("listen", what, "write it as tcp:9000:interface=127.0.0.1 or unix:/path")
+            serverFromString(target.reactor, endpoint)
+        except Exception as refused:  # noqa: BLE001 - each type of endpoint raises errors of its own
+            message = f"{endpoint!r} in {entry!r} is not an endpoint of Twisted: {refused}"
+            yield _wrong(
+                "listen", message, "write it as tcp:9000:interface=127.0.0.1 or unix:/path"
+            )
 
 
-def _ports(subject: Subject) -> Iterator[Finding]:
-    settings = subject.service.settings
+def _ports(target: Target) -> Iterator[Finding]:
+    settings = target.service.settings
     doors = [("port", settings.host, settings.port)] if not settings.listen else []
     wants_tls = settings.tls_certificate or settings.tls_self_signed
     if wants_tls and not any(entry.startswith("tls:") for entry in settings.listen):
@@ -92,27 +94,29 @@ def _ports(subject: Subject) -> Iterator[Finding]:
     for name, host, port in doors:
         other = taken.setdefault((host, port), name)
         if port and other != name:
-            what = f"{other} and {name} are both {port}"
-            yield _wrong(name, what, "give each a port of its own", name="port-twice")
+            message = f"{other} and {name} are both {port}"
+            yield _wrong(name, message, "give each a port of its own", name="port-twice")
 
 
-def _tls(subject: Subject) -> Iterator[Finding]:
-    settings = subject.service.settings
-    wanted = settings.tls_certificate or settings.tls_self_signed
-    if wanted and find_spec("OpenSSL") is None:
-        what = "TLS is wanted, and pyOpenSSL is not installed"
-        yield _wrong("tls_certificate", what, "pip install 'cletus-live[tls]'")
+def _tls(target: Target) -> Iterator[Finding]:
+    settings = target.service.settings
+    is_set = settings.tls_certificate or settings.tls_self_signed
+    if is_set and find_spec("OpenSSL") is None:
+        message = "TLS is set, but pyOpenSSL is not installed"
+        yield _wrong("tls_certificate", message, "pip install 'cletus-live[tls]'")
     elif settings.tls_certificate:
         try:
             CertificateFiles(settings.tls_certificate, settings.tls_key, time.monotonic)
         except CertificateError as refused:
-            todo = "give a PEM file with the certificate and its chain, and its own key"
+            todo = (
+                "give a PEM file with the certificate and its chain, and the key that belongs to it"
+            )
             yield _wrong("tls_certificate", str(refused), todo)
         else:
             yield from _expiry(Path(settings.tls_certificate))
     elif settings.tls_key:
-        what = "there is a tls_key and no tls_certificate, so there is no TLS"
-        yield warning("tls-key", what, "set tls_certificate, too", Place("setting tls_key"))
+        message = "tls_key is set without tls_certificate, so there is no TLS"
+        yield warning("tls-key", message, "set tls_certificate, too", Location("setting tls_key"))
 
 
 def _expiry(path: Path) -> Iterator[Finding]:
@@ -120,29 +124,33 @@ def _expiry(path: Path) -> Iterator[Finding]:
 
     end = x509.load_pem_x509_certificates(path.read_bytes())[0].not_valid_after_utc
     left = end - datetime.datetime.now(datetime.UTC)
-    if left < datetime.timedelta(days=_SOON):
+    if left < datetime.timedelta(days=_EXPIRES_SOON):
         when = f"{end:%Y-%m-%d}"
-        what = f"the certificate {'ends' if left.total_seconds() > 0 else 'has ended'} on {when}"
+        message = (
+            f"the certificate {'expires' if left.total_seconds() > 0 else 'expired'} on {when}"
+        )
         yield warning(
-            "tls-expiry", what, "renew it; it is read again when it changes", Place(str(path))
+            "tls-expiry", message, "renew it; it is read again when it changes", Location(str(path))
         )
 
 
-def _proxies(subject: Subject) -> Iterator[Finding]:
+def _proxies(target: Target) -> Iterator[Finding]:
     try:
-        ConnectionLimiter(subject.service)
+        ConnectionLimiter(target.service)
     except SettingError as wrong:
         yield _wrong("proxy_from", f"proxy_from {wrong.reason}", "give addresses or networks")
 
 
-def _modules(subject: Subject) -> Iterator[Finding]:
-    names = subject.service.settings.reload_modules
+def _modules(target: Target) -> Iterator[Finding]:
+    names = target.service.settings.reload_modules
     try:
-        subject.service.session.application = subject.application.including(names)
-    except Exception as refused:  # noqa: BLE001 - importing them runs code of others
-        what = f"reload_modules names what cannot be imported: {type(refused).__name__}: {refused}"
-        yield _wrong("reload_modules", what, "name packages or modules that can be imported")
+        target.service.session.application = target.application.including(names)
+    except Exception as refused:  # noqa: BLE001 - importing them runs their code
+        message = (
+            f"a module in reload_modules cannot be imported: {type(refused).__name__}: {refused}"
+        )
+        yield _wrong("reload_modules", message, "name packages or modules that can be imported")
 
 
-def _wrong(setting: str, what: str, todo: str, *, name: str = "") -> Finding:
-    return error(name or setting.replace("_", "-"), what, todo, Place(f"setting {setting}"))
+def _wrong(setting: str, message: str, todo: str, *, name: str = "") -> Finding:
+    return error(name or setting.replace("_", "-"), message, todo, Location(f"setting {setting}"))

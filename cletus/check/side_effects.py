@@ -1,7 +1,7 @@
-"""What an import leaves in the process outside of its modules, in the words of a finding.
+"""Side effects of an import outside of its modules, as findings.
 
-Every reload imports anew: whatever one import leaves is left once more by each of them, or holds the
-code that it was made by.
+Each reload imports the modules again, so each side effect happens once more, or keeps the old code in
+memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 
-from cletus.check.finding import Finding, Place, warning
+from cletus.check.finding import Finding, Location, warning
 from cletus.check.source_map import of_function
 from cletus.reload.effects.ledger import Ledger, module_of
 from cletus.reload.effects.registrations import CallSites, Registration
@@ -28,11 +28,11 @@ from cletus.reload.effects.resources import (
 )
 from cletus.service.application import Application
 
-#: Kind to name, what it is, what to do.
+#: The type of a resource to the name of the finding, its message, and what to do.
 _WORDS: dict[type[ResourceType], tuple[str, str, str]] = {
     Timers: (
         "timer",
-        "a call of the reactor is asked for when {module} is imported: {it}",
+        "{module} schedules a call of the reactor when it is imported: {it}",
         "use @service.every(...) or service.call_later(...), which a reload carries over",
     ),
     Ports: (
@@ -58,119 +58,119 @@ _WORDS: dict[type[ResourceType], tuple[str, str, str]] = {
     LogHandlers: (
         "log-handler",
         "{it} is added to a logger when the application is imported, once more by each reload",
-        "add it in a listener of events.PreStart, or look first whether it is there",
+        "add it in a listener of events.PreStart, or check first whether it is there",
     ),
     Hooks: (
         "hook",
         "{it} when the application is imported, once more by each reload",
-        "look first whether it is there already",
+        "check first whether it is there already",
     ),
     Reducers: (
         "reducer",
-        "copyreg.pickle({it}) holds the class of the old code",
+        "copyreg.pickle({it}) keeps the class of the old code in memory",
         "give the class a __reduce__ method instead",
     ),
 }
 _SIGNALS = {
     "signal.SIGINT": "Ctrl-C",
-    "signal.SIGTERM": "the end of the service",
+    "signal.SIGTERM": "stopping the service",
     "signal.SIGHUP": "a reload",
     "signal.SIGCHLD": "processes that Twisted starts",
 }
 
 
-def left_by(ledger: Ledger, application: Application) -> Iterator[Finding]:
-    """What an import has left, thing by thing.
+def findings_of(ledger: Ledger, application: Application) -> Iterator[Finding]:
+    """A finding for each resource that an import has created.
 
     Args:
         ledger: of that import.
-        application: what was imported.
+        application: which was imported.
     """
-    places = CallSites()
-    ledger.note(places)
-    for kind, entry in ledger.additions():
-        name, what, todo = _WORDS[type(kind)]
-        maker = kind.owner(entry)
-        words = what.format(it=_it(kind, entry, maker), module=module_of(_behind(maker)))
-        yield warning(name, words, todo, _place(entry, maker, places, application))
+    call_sites = CallSites()
+    ledger.note(call_sites)
+    for resource, entry in ledger.additions():
+        name, message, todo = _WORDS[type(resource)]
+        owner = resource.owner(entry)
+        message = message.format(
+            it=_described(resource, entry, owner), module=module_of(_called(owner))
+        )
+        yield warning(name, message, todo, _location(entry, owner, call_sites, application))
 
 
 def registered(
     registrations: Iterable[Registration], application: Application
 ) -> Iterator[Finding]:
-    """What an import has given to ``atexit`` and the like."""
-    for one in registrations:
+    """A finding for each registration with ``atexit`` and the like."""
+    for registration in registrations:
         yield warning(
             "registration",
-            f"{one.function}() is called when the application is imported, once more by each reload, and "
-            "holds the code that it was called by",
-            "do what is to be done at the end in a listener of events.PreStop",
-            placed(one.location, application),
+            f"{registration.function}() is called when the application is imported, once more by each "
+            "reload, and keeps the code that called it in memory",
+            "do the work at the end in a listener of events.PreStop",
+            location_of(registration.location, application),
         )
 
 
 def set_by(changed: Iterable[str]) -> Iterator[Finding]:
-    """Single values of the process that an import has set, as ``Ledger.changed`` names them."""
+    """A finding for each value of the process that an import has set, as in ``Ledger.changed``."""
     for name in changed:
         if name in _SIGNALS:
-            what = f"a handler of {name.partition('.')[2]} is set, which is for {_SIGNALS[name]}"
+            message = f"a handler of {name.partition('.')[2]} is set, which is for {_SIGNALS[name]}"
             todo = "listen to events.PreStop; Cletus and Twisted handle this signal"
         elif name == "os.chdir":
-            what = (
-                "the current folder is changed, and so the meaning of relative paths as of `store`"
-            )
+            message = "the current folder is changed, and with it relative paths, such as `store`"
             todo = "open files by paths that begin at Path(__file__).parent"
         elif name.startswith("signal."):
-            continue  # each import sets it to its own, which is what one would want
+            continue  # each import sets its own handler, as it should
         else:
-            what = f"{name} is replaced; what replaces it wraps itself once more at each reload"
+            message = f"{name} is replaced; its replacement wraps itself once more with each reload"
             todo = "set it in a listener of events.PreStart"
-        yield warning("process", f"when the application is imported, {what}", todo)
+        yield warning("process", f"when the application is imported, {message}", todo)
 
 
-def placed(text: str, application: Application) -> Place:
-    """The place that ``registrations.short`` has written: ``example_service/clock.py:12``."""
+def location_of(text: str, application: Application) -> Location:
+    """The location in the text of ``registrations.short``: ``example_service/clock.py:12``."""
     file, _, line = text.rpartition(":")
     for root in application.roots:
         full = root.path.parent / file
         if full.is_file():
-            return Place(str(full), int(line))
-    return Place(file, int(line) if line.isdigit() else 0)
+            return Location(str(full), int(line))
+    return Location(file, int(line) if line.isdigit() else 0)
 
 
-def _place(entry: Any, maker: Any, places: CallSites, application: Application) -> Place:
+def _location(entry: Any, owner: Any, call_sites: CallSites, application: Application) -> Location:
     if not isinstance(entry, tuple):
         try:
-            text = places.of(entry)
-        except TypeError:  # of what there can be no weak references no place is noted
+            text = call_sites.of(entry)
+        except TypeError:  # without weak references, its call site was not noted
             text = ""
         if text:
-            return placed(text, application)
-    found = of_function(_behind(maker))
-    return found if application.owns(module_of(_behind(maker))) else Place()
+            return location_of(text, application)
+    function = _called(owner)
+    return of_function(function) if application.owns(module_of(function)) else Location()
 
 
-def _behind(maker: Any) -> Any:
-    """What is really called: a ``LoopingCall`` stands between the reactor and the function."""
-    owner = getattr(maker, "__self__", maker)
-    return owner.f if isinstance(owner, LoopingCall) else maker
+def _called(owner: Any) -> Any:
+    """The function that is called in the end; the reactor itself calls a ``LoopingCall``."""
+    instance = getattr(owner, "__self__", owner)
+    return instance.f if isinstance(instance, LoopingCall) else owner
 
 
-def _it(kind: ResourceType, entry: Any, maker: Any) -> str:
-    if isinstance(kind, Hooks):
-        name, one = entry
-        return f"{_named(one)} is added to {name}"
-    if isinstance(kind, Threads):
+def _described(resource: ResourceType, entry: Any, owner: Any) -> str:
+    if isinstance(resource, Hooks):
+        name, hook = entry
+        return f"{_named(hook)} is added to {name}"
+    if isinstance(resource, Threads):
         return f"the thread {entry.name!r}"
-    if isinstance(kind, LogHandlers):
+    if isinstance(resource, LogHandlers):
         return f"{_named(entry[2])}"
-    if isinstance(kind, Reducers):
+    if isinstance(resource, Reducers):
         return str(getattr(entry, "__name__", entry))
-    if isinstance(kind, Ports):
+    if isinstance(resource, Ports):
         return f"{type(entry).__name__} {entry!s}"
-    return _named(_behind(maker))
+    return _named(_called(owner))
 
 
-def _named(one: Any) -> str:
-    name = getattr(one, "__qualname__", None)
-    return f"{module_of(one)}.{name}" if name else repr(one)
+def _named(obj: Any) -> str:
+    name = getattr(obj, "__qualname__", None)
+    return f"{module_of(obj)}.{name}" if name else repr(obj)

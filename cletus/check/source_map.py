@@ -1,4 +1,4 @@
-"""Where things stand in the application's sources: functions, classes, fields, errors."""
+"""The locations of functions, classes, attributes and errors in the application's sources."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-from cletus.check.finding import Place
+from cletus.check.finding import Location
 from cletus.reload.code.sources import Source
 from cletus.service.application import Application
 
 
-class Texts:
-    """The application's modules as syntax trees, each parsed when it is first asked for.
+class SourceMap:
+    """The syntax trees of the application's modules, each parsed when it is first needed.
 
     Args:
         modules: their sources, by dotted name.
@@ -31,7 +31,7 @@ class Texts:
         return iter(self._modules)
 
     def tree(self, module: str) -> ast.Module:
-        """A module's tree; an empty one for what is no module, or cannot be parsed."""
+        """The tree of a module; an empty one if there is no such module, or it cannot be parsed."""
         if module not in self._trees:
             source = self._modules.get(module)
             self._trees[module] = ast.Module([], []) if source is None else _parsed(source)
@@ -42,40 +42,40 @@ class Texts:
         source = self._modules.get(module)
         return "" if source is None else str(source.path)
 
-    def class_node(self, kind: type) -> ast.ClassDef | None:
-        """The statement that makes a class, found by its name; ``None`` for one that is not found."""
-        body: list[ast.stmt] = self.tree(kind.__module__).body
-        found = None
-        for name in kind.__qualname__.replace(".<locals>", "").split("."):
-            found = next((one for one in _scopes(body) if one.name == name), None)
-            if found is None:
+    def class_node(self, cls: type) -> ast.ClassDef | None:
+        """The statement that defines a class, found by its name; ``None`` if there is none."""
+        body: list[ast.stmt] = self.tree(cls.__module__).body
+        scope = None
+        for name in cls.__qualname__.replace(".<locals>", "").split("."):
+            scope = next((scope for scope in _scopes(body) if scope.name == name), None)
+            if scope is None:
                 return None
-            body = found.body
-        return found if isinstance(found, ast.ClassDef) else None
+            body = scope.body
+        return scope if isinstance(scope, ast.ClassDef) else None
 
-    def of_class(self, kind: type) -> Place:
-        """Where a class stands."""
-        node = self.class_node(kind)
-        return Place(self.file(kind.__module__), 0 if node is None else node.lineno)
+    def of_class(self, cls: type) -> Location:
+        """The location of a class."""
+        node = self.class_node(cls)
+        return Location(self.file(cls.__module__), 0 if node is None else node.lineno)
 
-    def of_attribute(self, kind: type, name: str) -> Place:
-        """Where a class, or the nearest base of the application, sets an attribute; else the class."""
-        for base in kind.__mro__:
+    def of_attribute(self, cls: type, name: str) -> Location:
+        """Where a class, or its nearest base in the application, sets an attribute; else the class."""
+        for base in cls.__mro__:
             node = self.class_node(base) if base.__module__ in self._modules else None
             for statement in [] if node is None else node.body:
                 if name in _bound_by(statement):
-                    return Place(self.file(base.__module__), statement.lineno)
-        return self.of_class(kind)
+                    return Location(self.file(base.__module__), statement.lineno)
+        return self.of_class(cls)
 
 
-def of_function(function: Any) -> Place:
-    """Where a function, method or what wraps one is defined; an empty place for others."""
+def of_function(function: Any) -> Location:
+    """Where a function, a method, or the function in a wrapper is defined; empty for other objects."""
     code = code_of(function)
-    return Place() if code is None else Place(code.co_filename, code.co_firstlineno)
+    return Location() if code is None else Location(code.co_filename, code.co_firstlineno)
 
 
 def code_of(function: Any) -> CodeType | None:
-    """The code of a function, of a method, or of what ``wraps`` or ``partial`` has wrapped."""
+    """The code of a function, of a method, or of the function in a ``wraps`` or ``partial``."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(getattr(function, "__func__", function))
@@ -83,31 +83,31 @@ def code_of(function: Any) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-def of_error(error: BaseException, application: Application) -> Place:
-    """The innermost place in the application that an error has passed."""
+def of_error(error: BaseException, application: Application) -> Location:
+    """The innermost line of the application in the traceback of an error."""
     roots = [root.path for root in application.roots]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if any(frame.filename.startswith(str(root)) for root in roots):
-            return Place(frame.filename, frame.lineno or 0)
-    return Place()
+            return Location(frame.filename, frame.lineno or 0)
+    return Location()
 
 
 def _parsed(source: Source) -> ast.Module:
     try:
         return ast.parse(source.data)
     except (SyntaxError, ValueError):
-        return ast.Module([], [])  # one that is not imported need not be readable
+        return ast.Module([], [])  # a module that is not imported need not be valid
 
 
 def _scopes(
     body: list[ast.stmt],
 ) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Classes and functions that stand in a body, also below an ``if``, ``with`` or ``try``."""
+    """The classes and functions in a body, also below ``if``, ``with`` or ``try``."""
     for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
         else:
-            inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
             yield from _scopes(inner)
 
 
@@ -119,4 +119,4 @@ def _bound_by(statement: ast.stmt) -> Iterator[str]:
         targets = statement.targets
     elif isinstance(statement, ast.AnnAssign):
         targets = [statement.target]
-    yield from (one.id for one in targets if isinstance(one, ast.Name))
+    yield from (name.id for name in targets if isinstance(name, ast.Name))

@@ -1,20 +1,20 @@
-"""Saved files as ``saved()`` would meet them: read, migrated in memory, checked by type, never written."""
+"""Read every saved document as ``saved()`` does: migrated in memory, checked by type, never written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cletus.check.finding import Finding, Level, Place, warning
-from cletus.check.target import Subject
+from cletus.check.finding import Finding, Level, Location, warning
+from cletus.check.target import Target
 from cletus.errors import StorageError, StoreUnusable
 from cletus.storage import backend_for
 from cletus.storage.interfaces import Backend
 from cletus.storage.tools.browse import stores_in
 from cletus.storage.tools.verify import Category, Severity, verify
-from cletus.storage.tools.verify import Finding as Found
+from cletus.storage.tools.verify import Finding as StoreFinding
 
-#: So many findings of one store are told one by one, so that a spoilt store does not fill the memory.
-MOST = 1000
+#: Maximum findings of a store that are reported singly, so that a broken store does not fill the memory.
+FINDINGS_MAX = 1000
 
 _NAMES = {
     Category.UNREADABLE: "unreadable",
@@ -35,94 +35,97 @@ _TODO = {
 }
 
 
-def check_saved(subject: Subject) -> Iterator[Finding]:
-    """Read every document of every store that the code declares or the home has."""
-    if subject.home is None:
-        yield from _unseen(subject)
+def check_stored_data(target: Target) -> Iterator[Finding]:
+    """Read every document of every store that the code declares or the backend has."""
+    if target.backend is None:
+        yield from _unseen(target)
         return
     try:
-        names = stores_in(subject.home, subject.service.session.stores)
+        names = stores_in(target.backend, target.service.session.stores)
     except StorageError:
-        return  # the check of the settings has said that the folder cannot be read
+        return  # the check of the settings reports that the folder cannot be read
     for name in names:
-        yield from _in_store(subject, subject.home, name)
+        yield from _in_store(target, target.backend, name)
 
 
-def _unseen(subject: Subject) -> Iterator[Finding]:
-    settings = subject.service.settings
+def _unseen(target: Target) -> Iterator[Finding]:
+    settings = target.service.settings
     try:
         backend_for(settings)
     except StoreUnusable:
-        return  # the check of the settings has said so
+        return  # the check of the settings reports it
     yield warning(
         "unseen",
-        "what is saved is not looked into: this kind of home would have to be opened for that",
+        "saved data is not checked: this backend would have to be opened for that",
         "stop the service, and run `cletus store verify`",
-        Place("setting store"),
+        Location("setting store"),
     )
 
 
-def _in_store(subject: Subject, home: Backend, name: str) -> Iterator[Finding]:
-    total = len(home.keys(name))
+def _in_store(target: Target, backend: Backend, name: str) -> Iterator[Finding]:
+    total = len(backend.keys(name))
     done = 0
 
     def seen(_store: str, _key: str) -> None:
         nonlocal done
         done += 1
-        subject.progress(f"Reading {name}", total, done)
+        target.progress(f"Reading {name}", total, done)
 
-    told = _Told()
-    yield from told.findings(verify(home, subject.service.session.stores, [name], seen))
-    if told.more:
-        what = f"{told.more} more findings in the store {name!r} are not shown"
+    report = _StoreReport()
+    yield from report.findings(verify(backend, target.service.session.stores, [name], seen))
+    if report.more:
+        message = f"{report.more} more findings in the store {name!r} are not shown"
         todo = "`cletus store verify` shows them all"
-        yield warning("more", what, todo, Place(told.place))
-    if told.outdated:
-        yield _outdated(name, told)
+        yield warning("more", message, todo, Location(report.path))
+    if report.outdated:
+        yield _outdated(name, report)
 
 
-class _Told:
-    """What is told of one store one by one; the rest is counted.
+class _StoreReport:
+    """The findings of a store: the first ones singly, the others counted.
 
     Attributes:
-        more: findings that are not told.
+        more: findings that are only counted.
         outdated: documents of an earlier version.
-        reason, place: of the first of these, or of the last that is not told.
+        reason, path: of the first of these.
     """
 
     def __init__(self) -> None:
         self.more = 0
         self.outdated = 0
         self.reason = ""
-        self.place = ""
+        self.path = ""
 
-    def findings(self, found: Iterator[Found]) -> Iterator[Finding]:
-        """All that is told one by one."""
-        told = 0
-        for one in found:
-            if one.category is Category.OUTDATED:
+    def findings(self, findings: Iterator[StoreFinding]) -> Iterator[Finding]:
+        """The findings that are reported singly."""
+        count = 0
+        for finding in findings:
+            if finding.category is Category.OUTDATED:
                 self.outdated += 1
-                self.reason, self.place = self.reason or one.reason, self.place or one.location
-            elif told < MOST:
-                told += 1
-                yield _finding(one)
+                self.reason = self.reason or finding.reason
+                self.path = self.path or finding.location
+            elif count < FINDINGS_MAX:
+                count += 1
+                yield _finding(finding)
             else:
                 self.more += 1
-                self.place = self.place or one.location
+                self.path = self.path or finding.location
 
 
-def _finding(one: Found) -> Finding:
-    level = Level.ERROR if one.severity is Severity.ERROR else Level.WARNING
-    what = f"{one.store} {one.key!r}: {one.reason}" if one.key else f"{one.store}: {one.reason}"
-    return Finding(level, _NAMES[one.category], what, _TODO[one.category], one.location, one.line)
+def _finding(finding: StoreFinding) -> Finding:
+    level = Level.ERROR if finding.severity is Severity.ERROR else Level.WARNING
+    document = f"{finding.store} {finding.key!r}" if finding.key else finding.store
+    name, todo = _NAMES[finding.category], _TODO[finding.category]
+    message = f"{document}: {finding.reason}"
+    return Finding(level, name, message, todo, finding.location, finding.line)
 
 
-def _outdated(name: str, told: _Told) -> Finding:
-    documents = "1 document is" if told.outdated == 1 else f"{told.outdated} documents are"
+def _outdated(name: str, report: _StoreReport) -> Finding:
+    documents = "1 document is" if report.outdated == 1 else f"{report.outdated} documents are"
     return warning(
         "outdated",
-        f"{documents} of an earlier version of {name!r} and brought up whenever they are loaded; of "
-        f"the first: {told.reason}",
-        "`cletus store migrate` brings them up once and for all",
-        Place(told.place),
+        f"{documents} of an earlier version of {name!r} and migrated at each load; the first: "
+        f"{report.reason}",
+        "`cletus store migrate` migrates them for good",
+        Location(report.path),
     )

@@ -1,4 +1,4 @@
-"""What is being checked: an application that was imported, and what came of its import."""
+"""The target of the checks: an imported application, and the side effects of its import."""
 
 from __future__ import annotations
 
@@ -6,43 +6,45 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.check.source_map import Texts
+from cletus.check.source_map import SourceMap
 from cletus.client.dialogue import Dialogue
 from cletus.reload.effects.ledger import Ledger
+from cletus.renamed import with_old_names
 from cletus.service.application import Application
 from cletus.service.service import Service
 from cletus.storage import Store
 from cletus.storage.interfaces import Backend
 
-#: Called with what is being done, how much of it there is, and how far it is.
+#: Called with the name of the work, its number of steps, and how many of them are done.
 Progress = Callable[[str, int, int], object]
 
 
+@with_old_names
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """An application to be checked. Checks read it, and change nothing of it.
+class Target:
+    """An application to be checked. Checks read it, and do not change it.
 
     Attributes:
-        service: what it has made; it was not started.
-        texts: its sources as they were read.
-        reactor: Twisted's, which does not run: what the import has given to it.
-        ledger: what the import has left in the process.
-        changed: single values of the process that the import has set (``Ledger.changed``).
-        home: where its objects are saved, not opened; ``None`` where that cannot be looked into.
-        progress: is told of long work.
+        service: its service, which was not started.
+        source_map: its sources.
+        reactor: Twisted's, which does not run: the import may have scheduled calls.
+        ledger: the resources that the import has created in the process.
+        changed: values of the process that the import has set (``Ledger.changed``).
+        backend: where its objects are saved, not opened; ``None`` if it cannot be read unopened.
+        progress: called during long work.
     """
 
     service: Service
-    texts: Texts
+    source_map: SourceMap
     reactor: Any
     ledger: Ledger
     changed: tuple[str, ...]
-    home: Backend | None
-    progress: Progress = lambda _what, _total, _done: None
+    backend: Backend | None
+    progress: Progress = lambda _name, _total, _done: None
 
     @property
     def application(self) -> Application:
-        """Which modules are checked."""
+        """The modules that are checked."""
         return self.service.session.application
 
     def stores(self) -> Iterator[type[Store]]:
@@ -56,25 +58,25 @@ class Subject:
         waiting = Dialogue.__subclasses__()
         seen: set[type[Dialogue]] = set()
         while waiting:
-            kind = waiting.pop()
-            if kind not in seen:
-                seen.add(kind)
-                waiting += kind.__subclasses__()
-                if self._is_in_force(kind):
-                    yield kind
+            dialogue = waiting.pop()
+            if dialogue not in seen:
+                seen.add(dialogue)
+                waiting += dialogue.__subclasses__()
+                if self._is_current(dialogue):
+                    yield dialogue
 
     def namespaces(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The application's modules that were imported, by name, and what is in them."""
+        """The imported modules of the application, as (name, namespace)."""
         for name, module in self.application.loaded().items():
             yield name, dict(getattr(module, "__dict__", {}))  # a stand-in may have none
 
-    def _is_in_force(self, kind: type) -> bool:
-        """Whether it is the application's; of what an earlier import has left there is nothing to say."""
-        if not self.application.owns(kind.__module__):
+    def _is_current(self, cls: type) -> bool:
+        """Whether a class belongs to the application, and not to an earlier import of it."""
+        if not self.application.owns(cls.__module__):
             return False
-        found: Any = self.application.loaded().get(kind.__module__)
-        for part in kind.__qualname__.split("."):
-            if part == "<locals>":
-                return found is not None
-            found = getattr(found, part, None)
-        return found is kind
+        scope: Any = self.application.loaded().get(cls.__module__)
+        for name in cls.__qualname__.split("."):
+            if name == "<locals>":
+                return scope is not None
+            scope = getattr(scope, name, None)
+        return scope is cls

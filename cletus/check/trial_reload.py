@@ -1,6 +1,6 @@
-"""A reload on trial: the application is imported a second time aside, as its first reload would.
+"""A trial reload: import the application a second time, as its first reload would.
 
-It is the reload's own transaction, on objects that exist for the trial alone. Nothing is started: no
+It runs the transaction of a real reload, on objects that exist for the trial only. Nothing is started: no
 listener is called, no timer runs, no file is watched.
 """
 
@@ -13,9 +13,9 @@ from contextlib import suppress
 from twisted.internet.task import Clock
 
 from cletus.check.fields import KEY
-from cletus.check.finding import Finding, Place, error, warning
-from cletus.check.side_effects import left_by, registered, set_by
-from cletus.check.target import Subject
+from cletus.check.finding import Finding, Location, error, warning
+from cletus.check.side_effects import findings_of, registered, set_by
+from cletus.check.target import Target
 from cletus.reload import ReloadReport, ServiceReloader
 from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import installed
@@ -28,85 +28,88 @@ from cletus.reload.transaction import Transaction
 from cletus.storage import Manager
 
 
-def check_reload(subject: Subject) -> Iterator[Finding]:
-    """Reload once, and tell what refused it, what it left behind, and what holds the old code."""
-    yield from set_by(subject.changed)
-    service = subject.service
-    service.set("command line", {"reload": False})  # nothing is to be watched
-    service.reactor = subject.reactor
+def check_reload(target: Target) -> Iterator[Finding]:
+    """Reload once; report what refuses it, its side effects, and what keeps the old code in memory."""
+    yield from set_by(target.changed)
+    service = target.service
+    service.set("command line", {"reload": False})  # no file is watched
+    service.reactor = target.reactor
     reloader = ServiceReloader(service)
     reloader.start()
     try:
-        yield from list(_reload(subject))
+        yield from list(_reload(target))
     finally:
         reloader.stop()
         service.reactor = None
 
 
-def _reload(subject: Subject) -> Iterator[Finding]:
-    finder = installed(subject.application)
+def _reload(target: Target) -> Iterator[Finding]:
+    finder = installed(target.application)
     if finder is None:
-        return  # the service was made by no module body: there is nothing that a reload rebuilds
-    subject.service.session.flushed()
-    _make_objects(subject)
+        return  # no module body has created the service: a reload would rebuild nothing
+    target.service.session.flushed()
+    _make_objects(target)
     report = ReloadReport()
-    transaction = Transaction(subject.service, finder, Diff(finder.sources), report)
-    first = _left(subject.ledger, subject)
+    transaction = Transaction(target.service, finder, Diff(finder.sources), report)
+    first = _side_effects(target.ledger, target)
     if not transaction.run():
         yield _refused(report)
         yield from first
-        subject.ledger.undo()
+        target.ledger.undo()
         return
     old, ledger = transaction.old_code, transaction.ledger
-    del transaction  # it holds what it has carried
-    left = _left(ledger, subject)
-    yield from left
-    # What has come since the first import is what both have left.
-    cannot_undo = [*ledger.recorder.undo(), *subject.ledger.undo()]
-    del ledger  # it knows what the first import has made
+    del transaction  # it refers to the objects that it has carried
+    side_effects = _side_effects(ledger, target)
+    yield from side_effects
+    # The ledger of the first import has those of both imports.
+    cannot_undo = [*ledger.recorder.undo(), *target.ledger.undo()]
+    del ledger  # it refers to objects of the first import
     finder.registrations = []
-    for sentence in _holders(subject, old):
-        if not (cannot_undo or any(one.name == "thread" for one in left)):
+    for sentence in _holders(target, old):
+        if not (cannot_undo or any(finding.name == "thread" for finding in side_effects)):
             yield _held(sentence)
 
 
-def _make_objects(subject: Subject) -> None:
-    """An active object of each store, so that there is something to carry over."""
-    for store_cls in subject.stores():
-        with suppress(Exception):  # what is wrong with it is for the check of fields to say
+def _make_objects(target: Target) -> None:
+    """Add an active object to each store, so that the reload carries something."""
+    for store_cls in target.stores():
+        with suppress(Exception):  # the check of fields reports what is wrong with it
             obj = store_cls.schema.detached(KEY)
             store_cls.schema.detached(KEY).from_dict(obj.to_dict(session=True), session=True)
             Manager.add_active(store_cls.manager, obj)
 
 
-def _left(ledger: Ledger, subject: Subject) -> list[Finding]:
-    """What an import has left behind."""
-    application = subject.application
-    return [*left_by(ledger, application), *registered(ledger.recorder.registrations, application)]
+def _side_effects(ledger: Ledger, target: Target) -> list[Finding]:
+    """The side effects of an import."""
+    application = target.application
+    return [
+        *findings_of(ledger, application),
+        *registered(ledger.recorder.registrations, application),
+    ]
 
 
 def _refused(report: ReloadReport) -> Finding:
     return error(
         "reload-refused",
         f"the first reload would be refused ({report.phase}): {report.error}",
-        "a module must be such that it can be imported twice in one process; see docs/reload.md",
-        _place(report.error),
+        "make each module importable twice in one process; see docs/reload.md",
+        _location(report.error),
     )
 
 
-def _place(text: str) -> Place:
-    """The place that ``describe_error`` has named."""
-    found = re.search(r"(/[^\n:]+\.py):(\d+)", text)
-    return Place(found[1], int(found[2])) if found else Place()
+def _location(text: str) -> Location:
+    """The location in a text of ``describe_error``."""
+    match = re.search(r"(/[^\n:]+\.py):(\d+)", text)
+    return Location(match[1], int(match[2])) if match else Location()
 
 
-def _holders(subject: Subject, old: OldCode) -> list[str]:
-    """What holds the code of the first import, now that the second is in force."""
+def _holders(target: Target, old: OldCode) -> list[str]:
+    """What still refers to the code of the first import, after the second one."""
     sentences: list[str] = []
     collect()
-    words = Describer(subject.application, CallSites(), [])
-    # On a clock it is searched at once and to the end, without a turn of the reactor.
-    LeakFinder(Clock(), old, words).run().addCallback(sentences.extend)
+    describer = Describer(target.application, CallSites(), [])
+    # With a Clock, the search runs to its end at once, without the reactor.
+    LeakFinder(Clock(), old, describer).run().addCallback(sentences.extend)
     return sentences
 
 
@@ -114,5 +117,5 @@ def _held(sentence: str) -> Finding:
     return warning(
         "old-code",
         f"after a reload, {sentence}",
-        "let the holder find it by name when it needs it, or let it hold a weak reference",
+        "look it up by name when it is needed, or keep a weak reference to it",
     )

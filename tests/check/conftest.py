@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from twisted.internet import reactor
 
-from cletus.check import Finding, Intake, run_checks
+from cletus.check import Finding, Importer, run_checks
 from tests.reload.conftest import clean_imports  # noqa: F401 - a fixture that every test here needs
 
 #: What every text may use.
@@ -27,9 +27,9 @@ Check = Callable[..., list[Finding]]
 
 def checked(folder: Path, target: str = "app.py", **environment: str) -> list[Finding]:
     """All findings of an application that stands in a folder."""
-    intake = Intake(target, folder, environment, {}, reactor, timeout=10)
-    subject = intake.load()
-    return [*intake.findings, *(() if subject is None else run_checks(subject))]
+    importer = Importer(target, folder, environment, {}, reactor, timeout=10)
+    target = importer.load()
+    return [*importer.findings, *(() if target is None else run_checks(target))]
 
 
 @pytest.fixture

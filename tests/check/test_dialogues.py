@@ -29,11 +29,11 @@ WRONG = {
     "return self.ask_password if line else self.nowhere": "names the step 'nowhere'",
     "return line and self.nowhere": "names the step 'nowhere'",
     "return self.done": "returns self.done itself",
-    "return self.helper": "returns self.helper, which is a method and no step",
-    "return True": "returns True, which is no step",
-    "return (self.ask_password, 1)": "returns (self.ask_password, 1), which is no step",
+    "return self.helper": "returns self.helper, which is a method without @step",
+    "return True": "returns True, which is not a step",
+    "return (self.ask_password, 1)": "returns (self.ask_password, 1), which is not a step",
     "return self.call(Login(), then=self.nowhere)": "names the step 'nowhere'",
-    "return self.call(Login(), then='helper')": "has then='helper', which is no method",
+    "return self.call(Login(), then='helper')": "has then='helper', which is not a method",
 }
 
 #: Bodies of which nothing is said: they are right, or may be.
@@ -191,7 +191,7 @@ CASES = {
     ),
     "a step that yields": (
         "generator",
-        "Login.ask has a yield in it",
+        "Login.ask contains a yield",
         """
         class Login(Dialogue):
             @step("? ")  # HERE

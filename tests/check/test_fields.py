@@ -104,7 +104,7 @@ CASES = {
     ),
     "deserialise raises": (
         "field-deserialise",
-        "User.size: deserialise() of what serialise() gave raises TypeError",
+        "User.size: deserialise() of what serialise() returned raises TypeError",
         """
         class Size(Field):
             def serialise(self, obj, name):
@@ -130,7 +130,7 @@ CASES = {
     ),
     "deserialise does not take what a reload gives it": (
         "field-deserialise",
-        "User.size: deserialise() of what serialise() gave raises TypeError",
+        "User.size: deserialise() of what serialise() returned raises TypeError",
         """
         class Size(Field):
             def serialise(self, obj, name):
@@ -174,7 +174,7 @@ CASES = {
     ),
     "an __init__ that wants more": (
         "store-init",
-        "objects of Pet cannot be made from their key alone",
+        "objects of Pet cannot be created from their key alone",
         """
         class Pet(Store):
             service = service

@@ -23,7 +23,7 @@ CASES = {
     ),
     "an event and no class": (
         "listener-event",
-        "listens to 'Receive', which is no class",
+        "listens to 'Receive', which is not a class",
         """
         @service.listen("Receive")  # HERE
         def receive(event):
@@ -40,7 +40,7 @@ CASES = {
     ),
     "a yield": (
         "generator",
-        "app.connect has a yield in it",
+        "app.connect contains a yield",
         """
         @service.listen(events.Connect)  # HERE
         def connect(event):
@@ -87,7 +87,7 @@ CASES = {
     ),
     "a timer that yields": (
         "generator",
-        "app.tick has a yield in it",
+        "app.tick contains a yield",
         """
         @service.every(60)  # HERE
         def tick():
@@ -101,7 +101,7 @@ CASES = {
     ),
     "a lambda": (
         "timer-target",
-        "a timer is to call a lambda",
+        "a timer calls a lambda",
         """
         @service.listen(events.Connect)
         def connect(event):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twisted.internet import reactor
 
-from cletus.check import Intake
+from cletus.check import Importer
 from cletus.errors import ApplicationNotFound
 from tests.check.conftest import checked, must_be, names
 
@@ -68,9 +68,9 @@ def test_there_must_be_such_a_target(tmp_path, clean_imports):
 
 def test_an_endless_import_is_cut_off(tmp_path, clean_imports):
     (tmp_path / "app.py").write_text("import time\nwhile True:\n    time.sleep(0.01)\n")
-    intake = Intake("app.py", tmp_path, {}, {}, reactor, timeout=0.2)
-    assert intake.load() is None
-    (found,) = intake.findings
+    importer = Importer("app.py", tmp_path, {}, {}, reactor, timeout=0.2)
+    assert importer.load() is None
+    (found,) = importer.findings
     assert found.what == "not finished after 0.2 seconds"
     assert found.file == str(tmp_path / "app.py")
 

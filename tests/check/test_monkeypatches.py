@@ -20,7 +20,10 @@ def mended(monkeypatch):
 @pytest.mark.parametrize(
     ("patch", "words"),
     [
-        ("json.dumps = mine", "json.dumps, which is not of the application, is replaced by mine"),
+        (
+            "json.dumps = mine",
+            "json.dumps, which is not part of the application, is replaced by mine",
+        ),
         ("json.JSONEncoder.encode = mine", "json.encoder.JSONEncoder.encode"),
     ],
 )

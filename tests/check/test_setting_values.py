@@ -39,10 +39,10 @@ def pem(days: int = 90) -> tuple[str, str]:
 
 
 WRONG = {
-    'listen = ["ssh:tcp:22"]': ("listen", "'ssh:tcp:22' names no door"),
-    'listen = ["telnet"]': ("listen", "'telnet' names no door"),
-    'listen = ["telnet:tcp:nine"]': ("listen", "is no endpoint of Twisted's"),
-    'listen = ["telnet:nonsense:9"]': ("listen", "is no endpoint of Twisted's"),
+    'listen = ["ssh:tcp:22"]': ("listen", "'ssh:tcp:22' does not name a door"),
+    'listen = ["telnet"]': ("listen", "'telnet' does not name a door"),
+    'listen = ["telnet:tcp:nine"]': ("listen", "is not an endpoint of Twisted"),
+    'listen = ["telnet:nonsense:9"]': ("listen", "is not an endpoint of Twisted"),
     'proxy_from = ["here"]': ("proxy-from", "cannot have 'here'"),
     "tls_self_signed = true\nport = 9443": ("port-twice", "port and tls_port are both 9443"),
     "metrics_port = 9000": ("port-twice", "port and metrics_port are both 9000"),
@@ -50,7 +50,7 @@ WRONG = {
     'store = "sqlite:x.db"': ("store", "no installed package knows 'sqlite'"),
     'tls_certificate = "none.pem"': ("tls-certificate", "none.pem: No such file"),
     'tls_certificate = "cletus.toml"': ("tls-certificate", "cannot be used"),
-    'tls_key = "key.pem"': ("tls-key", "no tls_certificate"),
+    'tls_key = "key.pem"': ("tls-key", "without tls_certificate"),
 }
 
 RIGHT = [
@@ -92,7 +92,7 @@ def test_a_certificate_and_the_key_of_another_do_not_fit(check):
 
 @pytest.mark.parametrize(
     ("days", "words"),
-    [(90, ""), (3, "the certificate ends on"), (-3, "the certificate has ended on")],
+    [(90, ""), (3, "the certificate expires on"), (-3, "the certificate expired on")],
 )
 def test_the_end_of_a_certificate_is_told_in_time(days, words, check):
     certificate, key = pem(days)
@@ -111,7 +111,7 @@ def test_without_the_extra_tls_is_an_error(check, monkeypatch):
 def test_a_store_that_is_a_file_is_named(check):
     (found,) = check("", {"store": "no folder"})
     assert found.name == "store"
-    assert "is no folder" in found.what
+    assert "is not a folder" in found.what
 
 
 def refusing(*folders):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from cletus.check.finding import Place
-from cletus.check.source_map import Texts, of_function
+from cletus.check.finding import Location
+from cletus.check.source_map import SourceMap, of_function
 from cletus.reload.code.sources import Source
 
 HERE = __file__
@@ -42,31 +42,33 @@ def line_of(text: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if line.strip() == text)
 
 
-def texts() -> Texts:
-    return Texts({__name__: Source(__name__, Path(HERE), False, Path(HERE).read_bytes(), b"")})
+def texts() -> SourceMap:
+    return SourceMap({__name__: Source(__name__, Path(HERE), False, Path(HERE).read_bytes(), b"")})
 
 
 def test_a_function_is_found_through_what_wraps_it():
-    place = Place(HERE, line_of("def plain():"))
+    place = Location(HERE, line_of("def plain():"))
     assert of_function(plain) == place
     assert of_function(functools.partial(functools.partial(plain))) == place
-    assert of_function(cached) == Place(HERE, line_of("@functools.cache"))
-    assert of_function(Outer.Inner().method) == Place(HERE, line_of("def method(self):"))
-    assert of_function(print) == Place()
+    assert of_function(cached) == Location(HERE, line_of("@functools.cache"))
+    assert of_function(Outer.Inner().method) == Location(HERE, line_of("def method(self):"))
+    assert of_function(print) == Location()
 
 
 def test_a_class_and_its_attributes_are_found_by_name():
-    assert texts().of_class(Outer.Inner) == Place(HERE, line_of("class Inner:"))
-    assert texts().of_attribute(Outer.Inner, "second") == Place(HERE, line_of("second: int = 2"))
-    assert texts().of_attribute(Outer.Inner, "method") == Place(HERE, line_of("def method(self):"))
+    assert texts().of_class(Outer.Inner) == Location(HERE, line_of("class Inner:"))
+    assert texts().of_attribute(Outer.Inner, "second") == Location(HERE, line_of("second: int = 2"))
+    assert texts().of_attribute(Outer.Inner, "method") == Location(
+        HERE, line_of("def method(self):")
+    )
 
 
 def test_an_inherited_attribute_is_found_at_its_base():
-    assert texts().of_attribute(Child, "first") == Place(HERE, line_of("first = 1"))
+    assert texts().of_attribute(Child, "first") == Location(HERE, line_of("first = 1"))
 
 
 def test_what_is_not_found_has_the_place_of_its_class():
-    assert texts().of_attribute(Child, "nothing") == Place(
+    assert texts().of_attribute(Child, "nothing") == Location(
         HERE, line_of("class Child(Outer.Inner):")
     )
-    assert texts().of_class(int) == Place()
+    assert texts().of_class(int) == Location()

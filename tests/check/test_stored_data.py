@@ -8,7 +8,7 @@ import os
 import pytest
 from twisted.internet import reactor
 
-from cletus.check import Intake
+from cletus.check import Importer
 from cletus.check import stored_data as saved
 from tests.check.conftest import HEAD, names
 
@@ -102,7 +102,7 @@ def test_many_outdated_files_are_one_finding(check):
 
 
 def test_of_a_spoilt_store_only_so_many_are_told_one_by_one(check, monkeypatch):
-    monkeypatch.setattr(saved, "MOST", 2)
+    monkeypatch.setattr(saved, "FINDINGS_MAX", 2)
     found = check(TEXT, {f"store/room/hall{number}.json": "{" for number in range(5)})
     assert [one.name for one in found] == ["unreadable", "unreadable", "more"]
     assert found[-1].what.startswith("3 more findings")
@@ -146,7 +146,7 @@ def test_progress_is_told(tmp_path, monkeypatch, clean_imports):
     (tmp_path / "app.py").write_text(HEAD + TEXT)
     monkeypatch.chdir(tmp_path)
     told = []
-    intake = Intake("app.py", tmp_path, {}, {}, reactor)
-    subject = intake.load(lambda *progress: told.append(progress))
-    assert list(saved.check_saved(subject)) == []
+    importer = Importer("app.py", tmp_path, {}, {}, reactor)
+    subject = importer.load(lambda *progress: told.append(progress))
+    assert list(saved.check_stored_data(subject)) == []
     assert told == [("Reading room", 3, number) for number in (1, 2, 3)]

@@ -24,7 +24,7 @@ def place_of(found, tmp_path):
 LEFT = {
     "callLater": (
         "timer",
-        "a call of the reactor is asked for when app is imported: app.tick",
+        "app schedules a call of the reactor when it is imported: app.tick",
         """
         from twisted.internet import reactor
         def tick(): pass
@@ -133,7 +133,7 @@ LEFT = {
     ),
     "a reducer": (
         "reducer",
-        "copyreg.pickle(Pair) holds the class",
+        "copyreg.pickle(Pair) keeps the class",
         """
         import copyreg
         class Pair: pass

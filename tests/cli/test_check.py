@@ -72,7 +72,7 @@ def test_each_finding_has_its_level_place_reason_and_remedy(check):
 
 
 def test_a_clean_application_is_one_line(check):
-    assert check("").stdout == "app.py: nothing to complain of\n"
+    assert check("").stdout == "app.py: no problems found\n"
 
 
 def test_what_cannot_be_imported_says_where(check):
@@ -141,7 +141,7 @@ def test_a_bar_is_shown_on_a_terminal_for_what_takes_long(check, tmp_path, monke
     folder.mkdir(parents=True)
     for number in range(3):
         (folder / f"bob{number}.json").write_text("{}")
-    monkeypatch.setattr(sys.modules["cletus.cli.check"], "_MANY", 2)
+    monkeypatch.setattr(sys.modules["cletus.cli.check"], "_PROGRESS_MIN", 2)
     monkeypatch.setattr(sys.modules["cletus.cli.check"], "_is_terminal", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")  # to rich, this is a terminal
     result = check("class User(Store):\n    service = service\n")

@@ -35,7 +35,7 @@ def test_the_store_of_a_running_service_is_checked(
 
     clean = start("-m", "cletus", "check", "app.py")
     assert clean.ends() == 0, clean.output
-    assert clean.output == "app.py: nothing to complain of\n"
+    assert clean.output == "app.py: no problems found\n"
 
     (folder / "ann.json").write_text('{\n  "name": 3\n}\n')
     found = start("-m", "cletus", "check", "app.py")

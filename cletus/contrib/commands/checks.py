@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from cletus.check import Finding, Subject, warning
+from cletus.check import Finding, Target, warning
 from cletus.check.source_map import of_function
 from cletus.contrib.commands.command import Command
 from cletus.contrib.commands.registry import CommandRegistry
@@ -16,10 +16,10 @@ from cletus.contrib.commands.registry import CommandRegistry
 _ANY_PERMISSION: Final = "\0any"
 
 
-def check_commands(subject: Subject) -> Iterator[Finding]:
+def check_commands(target: Target) -> Iterator[Finding]:
     """Check all registries that modules of the application hold."""
-    granted, some_role_grants_all = _permissions(subject)
-    for registry in _registries(subject):
+    granted, some_role_grants_all = _permissions(target)
+    for registry in _registries(target):
         for command in registry:
             yield from _hidden_topics(registry, command)
             for permission in command.requires:
@@ -27,24 +27,24 @@ def check_commands(subject: Subject) -> Iterator[Finding]:
                     yield from _permission(command, permission, granted, some_role_grants_all)
 
 
-def _registries(subject: Subject) -> list[CommandRegistry]:
+def _registries(target: Target) -> list[CommandRegistry]:
     if "cletus.contrib.commands" not in sys.modules:
         return []
     registries = {
         id(value): value
-        for _, namespace in subject.namespaces()
+        for _, namespace in target.namespaces()
         for value in namespace.values()
         if isinstance(value, CommandRegistry)
     }
     return list(registries.values())
 
 
-def _permissions(subject: Subject) -> tuple[set[str] | None, bool]:
+def _permissions(target: Target) -> tuple[set[str] | None, bool]:
     """All permissions that a role names, and whether some role grants every permission.
 
     The set is ``None`` if no store has roles.
     """
-    tables = [getattr(store, "ROLES", None) for store in subject.service.session.stores.values()]
+    tables = [getattr(store, "ROLES", None) for store in target.service.session.stores.values()]
     roles = {
         role: permissions
         for table in tables

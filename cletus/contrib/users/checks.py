@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cletus.check import Finding, Subject, error, warning
+from cletus.check import Finding, Target, error, warning
 from cletus.contrib.users.account import BaseAccount
 from cletus.contrib.users.admin import users_of
 from cletus.contrib.users.login import LoginDialogue
@@ -16,18 +16,18 @@ from cletus.errors import NoUsers
 _REQUIRED = (PasswordMixin, SeenMixin, PresenceMixin)
 
 
-def check_users(subject: Subject) -> Iterator[Finding]:
+def check_users(target: Target) -> Iterator[Finding]:
     """Check that people can log in to the accounts of the application."""
     try:
-        users = users_of(subject.service)
+        users = users_of(target.service)
     except NoUsers:
-        for store_cls in subject.stores():
+        for store_cls in target.stores():
             if issubclass(store_cls, BaseAccount):
                 yield warning(
                     "no-login",
                     f"nobody can log in: {store_cls.__name__} is a store of accounts, but there is no Users",
                     f"add: users = Users(service, {store_cls.__name__})",
-                    subject.texts.of_class(store_cls),
+                    target.source_map.of_class(store_cls),
                 )
         return
     missing = [mixin.__name__ for mixin in _REQUIRED if not issubclass(users.user, mixin)]
@@ -36,5 +36,5 @@ def check_users(subject: Subject) -> Iterator[Finding]:
             "user-mixin",
             f"{users.user.__name__} lacks {', '.join(missing)}, which the login dialogue needs",
             "derive it from BaseAccount, or from these mixins too",
-            subject.texts.of_class(users.user),
+            target.source_map.of_class(users.user),
         )
