@@ -57,7 +57,7 @@ def test_each_finding_has_its_level_place_reason_and_remedy(check):
             "  error    app.py:6  User.tags: the default: expected what JSON takes, found set (state the"
             " field's type: Field(type=...)) [field-default]"
         ),
-        "           give a default that fits, state another type, or never save it: session=True",
+        "           give a default of that type, or another type, or do not save it: session=True",
         "State of modules",
         (
             "  warning  app.py:7  app.online is filled while the service runs, and is empty again after"
