@@ -1,8 +1,8 @@
-"""Cletus's plugin of pytest: fixtures for an application in memory. See ``docs/testing.md``.
+"""The pytest plugin of Cletus: fixtures for an application in memory. See ``docs/testing.md``.
 
-It stands beside the package and not in it, and imports the package in its fixtures only: pytest
-loads its plugins first of all, before coverage is measured, and in runs that have nothing to do
-with Cletus, too. For the same reason nothing here imports Twisted before a test wants it.
+It is a module beside the package, and imports the package only in its fixtures: pytest loads its
+plugins before coverage is measured, and also in runs that have nothing to do with Cletus. For the
+same reason nothing here imports Twisted before a test needs it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twisted.internet.task import Clock
 
     from cletus import Service
-    from cletus.testing import Log, Stage, Visitor
+    from cletus.testing import App, Log, Visitor
 
 _TARGET = "cletus_target"
 _MARKER = (
@@ -24,10 +24,10 @@ _MARKER = (
     "settings for it; without a target, that of the configuration"
 )
 _WHICH = (
-    "Which application is under test? Say it in pyproject.toml:\n\n"
+    "Which application is under test? Name it in pyproject.toml:\n\n"
     "    [tool.pytest.ini_options]\n"
     '    cletus_target = "mytalker"\n\n'
-    'or at the test: @pytest.mark.cletus("talk.py"); or override the fixture cletus_target.'
+    'or mark the test: @pytest.mark.cletus("talk.py"); or override the fixture cletus_target.'
 )
 
 _log = pytest.StashKey["Log"]()
@@ -39,7 +39,7 @@ _restarted = pytest.StashKey["Service"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Pytest's: declare what its configuration file may say."""
+    """Pytest's: declare the option of the configuration file."""
     about = "the application under test, as for `cletus run`; from pytest's root folder"
     parser.addini(_TARGET, about, default="")
 
@@ -51,18 +51,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Pytest's: a test is run. What it has had logged and has not taken is a failure of it."""
+    """Pytest's: run a test. An error in the log that the test has not taken fails it."""
     yield
     log = item.stash.get(_log, None)
     if log is not None:
-        _refuse_mistakes(log)
+        _fail_for_errors(log)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Pytest's: a test has ended. One that has failed shows everybody's screen, and the log."""
+    """Pytest's: a test has ended. If it has failed, show the log and the screens of all visitors."""
     report = yield
     if report.failed and call.when == "call":
         for visitor in item.stash.get(_visitors, []):
@@ -70,7 +70,7 @@ def pytest_runtest_makereport(
         log = item.stash.get(_log, None)
         if log is not None and log.events:
             report.sections.append(("Log of the service", log.text))
-            log.take_failures()  # they are told, and need not fail the test once more
+            log.take_failures()  # they have been shown, and need not fail the test a second time
     return report
 
 
@@ -90,10 +90,10 @@ def cletus_target(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def cletus_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Settings for it: those of the markers, the nearest first; may be overridden."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for marker in request.node.iter_markers("cletus"):
-        found = {**marker.kwargs, **found}
-    return found
+        settings = {**marker.kwargs, **settings}
+    return settings
 
 
 @pytest.fixture
@@ -106,50 +106,50 @@ def clock() -> Clock:
 
 @pytest.fixture
 def log(request: pytest.FixtureRequest) -> Iterator[Log]:
-    """What is logged from now on; a mistake that the test has not taken out fails it."""
+    """What is logged from now on. An error that the test does not take out fails it."""
     from cletus.testing import Log
 
     with Log().listening() as log:
         request.node.stash[_log] = log
         yield log
-    _refuse_mistakes(log)
+    _fail_for_errors(log)
 
 
 @pytest.fixture
-def cletus_stage(
+def cletus_app(
     cletus_target: str,
     cletus_settings: Mapping[str, Any],
     clock: Clock,
-    log: Log,  # noqa: ARG001 - whatever it logs from its first import on is heard
+    log: Log,  # noqa: ARG001 - so that everything from the first import on is in it
     request: pytest.FixtureRequest,
-) -> Iterator[Stage]:
-    """Where the application runs; it is stopped after the test."""
-    from cletus.testing import Stage
+) -> Iterator[App]:
+    """The application, not started yet; it is stopped after the test."""
+    from cletus.testing import App
 
-    stage = Stage(cletus_target, request.config.rootpath, clock, cletus_settings)
-    yield stage
-    stage.stop()
+    app = App(cletus_target, request.config.rootpath, clock, cletus_settings)
+    yield app
+    app.stop()
 
 
 @pytest.fixture
-def service(cletus_stage: Stage) -> Service:
-    """The application, imported afresh and running in memory."""
-    return cletus_stage.start()
+def service(cletus_app: App) -> Service:
+    """The application, imported anew and running in memory."""
+    return cletus_app.start()
 
 
 @pytest.fixture
 def restart(
-    cletus_stage: Stage,
+    cletus_app: App,
     service: Service,  # noqa: ARG001 - it must have been started once
     request: pytest.FixtureRequest,
 ) -> Callable[[], Service]:
-    """Stops the application and starts it again, with what it has saved; gives the new service.
+    """A function that restarts the application, with what it has saved, and returns the new service.
 
-    Who was connected is not any more; ``connect()`` leads to the new service from then on.
+    Nobody is connected to the new service; ``connect()`` connects to it from then on.
     """
 
     def restart() -> Service:
-        request.node.stash[_restarted] = service = cletus_stage.restart()
+        request.node.stash[_restarted] = service = cletus_app.restart()
         return service
 
     return restart
@@ -157,7 +157,7 @@ def restart(
 
 @pytest.fixture
 def connect(service: Service, request: pytest.FixtureRequest) -> Callable[..., Visitor]:
-    """For more people: each ``connect()`` gives one; keywords as for ``cletus.testing.Visitor``."""
+    """A function that connects one more person; arguments as for ``cletus.testing.Visitor``."""
     from cletus.testing import MemoryDoor
 
     doors: dict[Service, MemoryDoor] = {}
@@ -174,32 +174,32 @@ def connect(service: Service, request: pytest.FixtureRequest) -> Callable[..., V
 
 @pytest.fixture
 def client(connect: Callable[..., Visitor]) -> Visitor:
-    """Somebody who has connected, at a terminal of 80 by 24 without colours."""
+    """A person who has connected, at a terminal of 80 by 24 characters without colours."""
     return connect()
 
 
 # -- inside -------------------------------------------------------------------------------------
 
 
-def _refuse_mistakes(log: Log) -> None:
-    mistakes = log.take_tracebacks()
-    if mistakes:
+def _fail_for_errors(log: Log) -> None:
+    errors = log.take_tracebacks()
+    if errors:
         pytest.fail(
-            "The service has logged a mistake; a test that expects it takes it: "
-            "log.take_failures()\n\n" + "\n\n".join(mistakes),
+            "The service has logged an error; a test that expects it takes it with "
+            "log.take_failures()\n\n" + "\n\n".join(errors),
             pytrace=False,
         )
 
 
 def _picture(visitor: Visitor) -> str:
-    """Their screen in a frame, or all that came where there is no pyte."""
+    """Their screen in a frame; without pyte, all text that has come."""
     from cletus.testing.screen import has_pyte
 
     if not has_pyte():
         return visitor.transcript
     try:
         lines = visitor.screen.split("\n")
-    except Exception as error:  # noqa: BLE001 - a test has failed, and its report must not fail, too
+    except Exception as error:  # noqa: BLE001 - the report of a failed test must not fail as well
         return f"It cannot be drawn: {error!r}"
     width = max(map(len, lines))
     rule = "+" + "-" * (width + 2) + "+"

@@ -87,6 +87,7 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "cletus.settings": {"about": "setting"},
     "cletus.settings.settings": {"about": "setting"},
+    "cletus.testing": {"Stage": "App"},
 }
 
 #: Modules: old path to new path.
@@ -239,9 +240,10 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.storage.writer": "cletus.storage.backends.writer",
     "cletus.subject": "cletus.logs.context",
     "cletus.terminal": "cletus.protocol.terminal",
-    "cletus.testing.person": "cletus.testing.visitor",
+    "cletus.testing.person": "cletus.testing.transport",
     "cletus.testing.portrait": "cletus.testing.describe",
     "cletus.testing.stage": "cletus.testing.app",
+    "cletus.testing.telnet_peer": "cletus.testing.wire",
     "cletus.threads": "cletus.reactor.threads",
     "cletus.timers": "cletus.service.timers",
     "cletus.transport": "cletus.client.interfaces",

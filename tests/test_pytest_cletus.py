@@ -201,7 +201,7 @@ def test_what_the_service_logs_as_a_mistake_fails_the_test(run: Run) -> None:
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "The service has logged a mistake; *",
+            "The service has logged an error; *",
             "*RuntimeError: the talker is broken",
             "*Screen of*",
         ]

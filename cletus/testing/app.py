@@ -1,4 +1,4 @@
-"""An application under test: imported afresh, running in memory, and gone without a trace after it."""
+"""An application under test: imported anew, running in memory, and unloaded completely at the end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from cletus.service.service import Service
 from cletus.settings.settings import Settings
 from cletus.storage.backends.memory import from_url
 
-#: What is different in tests, unless a test says otherwise: nothing is written to a disk, nothing is
-#: watched, what is saved soon is saved at once, and nobody types too fast.
+#: Settings of every application under test, unless the test says otherwise: nothing is written to a
+#: disk, no files are watched, ``save_soon`` saves at once, and nobody types too fast.
 SETTINGS: Final[Mapping[str, Any]] = {
     "store": "memory:",
     "store_interval": 0,
@@ -30,47 +30,47 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "line_rate": 0,
 }
 
-#: What Cletus has for hashing passwords, if the application has imported it.
+#: Hashes passwords, if the application has imported it.
 _HASHING = "cletus.contrib.users.hashing"
 
-#: Seconds that a service gets to stop. Our choice: longer than anything that it waits for.
-_STOPPING = 60.0
+#: Seconds that a service has for stopping. Our choice: longer than anything that it waits for.
+_STOP_TIMEOUT = 60.0
 
 
 @contextmanager
 def staged(
     target: str, folder: Path, clock: Clock, settings: Mapping[str, Any] | None = None
 ) -> Iterator[Service]:
-    """An application that runs in memory while this is entered.
+    """A context manager in which an application runs in memory.
 
-    Its modules are imported anew, whatever has imported them before, and are put back as they were
-    after it. The settings are those of the file beside it, its own, and these; the environment is
-    not asked. Its doors are not opened, and neither is what else it would open. Hashes of passwords
-    cost next to nothing.
+    Its modules are imported anew, even if they have been imported before, and ``sys.modules`` is
+    restored at the end. The settings are those in the file beside the application, in its code, and
+    in ``settings``; environment variables are not read. Doors, the control socket and metrics are not
+    opened. Password hashes are cheap.
 
     Args:
         target: as for ``cletus run``: a package, a module, or the path of a Python file.
-        folder: where it is looked up.
-        clock: its time.
-        settings: beside ``SETTINGS``, and stronger than all others.
+        folder: where the target is looked up.
+        clock: the time of the service.
+        settings: they override ``SETTINGS`` and all others.
 
     Raises:
-        CletusError: what the import or the start raised.
+        CletusError: the import or the start has failed.
     """
     with ExitStack() as stack:
         stack.enter_context(_fresh_imports(target, folder))
         options = {**SETTINGS, **(settings or {})}
         service = load(target, folder, partial(apply_settings, options=options, environment={}))
-        stack.callback(service.session.close)  # of one whose start fails
-        stack.enter_context(_forgotten(service))
+        stack.callback(service.session.close)  # for a service whose start fails
+        stack.enter_context(_unloaded(service))
         stack.enter_context(_cheap_hashes())
         _start(service, clock)
         stack.callback(_stop, service, clock)
         yield service
 
 
-class Stage:
-    """Where one application runs in memory, again and again, with what it has saved.
+class App:
+    """An application that can be started, stopped and restarted in memory, with what it has saved.
 
     Args:
         target, folder, clock, settings: as for ``staged()``.
@@ -82,22 +82,22 @@ class Stage:
         store = f"memory:{id(self)}"
         settings = {"store": store, **(settings or {})}
         self._enter = partial(staged, target, folder, clock, settings)
-        self._home = from_url(store, Settings())  # held, so that it outlives each service
+        self._backend = from_url(store, Settings())  # held, so that it outlives each service
         self._running = ExitStack()
 
     def start(self) -> Service:
-        """Import it anew and start it. Raises as ``staged()`` does."""
+        """Import the application anew and start it. Raises as ``staged()`` does."""
         return self._running.enter_context(self._enter())
 
     def stop(self) -> None:
-        """Stop it, and forget its modules. Stopping twice is harmless."""
+        """Stop the application and unload its modules. Stopping twice is harmless."""
         self._running.close()
 
     def restart(self) -> Service:
-        """Stop it and start it, as a process that is run again: what was saved is there.
+        """Stop and start, as if the process had been restarted: what was saved is still there.
 
         Returns:
-            The new service. Nobody is connected to it; the old one is over.
+            The new service, to which nobody is connected.
         """
         self.stop()
         return self.start()
@@ -112,8 +112,8 @@ def _start(service: Service, clock: Clock) -> None:
         failures[0].raiseException()
     if service.state is not State.RUNNING:
         raise ServiceStateError(
-            "the service has not started: a listener of PreStart waits for what does not come in "
-            "memory, such as a network or a thread; what it waits for must be replaced in tests"
+            "the service has not started: a listener of PreStart waits for something that does not "
+            "happen in memory, such as a network or a thread; replace it in tests"
         )
 
 
@@ -121,9 +121,11 @@ def _stop(service: Service, clock: Clock) -> None:
     service.stop()
     clock.advance(0)
     if service.state is not State.STOPPED:
-        clock.advance(_STOPPING)
+        clock.advance(_STOP_TIMEOUT)
     if service.state is not State.STOPPED:
-        raise ServiceStateError("the service does not stop: a listener waits for what never comes")
+        raise ServiceStateError(
+            "the service does not stop: a listener waits for something that never happens"
+        )
 
 
 # -- imports ------------------------------------------------------------------------------------
@@ -131,32 +133,32 @@ def _stop(service: Service, clock: Clock) -> None:
 
 @contextmanager
 def _fresh_imports(target: str, folder: Path) -> Iterator[None]:
-    """Whoever has imported the application before keeps what they have; it is imported anew."""
+    """Take the application's modules out of ``sys.modules``, and put the former ones back at the end."""
     path = list(sys.path)
     try:
         application = locate(target, folder)  # it puts the folder on the path
-        before = _taken_out(application)
+        before = _remove_modules(application)
         try:
             yield
         finally:
-            _taken_out(application)
+            _remove_modules(application)
             sys.modules.update(before)
     finally:
         sys.path[:] = path
 
 
 @contextmanager
-def _forgotten(service: Service) -> Iterator[None]:
-    """What the application has imported since, ``reload_modules`` among it, is imported no more."""
+def _unloaded(service: Service) -> Iterator[None]:
+    """Remove the modules that the application has imported, ``reload_modules`` included, at the end."""
     try:
         yield
     finally:
         application = service.session.application
-        _taken_out(application)
-        sys.meta_path[:] = [one for one in sys.meta_path if not _imports(one, application)]
+        _remove_modules(application)
+        sys.meta_path[:] = [item for item in sys.meta_path if not _imports(item, application)]
 
 
-def _taken_out(application: Application) -> dict[str, ModuleType]:
+def _remove_modules(application: Application) -> dict[str, ModuleType]:
     modules = application.loaded()
     for name in modules:
         del sys.modules[name]
@@ -172,14 +174,14 @@ def _imports(finder: object, application: Application) -> bool:
 
 @contextmanager
 def _cheap_hashes() -> Iterator[None]:
-    """A hash is meant to cost much, and a test that logs people in makes many."""
+    """Make password hashes cheap: they are slow by design, and a test may need many."""
     hashing: Any = sys.modules.get(_HASHING)
     if hashing is None:
         yield
         return
-    dear = hashing.HASHER
-    hashing.HASHER = type(dear)(memory_cost=8, time_cost=1, parallelism=1)
+    hasher = hashing.HASHER
+    hashing.HASHER = type(hasher)(memory_cost=8, time_cost=1, parallelism=1)
     try:
         yield
     finally:
-        hashing.HASHER = dear
+        hashing.HASHER = hasher

@@ -1,4 +1,4 @@
-"""Values described, so that those of two generations of code can be compared."""
+"""Descriptions of values, by which values from two generations of code can be compared."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from cletus.reload.state.plain_types import ATOMS
 from cletus.storage import Store
 
 
-def portrait(value: Any) -> Any:
-    """A value described so that those of two generations compare equal: classes go by their names.
+def describe(value: Any) -> Any:
+    """A description of a value that compares equal to that of its counterpart in the new code.
 
-    What is neither plain data nor of an application's class is described by its identity.
+    Classes are described by their names. An object that is neither plain data nor of a class of the
+    application is described by its identity.
     """
-    return _Portrait().of(value)
+    return _Description().of(value)
 
 
-class _Portrait:
-    """One description; it numbers what it has met, so that sharing and cycles are part of it."""
+class _Description:
+    """Describes one value. Objects are numbered, so that sharing and cycles are described as well."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
-        self._kept: list[Any] = []  # an object that has gone would leave its id() to another
+        self._objects: list[Any] = []  # kept alive: else a later object could have the same id()
 
     def of(self, value: Any) -> Any:
         if type(value) in ATOMS:
@@ -33,7 +34,7 @@ class _Portrait:
         if id(value) in self._numbers:
             return f"number {self._numbers[id(value)]} again"
         self._numbers[id(value)] = len(self._numbers)
-        self._kept.append(value)
+        self._objects.append(value)
         if isinstance(value, Store):
             return f"store {type(value).__name__} {value.key}"
         if isinstance(value, type | FunctionType | ModuleType):
@@ -45,16 +46,16 @@ class _Portrait:
         return self._of_parts(value)
 
     def _of_parts(self, value: Any) -> Any:
-        kind = type(value)
-        name = f"{kind.__module__}.{kind.__qualname__}"
+        cls = type(value)
+        name = f"{cls.__module__}.{cls.__qualname__}"
         if isinstance(value, enum.Enum):
             return f"{name} {value!r}"
         if isinstance(value, set | frozenset):
-            return {name: sorted(repr(self.of(one)) for one in value)}
-        if kind in (list, tuple):
-            return {name: [self.of(one) for one in value]}
-        if kind is dict:
-            return {name: [(self.of(key), self.of(one)) for key, one in value.items()]}
+            return {name: sorted(repr(self.of(item)) for item in value)}
+        if cls in (list, tuple):
+            return {name: [self.of(item) for item in value]}
+        if cls is dict:
+            return {name: [(self.of(key), self.of(item)) for key, item in value.items()]}
         if name.startswith(("cletus.", "twisted.", "_thread")):
             return f"{name} {id(value)}"
         try:
@@ -63,5 +64,5 @@ class _Portrait:
             return f"{name} {id(value)}"
         if isinstance(reduced, str):
             return reduced
-        parts = [list(one) if isinstance(one, Iterator) else one for one in reduced[1:]]
-        return {name: [self.of(one) for one in parts]}
+        parts = [list(part) if isinstance(part, Iterator) else part for part in reduced[1:]]
+        return {name: [self.of(part) for part in parts]}

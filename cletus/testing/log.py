@@ -1,4 +1,4 @@
-"""What is logged while a test runs, and which of it is a mistake."""
+"""What is logged while a test runs, and which log events are errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 class Log:
     """What has been logged.
 
-    A mistake that a test does not take out of here fails the test: what is logged is half of what
-    the code promises about mistakes.
+    With the pytest plugin, an error in the log fails the test, unless the test takes it out with
+    ``take_failures()``.
 
     Attributes:
         events: Twisted's log events, in order.
@@ -25,7 +25,7 @@ class Log:
 
     @contextmanager
     def listening(self) -> Iterator[Log]:
-        """While this is entered, what is logged goes into it."""
+        """A context manager in which everything that is logged is added to ``events``."""
         observer: Any = self.events.append  # zope's interfaces are unknown to mypy
         globalLogPublisher.addObserver(observer)
         try:
@@ -40,33 +40,33 @@ class Log:
 
     @property
     def text(self) -> str:
-        """The messages, a line each, with the tracebacks of those that have one."""
-        return "\n".join(filter(None, (one for e in self.events for one in _in_full(e))))
+        """The messages, one on a line, with their tracebacks."""
+        return "\n".join(filter(None, (part for event in self.events for part in _in_full(event))))
 
     @property
     def failures(self) -> list[Failure]:
-        """The failures of those that came with one."""
+        """The failures that were logged, in order."""
         return [event["log_failure"] for event in self.events if "log_failure" in event]
 
     def take_failures(self) -> list[str]:
-        """Each mistake as ``message: error``, and it is no mistake any more that they were logged."""
-        return [_in_words(event) for event in self._take()]
+        """Take the errors out of the log. Returns each as ``message: error``."""
+        return [_message(event) for event in self._take()]
 
     def take_tracebacks(self) -> list[str]:
-        """As ``take_failures()``, with the tracebacks of those that have one."""
+        """As ``take_failures()``, with tracebacks."""
         return ["\n".join(filter(None, _in_full(event))) for event in self._take()]
 
     def _take(self) -> list[LogEvent]:
-        taken = [event for event in self.events if _is_mistake(event)]
-        self.events[:] = [event for event in self.events if not _is_mistake(event)]
+        taken = [event for event in self.events if _is_error(event)]
+        self.events[:] = [event for event in self.events if not _is_error(event)]
         return taken
 
 
-def _is_mistake(event: LogEvent) -> bool:
+def _is_error(event: LogEvent) -> bool:
     return "log_failure" in event or event.get("log_level") in (LogLevel.error, LogLevel.critical)
 
 
-def _in_words(event: LogEvent) -> str:
+def _message(event: LogEvent) -> str:
     failure = event.get("log_failure")
     error = "" if failure is None else f": {failure.type.__name__}: {failure.getErrorMessage()}"
     return f"{formatEvent(event)}{error}"
@@ -74,4 +74,4 @@ def _in_words(event: LogEvent) -> str:
 
 def _in_full(event: LogEvent) -> tuple[str, str]:
     failure = event.get("log_failure")
-    return _in_words(event), "" if failure is None else failure.getTraceback().rstrip()
+    return _message(event), "" if failure is None else failure.getTraceback().rstrip()

@@ -1,4 +1,4 @@
-"""Reloading in tests: without touching the files of the code under test."""
+"""Reload in tests, without touching the files of the code under test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cletus.reload import ReloadReport, ServiceReloader
 from cletus.reload.code.sources import Source, Sources
 from cletus.service.service import Service
 
-#: The new text of a module, or what makes it from the present one; ``None`` removes the module.
+#: The new text of a module, or a function from the present text to it; ``None`` removes the module.
 Edit = str | Callable[[str], str] | None
 
 
@@ -22,15 +22,15 @@ def start_in_memory(service: Service, clock: Clock | None = None, **settings: An
     """Start a service without doors, files or a reactor.
 
     Args:
-        service: one that was not started yet.
-        clock: its time; by default a new one, which only moves when it is advanced.
+        service: a service that has not been started.
+        clock: its time; by default a new clock, which only moves when it is advanced.
         settings: further settings.
 
     Returns:
         The clock.
 
     Raises:
-        CletusError: what the start raised.
+        CletusError: the start has failed.
     """
     clock = clock or Clock()
     service.configure(store="memory:", reload=False, **settings)
@@ -47,15 +47,15 @@ def reload_with(
     """Reload a running service as if its files had been edited; they are not touched.
 
     Args:
-        service: it runs, on a ``Clock`` or a reactor.
+        service: a running service, on a ``Clock`` or a reactor.
         edits: dotted module name to its new text, or to a function from the present text to the
-            new one, or to ``None`` for a removed module; a name that is not there yet is added.
+            new one, or to ``None`` for a module that is removed. A new name adds a module.
 
     Returns:
         A Deferred of the report. On a ``Clock`` it has already fired.
 
     Raises:
-        KeyError: a function is to edit a module that there is not.
+        KeyError: a function is given for a module that does not exist.
     """
     reloader: Any = service.reloader
     assert isinstance(reloader, ServiceReloader)  # noqa: S101 - no other kind ships
@@ -79,7 +79,7 @@ def edited(sources: Sources, edits: Mapping[str, Edit]) -> Sources:
 
 
 def reloaded(service: Service, edits: Mapping[str, Edit] | None = None) -> ReloadReport:
-    """``reload_with`` for a service on a ``Clock``: the report itself."""
+    """As ``reload_with``, for a service on a ``Clock``. Returns the report itself."""
     reports: list[ReloadReport] = []
     reload_with(service, edits).addCallback(reports.append)
     return reports[0]

@@ -1,4 +1,4 @@
-"""What a terminal shows, drawn by pyte."""
+"""The screen of a terminal, drawn by pyte."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from cletus.errors import PyteMissing
 
 try:
     import pyte
-except (
-    ImportError
-):  # it comes with the extra ``testing``; who never looks at a screen can do without
+except ImportError:  # it comes with the extra ``testing``, and tests without screens do not need it
     pyte = None  # type: ignore[assignment]  # tested for where it is used
 
 
@@ -39,14 +37,14 @@ class Screen:
         self._stream: Any = pyte.Stream(self.pyte)
 
     def feed(self, text: str) -> None:
-        """Show this: text, line ends as they come over a connection (CR LF), escape sequences."""
+        """Show text with line ends as they are sent (CR LF) and escape sequences."""
         self._stream.feed(text)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give it another size."""
+        """Change the size."""
         self.pyte.resize(rows, columns)
 
     @property
     def text(self) -> str:
-        """Its lines, without the blanks at their ends and the empty lines below the last."""
+        """Its lines, without blanks at their ends and without the empty lines at the bottom."""
         return "\n".join(line.rstrip() for line in self.pyte.display).rstrip("\n")

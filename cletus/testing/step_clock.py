@@ -1,4 +1,4 @@
-"""A clock for tests on which everything happens at its own time."""
+"""A clock for tests on which each call is made at the time that it is due."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from twisted.internet.task import Clock
 
 
 class StepClock(Clock):
-    """Twisted's ``Clock``, advanced from call to call.
+    """Twisted's ``Clock``, advanced from one call to the next.
 
-    ``Clock.advance(3600)`` first sets the time and then makes all calls of that hour, each of which
-    takes it to be an hour later; so what repeats itself every minute is called once or in one heap.
-    Here each call sees the time that it was due at, as it would with a reactor.
+    ``Clock.advance(3600)`` sets the time first, and then makes all calls that are due: each of them
+    sees the end of the hour, and what repeats every minute happens once, or sixty times at once.
+    Here each call sees the time at which it was due, as with a reactor.
     """
 
     def advance(self, amount: float) -> None:
-        """Let so many seconds pass; 0 does what is due now.
+        """Let so many seconds pass; 0 makes the calls that are due now.
 
-        Calls that are asked for meanwhile are made, too, if they are due by then.
+        Calls that are scheduled meanwhile are made as well, if they are due by then.
         """
         end = self.rightNow + amount
         while self.calls and self.calls[0].getTime() <= end:

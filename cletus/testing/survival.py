@@ -1,4 +1,4 @@
-"""Whether a reload loses anything: one object, or all that a service holds."""
+"""Check that a reload loses nothing: of one object, or of everything that a service holds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cletus.client.client import Client
 from cletus.reload import ReloadReport
 from cletus.service.service import Service
 from cletus.storage import Store
-from cletus.testing.describe import portrait
+from cletus.testing.describe import describe
 from cletus.testing.reloading import reloaded
 
-#: Differences that an assertion names; one would do, and a thousand are one.
-_TOLD = 10
+#: Differences that the message of an assertion shows.
+_SHOWN = 10
 
 _MISSING = "nothing"
 
@@ -24,19 +24,20 @@ def assert_survives_reload(service: Service) -> ReloadReport: ...
 @overload
 def assert_survives_reload(service: Service, obj: StoreObject) -> StoreObject: ...
 def assert_survives_reload(service: Service, obj: Store | None = None) -> Any:
-    """Reload a service on a ``Clock``, with its code as it is, and check that nothing is lost.
+    """Reload a service on a ``Clock``, with its code unchanged, and check that nothing is lost.
 
     Args:
-        service: it runs.
-        obj: an active store object of it; by default everything is checked: all active objects with
-            all fields, who is connected, what the application has set on them and on the service,
-            the step of each dialogue and what it has learnt, and what remains of each timer.
+        service: a running service.
+        obj: an active store object, to check only its fields. By default everything is checked: all
+            active objects with all fields, the connected clients, the attributes that the
+            application has set on them and on the service, the step and the fields of each
+            dialogue, and the remaining time of each timer.
 
     Returns:
-        The report; of one object, its successor.
+        The report; for one object, its successor.
 
     Raises:
-        AssertionError: the reload was refused, or something is gone or differs; it is named.
+        AssertionError: the reload was refused, or something is lost or differs; the message names it.
     """
     if obj is not None:
         return _object_survives(service, obj)
@@ -44,14 +45,14 @@ def assert_survives_reload(service: Service, obj: Store | None = None) -> Any:
     report = _reloaded(service)
     after = _everything(service)
     differences = [
-        f"{place}: {before.get(place, _MISSING)!r} before the reload, "
-        f"{after.get(place, _MISSING)!r} after it"
-        for place in dict.fromkeys((*before, *after))
-        if before.get(place, _MISSING) != after.get(place, _MISSING)
+        f"{name}: {before.get(name, _MISSING)!r} before the reload, "
+        f"{after.get(name, _MISSING)!r} after it"
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name, _MISSING) != after.get(name, _MISSING)
     ]
     if differences:
-        more = [f"and {len(differences) - _TOLD} more"] if len(differences) > _TOLD else []
-        raise AssertionError("\n".join(differences[:_TOLD] + more))
+        more = [f"and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
+        raise AssertionError("\n".join(differences[:_SHOWN] + more))
     return report
 
 
@@ -80,35 +81,36 @@ def _reloaded(service: Service) -> ReloadReport:
 
 
 def _everything(service: Service) -> dict[str, Any]:
-    """All that a reload carries, by where it is."""
-    found: dict[str, Any] = _attachments("service", service)
+    """Everything that a reload carries over, by a name that says where it is."""
+    state: dict[str, Any] = _attachments("service", service)
     for name, store_cls in service.session.stores.items():
         for key, obj in store_cls.manager.active().items():
-            found[f"{name} {key!r}"] = "active"
+            state[f"{name} {key!r}"] = "active"
             for field, value in _fields(obj).items():
-                found[f"{name} {key!r}, field {field!r}"] = value
+                state[f"{name} {key!r}, field {field!r}"] = value
     for client in service.clients:
-        found |= _of_client(client)
-    # Those that are over are not carried, so they take no part in the numbering either.
-    for number, timer in enumerate(one for one in service.session.current.timers if one.active):
-        found[f"timer {timer.place} ({number})"] = (timer.interval, round(timer.remaining, 6))
-    return found
+        state |= _of_client(client)
+    # Timers that have ended are not carried over, so they are not numbered either.
+    active = (timer for timer in service.session.current.timers if timer.active)
+    for number, timer in enumerate(active):
+        state[f"timer {timer.place} ({number})"] = (timer.interval, round(timer.remaining, 6))
+    return state
 
 
 def _of_client(client: Client) -> dict[str, Any]:
-    found: dict[str, Any] = {f"{client!r}": "connected" if client.connected else "closing"}
-    found |= _attachments(f"{client!r}", client)
+    state: dict[str, Any] = {f"{client!r}": "connected" if client.connected else "closing"}
+    state |= _attachments(f"{client!r}", client)
     for number, dialogue in enumerate(client.dialogues):
-        place = f"{client!r}, dialogue {number}"
-        found[place] = (type(dialogue).__qualname__, dialogue.step)
+        name = f"{client!r}, dialogue {number}"
+        state[name] = (type(dialogue).__qualname__, dialogue.step)
         for field in dialogue.fields:
-            found[f"{place}, field {field!r}"] = portrait(getattr(dialogue, field, None))
-    return found
+            state[f"{name}, field {field!r}"] = describe(getattr(dialogue, field, None))
+    return state
 
 
-def _attachments(place: str, holder: Service | Client) -> dict[str, Any]:
-    return {f"{place}.{name}": portrait(value) for name, value in holder.attachments().items()}
+def _attachments(owner: str, holder: Service | Client) -> dict[str, Any]:
+    return {f"{owner}.{name}": describe(value) for name, value in holder.attachments().items()}
 
 
 def _fields(obj: Store) -> dict[str, Any]:
-    return {name: portrait(value) for name, value in obj.to_dict(session=True).items()}
+    return {name: describe(value) for name, value in obj.to_dict(session=True).items()}

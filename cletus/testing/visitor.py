@@ -1,4 +1,4 @@
-"""Somebody at a terminal who uses a service, all in memory, through the telnet door."""
+"""A person at a terminal who uses a service in memory, through the telnet door."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from cletus.doors.telnet.protocol import TelnetFactory
 from cletus.errors import Disconnected
 from cletus.service.service import Service
 from cletus.testing.screen import Screen
-from cletus.testing.telnet_peer import TelnetPeer
-from cletus.testing.transport import MemoryTransport
-from cletus.testing.wire import Wire
+from cletus.testing.wire import TelnetPeer, Wire
 
 #: Escape sequences (ECMA-48): CSI ... final byte, OSC ... BEL or ST, and those of two characters.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
@@ -27,15 +25,15 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _HOSTS = 254  # of 192.0.2.0/24, the addresses for examples (RFC 5737)
 _PORTS = 40000
 
-_NAP = 0.01  # seconds between two looks at what has come in real time
+_POLL_INTERVAL = 0.01  # seconds between two looks at what has come in real time
 
 
 class Said(str):
-    """What has come onto somebody's terminal: a string, which may be awaited as well.
+    """Text that has come to a terminal: a string that may also be awaited.
 
-    A service in memory has done all that it can do at once when ``says()`` returns, so awaiting
-    waits for nothing and gives the same string. It makes ``await client.says("look")`` and
-    ``client.says("look")`` the same in tests that are ``async`` and in those that are not.
+    When ``says()`` returns, a service in memory has done everything that it can do without time
+    passing, so awaiting does not wait and gives the same string. Tests may therefore write
+    ``await client.says("look")`` or ``client.says("look")``, whether they are ``async`` or not.
     """
 
     __slots__ = ()
@@ -47,57 +45,57 @@ class Said(str):
 
 
 class MemoryDoor:
-    """A telnet door that needs no network: what comes in by it has met all of the real one.
+    """A telnet door without a network. Its connections are the real ones, limits included.
 
     Args:
-        service: it runs on a ``Clock``.
+        service: a service that runs on a ``Clock``.
 
     Attributes:
-        service: whose clients those become who come in.
-        clock: its time.
+        service: those who connect become its clients.
+        clock: the time of the service.
 
     Raises:
-        TypeError: it runs on a reactor, or was not started.
+        TypeError: the service runs on a reactor, or was not started.
     """
 
     def __init__(self, service: Service) -> None:
         if not isinstance(service.reactor, Clock):
-            raise TypeError("people can come in memory to a service that was started on a Clock")
+            raise TypeError("MemoryDoor needs a service that was started on a Clock")
         self.clock: Clock = service.reactor
         self.service = service
         self._factory = TelnetFactory(service, ConnectionLimiter(service))
         self._numbers = itertools.count(1)
 
     def connect(self, **terminal: Any) -> Visitor:
-        """Somebody connects; keywords as for ``Visitor``."""
+        """Somebody connects; keyword arguments as for ``Visitor``."""
         return Visitor(self, **terminal)
 
     def open(self, wire: Wire) -> None:
-        """A wire is connected."""
+        """Connect a wire."""
         peer: Any = wire.getPeer()  # zope's interfaces are unknown to mypy
         wire.connect(self._factory.buildProtocol(peer))
 
     def next_address(self, host: str) -> IPv4Address:
-        """An address that nobody else has; each person has a machine of their own.
+        """An address that nobody else has.
 
         Args:
-            host: the machine, if it is to be a certain one.
+            host: the host part; empty for a host of their own.
         """
         number = next(self._numbers)
-        own = f"192.0.2.{(number - 1) % _HOSTS + 1}"
-        return IPv4Address("TCP", host or own, _PORTS + number)
+        host = host or f"192.0.2.{(number - 1) % _HOSTS + 1}"
+        return IPv4Address("TCP", host, _PORTS + number)
 
 
 class Visitor:
     """One person, who types lines and reads what their terminal shows.
 
-    All methods let the service do what is due at once; time passes by ``waits()`` alone.
+    Every method lets the service do what is due at once; time passes only in ``waits()``.
 
     Args:
-        door: by which they come in; they connect at once.
-        address: the machine that they are at; by default one of their own.
+        door: the door by which they connect, at once.
+        address: the host that they come from; by default one of their own.
         columns, rows: the size of their window.
-        terminal: what their terminal calls itself; ``xterm-256color`` has colours, ``dumb`` none.
+        terminal: the name of their terminal; ``xterm-256color`` has colours, ``dumb`` has none.
         gmcp: whether their program takes messages beside the text.
 
     Attributes:
@@ -122,11 +120,11 @@ class Visitor:
         self._text = ""
         self._typed_at = 0
         self._read_to = 0
-        place = door.next_address(address)
-        self.address = f"{place.host}:{place.port}"
-        self._wire = Wire(door.clock, place, self._arrived)
+        peer_address = door.next_address(address)
+        self.address = f"{peer_address.host}:{peer_address.port}"
+        self._wire = Wire(door.clock, peer_address, self._arrived)
         door.open(self._wire)
-        self._maybe_client = next(self._of(door.service), None)
+        self._client_or_none = next(self._clients_here(door.service), None)
         self._settle()
 
     def __repr__(self) -> str:
@@ -144,7 +142,7 @@ class Visitor:
         Raises:
             Disconnected: they are not connected any more.
         """
-        __tracebackhide__ = True  # pytest shows the line of the test
+        __tracebackhide__ = True  # pytest then shows the line of the test
         self._typed_at = self._read_to = len(self._text)
         for line in lines:
             if not self.connected:
@@ -155,16 +153,12 @@ class Visitor:
         return self.reads()
 
     def waits(self, seconds: float) -> Said:
-        """Let time pass for the whole service.
-
-        Returns:
-            What has come since they last typed or read.
-        """
+        """Let time pass for the service. Returns what has come since they last typed or read."""
         self._clock.advance(seconds)
         return self.reads()
 
     def resizes(self, columns: int, rows: int) -> Said:
-        """Give the window another size. Returns what has come since they last typed or read."""
+        """Change the size of the window. Returns what has come since they last typed or read."""
         self._size = (columns, rows)
         if self._screen is not None:
             self._draw()
@@ -173,7 +167,7 @@ class Visitor:
         return self.reads()
 
     def sends(self, package: str, data: Any = None) -> Said:
-        """Have the program send a GMCP message. Returns what has come since they typed or read."""
+        """Send a GMCP message. Returns what has come since they last typed or read."""
         self._wire.put(self._peer.message(package, data))
         return self.reads()
 
@@ -191,27 +185,27 @@ class Visitor:
         return Said(_plain(self._text[start:]))
 
     def sees(self, text: str) -> bool:
-        """Whether this is on their screen, or has come since they last typed and scrolled off it.
+        """Whether this is on their screen, or has come since they last typed and has scrolled off.
 
         When an assertion with it fails, pytest shows the screen.
         """
         return self._has_come(text) or text in self.screen
 
     async def until(self, text: str, seconds: float = 5.0) -> str:
-        """Wait, in real time, until this has come since they last typed.
+        """Wait, in real time, for text that comes from outside the service.
 
-        For what comes from outside of the service: a thread of the application's own, a network. It
-        needs a reactor that runs, so that of pytest-twisted, in a test that is ``async``.
+        Such as from a thread of the application's own, or from a network. This needs a running
+        reactor, as in an ``async`` test under pytest-twisted.
 
         Args:
-            text: what to wait for.
-            seconds: how long, by the clock on the wall; the service's own time stands still.
+            text: the text, which must come, or have come, since they last typed.
+            seconds: how long to wait; the time of the service stands still meanwhile.
 
         Returns:
             What has come since they last typed or read.
 
         Raises:
-            AssertionError: it has not come.
+            AssertionError: the text has not come.
             RuntimeError: no reactor is running.
         """
         __tracebackhide__ = True
@@ -222,12 +216,12 @@ class Visitor:
         while not self._has_come(text):
             if reactor.seconds() > end:
                 raise AssertionError(f"{text!r} has not come in {seconds:g} seconds")
-            await deferLater(reactor, _NAP)
+            await deferLater(reactor, _POLL_INTERVAL)
         return self.reads()
 
     @property
     def screen(self) -> str:
-        """What their terminal shows, drawn by pyte: its lines, with what they have typed.
+        """The lines of their screen, drawn by pyte, with what they have typed.
 
         Raises:
             PyteMissing: pyte is not installed (``pip install 'cletus-live[testing]'``).
@@ -237,13 +231,13 @@ class Visitor:
 
     @property
     def pyte(self) -> Any:
-        """The ``pyte.Screen`` of their terminal: colours, attributes, cursor. Raises as ``screen``."""
+        """The ``pyte.Screen`` itself, for colours, attributes and the cursor. Raises as ``screen``."""
         self._settle()
         return self._draw().pyte
 
     @property
     def transcript(self) -> str:
-        """All that has ever come, without what they typed, colours and the like."""
+        """All text that has ever come, without what they typed, colours and the like."""
         self._settle()
         return _plain(self._text)
 
@@ -261,7 +255,7 @@ class Visitor:
 
     @property
     def connected(self) -> bool:
-        """Whether the connection is there, on both sides."""
+        """Whether neither side has closed the connection."""
         return self._wire.is_open
 
     @property
@@ -271,18 +265,18 @@ class Visitor:
 
     @property
     def client(self) -> Client:
-        """The client that the service sees, also when it has gone.
+        """The client that the service sees; also after it has gone.
 
         Raises:
-            Disconnected: the door has turned them away, so that there is none.
+            Disconnected: the door has refused the connection, so there is no client.
         """
-        if self._maybe_client is None:
+        if self._client_or_none is None:
             raise Disconnected(f"{self!r} was turned away at the door: {self.transcript!r}")
-        return self._maybe_client
+        return self._client_or_none
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _of(self, service: Service) -> Iterator[Client]:
+    def _clients_here(self, service: Service) -> Iterator[Client]:
         return (client for client in service.clients if client.address == self.address)
 
     def _has_come(self, text: str) -> bool:
@@ -311,64 +305,3 @@ class Visitor:
 
 def _plain(text: str) -> str:
     return _ESCAPES.sub("", text).replace("\r", "").replace("\x07", "")
-
-
-class Person:
-    """One connected person.
-
-    Args:
-        service: a service that was started with a ``Clock``; they connect at once.
-        clock: that clock; it is advanced by nothing, so that what is due is done.
-
-    Attributes:
-        client: the client that the service sees.
-        transport: what the service asked of their connection.
-    """
-
-    def __init__(self, service: Service, clock: Clock, address: str = "memory") -> None:
-        self._clock = clock
-        self._read = 0
-        self._gone = False
-        self.transport = MemoryTransport(address)
-        self.client: Client = service.connections.connected(self.transport, door="memory")
-        self._turn()
-
-    def types(self, *lines: str) -> str:
-        """Type lines, each with Enter.
-
-        Returns:
-            What has come onto the screen meanwhile.
-        """
-        start = len(self.transport.text)
-        for line in lines:
-            self.client.line_received(line)
-            self._turn()
-        return self.transport.text[start:]
-
-    def new_text(self) -> str:
-        """What has come onto the screen since this was last asked."""
-        self._turn()
-        text = self.transport.text[self._read :]
-        self._read += len(text)
-        return text
-
-    @property
-    def screen(self) -> str:
-        """All that has ever come onto the screen."""
-        return self.transport.text
-
-    def sees(self, text: str) -> bool:
-        """Whether this text has come onto the screen."""
-        return text in self.screen
-
-    def hangs_up(self, reason: str = "closed by peer") -> None:
-        """Break the connection. Doing it twice is harmless."""
-        if not self._gone:
-            self._gone = True
-            self.client.disconnected(reason)
-            self._turn()
-
-    def _turn(self) -> None:
-        self._clock.advance(0)
-        if self.transport.closed and not self._gone:
-            self.hangs_up()

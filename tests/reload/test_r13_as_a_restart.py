@@ -12,7 +12,7 @@ from cletus import Service
 from cletus.reload.code.modules import ApplicationFinder
 from cletus.reload.load import load
 from cletus.testing import reloaded, start_in_memory
-from cletus.testing.describe import portrait
+from cletus.testing.describe import describe
 
 BEFORE = textwrap.dedent("""
     import dataclasses, datetime, enum
@@ -105,7 +105,7 @@ def permanent(service: Service, *, saved: bool) -> dict:
     for name, store_cls in service.session.current.stores.items():
         objects = store_cls.manager.saved() if saved else store_cls.manager.active()
         found[name] = {
-            key: {field: portrait(value) for field, value in one.to_dict().items()}
+            key: {field: describe(value) for field, value in one.to_dict().items()}
             for key, one in sorted(objects.items())
         }
     return found

@@ -15,7 +15,7 @@ from cletus.reload.state import objects as snapshot
 from cletus.reload.state.in_place import Staying
 from cletus.reload.state.memo import Known
 from cletus.reload.state.values import Carrier
-from cletus.testing.describe import portrait
+from cletus.testing.describe import describe
 
 USERS = """
     from cletus.contrib.users import BaseUser
@@ -87,7 +87,7 @@ def fingerprint(app):
     session = service.session
     objects = {
         name: {
-            key: (id(one), id(vars(one)), type(one), portrait(dict(vars(one))), dict(vars(one)))
+            key: (id(one), id(vars(one)), type(one), describe(dict(vars(one))), dict(vars(one)))
             for key, one in store.manager.active().items()
         }
         for name, store in session.current.stores.items()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cletus.testing import assert_survives_reload
-from cletus.testing.describe import portrait
+from cletus.testing.describe import describe
 
 THINGS = """
     import collections, dataclasses, datetime, decimal, enum, weakref
@@ -193,12 +193,12 @@ def test_every_kind_of_value_is_carried_to_the_new_classes(app, what):
     value = instances(app.module("things"))[what]
     one = thing(app, "one")
     one.a, one.b = value, [value]
-    before = portrait(value)
+    before = describe(value)
     report = app.reload()
     assert report.ok, str(report)
     assert report.notes == []
     one = thing(app, "one")
-    assert portrait(one.a) == before
+    assert describe(one.a) == before
     assert one.a is one.b[0] or one.a == one.b[0]
     kind = type(one.a)
     if kind.__module__ == "app0.things":

@@ -1,4 +1,4 @@
-"""``staged`` and ``Stage``: an application imported afresh, running in memory, gone after it."""
+"""``staged`` and ``App``: an application imported anew, running in memory, unloaded at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cletus.reload.code.modules import ApplicationFinder
 from cletus.service.construction import current_loading
 from cletus.service.interfaces import Components
 from cletus.service.lifecycle import State
-from cletus.testing import MemoryDoor, Stage, StepClock, reloaded, staged
+from cletus.testing import App, MemoryDoor, StepClock, reloaded, staged
 
 APPLICATION = """
     from cletus import Service, events
@@ -168,26 +168,26 @@ def test_people_are_seen_off_at_the_end(write, clock):
 
 
 def test_a_restart_finds_what_was_saved(write, clock):
-    stage = Stage("staged_talk.py", write(APPLICATION), clock)
-    first = stage.start()
+    app = App("staged_talk.py", write(APPLICATION), clock)
+    first = app.start()
     sys.modules["staged_talk"].Note("one", text="hello").save()
-    second = stage.restart()
+    second = app.restart()
     assert (first.state, second.state) == (State.STOPPED, State.RUNNING)
     assert sys.modules["staged_talk"].found == ["one"]
     assert sys.modules["staged_talk"].Note.manager.get("one").text == "hello"
-    stage.stop()
-    stage.stop()
+    app.stop()
+    app.stop()
     assert second.state is State.STOPPED
 
 
-def test_two_stages_have_nothing_in_common(write, clock):
+def test_two_apps_have_nothing_in_common(write, clock):
     folder = write(APPLICATION)
     for _ in range(2):
-        stage = Stage("staged_talk.py", folder, clock)
-        stage.start()
+        app = App("staged_talk.py", folder, clock)
+        app.start()
         assert sys.modules["staged_talk"].found == []
         sys.modules["staged_talk"].Note("one").save()
-        stage.stop()
+        app.stop()
 
 
 def test_what_is_saved_soon_is_saved_at_once(write, clock):

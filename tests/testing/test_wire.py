@@ -1,4 +1,4 @@
-"""``Wire``: a connection in memory that a protocol cannot tell from a real one."""
+"""``Wire``, which a protocol cannot tell from a real connection, and ``TelnetPeer`` at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from cletus.testing.wire import Wire
+from cletus.protocol.telnet import subnegotiation
+from cletus.testing.wire import TelnetPeer, Wire
 
 PLACE = IPv4Address("TCP", "192.0.2.1", 40001)
 
@@ -97,3 +98,70 @@ def test_who_hangs_up_has_still_said_what_they_said(ends: Ends) -> None:
     ends.wire.hang_up()
     ends.wire.hang_up()
     assert ends.turn() == [b"a", ConnectionDone]
+
+
+# -- the program at the end of it --------------------------------------------------------------
+
+WILL, WONT, DO, DONT = b"\xff\xfb", b"\xff\xfc", b"\xff\xfd", b"\xff\xfe"
+
+
+def peer(gmcp: bool = False) -> TelnetPeer:
+    return TelnetPeer(132, 43, "xterm", gmcp=gmcp)
+
+
+def test_text_is_text_however_it_is_cut() -> None:
+    program = peer()
+    assert [program.receive(bytes([byte]))[0] for byte in "é\r\n".encode()] == ["", "é", "\r", "\n"]
+
+
+def test_a_bare_carriage_return_comes_as_one() -> None:
+    assert peer().receive(b"a\r\0b") == ("a\rb", b"")
+
+
+def test_typing_is_shown_unless_the_service_says_that_it_shows_it() -> None:
+    program = peer()
+    assert program.shows_typing
+    assert program.receive(WILL + b"\x01") == ("", DO + b"\x01")
+    assert not program.shows_typing
+    assert program.receive(WONT + b"\x01") == ("", DONT + b"\x01")
+    assert program.shows_typing
+
+
+def test_it_names_its_terminal_when_it_is_asked() -> None:
+    program = peer()
+    assert program.receive(DO + b"\x18") == ("", WILL + b"\x18")
+    ask = subnegotiation(24, b"\x01")
+    assert program.receive(ask) == ("", subnegotiation(24, b"\x00xterm"))
+    assert program.receive(ask) == ("", subnegotiation(24, b"\x00xterm"))
+
+
+def test_it_tells_the_size_of_its_window_and_every_change_of_it() -> None:
+    program = peer()
+    assert program.resized(100, 43) == b""  # nobody wants to know it yet
+    _, answer = program.receive(DO + b"\x1f")
+    assert answer == WILL + b"\x1f" + subnegotiation(31, b"\x00\x64\x00\x2b")
+    assert program.resized(255, 24) == b"\xff\xfa\x1f\x00\xff\xff\x00\x18\xff\xf0"
+
+
+def test_messages_are_taken_by_who_wants_them() -> None:
+    program = peer(gmcp=True)
+    assert program.receive(WILL + b"\xc9") == ("", DO + b"\xc9")
+    program.receive(
+        subnegotiation(201, b'Room.Info {"num": 1}') + subnegotiation(201, b"Core.Ping")
+    )
+    assert program.messages == [("Room.Info", {"num": 1}), ("Core.Ping", None)]
+    assert program.message("Core.Hello", {"client": "x"}) == subnegotiation(
+        201, b'Core.Hello {"client": "x"}'
+    )
+
+
+def test_what_it_does_not_know_it_refuses() -> None:
+    assert peer().receive(WILL + b"\xc9" + DO + b"\x27") == ("", DONT + b"\xc9" + WONT + b"\x27")
+
+
+def test_it_never_tires_of_negotiating() -> None:
+    """A test may ask for a thousand passwords in an instant."""
+    program = peer()
+    for _ in range(1000):
+        assert program.receive(WILL + b"\x01") == ("", DO + b"\x01")
+        assert program.receive(WONT + b"\x01") == ("", DONT + b"\x01")

@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from cletus import Client, ReloadReport, Service
 from cletus.storage import Field, Store
 from cletus.testing import (
+    App,
     Log,
     MemoryDoor,
     Said,
-    Stage,
     StepClock,
     Visitor,
     assert_survives_reload,
@@ -52,10 +52,10 @@ def reloads(service: Service, room: Room) -> None:
     assert_type(assert_survives_reload(service, room), Room)
 
 
-def stages(clock: StepClock, log: Log) -> None:
+def applications(clock: StepClock, log: Log) -> None:
     with staged("talk.py", Path(), clock, {"line_max": 10}) as service:
         assert_type(service, Service)
-    assert_type(Stage("talk.py", Path(), clock).restart(), Service)
+    assert_type(App("talk.py", Path(), clock).restart(), Service)
     assert_type(log.take_failures(), list[str])
 
 
