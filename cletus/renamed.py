@@ -1,8 +1,9 @@
 """Names that have changed: the old ones work for one release, and warn.
 
-This is the only list of them. A class whose attributes or methods were renamed is decorated with
-``with_old_names``; whatever takes a keyword or a setting under an old name calls ``new_name``. Modules
-that have moved are found by ``OldModules``, which ``cletus/__init__.py`` installs.
+All old names are listed here. A class with renamed attributes or methods is decorated with
+``with_old_names``; a function that takes a keyword under an old name calls ``new_keywords``; a module with
+renamed functions or classes has the ``__getattr__`` that ``names_of`` makes. Modules that have moved are
+found by ``OldModules``, which ``cletus/__init__.py`` installs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 #: Attributes and methods: name of the class to old name to new name, which may have dots.
 ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
-    "Settings": SETTINGS,
+    "Backend": {"place": "location", "strays": "unknown_documents"},
+    "BaseBan": {"about": "target", "is_over": "has_expired"},
+    "CarryError": {"place": "location"},
+    "CarryFailed": {"place": "location"},
     "Client": {
         "begin": "start_dialogue",
         "came_at": "connected_at",
@@ -35,6 +39,13 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
         "heard_at": "last_input_at",
         "outbox": "output",
     },
+    "Field": {"was": "renamed_from"},
+    "FieldValueError": {"found": "actual"},
+    "JsonFiles": {"place": "location", "strays": "unknown_documents"},
+    "Memory": {"place": "location", "strays": "unknown_documents"},
+    "NoDatabase": {"place": "location"},
+    "NotInDatabase": {"place": "location"},
+    "OwnAttribute": {"kind": "class_name"},
     "Service": {
         "connected": "connections.connected",
         "in_thread": "run_in_thread",
@@ -42,21 +53,11 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
         "message_received": "connections.message_received",
         "resized": "connections.resized",
     },
-    "CarryError": {"place": "location"},
-    "CarryFailed": {"place": "location"},
-    "FieldValueError": {"found": "actual"},
-    "NoDatabase": {"place": "location"},
-    "NotInDatabase": {"place": "location"},
-    "OwnAttribute": {"kind": "class_name"},
+    "Settings": SETTINGS,
     "StoreIOError": {"place": "location"},
     "StoreInUse": {"place": "location"},
     "StoreUnusable": {"place": "location"},
     "Target": {"home": "backend", "texts": "source_map"},
-    "BaseBan": {"about": "target", "is_over": "has_expired"},
-    "Backend": {"place": "location", "strays": "unknown_documents"},
-    "Field": {"was": "renamed_from"},
-    "JsonFiles": {"place": "location", "strays": "unknown_documents"},
-    "Memory": {"place": "location", "strays": "unknown_documents"},
     "Writer": {"place": "location"},
 }
 
@@ -253,7 +254,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def warn(old: str, new: str, *, stacklevel: int = 3) -> None:
-    """Say once for each place that a name has changed.
+    """Warn that a name has changed; Python shows it once for each line that uses the name.
 
     Args:
         old: the name that was used.
@@ -306,7 +307,7 @@ def names_of(module: str) -> Callable[[str], Any]:
 
 
 def with_old_names(cls: _Class) -> _Class:
-    """Class decorator: attributes that ``ATTRIBUTES`` lists for it can be used by their old names."""
+    """Class decorator: attributes can be used by the old names that ``ATTRIBUTES`` lists for the class."""
     for old, new in ATTRIBUTES.get(cls.__name__, {}).items():
         setattr(cls, old, _OldName(cls.__name__, old, new))
     return cls
@@ -347,6 +348,9 @@ class _OldName:
 class OldModules(MetaPathFinder, Loader):
     """Finds modules by their old paths: ``import cletus.dialogue``."""
 
+    def __init__(self) -> None:
+        self._specs: dict[str, ModuleSpec | None] = {}
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
@@ -362,17 +366,15 @@ class OldModules(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is run again; the import system has put its own spec on the module."""
+        """Restore the module's spec, which the import system has replaced; the module does not run again."""
         spec = module.__spec__
         if spec is not None and spec.name in self._specs:
             module.__spec__ = self._specs.pop(spec.name)
 
-    def __init__(self) -> None:
-        self._specs: dict[str, ModuleSpec | None] = {}
-
 
 def install() -> None:
-    """Let old module paths be found. Called once, by ``cletus/__init__.py``."""
+    """Make old module paths importable. Called once, by ``cletus/__init__.py``."""
     if not any(isinstance(finder, OldModules) for finder in sys.meta_path):
-        # First: an old package leads to a new one, in whose folder others would find its modules again.
+        # First: an old package is the new one, in whose folder Python's own finder would import the
+        # modules a second time.
         sys.meta_path.insert(0, OldModules())

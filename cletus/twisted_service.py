@@ -1,4 +1,4 @@
-"""A service of ours as one of Twisted's: under ``twist`` and ``twistd``, or among others of its kind."""
+"""A Cletus service as a Twisted service: under ``twist`` and ``twistd``, or beside other services."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from cletus.service.service import Service
 
 
 class CletusService(TwistedService):
-    """One of Twisted's services: it starts a service of ours, and stops it in order.
+    """A Twisted service that starts and stops a Cletus service.
 
     Args:
-        service: it was not started yet. Its settings are as it has them by then:
-            ``cletus.reload.load.load`` imports an application with its settings.
-        reactor: Twisted's.
-        owns_process: whether the process is this service's own, as under ``twist cletus``: it ends
-            with a failed start (exit code 2, or 1 for a mistake in the code), or when the
-            application stops the service; and SIGHUP reloads. If not, a failed start is logged.
+        service: it has not been started. ``cletus.reload.load.load`` makes it, with its settings.
+        reactor: Twisted's reactor.
+        owns_process: whether the process is there for this service alone, as under ``twist cletus``.
+            If so, the process ends when the start fails (exit code 2, or 1 after an error in the
+            code) or when the application stops the service, and SIGHUP reloads. If not, a failed
+            start is only logged.
     """
 
     log = Logger()
@@ -44,10 +44,10 @@ class CletusService(TwistedService):
         self._in_start = False
 
     def startService(self) -> None:
-        """Twisted's: open the store and the doors.
+        """Called by Twisted: open the store and the doors.
 
         Raises:
-            StartFailed: it cannot be started, and the process is to end.
+            StartFailed: the start has failed, and the process must end.
         """
         TwistedService.startService(self)
         if self._owns_process:
@@ -63,13 +63,13 @@ class CletusService(TwistedService):
         self._service.lifecycle.when_stopped().addCallback(self._stopped)
 
     def stopService(self) -> Deferred[None]:
-        """Twisted's: fires when everybody was told, all is saved and closed."""
+        """Called by Twisted: fires when the clients are gone and the stores are saved and closed."""
         TwistedService.stopService(self)
         self._sighup.uninstall()
         return self._service.stop()
 
     def _take_standard_logging(self) -> None:
-        """Twisted writes the log; what the application says through ``logging`` is to be in it."""
+        """Twisted writes the log; records of Python's ``logging`` are to be in it."""
         names = [root.name for root in self._service.session.application.roots]
         standard = StandardLogging(names)
         standard.begin()
@@ -80,16 +80,16 @@ class CletusService(TwistedService):
             self.log.info("Listening on {address}", address=address)
 
     def _failed(self, failure: Failure) -> None:
-        """Most starts fail at once; others when the reactor is running, and nobody can be raised at."""
+        """End the process: by raising if ``startService`` is still running, else by an exit code."""
         if failure.check(ServiceStopped):
             return
-        is_ours = failure.check(CletusError) is not None
+        is_expected = failure.check(CletusError) is not None
         self.log.critical("cletus: {reason}", reason=failure.getErrorMessage())
-        if not is_ours:
+        if not is_expected:
             self.log.failure("The start has failed", failure=failure)
         if not self._owns_process:
             return
-        code = USAGE if is_ours else 1
+        code = USAGE if is_expected else 1
         if self._in_start:
             self._refused = StartFailed(failure.getErrorMessage(), code)
         else:
@@ -97,13 +97,13 @@ class CletusService(TwistedService):
             self._end_process()
 
     def _stopped(self, _: object) -> None:
-        """If Twisted has not asked for it, the application has."""
+        """End the process if it was the application that stopped the service, and not Twisted."""
         self._sighup.uninstall()
         if self._owns_process and self.running:
             self._end_process()
 
     def _end_process(self) -> None:
-        self._reactor.callWhenRunning(self._stop_reactor)  # what does not run yet cannot be stopped
+        self._reactor.callWhenRunning(self._stop_reactor)  # before, it cannot be stopped
 
     def _stop_reactor(self) -> None:
         with suppress(ReactorNotRunning):  # it is stopping already
@@ -111,9 +111,9 @@ class CletusService(TwistedService):
 
 
 def _leave(code: int) -> None:
-    """End with this code: ``twist`` always ends with 0 when the reactor has stopped in order."""
+    """End the process with this code: ``twist`` ends with 0 whenever the reactor has stopped in order."""
     atexit.unregister(_leave)
-    atexit._run_exitfuncs()  # what others have registered is done all the same
+    atexit._run_exitfuncs()  # those that others have registered: os._exit() calls none
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

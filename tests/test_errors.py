@@ -33,7 +33,7 @@ def test_each_is_below_the_root_and_says_when_it_is_raised(kind: type[BaseExcept
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_facts_are_attributes(kind: type[BaseException]) -> None:
-    """What is given to ``__init__`` can be read from the error, not only from its message."""
+    """The arguments of ``__init__`` can be read from the error, not only from its message."""
     if "__init__" not in vars(kind):
         return
     source = inspect.getsource(kind.__init__)
@@ -45,7 +45,7 @@ def test_facts_are_attributes(kind: type[BaseException]) -> None:
         assert kept or f"{name}" in source.partition(") -> None:")[2], f"{kind.__name__}.{name}"
 
 
-def test_what_keeps_a_service_from_starting_has_a_class_of_its_own() -> None:
+def test_errors_that_prevent_a_start_are_start_errors() -> None:
     """``cletus run`` shows the message of these, and no traceback."""
     for kind in (SettingError, DoorError, errors.ApplicationNotFound, errors.StoreUnusable):
         assert issubclass(kind, StartError)
@@ -92,6 +92,6 @@ def test_the_password_of_a_url_is_not_shown(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "text", ["store", "/home/ann:bob@here", "memory:", "db://host:5432/x", "db://ann@host/x", ""]
 )
-def test_what_has_no_password_stays_as_it_is(text: str) -> None:
-    """Ports and users are no secrets, and a path is no URL."""
+def test_a_text_without_a_password_is_unchanged(text: str) -> None:
+    """Ports and user names are not secret, and a path is not a URL."""
     assert without_passwords(text) == text

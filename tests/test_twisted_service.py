@@ -1,4 +1,4 @@
-"""A service of ours as one of Twisted's: start, stop, failure, and whose the process is."""
+"""A Cletus service as a Twisted service: start, stop, failure, and who ends the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.conftest import Log
 
 
 class Reactor(Clock):
-    """As much of a reactor as a service of Twisted's asks for."""
+    """The parts of a reactor that ``CletusService`` uses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def hangup() -> Iterator[None]:
 
 @pytest.fixture
 def codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The exit codes that the process is to end with."""
+    """The exit codes with which the process would end."""
     codes: list[int] = []
     monkeypatch.setattr(atexit, "register", lambda _, code: codes.append(code))
     return codes
@@ -74,8 +74,8 @@ def reactor() -> Reactor:
     return Reactor()
 
 
-def made(doors: Callable[[Service], Iterable[Door]] = lambda _: ()) -> Service:
-    """A service in memory that was not started yet."""
+def make_service(doors: Callable[[Service], Iterable[Door]] = lambda _: ()) -> Service:
+    """A service in memory that has not been started."""
     components = replace(Components.default, doors=doors, attachments=lambda _: ())
     return Service(store="memory:", reload=False, components=components)
 
@@ -90,7 +90,7 @@ def broken(_: Service) -> Iterator[Any]:
 
 
 def test_it_starts_and_stops_beside_others(reactor: Reactor, log: Log) -> None:
-    """Twisted waits for the stop: somebody is connected, and what they are told has to go out."""
+    """Twisted waits for the stop: a client is connected, and must read the notice."""
 
     class Other(TwistedService):
         def startService(self) -> None:
@@ -100,7 +100,7 @@ def test_it_starts_and_stops_beside_others(reactor: Reactor, log: Log) -> None:
             notes.append("other stops")
 
     notes: list[str] = []
-    service = made()
+    service = make_service()
 
     @service.listen(events.PostStart)
     def post_start(event: events.PostStart) -> None:
@@ -125,11 +125,11 @@ def test_it_starts_and_stops_beside_others(reactor: Reactor, log: Log) -> None:
     assert stopped.called
     assert "The service is going down. Goodbye!" in ann.screen
     assert notes == ["other starts", "ours starts", "other stops", "ours stops"]
-    assert reactor.stops == 0, "whoever stops it knows what comes next"
+    assert reactor.stops == 0, "the process is left to the program that stops the service"
 
 
 def test_it_stops_before_it_was_started(reactor: Reactor) -> None:
-    stopped: Any = CletusService(made(), reactor).stopService()
+    stopped: Any = CletusService(make_service(), reactor).stopService()
     assert stopped.called
 
 
@@ -140,9 +140,9 @@ def test_it_stops_before_it_was_started(reactor: Reactor) -> None:
 def test_a_start_that_fails_at_once_ends_the_process(
     reactor: Reactor, log: Log, codes: list[int], doors: Any, code: int, reason: str
 ) -> None:
-    """By an exception that no one need catch, with one line in the log; a mistake has its traceback."""
+    """By an exception, with one line in the log; an error in the code has its traceback, too."""
     with pytest.raises(StartFailed) as caught:
-        CletusService(made(doors), reactor).startService()
+        CletusService(make_service(doors), reactor).startService()
     assert isinstance(caught.value, SystemExit)
     assert (caught.value.code, str(caught.value)) == (code, reason)
     line, *traces = log.take_failures()
@@ -154,7 +154,7 @@ def test_a_start_that_fails_at_once_ends_the_process(
 def test_a_start_that_fails_later_stops_the_reactor_and_sets_the_exit_code(
     reactor: Reactor, log: Log, codes: list[int]
 ) -> None:
-    service, ready = made(shut), Deferred[None]()
+    service, ready = make_service(shut), Deferred[None]()
 
     @service.listen(events.PreStart)
     async def pre_start(event: events.PreStart) -> None:
@@ -169,10 +169,10 @@ def test_a_start_that_fails_later_stops_the_reactor_and_sets_the_exit_code(
     assert log.take_failures() == ["cletus: cannot listen on nowhere: it is shut"]
 
 
-def test_a_start_that_is_stopped_is_no_failure(
+def test_a_start_that_is_stopped_is_not_a_failure(
     reactor: Reactor, log: Log, codes: list[int]
 ) -> None:
-    service, ready = made(), Deferred[None]()
+    service, ready = make_service(), Deferred[None]()
 
     @service.listen(events.PreStart)
     async def pre_start(event: events.PreStart) -> None:
@@ -191,7 +191,7 @@ def test_a_start_that_is_stopped_is_no_failure(
 def test_a_start_that_fails_among_others_is_only_logged(
     reactor: Reactor, log: Log, codes: list[int]
 ) -> None:
-    CletusService(made(shut), reactor, owns_process=False).startService()
+    CletusService(make_service(shut), reactor, owns_process=False).startService()
     reactor.runs()
     assert (reactor.stops, codes) == (0, [])
     assert log.take_failures() == ["cletus: cannot listen on nowhere: it is shut"]
@@ -201,7 +201,7 @@ def test_a_start_that_fails_among_others_is_only_logged(
 def test_an_application_that_stops_its_service_ends_its_own_process(
     reactor: Reactor, log: Log, owns: bool, stops: int
 ) -> None:
-    service = made()
+    service = make_service()
     CletusService(service, reactor, owns_process=owns).startService()
     reactor.runs()
     service.stop()
@@ -213,25 +213,25 @@ def test_an_application_that_stops_its_service_ends_its_own_process(
 def test_sighup_reloads_while_the_process_is_its_own(
     reactor: Reactor, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What had the signal before has it again after the stop; among others it is not touched."""
+    """The former handler is restored at the stop; among other services it is not replaced."""
     asked: list[str] = []
     monkeypatch.setattr(Service, "reload", lambda self: asked.append("reload"))
     signal.signal(signal.SIGHUP, lambda *_: asked.append("somebody else"))
-    ours = CletusService(made(), reactor)
+    ours = CletusService(make_service(), reactor)
     ours.startService()
     signal.raise_signal(signal.SIGHUP)
     assert asked == [], "in the reactor, not in the handler"
     reactor.advance(0)
     ours.stopService()
     signal.raise_signal(signal.SIGHUP)
-    CletusService(made(), reactor, owns_process=False).startService()
+    CletusService(make_service(), reactor, owns_process=False).startService()
     signal.raise_signal(signal.SIGHUP)
     reactor.advance(0)
     assert asked == ["reload", "somebody else", "somebody else"]
 
 
-def test_what_others_do_at_the_end_is_done_before_the_process_ends() -> None:
-    """And the output is written; the exit code is the one that was asked for."""
+def test_exit_functions_of_others_run_before_the_process_ends() -> None:
+    """And the output is flushed; the exit code is as given."""
     code = (
         "import atexit; from cletus.twisted_service import _leave\n"
         "atexit.register(print, 'done')\n"

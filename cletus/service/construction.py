@@ -1,6 +1,7 @@
-"""How a call of ``Service()`` is answered: with a new service, or with the one that is being rebuilt.
+"""What ``Service()`` returns: a new service, or the running one while its application is rebuilt.
 
-Code that imports an application says so here for the time of the import, in one context variable.
+Code that imports an application calls ``constructing()`` for the time of the import. It sets the one
+context variable that ``Service`` reads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cletus.settings.settings import Sources
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """An application is being imported by somebody who runs its service: ``service.run()`` does not.
+    """An application is imported for the first time. ``service.run()`` does not run the service.
 
     Attributes:
         application: the modules that are being imported.
@@ -29,15 +30,13 @@ class Loading:
 
 
 class Rebuild:
-    """A reload runs the application's module bodies again: ``Service()`` gives back the running service.
-
-    Args:
-        service: the running service.
+    """A reload imports the application again. ``Service()`` returns the running service.
 
     Attributes:
         service: the running service.
-        service_class: the class of which the new code makes it.
-        sources: its settings as the new code states them; they come into force with the commit.
+        service_class: the class that the new code has called; the class of the service so far, until
+            then.
+        sources: the settings of the new code; they come into force when the reload is committed.
     """
 
     def __init__(self, service: Any) -> None:
@@ -51,10 +50,10 @@ Construction = Loading | Rebuild
 
 
 class _Scope:
-    """Holds a construction until its end.
+    """Holds a construction until ``constructing()`` ends.
 
-    A coroutine that a module body starts keeps the context variables of its start for ever; it must
-    not take a later call of ``Service()`` for a part of that import.
+    A coroutine that a module body starts keeps the context of its start for as long as it runs. When
+    it calls ``Service()`` after the import, that must be an ordinary call.
     """
 
     __slots__ = ("construction",)
@@ -68,7 +67,7 @@ _scope: Final[ContextVar[_Scope | None]] = ContextVar("cletus.service.constructi
 
 @contextmanager
 def constructing(construction: Construction) -> Iterator[None]:
-    """Have ``Service()`` answered in this way by the code that runs inside."""
+    """In this context, ``Service()`` and ``service.run()`` do what the construction says."""
     scope = _Scope(construction)
     token = _scope.set(scope)
     try:
@@ -79,13 +78,13 @@ def constructing(construction: Construction) -> Iterator[None]:
 
 
 def current_loading() -> Loading | None:
-    """The import that the calling code is a part of, if it is the first one of its application."""
+    """The first import of an application that the calling code is part of, if any."""
     construction = _current()
     return construction if isinstance(construction, Loading) else None
 
 
 def current_rebuild() -> Rebuild | None:
-    """The rebuild that the calling code is a part of, if any."""
+    """The rebuild that the calling code is part of, if any."""
     construction = _current()
     return construction if isinstance(construction, Rebuild) else None
 

@@ -12,54 +12,54 @@ from cletus.service.report import ReloadReport
 
 
 class Door(Protocol):
-    """A way in. ``doors/`` has them."""
+    """Accepts connections; ``doors/`` implements it."""
 
     address: str
 
     def open(self) -> Deferred[None]:
-        """Start to accept connections; fails with ``DoorError``."""
+        """Accept connections. Fails with ``DoorError``."""
 
     def close(self) -> Deferred[None]:
-        """Accept no more; those who are connected stay so."""
+        """Accept no more connections. Those that are open stay open."""
 
 
 class Attachment(Protocol):
-    """What is opened when the doors are open, and closed before them: a control socket, say."""
+    """Something that is opened after the doors and closed before them, such as the control socket."""
 
     def open(self) -> Deferred[None]:
-        """Begin. Fails with a ``CletusError``, which stops the start."""
+        """Open it. A failure fails the start of the service."""
 
     def close(self) -> Deferred[None]:
-        """End."""
+        """Close it."""
 
 
 class Reloader(Protocol):
-    """What rebuilds the application. ``reload/`` has it."""
+    """Rebuilds the application; ``reload/`` implements it."""
 
     def start(self) -> None:
-        """Watch the application's files, if the settings say so."""
+        """Watch the application's files, if the setting ``reload`` is on."""
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
 
     def request(self) -> Deferred[ReloadReport]:
         """Reload at the next safe point."""
 
     def rollback(self) -> Deferred[ReloadReport]:
-        """Go back to the code of the generation before."""
+        """Go back to the code before the latest reload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What a service is put together from; each function is called with the service.
+    """What a service is put together from. Each function is called with the service.
 
     Attributes:
-        doors: makes the doors to open at the start.
-        reloader: makes what rebuilds the application.
-        run: runs the service as a program, with the settings that ``service.run()`` was given.
-        attachments: makes what is opened after the doors, in this order, and closed in reverse.
-        default: the components of a service that is made without any. ``cletus/__init__.py`` sets it
-            once: it stands above all of them.
+        doors: returns the doors, at the start.
+        reloader: returns the reloader, at the start.
+        run: runs the service as a program; it is given the settings of ``service.run()``, too.
+        attachments: returns the attachments, at the start; they are opened in this order.
+        default: the components of a service that is made without any. ``cletus/__init__.py`` sets
+            it once, since the modules that implement them import this one.
     """
 
     default: ClassVar[Components]

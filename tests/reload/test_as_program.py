@@ -117,7 +117,7 @@ def test_package_as_program(tmp_path):
 
 
 def test_start_script_outside(tmp_path):
-    """A module that only a script outside the application imports is rebuilt all the same."""
+    """A module that only a script outside the application imports is rebuilt, too."""
     package = tmp_path / "pkg"
     package.mkdir()
     (package / "__init__.py").write_text("")

@@ -1,4 +1,4 @@
-"""Finding and importing an application for the first time."""
+"""Locating an application, and importing it with its settings in force."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_folder_with_a_package_of_its_name_stands_for_the_package(tmp_path, ta
     assert (root.name, root.path) == ("project", tmp_path / "project/project")
 
 
-def test_a_package_that_has_one_of_its_own_name_is_itself(tmp_path):
+def test_a_package_that_contains_one_of_its_own_name_is_loaded_itself(tmp_path):
     write_package(tmp_path, "twin", {"init": CORE})
     write_package(tmp_path / "twin", "twin", {"init": "1 / 0"})
     assert load("twin", tmp_path).session.application.roots[0].path == tmp_path / "twin"
@@ -67,12 +67,12 @@ def test_a_package_in_a_namespace_is_its_own_root(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["nothing_here", "no/such/folder", "missing.py", "x.y.z", ""])
-def test_what_is_not_there_is_named(tmp_path, target):
+def test_a_missing_target_is_named(tmp_path, target):
     with pytest.raises(ApplicationNotFound, match=target or "no module"):
         load(target, tmp_path)
 
 
-def test_a_file_that_is_no_module_is_refused(tmp_path):
+def test_a_file_that_is_not_a_module_is_refused(tmp_path):
     (tmp_path / "my-app.py").write_text(CORE)
     with pytest.raises(ApplicationNotFound, match=r"my-app\.py"):
         locate("my-app.py", tmp_path)
@@ -85,7 +85,7 @@ def test_an_application_without_a_service_is_told_what_to_add(tmp_path):
     assert not any(type(one).__name__ == "ApplicationFinder" for one in sys.meta_path)
 
 
-def test_two_services_are_one_too_many(tmp_path):
+def test_two_services_are_refused(tmp_path):
     (tmp_path / "twice.py").write_text(f"{CORE}\nother = Service()")
     with pytest.raises(ServiceNotFound, match="2 services"):
         load("twice.py", tmp_path)
@@ -105,8 +105,8 @@ def test_an_import_that_fails_is_told_with_its_line(tmp_path, text):
         load("failing.py", tmp_path)
 
 
-def test_the_first_import_takes_no_pyc(tmp_path):
-    """A stale .pyc beside the source, or one without a source, is not asked."""
+def test_the_first_import_does_not_use_pyc_files(tmp_path):
+    """A stale .pyc beside the source, or one without a source, is ignored."""
     import py_compile
 
     package = write_package(tmp_path, "stale", {"init": CORE, "part": "x = 'old'"})
@@ -125,7 +125,7 @@ def test_the_folder_is_first_on_the_path(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_called_a_file(tmp_path: Path) -> None:
-    """Who gives a path is not told of modules alone."""
+    """The message speaks of a file where the target is a path."""
     with pytest.raises(ApplicationNotFound, match=r"talker\.py: no such file; give a package"):
         load("talker.py", tmp_path)
 

@@ -1,4 +1,4 @@
-"""Which modules are the application's, and so rebuilt."""
+"""The modules of the application, which a reload rebuilds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAKES = "import sys\nfrom cletus.service.application import application_of\nMADE
 
 @pytest.fixture(autouse=True)
 def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Modules are imported from the test's folder, and forgotten with it."""
+    """Imports modules from the test's folder, and forgets them after the test."""
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
     yield
@@ -54,7 +54,9 @@ def imported(name: str) -> ModuleType:
         (None, False),
     ],
 )
-def test_a_package_owns_what_is_below_it_and_a_file_itself(module: str | None, owned: bool) -> None:
+def test_a_package_owns_the_modules_in_it_and_a_file_owns_itself(
+    module: str | None, owned: bool
+) -> None:
     assert APP.owns(module) is owned
 
 
@@ -76,8 +78,8 @@ def test_a_single_file_is_an_application(tmp_path: Path) -> None:
     )
 
 
-def test_a_namespace_package_is_nobodys(tmp_path: Path) -> None:
-    """Others may have put their modules into it; what is regular in it is ours."""
+def test_a_namespace_package_is_not_a_root(tmp_path: Path) -> None:
+    """Other distributions may have modules in it; a regular package in it is a root."""
     write(tmp_path, **{"spaced/core": MAKES, "spaced/pack/__init__": "", "spaced/pack/core": MAKES})
     assert imported("spaced.core").MADE.roots == (
         Root("spaced.core", tmp_path / "spaced/core.py", False),
@@ -88,12 +90,12 @@ def test_a_namespace_package_is_nobodys(tmp_path: Path) -> None:
 
 
 def test_a_service_made_in_a_function_has_no_application() -> None:
-    """As in tests: nothing would make it again."""
+    """As in tests: no module body would make it again."""
     assert application_of(sys._getframe()) == Application()
 
 
-def test_what_a_module_body_runs_is_importing(tmp_path: Path) -> None:
-    """Also in a function that it calls; not when anybody calls the same function later."""
+def test_code_that_a_module_body_runs_is_importing(tmp_path: Path) -> None:
+    """Also a function that the body calls, but not the same function called later."""
     text = (
         "from pathlib import Path\nfrom cletus.service.application import Application, Root\n"
         f"APP = Application((Root(__name__, Path({str(tmp_path)!r}), False),))\n"
@@ -116,12 +118,12 @@ def test_further_packages_are_included_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nosuch_module", "sys", "math"])
-def test_what_is_not_python_source_cannot_be_included(name: str) -> None:
+def test_a_module_without_python_source_cannot_be_included(name: str) -> None:
     with pytest.raises(ImportError, match=name):
         APP.including([name])
 
 
-def test_loaded_are_those_of_its_modules_that_are_imported(tmp_path: Path) -> None:
+def test_loaded_modules_are_those_that_are_imported(tmp_path: Path) -> None:
     write(tmp_path, **{"pack/__init__": "", "pack/a": "", "pack/b": ""})
     app = Application((root_of(imported("pack")),))
     imported("pack.a")
@@ -129,7 +131,7 @@ def test_loaded_are_those_of_its_modules_that_are_imported(tmp_path: Path) -> No
 
 
 def test_a_subclass_of_the_service_may_have_an_init_of_its_own(tmp_path: Path) -> None:
-    """Who makes it is still the module, not the ``__init__`` that calls ours."""
+    """The module makes the service, not the ``__init__`` that calls that of ``Service``."""
     write(
         tmp_path,
         own="from cletus import Service\n"

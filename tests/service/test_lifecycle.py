@@ -1,4 +1,4 @@
-"""The life of a service: opened in order, closed in reverse, whatever fails on the way."""
+"""Start and stop of a service: opened in order, closed in reverse, whatever fails meanwhile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import Log, result_of
 
 
 class Door:
-    """A door that notes what is done to it."""
+    """A door that records its calls."""
 
     def __init__(self, name: str, notes: list[str], error: Exception | None = None) -> None:
         self.address = f"{name} nowhere:1"
@@ -41,7 +41,7 @@ class Door:
 
 
 class Reloader:
-    """A reloader that notes what is done to it."""
+    """A reloader that records its calls."""
 
     def __init__(self, notes: list[str]) -> None:
         self._notes = notes
@@ -61,13 +61,13 @@ class Reloader:
 
 @pytest.fixture
 def notes() -> list[str]:
-    """What has happened, in order."""
+    """Events and calls, in order."""
     return []
 
 
 @pytest.fixture
 def idle(notes: list[str], log: Log) -> Service:
-    """A service that was not started yet, whose events are noted."""
+    """A service that has not been started; its events are recorded."""
     components = Components(
         doors=lambda service: (), reloader=lambda service: Reloader(notes), run=lambda *_: None
     )
@@ -97,7 +97,7 @@ def test_it_starts_in_order_and_stops_in_reverse(
     assert idle.doors == ()
 
 
-def test_a_door_that_cannot_be_opened_closes_what_was(
+def test_a_door_that_cannot_be_opened_closes_the_open_ones(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
     error = DoorError("b nowhere:1", "no")
@@ -112,7 +112,7 @@ def test_a_door_that_cannot_be_opened_closes_what_was(
     assert notes[-1] == "a closes", "it has stopped already"
 
 
-def test_what_is_attached_opens_last_and_closes_first(
+def test_attachments_open_last_and_close_first(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
     attachments = [Door("socket", notes), Door("metrics", notes)]
@@ -127,10 +127,10 @@ def test_what_is_attached_opens_last_and_closes_first(
     ]
 
 
-def test_what_is_attached_and_cannot_be_opened_stops_the_start(
+def test_an_attachment_that_cannot_be_opened_fails_the_start(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
-    """It is closed with all that was open: it may have come halfway."""
+    """It is closed, too: it may have opened in part."""
     attachments = [Door("socket", notes, DoorError("socket", "is taken"))]
     with pytest.raises(DoorError):
         result_of(idle.start(clock, doors=[Door("door", notes)], attachments=attachments))
@@ -162,7 +162,7 @@ def test_it_is_started_once(idle: Service, clock: Clock) -> None:
         idle.start(clock)
 
 
-def test_stopping_what_was_not_started_is_harmless(idle: Service, clock: Clock) -> None:
+def test_stopping_an_idle_service_does_nothing(idle: Service, clock: Clock) -> None:
     result_of(idle.stop())
     result_of(idle.start(clock))
     assert idle.state is State.RUNNING
@@ -184,9 +184,7 @@ def test_the_doors_open_when_the_listeners_of_prestart_are_done(
     assert notes[1] == "a opens"
 
 
-def test_what_begins_at_poststart_may_last_as_long_as_the_service(
-    idle: Service, clock: Clock
-) -> None:
+def test_the_start_does_not_wait_for_listeners_of_poststart(idle: Service, clock: Clock) -> None:
     @idle.listen(events.PostStart)
     async def poststart(event: events.PostStart) -> None:
         await Deferred()
@@ -194,10 +192,10 @@ def test_what_begins_at_poststart_may_last_as_long_as_the_service(
     result_of(idle.start(clock))
 
 
-def test_a_stop_during_the_start_gives_the_start_up(
+def test_a_stop_during_the_start_cancels_the_start(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
-    """At whichever wait it is."""
+    """Whatever the start is waiting for."""
     ready: Deferred[None] = Deferred()
 
     @idle.listen(events.PreStart)
@@ -227,7 +225,7 @@ def test_a_door_that_opens_during_the_stop_is_closed(
     assert notes == ["PreStart", "a opens", "PreStop", "PostStop", "a closes"]
 
 
-def test_everybody_is_told_and_gone_before_the_stores_are_saved(
+def test_clients_are_told_and_gone_before_the_stores_are_saved(
     idle: Service, clock: Clock, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Visit(Store):
@@ -259,7 +257,7 @@ def test_everybody_is_told_and_gone_before_the_stores_are_saved(
     assert notes[-3:] == ["Disconnect", "Disconnect", "PostStop"]
 
 
-def test_who_is_stopped_again_waits_for_the_same_end(idle: Service, clock: Clock) -> None:
+def test_a_second_stop_waits_for_the_same_end(idle: Service, clock: Clock) -> None:
     ready: Deferred[None] = Deferred()
 
     @idle.listen(events.PreStop)
@@ -274,10 +272,10 @@ def test_who_is_stopped_again_waits_for_the_same_end(idle: Service, clock: Clock
     result_of(idle.stop())
 
 
-def test_what_fails_to_close_keeps_nothing_else_open(
+def test_a_failure_to_close_leaves_nothing_else_open(
     idle: Service, clock: Clock, notes: list[str], log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each failure is logged, and the service has stopped all the same."""
+    """Each failure is logged, and the service stops."""
 
     def fails() -> None:
         raise OSError("it does not close")
@@ -293,7 +291,7 @@ def test_what_fails_to_close_keeps_nothing_else_open(
     assert len(log.take_failures()) == 3
 
 
-def test_what_could_not_be_saved_is_logged(idle: Service, clock: Clock, log: Log) -> None:
+def test_an_object_that_cannot_be_saved_is_logged(idle: Service, clock: Clock, log: Log) -> None:
     class Visit(Store):
         service = idle
         mood: Any = Field(None)
@@ -305,8 +303,10 @@ def test_what_could_not_be_saved_is_logged(idle: Service, clock: Clock, log: Log
     assert "<Visit 'first'> was not saved" in logged
 
 
-def test_who_comes_in_during_the_stop_is_told_and_closed(idle: Service, clock: Clock) -> None:
-    """A door may have been shaking hands with them for a while."""
+def test_a_client_who_connects_during_the_stop_is_told_and_closed(
+    idle: Service, clock: Clock
+) -> None:
+    """The handshake of the door may have taken a while."""
     result_of(idle.start(clock))
     alice = Person(idle, clock)
     stopped = idle.stop()
@@ -321,7 +321,7 @@ def test_who_comes_in_during_the_stop_is_told_and_closed(idle: Service, clock: C
 
 
 def test_after_the_stop_nothing_can_be_saved(idle: Service, clock: Clock) -> None:
-    """Else the store would be open again, and locked, until the process ends."""
+    """Otherwise the store would be opened again, and locked until the process ends."""
 
     class Visit(Store):
         service = idle
@@ -363,10 +363,10 @@ def test_the_doors_are_asked_for_at_the_start(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("how", ["at the stop", "before"])
-def test_an_async_listener_may_still_save_who_has_left(
+def test_an_async_listener_may_still_save_a_user_who_has_left(
     idle: Service, clock: Clock, how: str
 ) -> None:
-    """The stores are closed when those who deal with a departure have ended."""
+    """The stores are closed when the listeners of ``Disconnect`` have ended."""
 
     class Visit(Store):
         service = idle
@@ -395,7 +395,9 @@ def test_an_async_listener_may_still_save_who_has_left(
     assert clock.getDelayedCalls() == []
 
 
-def test_a_departure_that_takes_too_long_is_not_waited_for(idle: Service, clock: Clock) -> None:
+def test_a_listener_of_disconnect_that_takes_too_long_is_not_waited_for(
+    idle: Service, clock: Clock
+) -> None:
     @idle.listen(events.Disconnect)
     async def disconnect(event: events.Disconnect) -> None:
         await Deferred()

@@ -1,4 +1,4 @@
-"""The service: its settings, its people, and threads. What starts and stops it is in test_life.py."""
+"""The service: settings, clients, threads. Start and stop are in test_lifecycle.py."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import Log, result_of
 Come = Callable[..., Person]
 
 
-def test_settings_are_given_at_its_making_or_later() -> None:
+def test_settings_are_given_to_the_constructor_or_later() -> None:
     service = Service(port=1, store="memory:")
     assert service.configure(port=2).port == 2
     assert (service.settings.port, service.settings.store) == (2, "memory:")
@@ -44,7 +44,7 @@ def test_an_unknown_setting_names_the_nearest_and_changes_nothing() -> None:
 
 
 def test_the_store_cannot_be_changed_once_a_module_has_used_it() -> None:
-    """It would be saved in one place and looked for in another."""
+    """Its objects would be loaded from one store and saved to another."""
     service = Service(store="memory:")
     _ = service.session.writer
     service.configure(port=1, store="memory:")
@@ -62,21 +62,23 @@ def test_a_service_that_is_loaded_is_configured_before_a_module_uses_it() -> Non
     assert Service(port=1).settings.port == 1
 
 
-def test_everybody_is_listed_in_the_order_of_coming(service: Service, come: Come) -> None:
+def test_clients_are_listed_in_the_order_of_connecting(service: Service, come: Come) -> None:
     people = [come(service) for _ in range(3)]
     assert service.clients == tuple(person.client for person in people)
     people[1].hangs_up()
     assert service.clients == (people[0].client, people[2].client)
 
 
-def test_who_is_told_of_as_gone_is_not_listed_any_more(service: Service, come: Come) -> None:
+def test_a_client_is_not_listed_any_more_when_its_disconnect_is_fired(
+    service: Service, come: Come
+) -> None:
     seen: list[tuple[object, ...]] = []
     service.listen(events.Disconnect)(lambda event: seen.append(service.clients))
     come(service).hangs_up()
     assert seen == [()]
 
 
-def test_coming_and_going_are_logged_with_address_and_reason(
+def test_connecting_and_disconnecting_are_logged_with_address_and_reason(
     service: Service, come: Come, log: Log
 ) -> None:
     come(service, "192.0.2.1:4000").hangs_up("connection lost")
@@ -106,7 +108,7 @@ def test_a_call_in_a_thread_is_made_at_once_where_there_are_none(service: Servic
 
 @implementer(IReactorThreads)
 class Threaded(Clock):
-    """A clock with a thread pool, whose calls are made when a test says so."""
+    """A clock with a thread pool whose calls the test makes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +126,7 @@ class Threaded(Clock):
         self.callLater(0, call, *args)
 
 
-def test_a_call_in_a_thread_holds_nobody_up() -> None:
+def test_a_call_in_a_thread_does_not_block() -> None:
     service, reactor = Service(), Threaded()
     service.reactor = reactor
     done = service.run_in_thread(divmod, 7, 2)
@@ -152,7 +154,7 @@ def test_saving_all_saves_every_store_but_temporary_ones(start: Callable[..., Se
     assert sorted(Room.manager.keys()) == ["hall", "yard"]
 
 
-def test_what_cannot_be_saved_is_listed_and_hinders_no_other(
+def test_an_object_that_cannot_be_saved_is_listed_and_the_others_are_saved(
     start: Callable[..., Service], log: Log
 ) -> None:
     """Whatever its fields raise."""

@@ -1,4 +1,4 @@
-"""The live state of a service: what is in force, what is being staged, and where it is saved."""
+"""The live state of a service: the generations in force and staged, and the backend."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.errors import StoreUnusable
+from cletus.errors import DuplicateStore, StoreUnusable
 from cletus.service.application import Application
 from cletus.service.session import Generation, Session
 from cletus.storage import Field, Store, Writer
@@ -30,7 +30,7 @@ def test_stores_register_with_the_generation_in_force(service: Service) -> None:
     assert session.find("hall") is None
 
 
-def test_while_a_generation_is_staged_what_is_defined_goes_there(service: Service) -> None:
+def test_while_a_generation_is_staged_stores_register_with_it(service: Service) -> None:
     home, session = service, service.session
     session.staged = Generation(1)
 
@@ -44,12 +44,12 @@ def test_while_a_generation_is_staged_what_is_defined_goes_there(service: Servic
     assert session.find("room") is None
 
 
-def test_the_list_of_stores_is_the_callers_own(service: Service) -> None:
+def test_the_dictionary_of_stores_is_a_copy(service: Service) -> None:
     service.session.stores["room"] = Store
     assert service.session.stores == {}
 
 
-def test_the_home_of_documents_is_opened_on_first_use() -> None:
+def test_the_backend_is_opened_on_first_use() -> None:
     service = Service(store="memory:")
     assert not service.session.is_open
     writer = service.session.writer
@@ -59,7 +59,7 @@ def test_the_home_of_documents_is_opened_on_first_use() -> None:
     assert not service.session.is_open
 
 
-def test_what_is_pending_is_written_when_it_is_closed(service: Service) -> None:
+def test_pending_documents_are_written_at_its_close(service: Service) -> None:
     home = service
 
     class Room(Store):
@@ -76,7 +76,7 @@ def test_what_is_pending_is_written_when_it_is_closed(service: Service) -> None:
     Room.manager.remove_active(hall)
 
 
-def test_after_it_was_closed_it_is_not_opened_again() -> None:
+def test_a_closed_session_does_not_open_again() -> None:
     service = Service(store="memory:")
     service.session.close()
     with pytest.raises(StoreUnusable):
@@ -85,8 +85,8 @@ def test_after_it_was_closed_it_is_not_opened_again() -> None:
     assert result_of(service.session.flushed()) is None
 
 
-def test_another_home_can_be_opened_in_place_of_the_usual_one() -> None:
-    """Nothing of the usual one is opened then."""
+def test_another_backend_can_be_opened_in_place_of_the_usual_one() -> None:
+    """The usual one is not opened then."""
     opened: list[str] = []
 
     def open_writer(name: str) -> Any:
@@ -96,3 +96,35 @@ def test_another_home_can_be_opened_in_place_of_the_usual_one() -> None:
     session.open_with(open_writer("other"))
     assert session.writer is session.writer
     assert opened == ["other"]
+
+
+# -- generations --------------------------------------------------------------------------------
+
+
+class Room: ...
+
+
+def test_a_store_is_known_by_its_lower_case_name() -> None:
+    generation = Generation(3)
+    generation.add_store(Room, imported=True)  # type: ignore[arg-type]  # only its name counts here
+    assert (generation.number, generation.stores) == (3, {"room": Room})
+    assert generation.imported_stores == {"room"}
+
+
+def test_a_store_that_no_module_body_defines_is_remembered() -> None:
+    """The next import does not define it again."""
+    generation = Generation(0)
+    generation.add_store(Room, imported=False)  # type: ignore[arg-type]  # as above
+    assert generation.imported_stores == set()
+
+
+@pytest.mark.parametrize("name", ["Room", "ROOM", "room"])
+def test_two_stores_cannot_share_a_name(name: str) -> None:
+    """In upper or lower case: they would share a folder. The message names both."""
+    generation = Generation(0)
+    generation.add_store(Room, imported=True)  # type: ignore[arg-type]  # as above
+    other = type(name, (), {"__module__": "elsewhere"})
+    with pytest.raises(DuplicateStore, match=rf"(?s){__name__}.Room.*elsewhere") as raised:
+        generation.add_store(other, imported=True)
+    assert raised.value.classes == (other, Room)
+    assert generation.stores == {"room": Room}
