@@ -5,6 +5,7 @@ A request only schedules a reload. ``ServiceReloader._reload`` is the whole of i
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Callable
 from contextvars import Context
@@ -46,6 +47,8 @@ from cletus.service.service import Service
 
 #: Seconds until the transaction is tried again when a thread is importing a module of the application.
 _RETRY = 0.05
+#: Seconds for which an emptied file is waited for: some editors empty a file, and write it later.
+_EMPTY_WAIT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,10 @@ class ServiceReloader:
         self._finder: ApplicationFinder | None = None
         self._watcher: Watcher | None = None
         self._attempted: dict[str, bytes] = {}
+        #: When that was refused, in seconds since the epoch; ``None`` if it was not.
+        self._refused_at: float | None = None
+        #: Since when a file is empty that was not, by the reactor's clock.
+        self._empty_since: float | None = None
         self._history = History()
         self._queue = ReloadQueue()
         self._running = False
@@ -278,11 +285,11 @@ class ServiceReloader:
             self._postpone(forced)
             return None
         self._unsettled = 0
-        if self._is_disturbed():
+        if self._is_disturbed() or self._is_emptied(sources):
             self._postpone(forced)
             return None
         digests = sources.digests()
-        if not forced and digests == self._attempted:
+        if not forced and digests == self._attempted and not self._is_saved_again(sources):
             self._end(ReloadReport())
             return None
         self._attempted = digests
@@ -296,6 +303,25 @@ class ServiceReloader:
     def _is_disturbed(self) -> bool:
         """Whether a save has begun during the reading: half of it may have been read."""
         return self._watcher is not None and self._watcher.is_disturbed
+
+    def _is_emptied(self, sources: Sources) -> bool:
+        """Whether a file has just become empty. If it stays so for a while, it is meant."""
+        running = self.sources.modules
+        if not any(
+            not source.data and name in running and running[name].data
+            for name, source in sources.modules.items()
+        ):
+            self._empty_since = None
+            return False
+        now = self._service.reactor.seconds()
+        self._empty_since = now if self._empty_since is None else self._empty_since
+        return bool(now - self._empty_since < _EMPTY_WAIT)
+
+    def _is_saved_again(self, sources: Sources) -> bool:
+        """Whether a refused file was saved again with the same content: the reason may have passed."""
+        if self._refused_at is None:
+            return False
+        return any(stamp[-1] / 1e9 > self._refused_at for stamp in sources.stamps.values())
 
     def _compile(self, diff: Diff, report: ReloadReport) -> None:
         """In a thread: compile what has changed."""
@@ -405,7 +431,9 @@ class ServiceReloader:
         self._end(report)
 
     def _tell(self, report: ReloadReport) -> None:
+        self._refused_at = None
         if report.outcome is Outcome.REFUSED:
+            self._refused_at = time.time()
             self._service.last_reload = report
             self.log.error("{report}", report=str(report))
             self._service.fire(events.ReloadFailed(self._service, report))

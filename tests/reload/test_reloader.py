@@ -1,5 +1,6 @@
 """When it reads, when it reads again, and when it gives up; on a ``Clock``, with a watcher that is played."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ class Scene:
     def edit(self, name: str = "core", text: str = "# more\n") -> None:
         with (self.folder / f"{name}.py").open("a") as file:
             file.write(text)
+
+    def save_again(self, name: str = "core") -> None:
+        time.sleep(0.01)  # the system's clock for files may be that much behind
+        path = self.folder / f"{name}.py"
+        path.write_bytes(path.read_bytes())
 
     def tell(self) -> None:
         self.watcher.changed()
@@ -257,3 +263,54 @@ def test_who_asks_while_a_file_is_being_saved_waits_until_it_rests(scene):
     scene.watcher.moved = ""
     scene.tell()
     assert scene.generation == 1
+
+
+def test_saving_again_after_a_refusal_tries_again(scene):
+    """The reason may have passed: a listener's veto, a value, a file that was missing."""
+    refuse = [True]
+
+    def veto(event: Any) -> None:
+        if refuse:
+            event.veto("not now")
+
+    scene.service.listen(events.PreReload)(veto)
+    scene.edit(text="# more\n")
+    scene.tell()
+    scene.tell()
+    assert [report.error for report in scene.failed] == ["not now"]
+    refuse.clear()
+    scene.save_again()
+    scene.tell()
+    assert scene.generation == 1
+    scene.save_again()
+    scene.tell()
+    assert scene.generation == 1
+
+
+def test_an_emptied_file_is_waited_for(scene):
+    """Some editors empty a file first, and write it a moment later."""
+    path = scene.folder / "core.py"
+    text = path.read_text()
+    path.write_text("")
+    scene.tell()
+    assert (scene.watcher.again_asked, scene.failed) == (1, [])
+    path.write_text(text + "VERSION = 2\n")
+    scene.tell()
+    assert scene.app.module("core").VERSION == 2
+
+
+def test_a_file_that_stays_empty_is_taken_as_it_is(scene):
+    """After a while it is the author's wish."""
+    scene.edit(text="VERSION = 1\n")
+    (scene.folder / "extra.py").write_text("X = 1\n")
+    (scene.folder / "__init__.py").write_text(
+        f"import {scene.app.name}.core, {scene.app.name}.extra\n"
+    )
+    scene.tell()
+    (scene.folder / "extra.py").write_text("")
+    scene.tell()
+    assert scene.generation == 1
+    scene.app.clock.advance(3)
+    scene.tell()
+    assert scene.generation == 2
+    assert not hasattr(scene.app.module("extra"), "X")
