@@ -48,9 +48,11 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "OwnAttribute": {"kind": "class_name"},
     "Service": {
         "connected": "connections.connected",
+        "disconnected": "connections.disconnected",
         "in_thread": "run_in_thread",
         "later": "call_later",
         "message_received": "connections.message_received",
+        "received": "connections.received",
         "resized": "connections.resized",
     },
     "Settings": SETTINGS,
@@ -339,7 +341,8 @@ class _OldName:
 
     def __set__(self, instance: Any, value: Any) -> None:
         self._warn()
-        setattr(instance, self._new, value)
+        holder, _, name = self._new.rpartition(".")
+        setattr(attrgetter(holder)(instance) if holder else instance, name, value)
 
     def _warn(self) -> None:
         warn(f"{self._owner}.{self._old}", f"{self._owner}.{self._new}", stacklevel=4)

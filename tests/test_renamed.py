@@ -220,3 +220,16 @@ def test_an_old_name_of_a_client(service: Service, clock: Clock, old: str, new: 
         value = getattr(client, old)
     assert caught[0].filename == __file__
     assert value == attrgetter(new)(client)
+
+
+@pytest.mark.parametrize(
+    "name", ["connected", "message_received", "resized", "received", "disconnected"]
+)
+def test_what_doors_and_clients_report_is_a_method_of_the_connections(name: str) -> None:
+    service = Service()
+    message = rf"Service\.{name} is now called Service\.connections\.{name};"
+    with pytest.warns(DeprecationWarning, match=message):
+        assert getattr(service, name) == getattr(service.connections, name)
+    with pytest.warns(DeprecationWarning, match=message):
+        setattr(service, name, print)
+    assert getattr(service.connections, name) is print
