@@ -204,7 +204,7 @@ def test_everybody_is_told_what_has_come_of_their_word(app):
         (lambda: app.lamp.demote(cid, by=ann), "[Lamp] Cid is no longer a moderator.\n"),
         (lambda: app.lamp.kick(bob, by=ann), "[Lamp] Ann has removed Bob.\n"),
         (lambda: app.lamp.ban(cid, by=ann), "You have banned Cid from Lamp.\n"),
-        (lambda: app.lamp.unban(cid, by=ann), "Cid is not banned from Lamp.\n"),
+        (lambda: app.lamp.unban(cid, by=ann), "Cid is no longer banned from Lamp.\n"),
     ):
         rule()
         assert app.ann.reads() == answer
