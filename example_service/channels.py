@@ -13,7 +13,7 @@ from cletus.text import style
 
 from example_service.commands import channel
 from example_service.core import service
-from example_service.looks import table
+from example_service.layout import table
 from example_service.users import User, everyone_online
 
 CHANNELS_MAX = 100

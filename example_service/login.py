@@ -13,8 +13,8 @@ from cletus.contrib.users import (
 )
 
 from example_service.core import service
-from example_service.places import START, Room
-from example_service.post import Mailbox
+from example_service.mail import Mailbox
+from example_service.rooms import START, Room
 from example_service.users import Guest, User, everyone_online, tell_everyone
 
 BANNER = r"""

@@ -6,8 +6,8 @@ from cletus.events import Receive
 from cletus.text import style
 
 from example_service.commands import people, talking
+from example_service.layout import table
 from example_service.login import users
-from example_service.looks import table
 from example_service.users import (
     User,
     everyone_online,

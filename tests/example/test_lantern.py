@@ -135,7 +135,7 @@ def test_a_keeper_builds_a_room(evening):
 
 def test_what_is_built_onto_the_house_outlasts_a_reload(evening):
     evening.types(evening.ann, ".dig up The attic")
-    assert evening.reload(places=lambda text: text + "\n# edited\n").ok
+    assert evening.reload(rooms=lambda text: text + "\n# edited\n").ok
     assert "--- The attic ---" in evening.types(evening.ann, ".up")
 
 

@@ -13,7 +13,7 @@ from cletus.events import Receive
 
 from example_service.commands import building, commands, moving
 from example_service.core import service
-from example_service.looks import heading
+from example_service.layout import heading
 
 START = "lamp-room"
 
