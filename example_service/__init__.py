@@ -1,6 +1,6 @@
 """The Lantern: a talker.
 
-Run it with ``make run``, log in, and edit these files meanwhile.
+Run it with ``make run``, log in, and edit these files while you are online.
 """
 
 from example_service import admin, channels, socials, talk

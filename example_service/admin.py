@@ -1,4 +1,7 @@
-"""What only some may do. ``cletus user role example_service ann admin``."""
+"""Commands for keepers and admins.
+
+``cletus user role example_service ann admin`` makes ann an admin.
+"""
 
 from datetime import timedelta
 
@@ -25,17 +28,17 @@ admin.register(rollback)
 
 
 class Shutdown(TempStoreMixin, BaseShutdown):
-    """The end of the evening."""
+    """A planned shutdown."""
 
     service = service
 
     def announce(self, text: str) -> None:
-        """Strangers at the door are not told."""
+        """Tell everybody who is logged in."""
         tell_everyone(text)
 
 
 def is_developer(client: Client) -> bool:
-    """Who is told of every reload."""
+    """Whether somebody gets the report of every reload."""
     return has_permission(client.user, "reload")
 
 
@@ -43,30 +46,30 @@ announce_reloads(service, is_developer)
 
 
 @admin.register(in_full=True)
-def shutdown(_: Receive, when: timedelta, why: Rest = "") -> None:
-    """Close the place after a while: .shutdown in 5m a new kernel."""
+def shutdown(_: Receive, when: timedelta, reason: Rest = "") -> None:
+    """Shut down after a while: .shutdown in 5m a new kernel."""
     planned = Shutdown.manager.get("planned") or Shutdown("planned")
-    planned.start(when.total_seconds(), why)
+    planned.start(when.total_seconds(), reason)
 
 
 @admin.register
-def stay(_: Receive) -> None:
-    """Do not close it after all."""
+def cancel(_: Receive) -> None:
+    """Cancel the planned shutdown."""
     planned = Shutdown.manager.get("planned")
     if planned is None or not planned.cancel():
-        raise Refused("Nobody wants to close it.")
+        raise Refused("No shutdown is planned.")
 
 
 @admin.register
-def role(event: Receive, somebody: User, name: str) -> None:
-    """Give somebody a role, or take it: .role ann keeper."""
-    if name in somebody.roles:
-        somebody.revoke(name)
+def role(event: Receive, user: User, name: str) -> None:
+    """Give somebody a role, or take it away: .role ann keeper."""
+    if name in user.roles:
+        user.revoke(name)
     else:
-        somebody.grant(name)
-    somebody.save_when_possible()
-    roles = ", ".join(sorted(somebody.roles)) or "none"
-    event.user.write(f"Roles of {somebody}: {roles}.")
+        user.grant(name)
+    user.save_when_possible()
+    roles = ", ".join(sorted(user.roles)) or "none"
+    event.user.write(f"Roles of {user}: {roles}.")
 
 
 @keeping.register(requires="announce")
@@ -77,15 +80,16 @@ def announce(_: Receive, text: Rest) -> None:
 
 @keeping.register(requires="ban")
 def ban(
-    event: Receive, whom: str, how_long: timedelta, reason: Rest = ""
+    event: Receive, whom: str, duration: timedelta, reason: Rest = ""
 ) -> None:
-    """Keep a name or an address out: .ban bob 7d shouting."""
-    made = users.ban(whom, duration=how_long, by=event.user.key, reason=reason)
-    event.user.write(f"{made.target} is banned.")
+    """Ban a name or an address: .ban bob 7d shouting."""
+    new = users.ban(whom, duration=duration, by=event.user.key, reason=reason)
+    event.user.write(f"{new.target} is banned.")
 
 
 @keeping.register(requires="ban")
 def unban(event: Receive, whom: str) -> None:
-    """Let a name or an address in again."""
-    done = users.bans.unban(whom)
-    event.user.write(f"{whom} is {'no longer' if done else 'not'} banned.")
+    """End the ban of a name or an address."""
+    was_banned = users.bans.unban(whom)
+    word = "no longer" if was_banned else "not"
+    event.user.write(f"{whom} is {word} banned.")

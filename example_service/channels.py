@@ -1,4 +1,4 @@
-"""Talking across rooms. Not for guests, whose names are given away again."""
+"""Channels. Not for guests, whose names are reused."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -20,27 +20,27 @@ CHANNELS_MAX = 100
 
 
 class Channel(BaseChannel):
-    """A channel; admins rule them all."""
+    """A channel. Admins moderate all channels."""
 
     service = service
     manager: ClassVar[Manager["Channel"]] = Manager()
 
     def is_moderator(self, user: Any) -> bool:
-        """Whether they rule here."""
+        """Whether somebody moderates this channel."""
         return super().is_moderator(user) or user.is_admin
 
     def said_text(self, who: object, text: str) -> object:
-        """How something said is shown."""
-        return style("[cyan]{said}[/]", said=super().said_text(who, text))
+        """A message as it is shown."""
+        return style("[cyan]{line}[/]", line=super().said_text(who, text))
 
     def everybody(self) -> Iterable[Any]:
-        """Whom a line may reach: also those with a broken connection."""
+        """Whom a message may reach: users with a lost link, too."""
         return everyone_online()
 
 
 @service.listen(PreStart)
-def open_channels(_: PreStart) -> None:
-    """Have all of them in memory, so that asking for one reads no file."""
+def load_channels(_: PreStart) -> None:
+    """Make all channels active, so that listing them reads no file."""
     saved = Channel.manager.keys()
     for key in saved:
         Channel.manager.get(key)
@@ -48,36 +48,36 @@ def open_channels(_: PreStart) -> None:
 
 @channel.register
 def channels(event: Receive) -> None:
-    """See what channels there are."""
+    """List the channels."""
     rows = [
         (
-            one,
-            "on" if one.has(event.user) else "",
-            len(one.online()),
-            one.topic,
+            channel,
+            "yes" if channel.has(event.user) else "",
+            len(channel.online()),
+            channel.topic,
         )
-        for one in Channel.manager.active().values()
-        if one.is_visible_to(event.user)
+        for channel in Channel.manager.active().values()
+        if channel.is_visible_to(event.user)
     ]
-    event.user.write(*table(("Channel", "You", "On it", "Topic"), rows))
+    event.user.write(*table(("Channel", "Joined", "Online", "Topic"), rows))
 
 
 @channel.register
-def found(event: Receive, name: str) -> None:
-    """Found a channel; you are its moderator."""
+def create(event: Receive, name: str) -> None:
+    """Create a channel. You become its moderator."""
     if len(Channel.manager.active()) >= CHANNELS_MAX:
-        raise Refused("There are enough channels; join one of them.")
+        raise Refused("There are too many channels. Join one of them.")
     try:
-        made = Channel.manager.create(name, name=name)
+        new = Channel.manager.create(name, name=name)
     except (InvalidKey, KeyInUse) as error:
         raise Refused(sentence(error)) from None
-    made.moderators.add(event.user.key)
-    made.join(event.user)
+    new.moderators.add(event.user.key)
+    new.join(event.user)
 
 
 @channel.register
 def join(event: Receive, channel: Channel) -> None:
-    """Join a channel, and read what was said last."""
+    """Join a channel, and read its latest messages."""
     channel.join(event.user)
 
 
@@ -95,29 +95,29 @@ def on(event: Receive, channel: Channel, message: Rest) -> None:
 
 @channel.register
 def topic(event: Receive, channel: Channel, text: Rest) -> None:
-    """Change what a channel is about."""
+    """Change the topic of a channel."""
     channel.set_topic(text, by=event.user)
 
 
 @channel.register
 def private(event: Receive, channel: Channel, yes: bool) -> None:
-    """Close a channel to all who are not invited, or open it."""
+    """Make a channel private, or open it: .private lamps yes."""
     channel.set_private(yes, by=event.user)
 
 
 @channel.register
-def invite(event: Receive, channel: Channel, somebody: User) -> None:
+def invite(event: Receive, channel: Channel, user: User) -> None:
     """Invite somebody to a channel."""
-    channel.invite(somebody, by=event.user)
+    channel.invite(user, by=event.user)
 
 
 @channel.register
-def kick(event: Receive, channel: Channel, somebody: User) -> None:
-    """Put somebody off a channel."""
-    channel.kick(somebody, by=event.user)
+def kick(event: Receive, channel: Channel, user: User) -> None:
+    """Remove somebody from a channel."""
+    channel.kick(user, by=event.user)
 
 
 @channel.register
-def moderate(event: Receive, channel: Channel, somebody: User) -> None:
+def moderate(event: Receive, channel: Channel, user: User) -> None:
     """Make somebody a moderator of a channel."""
-    channel.promote(somebody, by=event.user)
+    channel.promote(user, by=event.user)

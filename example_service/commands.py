@@ -1,4 +1,4 @@
-"""How a line becomes a command. One without a dot before it is said aloud."""
+"""The registry of commands. A line without a dot is said aloud."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from example_service.core import service
 from example_service.users import has_account
 
 commands = CommandRegistry(service, prefix=".")
-# In the order of help.
+# Help lists the groups in this order.
 general = commands.group("General")
 talking = commands.group("Talking")
 people = commands.group("People")
@@ -19,12 +19,12 @@ channel = commands.group("Channels", requires=has_account)
 mail = commands.group("Mail", requires=has_account)
 building = commands.group("For builders", requires="build")
 keeping = commands.group("For keepers")
-admin = commands.group("For admins", requires="rule")
+admin = commands.group("For admins", requires="admin")
 
 
 @service.listen(Receive)
 def receive(event: Receive) -> Any:
-    """A line from somebody who is logged in."""
+    """Run a line of a user who is logged in."""
     line = event.data.strip()
     if event.user is None or not line:
         return None
@@ -39,7 +39,7 @@ def receive(event: Receive) -> Any:
 def help_(event: Receive, about: Rest = "") -> None:
     """Read about a command, or search for a word.
 
-    .help alone lists all that you can do.
+    .help alone lists all commands.
     """
     page(event.client, commands.help(event, about))
 
@@ -47,7 +47,7 @@ def help_(event: Receive, about: Rest = "") -> None:
 @general.register(name="quit")
 def quit_(event: Receive) -> None:
     """Leave."""
-    event.user.write("The lantern stays lit for you. Goodbye!")
+    event.user.write("Goodbye! The lantern stays lit for you.")
     event.user.leave("quit")
 
 

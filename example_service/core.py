@@ -1,4 +1,4 @@
-"""The service. Run again during a reload, this gives back the running one."""
+"""The service. A reload runs this again, and gets the running service."""
 
 from cletus import Service
 

@@ -1,7 +1,6 @@
-"""How things look: headings and tables that fit 80 columns.
+"""Headings and tables that fit 80 columns.
 
-Columns are made of spaces alone, so a screen reader reads words and nothing
-else; colours are left out where there are none.
+Columns are separated by spaces only, so that a screen reader reads only words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,18 +12,18 @@ WIDTH = 79
 
 
 def heading(text: str) -> Styled:
-    """A line above something."""
+    """A heading."""
     return style("[bold yellow]--- {text} ---[/]", text=text)
 
 
 def table(
     names: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> list[object]:
-    """Rows below the names of their columns; what is too long is cut."""
+    """Rows below the names of their columns. Long rows are cut."""
     cells = [list(names), *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    first, *others = (_line(row, widths) for row in cells)
-    return [style("[bold]{names}[/]", names=first), *others]
+    head, *lines = (_line(row, widths) for row in cells)
+    return [style("[bold]{head}[/]", head=head), *lines]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""How people come in and leave."""
+"""Login and logout."""
 
 from cletus import step
 from cletus.contrib.language import listed
@@ -22,35 +22,37 @@ BANNER = r"""
         ( o )      T H E   L A N T E R N
         /|_|\      a small place to talk
 """
-PRONOUNS = "What are your pronouns (they, she, he, it, or four of your own)? "
+PRONOUNS = "Your pronouns (she, he, it, xe/xem/xyr/xemself; Enter for they)? "
 
 
 class Login(LoginDialogue):
-    """The questions at the door, and one more for newcomers."""
+    """The login dialogue, with one more question for newcomers."""
 
     banner = BANNER
 
     def registered(self) -> object:
-        """Their account is made; they may still say more of themselves."""
+        """Ask for pronouns when the account is created."""
         return self.ask_pronouns
 
     @step(PRONOUNS)
     def ask_pronouns(self, line: str) -> object:
-        """An empty line is they; what cannot be pronouns is asked again."""
+        """The setter refuses what is not pronouns; then this asks again."""
         if line.strip():
             self.user.pronouns = line
         return self.enter()
 
     def welcome(self) -> None:
-        """They are about to come in."""
-        user, others = self.user, listed(everyone_online(), nothing="nobody")
+        """Greet a user who is about to come online."""
+        user, online = self.user, everyone_online()
         if user.visits > 1:
             when = ago(user.last_seen, users.now())
             self.client.write(f"You were last here {when}.")
         self.client.write(
             f"Welcome, {user}! This is visit number {user.visits}.",
-            f"Here now: {others}.",
-            "Type .help for what you can do; everything else is said aloud.",
+            f"Here now: {listed(online)}."
+            if online
+            else "You are the first one here.",
+            "Type .help for a list of commands. Other lines are said aloud.",
         )
 
 
@@ -59,9 +61,9 @@ users = Users(service, User, login=Login, guest=Guest, reserved={"lantern"})
 
 @service.listen(LoggedIn)
 def logged_in(event: LoggedIn) -> None:
-    """They have told who they are."""
+    """Somebody has come online."""
     user = event.user
-    tell_everyone(f"* {user} comes in.", but=user)
+    tell_everyone(f"* {user} comes in.", exclude=user)
     user.enter_room(user.room or Room.manager.get(START), quietly=True)
     if not isinstance(user, Guest):
         news = Mailbox.manager.of(user).summary()
@@ -71,21 +73,21 @@ def logged_in(event: LoggedIn) -> None:
 
 @service.listen(LinkLost)
 def link_lost(event: LinkLost) -> None:
-    """Their connection broke; for a while they are waited for."""
+    """Somebody's connection broke; they stay online for a while."""
     user = event.user
-    tell_everyone(f"* {user} stares into the distance.", but=user)
+    tell_everyone(f"* {user} has lost the connection.", exclude=user)
 
 
 @service.listen(Reconnected)
 def reconnected(event: Reconnected) -> None:
-    """They are back before that while was over."""
+    """Somebody has returned before that while was over."""
     if event.was_lost:
-        tell_everyone(f"* {event.user} is back among us.", but=event.user)
+        tell_everyone(f"* {event.user} is back.", exclude=event.user)
 
 
 @service.listen(LoggedOut)
 def logged_out(event: LoggedOut) -> None:
-    """They have gone, in whatever way."""
+    """Somebody has gone offline, for whatever reason."""
     event.user.leave_room(quietly=True)
     Mailbox.manager.release(event.user)
     tell_everyone(f"* {event.user} leaves.")

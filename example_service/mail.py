@@ -1,4 +1,4 @@
-"""Letters, for those who are away."""
+"""Mail."""
 
 from functools import partial
 from typing import ClassVar
@@ -23,7 +23,7 @@ class Mailbox(BaseMailbox):
 
 @mail.register(name="mail")
 def list_(event: Receive) -> None:
-    """See what mail you have."""
+    """List your letters."""
     page(event.client, Mailbox.manager.of(event.user).listing())
 
 
@@ -37,7 +37,7 @@ def read(event: Receive, number: int) -> None:
 
 @mail.register(in_full=True)
 def discard(event: Receive, number: int) -> None:
-    """Throw a letter away."""
+    """Delete a letter."""
     box = Mailbox.manager.of(event.user)
     box.discard(number)
     box.save_soon()
@@ -46,18 +46,19 @@ def discard(event: Receive, number: int) -> None:
 
 @mail.register
 def write(event: Receive, to: User, subject: Rest = "") -> None:
-    """Write a letter to somebody, here or not."""
+    """Write a letter to a user, online or not."""
     if isinstance(to, Guest):
-        raise Refused(f"{to} has no mailbox.")
+        raise Refused(f"{to} is a guest and has no mailbox.")
     then = partial(send, event.user, to.key, subject)
-    event.client.start_dialogue(Editor(then=then))
+    saved = f"Your letter to {to} is sent."
+    event.client.start_dialogue(Editor(then=then, saved=saved))
 
 
 def send(sender: User, to: str, subject: str, text: str) -> object:
-    """It is written: off it goes."""
+    """Send a letter when it has been written."""
     user = User.manager.peek(to)
     if user is None:
-        raise Refused("There is nobody of that name any more.")
+        raise Refused(f"There is no user called {to!r} any more.")
     return Mailbox.manager.send(
         user, sender=sender, text=text, subject=subject
     )

@@ -1,4 +1,4 @@
-"""The house: rooms from rooms.toml, and those that keepers have built."""
+"""Rooms: those of rooms.toml, and those that builders make in the game."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,18 +19,18 @@ START = "lamp-room"
 
 
 class Room(BaseRoom):
-    """A place in the house."""
+    """A room of the lighthouse."""
 
     service = service
     manager: ClassVar[RoomManager["Room"]] = RoomManager()
 
     def look(self, viewer: object = None) -> list[Any]:
-        """What somebody sees here."""
+        """The room as its viewer sees it."""
         name, *lines = super().look(viewer)
         return [heading(name), *lines]
 
     def describe(self, text: str) -> None:
-        """Somebody has written another description."""
+        """Set and save the description."""
         self.description = text
         self.save_soon()
 
@@ -46,23 +46,23 @@ def look(event: Receive) -> None:
 
 @moving.register
 def go(event: Receive, direction: str) -> None:
-    """Leave by an exit; for the usual ones, .north or .n will do."""
+    """Leave by an exit: .go north, or just .north or .n."""
     event.user.go(direction)
 
 
 def add_direction(direction: str) -> None:
-    """``.north`` and ``.n`` are ``.go north``."""
-    short = tuple(one for one, name in SHORT.items() if name == direction)
+    """Register ``.north`` and ``.n`` as commands for ``.go north``."""
+    aliases = tuple(key for key, name in SHORT.items() if name == direction)
 
     def take(event: Receive) -> None:
         event.user.go(direction)
 
     take.__doc__ = f"Go {direction}."
-    commands.register(take, name=direction, aliases=short, listed=False)
+    commands.register(take, name=direction, aliases=aliases, listed=False)
 
 
-for each in OPPOSITES:
-    add_direction(each)
+for name in OPPOSITES:
+    add_direction(name)
 
 
 @building.register
@@ -70,7 +70,7 @@ def dig(event: Receive, direction: str, name: Rest) -> None:
     """Build a room behind a new exit: .dig north The attic."""
     here = event.user.room
     if spelled_out(direction) in here.exits:
-        raise Refused(f"There is a way {direction} already.")
+        raise Refused(f"There already is an exit {direction}.")
     try:
         room = Room.manager.create(name.replace(" ", "-"), name=name)
     except (InvalidKey, KeyInUse) as error:
@@ -78,13 +78,13 @@ def dig(event: Receive, direction: str, name: Rest) -> None:
     here.connect(direction, room)
     room.save_soon()
     here.save_soon()
-    event.user.write(f"There is a way {direction} now, to {room}.")
+    event.user.write(f"There is now an exit {direction}, to {room}.")
 
 
 @building.register
 def describe(event: Receive) -> None:
-    """Write the description of the room where you are."""
+    """Write the description of the room you are in."""
     room = event.user.room
     if room.source:
-        raise Refused("This room is written in rooms.toml; edit it there.")
+        raise Refused("This room comes from rooms.toml. Edit it there.")
     event.client.start_dialogue(Editor(room.description, then=room.describe))

@@ -1,4 +1,4 @@
-"""Smiles and waves: those that come with Cletus, and those of socials.toml."""
+"""Socials: those that come with Cletus, and those of socials.toml."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ names = ", ".join(sorted(social.name for social in socials))
 
 
 def add(social: Social) -> None:
-    """Make a command of a social."""
+    """Register a social as a command."""
 
     def perform(event: Receive, words: Rest = "") -> None:
         target, how = read_target(
@@ -24,14 +24,12 @@ def add(social: Social) -> None:
         user = event.user
         social.perform(user, target, how, others=user.room.occupants)
 
-    perform.__doc__ = (
-        f"{social.name.capitalize()}, or {social.name} at somebody."
-    )
+    perform.__doc__ = f"{social.name.capitalize()}, alone or at somebody."
     commands.register(perform, name=social.name, listed=False)
 
 
-for each in socials:
-    add(each)
+for social in socials:
+    add(social)
 commands.topic(
     "socials", f"Try .wave, .wave at ann, .wave happily. All: {names}."
 )

@@ -1,4 +1,4 @@
-"""Talking, and being somebody."""
+"""Talking, and what users say about themselves."""
 
 from cletus.contrib.commands import Refused, Rest, online
 from cletus.contrib.users import ChangePassword, ago
@@ -18,7 +18,7 @@ from example_service.users import (
 
 @talking.register(aliases=("'",))
 def say(event: Receive, message: Rest) -> None:
-    """Say something to those who are here. No command is needed for it."""
+    """Say something to everybody in your room. The command is optional."""
     user = event.user
     user.lines_said += 1
     user.write(f"You say: {message}")
@@ -26,70 +26,68 @@ def say(event: Receive, message: Rest) -> None:
 
 
 @talking.register(aliases=(":",))
-def emote(event: Receive, deed: Rest) -> None:
+def emote(event: Receive, action: Rest) -> None:
     """Do something: .emote lights a lamp."""
     user = event.user
-    user.room.write_all(f"{user} {deed}", by=user)
+    user.room.write_all(f"{user} {action}", by=user)
 
 
-@talking.register(aliases=(">",), using={"who": online})
-def tell(event: Receive, who: User, message: Rest) -> None:
-    """Say something to one person, wherever they are."""
+@talking.register(aliases=(">",), using={"to": online})
+def tell(event: Receive, to: User, message: Rest) -> None:
+    """Say something to one person, in any room."""
     user = event.user
-    if who.ignores(user):
-        raise Refused(f"{who} ignores you.")
-    who.told_by = user.key
+    if to.ignores(user):
+        raise Refused(f"{to} ignores you.")
+    to.reply_to = user.key
     line = "[magenta]{user} tells you: {message}[/]"
-    who.write(style(line, user=user, message=message))
-    user.write(f"You tell {who}: {message}")
-    if who.is_away:
-        user.write(f"{who} is {who.away_text()}.")
+    to.write(style(line, user=user, message=message))
+    user.write(f"You tell {to}: {message}")
+    if to.is_away:
+        user.write(f"{to} is {to.away_text()}.")
 
 
 @talking.register
 def reply(event: Receive, message: Rest) -> None:
-    """Answer whoever has told you something last."""
-    if not event.user.told_by:
+    """Answer the last person who has told you something."""
+    if not event.user.reply_to:
         raise Refused("Nobody has told you anything yet.")
-    tell(event, online(event.user.told_by, User, event), message)
+    tell(event, online(event.user.reply_to, User, event), message)
 
 
 @talking.register(cooldown=15)
 def shout(event: Receive, message: Rest) -> None:
-    """Say something to everybody. You will be hoarse for a moment."""
-    line = "[yellow]{who} shouts: {message}[/]"
-    tell_everyone(style(line, who=event.user, message=message), by=event.user)
+    """Say something to everybody, once every 15 seconds."""
+    line = "[yellow]{user} shouts: {message}[/]"
+    text = style(line, user=event.user, message=message)
+    tell_everyone(text, by=event.user)
 
 
 @people.register
 def who(event: Receive) -> None:
-    """See who is here."""
+    """List who is online."""
     rows = [
-        (one, one.room or "", one.away_text() or one.title)
-        for one in everyone_online()
+        (user, user.room or "", user.away_text() or user.title)
+        for user in everyone_online()
     ]
-    event.user.write(*table(("Name", "Where", "Doing"), rows))
-    event.user.write(f"{len(rows)} here.")
+    event.user.write(*table(("Name", "Room", "Doing"), rows))
+    event.user.write(f"{len(rows)} online.")
 
 
 @people.register(aliases=("whois",))
-def finger(event: Receive, somebody: User) -> None:
-    """Read about somebody, here or not."""
-    seen = "here" if somebody.is_online else f"seen {_seen(somebody)}"
+def finger(event: Receive, user: User) -> None:
+    """Read about a user, online or not."""
+    last_seen = ago(user.last_seen, users.now())
     event.user.write(
-        f"{somebody} {somebody.title}",
-        f"Pronouns: {somebody.pronouns}",
-        f"Visits: {somebody.visits}, {seen}",
+        f"{user} {user.title}",
+        f"Pronouns: {user.pronouns}",
+        f"Visits: {user.visits}",
+        "Online now." if user.is_online else f"Last seen: {last_seen}.",
     )
-
-
-def _seen(somebody: User) -> str:
-    return ago(somebody.last_seen, users.now())
 
 
 @people.register
 def title(event: Receive, text: Rest) -> None:
-    """What is said about you: .title lights lamps."""
+    """Set the text beside your name: .title lights lamps."""
     event.user.title = text[:50]
     event.user.save_when_possible()
     event.user.write(f"You are now: {event.user} {event.user.title}")
@@ -97,10 +95,10 @@ def title(event: Receive, text: Rest) -> None:
 
 @people.register
 def pronouns(event: Receive, text: Rest) -> None:
-    """Choose your pronouns: they, she, he, it, or four of your own."""
+    """Choose your pronouns: they, she, he, it, or xe/xem/xyr/xemself."""
     event.user.pronouns = text
     event.user.save_when_possible()
-    event.user.write(f"Yours are {event.user.pronouns}.")
+    event.user.write(f"Your pronouns are now {event.user.pronouns}.")
 
 
 @people.register
@@ -111,16 +109,16 @@ def away(event: Receive, message: Rest = "") -> None:
 
 
 @people.register
-def ignore(event: Receive, somebody: User) -> None:
-    """Hear somebody no more; once more to hear them again."""
+def ignore(event: Receive, other: User) -> None:
+    """Ignore somebody, or stop ignoring them."""
     user = event.user
-    if user.ignores(somebody):
-        user.unignore(somebody)
-        user.write(f"You hear {somebody} again.")
-    elif user.ignore(somebody):
-        user.write(f"You do not hear {somebody} any more.")
+    if user.ignores(other):
+        user.unignore(other)
+        user.write(f"You no longer ignore {other}.")
+    elif user.ignore(other):
+        user.write(f"You ignore {other} now.")
     else:
-        raise Refused("That cannot be ignored.")
+        raise Refused("You cannot ignore yourself, nor more than 200 users.")
     user.save_when_possible()
 
 

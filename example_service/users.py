@@ -1,6 +1,6 @@
-"""Who comes here: what the talker remembers of people."""
+"""The store of users, and of guests."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cletus.contrib.commands import CooldownsMixin
 from cletus.contrib.rooms import OccupantMixin
@@ -17,7 +17,7 @@ from example_service.core import service
 
 
 class User(CooldownsMixin, OccupantMixin, BaseAccount):
-    """A regular. Session fields last as long as the service runs."""
+    """A user. Session fields last as long as the service runs."""
 
     service = service
     manager: ClassVar[UserManager["User"]] = UserManager()
@@ -25,26 +25,23 @@ class User(CooldownsMixin, OccupantMixin, BaseAccount):
 
     title = Field("has just arrived")
     lines_said = Field(0, session=True)
-    told_by = Field("", session=True)
+    reply_to = Field("", session=True)
 
 
 class Guest(TempStoreMixin, User):
-    """Somebody who only looks in, and of whom nothing is kept."""
+    """A user without an account, who is never saved."""
 
 
 def has_account(event: ClientEvent) -> bool:
-    """For commands: guests have none, since nothing is kept of them."""
+    """For ``requires=`` of commands that guests cannot use."""
     return not isinstance(event.user, Guest)
 
 
 def everyone_online() -> list[User]:
-    """All who are logged in, those with a broken connection among them."""
+    """All users who are online, including those with a lost link."""
     return User.manager.online()
 
 
-def tell_everyone(
-    *lines: object, but: User | None = None, by: User | None = None
-) -> None:
-    """Write to all who are logged in, but for those who ignore ``by``."""
-    hearers = [one for one in everyone_online() if not one.ignores(by)]
-    write_users(hearers, *lines, exclude=but)
+def tell_everyone(*lines: object, exclude: Any = None, by: Any = None) -> None:
+    """Write to all users, except those who ignore ``by``."""
+    write_users(everyone_online(), *lines, exclude=exclude, by=by)

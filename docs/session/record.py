@@ -65,8 +65,8 @@ class Person:
             ("What is your name", self.name),
             ("Create it", "y"),
             ("Choose a password", PASSWORD),
-            ("The same again", PASSWORD),
-            ("What are your pronouns", "she"),
+            ("Repeat the password", PASSWORD),
+            ("Your pronouns", "she"),
         ):
             await self.sees(prompt)
             self.writer.write(f"{line}\r\n".encode())
@@ -127,7 +127,7 @@ class Developer:
         await self.logs(report, since)
         await asyncio.sleep(0.1)
         for line in self.log[since:].replace(f"{self.folder}/", "").splitlines():
-            if "connected" not in line and " is at " not in line:
+            if "connected" not in line and " logged in at " not in line:
                 self.pane.add(line)
 
     async def logs(self, pattern: str, since: int = 0) -> re.Match[str]:
@@ -166,7 +166,7 @@ async def session(folder: Path) -> list[Pane]:
     await dev.edits("talk.py", says, softly, r"Reloaded, generation.*\n")
     await ann.types("I have biscuits.", "3>")
     await bob.types("is somebody writing?", "You say")
-    await ann.types(".", "Saved.")
+    await ann.types(".", "is sent.")
     await bob.types(".read 1", "biscuits")
     broken = softly.replace("{message}", "{mesage")
     await dev.edits("talk.py", softly, broken, r"Reload refused.*\n(    .*\n)*")

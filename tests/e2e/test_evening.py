@@ -211,8 +211,8 @@ class Person:
             ("What is your name", self.name),
             ("Create it", "y"),
             ("Choose a password", PASSWORD),
-            ("The same again", PASSWORD),
-            ("What are your pronouns", "she"),
+            ("Repeat the password", PASSWORD),
+            ("Your pronouns", "she"),
         ):
             await self.sees(prompt)
             await self.types(line)
@@ -275,15 +275,15 @@ class Person:
         await self.does(".pronouns he")
         await self.does(".away lunch")
         other = self.chance.choice(self.world.names[:WANDERERS])  # they say nothing in the lobby
-        assert "do not hear" in await self.does(f".ignore {other}")
-        assert "again" in await self.does(f".ignore {other}")
+        assert "You ignore" in await self.does(f".ignore {other}")
+        assert "no longer" in await self.does(f".ignore {other}")
 
     async def writes(self) -> None:
         if self.letters_sent < 3:
             self.letters_sent += 1
             to, text = self.other(), f"Letter {self.letters_sent} of {self.name}"
             answer = await self.does(f".write {to} news", text, "Second line", ".")
-            assert "Saved." in answer, answer
+            assert "is sent." in answer, answer
             self.world.letters[to][f"{text}\nSecond line"] += 1
         listing = await self.does(".mail")
         if re.search(r"^ +1 ", listing, re.MULTILINE):
@@ -294,7 +294,7 @@ class Person:
 
     async def founds(self) -> None:
         own, away = f"of-{self.name.lower()}", f"of-{self.other().lower()}"
-        if "You have joined" in await self.does(f".found {own}"):
+        if "You have joined" in await self.does(f".create {own}"):
             self.channels.add(own)
             await self.does(f".topic {own} Lamps")
             await self.does(f".on {own} hello")
@@ -357,7 +357,7 @@ class Admin(Person):
             await self.does(".ban Nobodyhere 1d shouting")
             await self.does(".unban Nobodyhere")
             await self.does(".shutdown 10m tea")
-            await self.does(".stay")
+            await self.does(".cancel")
             await self.does(".reload")
             await self.does(".rollback")
             await asyncio.sleep(0.5)
@@ -396,7 +396,7 @@ async def evening(house: House, seconds: float) -> tuple[World, list[Person], Ad
         for some in range(0, PEOPLE, 5):
             await asyncio.gather(*(one.registers() for one in people[some : some + 5]))
         await keeper.logs_in("Welcome, Keeper")
-        await keeper.does(".found lobby")
+        await keeper.does(".create lobby")
         await keeper.does(".help", "a")
         await asyncio.gather(*(one.does(".join lobby") for one in people))
         await people[0].changes_password()

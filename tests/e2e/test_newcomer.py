@@ -14,7 +14,7 @@ from tests.e2e.harness import Caller, Talker
 
 #: For each template: what greets whoever connects, the file that is edited, the text in it, and another.
 WAYS = {
-    "echo": ("Whatever you type comes back.", "__init__.py", "You said", "You have said"),
+    "echo": ("I repeat what you type.", "__init__.py", "You said", "You have said"),
     "chat": ("What is your name? ", "commands.py", "You say", "You have said"),
     "talker": ("T H E   L A N T E R N", "login.py", "T H E   L", "O U R   L"),
 }

@@ -58,7 +58,7 @@ def harmless(raw: str) -> bool:
 def house(lantern):
     lantern.ann, lantern.bob = lantern.person("Ann"), lantern.person("Bob")
     lantern.user("bob").grant("admin")
-    lantern.types(lantern.bob, ".found lamps")
+    lantern.types(lantern.bob, ".create lamps")
     lantern.types(lantern.ann, ".join lamps")
     lantern.ann.reads()
     return lantern
@@ -102,7 +102,7 @@ def test_letters_and_descriptions_are_text_too(house, typed):
 
 
 PATHS = ("../x", "/etc/passwd", "a/b", ".", "..", "a\\b", "CON:", "x" * 500, "", " ")
-NAMING = (".finger {}", ".write {}", ".join {}", ".found {}", ".dig up {}", ".ban {} 1d")
+NAMING = (".finger {}", ".write {}", ".join {}", ".create {}", ".dig up {}", ".ban {} 1d")
 
 
 @pytest.mark.parametrize("form", NAMING)

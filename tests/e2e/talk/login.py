@@ -28,7 +28,7 @@ async def ask_who(client: Client) -> User | None:
     password = await client.ask("Password: ", hidden=True)
     if await user.check_password(password):
         return user
-    client.write("That is not the password of that name.")
+    client.write("Wrong password.")
     return None
 
 

@@ -1,6 +1,6 @@
-"""A chat: people with names, who talk.
+"""A chat.
 
-Run it with ``cletus run example_chat``, and edit these files meanwhile.
+Run it with ``cletus run example_chat``, and edit these files while it runs.
 """
 
 from example_chat import commands, login

@@ -1,4 +1,4 @@
-"""What people can type. A line without a dot before it is said aloud."""
+"""The commands. A line without a dot is said aloud."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ commands = CommandRegistry(service, prefix=".")
 
 @service.listen(Receive)
 def receive(event: Receive) -> Any:
-    """Somebody who has come in has typed a line."""
+    """Run a line of somebody who has logged in."""
     line = event.data.strip()
     if event.user is None or not line:
         return None
@@ -23,37 +23,37 @@ def receive(event: Receive) -> Any:
 
 @commands.register(aliases=("'",))
 def say(event: Receive, message: Rest) -> None:
-    """Say something to everybody. No command is needed for it."""
+    """Say something to everybody. The command is optional."""
     event.user.lines_said += 1
     event.user.write(f"You say: {message}")
-    tell_everyone(f"{event.user} says: {message}", but=event.user)
+    tell_everyone(f"{event.user} says: {message}", exclude=event.user)
 
 
 @commands.register(aliases=(":",))
-def emote(event: Receive, deed: Rest) -> None:
+def emote(event: Receive, action: Rest) -> None:
     """Do something: .emote waves, or .:waves."""
-    tell_everyone(f"{event.user} {deed}")
+    tell_everyone(f"{event.user} {action}")
 
 
 @commands.register
 def who(event: Receive) -> None:
-    """See who is here."""
+    """List who is online."""
     for person in everyone():
-        said = f"{person.lines_said} said, visit number {person.visits}"
-        event.user.write(f"{person!s:<16} {person.about}  ({said})")
+        numbers = f"lines: {person.lines_said}, visits: {person.visits}"
+        event.user.write(f"{person!s:<16} {person.about}  ({numbers})")
 
 
 @commands.register
 def about(event: Receive, text: Rest) -> None:
-    """Say what people should know about you: .about likes tea."""
+    """Say something about yourself: .about likes tea."""
     event.user.about = text[:60]
     event.user.save_soon()
-    event.user.write(f"People read of you: {event.user.about}")
+    event.user.write(f"About you: {event.user.about}")
 
 
 @commands.register(name="help")
 def help_(event: Receive, command: Rest = "") -> None:
-    """Read what you can do, or about one command: .help who."""
+    """List the commands, or read about one: .help who."""
     event.user.write(*commands.help(event, command))
 
 

@@ -1,4 +1,4 @@
-"""How people come in and leave."""
+"""Login and logout."""
 
 from cletus import Dialogue, events, step
 from cletus.contrib.commands import Refused
@@ -12,58 +12,58 @@ GREETING = "Welcome to the chat!"
 
 
 class Login(Dialogue):
-    """What whoever connects is asked.
+    """The questions that people are asked when they connect.
 
-    Steps and fields survive a reload: people stay where they are in it.
+    Steps and fields survive a reload: people stay at their question.
     """
 
     name = Field("")
 
     def begin(self) -> None:
-        """They have just connected."""
+        """Called when the dialogue starts."""
         self.client.write(GREETING)
 
     @step("What is your name? ")
     def ask_name(self, line: str) -> object:
-        """What cannot be a name is refused, and asked again."""
+        """If check_name refuses the name, this asks again."""
         name = check_name(line)
         person = Person.manager.get_by_username(name)
         if person is None:
             self.name = name
             return self.ask_about
         if person.is_online:
-            raise Refused(f"{person} is here already. Who are you?")
+            raise Refused(f"{person} is already online. Choose another name.")
         return self.enter(person)
 
-    @step(lambda self: f"What should people know about you, {self.name}? ")
+    @step(lambda self: f"Say something about yourself, {self.name}: ")
     def ask_about(self, line: str) -> object:
-        """Somebody new."""
+        """The name is new: ask for a text about its owner."""
         if Person.manager.get_by_username(self.name) is not None:
-            self.client.write(f"Somebody else is {self.name} by now.")
+            self.client.write(f"Somebody has just taken the name {self.name}.")
             return self.ask_name
         about = line.strip()
         return self.enter(Person(self.name, name=self.name, about=about))
 
     def enter(self, person: Person) -> object:
-        """They are in; what they type from now on goes to commands.py."""
+        """Log in. From now on, commands.py gets the lines that they type."""
         person.visits += 1
         person.save_soon()
         person.log_in(self.client)
         names = ", ".join(map(str, everyone()))
-        person.write(f"Here now: {names}. Type .help for what you can do.")
-        tell_everyone(f"* {person} comes in.", but=person)
+        person.write(f"Online: {names}. Type .help for a list of commands.")
+        tell_everyone(f"* {person} comes in.", exclude=person)
         return self.done()
 
 
 @service.listen(events.Connect)
 def connect(event: events.Connect) -> None:
-    """Somebody has connected."""
+    """Start the login dialogue."""
     event.client.start_dialogue(Login())
 
 
 @service.listen(events.Disconnect)
 def disconnect(event: events.Disconnect) -> None:
-    """Somebody is gone, in whatever way."""
+    """Log out, for whatever reason the connection ended."""
     person = event.user
     if person is not None:
         person.log_out()

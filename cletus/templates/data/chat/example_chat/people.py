@@ -1,4 +1,4 @@
-"""Who comes here: what the chat remembers of people."""
+"""The store of people."""
 
 from typing import ClassVar
 
@@ -9,10 +9,10 @@ from example_chat.core import service
 
 
 class Person(BaseUser):
-    """Somebody with a name. Add a field and save this file: they all have it.
+    """A person. Add a field and save this file: everybody has it.
 
-    Fields are kept in store/person/; one with session=True is not, and lasts
-    as long as the service runs.
+    Fields are saved in store/person/. A field with session=True is not saved:
+    it lasts as long as the service runs.
     """
 
     service = service
@@ -24,10 +24,10 @@ class Person(BaseUser):
 
 
 def everyone() -> list[Person]:
-    """All who are here."""
+    """Everybody who is online."""
     return Person.manager.online()
 
 
-def tell_everyone(*lines: object, but: Person | None = None) -> None:
-    """Write to all who are here; who has not said their name sees nothing."""
-    write_users(everyone(), *lines, exclude=but)
+def tell_everyone(*lines: object, exclude: Person | None = None) -> None:
+    """Write to everybody who has logged in."""
+    write_users(everyone(), *lines, exclude=exclude)

@@ -1,7 +1,6 @@
-"""The chat, with people who are connected to it in memory.
+"""Tests of the chat, with people who are connected in memory.
 
-`service`, `connect` and `restart` come with Cletus, and so does `client`, for
-where one person is enough.
+The fixtures `service`, `connect`, `restart` and `client` come with Cletus.
 """
 
 import pytest
@@ -10,7 +9,7 @@ from cletus.testing import assert_survives_reload, reloaded
 
 @pytest.fixture
 def ann(connect):
-    """Ann, who has come in."""
+    """Ann, who is online."""
     ann = connect()
     ann.says("Ann", "likes tea")
     return ann
@@ -18,22 +17,22 @@ def ann(connect):
 
 @pytest.fixture
 def bob(connect, ann):
-    """Bob, who has come in after her."""
+    """Bob, who is online, too."""
     bob = connect()
     bob.says("Bob", "")
     ann.reads()
     return bob
 
 
-def test_whoever_connects_is_asked_for_a_name(client):
+def test_a_new_connection_is_asked_for_a_name(client):
     assert client.sees("What is your name?")
     assert "What is your name?" in client.says("no name at all!")
-    assert "know about you, Carl?" in client.says("Carl")
-    assert "Here now: Carl." in client.says("is new here")
+    assert "about yourself, Carl:" in client.says("Carl")
+    assert "Online: Carl." in client.says("is new here")
 
 
-def test_a_name_is_had_once(ann, client):
-    assert "Ann is here already" in client.says("ann")
+def test_a_name_is_used_once(ann, client):
+    assert "Ann is already online" in client.says("ann")
 
 
 def test_people_hear_each_other(ann, bob):
@@ -43,17 +42,17 @@ def test_people_hear_each_other(ann, bob):
     assert ann.reads() == "Bob waves\n"
 
 
-def test_who_has_not_come_in_hears_nothing(ann, client):
+def test_nobody_hears_anything_before_login(ann, client):
     client.reads()
     ann.says("hello")
     assert client.reads() == ""
 
 
-def test_who_lists_those_who_are_here(ann, bob):
+def test_who_lists_everybody_online(ann, bob):
     ann.says("hello")
     first, second = bob.says(".who").splitlines()
     assert first.startswith("Ann  ")
-    assert first.endswith("likes tea  (1 said, visit number 1)")
+    assert first.endswith("likes tea  (lines: 1, visits: 1)")
     assert second.startswith("Bob  ")
     ann.says(".quit")
     assert bob.reads() == "* Ann leaves.\n"
@@ -64,8 +63,8 @@ def test_people_are_remembered(ann, restart, connect):
     ann.says(".about likes coffee")
     restart()
     again = connect()
-    assert "Here now: Ann." in again.says("ann")
-    assert "likes coffee  (0 said, visit number 2)" in again.says(".who")
+    assert "Online: Ann." in again.says("ann")
+    assert "likes coffee  (lines: 0, visits: 2)" in again.says(".who")
 
 
 def test_an_edit_changes_what_people_see_and_nothing_else(service, ann, bob):
@@ -77,15 +76,15 @@ def test_an_edit_changes_what_people_see_and_nothing_else(service, ann, bob):
     assert reloaded(service, edit).ok
     ann.says("la la")
     assert bob.reads() == "Ann sings: la la\n"
-    assert "(2 said" in bob.says(".who")
+    assert "(lines: 2" in bob.says(".who")
 
 
-def test_everybody_stays_where_they_are(service, ann, client):
+def test_a_reload_keeps_everybody_where_they_are(service, ann, client):
     client.says("Carl")
     assert_survives_reload(service)
-    assert "Here now: Ann, Carl." in client.says("is new here")
+    assert "Online: Ann, Carl." in client.says("is new here")
 
 
-def test_help_tells_of_every_command(ann):
+def test_help_lists_every_command(ann):
     for name in ("say", "emote", "who", "about", "quit"):
         assert name in ann.says(".help")

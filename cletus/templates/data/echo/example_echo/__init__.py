@@ -7,11 +7,11 @@ service = Service()
 
 @service.listen(events.Connect)
 def connect(event: events.Connect) -> None:
-    """Somebody has come in."""
-    event.client.write("Welcome! Whatever you type comes back.")
+    """Greet somebody who has connected."""
+    event.client.write("Welcome! I repeat what you type.")
 
 
 @service.listen(events.Receive)
 def receive(event: events.Receive) -> None:
-    """Somebody has typed a line."""
+    """Answer a line."""
     event.client.write(f"You said: {event.data}")

@@ -1,20 +1,20 @@
-"""The echo, with somebody who is connected to it in memory.
+"""Tests of the echo, with somebody who is connected in memory.
 
-`service`, `client` and `log` come with Cletus.
+The fixtures `service`, `client` and `log` come with Cletus.
 """
 
 from cletus.testing import reloaded
 
 
-def test_whoever_connects_is_greeted(client):
+def test_a_new_connection_is_greeted(client):
     assert client.sees("Welcome!")
 
 
-def test_what_is_said_comes_back(client):
+def test_a_line_is_repeated(client):
     assert client.says("hello") == "You said: hello\n"
 
 
-def test_an_edit_is_in_force_at_the_next_line(service, client):
+def test_the_next_line_runs_the_edited_code(service, client):
     report = reloaded(
         service,
         {"example_echo": lambda text: text.replace("You said", "I heard")},
@@ -26,5 +26,5 @@ def test_an_edit_is_in_force_at_the_next_line(service, client):
 def test_a_broken_edit_changes_nothing(service, client, log):
     report = reloaded(service, {"example_echo": "def broken(:"})
     assert not report.ok
-    assert "SyntaxError" in log.take_failures()[0]  # else it fails the test
+    assert "SyntaxError" in log.take_failures()[0]  # or it fails the test
     assert client.says("hello") == "You said: hello\n"

@@ -1,7 +1,6 @@
-"""The talker, with people who are connected to it in memory.
+"""Tests of the talker, with people who are connected in memory.
 
-`service`, `connect` and `restart` come with Cletus, and so does `client`, for
-where one person is enough.
+The fixtures `service`, `connect`, `restart` and `client` come with Cletus.
 """
 
 import pytest
@@ -12,12 +11,12 @@ PASSWORD = "lantern light"
 
 @pytest.fixture
 def newcomer(connect):
-    """Makes an account for somebody, who then has come in."""
+    """A function that creates an account and logs in to it."""
 
     def newcomer(name):
         person = connect()
         person.says(name, "y", PASSWORD, PASSWORD, "she")
-        person.waits(1)  # passwords are hashed elsewhere, which takes a moment
+        person.waits(1)  # hashing runs in a thread
         return person
 
     return newcomer
@@ -25,19 +24,19 @@ def newcomer(connect):
 
 @pytest.fixture
 def ann(newcomer):
-    """Ann, who has come in."""
+    """Ann, who is online."""
     return newcomer("Ann")
 
 
 @pytest.fixture
 def bob(newcomer, ann):
-    """Bob, who has come in after her."""
+    """Bob, who is online, too."""
     bob = newcomer("Bob")
     ann.reads()
     return bob
 
 
-def test_a_newcomer_makes_an_account(client):
+def test_a_newcomer_creates_an_account(client):
     assert client.sees("What is your name")
     client.says("Carl", "y")
     assert client.types_unseen, "a password is being asked for"
@@ -53,7 +52,7 @@ def test_people_hear_each_other(ann, bob):
     assert ann.reads() == "Bob tells you: psst\n"
 
 
-def test_a_letter_waits_for_who_is_away(ann, bob, restart, connect):
+def test_a_letter_waits_until_it_is_read(ann, bob, restart, connect):
     bob.says(".quit")
     ann.says(".write bob tea", "Will you come at four?", ".")
     restart()
@@ -73,7 +72,7 @@ def test_an_edit_changes_what_people_see_and_nothing_else(service, ann, bob):
     assert "Ann lights lamps" in bob.says(".finger ann")
 
 
-def test_everybody_stays_where_they_are(service, ann, client):
+def test_a_reload_keeps_everybody_where_they_are(service, ann, client):
     client.says("Carl", "y", PASSWORD)
     assert_survives_reload(service)
     assert "pronouns" in client.says(PASSWORD)
