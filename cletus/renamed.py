@@ -41,6 +41,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Field": {"was": "renamed_from"},
     "FieldValueError": {"found": "actual"},
+    "Terminal": {"look": "profile"},
     "JsonFiles": {"place": "location", "strays": "unknown_documents"},
     "Memory": {"place": "location", "strays": "unknown_documents"},
     "NoDatabase": {"place": "location"},

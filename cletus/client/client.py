@@ -149,15 +149,15 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         Args:
             lines: strings, ``cletus.text.style(...)``, or anything that rich can render.
         """
-        look = self.terminal.look
-        self.output.put(look.encoder.encode(as_text(lines or ("",), look)))
+        profile = self.terminal.profile
+        self.output.put(profile.encoder.encode(as_text(lines or ("",), profile)))
 
     def write_raw(self, text: str) -> None:
         """Send this text as it is, without a newline at its end."""
         self.output.put(self.encoder.encode(text))
 
     def write_encoded(self, data: bytes) -> None:
-        """Send bytes made for ``terminal.look``; a broadcast makes them once for many."""
+        """Send bytes made for ``terminal.profile``; a broadcast makes them once for many."""
         self.output.put(data)
 
     def prompt(self, text: object) -> None:
@@ -165,7 +165,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
 
         In character mode it stays below what others say until the line is complete.
         """
-        words = shown(text, self.terminal.look)
+        words = shown(text, self.terminal.profile)
         if words:
             self.output.prompt(words, self.terminal)
 
@@ -367,4 +367,4 @@ def write_all(
     for client in tuple(clients):
         if (excluded and client in excluded) or (filter is not None and not filter(client)):
             continue
-        client.output.put(encoded(client.terminal.look))
+        client.output.put(encoded(client.terminal.profile))

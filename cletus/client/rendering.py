@@ -1,4 +1,4 @@
-"""What is written, made into the bytes of each terminal: once for each look, not for each person.
+"""What is written, made into the bytes of each terminal: once for each profile, not for each person.
 
 A line may be a string (as it is), ``Styled`` text, or anything that rich can render; anything else
 is shown by its ``str()``.
@@ -12,7 +12,7 @@ from typing import Any
 
 import wcwidth
 
-from cletus.protocol.terminal import Look
+from cletus.protocol.terminal import RenderProfile
 from cletus.text.markup import Styled
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}
@@ -28,24 +28,24 @@ class Message:
         lines: what each line shows; nothing at all is one empty line.
     """
 
-    __slots__ = ("_by_look", "_is_plain", "_lines")
+    __slots__ = ("_by_profile", "_is_plain", "_lines")
 
     def __init__(self, lines: tuple[object, ...]) -> None:
         self._lines = lines or ("",)
         self._is_plain = all(type(one) is str or not is_rendered(one) for one in self._lines)
-        self._by_look: dict[Look | None, bytes] = {}
+        self._by_profile: dict[RenderProfile | None, bytes] = {}
 
-    def encoded(self, look: Look) -> bytes:
-        """The bytes for this look; the same object for everybody who shares it."""
-        data = self._by_look.get(look)
-        return self._encode(look) if data is None else data
+    def encoded(self, profile: RenderProfile) -> bytes:
+        """The bytes for this profile; the same object for everybody who shares it."""
+        data = self._by_profile.get(profile)
+        return self._encode(profile) if data is None else data
 
-    def _encode(self, look: Look) -> bytes:
-        by_look = self._by_look
-        key = look.plain if self._is_plain else look
-        if key not in by_look:
-            by_look[key] = look.encoder.encode(as_text(self._lines, look))
-        data = by_look[look] = by_look[key]
+    def _encode(self, profile: RenderProfile) -> bytes:
+        by_profile = self._by_profile
+        key = profile.plain if self._is_plain else profile
+        if key not in by_profile:
+            by_profile[key] = profile.encoder.encode(as_text(self._lines, profile))
+        data = by_profile[profile] = by_profile[key]
         return data
 
 
@@ -55,18 +55,18 @@ def is_rendered(line: object) -> bool:
     return kind is Styled or hasattr(kind, "__rich_console__") or hasattr(kind, "__rich__")
 
 
-def as_text(lines: tuple[object, ...], look: Look) -> str:
-    r"""Lines as one string for terminals of this look, each with ``\n`` at its end."""
-    if look.wraps:
-        return "".join(_wrapped(shown(line, look), look.columns) for line in lines)
-    return "".join(f"{line if type(line) is str else shown(line, look)}\n" for line in lines)
+def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
+    r"""Lines as one string for terminals of this profile, each with ``\n`` at its end."""
+    if profile.wraps:
+        return "".join(_wrapped(shown(line, profile), profile.columns) for line in lines)
+    return "".join(f"{line if type(line) is str else shown(line, profile)}\n" for line in lines)
 
 
-def shown(line: object, look: Look) -> str:
-    """What one line is on terminals of this look, without wrapping it and without its end."""
+def shown(line: object, profile: RenderProfile) -> str:
+    """What one line is on terminals of this profile, without wrapping it and without its end."""
     if isinstance(line, Styled):
-        return line.render(look.colours)
-    return _with_rich(line, look) if is_rendered(line) else str(line)
+        return line.render(profile.colours)
+    return _with_rich(line, profile) if is_rendered(line) else str(line)
 
 
 def _wrapped(text: str, columns: int) -> str:
@@ -84,13 +84,13 @@ def _wrapped_line(line: str, columns: int) -> list[str]:
     return wcwidth.wrap(line, columns, subsequent_indent=indent, replace_whitespace=False)
 
 
-def _with_rich(line: object, look: Look) -> str:
-    file = _Sheet(look.encoder.charset)
+def _with_rich(line: object, profile: RenderProfile) -> str:
+    file = _Sheet(profile.encoder.charset)
     _console_class()(
         file=file,
-        width=look.columns,
-        color_system=_COLOUR_SYSTEMS.get(look.colours, "truecolor"),
-        force_terminal=look.colours > 0,
+        width=profile.columns,
+        color_system=_COLOUR_SYSTEMS.get(profile.colours, "truecolor"),
+        force_terminal=profile.colours > 0,
         legacy_windows=False,
         markup=False,
         emoji=False,
@@ -98,7 +98,7 @@ def _with_rich(line: object, look: Look) -> str:
         _environ={},
     ).print(line, end="")
     text = file.getvalue()
-    if look.screen_reader:
+    if profile.screen_reader:
         text = "\n".join(row.strip() for row in text.translate(_DRAWINGS).split("\n"))
     return text.removesuffix("\n")
 

@@ -1,7 +1,7 @@
-"""What is in front of a person: the terminal, or the program that plays one.
+"""A person's terminal, or the program that plays one: what is known of it.
 
-Doors fill it in as they learn; applications read it, and may overrule it (``colours = 0`` for
-somebody who wants none).
+Doors fill it in as they learn; applications read it, and may overrule it (``colours = 0`` for a person
+who does not want colours).
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from functools import lru_cache
 from typing import Any
 
 from cletus.protocol.charset import UTF_8, Encoder
+from cletus.renamed import with_old_names
 
 COLUMNS, ROWS = 80, 24
-"""What is taken for the size of a window that nobody tells: that of the VT100."""
+"""The size of a window that is not known: that of the VT100."""
 
-_LOOKS_MAX = 4096  # a bound for those who resize their window all day
+_PROFILES_MAX = 4096  # a bound, for people who resize their window all day
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # compared by identity: that is what sharing means
-class Look:
-    """All that the bytes of a text depend on. Terminals of equal looks share one.
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity, since profiles are shared
+class RenderProfile:
+    """Everything that the bytes of a text depend on. Terminals with equal profiles share one object.
 
     Attributes:
-        encoder: what text becomes bytes with.
-        columns: how wide; 0 when nothing depends on it.
+        encoder: turns text into bytes.
+        columns: the width; 0 when nothing depends on it.
         colours: how many; 0 for none.
         wraps: whether lines are broken at ``columns``.
         screen_reader: whether what is shown is read aloud.
-        plain: what of this look matters to text without colour.
+        plain: the profile for text without colours: terminals that differ in colours only share it.
     """
 
     encoder: Encoder
@@ -36,36 +37,39 @@ class Look:
     colours: int
     wraps: bool
     screen_reader: bool
-    plain: Look | None = None
+    plain: RenderProfile | None = None
 
 
-@lru_cache(_LOOKS_MAX)
-def _plain_look(encoder: Encoder, columns: int) -> Look:
-    return Look(encoder, columns, 0, columns > 0, False)
+@lru_cache(_PROFILES_MAX)
+def _plain_profile(encoder: Encoder, columns: int) -> RenderProfile:
+    return RenderProfile(encoder, columns, 0, columns > 0, False)
 
 
-@lru_cache(_LOOKS_MAX)
-def _look(encoder: Encoder, columns: int, colours: int, wraps: bool, screen_reader: bool) -> Look:
-    plain = _plain_look(encoder, columns if wraps else 0)
-    return Look(encoder, columns, colours, wraps, screen_reader, plain)
+@lru_cache(_PROFILES_MAX)
+def _profile(
+    encoder: Encoder, columns: int, colours: int, wraps: bool, screen_reader: bool
+) -> RenderProfile:
+    plain = _plain_profile(encoder, columns if wraps else 0)
+    return RenderProfile(encoder, columns, colours, wraps, screen_reader, plain)
 
 
+@with_old_names
 class Terminal:
     """One person's terminal.
 
     Attributes:
         name: what it calls itself, ``"Mudlet 4.17"`` or ``"XTERM-256COLOR"``; empty if unknown.
-        types: all names that it gave itself (telnet TERMINAL-TYPE), upper-case.
+        types: all names that it has given (telnet TERMINAL-TYPE), in upper case.
         columns: the width of its window in characters; 80 if unknown.
         rows: the height; 24 if unknown.
-        encoder: what text becomes bytes with.
+        encoder: turns text into bytes.
         colours: how many it shows: 0, 16, 256 or 16,777,216.
         screen_reader: whether what is shown is read aloud: then no colours and no drawn boxes.
         tls: whether the connection is encrypted.
-        wrap: whether we break lines at ``columns``; otherwise the terminal does as it likes.
-        character_mode: whether each key arrives by itself and we show what is typed.
-        typed: in character mode, what has been typed of the line at hand; the door tells.
-        look: all that the bytes of a text depend on.
+        wrap: whether we break lines at ``columns``; otherwise the terminal breaks them as it likes.
+        character_mode: whether each key arrives by itself, and we show what is typed.
+        typed: in character mode, what has been typed of the current line; set by the door.
+        profile: everything that the bytes of a text depend on.
     """
 
     __slots__ = (
@@ -73,8 +77,8 @@ class Terminal:
         "colours",
         "columns",
         "encoder",
-        "look",
         "name",
+        "profile",
         "rows",
         "screen_reader",
         "tls",
@@ -94,10 +98,10 @@ class Terminal:
     wrap: bool
     character_mode: bool
     typed: str
-    look: Look
+    profile: RenderProfile
 
     def __init__(self, encoder: Encoder, *, tls: bool = False, character_mode: bool = False):
-        started: dict[str, Any] = {
+        initial: dict[str, Any] = {
             "name": "",
             "types": (),
             "columns": COLUMNS,
@@ -110,14 +114,14 @@ class Terminal:
             "character_mode": character_mode,
             "typed": "",
         }  # fmt: skip - a table
-        for name, value in started.items():
+        for name, value in initial.items():
             object.__setattr__(self, name, value)
-        self._renew()
+        self._update_profile()
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name in _OF_THE_LOOK:
-            self._renew()
+        if name in _IN_PROFILE:
+            self._update_profile()
 
     def __repr__(self) -> str:
         return f"<Terminal {self.name or 'unknown'} {self.columns}x{self.rows} {self.encoding}>"
@@ -129,13 +133,13 @@ class Terminal:
 
     @property
     def utf8(self) -> bool:
-        """Whether every character there is can be sent."""
+        """Whether every character of Unicode can be sent."""
         return self.encoder.charset == UTF_8
 
-    def _renew(self) -> None:
+    def _update_profile(self) -> None:
         colours = 0 if self.screen_reader else self.colours
-        look = _look(self.encoder, self.columns, colours, self.wrap, self.screen_reader)
-        object.__setattr__(self, "look", look)
+        profile = _profile(self.encoder, self.columns, colours, self.wrap, self.screen_reader)
+        object.__setattr__(self, "profile", profile)
 
 
-_OF_THE_LOOK = frozenset({"encoder", "columns", "colours", "wrap", "screen_reader"})
+_IN_PROFILE = frozenset({"encoder", "columns", "colours", "wrap", "screen_reader"})

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from cletus.client.rendering import is_rendered, shown
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
 from cletus.protocol.charset import telnet_encoder
-from cletus.protocol.terminal import COLUMNS, Look
+from cletus.protocol.terminal import COLUMNS, RenderProfile
 from cletus.service.lifecycle import State
 from cletus.storage import Field, TempStoreMixin
 from cletus.text.markup import Styled
@@ -75,7 +75,7 @@ class MissedMixin:
 
 
 #: Tables and the like are rendered for a plain terminal: the one they return with is not known yet.
-_ANY_TERMINAL = Look(telnet_encoder(), COLUMNS, 0, False, False)
+_ANY_TERMINAL = RenderProfile(telnet_encoder(), COLUMNS, 0, False, False)
 
 
 def _as_state(line: object) -> str | Styled:
