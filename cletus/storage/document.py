@@ -8,19 +8,18 @@ is written that would not come back as it was.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from cletus.errors import CorruptStore, FieldValueError
+from cletus.storage.json_text import duplicate_key, has_duplicate_keys, line_of, line_of_error
 from cletus.storage.typed import Typed
 from cletus.storage.value_errors import Mistake, not_json, refusal
 
 VERSION = "_version"
 
-_OFFSET = re.compile(r"\(byte (\d+)\)")
 _BOM = b"\xef\xbb\xbf"
 """Some editors put it before UTF-8."""
 
@@ -82,21 +81,31 @@ def _first_mistake(
 
 
 def decode(raw: str | bytes, store: str, key: str) -> dict[str, Any]:
-    """What a text says, its version included.
+    """The data of a text, its version included.
 
     Raises:
-        CorruptStore: it is not JSON, or not an object; with the line.
+        CorruptStore: it is not JSON, not an object, or has a key twice; with the line.
     """
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else bytes(raw)
     data = data.removeprefix(_BOM)
     try:
         document = msgspec.json.decode(data)
+        if not isinstance(document, dict):
+            line = data[: len(data) - len(data.lstrip())].count(b"\n") + 1
+            reason = f"it is {kind_in_json(document)}, and should be an object of fields, {{...}}"
+            raise CorruptStore(store, key, reason, line=line)
+        if has_duplicate_keys(data, document):
+            raise _duplicate(data, store, key)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptStore(store, key, str(error), line=_line(data, str(error))) from error
-    if not isinstance(document, dict):
-        reason = f"it is {kind_in_json(document)}, and should be an object of fields, {{...}}"
-        raise CorruptStore(store, key, reason, line=1)
+        line = line_of_error(data, error)
+        raise CorruptStore(store, key, str(error), line=line) from error
     return document
+
+
+def _duplicate(data: bytes, store: str, key: str) -> CorruptStore:
+    """Whoever edited the file meant one of two values; it is not for us to choose."""
+    name, line, first = duplicate_key(data) or ("", 0, 0)
+    return CorruptStore(store, key, f"it has {name!r} twice, first on line {first}", line=line)
 
 
 def version_of(document: dict[str, Any], store: str, key: str, raw: str | bytes) -> int:
@@ -107,7 +116,7 @@ def version_of(document: dict[str, Any], store: str, key: str, raw: str | bytes)
     """
     version = document.pop(VERSION, 0)
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
-        line = line_of(raw, VERSION)
+        line = line_of(raw.encode() if isinstance(raw, str) else raw, VERSION)
         raise CorruptStore(store, key, f"its {VERSION} is {version!r}, not a number", line=line)
     return version
 
@@ -119,21 +128,6 @@ def stated_version(raw: str | bytes, store: str, key: str) -> int:
         CorruptStore: it is no JSON object, or its version is no whole number from 0.
     """
     return version_of(decode(raw, store, key), store, key, raw)
-
-
-def line_of(raw: str | bytes, field: str) -> int:
-    """The line, from 1, on which a field stands in a text; 0 if it cannot be told."""
-    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
-    matches = list(re.finditer(rf'^(\s*)(?:\{{.*)?"{re.escape(field)}"\s*:', text, re.MULTILINE))
-    if not matches:
-        return 0
-    outermost = min(matches, key=lambda match: len(match[1].expandtabs().rpartition("\n")[2]))
-    return text.count("\n", 0, outermost.end()) + 1
-
-
-def _line(data: bytes, message: str) -> int:
-    match = _OFFSET.search(message)
-    return data.count(b"\n", 0, int(match[1]) if match else len(data)) + 1
 
 
 def kind_in_json(value: object) -> str:

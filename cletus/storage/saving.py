@@ -21,8 +21,8 @@ from cletus.errors import (
     StorageError,
     UnreadableStore,
 )
-from cletus.storage.document import line_of
 from cletus.storage.interfaces import BufferedBackend, Document, StoreObject
+from cletus.storage.json_text import line_of
 from cletus.storage.schema import DocumentState, schema_of
 
 
@@ -141,8 +141,15 @@ def understand(obj: StoreObject, raw: bytes, location: str) -> None:
     except Exception as error:
         line = getattr(error, "line", 0)
         if isinstance(error, FieldValueError):
-            line = line_of(raw, error.field)
+            line = _line_of_field(obj, raw, error)
         raise CorruptStore(store, key, _reason(error), path=location, line=line) from error
+
+
+def _line_of_field(obj: StoreObject, raw: bytes, error: FieldValueError) -> int:
+    """The line of a field's mistake; the file may have the field under an earlier name."""
+    field = schema_of(obj).fields.get(error.field)
+    names = (error.field, *getattr(field, "renamed_from", ()))
+    return next((line for name in names if (line := line_of(raw, name, error.path))), 0)
 
 
 def _reason(error: Exception) -> str:

@@ -494,9 +494,9 @@ def test_corruption_is_told_with_path_line_and_reason(tmp_path: Path) -> None:
         user("bob").load()
     error = caught.value
 
-    assert (error.path, error.line) == (str(path), 4)
+    assert (error.path, error.line) == (str(path), 3)
     assert "trailing comma" in error.reason
-    assert str(error).startswith(f"{path}:4: user 'bob' cannot be read: ")
+    assert str(error).startswith(f"{path}:3: user 'bob' cannot be read: ")
 
 
 def test_a_newer_version_is_told_with_its_path(tmp_path: Path) -> None:

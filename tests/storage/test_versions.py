@@ -319,3 +319,12 @@ def test_a_renamed_session_field(service: Service) -> None:
     assert bob.client is client
     bob.from_dict({"connection": 5}, session=True)
     assert bob.client == 5
+
+
+def test_the_line_of_a_field_under_its_earlier_name(service: Service) -> None:
+    """The file has the earlier name, and the mistake is on its line."""
+    user = define(service, points=Field(0, type=int, renamed_from="score"))
+    put(service, "user", "bob", '{\n  "a": 1,\n  "score": "many"\n}')
+    with pytest.raises(CorruptStore) as caught:
+        user("bob").load()
+    assert caught.value.line == 3

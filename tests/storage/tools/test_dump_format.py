@@ -38,7 +38,7 @@ def test_the_first_line_says_what_the_file_is() -> None:
         (b"\xff\xfe", b'"version":null,"base64":"//4="'),
         (
             b'{\n  "a": 1.10e5,\n  "a": 12345678901234567890123\n}\n',
-            b'"version":0,"data":{"a":1.10e5,"a":12345678901234567890123}',
+            b'"version":null,"data":{"a":1.10e5,"a":12345678901234567890123}',
         ),
         (b'{\n  "_version": -1\n}\n', b'"version":null,"data":{"_version":-1}'),
     ],

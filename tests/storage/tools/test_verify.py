@@ -59,7 +59,7 @@ def test_what_can_be_used_is_not_worth_a_word(store: Declare, look: Look) -> Non
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        ('{\n "score": 1,\n}', 3, "JSON is malformed"),
+        ('{\n "score": 1,\n}', 2, "JSON is malformed"),
         ("[]", 1, "it is an array, and should be an object of fields"),
         ("", 1, "Input data was truncated"),
         ('{\n "score": "many"}', 2, "score: expected int, found str"),
