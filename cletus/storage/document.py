@@ -8,7 +8,7 @@ is written that would not come back as it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from cletus.errors import CorruptStore, FieldValueError
 from cletus.storage.json_text import duplicate_key, has_duplicate_keys, line_of, line_of_error
 from cletus.storage.typed import Typed
-from cletus.storage.value_errors import Mistake, not_json, refusal
+from cletus.storage.value_errors import Mistake, is_plain, not_json, not_plain, refusal
 
 VERSION = "_version"
 
@@ -24,7 +24,13 @@ _BOM = b"\xef\xbb\xbf"
 """Some editors put it before UTF-8."""
 
 
-def encode(obj: Any, values: dict[str, Any], typed: Mapping[str, Typed], version: int) -> str:
+def encode(
+    obj: Any,
+    values: dict[str, Any],
+    typed: Mapping[str, Typed],
+    version: int,
+    untyped: Collection[str] = (),
+) -> str:
     """The text of an object.
 
     Args:
@@ -32,9 +38,11 @@ def encode(obj: Any, values: dict[str, Any], typed: Mapping[str, Typed], version
         values: name to value, typed values in their form in memory.
         typed: the types of those fields that state one.
         version: of the class; 0 is not written.
+        untyped: the names of ordinary fields without a type, which get back what JSON gives.
 
     Raises:
-        FieldValueError: a value does not fit its type, or is not what JSON takes.
+        FieldValueError: a value does not fit its type, is not what JSON takes, or would not come back
+            as it is: a ``defaultdict`` as a ``dict``, for example.
     """
     document: dict[str, Any] = {VERSION: version} if version else {}
     for name, value in values.items():
@@ -47,6 +55,9 @@ def encode(obj: Any, values: dict[str, Any], typed: Mapping[str, Typed], version
         raise _first_mistake(obj, document, typed, str(error)) from error
     if back != document:
         _see_that_all_survives(obj, document, back, typed)
+    for name in untyped:
+        if name in values and not is_plain(values[name]):
+            raise refusal(obj, name, not_plain(values[name]))
     return msgspec.json.format(text, indent=2).decode() + "\n"
 
 
@@ -71,13 +82,15 @@ def _is_finite(value: Any) -> bool:
 def _first_mistake(
     obj: Any, document: dict[str, Any], typed: Mapping[str, Typed], otherwise: str
 ) -> FieldValueError:
-    mistakes = (
-        (name, not_json(value, arrays=(list, tuple) if name in typed else (list,)))
-        for name, value in document.items()
-    )
+    mistakes = ((name, _mistake(value, is_typed=name in typed)) for name, value in document.items())
     wrong = ((name, mistake) for name, mistake in mistakes if mistake is not None)
     name, mistake = next(wrong, ("", Mistake("", "what JSON takes", otherwise)))
     return refusal(obj, name, mistake)
+
+
+def _mistake(value: Any, *, is_typed: bool) -> Mistake | None:
+    mistake = not_json(value, arrays=(list, tuple) if is_typed else (list,))
+    return not_plain(value) if mistake is None and not (is_typed or is_plain(value)) else mistake
 
 
 def decode(raw: str | bytes, store: str, key: str) -> dict[str, Any]:

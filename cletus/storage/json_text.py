@@ -81,7 +81,7 @@ def line_of_error(text: bytes, error: Exception) -> int:
                 msgspec.json.decode(match[0])
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return text.count(b"\n", 0, match.start()) + 1
-    return text.rstrip().count(b"\n") + 1  # it was cut off
+    return text.count(b"\n") + 1  # it was cut off
 
 
 def _deepest(text: bytes) -> int:

@@ -93,6 +93,7 @@ def document_of(obj: StoreObject, *, force: bool) -> Document:
     schema = schema_of(obj)
     if not force and schema.state_of(obj) is not DocumentState.CLEAN:
         _look_first(obj)
+    schema.warn_of_types(obj)
     return Document(schema.name, obj.key, data)
 
 
@@ -124,6 +125,7 @@ def load(obj: StoreObject) -> None:
         schema.unreadable[obj.key] = error
         raise
     schema.mark_clean(obj)
+    schema.warn_of_types(obj)
 
 
 def understand(obj: StoreObject, raw: bytes, location: str) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import enum
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
+
+from twisted.logger import Logger
 
 from cletus.errors import StorageError
 from cletus.storage.field import Field
@@ -30,6 +32,7 @@ class FieldSchema:
     Attributes:
         fields: as given.
         typed: the ordinary fields that state a type, and these types.
+        untyped: the names of the ordinary fields that state no type.
         is_transparent: whether the fields of an object are just the entries of its ``__dict__``: no
             field overrides a method, and the class sets attributes in the ordinary way.
         renames: (name, earlier names) of each field that has been renamed.
@@ -43,6 +46,11 @@ class FieldSchema:
             for name, field in fields.items()
             if _ordinary(field, "serialise", "deserialise") and field.typed is not None
         }
+        self.untyped = frozenset(
+            name
+            for name, field in fields.items()
+            if _ordinary(field, "serialise", "deserialise") and field.typed is None
+        )
         self.renames = tuple(
             (name, field.renamed_from)
             for name, field in fields.items()
@@ -183,6 +191,12 @@ class Schema(FieldSchema):
         self.is_temporary = is_temporary
         self.unreadable: dict[str, StorageError] = {}
         self._owner = owner
+        self._default_types = {
+            name: type(fields[name].default)
+            for name in self.untyped
+            if type(fields[name].default) in _JSON_TYPES and not fields[name].session
+        }
+        self._warned: set[tuple[str, type]] = set()
 
     @property
     def version(self) -> int:
@@ -196,6 +210,36 @@ class Schema(FieldSchema):
         setattr(obj, _STATE, DocumentState.DETACHED)
         obj.__init__(key)
         return obj
+
+    def unexpected_types(self, obj: Any) -> Iterator[tuple[str, type, type]]:
+        """Untyped permanent fields of an object whose value is not of the type of their default.
+
+        ``None``, and whole numbers and fractions for each other, are what applications often mean.
+
+        Yields:
+            the name, the type of the default, and the type of the value.
+        """
+        for name, expected in self._default_types.items():
+            actual = type(getattr(obj, name, None))
+            if actual not in (expected, type(None)) and not {actual, expected} <= {int, float}:
+                yield name, expected, actual
+
+    def warn_of_types(self, obj: Any) -> None:
+        """Log unexpected types, each once.
+
+        They are not refused: a field without a type promises to take what JSON takes, and what an
+        earlier version of the code has saved must load.
+        """
+        for name, expected, actual in self.unexpected_types(obj):
+            if (name, actual) not in self._warned:
+                self._warned.add((name, actual))
+                _log.warn(
+                    "{obj}, {name}: the value is a {actual}, the default a {expected}",
+                    obj=repr(obj),
+                    name=name,
+                    actual=actual.__name__,
+                    expected=expected.__name__,
+                )
 
     @staticmethod
     def state_of(obj: Any) -> DocumentState:
@@ -253,6 +297,11 @@ class _Part:
 
 
 _NOTHING = object()
+
+_JSON_TYPES = frozenset({str, int, float, bool, list, dict})
+
+#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+_log = Logger()
 
 _Initial = tuple[str, Any, Callable[[], Any] | None, Callable[[Any, str], None] | None]
 

@@ -209,7 +209,8 @@ class Store:
         for name in versions.EXTRA_FIELDS:
             values.pop(name, None)
         values |= self._unknown
-        return document.encode(self, values, type(self).schema.typed, self.version)
+        schema = type(self).schema
+        return document.encode(self, values, schema.typed, self.version, schema.untyped)
 
     def from_json(self, raw: str | bytes, session: bool = False) -> None:
         """Set fields from such a text, of this or an earlier version of the class.

@@ -177,6 +177,36 @@ def _not_json(value: Any, path: str, arrays: tuple[type, ...]) -> Mistake | None
     return next((mistake for mistake in mistakes if mistake is not None), None)
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON gives this value back with the very same types; it is known to be JSON."""
+    if type(value) in _PLAIN:
+        return True
+    if type(value) is list:
+        return _PLAIN.issuperset(map(type, value)) or all(map(is_plain, value))
+    return (
+        type(value) is dict
+        and all(type(key) is str for key in value)
+        and all(map(is_plain, value.values()))
+    )
+
+
+def not_plain(value: Any, path: str = "") -> Mistake:
+    """The first part of a value that is an instance of a subclass: JSON gives back the base class."""
+    if type(value) in (dict, list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for at, part in parts:
+            if isinstance(at, str) and type(at) is not str:
+                return not_plain(at, f"{path} (a key)")
+            if not is_plain(part):
+                return not_plain(part, f"{path}[{at!r}]")
+    base = next(base for base in (str, int, float, list, dict) if isinstance(value, base))
+    actual = f"{type(value).__name__}, which would come back as {base.__name__} ({_TYPE})"
+    return Mistake(path, f"a plain {base.__name__}", actual)
+
+
 def _not_text(value: str, path: str) -> Mistake | None:
     try:
         value.encode()

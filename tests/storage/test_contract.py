@@ -570,7 +570,7 @@ def test_client_field_rebinds_the_client(service: Service) -> None:
     def define() -> type[Store]:
         return type("User", (Store,), {"service": service, "client": ClientField()})
 
-    client = Client(service, _Transport(), id=1, door="test")
+    client = Client(service, service.connections, _Transport(), id=1, door="test")
     old_class = define()
     bob = old_class("bob")
     bob.client = client
@@ -588,7 +588,7 @@ def test_client_field_serialises_a_reference(service: Service) -> None:
     """'it intentionally allows the `client` value to be serialised as a reference. The ClientField is
     a session-only field, so this will not cause problems for JSON encoding.'"""
     user = type("User", (Store,), {"service": service, "client": ClientField()})
-    client = Client(service, _Transport(), id=1, door="test")
+    client = Client(service, service.connections, _Transport(), id=1, door="test")
     bob = user("bob")
     bob.client = client
 

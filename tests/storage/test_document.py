@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+from collections import Counter, OrderedDict, defaultdict
 from typing import Any
 
 import pytest
@@ -57,6 +58,14 @@ def test_a_file_is_made_for_people(service: Service) -> None:
         '  "seen": "2020-01-02"\n'
         "}\n"
     )
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Numbers(list[int]):
+    pass
 
 
 @pytest.mark.parametrize(
@@ -158,8 +167,31 @@ def test_what_json_lacks_is_refused_in_typed_fields_too(
 
 
 def test_an_int_enum_is_a_number(service: Service) -> None:
-    """It equals what comes back."""
-    assert json.loads(_thing(service, level=Field(Level.LOW))("x").to_json()) == {"level": 1}
+    """In a field with that type, which makes the member of it again."""
+    thing = _thing(service, level=Field(Level.LOW, type=Level))
+    assert json.loads(thing("x").to_json()) == {"level": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "base"),
+    [
+        (defaultdict(int, a=1), "", "dict"),
+        (Counter("aab"), "", "dict"),
+        (OrderedDict(a=1), "", "dict"),
+        (Level.LOW, "", "int"),
+        ([1, {"a": Level.LOW}], "[1]['a']", "int"),
+        ({"a": [Text("x")]}, "['a'][0]", "str"),
+        ({Text("x"): 1}, " (a key)", "str"),
+        (Numbers([1]), "", "list"),
+    ],
+)
+def test_an_untyped_field_refuses_what_would_not_come_back_as_it_was(
+    service: Service, value: object, path: str, base: str
+) -> None:
+    """It equals what comes back, and behaves otherwise: a defaultdict would raise KeyError then."""
+    with pytest.raises(FieldValueError, match=f"would come back as {base} ") as caught:
+        _thing(service, value=Field())("x", value=value).to_json()
+    assert (caught.value.path, caught.value.expected) == (path, f"a plain {base}")
 
 
 @pytest.mark.parametrize(

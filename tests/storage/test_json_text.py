@@ -60,7 +60,7 @@ def test_duplicate_keys_are_seen(text: bytes, duplicate: tuple[str, int, int] | 
         (b'{\n"a": 1,\n"b": "\\ud83d",\n"c": 2}', 3),
         (b'{\n"a": "\xe9",\n"c": 2}', 2),
         (b'{\n"a": 1e400,\n"c": 2}', 2),
-        (b'{\n"a": 1,\n"c": [2,\n\n', 3),
+        (b'{\n"a": 1,\n"c": [2,\n\n', 5),
         (b'{\n"a": NaN\n}', 2),
         (b"", 1),
         (b'{"a":\n' + b"[" * 100_000 + b"\n" + b"]" * 100_000, 2),

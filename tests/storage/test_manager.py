@@ -145,7 +145,7 @@ def test_what_cannot_be_read_hinders_no_other(service: Service, user: Any, logge
     unreadable = user.manager.unreadable()
     assert set(unreadable) == {"amy", "eve", "zoe"}
     assert isinstance(unreadable["amy"], CorruptStore)
-    assert (unreadable["amy"].line, unreadable["eve"].line) == (3, 3)
+    assert (unreadable["amy"].line, unreadable["eve"].line) == (2, 3)
     assert isinstance(unreadable["zoe"], NewerStore)
     assert len([event for event in logged if event["log_level"].name == "error"]) == 3
     assert "memory:user/amy:3" in str(logged[0]["error"])

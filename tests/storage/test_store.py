@@ -24,6 +24,7 @@ from cletus.errors import (
     UnreadableStore,
 )
 from cletus.storage import Field, Store, TempStoreMixin
+from cletus.testing.log import Log
 from tests.storage.rig import make_service, put, raw, reload
 
 
@@ -79,6 +80,27 @@ def test_an_object_whose_own_constructor_raises_is_not_left_active(service: Serv
     with pytest.raises(ValueError, match="no"):
         thing.manager.create("x")
     assert thing.manager.active() == {}
+
+
+def test_a_value_of_another_type_than_the_default_is_logged(service: Service) -> None:
+    """Once, when it is loaded or saved; it is no error, for the field states no type."""
+    fields = {
+        "score": Field(0),
+        "tags": Field([]),
+        "note": Field(),
+        "mood": Field("", session=True),
+    }
+    thing: Any = type("Thing", (Store,), {"service": service, **fields})
+    put(service, "thing", "x", '{"score": "4", "tags": null, "note": 1}')
+    put(service, "thing", "y", '{"score": "5"}')
+    put(service, "thing", "z", '{"score": 1.5}')
+    with Log().listening() as log:
+        assert [thing(key).load().score for key in "xyz"] == ["4", "5", 1.5]
+        thing("v", tags={}, mood=1).save()
+    assert log.lines == [
+        "<Thing 'x'>, score: the value is a str, the default a int",
+        "<Thing 'v'>, tags: the value is a dict, the default a list",
+    ]
 
 
 def test_a_repr_shows_no_values(user: Any) -> None:
