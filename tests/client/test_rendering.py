@@ -1,4 +1,4 @@
-"""What is written, as each terminal shows it; made once for each look."""
+"""What is written, as each terminal shows it; made once for each profile."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def table() -> Table:
     return one
 
 
-def test_terminals_that_look_alike_share_a_look() -> None:
-    assert terminal(colours=16).look is terminal(colours=16).look
-    assert terminal(colours=16).look is not terminal(colours=256).look
-    assert terminal(colours=16).look.plain is terminal(columns=90).look.plain
+def test_terminals_that_look_alike_share_a_profile() -> None:
+    assert terminal(colours=16).profile is terminal(colours=16).profile
+    assert terminal(colours=16).profile is not terminal(colours=256).profile
+    assert terminal(colours=16).profile.plain is terminal(columns=90).profile.plain
 
 
 def test_plain_text_is_encoded_once_for_a_character_set() -> None:
     message = Message(("hello", 5))
-    wide = message.encoded(terminal(columns=200, colours=16).look)
+    wide = message.encoded(terminal(columns=200, colours=16).profile)
     assert wide == b"hello\r\n5\r\n"
-    assert message.encoded(terminal().look) is wide
-    assert message.encoded(terminal("latin-1").look) is not wide
+    assert message.encoded(terminal().profile) is wide
+    assert message.encoded(terminal("latin-1").profile) is not wide
 
 
 def test_styled_text_is_made_for_each_palette() -> None:
     message = Message((style("[red]x[/]"),))
-    assert message.encoded(terminal().look) == b"x\r\n"
-    assert message.encoded(terminal(colours=16).look) == b"\x1b[31mx\x1b[0m\r\n"
-    assert message.encoded(terminal(colours=16, screen_reader=True).look) == b"x\r\n"
+    assert message.encoded(terminal().profile) == b"x\r\n"
+    assert message.encoded(terminal(colours=16).profile) == b"\x1b[31mx\x1b[0m\r\n"
+    assert message.encoded(terminal(colours=16, screen_reader=True).profile) == b"x\r\n"
 
 
-def test_a_broadcast_of_a_table_is_rendered_once_for_each_look(monkeypatch: Any) -> None:
+def test_a_broadcast_of_a_table_is_rendered_once_for_each_profile(monkeypatch: Any) -> None:
     made: list[object] = []
     real = _console_class()
     monkeypatch.setattr(
@@ -55,24 +55,24 @@ def test_a_broadcast_of_a_table_is_rendered_once_for_each_look(monkeypatch: Any)
     )
     message = Message((table(),))
     for _ in range(100):
-        message.encoded(terminal().look)
-        message.encoded(terminal(columns=60, colours=256).look)
+        message.encoded(terminal().profile)
+        message.encoded(terminal(columns=60, colours=256).profile)
     assert len(made) == 2
 
 
 def test_a_table_has_the_width_and_the_characters_of_the_terminal() -> None:
-    text = as_text((table(),), terminal(columns=40).look)
+    text = as_text((table(),), terminal(columns=40).profile)
     assert "\u2615" in text
     assert "\u2502" in text
     assert "[blink]" in text, "what is in a cell is no markup"
     assert "\x1b" not in text
-    plain = Message((table(),)).encoded(terminal("ascii").look)
+    plain = Message((table(),)).encoded(terminal("ascii").profile)
     assert b"|" in plain
     plain.decode("ascii")
 
 
 def test_nobody_has_boxes_read_to_them() -> None:
-    text = as_text((table(),), terminal(screen_reader=True).look)
+    text = as_text((table(),), terminal(screen_reader=True).profile)
     assert "bob" in text
     assert not any(0x2500 <= ord(char) < 0x25A0 for char in text)
 
@@ -93,10 +93,10 @@ def test_nobody_has_boxes_read_to_them() -> None:
     ],
 )
 def test_wrapping_goes_by_the_width_of_characters(line: str, wrapped: list[str]) -> None:
-    look = terminal(columns=20, wrap=True).look
-    assert as_text((line,), look).split("\n")[:-1] == wrapped
+    profile = terminal(columns=20, wrap=True).profile
+    assert as_text((line,), profile).split("\n")[:-1] == wrapped
 
 
 def test_colours_count_nothing_when_wrapping() -> None:
-    look = terminal(columns=20, wrap=True, colours=16).look
-    assert as_text((style("[red]one two three four[/]"),), look).count("\n") == 1
+    profile = terminal(columns=20, wrap=True, colours=16).profile
+    assert as_text((style("[red]one two three four[/]"),), profile).count("\n") == 1
