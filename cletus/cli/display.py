@@ -1,4 +1,4 @@
-"""What commands show: tables and colours on a terminal, plain lines otherwise; progress on long work."""
+"""Output of commands: tables and colours on a terminal, plain lines otherwise; progress bars."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rich.text import Text
 Column = tuple[str, bool]
 
 Advance = Callable[..., None]
-"""Called once for each step that is done, with whatever it was."""
+"""Called after each step; its arguments are ignored."""
 
 
 def visible(text: str) -> str:
-    """The text with nothing in it that a terminal would obey: what is not printable is escaped."""
-    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+    """The text without control characters: those that are not printable are escaped."""
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:
@@ -34,26 +34,26 @@ def _escaped(character: str) -> str:
 
 
 def line(text: str, colour: str = "") -> None:
-    """One line, or several, to the standard output; in this colour of click's on a terminal.
+    """Print one or more lines; on a terminal in this colour of click.
 
-    It goes through ``sys.stdout``, so that a progress bar makes room for it.
+    They go through ``sys.stdout``, so that a progress bar makes room for them.
     """
     _write(visible(text), colour)
 
 
 def _write(text: str, colour: str = "") -> None:
-    if colour and sys.stdout.isatty():  # by rich's Console it would go past the progress bar's back
+    if colour and sys.stdout.isatty():  # rich's Console would bypass the progress bar
         text = click.style(text, fg=colour)
     sys.stdout.write(text + "\n")
 
 
 def note(text: str) -> None:
-    """One line for people, beside the output: to the standard error."""
+    """Print a line for people to the standard error, beside the output."""
     sys.stderr.write(visible(text) + "\n")
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """A table on a terminal; otherwise a line a row, its columns separated by tabs, without headings."""
+    """Print a table on a terminal; otherwise a line for each row, separated by tabs, without headings."""
     if not sys.stdout.isatty():
         for row in rows:
             _write("\t".join(map(visible, row)))
@@ -67,8 +67,8 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], title: str =
 
 
 def json_text(text: str) -> None:
-    """JSON, in colour on a terminal. What is not printable is escaped, which says the same in JSON."""
-    text = "".join(one if one.isprintable() or one == "\n" else _in_json(one) for one in text)
+    """Print JSON, in colour on a terminal, with JSON escapes for control characters."""
+    text = "".join(c if c.isprintable() or c == "\n" else _in_json(c) for c in text)
     if sys.stdout.isatty():
         Console().print(JSONHighlighter()(Text(text)), soft_wrap=True)
     else:
@@ -81,12 +81,12 @@ def _in_json(character: str) -> str:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar on the standard error while the block runs, if that is a terminal.
+def progress(name: str, total: int) -> Iterator[Advance]:
+    """Show a progress bar on the standard error while the block runs, if that is a terminal.
 
     Args:
-        what: is being done.
-        total: steps that there will be.
+        name: of the work.
+        total: number of steps.
     """
     if not sys.stderr.isatty():
         yield lambda *_: None
@@ -98,15 +98,15 @@ def progress(what: str, total: int) -> Iterator[Advance]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # else what is piped away would end up here
+        redirect_stdout=sys.stdout.isatty(),  # otherwise piped output would end up here
     )
     with bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(name, total=total)
         yield lambda *_: bar.advance(task)
 
 
 def size(count: int) -> str:
-    """So many bytes, for people."""
+    """A number of bytes, for people."""
     if count < 1000:
         return f"{count} B"
     amount = float(count)
@@ -117,20 +117,20 @@ def size(count: int) -> str:
     return f"{amount / 1000:.1f} TB"
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def counted(count: int, singular: str) -> str:
     """``1 document``, ``1,234 documents``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {singular}{'' if count == 1 else 's'}"
 
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def show_facts(title: str, facts: Mapping[str, str]) -> None:
-    """A name and its value in each line.
+    """Print names and values, one pair a line.
 
     Args:
-        title: what they are about; shown on a terminal only.
-        facts: values may have several lines; where nothing is drawn, semicolons separate these.
+        title: shown on a terminal only.
+        facts: values may have several lines; without a terminal, semicolons separate them.
     """
     if not sys.stdout.isatty():
         for name, value in facts.items():
@@ -157,5 +157,5 @@ def duration(seconds: float) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Seconds since the epoch, as the date and time here."""
+    """Seconds since the epoch as local date and time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -1,7 +1,7 @@
-"""The running service that a command is given, found without importing its code.
+"""Find the running service of a target without importing its code.
 
-Its code may be broken by an edit just when one wants to know how the service is; and a second import
-could do anything that the first one did.
+An edit may have broken the code just when an operator asks for the status; and a second import could do
+anything that the first one did.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from cletus.storage.backends.urls import folder_of
 
 
 class Running:
-    """Where the service of a target is.
+    """The running service of a target.
 
     Args:
         target: a package, a module, the path of a Python file, or a store folder.
-        store: what ``--store`` says; ``None`` if it says nothing.
+        store: ``--store``, if given.
         environment: ``os.environ``.
 
     Attributes:
-        root: the path of the application that is meant; "" for whichever runs there.
+        root: the path of the application; "" if the target is a store folder.
 
     Raises:
-        ApplicationNotFound: the target is nothing of that.
+        ApplicationNotFound: there is no such application or store folder.
         SettingError: the file with its settings cannot be read.
-        NotRunning: the store is no folder.
+        NotRunning: the store is not a folder.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Running:
         self._target = target
         self._notes = Notes(environment)
         self.root = ""
-        self._noted: list[str] = []
-        self._settled: list[str] = []
+        self._noted_folders: list[str] = []
+        self._folders: list[str] = []
         if store is None and _is_store(target):
-            self._settled = [os.path.abspath(target)]
+            self._folders = [os.path.abspath(target)]
             return
         try:
             path = locate(target, Path.cwd()).roots[0].path
@@ -56,35 +56,35 @@ class Running:
         else:
             self.root = str(path)
         if store is not None:
-            self._settled = [_folder(store, Path.cwd())]
+            self._folders = [_folder(store, Path.cwd())]
             return
-        self._noted = self._notes.stores_of(self.root)
-        self._settled = list(dict.fromkeys(_by_settings(path.parent, environment)))
+        self._noted_folders = self._notes.stores_of(self.root)
+        self._folders = list(dict.fromkeys(_by_settings(path.parent, environment)))
 
     def connect(self, timeout: float | None) -> ControlClient:
-        """Call it.
+        """Connect to it.
 
         Args:
-            timeout: seconds without a word after which it is given up; ``None``: never.
+            timeout: seconds to wait for each message; ``None``: for ever.
 
         Raises:
             NotRunning: it does not run.
-            SeveralRunning: it runs several times.
+            SeveralRunning: several services run this application.
             ControlError: it cannot be connected to.
         """
-        found = list(_living(self._noted, timeout))
-        if len(found) > 1:
-            for one in found:
-                one.close()
-            raise SeveralRunning(self._target, [one.folder for one in found])
-        if found:
-            return found[0]
-        likely = [one for one in self._settled if os.path.exists(os.path.join(one, NAME))]
-        # Where there is nothing to call, it is called all the same, for the error that names it.
-        return ControlClient([*likely, *self._noted, *self._settled][0], timeout)
+        clients = list(_connections(self._noted_folders, timeout))
+        if len(clients) > 1:
+            for client in clients:
+                client.close()
+            raise SeveralRunning(self._target, [client.folder for client in clients])
+        if clients:
+            return clients[0]
+        likely = [path for path in self._folders if os.path.exists(os.path.join(path, NAME))]
+        # Without any socket, connecting raises the error that names the folder.
+        return ControlClient([*likely, *self._noted_folders, *self._folders][0], timeout)
 
 
-def _living(folders: list[str], timeout: float | None) -> Iterator[ControlClient]:
+def _connections(folders: list[str], timeout: float | None) -> Iterator[ControlClient]:
     for folder in folders:
         try:
             yield ControlClient(folder, timeout)
@@ -93,14 +93,14 @@ def _living(folders: list[str], timeout: float | None) -> Iterator[ControlClient
 
 
 def _is_store(target: str) -> bool:
-    """Whether it is a folder in which stores are, or have been: all of them have a lock."""
+    """Whether it is a store folder: each has a lock."""
     return os.path.isfile(os.path.join(target, ".lock"))
 
 
 def _by_settings(beside: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """The store folders that the settings may mean: seen from here, and from where the code is."""
-    told = {**from_folder(beside), **from_environment(environment)}
-    store = str(told.get("store", Settings().store))
+    """The store folders that the settings may mean: relative to here, and to the code."""
+    settings = {**from_folder(beside), **from_environment(environment)}
+    store = str(settings.get("store", Settings().store))
     yield _folder(store, Path.cwd())
     yield _folder(store, beside)
 
@@ -108,5 +108,5 @@ def _by_settings(beside: Path, environment: Mapping[str, str]) -> Iterator[str]:
 def _folder(store: str, start: Path) -> str:
     folder = folder_of(store)
     if folder is None:
-        raise NotRunning(f"{store}, which is no folder: there is no control socket")
+        raise NotRunning(f"{store}, which is not a folder: there is no control socket")
     return os.path.abspath(start / folder)

@@ -1,4 +1,4 @@
-"""``cletus new``: an application to start from."""
+"""``cletus new``: create an application from a template."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from cletus.templates import TEMPLATES, make
     type=click.Choice(list(TEMPLATES)),
     default="talker",
     show_default=True,
-    help="what to start from",
+    help="template to start from",
 )
 def new(name: str, template: str) -> None:
-    """Make a folder NAME: a package to start from, with its tests.
+    """Create a folder NAME with a package to start from, and its tests.
 
-    echo is a dozen lines that say back what is typed; chat has names, commands and a store for people;
-    talker has all that contrib has: accounts, rooms, channels, mail.
+    echo is a dozen lines that repeat what is typed; chat has names, commands and a store for people;
+    talker has everything in contrib: accounts, rooms, channels, mail.
     """
     try:
-        folder = _made(name, template)
+        folder = _make(name, template)
     except CletusError as error:
         refuse(error)
     program = click.get_current_context().find_root().command_path
@@ -37,11 +37,11 @@ def new(name: str, template: str) -> None:
         f"    cd {name}\n"
         f"    {program} run {name}          # then, in a second terminal: telnet 127.0.0.1 9000\n"
         f"    make test\n\n"
-        f"Edit {name}/ while it runs. README.md says what is where."
+        f"Edit {name}/ while it runs. README.md describes its files."
     )
 
 
-def _made(name: str, template: str) -> Path:
+def _make(name: str, template: str) -> Path:
     try:
         return make(name, template, Path.cwd())
     except OSError as error:

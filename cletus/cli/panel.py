@@ -1,4 +1,4 @@
-"""What is said when a service has started: a panel in a terminal, plain lines anywhere else."""
+"""The message of a service that has started: a panel on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from cletus.service.service import Service
 from cletus.version import __version__
 
 
-def tell_started(service: Service) -> None:
-    """Say on standard output where the service listens and stores, and how to reload and stop it.
-
-    Args:
-        service: it runs.
-    """
-    # Where programs read the log, a box would be in their way; Docker gives them a terminal, too.
+def show_started(service: Service) -> None:
+    """Show where the service listens and stores, and how to reload and stop it, on standard output."""
+    # Docker may give a terminal to a service whose log programs read: a box would be in their way.
     if sys.stdout.isatty() and service.settings.log_format != "json":
         _console().print(_panel(service))
         return
@@ -30,7 +26,7 @@ def tell_started(service: Service) -> None:
 
 
 def lines_of(service: Service) -> Iterator[str]:
-    """What a program may look for: ``Listening on telnet 127.0.0.1:9000``; the last one ends it."""
+    """Lines that programs can look for: ``Listening on telnet 127.0.0.1:9000``; the order is fixed."""
     for address in service.addresses:
         yield f"Listening on {address}"
     yield f"Storing in {_store(service)}"
@@ -41,12 +37,12 @@ def lines_of(service: Service) -> Iterator[str]:
 
 
 def rows_of(service: Service) -> Iterator[tuple[str, str]]:
-    """The rows of the panel: a word, and what there is to say about it."""
+    """The rows of the panel: a word and its text."""
     yield "Doors", "\n".join(service.addresses) or "none"
     yield "Store", _store(service)
     if service.settings.metrics_port:
-        where = f"{service.settings.metrics_host}:{service.settings.metrics_port}"
-        yield "Metrics", f"http://{where}/metrics"
+        address = f"{service.settings.metrics_host}:{service.settings.metrics_port}"
+        yield "Metrics", f"http://{address}/metrics"
     yield "Code", _code(service)
     yield "Reload", _how_to_reload(service)
     yield "Stop", f"Ctrl-C, or kill {os.getpid()}"
@@ -57,7 +53,7 @@ def _code(service: Service) -> str:
     count = len(session.application.loaded())
     names = ", ".join(_names(service))
     if not names:
-        return "nothing that could be reloaded"
+        return "nothing to reload"
     modules = "1 module" if count == 1 else f"{count} modules"
     return f"{names}: {modules}, generation {session.generation}"
 
@@ -82,8 +78,7 @@ def _store(service: Service) -> str:
     return without_passwords(store) if ":" in store else str(Path(store).resolve())
 
 
-# rich is imported where a panel is drawn, and nowhere else: a service that no terminal looks at
-# starts without it.
+# rich is imported only to draw a panel: a service without a terminal starts without it.
 
 
 def _console() -> Any:
@@ -98,8 +93,8 @@ def _panel(service: Service) -> Any:
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold cyan", no_wrap=True)
-    table.add_column(overflow="fold")  # a path that is cut is of no use
-    for word, about in rows_of(service):
-        table.add_row(word, about)
+    table.add_column(overflow="fold")  # a path must not be cut
+    for word, text in rows_of(service):
+        table.add_row(word, text)
     title = f"Cletus {__version__}"
     return Panel(table, title=title, title_align="left", border_style="cyan", expand=False)

@@ -13,7 +13,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.cli.panel import tell_started
+from cletus.cli.panel import show_started
 from cletus.errors import USAGE, CletusError, ServiceStopped
 from cletus.logs import begin_logging
 from cletus.ops.sighup import SighupHandler
@@ -41,7 +41,7 @@ class Program:
         self.exit_code = 0
 
     def run(self) -> int:
-        """Run the reactor until the service has stopped; gives the exit code."""
+        """Run the reactor until the service has stopped; returns the exit code."""
         roots = self._service.session.application.roots
         begin_logging(self._service, [root.name for root in roots])
         self._reactor.callWhenRunning(self._start)
@@ -55,23 +55,23 @@ class Program:
         self._service.start(self._reactor).addCallbacks(self._started, self._failed)
 
     def _stop(self) -> Deferred[None]:
-        """In order; but for whoever presses Ctrl-C once more, at once."""
+        """Stop in order; a second Ctrl-C ends the process at once."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as it is in a shell's background
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as in a background job of a shell
                 signal.signal(number, signal.SIG_DFL)
         return self._service.stop()
 
     def _stopped(self, _: object) -> None:
-        """It may have been a signal, the application itself, or a start that has failed."""
-        with suppress(ReactorNotRunning):  # it is stopping already
+        """By a signal, by the application itself, or after a failed start."""
+        with suppress(ReactorNotRunning):  # it is already stopping
             self._reactor.stop()
 
     def _started(self, _: object) -> None:
-        tell_started(self._service)
+        show_started(self._service)
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(ServiceStopped):
-            return  # by Ctrl-C, say: that is no failure
+            return  # by Ctrl-C, for instance: that is not a failure
         self.exit_code = USAGE if failure.check(CletusError) else 1
         click.echo(f"cletus: {failure.getErrorMessage()}", err=True)
         if self.exit_code != USAGE:

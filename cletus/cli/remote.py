@@ -1,4 +1,4 @@
-"""Commands that talk to a running service. ``docs/operating.md`` tells of each."""
+"""Commands that talk to a running service; see ``docs/operating.md``."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from cletus.errors import CletusError, ControlRefused, NoAnswer
 from cletus.ops.control.messages import Refusal, Request
 
 FAILED: Final = 1
-"""The exit code if the service has done what it was asked for, and it did not succeed."""
+"""The exit code if the service has tried what it was asked for, and did not succeed."""
 
 _LINGER: Final = 10.0
-"""Seconds that the process of a service which has stopped may still take for itself."""
+"""Seconds that the process of a stopped service may take to end."""
 
 _COLUMNS: Final = (
     ("id", True),
@@ -39,23 +39,25 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def targeted(function: Function) -> Function:
-    """The arguments by which every command here finds the service."""
-    store = click.option("--store", help="its store folder, if it is not found by TARGET")
+    """Add the arguments by which a command finds the service."""
+    store = click.option(
+        "--store", help="store folder of the service, if TARGET does not lead to it"
+    )
     return click.argument("target")(store(function))
 
 
 def waiting(seconds: float) -> Callable[[Function], Function]:
-    """The option of how long an answer may take."""
+    """Add an option for the maximum time of an answer."""
     return click.option(
         "--timeout",
         type=click.FloatRange(min=0.1),
         default=seconds,
         show_default=True,
-        help="seconds to wait for",
+        help="seconds to wait for an answer",
     )
 
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="the answer as JSON")
+_as_json = click.option("--json", "as_json", is_flag=True, help="print the answer as JSON")
 
 
 @click.command(context_settings=HELP)
@@ -63,7 +65,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="the answer as J
 @waiting(10.0)
 @_as_json
 def status(target: str, store: str | None, timeout: float, as_json: bool) -> None:
-    """Tell how the running service of TARGET is.
+    """Show the state of the running service of TARGET.
 
     TARGET is what `cletus run` was given, or the store folder of the service. Its code is not imported.
     """
@@ -84,7 +86,7 @@ def who(target: str, store: str | None, timeout: float, as_json: bool) -> None:
     if as_json:
         _show_json(answer)
     else:
-        table(_COLUMNS, (_row(one) for one in answer), "Connected")
+        table(_COLUMNS, map(_row, answer), "Connected")
 
 
 @click.command(context_settings=HELP)
@@ -92,7 +94,7 @@ def who(target: str, store: str | None, timeout: float, as_json: bool) -> None:
 @waiting(60.0)
 @_as_json
 def reload(target: str, store: str | None, timeout: float, as_json: bool) -> None:
-    """Reload the code of the running service of TARGET; the exit code is 1 if that is refused."""
+    """Reload the code of the running service of TARGET; exits with 1 if that is refused."""
     _show_report(ask("reload", target, store, timeout), as_json)
 
 
@@ -101,9 +103,9 @@ def reload(target: str, store: str | None, timeout: float, as_json: bool) -> Non
 @waiting(60.0)
 @_as_json
 def rollback(target: str, store: str | None, timeout: float, as_json: bool) -> None:
-    """Have the running service of TARGET go back to its code before the last reload.
+    """Return the running service of TARGET to its code before the last reload.
 
-    The files are not touched; the next edit goes forward again.
+    The files are not changed, and the next edit is loaded as usual.
     """
     _show_report(ask("rollback", target, store, timeout), as_json)
 
@@ -112,16 +114,16 @@ def rollback(target: str, store: str | None, timeout: float, as_json: bool) -> N
 @targeted
 @waiting(30.0)
 def shutdown(target: str, store: str | None, timeout: float) -> None:
-    """Stop the running service of TARGET in order, and wait until it is gone.
+    """Stop the running service of TARGET in order, and wait until its process has ended.
 
-    If it is not gone in time, the exit code is 1, and it goes on stopping.
+    If that takes too long, the exit code is 1, and the service continues to stop.
     """
     deadline = time.monotonic() + timeout
     try:
         running = Running(target, store)
-        with running.connect(timeout) as remote, _Process(remote.pid) as process:
-            remote.send(Request("shutdown", running.root))
-            reply = remote.receive()  # or the end of the connection, which is as good
+        with running.connect(timeout) as client, _Process(client.pid) as process:
+            client.send(Request("shutdown", running.root))
+            reply = client.receive()  # or the end of the connection, which means the same
             if isinstance(reply, Refusal):
                 refuse(ControlRefused(reply.error))
             is_gone = process.ends(min(deadline - time.monotonic(), _LINGER))
@@ -130,14 +132,14 @@ def shutdown(target: str, store: str | None, timeout: float) -> None:
         sys.exit(FAILED)
     except CletusError as error:
         refuse(error)
-    click.echo("Stopped" if is_gone else f"Stopped; its process {remote.pid} goes on")
+    click.echo("Stopped" if is_gone else f"Stopped; its process {client.pid} has not ended")
 
 
 class _Process:
-    """A process that is watched from before it is asked to end, so that it is surely the same.
+    """Watches a process from before it is asked to end, so that its number is not reused.
 
     Args:
-        pid: its number; 0 for one that cannot be seen from here.
+        pid: its number; 0 for a process that cannot be watched.
     """
 
     def __init__(self, pid: int) -> None:
@@ -154,23 +156,16 @@ class _Process:
             os.close(self._fd)
 
     def ends(self, timeout: float) -> bool:
-        """Wait for its end; whether it came. It is taken for gone where that cannot be seen."""
+        """Wait for its end; whether it has ended. True if it cannot be watched."""
         return self._fd < 0 or bool(select.select([self._fd], [], [], max(0.0, timeout))[0])
 
 
 def ask(command: str, target: str, store: str | None, timeout: float) -> Any:
-    """What the running service answers; without an answer the process ends.
-
-    Args:
-        command: what is asked for.
-        target: whom.
-        store: what ``--store`` says.
-        timeout: seconds.
-    """
+    """Send a command to the running service of a target; returns its answer, or exits."""
     try:
         running = Running(target, store)
-        with running.connect(timeout) as remote:
-            return remote.ask(Request(command, running.root))
+        with running.connect(timeout) as client:
+            return client.ask(Request(command, running.root))
     except CletusError as error:
         refuse(error)
 
@@ -201,13 +196,13 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "people", str(answer["clients"])
     yield "active", ", ".join(f"{count} {name}" for name, count in stores.items()) or "no stores"
     yield "store", answer["store"]
-    yield "code", "\n".join(answer["application"]) or "none that could be reloaded"
+    yield "code", "\n".join(answer["application"]) or "nothing to reload"
     yield "memory", size(answer["memory"])
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _last_reload(report: dict[str, Any] | None) -> str:
-    return "none so far" if report is None else str(report["text"])
+    return "none yet" if report is None else str(report["text"])
 
 
 def _row(client: dict[str, Any]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """``cletus run TARGET``, and what ``service.run()`` does with ``sys.argv``.
 
-Options are settings, and an application may have settings of its own. So the target is found first,
-by the options that every service has; as soon as the application has made its service, the whole
-command line is read once more, with the application's settings as options, and they are in force.
+Options are settings, and an application may have settings of its own. So the command line is read twice:
+first with the options that every service has, to find the target; and again as soon as the application
+has created its service, with the application's settings as options.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from cletus.settings.settings import Settings
 
 _ARGUMENTS: Final = "cletus.arguments"
 
-_ABOUT: Final = """Run the service of TARGET: a package, a module, the path of a Python file, or a
-folder that `cletus new` made.
+_HELP: Final = """Run the service of TARGET: a package, a module, the path of a Python file, or a
+folder that `cletus new` has created.
 
-The settings of an application are options, too, and stand after TARGET; `cletus run TARGET --help`
-lists them."""
+Settings of the application are options, too, and come after TARGET; `cletus run TARGET --help` lists
+them."""
 
 
 # -- cletus run TARGET ------------------------------------------------------------------------------
 
 
 class _Run(ServiceCommand):
-    """It keeps the command line as it was, to be read again by the settings of the application."""
+    """It keeps the command line, to be read again with the settings of the application."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read what stands before the target; what comes after it may be the application's."""
+        """Read the options before the target; those after it may be the application's."""
         ctx.meta[_ARGUMENTS] = tuple(args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if error.possibilities:
                 raise
-            message = f"{error.message} Those of the application stand after TARGET."
+            message = f"{error.message} Options of the application come after TARGET."
             raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
 
 
 class _Answered(BaseException):
-    """The command line asks for help, or is wrong; ``answer`` is what click makes of that.
+    """The command line asks for help, or is wrong; ``answer`` is the exception of click.
 
-    No ``Exception``, since it ends an import: an application could catch that, and ``load()`` would
-    take it for a mistake of the application.
+    It is not an ``Exception``, since it ends an import: an application could catch that, and ``load()``
+    would take it for a mistake of the application.
     """
 
     def __init__(self, answer: Exception) -> None:
@@ -64,19 +64,21 @@ class _Answered(BaseException):
 
 
 def _target() -> click.Argument:
-    return click.Argument(["the_target"], metavar="TARGET")  # `target` may be somebody's setting
+    return click.Argument(
+        ["the_target"], metavar="TARGET"
+    )  # an application may have a setting `target`
 
 
 def _loaded(ctx: click.Context, target: str) -> Service:
-    """The service of the target, told what the command line says; ends the process if there is none."""
-    # What Twisted and Cletus are made of is never garbage: a collection need not look at it again.
+    """Load the service of the target with the settings of the command line; exits if that fails."""
+    # The modules of Twisted and Cletus are never garbage: collections can skip them.
     gc.collect()
     gc.freeze()
     presets: list[str] = []
 
     def configure(service: Service) -> None:
         try:
-            presets.append(_tell(ctx, service))
+            presets.append(_apply_command_line(ctx, service))
         except (click.ClickException, click.exceptions.Exit) as answer:
             raise _Answered(answer) from answer
 
@@ -87,23 +89,24 @@ def _loaded(ctx: click.Context, target: str) -> Service:
         if {"-h", "--help"} & set(ctx.meta[_ARGUMENTS]):
             click.echo(ctx.get_help())
         refuse(error)
-    _note(service, presets[-1])
+    _note_missing_tls(service, presets[-1])
     return service
 
 
-def _tell(ctx: click.Context, service: Service) -> str:
-    """Read the command line by the service's own settings, and have them in force.
+def _apply_command_line(ctx: click.Context, service: Service) -> str:
+    """Read the command line with the settings of the application, and apply it.
 
     Returns:
-        The preset.
+        the preset.
 
     Raises:
-        click.exceptions.Exit: it asked for help, which is printed.
+        click.exceptions.Exit: it asks for help, which is printed.
         click.UsageError: it is wrong.
         SettingError: a value is of the wrong type.
     """
-    kind = type(service.settings)
-    command = ServiceCommand("run", kind, _target(), help=_ABOUT, context_settings=HELP)
+    command = ServiceCommand(
+        "run", type(service.settings), _target(), help=_HELP, context_settings=HELP
+    )
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
     return _settle(service, read.params)
@@ -111,7 +114,7 @@ def _tell(ctx: click.Context, service: Service) -> str:
 
 @contextmanager
 def _answers() -> Iterator[None]:
-    """Give click what it has raised while the application was imported."""
+    """Raise what click has raised while the application was imported."""
     try:
         yield
     except _Answered as answered:
@@ -119,11 +122,11 @@ def _answers() -> Iterator[None]:
 
 
 def command_for(serve: Callable[[Service], Any]) -> click.Command:
-    """The command ``run``: its argument, its options, and what becomes of the service then.
+    """The command ``run``.
 
     Args:
-        serve: called with the service, which was told its settings and not started yet; what it
-            returns is what the command returns.
+        serve: called with the service, which has its settings and was not started; the command returns
+            its result.
     """
 
     def run_target(the_target: str, **_: Any) -> Any:
@@ -134,7 +137,7 @@ def command_for(serve: Callable[[Service], Any]) -> click.Command:
         Settings,
         _target(),
         callback=run_target,
-        help=_ABOUT,
+        help=_HELP,
         context_settings={
             **HELP,
             "allow_interspersed_args": False,
@@ -144,7 +147,7 @@ def command_for(serve: Callable[[Service], Any]) -> click.Command:
 
 
 def serve(service: Service) -> int:
-    """Run the service as this process's program; gives the exit code."""
+    """Run the service as the program of this process; returns the exit code."""
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
 
     return Program(service, reactor).run()
@@ -165,7 +168,7 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
             preset = _settle(service, parameters)
         except CletusError as error:
             refuse(error)
-        _note(service, preset)
+        _note_missing_tls(service, preset)
         sys.exit(serve(service))
 
     name = Path(sys.argv[0]).name
@@ -183,10 +186,10 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
 
 
 def _settle(service: Service, parameters: Mapping[str, Any]) -> str:
-    """What the preset, the file beside the application, the environment and the command line say.
+    """Apply the preset, the settings file, the environment and the command line.
 
     Returns:
-        The preset.
+        the preset.
     """
     preset = preset_of(parameters)
     options = given(parameters, type(service.settings))
@@ -194,8 +197,8 @@ def _settle(service: Service, parameters: Mapping[str, Any]) -> str:
     return preset
 
 
-def _note(service: Service, preset: str) -> None:
-    """Say what the preset stands for and cannot be had here."""
+def _note_missing_tls(service: Service, preset: str) -> None:
+    """Tell if the preset includes TLS, but it is not installed."""
     settings = service.settings
     has_tls = settings.tls_self_signed or settings.tls_certificate
     if preset == "dev" and not has_tls and not can_tls():

@@ -1,6 +1,6 @@
 """``twist cletus TARGET`` and ``twistd cletus TARGET``: ``cletus run`` under Twisted's own programs.
 
-Twisted has the log, the signals, the process identity (``--uid``, ``--pidfile``) and the daemon; the
+Twisted handles the log, the signals, the process identity (``--uid``, ``--pidfile``) and the daemon. The
 command line after ``cletus`` is that of ``cletus run``, read by the same code.
 """
 
@@ -24,7 +24,7 @@ class Options(TwistedOptions):
     """The options of ``cletus run``.
 
     Attributes:
-        arguments: what stands after ``cletus``.
+        arguments: those after ``cletus``.
     """
 
     def __init__(self) -> None:
@@ -32,16 +32,16 @@ class Options(TwistedOptions):
         self.arguments: list[str] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Twisted's: look at the command line; ends the process if it asks for help or is wrong.
+        """Twisted's: check the command line; exits if it asks for help or is wrong.
 
-        What an application has of its own is known when it is imported, in ``makeService``.
+        Settings of the application are known when it is imported, in ``makeService``.
         """
         self.arguments = list(options or ())
-        with _answering():
+        with _exiting():
             self.context()
 
     def context(self) -> click.Context:
-        """The command line, read."""
+        """The parsed command line."""
         return _command.make_context(f"{Path(sys.argv[0]).name} cletus", list(self.arguments))
 
     def __str__(self) -> str:
@@ -50,17 +50,17 @@ class Options(TwistedOptions):
 
 
 def makeService(options: Options) -> CletusService:
-    """Twisted's: import the application, as the options say. Ends the process if that fails."""
+    """Twisted's: import the application with these options. Exits if that fails."""
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
 
-    with _answering(), options.context() as context:
+    with _exiting(), options.context() as context:
         service = _command.invoke(context)
     return CletusService(service, reactor)
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """What click has to say to a command line is said, and the process ends, as click itself has it."""
+def _exiting() -> Iterator[None]:
+    """Print what click raises about a command line, and exit, as click itself does."""
     try:
         yield
     except click.exceptions.Exit as end:

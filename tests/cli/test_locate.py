@@ -127,7 +127,7 @@ def test_what_does_not_run_is_named(folder: Path) -> None:
 def test_what_is_no_application_is_told(folder: Path) -> None:
     with pytest.raises(ApplicationNotFound):
         Running("nix", None, {})
-    with pytest.raises(NotRunning, match="memory:, which is no folder"):
+    with pytest.raises(NotRunning, match="memory:, which is not a folder"):
         Running("app.py", "memory:", {})
     (folder / "cletus.toml").write_text("store = = 'data'")
     with pytest.raises(SettingError):

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.cli.panel import lines_of, rows_of, tell_started
+from cletus.cli.panel import lines_of, rows_of, show_started
 from cletus.service.application import Application, Root
 from tests.conftest import Log
 
@@ -54,7 +54,7 @@ def test_a_terminal_gets_a_panel(
     service: Service, terminal: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal()
-    tell_started(service)
+    show_started(service)
     first, *rows, last, rest = capsys.readouterr().out.split("\n")
     assert "Cletus" in first
     assert (first[0], last[0], rest) == ("╭", "╰", "")
@@ -67,7 +67,7 @@ def test_where_the_log_is_for_programs_there_is_no_panel(
     """A container may have a terminal, and both streams in it."""
     terminal()
     service.configure(log_format="json")
-    tell_started(service)
+    show_started(service)
     assert capsys.readouterr().out == "Storing in memory:\nStop with Ctrl-C\n"
 
 
@@ -89,7 +89,7 @@ def test_where_the_metrics_are_is_told_if_there_are_some(service: Service) -> No
 
 def test_a_service_without_modules_says_so(service: Service) -> None:
     service.session.application = Application()
-    assert dict(rows_of(service))["Code"] == "nothing that could be reloaded"
+    assert dict(rows_of(service))["Code"] == "nothing to reload"
 
 
 def test_what_looks_like_markup_is_shown_as_it_is(
@@ -105,7 +105,7 @@ def test_what_looks_like_markup_is_shown_as_it_is(
     monkeypatch.chdir(folder)
     monkeypatch.setattr("cletus.cli.panel._store", lambda _: str(folder))
     terminal()
-    tell_started(service)
+    show_started(service)
     shown = "".join(row.strip("│ ") for row in capsys.readouterr().out.split("\n"))
     assert "[bold]" in shown
     assert shown.count("x") >= 100

@@ -120,7 +120,7 @@ def test_the_status_is_a_fact_a_line(run: Run, remote: Remote) -> None:
     assert lines[3].endswith("(1 min 30 s ago)")
     assert lines[4:] == [
         "generation: 2",
-        "last reload: none so far",
+        "last reload: none yet",
         "doors: telnet 127.0.0.1:9000; tls 127.0.0.1:9443",
         "people: 3",
         "active: 2 Room, 3 User",
@@ -139,7 +139,7 @@ def test_the_status_of_a_service_that_has_nothing(run: Run, remote: Remote) -> N
     assert "name: -" in lines
     assert "doors: none" in lines
     assert "active: no stores" in lines
-    assert "code: none that could be reloaded" in lines
+    assert "code: nothing to reload" in lines
     assert "last reload: Reload refused (check): no; left behind: a file" in lines
 
 
@@ -223,7 +223,7 @@ def test_a_process_that_has_more_to_do_goes_on(run: Run, remote: Remote) -> None
     remote.pid = os.getpid()
     assert (
         run("shutdown", "--timeout", "0.1").output
-        == f"Stopped; its process {os.getpid()} goes on\n"
+        == f"Stopped; its process {os.getpid()} has not ended\n"
     )
 
 

@@ -146,7 +146,7 @@ def test_a_document_is_shown_as_it_is(run: Run, folder: Path) -> None:
     """Byte for byte, if nothing in it is secret, or that is wanted."""
     assert run("show", "app", "room", "attic", "--raw").stdout == FILES["room/attic.json"]
     refused = run("show", "app", "user", "bob", "--raw", code=2)
-    assert "password must not be seen: add --secrets" in refused.stderr
+    assert "password is secret: add --secrets" in refused.stderr
     assert "hunter2" not in refused.output
     assert run("show", "app", "user", "bob", "--raw", "--secrets").stdout == FILES["user/bob.json"]
     (folder / "store" / "user" / "eve.json").write_text('{"password": "hunter2"')
@@ -218,16 +218,16 @@ def test_a_file_that_cannot_be_written(run: Run, folder: Path) -> None:
 def test_documents_are_brought_up(run: Run, folder: Path) -> None:
     """After a backup, which a second run does not write over."""
     assert run("migrate", "app", "--dry-run").stdout == (
-        "room (version 1): 1 would be brought up, 1 up to date\nuser (version 0): 1 up to date\n"
+        "room (version 1): 1 would be migrated, 1 up to date\nuser (version 0): 1 up to date\n"
     )
     assert files(folder) == FILES
     done = run("migrate", "app", "--backup", "backup.jsonl")
-    assert "room (version 1): 1 brought up, 1 up to date" in done.stdout
+    assert "room (version 1): 1 migrated, 1 up to date" in done.stdout
     changed = {**FILES, "room/attic.json": '{\n  "_version": 1,\n  "title": "Attic"\n}\n'}
     assert files(folder) == changed
     assert (folder / "backup.jsonl").read_text().endswith('{"end":4}\n')
     again = run("migrate", "app", "--backup", "backup.jsonl", code=2)
-    assert "backup.jsonl is there already" in again.stderr
+    assert "backup.jsonl exists already" in again.stderr
 
 
 def test_what_cannot_be_brought_up_is_named(run: Run, folder: Path) -> None:
@@ -235,7 +235,7 @@ def test_what_cannot_be_brought_up_is_named(run: Run, folder: Path) -> None:
     (folder / "store/room/cellar.json").write_text("no")
     done = run("migrate", "app", code=1)
     assert f"{folder}/store/room/cellar.json:1: room 'cellar' cannot be read" in done.stdout
-    assert "1 brought up, 1 failed, 1 up to date" in done.stdout
+    assert "1 migrated, 1 failed, 1 up to date" in done.stdout
 
 
 def test_everything_is_verified(run: Run, folder: Path) -> None:
@@ -282,7 +282,7 @@ def test_without_the_code(run: Run, folder: Path) -> None:
     (folder / "app.py").write_text("import nonsense_that_is_nowhere\n")
     (folder / "cletus.toml").write_text('store = "store"\nunknown = 1\n')
     broken = run("list", "app", code=2)
-    assert "--no-code does without it" in broken.stderr
+    assert "--no-code works without it" in broken.stderr
     assert "room\t2\t57" in run("list", "app", "--no-code").stdout
     assert json.loads(run("show", "app", "user", "bob", "--no-code").stdout)["password"] == "***"
     run("verify", "app", "--no-code")
@@ -311,7 +311,7 @@ def test_sizes_and_counts_are_for_people() -> None:
         "10.0 TB",
     ]
     assert display.counted(1, "document") == "1 document"
-    assert display.counted(1200, "entry", "entries") == "1,200 entries"
+    assert display.counted(1200, "document") == "1,200 documents"
 
 
 def test_a_terminal_gets_a_table_and_colours(

@@ -1,4 +1,4 @@
-"""``cletus store``: look into stored data, move it, bring it up, and see that all of it can be used."""
+"""``cletus store``: list, show, export, import, migrate and verify stored data."""
 
 from cletus.cli.store import listing, moving, upkeep
 from cletus.cli.store.group import store

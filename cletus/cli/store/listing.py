@@ -1,4 +1,4 @@
-"""``cletus store list`` and ``show``: what is stored, as it is stored."""
+"""``cletus store list`` and ``show``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from cletus.cli import display
 from cletus.cli.store.group import AS_JSON, NO_CODE, STORE, TARGET, command
-from cletus.cli.store.stored import Stored, looking
+from cletus.cli.store.stored import Stored, reading
 from cletus.errors import CorruptStore, NotSaved, NotTransferable
 from cletus.storage import document
 from cletus.storage.tools.mask import masked
@@ -28,11 +28,11 @@ from cletus.storage.tools.statistics import Item, Summary, items, summary
     NO_CODE,
 )
 def _list(target: str, name: str | None, as_json: bool, store: str | None, code: bool) -> None:
-    """List the stores of TARGET, or the saved objects of one STORE.
+    """List the stores of TARGET, or the saved objects of a STORE.
 
-    Stores that are on the disk and not in the code are listed as well.
+    Stores that exist on the disk but not in the code are listed as well.
     """
-    with looking(target, store, code=code) as stored:
+    with reading(target, store, code=code) as stored:
         if name is None:
             _list_stores(stored, as_json)
         else:
@@ -42,73 +42,73 @@ def _list(target: str, name: str | None, as_json: bool, store: str | None, code:
 def _list_stores(stored: Stored, as_json: bool) -> None:
     names = stored.stores()
     with display.progress("Reading", stored.count(names)) as seen:
-        found = [summary(stored.home, name, stored.classes, seen) for name in names]
+        summaries = [summary(stored.backend, name, stored.classes, seen) for name in names]
     if as_json:
-        display.line(json.dumps([_for_programs(stored, one) for one in found], indent=2))
+        display.line(json.dumps([_as_json(stored, entry) for entry in summaries], indent=2))
         return
     columns = (("store", False), ("objects", True), ("size", True), ("version", False), ("", False))
     rows = [
         (
-            one.store,
-            str(one.objects),
-            display.size(one.size) if sys.stdout.isatty() else str(one.size),
-            _versions(one),
-            _remark(stored, one),
+            entry.store,
+            str(entry.objects),
+            display.size(entry.size) if sys.stdout.isatty() else str(entry.size),
+            _versions(entry),
+            _remark(stored, entry),
         )
-        for one in found
+        for entry in summaries
     ]
-    display.table(columns, rows, stored.place)
+    display.table(columns, rows, stored.location)
     if not rows:
-        display.note(f"Nothing is saved in {stored.place}")
+        display.note(f"Nothing is saved in {stored.location}")
 
 
-def _for_programs(stored: Stored, one: Summary) -> dict[str, Any]:
+def _as_json(stored: Stored, summed: Summary) -> dict[str, Any]:
     return {
-        "store": one.store,
-        "objects": one.objects,
-        "bytes": one.size,
-        "versions": {str(version): count for version, count in sorted(one.versions.items())},
-        "unreadable": one.unreadable,
-        "code_version": one.ours,
-        "in_code": one.store in stored.classes if stored.has_code else None,
+        "store": summed.store,
+        "objects": summed.objects,
+        "bytes": summed.size,
+        "versions": {str(version): count for version, count in sorted(summed.versions.items())},
+        "unreadable": summed.unreadable,
+        "code_version": summed.ours,
+        "in_code": summed.store in stored.classes if stored.has_code else None,
     }
 
 
-def _versions(one: Summary) -> str:
-    if len(one.versions) <= 1:
-        return "".join(map(str, one.versions))
-    return ", ".join(f"{version}: {count}" for version, count in sorted(one.versions.items()))
+def _versions(summed: Summary) -> str:
+    if len(summed.versions) <= 1:
+        return "".join(map(str, summed.versions))
+    return ", ".join(f"{version}: {count}" for version, count in sorted(summed.versions.items()))
 
 
-def _remark(stored: Stored, one: Summary) -> str:
+def _remark(stored: Stored, summed: Summary) -> str:
     words = []
-    if stored.has_code and one.ours is None:
-        words.append("temporary" if one.store in stored.classes else "not in the code")
-    older = sum(count for version, count in one.versions.items() if version < (one.ours or 0))
+    if stored.has_code and summed.ours is None:
+        words.append("temporary" if summed.store in stored.classes else "not in the code")
+    older = sum(count for version, count in summed.versions.items() if version < (summed.ours or 0))
     newer = sum(
         count
-        for version, count in one.versions.items()
-        if one.ours is not None and version > one.ours
+        for version, count in summed.versions.items()
+        if summed.ours is not None and version > summed.ours
     )
     if older:
-        words.append(f"{older} older than the code ({one.ours})")
+        words.append(f"{older} older than the code ({summed.ours})")
     if newer:
-        words.append(f"{newer} newer than the code ({one.ours})")
-    if one.unreadable:
-        words.append(f"{one.unreadable} unreadable")
+        words.append(f"{newer} newer than the code ({summed.ours})")
+    if summed.unreadable:
+        words.append(f"{summed.unreadable} unreadable")
     return ", ".join(words)
 
 
 def _list_objects(stored: Stored, name: str, as_json: bool) -> None:
     with display.progress("Reading", stored.count([name])) as seen:
-        found = []
-        for item in items(stored.home, name):
-            found.append(item)
+        listed = []
+        for item in items(stored.backend, name):
+            listed.append(item)
             seen()
     if as_json:
         rows = [
-            {"key": one.key, "saved_at": _iso(one), "bytes": one.size, "version": one.version}
-            for one in found
+            {"key": item.key, "saved_at": _utc(item), "bytes": item.size, "version": item.version}
+            for item in listed
         ]
         display.line(json.dumps(rows, indent=2))
         return
@@ -118,27 +118,27 @@ def _list_objects(stored: Stored, name: str, as_json: bool) -> None:
         columns,
         (
             (
-                one.key,
-                _for_people(one) if on_terminal else _iso(one) or "",
-                display.size(one.size) if on_terminal else str(one.size),
-                "unreadable" if one.version is None else str(one.version),
+                item.key,
+                _local_time(item) if on_terminal else _utc(item) or "",
+                display.size(item.size) if on_terminal else str(item.size),
+                "unreadable" if item.version is None else str(item.version),
             )
-            for one in found
+            for item in listed
         ),
-        f"{stored.place}: {name}",
+        f"{stored.location}: {name}",
     )
 
 
-def _iso(one: Item) -> str | None:
-    if one.saved_at is None:
+def _utc(item: Item) -> str | None:
+    if item.saved_at is None:
         return None
-    return datetime.fromtimestamp(one.saved_at, UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(item.saved_at, UTC).isoformat(timespec="seconds")
 
 
-def _for_people(one: Item) -> str:
-    if one.saved_at is None:
+def _local_time(item: Item) -> str:
+    if item.saved_at is None:
         return ""
-    return f"{datetime.fromtimestamp(one.saved_at).astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(item.saved_at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 @command(
@@ -146,10 +146,8 @@ def _for_people(one: Item) -> str:
     TARGET,
     click.argument("name", metavar="STORE"),
     click.argument("key"),
-    click.option("--raw", is_flag=True, help="byte for byte as it is stored"),
-    click.option(
-        "--secrets", is_flag=True, help="show what is secret, such as hashes of passwords"
-    ),
+    click.option("--raw", is_flag=True, help="print its bytes unchanged"),
+    click.option("--secrets", is_flag=True, help="show secrets, such as hashes of passwords"),
     STORE,
     NO_CODE,
 )
@@ -157,37 +155,37 @@ def _show(
     target: str, name: str, key: str, raw: bool, secrets: bool, store: str | None, code: bool
 ) -> None:
     """Show one saved object as it is stored."""
-    with looking(target, store, code=code) as stored:
+    with reading(target, store, code=code) as stored:
         name = stored.stores((name,))[0]
         data = _read(stored, name, key)
         try:
-            said = document.decode(data, name, key)
+            content = document.decode(data, name, key)
         except CorruptStore as error:
             if not raw or not secrets:
-                reason = f"{error.reason}; --raw --secrets shows it all the same"
-                place = stored.home.location(name, key)
-                raise CorruptStore(name, key, reason, path=place, line=error.line) from None
-            said = {}
-        shown, hidden = masked(said, stored.classes.get(name))
+                reason = f"{error.reason}; --raw --secrets shows it nevertheless"
+                path = stored.backend.location(name, key)
+                raise CorruptStore(name, key, reason, path=path, line=error.line) from None
+            content = {}
+        shown, hidden = masked(content, stored.classes.get(name))
         if raw and hidden and not secrets:
-            reason = f"{', '.join(hidden)} must not be seen: add --secrets, or leave out --raw"
+            reason = f"{', '.join(hidden)} is secret: add --secrets, or leave out --raw"
             raise NotTransferable(f"{name} {key!r}: {reason}")
         if raw:
             sys.stdout.buffer.write(data)
             return
-        display.json_text(json.dumps(said if secrets else shown, indent=2, ensure_ascii=False))
+        display.json_text(json.dumps(content if secrets else shown, indent=2, ensure_ascii=False))
         if hidden and not secrets:
             display.note(f"Hidden: {', '.join(hidden)} (--secrets shows them)")
 
 
 def _read(stored: Stored, name: str, key: str) -> bytes:
-    """The document; a key may be given as people type it."""
-    for each in dict.fromkeys((key, key.lower())):
+    """The document; capitals in the key do not matter."""
+    for spelling in dict.fromkeys((key, key.lower())):
         try:
-            return stored.home.read(name, each)
+            return stored.backend.read(name, spelling)
         except NotSaved:
             continue
-    near = difflib.get_close_matches(key.lower(), stored.home.keys(name), n=1)
+    near = difflib.get_close_matches(key.lower(), stored.backend.keys(name), n=1)
     if near:
         display.note(f"Did you mean {near[0]!r}?")
     raise NotSaved(name, key)

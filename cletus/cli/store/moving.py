@@ -1,4 +1,4 @@
-"""``cletus store export`` and ``import``: stored data in one file."""
+"""``cletus store export`` and ``import``: stored data in a file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import BinaryIO
 import click
 
 from cletus.cli import display
-from cletus.cli.store.group import DRY_RUN, NO_CODE, ONLY, STORE, TARGET, WRONG, command
-from cletus.cli.store.stored import Stored, looking, owning
+from cletus.cli.store.group import DRY_RUN, NO_CODE, ONLY, PROBLEMS, STORE, TARGET, command
+from cletus.cli.store.stored import Stored, owning, reading
 from cletus.errors import NotTransferable
 from cletus.storage.backends.atomic_file import atomic_file
 from cletus.storage.tools import export as exporting
@@ -26,19 +26,19 @@ from cletus.version import __version__
 
 @command("export", TARGET, click.argument("file"), ONLY, STORE, NO_CODE)
 def _export(target: str, file: str, only: tuple[str, ...], store: str | None, code: bool) -> None:
-    """Write everything that TARGET has stored to FILE, or to the standard output if that is -.
+    """Write all stored data of TARGET to FILE, or to the standard output if that is -.
 
-    FILE is JSON Lines: a line about the file, a line for each document, a line for the end. It has
-    what is secret in it, too. It is there whole or not at all.
+    FILE is JSON Lines: a header, a line for each document, and a last line. It contains secrets, too. It
+    is written completely or not at all.
     """
-    with looking(target, store, code=code) as stored:
-        done = export_to(stored, stored.stores(only), file)
-    if done.missing:
-        sys.exit(WRONG)
+    with reading(target, store, code=code) as stored:
+        exported = export_to(stored, stored.stores(only), file)
+    if exported.missing:
+        sys.exit(PROBLEMS)
 
 
 def export_to(stored: Stored, stores: list[str], path: str) -> exporting.Exported:
-    """Export these stores to a file, with a progress bar, and say how it went.
+    """Export these stores to a file, with a progress bar, and show the result.
 
     Raises:
         NotTransferable: the file cannot be written.
@@ -50,14 +50,14 @@ def export_to(stored: Stored, stores: list[str], path: str) -> exporting.Exporte
         display.progress("Exporting", stored.count(stores)) as seen,
         _written(path) as file,
     ):
-        done = exporting.export(stored.home, stores, file, header, seen)
-    for error in done.errors:
+        exported = exporting.export(stored.backend, stores, file, header, seen)
+    for error in exported.errors:
         display.note(f"left out: {error}")
-    if done.missing > len(done.errors):
-        display.note(f"and {done.missing - len(done.errors)} more")
-    where = "" if path == "-" else f" to {path}"
-    display.note(f"Exported {display.counted(done.count, 'document')}{where}")
-    return done
+    if exported.missing > len(exported.errors):
+        display.note(f"and {exported.missing - len(exported.errors)} more")
+    destination = "" if path == "-" else f" to {path}"
+    display.note(f"Exported {display.counted(exported.count, 'document')}{destination}")
+    return exported
 
 
 @contextmanager
@@ -82,12 +82,14 @@ def _written(path: str) -> Iterator[BinaryIO]:
         "--replace",
         "taken",
         flag_value="REPLACE",
-        help="write over other documents of the same keys",
+        help="overwrite documents with the same keys",
     ),
     click.option(
-        "--skip", "taken", flag_value="SKIP", help="leave other documents of the same keys"
+        "--skip", "taken", flag_value="SKIP", help="keep existing documents with the same keys"
     ),
-    click.option("--unchecked", is_flag=True, help="also documents that the code cannot read"),
+    click.option(
+        "--unchecked", is_flag=True, help="import documents that the code cannot read, too"
+    ),
     STORE,
     NO_CODE,
 )
@@ -100,36 +102,38 @@ def _import(
     store: str | None,
     code: bool,
 ) -> None:
-    """Take the documents of FILE, which `export` has written, or of the standard input if that is -.
+    """Import the documents of FILE, which `export` has written, or of the standard input if that is -.
 
-    All of FILE is looked at before anything is written. Without --replace or --skip it is refused if
-    other documents have some of its keys. What is there already, just the same, is left alone, so an
-    import that was cut off can be run again.
+    All of FILE is checked before anything is written. Without --replace or --skip, it is refused if
+    other documents have some of its keys. Identical documents are not written again, so an import that
+    was interrupted can be repeated.
     """
-    with looking(target, store, code=code) as stored, _readable(file) as source:
-        plan = Taken[taken or "REFUSE"]
-        work = Import(stored.home, source, stored.classes, plan, unchecked=unchecked)
+    with reading(target, store, code=code) as stored, _readable(file) as source:
+        policy = Taken[taken or "REFUSE"]
+        work = Import(stored.backend, source, stored.classes, policy, unchecked=unchecked)
         if dry_run:
-            _say_plan(_looked_at(work, source), dry_run=True)
+            _show_plan(_checked(work, source), dry_run=True)
             return
         with owning(stored, "import"):
-            found = _looked_at(work, source)
-            failures = _write(work, found)
+            plan = _checked(work, source)
+            failures = _write(work, plan)
     if failures:
-        display.note("Not everything was imported; run it again when that is mended")
-        sys.exit(WRONG)
-    _say_plan(found, dry_run=False)
+        display.note(
+            "Some documents were not imported; repeat the import when the cause is removed"
+        )
+        sys.exit(PROBLEMS)
+    _show_plan(plan, dry_run=False)
 
 
-def _looked_at(work: Import, source: BinaryIO) -> Plan:
+def _checked(work: Import, source: BinaryIO) -> Plan:
     total = os.fstat(source.fileno()).st_size
     with display.progress("Checking", total) as advance:
-        place = 0
+        position = 0
 
         def seen(_line: int) -> None:
-            nonlocal place
-            before, place = place, source.tell()
-            advance(place - before)
+            nonlocal position
+            before, position = position, source.tell()
+            advance(position - before)
 
         return work.plan(seen)
 
@@ -144,7 +148,7 @@ def _write(work: Import, plan: Plan) -> int:
     return failures
 
 
-def _say_plan(plan: Plan, *, dry_run: bool) -> None:
+def _show_plan(plan: Plan, *, dry_run: bool) -> None:
     for store, fates in sorted(plan.fates.items()):
         words = ", ".join(f"{fates[fate]:,} {fate.value}" for fate in Fate if fates[fate])
         display.line(f"{store}: {words}")
@@ -154,7 +158,7 @@ def _say_plan(plan: Plan, *, dry_run: bool) -> None:
 
 @contextmanager
 def _readable(path: str) -> Iterator[BinaryIO]:
-    """The file; what can be read but once is copied to a temporary file, for it is read twice."""
+    """The file. It is read twice, so what cannot seek is copied to a temporary file."""
     try:
         opened = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - closed below
     except OSError as error:

@@ -1,7 +1,7 @@
-"""What the commands of ``cletus store`` work on: the home of a target's documents, and its store classes.
+"""The stored data of a target, for the commands of ``cletus store``: its backend and store classes.
 
-The application is imported to learn its store classes and its settings, over an ``ReadOnlyBackend``: whatever
-it saves while it is imported is forgotten, so that looking at a store never changes it.
+The application is imported for its store classes and its settings, over a ``ReadOnlyBackend``: what it saves
+during the import is discarded, so that reading a store never changes it.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from cletus.storage import Backend, Store, Writer, backend_for
 from cletus.storage.backends.read_only import ReadOnlyBackend
 from cletus.storage.tools.browse import looked_into, stores_in
 
-#: Of all settings, those that are needed to find the documents without the application's code.
-_OF_THE_STORE = ("store", "store_sync", "name")
+#: The settings by which documents are found without the application's code.
+_STORE_SETTINGS = ("store", "store_sync", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A target's documents.
+    """The documents of a target.
 
     Attributes:
-        home: where they are; not opened.
-        classes: the store classes of the code, by name; none without the code.
+        backend: where they are; not opened.
+        classes: the store classes of the code, by name; empty without the code.
         has_code: whether the application was imported.
         name: of the service, or else the target.
-        place: the home in words for people.
+        location: the path or URL of the backend, to be shown.
     """
 
-    home: Backend
+    backend: Backend
     classes: Mapping[str, type[Store]]
     has_code: bool
     name: str
-    place: str
+    location: str
 
     def stores(self, only: tuple[str, ...] = ()) -> list[str]:
-        """The names of the stores to work on: those asked for, or all that the home or the code has.
+        """The names of these stores, or of all stores in the backend and the code.
 
         Raises:
-            UnknownStore: one that is asked for is neither.
-            StoreUnusable: the home cannot be listed.
+            UnknownStore: one of them is in neither.
+            StoreUnusable: the backend cannot be listed.
         """
-        known = stores_in(self.home, self.classes)
+        known = stores_in(self.backend, self.classes)
         wanted = [name.lower() for name in only]
         for name in wanted:
             if name not in known:
@@ -60,75 +60,75 @@ class Stored:
         return wanted or known
 
     def count(self, stores: list[str]) -> int:
-        """How many documents these stores have now."""
-        return sum(len(self.home.keys(name)) for name in stores)
+        """The number of documents in these stores."""
+        return sum(len(self.backend.keys(name)) for name in stores)
 
 
 @contextmanager
-def looking(target: str, store: str | None, *, code: bool = True) -> Iterator[Stored]:
-    """A target's documents, to be read while the service may be running.
+def reading(target: str, store: str | None, *, code: bool = True) -> Iterator[Stored]:
+    """The documents of a target, to be read; the service may be running.
 
     Args:
         target: as for ``cletus run``.
-        store: the folder or URL, if not the one that the settings name.
+        store: the folder or URL instead of the one in the settings.
         code: whether to import the application.
 
     Raises:
-        CletusError: it cannot be imported, or a setting makes no sense.
+        CletusError: it cannot be imported, or a setting is wrong.
     """
     if not code:
         settings = _settings_alone(target, store)
-        with looked_into(backend_for(settings)) as home:
-            yield Stored(home, {}, False, settings.name or target, _place(settings))
+        with looked_into(backend_for(settings)) as backend:
+            yield Stored(backend, {}, False, settings.name or target, _location(settings))
         return
-    apart = _Apart()
-    service = apart.load(target, {} if store is None else {"store": store})
+    loader = _ReadOnlyLoader()
+    service = loader.load(target, {} if store is None else {"store": store})
     settings = service.settings
     try:
-        with looked_into(apart.home(service)) as home:
+        with looked_into(loader.backend(service)) as backend:
             name = settings.name or target
-            yield Stored(home, service.session.stores, True, name, _place(settings))
+            yield Stored(backend, service.session.stores, True, name, _location(settings))
     finally:
         service.session.close()
 
 
 @contextmanager
 def owning(stored: Stored, action: str) -> Iterator[None]:
-    """The documents are ours, and nobody else's, until the end of the block.
+    """Hold the lock of the store inside the block.
 
     Args:
-        stored: whose.
-        action: what is to be done, for the message.
+        stored: the documents.
+        action: the reason, for the error.
 
     Raises:
         StoreInUse: the service is running.
-        StoreUnusable: the home cannot be opened.
+        StoreUnusable: the backend cannot be opened.
     """
     try:
-        stored.home.open()
+        stored.backend.open()
     except StoreLocked as error:
         raise StoreInUse(error.location, error.pid, action) from None
     try:
         yield
     finally:
-        stored.home.close()
+        stored.backend.close()
 
 
-class _Apart:
-    """Imports an application and lets it look at its documents, but not change them."""
+class _ReadOnlyLoader:
+    """Imports an application that can read its documents during the import, but not change them."""
 
     def __init__(self) -> None:
-        self._home: Backend | None = None
+        self._backend: Backend | None = None
 
     def load(self, target: str, options: Mapping[str, Any]) -> Service:
         """Raises ``CletusError`` as ``load()`` does."""
         return load(target, Path.cwd(), partial(self._configure, options=options))
 
-    def home(self, service: Service) -> Backend:
-        """The home that the settings name, once they are known."""
-        if self._home is None:
-            self._home = backend_for(service.settings)
-        return self._home
+    def backend(self, service: Service) -> Backend:
+        """The backend of the settings, once they are known."""
+        if self._backend is None:
+            self._backend = backend_for(service.settings)
+        return self._backend
 
     def _configure(self, service: Service, options: Mapping[str, Any]) -> None:
         apply_settings(service, options=options)
@@ -136,24 +136,24 @@ class _Apart:
             service.session.open_with(partial(self._open, service))
 
     def _open(self, service: Service) -> Writer:
-        overlay = ReadOnlyBackend(self.home(service))
-        overlay.open()
-        return Writer(overlay, service.clock, service.run_in_thread)
+        backend = ReadOnlyBackend(self.backend(service))
+        backend.open()
+        return Writer(backend, service.clock, service.run_in_thread)
 
 
 def _settings_alone(target: str, store: str | None) -> Settings:
-    """What the settings file beside the application and the environment say of its store."""
+    """The settings of the store in the settings file and the environment."""
     if store is not None:
         return merge(Settings(), {"store": store}, "command line")
     root = locate(target, Path.cwd()).roots[0]
-    said = {"file": from_folder(root.path.parent), "environment": from_environment(os.environ)}
+    sources = {"file": from_folder(root.path.parent), "environment": from_environment(os.environ)}
     settings = Settings()
-    for source, changes in said.items():
-        chosen = {name: changes[name] for name in _OF_THE_STORE if name in changes}
+    for source, changes in sources.items():
+        chosen = {name: changes[name] for name in _STORE_SETTINGS if name in changes}
         settings = merge(settings, chosen, source)
     return settings
 
 
-def _place(settings: Settings) -> str:
+def _location(settings: Settings) -> str:
     store = settings.store
     return without_passwords(store) if ":" in store else str(Path(store).absolute())
