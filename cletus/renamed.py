@@ -81,6 +81,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
 
 #: Functions and classes: module to old name to new name.
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "cletus.client.conversation": {"Conversation": "ListenerTask", "current": "current_task"},
     "cletus.contrib.commands": {"Can": "Requirement"},
     "cletus.contrib.users": {"may": "has_permission"},
     "cletus.check": {
@@ -89,6 +90,7 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "Subject": "Target",
         "Texts": "SourceMap",
     },
+    "cletus.protocol.terminal": {"Look": "RenderProfile"},
     "cletus.settings": {"about": "setting"},
     "cletus.settings.settings": {"about": "setting"},
     "cletus.testing": {"Stage": "App"},

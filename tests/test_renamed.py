@@ -233,3 +233,9 @@ def test_what_doors_and_clients_report_is_a_method_of_the_connections(name: str)
     with pytest.warns(DeprecationWarning, match=message):
         setattr(service, name, print)
     assert getattr(service.connections, name) is print
+
+
+def test_the_old_name_of_what_a_terminal_renders_by(service: Service, clock: Clock) -> None:
+    terminal: Any = Person(service, clock).client.terminal
+    with pytest.warns(DeprecationWarning, match="Terminal.look is now called Terminal.profile;"):
+        assert terminal.look is terminal.profile

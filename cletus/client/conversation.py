@@ -16,9 +16,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from cletus.client.interfaces import Person
 from cletus.errors import Disconnected
 from cletus.logs.context import hidden_line
+from cletus.renamed import names_of
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
+
+__getattr__ = names_of(__name__)
 
 _current: ContextVar[ListenerTask | None] = ContextVar("cletus.client.conversation", default=None)
 

@@ -87,6 +87,7 @@ class Dialogue:
     Attributes:
         client: whom it is with; set when it starts.
         fields: the class's fields by name.
+        schema: converts the values of the fields; a reload carries them over with it.
         steps: the names of the class's steps, in the order of declaration; the first is where it
             begins.
 

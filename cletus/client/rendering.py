@@ -1,4 +1,4 @@
-"""What is written, made into the bytes of each terminal: once for each profile, not for each person.
+"""Text for terminals: rendered and encoded once for each render profile, not for each person.
 
 A line may be a string (as it is), ``Styled`` text, or anything that rich can render; anything else
 is shown by its ``str()``.
@@ -17,26 +17,26 @@ from cletus.text.markup import Styled
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}
 
-# What screen readers would read aloud, sign by sign: box drawing, blocks and braille patterns.
+# What screen readers would read aloud, character by character: box drawing, blocks and braille patterns.
 _DRAWINGS = dict.fromkeys((*range(0x2500, 0x25A0), *range(0x2800, 0x2900)), " ")
 
 
 class Message:
-    """Lines on their way to people.
+    """Lines that are sent to many people.
 
     Args:
-        lines: what each line shows; nothing at all is one empty line.
+        lines: strings or objects, each a line; without any, an empty line.
     """
 
     __slots__ = ("_by_profile", "_is_plain", "_lines")
 
     def __init__(self, lines: tuple[object, ...]) -> None:
         self._lines = lines or ("",)
-        self._is_plain = all(type(one) is str or not is_rendered(one) for one in self._lines)
+        self._is_plain = all(type(line) is str or not is_rendered(line) for line in self._lines)
         self._by_profile: dict[RenderProfile | None, bytes] = {}
 
     def encoded(self, profile: RenderProfile) -> bytes:
-        """The bytes for this profile; the same object for everybody who shares it."""
+        """The bytes for this profile; the same object for all terminals that share it."""
         data = self._by_profile.get(profile)
         return self._encode(profile) if data is None else data
 
@@ -51,8 +51,8 @@ class Message:
 
 def is_rendered(line: object) -> bool:
     """Whether a line is more than its ``str()``."""
-    kind = type(line)
-    return kind is Styled or hasattr(kind, "__rich_console__") or hasattr(kind, "__rich__")
+    cls = type(line)
+    return cls is Styled or hasattr(cls, "__rich_console__") or hasattr(cls, "__rich__")
 
 
 def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
@@ -63,16 +63,14 @@ def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
 
 
 def shown(line: object, profile: RenderProfile) -> str:
-    """What one line is on terminals of this profile, without wrapping it and without its end."""
+    """One line as text for terminals of this profile: not wrapped, and without its newline."""
     if isinstance(line, Styled):
         return line.render(profile.colours)
     return _with_rich(line, profile) if is_rendered(line) else str(line)
 
 
 def _wrapped(text: str, columns: int) -> str:
-    return "".join(
-        f"{line}\n" for whole in text.split("\n") for line in _wrapped_line(whole, columns)
-    )
+    return "".join(f"{row}\n" for line in text.split("\n") for row in _wrapped_line(line, columns))
 
 
 def _wrapped_line(line: str, columns: int) -> list[str]:
@@ -104,7 +102,7 @@ def _with_rich(line: object, profile: RenderProfile) -> str:
 
 
 class _Sheet(StringIO):
-    """What a console prints on; rich draws with ASCII where the encoding is not of UTF."""
+    """The file that a console prints to; rich draws with ASCII if its encoding is not Unicode's."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__()

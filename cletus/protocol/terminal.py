@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from cletus.protocol.charset import UTF_8, Encoder
-from cletus.renamed import with_old_names
+from cletus.renamed import names_of, with_old_names
+
+__getattr__ = names_of(__name__)
 
 COLUMNS, ROWS = 80, 24
 """The size of a window that is not known: that of the VT100."""

@@ -1,4 +1,4 @@
-"""One text to many: rendered and encoded once for each look among them, and to whom."""
+"""One text to many: rendered and encoded once for each render profile among them, and to whom."""
 
 from __future__ import annotations
 

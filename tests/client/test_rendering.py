@@ -1,4 +1,4 @@
-"""What is written, as each terminal shows it; made once for each profile."""
+"""What is written, as each terminal shows it; made once for each render profile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def table() -> Table:
     return one
 
 
-def test_terminals_that_look_alike_share_a_profile() -> None:
+def test_terminals_that_look_alike_share_a_look() -> None:
     assert terminal(colours=16).profile is terminal(colours=16).profile
     assert terminal(colours=16).profile is not terminal(colours=256).profile
     assert terminal(colours=16).profile.plain is terminal(columns=90).profile.plain
@@ -47,7 +47,7 @@ def test_styled_text_is_made_for_each_palette() -> None:
     assert message.encoded(terminal(colours=16, screen_reader=True).profile) == b"x\r\n"
 
 
-def test_a_broadcast_of_a_table_is_rendered_once_for_each_profile(monkeypatch: Any) -> None:
+def test_a_broadcast_of_a_table_is_rendered_once_for_each_look(monkeypatch: Any) -> None:
     made: list[object] = []
     real = _console_class()
     monkeypatch.setattr(
