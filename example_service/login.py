@@ -52,7 +52,7 @@ class Login(LoginDialogue):
             f"Here now: {listed(online)}."
             if online
             else "You are the first one here.",
-            "Type .help for a list of commands. Other lines are said aloud.",
+            "Type .help for what you can do; everything else is said aloud.",
         )
 
 

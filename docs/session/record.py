@@ -65,7 +65,7 @@ class Person:
             ("What is your name", self.name),
             ("Create it", "y"),
             ("Choose a password", PASSWORD),
-            ("Repeat the password", PASSWORD),
+            ("Type it again", PASSWORD),
             ("Your pronouns", "she"),
         ):
             await self.sees(prompt)

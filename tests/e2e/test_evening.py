@@ -211,7 +211,7 @@ class Person:
             ("What is your name", self.name),
             ("Create it", "y"),
             ("Choose a password", PASSWORD),
-            ("Repeat the password", PASSWORD),
+            ("Type it again", PASSWORD),
             ("Your pronouns", "she"),
         ):
             await self.sees(prompt)
@@ -223,7 +223,7 @@ class Person:
         await self.connect()
         await self.sees("What is your name", since)
         await self.types(self.name)
-        await self.sees("Password:", since)
+        await self.sees("Your password?", since)
         await self.types(PASSWORD)
         await self.sees(greeting, since)
 

@@ -45,7 +45,7 @@ class MailboxManager(Manager[M]):
         """
         ignores = getattr(to, "ignores", None)
         if ignores is not None and ignores(sender):
-            raise Refused(f"{to} ignores you.")
+            raise Refused(f"{to} takes no mail from you.")
         box = self.of(to)
         try:
             box.put(str(sender), text, subject)

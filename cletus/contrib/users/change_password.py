@@ -24,7 +24,7 @@ class ChangePassword(Dialogue):
 
     hashed: Field[str] = Field("")
 
-    @step("Current password: ", hidden=True)
+    @step("Your present password: ", hidden=True)
     async def ask_old(self, line: str) -> Any:
         """The current password."""
         client, user = self.client, self.client.user
@@ -41,7 +41,7 @@ class ChangePassword(Dialogue):
         throttle.forgive(user.key, origin, familiar=True)
         return self.ask_new
 
-    @step("New password: ", hidden=True)
+    @step("Choose a new one: ", hidden=True)
     async def ask_new(self, line: str) -> Any:
         """The new password; asked again if it is refused."""
         service, user = self.client.service, self.client.user
@@ -50,7 +50,7 @@ class ChangePassword(Dialogue):
         self.hashed = await hash_password(service, password)
         return self.ask_again
 
-    @step("Repeat the new password: ", hidden=True)
+    @step("Type it again, to be sure: ", hidden=True)
     async def ask_again(self, line: str) -> Any:
         """The new password again."""
         user = self.client.user

@@ -74,9 +74,7 @@ def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Defer
     answer: Deferred[Any] = Deferred()
     semaphore = _semaphore()
     if not semaphore.tokens and len(semaphore.waiting) >= WAITING_MAX:
-        answer.errback(
-            PasswordsBusy("The server is busy with other logins. Try again in a moment.")
-        )
+        answer.errback(PasswordsBusy("Many people are logging in. Try again in a moment."))
         return answer
 
     def fire(result: Any) -> None:

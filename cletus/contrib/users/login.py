@@ -138,7 +138,7 @@ class LoginDialogue(Dialogue):
         self.hashed = await hash_password(service, password)
         return self.repeat_password
 
-    @step("Repeat the password: ", hidden=True)
+    @step("Type it again, to be sure: ", hidden=True)
     async def repeat_password(self, line: str) -> Any:
         """The same password again; then the account is created."""
         if await matches(self.client.service, self.hashed, line):
@@ -149,7 +149,7 @@ class LoginDialogue(Dialogue):
         self.client.write("The passwords differ.")
         return self.choose_password
 
-    @step("Password: ", hidden=True)
+    @step("Your password? ", hidden=True)
     async def ask_password(self, line: str) -> Any:
         """The password of the account."""
         wait = self.users.throttle.try_login(self.key, self.origin, familiar=self.is_familiar)

@@ -92,7 +92,7 @@ def test_a_full_mailbox_takes_no_more(app):
 
 def test_who_ignores_the_sender_gets_nothing(app):
     app.bob.deaf = True
-    with pytest.raises(Refused, match="ignores you"):
+    with pytest.raises(Refused, match="takes no mail from you"):
         app.post.send(app.bob, sender=app.user, text="x")
 
 

@@ -30,7 +30,7 @@ class Guesser:
         if self.person.transport.closed:
             self.person.hangs_up()
             self.person = self._talker.person(self._address)
-        asks_password = self.person.screen.rstrip().endswith("Password:")
+        asks_password = self.person.screen.rstrip().endswith("Your password?")
         self.person.types(*(() if asks_password else (self._name,)), f"guess {self.guesses}")
         self.guesses += 1
 

@@ -58,7 +58,7 @@ def test_a_new_one_that_cannot_be_one(talker, bob):
     bob.types(PASSWORD)
     assert "too short" in bob.types("short")
     assert "too easy" in bob.types("aaaaaaaaaa")
-    assert "Repeat the" in bob.types("another horse")
+    assert "Type it again" in bob.types("another horse")
 
 
 def test_two_different_new_ones(talker, bob):

@@ -31,7 +31,7 @@ def test_a_new_account(talker):
     assert person.screen == "Welcome v1\nWhat is your name (or guest)? "
     assert "There is no account called Bob. Create it (y/n)? " in person.types("Bob")
     assert "Choose a password: " in person.types("y")
-    assert "Repeat the" in person.types(PASSWORD)
+    assert "Type it again" in person.types(PASSWORD)
     person.types(PASSWORD)
     talker.wait(1)
     assert person.sees("Be kind.")
@@ -78,7 +78,7 @@ def test_a_password_that_cannot_be_one(talker):
     person.types("Bob", "y")
     assert "too short" in person.types("short")
     assert "Choose a password" in person.types("aaaaaaaaaaa")
-    assert "Repeat the" in person.types(PASSWORD)
+    assert "Type it again" in person.types(PASSWORD)
 
 
 def test_a_name_that_cannot_be_one(talker):
@@ -362,7 +362,7 @@ def test_when_too_many_wait_the_next_is_asked_to_try_again(talker, monkeypatch):
     threads = Threads(talker.service, monkeypatch)
     busy = [talker.login("bob", address=f"198.51.100.{n}:1") for n in range(hashing.AT_ONCE)]
     late = talker.login("bob")
-    assert late.sees("The server is busy with other logins.")
+    assert late.sees("Many people are logging in.")
     assert not any("192.0.2.1" in what for what in talker.users.throttle.failures)
     assert not late.transport.closed
     threads.finish()
