@@ -148,7 +148,7 @@ def test_what_cannot_be_read_hinders_no_other(service: Service, user: Any, logge
     assert (unreadable["amy"].line, unreadable["eve"].line) == (2, 3)
     assert isinstance(unreadable["zoe"], NewerStore)
     assert len([event for event in logged if event["log_level"].name == "error"]) == 3
-    assert "memory:user/amy:3" in str(logged[0]["error"])
+    assert "memory:user/amy:2" in str(logged[0]["error"])
     assert set(user.manager.all()) == {"bob"}
 
     put(service, "user", "amy", '{"score": 1}')
