@@ -3,7 +3,8 @@
 The storage document: "Store keys will be converted to lowercase, and can only contain alphabetic
 characters, digits and underscore or dash." The rest is our choice (decisions in the design):
 letters of any script in Unicode's composed form (NFC), and 120 bytes of UTF-8 at most, so that a
-key with its suffix fits into any file system's file name.
+key with its suffix fits into any file system's file name. Lower case is Unicode's case folding, so that
+two keys are never one file where the file system folds case: ``straße`` is ``strasse``.
 """
 
 from __future__ import annotations
@@ -57,8 +58,20 @@ def as_it_is(key: str) -> str:
     return key
 
 
+def present_form(key: str) -> str:
+    """A key that version 0.1 saved, as it is now: that did not fold ``ß``, ``ς`` and the like."""
+    try:
+        return normalise(key) if key == unicodedata.normalize("NFC", key).lower() else key
+    except InvalidKey:
+        return key
+
+
 def _composed(key: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).lower())
+    # The dotted capital I would become two characters, of which the second is not a letter.
+    plain = unicodedata.normalize("NFC", key).replace("\u0130", "i")
+    folded = unicodedata.normalize("NFD", plain).casefold()
+    # Cherokee letters are folded to capitals; the storage document says lower case.
+    return unicodedata.normalize("NFC", folded.lower())
 
 
 def _allowed(character: str) -> bool:

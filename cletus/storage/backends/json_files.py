@@ -13,6 +13,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from twisted.logger import Logger
+
 from cletus.errors import (
     NotSaved,
     StorageError,
@@ -35,6 +37,7 @@ from cletus.storage.backends.store_folder import (
 )
 from cletus.storage.backends.syscalls import Syscalls
 from cletus.storage.interfaces import Document, Failure, UnknownDocument
+from cletus.storage.keys import present_form
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -42,6 +45,8 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """Non-blocking, so that a named pipe put there by hand reads as empty and does not hang us."""
 
 _CHUNK = 1 << 16
+
+_log = Logger()
 
 
 @with_old_names
@@ -138,8 +143,20 @@ class JsonFiles:
         for name in self._calls.listdir(path):
             if LEFTOVER.fullmatch(name):
                 os.unlink(os.path.join(path, name))
+            elif name.endswith(SUFFIX) and not name.isascii():
+                self._bring_to_present_form(path, name)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
             raise PermissionError(errno.EACCES, "the folder of this store is not writable", path)
+
+    def _bring_to_present_form(self, path: str, name: str) -> None:
+        """Rename the document of a key whose normal form has changed, or nobody would find it."""
+        present = present_form(name.removesuffix(SUFFIX)) + SUFFIX
+        target = os.path.join(path, present)
+        if present != name and not os.path.lexists(target):
+            self._calls.rename(os.path.join(path, name), target)
+            _log.info(
+                "{path}: {name} is called {present} now", path=path, name=name, present=present
+            )
 
     # -- reading --------------------------------------------------------------------------------
 

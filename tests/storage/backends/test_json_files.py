@@ -404,3 +404,22 @@ def test_listing_mutant(tmp_path: Path) -> None:
     """Looking at each file is noticed."""
     with pytest.raises(AssertionError):
         check_listing(mutants.LooksAtEachFile, tmp_path)
+
+
+def test_documents_under_a_key_of_an_earlier_form_are_renamed(tmp_path: Path) -> None:
+    """Version 0.1 did not fold letters such as the sharp s; what is in the way is left alone."""
+    folder = tmp_path / "user"
+    folder.mkdir()
+    for name in ("straße", "fluß", "fluss", "Öl", "bob"):
+        (folder / f"{name}.json").write_text(name)
+    files = JsonFiles(tmp_path)
+    files.open()
+    files.close()
+    found = {path.stem: path.read_text() for path in folder.iterdir()}
+    assert found == {
+        "strasse": "straße",
+        "fluß": "fluß",
+        "fluss": "fluss",
+        "Öl": "Öl",
+        "bob": "bob",
+    }
