@@ -112,7 +112,7 @@ class Dispatcher:
             return
         if iscoroutine(result):
             timer.is_busy = True
-            result = Deferred.fromCoroutine(result).addBoth(timer.rest)
+            result = Deferred.fromCoroutine(result).addBoth(timer.target_ended)
         if isinstance(result, Deferred):
             result.addErrback(partial(self.failed, f"Timer {timer.place}"))
 

@@ -1,4 +1,4 @@
-"""Who is called when something happens: listeners, in the order in which they were registered."""
+"""Listeners: the functions that are called for each class of events, in the order of registration."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ OnReload = Literal["restart", "cancel"]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One function and the class of events that it wants to hear of.
+    """A function and the class of events that it is called for.
 
     Attributes:
-        event: the class; events of its subclasses are heard as well.
+        event: the class; the function is called for events of its subclasses as well.
         function: a plain function or an ``async def``; it takes the event.
-        on_reload: what happens to an ``async def`` that is waiting for a person's answer when the
-            code is reloaded: it starts again from its top, or it is cancelled.
-        imported: whether a module body of the application registered it; such a listener is not
-            carried over by a reload, since the new module body registers its own.
-        package: of a listener to ``events.Gmcp``, the one package that it wants; empty for all.
+        on_reload: what happens to an ``async def`` that waits for a person's answer when the code is
+            reloaded: it starts again from its top, or it is cancelled.
+        imported: whether a module body of the application registered it. A reload does not carry
+            such a listener over: the new module body registers its own.
+        package: for ``events.Gmcp``, the only package that it is called for; empty for all.
     """
 
     event: type[Event]
@@ -32,13 +32,13 @@ class Listener:
     package: str = ""
 
     def hears(self, package: str) -> bool:
-        """Whether it wants to hear of messages of this GMCP package, which may be inside its own."""
-        mine, name = self.package.lower(), package.lower()
-        return not mine or name == mine or name.startswith(mine + ".")
+        """Whether it is called for this GMCP package: for its own, and for packages inside that."""
+        own, name = self.package.lower(), package.lower()
+        return not own or name == own or name.startswith(own + ".")
 
     @property
     def place(self) -> str:
-        """Where it stands, for logs: ``example_service.login.connect``."""
+        """The full name of its function, for logs: ``example_service.login.connect``."""
         module = getattr(self.function, "__module__", "?")
         return f"{module}.{getattr(self.function, '__qualname__', repr(self.function))}"
 
@@ -54,25 +54,25 @@ class Listeners:
         return iter(tuple(self._all))
 
     def add(self, listener: Listener) -> None:
-        """Have it called from the next event on."""
+        """Add a listener; it is called from the next event on."""
         self._all.append(listener)
         self._by_event.clear()
 
     def remove(self, function: Callable[[Any], Any]) -> None:
-        """Have this function not called any more; unknown ones are ignored."""
+        """Remove the listeners with this function, if there are any."""
         self._all = [listener for listener in self._all if listener.function != function]
         self._by_event.clear()
 
     def of(self, event: type[Event]) -> tuple[Listener, ...]:
-        """Those who hear of events of exactly this class. Looked up once for each class."""
-        found = self._by_event.get(event)
-        if found is None:
-            found = tuple(one for one in self._all if issubclass(event, one.event))
-            self._by_event[event] = found
-        return found
+        """The listeners to call for an event of exactly this class."""
+        listeners = self._by_event.get(event)
+        if listeners is None:
+            listeners = tuple(item for item in self._all if issubclass(event, item.event))
+            self._by_event[event] = listeners
+        return listeners
 
     def named_like(self, old: Listener) -> Listener | None:
-        """The one that stands where this one of another generation stood, if there is one."""
+        """The listener with the names of this one of another generation: same function, same event."""
         for listener in self._all:
             if listener.place == old.place and _name(listener.event) == _name(old.event):
                 return listener
@@ -80,5 +80,5 @@ class Listeners:
 
 
 def _name(event: type[Event]) -> tuple[str, str]:
-    """An application may have events of its own, which are other classes after a reload."""
+    """Compared by name: an event class of the application is another class after a reload."""
     return event.__module__, event.__qualname__

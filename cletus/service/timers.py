@@ -1,38 +1,38 @@
-"""Calls that are made later, once or again and again, and that survive a reload.
+"""Timers: calls that are made later, once or repeatedly, and that survive a reload.
 
 A timer is an object of ours that persists; only its target and arguments belong to the application,
-and a reload replaces those. So what remains of its time is not touched by a reload at all.
+and a reload replaces those. So a reload does not touch its remaining time at all.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from cletus.errors import TimerError
 from cletus.reactor.clock import Clock
 
-#: So many timers may be kept that will not call any more, beside as many as there are others.
-_MANY = 64
+#: Inactive timers are forgotten when more timers are kept than twice the active ones, plus this.
+_SLACK: Final = 64
 
 
 class Timer:
-    """One call that is due, or one that is due every so often.
+    """A call that is due once, or at regular intervals.
 
     Args:
         delay: seconds until it is first due.
-        interval: seconds between calls; ``None`` for a single one.
-        target: a function that has a name at the top level of its module, or a method of a store
-            object: what a reload can find again.
-        args, kwargs: what it is called with.
-        imported: whether a module body of the application asked for it.
+        interval: seconds between calls; ``None`` for a single call.
+        target: a function at the top level of its module, or a method of a store object: a reload
+            has to find it again by its name.
+        args, kwargs: the arguments of the call.
+        imported: whether a module body of the application made it.
 
     Raises:
         TimerError: the delay is negative or not finite, or the interval is not more than 0.
 
     Attributes:
-        active: whether it will call (again).
+        active: whether it will call the target (again).
         is_busy: whether its ``async`` target is still at work.
     """
 
@@ -69,43 +69,37 @@ class Timer:
 
     @property
     def place(self) -> str:
-        """What it calls, for logs: ``example_service.clock.strike``."""
+        """The full name of its target, for logs: ``example_service.clock.strike``."""
         module = getattr(self.target, "__module__", "?")
         return f"{module}.{getattr(self.target, '__qualname__', repr(self.target))}"
 
     @property
     def remaining(self) -> float:
-        """Seconds until the next call; those of the delay if it was not started yet."""
+        """Seconds until the next call; the delay if it was not started yet."""
         return self.delay if self._clock is None else max(0.0, self._due - self._clock.seconds())
 
     def cancel(self) -> None:
-        """Do not call any more. Cancelling twice is harmless."""
+        """Stop the timer. Cancelling twice is harmless."""
         self.active = False
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
     def start(self, clock: Clock, fired: Callable[[Timer], None]) -> None:
-        """For the service: the time runs from now on.
-
-        Args:
-            clock: the reactor.
-            fired: called each time that it is due.
-        """
+        """For the service: start the time; ``fired`` is called each time that the timer is due."""
         self._clock, self._fired = clock, fired
         if self.active and self._call is None:
             self._due = clock.seconds() + self.delay
             self._call = clock.callLater(self.delay, self._ring)
 
-    def rest(self, result: Any) -> Any:
-        """Its ``async`` target has ended; gives the result back, as a Deferred's callback does."""
+    def target_ended(self, result: Any) -> Any:
+        """Its ``async`` target has ended; returns the result, as a Deferred's callback does."""
         self.is_busy = False
         return result
 
-    def is_like(self, other: Timer) -> bool:
-        """Whether this is the same timer of another generation: same target by name, same times."""
-        mine = (self.place, self.delay, self.interval)
-        return mine == (other.place, other.delay, other.interval)
+    def is_like(self, timer: Timer) -> bool:
+        """Whether this is the same timer of another generation: same name of the target, same times."""
+        return (self.place, self.delay, self.interval) == (timer.place, timer.delay, timer.interval)
 
     def _ring(self) -> None:
         self._call = None
@@ -113,11 +107,11 @@ class Timer:
         if self.interval is None:
             self.active = False
         else:
-            # Counted from when it was due, not from when the busy reactor came to it.
+            # From the time it was due, not from the time at which the busy reactor came to it.
             now = self._clock.seconds()
             missed = int((now - self._due) / self.interval)
             self._due += self.interval * (missed + 1)
-            if self._due <= now:  # by rounding: it would be called twice for one instant
+            if self._due <= now:  # by rounding: it would be called twice for one due time
                 self._due += self.interval
             self._call = self._clock.callLater(max(0.0, self._due - now), self._ring)
         self._fired(self)
@@ -128,20 +122,20 @@ class Timers:
 
     def __init__(self) -> None:
         self._all: dict[Timer, None] = {}
-        self._many = _MANY
+        self._limit = _SLACK
 
     def __iter__(self) -> Iterator[Timer]:
         return iter(tuple(self._all))
 
     def add(self, timer: Timer) -> None:
-        """Keep it as long as it is active, or not much longer."""
+        """Add a timer; it is kept as long as it is active, or not much longer."""
         self._all[timer] = None
-        if len(self._all) > self._many:
+        if len(self._all) > self._limit:
             self.tidy()
-            self._many = 2 * len(self._all) + _MANY
+            self._limit = 2 * len(self._all) + _SLACK
 
     def tidy(self) -> None:
-        """Forget those that will not call any more."""
+        """Forget the timers that are not active any more."""
         self._all = {timer: None for timer in self._all if timer.active}
 
     def clear(self) -> None:
@@ -156,4 +150,4 @@ class Timers:
 
 
 def _nothing(_: Timer) -> None:
-    """Before its start a timer tells nobody."""
+    """What a timer calls when it is due, before it is started."""
