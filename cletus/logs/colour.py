@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import twisted
 from twisted.logger import LogEvent, LogLevel
 
+from cletus.logs.redaction import without_unseen
 from cletus.logs.text import level_of, message_of, printable, time_of
-from cletus.logs.unseen import without_unseen
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure

@@ -13,9 +13,9 @@ from cletus.logs import context
 from cletus.logs.colour import colour_renderer
 from cletus.logs.json_lines import format_json
 from cletus.logs.levels import Levels
+from cletus.logs.redaction import without_unseen
 from cletus.logs.standard import StandardLogging
 from cletus.logs.text import format_line
-from cletus.logs.unseen import without_unseen
 
 Render = Callable[[LogEvent], str]
 
