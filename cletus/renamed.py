@@ -167,6 +167,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.inbox": "cletus.client.input",
     "cletus.life": "cletus.service.lifecycle",
     "cletus.listeners": "cletus.service.listeners",
+    "cletus.logs.unseen": "cletus.logs.redaction",
     "cletus.metrics": "cletus.ops.prometheus",
     "cletus.outbox": "cletus.client.output",
     "cletus.parts": "cletus.service.interfaces",

@@ -1,8 +1,8 @@
-"""The log: what is written of what happens, how, and from which level on.
+"""The log: its formats, its levels, and the context that its records take their fields from.
 
-It goes to standard error. Who keeps it, and for how long, is the business of what starts the process
-(systemd's journal, a container, ``2>> file`` with logrotate's ``copytruncate``): a service that opened
-files itself would need a signal to open them again, and SIGHUP asks for a reload.
+It is written to standard error. Keeping it is the task of whatever starts the process (systemd's
+journal, a container, ``2>> file`` with logrotate's ``copytruncate``): a service that opened log files
+itself would need a signal to open them again, and SIGHUP already asks for a reload.
 """
 
 from cletus.logs.log import Log, begin_logging

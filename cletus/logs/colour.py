@@ -1,4 +1,4 @@
-"""The log in colour, for the terminal of somebody who writes code: as the text, and easier to scan."""
+"""The log in colour, for a developer's terminal: the same text, easier to scan."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import twisted
 from twisted.logger import LogEvent, LogLevel
 
-from cletus.logs.redaction import without_unseen
+from cletus.logs.redaction import without_hidden_line
 from cletus.logs.text import level_of, message_of, printable, time_of
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-#: rich's words for how each level looks.
+#: The style of each level, for rich.
 STYLES: Final = {
     LogLevel.debug: "dim",
     LogLevel.info: "green",
@@ -26,21 +26,21 @@ STYLES: Final = {
 }
 
 
-#: Of frames in here no code is shown, since whoever reads a traceback has written none of it.
+#: No code is shown of frames in these folders: the reader of the traceback has not written it.
 _NOT_YOURS: Final = (str(Path(twisted.__file__).parent), str(Path(__file__).parents[1]))
 
 
 def colour_renderer(width: int | None = None) -> Callable[[LogEvent], str]:
-    """What makes coloured text of an event. Importing rich takes a moment, so it happens here.
+    """Make the function that formats an event as coloured text.
 
     Args:
-        width: columns, for tracebacks; by default as many as the terminal has. Messages are not
-            wrapped: their terminal does that, and a selection copies them as one line.
+        width: of tracebacks, in columns; by default the width of the terminal. Messages are not
+            wrapped: the terminal does that, and copies a selected message as one line.
     """
-    from rich.console import Console  # noqa: PLC0415 - only who wants colour pays for rich
+    from rich.console import Console  # noqa: PLC0415 - importing rich takes time, which only this needs
     from rich.text import Text  # noqa: PLC0415
 
-    # Colour was asked for by name: so there is some, also where the log goes through a pipe.
+    # Colour was asked for by name, so the log has it even when it goes through a pipe.
     console = Console(file=StringIO(), force_terminal=True, width=width)
 
     def render(event: LogEvent) -> str:
@@ -62,9 +62,9 @@ def colour_renderer(width: int | None = None) -> Callable[[LogEvent], str]:
 
 
 def _traceback(failure: Failure) -> Any:
-    """The traceback with the code around each place, and never with the values of variables.
+    """The traceback with the code around each frame, but without the values of variables.
 
-    Those may hold what a person has typed unseen.
+    A variable may hold a line that was typed without echo.
     """
     from rich.text import Text  # noqa: PLC0415 - as above
     from rich.traceback import Traceback  # noqa: PLC0415
@@ -72,16 +72,18 @@ def _traceback(failure: Failure) -> Any:
     error: Any = failure.value
     trace = Traceback.extract(type(error), error, failure.getTracebackObject(), show_locals=False)
     _clean(trace)
-    if not any(stack.frames for stack in trace.stacks):  # of a failure that has come from afar
-        return Text(without_unseen(printable(failure.getTraceback().rstrip())))
+    if not any(
+        stack.frames for stack in trace.stacks
+    ):  # a failure that was sent from another process
+        return Text(without_hidden_line(printable(failure.getTraceback().rstrip())))
     return Traceback(trace, show_locals=False, extra_lines=2, suppress=_NOT_YOURS)
 
 
 def _clean(trace: Any) -> None:
-    """Have no text in it that must not be shown; before it is coloured, which parts the words."""
+    """Redact its texts. Later, when colour codes stand between the words, no line would be found."""
     for stack in trace.stacks:
-        stack.exc_value = without_unseen(printable(stack.exc_value))
+        stack.exc_value = without_hidden_line(printable(stack.exc_value))
         # Older versions of rich know neither notes nor groups of exceptions.
-        stack.notes = [without_unseen(printable(note)) for note in getattr(stack, "notes", ())]
+        stack.notes = [without_hidden_line(printable(note)) for note in getattr(stack, "notes", ())]
         for member in getattr(stack, "exceptions", ()):
             _clean(member)

@@ -1,8 +1,8 @@
-"""The log for programs: one JSON object a line.
+"""The log as JSON, one object a line, for programs that collect logs.
 
-Twisted has ``jsonFileLogObserver``. Its lines are made to be read back by Twisted: they begin with a
-record separator, hold the message in pieces, levels as objects, the time as seconds, and of a failure
-no traceback as text. What collects logs wants none of that, so this is our own.
+Twisted's ``jsonFileLogObserver`` writes lines that Twisted can read back: they begin with a record
+separator, hold the unformatted message, levels as objects, the time in seconds, and no traceback as
+text. Log collectors want none of that.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from twisted.logger import LogEvent, formatEvent
 
 from cletus.logs.text import level_of
 
-#: Characters that are kept of the words for a value which JSON has no kind for. Our choice.
-WORDS_MAX: Final = 2000
+#: Characters of the ``repr`` of a value that JSON has no type for. Our choice.
+REPR_MAX: Final = 2000
 
 
 def format_json(event: LogEvent) -> str:
@@ -24,7 +24,7 @@ def format_json(event: LogEvent) -> str:
 
     ``time`` (ISO 8601, UTC, microseconds), ``level``, ``namespace`` and ``message`` come first, then
     the values that the event came with, and last ``failure`` with ``type``, ``message`` and
-    ``traceback``. A value that JSON has no kind for is given as its ``repr``.
+    ``traceback``. A value that JSON has no type for is written as its ``repr``.
     """
     document: dict[str, Any] = {
         "time": _time(event.get("log_time")),
@@ -48,15 +48,15 @@ def format_json(event: LogEvent) -> str:
 
 def _value(value: Any) -> str:
     try:
-        return json.dumps(value, default=_words, allow_nan=False)
-    except Exception:  # noqa: BLE001 - NaN, a key that is no string, a cycle: it is logged all the same
-        return json.dumps(_words(value))
+        return json.dumps(value, default=_repr_of, allow_nan=False)
+    except Exception:  # noqa: BLE001 - NaN, a key that is not a string, a cycle: it is logged nevertheless
+        return json.dumps(_repr_of(value))
 
 
-def _words(value: object) -> str:
+def _repr_of(value: object) -> str:
     try:
-        return repr(value)[:WORDS_MAX]
-    except Exception:  # noqa: BLE001 - whatever somebody's repr() raises is no reason to lose the line
+        return repr(value)[:REPR_MAX]
+    except Exception:  # noqa: BLE001 - an error in a repr() must not lose the record
         return f"<{type(value).__name__} that has no repr>"
 
 

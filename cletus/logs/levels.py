@@ -1,4 +1,4 @@
-"""From which level on something is logged: the setting ``log_levels``."""
+"""The lowest level that is logged, of each namespace: the setting ``log_levels``."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from typing import Any, Final
 
 from twisted.logger import LogLevel
 
-#: What Twisted itself says matters from here on, and so does what other libraries say.
+#: Of Twisted and of other libraries, only warnings and errors are logged by default.
 QUIET: Final[Mapping[str, str]] = {"twisted": "warn", "log_legacy": "warn"}
 
 
 class Levels:
-    """The least level of each namespace.
+    """The lowest level that is logged of each namespace.
 
     Args:
-        rules: the setting: ``LEVEL`` for all, ``NAMESPACE=LEVEL`` for a part with all that is in it;
-            of several for one namespace, the last holds.
+        rules: the setting: ``LEVEL`` for everything, ``NAMESPACE=LEVEL`` for a namespace and all
+            inside it; the last rule for a namespace applies.
 
     Attributes:
-        usual: the level of what no rule is for.
-        named: namespace to level, of those that have their own.
+        default: the level of namespaces without a rule.
+        named: namespace to level, of those with a rule.
     """
 
     def __init__(self, rules: Iterable[str] = ()) -> None:
-        self.usual = "info"
+        self.default = "info"
         self.named: dict[str, str] = dict(QUIET)
         for rule in rules:
             namespace, _, level = rule.rpartition("=")
             if namespace:
                 self.named[namespace] = level
             else:
-                self.usual = level
-        self._least: dict[str, Any] = {}
+                self.default = level
+        self._lowest: dict[str, Any] = {}
 
     def admit(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event is to be logged; one without a level is."""
+        """Whether to log an event; an event without a level is always logged."""
         level = event.get("log_level")
         if level is None:
             return True
         namespace = str(event.get("log_namespace") or "")
-        least = self._least.get(namespace)
-        if least is None:
-            least = self._least[namespace] = LogLevel.levelWithName(self.level_of(namespace))
-        return bool(level >= least)
+        lowest = self._lowest.get(namespace)
+        if lowest is None:
+            lowest = self._lowest[namespace] = LogLevel.levelWithName(self.level_of(namespace))
+        return bool(level >= lowest)
 
     def level_of(self, namespace: str) -> str:
-        """The name of the least level: of the namespace, or of the nearest one that it is in."""
+        """The name of the level of a namespace: its own, or that of the nearest namespace around it."""
         while namespace:
             if namespace in self.named:
                 return self.named[namespace]
             namespace = namespace.rpartition(".")[0]
-        return self.usual
+        return self.default
 
 
 #: Python's numbers for Twisted's levels.
@@ -71,9 +71,9 @@ def number_of(level: str) -> int:
 
 
 def level_of(number: int) -> Any:
-    """Twisted's level for one of Python's numbers, which may stand between two."""
+    """Twisted's level for one of Python's numbers, which may lie between two levels."""
     level = LogLevel.debug
-    for name, least in _NUMBERS.items():
-        if number >= least:
+    for name, lowest in _NUMBERS.items():
+        if number >= lowest:
             level = LogLevel.levelWithName(name)
     return level

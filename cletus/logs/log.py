@@ -13,7 +13,7 @@ from cletus.logs import context
 from cletus.logs.colour import colour_renderer
 from cletus.logs.json_lines import format_json
 from cletus.logs.levels import Levels
-from cletus.logs.redaction import without_unseen
+from cletus.logs.redaction import without_hidden_line
 from cletus.logs.standard import StandardLogging
 from cletus.logs.text import format_line
 
@@ -89,7 +89,7 @@ class Log:
         generation = self._service.session.generation
         # The event's own fields come last: its message may have a field of the same name.
         text = self._render({**context.fields(), "generation": generation, **event})
-        self._stream.write(without_unseen(text))
+        self._stream.write(without_hidden_line(text))
         self._stream.flush()
 
     def _apply_settings(self) -> None:

@@ -1,7 +1,7 @@
-"""A line that was typed unseen does not come into the log, not even by the message of an error.
+"""Keeps a line that was typed without echo, such as a password, out of the log.
 
-``int(line)`` quotes what it was given. So while such a line is being handled, it is taken out of what
-is written.
+The message of an error may quote it, as that of ``int(line)`` does. So while such a line is being
+handled, it is replaced in everything that is written.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Final
 from cletus.errors import SECRET
 from cletus.logs.context import hidden_line
 
-#: A line shorter than this is not looked for: half of all words would be taken out, and no password
-#: is that short.
-SHORT: Final = 3
+#: A shorter line is not replaced: that would replace parts of ordinary words, and no password is so
+#: short.
+LENGTH_MIN: Final = 3
 
 
-def without_unseen(text: str) -> str:
-    """The text with ``***`` in place of the line that is being handled, if that was typed unseen."""
+def without_hidden_line(text: str) -> str:
+    """The text with ``***`` in place of the line being handled, if it was typed without echo."""
     hidden = hidden_line()
-    if len(hidden) < SHORT:
+    if len(hidden) < LENGTH_MIN:
         return text
     for form in (hidden, repr(hidden)[1:-1], json.dumps(hidden)[1:-1]):
         text = text.replace(form, SECRET)

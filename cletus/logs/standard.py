@@ -1,4 +1,4 @@
-"""What says its word through Python's own ``logging``: it goes into the same log."""
+"""Python's own ``logging``: its records go into the same log."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from twisted.python.failure import Failure
 
 from cletus.logs.levels import QUIET, Levels, level_of, number_of
 
-#: It warns of events that come while it is being stopped.
+#: A logger that warns of events which come while it is being stopped.
 _NOISY: Final = "watchdog"
 
 
 class ToTwisted(logging.Handler):
-    """Hands records over to Twisted's log, under the name of their logger."""
+    """Passes records to Twisted's log; the name of their logger becomes the namespace."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Python's: something is to be logged."""
+        """Pass one record. Python's ``logging`` calls this."""
         try:
             text = record.getMessage()
-        except Exception:  # noqa: BLE001 - wrong arguments of somebody's call: Python's way to tell it
+        except Exception:  # noqa: BLE001 - wrong arguments of a logging call: reported as Python does
             self.handleError(record)
             return
         error = record.exc_info[1] if record.exc_info else None
@@ -35,9 +35,9 @@ class ToTwisted(logging.Handler):
 
 
 class StandardLogging:
-    """Python's ``logging`` as one of the sources of the log.
+    """Python's ``logging`` as a source of the log.
 
-    Libraries are heard from ``warn`` on, as they are by default in any program; the application's own
+    Libraries are logged from ``warn`` on, as in any Python program by default; the application's own
     loggers, and those that a rule of ``log_levels`` names, from their level on.
 
     Args:
@@ -50,18 +50,18 @@ class StandardLogging:
         self._handler = ToTwisted()
 
     def begin(self) -> None:
-        """Take what is logged from now on."""
+        """Pass records to Twisted's log from now on."""
         logging.getLogger().addHandler(self._handler)
         logging.getLogger(_NOISY).setLevel(logging.ERROR)
 
     def apply(self, levels: Levels) -> None:
-        """Have these levels from now on."""
+        """Set the levels of the loggers."""
         for name in self._set:
             logging.getLogger(name).setLevel(logging.NOTSET)
-        wanted = {
+        levels_by_name = {
             **{name: levels.level_of(name) for name in self._modules},
             **{name: level for name, level in levels.named.items() if name not in QUIET},
         }
-        for name, level in wanted.items():
+        for name, level in levels_by_name.items():
             logging.getLogger(name).setLevel(number_of(level))
-        self._set = [name for name in wanted if name != _NOISY]
+        self._set = [name for name in levels_by_name if name != _NOISY]

@@ -9,7 +9,7 @@ import pytest
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
-from cletus.logs.json_lines import WORDS_MAX, format_json
+from cletus.logs.json_lines import REPR_MAX, format_json
 
 
 def read(**event):
@@ -79,7 +79,7 @@ def test_whatever_the_value_it_never_raises(value, written):
 
 
 def test_the_words_for_a_value_are_not_endless():
-    assert len(read(value=b"x" * 10**6)["value"]) == WORDS_MAX
+    assert len(read(value=b"x" * 10**6)["value"]) == REPR_MAX
 
 
 def test_what_is_twisteds_own_and_what_has_our_names_is_left_out():
