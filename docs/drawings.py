@@ -1,4 +1,5 @@
-"""Draws the two flows of the page of internals: ``python docs/drawings.py`` writes the SVG files anew.
+"""Draws the two flows of the page of internals: ``python docs/drawings.py`` writes the SVG files anew,
+and with a folder as its argument writes them there.
 
 They are made from the code: ``flows.py`` traces a line and a reload, and each file that takes part is a
 row, in the order of its first call. A column is a room, so a line that goes to and fro between columns
@@ -7,6 +8,7 @@ shows where the flow crosses walls. The words are the first sentence of each fil
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -128,12 +130,12 @@ DRAWINGS = {
 }
 
 
-def main() -> None:
-    """Write them."""
+def main(folder: Path) -> None:
+    """Write them into this folder."""
     for name, drawing in DRAWINGS.items():
-        (HERE / name).write_text(drawing().svg())
-        print(f"docs/{name}")
+        (folder / name).write_text(drawing().svg())
+        print(folder / name)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if sys.argv[1:] else HERE)
