@@ -1,5 +1,4 @@
-"""Draws the two flows of the page of internals: ``python docs/drawings.py`` writes the SVG files anew,
-and with a folder as its argument writes them there.
+"""Draws the two flows of the page of internals: ``python docs/drawings.py [FOLDER]`` writes the SVG files.
 
 They are made from the code: ``flows.py`` traces a line and a reload, and each file that takes part is a
 row, in the order of its first call. A column is a room, so a line that goes to and fro between columns

@@ -16,9 +16,7 @@ NAMES = ("flow-of-a-line.svg", "flow-of-a-reload.svg")
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of fresh drawings. They are made by a process of their own: a trace sees what runs for
-    the first time in a process.
-    """
+    """A folder of fresh drawings, made by a new process: a trace sees what runs only once in a process."""
     folder = tmp_path_factory.mktemp("drawings")
     subprocess.run([sys.executable, DOCS / "drawings.py", folder], check=True, capture_output=True)
     return folder
