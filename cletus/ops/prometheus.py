@@ -1,21 +1,23 @@
 """The metrics of a service for Prometheus, and the port where they are served.
 
 ``cletus/meters.py`` counts; here the meters are read, when somebody asks, and written in the format of
-Prometheus. ``prometheus_client`` (an extra) and ``twisted.web`` are imported by services that have
-``metrics_port`` set, when they start; no other service pays for them.
+Prometheus. ``prometheus_client`` (an extra) is imported by services that have ``metrics_port`` set, when
+they start; no other service pays for it.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from itertools import accumulate
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
-from twisted.protocols.policies import WrappingFactory
 
 from cletus.errors import DoorError, MetricsMissing
 from cletus.meters import BOUNDS, Counter, Gauge, Meter, Timing
@@ -28,13 +30,20 @@ CONNECTIONS_MAX: Final = 20
 """Maximum simultaneous connections. Our choice: a few Prometheus servers and a person; clients of the
 service need the file descriptors more."""
 
-TIMEOUT: Final = 30.0
-"""Seconds that a connection may be silent. A Prometheus that asks less often connects again."""
+REQUEST_TIME: Final = 10.0
+"""Seconds for a connection in all, from its request to the end of its answer. Our choice: as long as
+Prometheus waits by default (``scrape_timeout``)."""
+
+REQUEST_MAX: Final = 8192
+"""Maximum bytes of a request. Our choice, and that of most web servers; a body is never read."""
 
 LAG_INTERVAL: Final = 0.5
 """Seconds between two measurements of the lag. Our choice: it shows each pause that people notice."""
 
 METHODS: Final = (b"GET", b"HEAD")
+
+Render = Callable[[str], tuple[str, bytes]]
+"""Called with the header ``Accept``; returns the content type and the body."""
 
 
 def metrics_of(service: Service) -> Iterator[Attachment]:
@@ -55,7 +64,7 @@ class MetricsPort:
         self._service = service
         self._lag = LagProbe(service.clock, service.metrics.loop_lag)
         self._port: Any = None
-        self._factory: _LimitedFactory | None = None
+        self._factory: _Factory | None = None
 
     def open(self) -> Deferred[None]:
         """Listen.
@@ -72,23 +81,20 @@ class MetricsPort:
         port, self._port = self._port, None
         if port is None or self._factory is None:
             return succeed(None)
-        for connection in list(self._factory.protocols):
-            connection.transport.abortConnection()
+        for protocol in list(self._factory.connected):
+            protocol.transport.abortConnection()
         return maybeDeferred(port.stopListening)
 
     def _open(self) -> Deferred[None]:
         settings, reactor = self._service.settings, self._service.reactor
         registry = registry_of(self._service)
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 - see the module
-        from twisted.web.server import Site  # noqa: PLC0415 - see the module
 
         def render(accept: str) -> tuple[str, bytes]:
             encode, content_type = choose_encoder(accept)
             return content_type, encode(registry)
 
-        site: Any = Site(MetricsPage(render), timeout=TIMEOUT, reactor=reactor)
-        site.noisy = False
-        factory: Any = _LimitedFactory(site)  # type: ignore[no-untyped-call]  # Twisted's __init__
+        factory = _Factory(render, reactor)
         host, number = settings.metrics_host, settings.metrics_port
         address = f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
         try:
@@ -103,41 +109,120 @@ class MetricsPort:
         return succeed(None)
 
 
-class _LimitedFactory(WrappingFactory):
-    """Closes connections beyond ``CONNECTIONS_MAX``."""
+class _Factory(Factory):
+    """Creates protocols, and closes connections beyond ``CONNECTIONS_MAX``."""
 
     noisy = False
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def __init__(self, render: Render, reactor: Any) -> None:
+        self._render = render
+        self._reactor = reactor
+        self.connected: set[MetricsProtocol] = set()
+
+    def buildProtocol(self, addr: object) -> MetricsProtocol | None:
         """Twisted's: somebody has connected."""
-        return super().buildProtocol(addr) if len(self.protocols) < CONNECTIONS_MAX else None
+        if len(self.connected) >= CONNECTIONS_MAX:
+            return None
+        protocol = MetricsProtocol(self._render, self._reactor, self.connected.discard)
+        self.connected.add(protocol)
+        return protocol
 
 
-class MetricsPage:
-    """All pages of that port, as Twisted's ``IResource``; not a ``Resource``, to import no ``twisted.web``.
+class MetricsProtocol(Protocol):
+    """Reads a request up to its empty line, answers it, and closes the connection.
+
+    It is not Twisted's web server, which waits for slow headers without end, and writes a body of any
+    size to a temporary file.
 
     Args:
-        render: called with the ``Accept`` header; returns the content type and the body.
+        render: the metrics.
+        reactor: for the time limit.
+        disconnected: called with this protocol at its end.
     """
 
-    isLeaf: Final = True  # noqa: N815 - the name is Twisted's
+    transport: Any = None
 
-    def __init__(self, render: Callable[[str], tuple[str, bytes]]) -> None:
+    def __init__(
+        self, render: Render, reactor: Any, disconnected: Callable[[MetricsProtocol], object]
+    ) -> None:
         self._render = render
+        self._reactor = reactor
+        self._disconnected = disconnected
+        self._received = b""
+        self._answered = False
+        self._timeout: Any = None
 
-    def render(self, request: Any) -> bytes:
-        """Twisted's: the body of the answer to a request."""
-        content_type, body = "text/plain; charset=utf-8", b"The metrics are at /metrics.\n"
-        if request.method not in METHODS:
-            request.setResponseCode(405)
-            request.setHeader("Allow", "GET, HEAD")
-        elif request.path == b"/metrics":
-            content_type, body = self._render(request.getHeader("Accept") or "")
-        else:
-            request.setResponseCode(404)
-        request.setHeader("Content-Type", content_type)
-        request.setHeader("Content-Length", str(len(body)))
-        return b"" if request.method == b"HEAD" else body
+    def connectionMade(self) -> None:
+        """Start the time limit."""
+        self._timeout = self._reactor.callLater(REQUEST_TIME, self._time_out)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes of the request; after the answer, they are ignored."""
+        if self._answered:
+            return
+        self._received += data[:REQUEST_MAX]
+        end = _END_OF_HEAD.search(self._received)
+        if end is not None:
+            self._answer(response_to(self._received[: end.start()], self._render))
+        elif len(self._received) >= REQUEST_MAX:
+            self._answer(
+                _response(431, "text/plain; charset=utf-8", b"The request is too large.\n")
+            )
+
+    def connectionLost(self, reason: object = None) -> None:
+        """Twisted's: the end."""
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        self._disconnected(self)
+
+    def _answer(self, response: bytes) -> None:
+        self._answered = True
+        self._received = b""
+        self.transport.write(response)
+        self.transport.loseConnection()
+
+    def _time_out(self) -> None:
+        self._timeout = None
+        self.transport.abortConnection()
+
+
+def response_to(head: bytes, render: Render) -> bytes:
+    """The response to an HTTP request (RFC 9112), of which only the request line and ``Accept`` matter."""
+    first, *lines = head.split(b"\n")
+    match = _REQUEST_LINE.fullmatch(first.rstrip(b"\r"))
+    plain = "text/plain; charset=utf-8"
+    if match is None:
+        return _response(400, plain, b"That is not an HTTP request.\n")
+    method, path = match.groups()
+    if method not in METHODS:
+        return _response(405, plain, b"Only GET and HEAD are answered.\n", ("Allow: GET, HEAD",))
+    if path == b"/metrics":
+        headers = {
+            name.lower(): value for name, _, value in (line.partition(b":") for line in lines)
+        }
+        accept = headers.get(b"accept", b"").strip().decode("latin-1")
+        content_type, body = render(accept)
+        response = _response(200, content_type, body)
+    else:
+        body = b"The metrics are at /metrics.\n"
+        response = _response(404, plain, body)
+    return response.removesuffix(body) if method == b"HEAD" else response
+
+
+_END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
+_REQUEST_LINE: Final = re.compile(rb"([A-Z]+) (/[^ ?]*)\S* HTTP/1\.\d")
+
+
+def _response(status: int, content_type: str, body: bytes, headers: tuple[str, ...] = ()) -> bytes:
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 class LagProbe:

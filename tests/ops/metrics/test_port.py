@@ -11,7 +11,13 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from cletus import Service
 from cletus.errors import DoorError, MetricsMissing
-from cletus.ops.prometheus import CONNECTIONS_MAX, LAG_INTERVAL, metrics_of
+from cletus.ops.prometheus import (
+    CONNECTIONS_MAX,
+    LAG_INTERVAL,
+    REQUEST_MAX,
+    REQUEST_TIME,
+    metrics_of,
+)
 from tests.conftest import result_of
 from tests.ops.metrics.conftest import read
 
@@ -95,6 +101,60 @@ def test_a_few_may_ask_at_once(begin, reactor):
     begin(metrics_port=9100)
     assert all(connect(reactor)[0] is not None for _ in range(CONNECTIONS_MAX))
     assert connect(reactor) == (None, None)
+
+
+def test_a_request_may_come_in_pieces_and_is_the_only_one_of_its_connection(begin, reactor):
+    begin(metrics_port=9100)
+    protocol, transport = connect(reactor)
+    for byte in b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r":
+        protocol.dataReceived(bytes([byte]))
+    assert transport.value() == b""
+    protocol.dataReceived(b"\nGET /metrics HTTP/1.1\r\n\r\n")
+    assert transport.value().count(b"HTTP/1.1 200 OK") == 1
+    assert transport.disconnecting
+
+
+def test_who_sends_a_little_every_second_is_cut_off_in_the_end(begin, reactor):
+    begin(metrics_port=9100)
+    protocol, transport = connect(reactor)
+    for _ in range(int(REQUEST_TIME) - 1):
+        protocol.dataReceived(b"X: y\r\n")
+        reactor.advance(1)
+    assert not transport.aborted
+    reactor.advance(1)
+    assert transport.aborted
+
+
+def test_who_does_not_take_the_answer_is_cut_off(begin, reactor):
+    begin(metrics_port=9100)
+    protocol, transport = connect(reactor)
+    protocol.dataReceived(b"GET /metrics HTTP/1.1\r\n\r\n")
+    reactor.advance(REQUEST_TIME)
+    assert transport.aborted
+
+
+def test_a_request_and_its_body_are_bounded(begin, reactor):
+    """Nothing of a body is kept, wherever it would be kept."""
+    begin(metrics_port=9100)
+    protocol, transport = connect(reactor)
+    protocol.dataReceived(b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")
+    assert b" 405 " in transport.value()
+    for _ in range(100):
+        protocol.dataReceived(b"x" * 100_000)
+    assert len(protocol._received) <= REQUEST_MAX
+    protocol, transport = connect(reactor)
+    protocol.dataReceived(b"GET /metrics HTTP/1.1\r\n" + b"x" * REQUEST_MAX)
+    assert b" 431 " in transport.value()
+    assert transport.disconnecting
+
+
+def test_who_is_gone_leaves_nothing(begin, reactor):
+    begin(metrics_port=9100)
+    before = len(reactor.getDelayedCalls())
+    for _ in range(CONNECTIONS_MAX * 2):
+        protocol, _ = connect(reactor)
+        protocol.connectionLost()
+    assert len(reactor.getDelayedCalls()) == before
 
 
 def test_the_end_of_the_service_is_its_end(begin, reactor):
