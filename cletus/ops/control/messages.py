@@ -7,7 +7,7 @@ shell, with ``Ended``. In a shell the client sends ``Typed`` and ``Finished``, `
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ from cletus.errors import BadMessage
 
 LINE_MAX: Final = 1 << 20
 """Maximum bytes of a message to the service, and of a script. An answer may be longer."""
+
+PATH_MAX: Final = 4096
+"""Maximum characters of a path, as in Linux. To follow the links of a longer one takes seconds."""
 
 PIECE: Final = 1 << 15
 """Maximum bytes of source or output in one message of a shell."""
@@ -31,7 +34,7 @@ class Request(msgspec.Struct, frozen=True):
     """
 
     command: str
-    root: str = ""
+    root: Annotated[str, msgspec.Meta(max_length=PATH_MAX, pattern=r"^[^\0]*$")] = ""
     terminal: bool = False
 
 

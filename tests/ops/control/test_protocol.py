@@ -42,6 +42,8 @@ def test_a_request_may_come_in_pieces(service: Service, call: Caller) -> None:
         (b"\n", "not a message of a control socket"),
         (b"\xff\xfe\x00\n", "not a message of a control socket"),
         (b"x" * (LINE_MAX + 1), "at most 1048576 bytes"),
+        (b'{"command": "who", "root": "/x\\u0000y"}\n', "not a message of a control socket"),
+        (b'{"command": "who", "root": "' + b"/a" * 400_000 + b'"}\n', "not a message"),
         (b'{"command": "dance"}\n', "no command 'dance'; there are status, who, reload"),
     ],
 )
