@@ -95,7 +95,7 @@ class ProxiedConnection(Protocol):
         if self._header is None:
             self._inner.connectionLost(reason)
 
-    def _open(self, origin: Origin, rest: bytes) -> None:
+    def _open(self, origin: Origin, data: bytes) -> None:
         self._stop_waiting()
         self._header = None
         transport = self.transport
@@ -103,8 +103,8 @@ class ProxiedConnection(Protocol):
             address: Any = IPv6Address if ":" in origin.host else IPv4Address
             transport = ProxiedTransport(transport, address("TCP", origin.host, origin.port))
         self._inner.makeConnection(transport)
-        if rest:
-            self._inner.dataReceived(rest)
+        if data:
+            self._inner.dataReceived(data)
 
     def _refuse(self, reason: str) -> None:
         self._stop_waiting()

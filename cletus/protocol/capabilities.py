@@ -1,7 +1,7 @@
-"""What a terminal can do, concluded from what it says of itself.
+"""What a terminal can do, judging by what it says about itself.
 
-The sources are the telnet notes (section 1) and the MTTS standard. When in doubt a terminal can do
-less: a missing colour harms nobody, an escape sequence on a screen that shows it does.
+The sources are the telnet notes (section 1) and the MTTS standard. In doubt the answer is the lower
+one: a missing colour does no harm, but an escape sequence does on a screen that shows it as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MTTS_TRUE_COLOUR = 256
 
 _MTTS = re.compile(r"MTTS (\d{1,6})")
 
-# Clients of MUDs that do colours and do not say so.
+# MUD clients that have colours and do not say so.
 _CLIENTS = {
     "MUDLET": TRUE_COLOUR,
     "TINTIN++": COLOURS_256,
@@ -37,14 +37,14 @@ _ANSI = re.compile(
     r"(XTERM|ANSI|VT[1-5]|LINUX|SCREEN|TMUX|RXVT|KONSOLE|GNOME|PUTTY|CYGWIN|VTNT|ITERM|ETERM)"
 )
 
-#: Its Debian build takes the eighth bit off, so that nothing but ASCII arrives (telnet notes).
+#: Its Debian build strips the eighth bit, so that nothing but ASCII arrives (telnet notes).
 _ASCII_ONLY = ("TINYFUGUE",)
 
 
 def mtts(types: tuple[str, ...]) -> int | None:
     """The MTTS bits among the names of a terminal, or ``None`` if there are none."""
-    found = [match for name in types if (match := _MTTS.fullmatch(name))]
-    return int(found[0][1]) if found else None
+    matches = [match for name in types if (match := _MTTS.fullmatch(name))]
+    return int(matches[0][1]) if matches else None
 
 
 def colours(types: tuple[str, ...]) -> int:
@@ -60,7 +60,7 @@ def colours(types: tuple[str, ...]) -> int:
 
 
 def _colours_of(name: str) -> int:
-    client = next((one for one in _CLIENTS if name.startswith(one)), None)
+    client = next((client for client in _CLIENTS if name.startswith(client)), None)
     if client is not None:
         return _CLIENTS[client]
     if _TRUE_COLOUR.search(name):
@@ -72,15 +72,12 @@ def _colours_of(name: str) -> int:
 
 def colours_of_environment(variables: dict[str, str]) -> int:
     """How many colours these variables promise (``COLORTERM=truecolor``)."""
-    return (
-        TRUE_COLOUR
-        if variables.get("COLORTERM", "").lower() in ("truecolor", "24bit")
-        else MONOCHROME
-    )
+    promised = variables.get("COLORTERM", "").lower() in ("truecolor", "24bit")
+    return TRUE_COLOUR if promised else MONOCHROME
 
 
 def charset_of_types(types: tuple[str, ...]) -> str:
-    """The character set that follows from these names, or an empty string."""
+    """The character set that these names imply, or an empty string."""
     bits = mtts(types)
     if bits is not None:
         return "utf-8" if bits & MTTS_UTF_8 else ""
@@ -96,5 +93,5 @@ def charset_of_environment(variables: dict[str, str]) -> str:
 
 
 def is_windows_telnet(types: tuple[str, ...]) -> bool:
-    """Whether it may be Microsoft's, which must not be asked for its environment."""
+    """Whether this may be Windows telnet, which must not be asked for its environment."""
     return types[:1] == ("ANSI",)

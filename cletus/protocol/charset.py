@@ -1,7 +1,7 @@
 """Text to bytes and back, in the character set of one terminal.
 
-An ``Encoder`` is shared by all who have the same character set, so that a broadcast groups its
-receivers by ``client.encoder`` and makes the bytes once for each.
+All clients with the same character set share one ``Encoder``, so that a broadcast makes the bytes
+once for each character set, and not once for each client.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from functools import cache
 
 UTF_8 = "utf-8"
 
-# What an eight-bit terminal that never said so is most likely to speak: latin-1, with printable
-# characters (quotation marks, the euro sign) where latin-1 has control characters.
+# The most likely character set of an eight-bit terminal that does not name one: latin-1, but with
+# printable characters (quotation marks, the euro sign) where latin-1 has control characters.
 FALLBACK = "cp1252"
 
-#: Letters of a character set's name (RFC 2978, section 2.3).
+#: Length of a character set's name (RFC 2978, section 2.3).
 _NAME_MAX = 40
 
 _ASCII = "".join(map(chr, range(128)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # compared by identity: that is what sharing means
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity, since encoders are shared
 class Encoder:
-    """How text is put on one kind of wire.
+    """Turns text into the bytes that are sent.
 
     Args:
         charset: Python's name of the codec.
-        network: true for telnet, whose line end is CR LF, whose bare CR is CR NUL (RFC 854) and
-            whose data byte 255 is sent twice; false for wires that take bytes as they are.
+        network: true for telnet, where a line ends in CR LF, a bare CR is CR NUL (RFC 854) and the
+            data byte 255 is doubled; false where bytes are sent as they are.
     """
 
     charset: str
     network: bool = True
 
     def encode(self, text: str) -> bytes:
-        r"""The bytes for this text; what the character set lacks becomes ``?``. Never raises.
+        r"""The bytes for this text. Never raises: what the character set lacks becomes ``?``.
 
-        A line end in the text is ``\n``; ``\r\n`` is taken for one, too.
+        A line ends in ``\n``; ``\r\n`` is accepted as well.
         """
         if not self.network:
             return text.encode(self.charset, "replace")
@@ -57,14 +57,14 @@ def _shared(charset: str) -> Encoder:
 
 
 def telnet_encoder(charset: str = UTF_8) -> Encoder:
-    """The one telnet encoder of this character set, whatever spelling of its name is used.
+    """The shared telnet encoder of a character set, however its name is spelt.
 
     Args:
         charset: one of those that come with Python.
 
     Raises:
-        LookupError: there is no such character set, or it does not contain ASCII as ASCII (UTF-16),
-            so that telnet cannot carry it.
+        LookupError: the character set is unknown, or telnet cannot carry it, because ASCII in it is
+            not ASCII (UTF-16).
     """
     name = codecs.lookup(_known(charset)).name
     if _encoded(_ASCII, name) != _ASCII.encode("ascii"):
@@ -73,21 +73,22 @@ def telnet_encoder(charset: str = UTF_8) -> Encoder:
 
 
 def _known(charset: str) -> str:
-    """The one spelling in which Python is asked for a character set.
+    """The spelling in which Python is asked for a character set: one for each character set.
 
-    It keeps every spelling that it was ever asked for, known or not, for as long as the process lives:
-    to ask it for what peers say would give their memory to whoever makes up names.
+    Python remembers every spelling that it was ever asked for, known or not, for as long as the
+    process lives. If it were asked for the spellings of peers, a peer who makes up names could fill
+    the memory.
     """
     name = encodings.normalize_encoding(charset[: _NAME_MAX + 1]).lower()
     name = aliases.get(name) or aliases.get(name.replace(".", "_")) or name
     if len(charset) > _NAME_MAX or name not in _modules():
-        raise LookupError(f"no character set is called {charset[:_NAME_MAX]!r}")
+        raise LookupError(f"unknown character set: {charset[:_NAME_MAX]!r}")
     return name
 
 
 @cache
 def _modules() -> frozenset[str]:
-    """Python's character sets, each a module. Listing them reads one folder, once."""
+    """The names of Python's character sets, each of which is a module. Reads one folder, once."""
     return frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__))
 
 
@@ -106,10 +107,10 @@ def decode(
     Args:
         line: a whole line; no character of the character sets in use spans two lines.
         charset: Python's name of the codec.
-        negotiated: the client said that this is what it sends. What is invalid is then U+FFFD;
-            of a client that never said, a line that is invalid is taken for cp1252 instead
-            (telnet notes, section 4).
-        cut: the line was cut at its limit, so that a character at its end may be incomplete; it is
+        negotiated: whether the client has said that it sends this character set. If so, invalid bytes
+            become U+FFFD. If not, a line with invalid bytes is read as cp1252 (telnet notes,
+            section 4).
+        cut: whether the line was cut at its limit. A character at the end that is then incomplete is
             left out.
     """
     try:

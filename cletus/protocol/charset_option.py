@@ -1,9 +1,9 @@
-"""CHARSET (RFC 2066): which character set both sides speak from now on.
+"""CHARSET (RFC 2066): agree on the character set of both directions.
 
-We offer UTF-8 first and ASCII second; nothing else, since a client that is asked to choose among
-more chooses what its profile happens to hold. A client may ask instead, and gets the first of its
-list that telnet can carry. While our own question is open, its question is refused, as RFC 2066
-says for the server.
+We offer UTF-8 first and ASCII second, and nothing else: with more to choose from, a client takes the
+character set of its profile, whatever that is. A client may offer a list instead; the first of it that
+telnet can carry is accepted. While our own offer is open, the client's is rejected, as RFC 2066 says
+for the server.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from cletus.protocol.telnet import subnegotiation
 REQUEST, ACCEPTED, REJECTED = 1, 2, 3
 
 OFFER = b";UTF-8;US-ASCII"
-"""No NUL for a separator: Mudlet ends the list there."""
+"""The separator is not NUL, where Mudlet ends the list."""
 
-_TTABLE = b"[TTABLE]"  # and a version byte may come before the list; we have no tables
+_TTABLE = b"[TTABLE]"  # may precede the list, with a version byte; we have no tables
 _NAMES_MAX = 32
 
 
 class CharsetOption(Option):
-    """The agreement about the character set.
+    """The agreement on a character set.
 
     Args:
-        agreed: called with Python's name of it; with an empty one when the peer takes none of ours.
+        agreed: called with Python's name of it; with ``""`` when the peer takes none of ours.
     """
 
     code = 42
@@ -40,17 +40,17 @@ class CharsetOption(Option):
         self._open = False
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """The peer lets us ask."""
+        """The peer is willing: offer."""
         if side is not Side.LOCAL or not on:
             return b""
         self._open = True
         return subnegotiation(self.code, bytes((REQUEST,)) + OFFER)
 
     def received(self, payload: bytes) -> bytes:
-        """An answer to our question, or a question of the peer's."""
+        """An answer to our offer, or an offer of the peer's."""
         match payload[:1]:
             case b"\x01":
-                return self._asked(payload[1:])
+                return self._offered(payload[1:])
             case b"\x02" if self._open:
                 self._open = False
                 self._agreed(_codec(payload[1:]))
@@ -59,7 +59,7 @@ class CharsetOption(Option):
                 self._agreed("")
         return b""
 
-    def _asked(self, names: bytes) -> bytes:
+    def _offered(self, names: bytes) -> bytes:
         if names.startswith(_TTABLE):
             names = names[len(_TTABLE) + 1 :]
         if not self._open:

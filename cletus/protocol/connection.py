@@ -36,7 +36,7 @@ from cletus.protocol.negotiator import Message, Negotiator, Resized
 from cletus.protocol.telnet import (
     HERE,
     NOP,
-    Command,
+    ControlFunction,
     Data,
     Negotiation,
     Remainder,
@@ -203,14 +203,14 @@ class Connection:
         """Handle compressed bytes. Returns those that follow the end of the stream."""
         for piece in inflater.inflate(data, budget):
             yield from self._parse(piece)
-        if inflater.rest is None:
+        if inflater.unused is None:
             return b""
         self._inflater, self._parser.handover = None, _HANDOVER
-        return inflater.rest
+        return inflater.unused
 
     def _parse(self, data: bytes) -> Generator[Event, None, bytes]:
         """Handle plain telnet. Returns the bytes after the beginning of a compressed stream."""
-        rest = replies = b""
+        remainder = replies = b""
         for item in self._parser.receive(data):
             if isinstance(item, Data):
                 for line in self._lines.receive(item.data):
@@ -218,7 +218,7 @@ class Connection:
                 continue
             if isinstance(item, Remainder):
                 # The parser has not looked at these bytes and gives nothing after them.
-                rest, self._inflater = item.data, Inflater()
+                remainder, self._inflater = item.data, Inflater()
                 self._parser.handover = frozenset()  # a stream cannot begin within another
                 continue
             try:
@@ -239,19 +239,19 @@ class Connection:
                 replies += self.prompt_mark()
             if replies:
                 yield Reply(self.send(replies))
-        return rest
+        return remainder
 
-    def _answer(self, item: Command | Negotiation | Subnegotiation) -> bytes:
+    def _answer(self, item: ControlFunction | Negotiation | Subnegotiation) -> bytes:
         match item:
             case Negotiation():
                 return self._negotiator.receive(item)
             case Subnegotiation():
                 return self._negotiator.subnegotiation(item)
-            case Command(Signal.AYT) if self._negotiator.options.admits():
+            case ControlFunction(Signal.AYT) if self._negotiator.options.admits():
                 return HERE
-            case Command(Signal.EC):
+            case ControlFunction(Signal.EC):
                 self._lines.receive(_DEL)  # ``text.clean`` erases the character before it
-            case Command(Signal.EL):
+            case ControlFunction(Signal.EL):
                 self._lines.erase()
         return b""
 

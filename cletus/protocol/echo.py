@@ -1,9 +1,9 @@
-"""ECHO (RFC 857), for one purpose: what a person types now is not to be shown.
+"""ECHO (RFC 857), used for one purpose: to hide what a person types.
 
-A server that says WILL ECHO promises to show what is typed; the client stops showing it itself.
-We promise and then show nothing, as every service that asks for a password does. So the option is
-on only while input is hidden: clients of MUDs take WILL ECHO for "a password is asked for", and a
-client that asks us to echo for good (PuTTY does) is refused.
+A server that says WILL ECHO promises to show what is typed, and the client stops showing it. We
+promise and then show nothing, as every service that asks for a password does. So the option is on only
+while input is hidden: MUD clients understand WILL ECHO as "type a password", and a client that asks us
+to echo for good (PuTTY does) is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from cletus.protocol.options import Option, Options, Side
 
 
 class Echo(Option):
-    """The option as the negotiation knows it: only we switch it."""
+    """The option: only we switch it on."""
 
     code = 1
 
@@ -20,6 +20,6 @@ class Echo(Option):
 def hide_input(options: Options, hidden: bool) -> bytes:
     """What to send so that the client stops (or goes on) showing what is typed; often nothing.
 
-    Nothing waits for the answer: many clients never give one.
+    Nothing waits for the answer, since many clients never give one.
     """
     return options.insist(Side.LOCAL, Echo.code, hidden)

@@ -1,8 +1,8 @@
-"""END OF RECORD (RFC 885): what tells a client that the unfinished line is a prompt.
+"""END OF RECORD (RFC 885) and GO AHEAD (RFC 854): tell a client that an unfinished line is a prompt.
 
-A client that agreed to EOR gets IAC EOR after each prompt; another one that speaks telnet gets
-IAC GA (RFC 854), unless it asked for GA to be suppressed (RFC 858). One that never said a word of
-telnet gets nothing, since it would show the bytes.
+A client that has agreed to EOR gets IAC EOR after each prompt. Any other that speaks telnet gets IAC
+GA, unless it has asked us to suppress it (RFC 858). A client that has never sent a telnet command gets
+nothing, since it would show the bytes.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ from __future__ import annotations
 from cletus.protocol.options import Option, Options, Side, State
 from cletus.protocol.telnet import IAC, Signal
 
+_EOR = bytes((IAC, Signal.EOR))
+_GA = bytes((IAC, Signal.GA))
+
 
 class SuppressGoAhead(Option):
-    """The option as the negotiation knows it: whoever wants it has it."""
+    """SUPPRESS GO AHEAD: accepted whenever the peer asks."""
 
     code = 3
     accepts = frozenset(Side)
 
 
-_EOR = bytes((IAC, Signal.EOR))
-_GA = bytes((IAC, Signal.GA))
-
-
 class EndOfRecord(Option):
-    """The option as the negotiation knows it: we end records."""
+    """END OF RECORD: we mark the end of records."""
 
     code = 25
     accepts = frozenset({Side.LOCAL})
 
 
 def prompt_mark(options: Options, *, speaks_telnet: bool) -> bytes:
-    """What to send right after a prompt.
+    """What to send right after a prompt; often nothing.
 
     Args:
         options: of the connection.

@@ -1,7 +1,7 @@
 """GMCP, the Generic MUD Communication Protocol (option 201): named JSON beside the text.
 
-``IAC SB 201 Room.Info {"num": 1} IAC SE``. Names do not depend on case: telnetlib3 sends them in
-lower case. Bad JSON is ignored, and so is JSON that is nested too deep to be meant.
+``IAC SB 201 Room.Info {"num": 1} IAC SE``. Package names are compared without regard to case, since
+telnetlib3 sends them in lower case. Invalid JSON is ignored, and so is JSON that is nested too deep.
 """
 
 from __future__ import annotations
@@ -16,27 +16,30 @@ from cletus.protocol.telnet import subnegotiation
 from cletus.protocol.text import clean
 
 DEPTH_MAX = 32
-"""Lists and objects inside each other. Our choice; what clients send has three."""
+"""Lists and objects inside each other. Our choice; clients send no more than three."""
 
 SUPPORTS_MAX = 128
-"""Packages that a client may say that it supports."""
+"""Packages that one client may list as supported."""
 
 NAME_MAX = 80
-"""Characters of a package's name; a longer one is none of ours. Our choice."""
+"""Characters of a package's name; longer names are ignored. Our choice."""
 
 _NAME = re.compile(rf"[A-Za-z][\w.-]{{0,{NAME_MAX - 1}}}", re.ASCII)
 _OUTSIDE_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
-class Gmcp(Option):
-    """The messages of the peer, and what it wants to be sent.
+class GmcpOption(Option):
+    """The peer's messages, and which messages it wants.
 
     Args:
-        received: called with the name and the data of each message.
-        refused: called when the peer does not want GMCP; returns what to offer instead.
+        received: called with the package and the data of each message.
+        refused: called when the peer does not want GMCP; returns the bytes that offer it something
+            else.
 
     Attributes:
         on: whether messages may be sent.
+        supports: the packages that the peer supports, in lower case, with their versions; ``None``
+            until it lists them.
     """
 
     code = 201
@@ -53,21 +56,21 @@ class Gmcp(Option):
         self.supports: dict[str, int] | None = None
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """The peer wants messages, or none any more."""
+        """The peer wants messages, or does not any more."""
         self.on = on
         return b"" if on else self._refused()
 
     def message(self, package: str, data: Any = None) -> bytes:
-        """A message as it is sent; nothing if the peer has not asked for that package.
+        """The bytes of a message; none if the peer does not want this package.
 
-        A peer that never told what it supports is sent everything.
+        A peer that has not listed what it supports is sent everything.
 
         Args:
             package: such as ``Room.Info``.
-            data: what JSON takes; ``None`` sends the name alone.
+            data: anything that JSON can represent; ``None`` sends the name alone.
 
         Raises:
-            TypeError: JSON does not take it.
+            TypeError: JSON cannot represent the data.
         """
         if not self.on or not self.wants(package):
             return b""
@@ -75,7 +78,7 @@ class Gmcp(Option):
         return subnegotiation(self.code, text.encode())
 
     def wants(self, package: str) -> bool:
-        """Whether the peer supports this package or one that it is in: ``Comm`` has Comm.Channel."""
+        """Whether the peer supports this package or one that contains it (``Comm``: Comm.Channel)."""
         if self.supports is None:
             return True
         parts = package.lower().split(".")
@@ -84,11 +87,11 @@ class Gmcp(Option):
     def received(self, payload: bytes) -> bytes:
         """One message. Returns the answer to a ping."""
         text = payload.decode("utf-8", "replace")
-        name, _, rest = text.partition(" ")
+        name, _, json_text = text.partition(" ")
         if _NAME.fullmatch(name) is None:
             return b""
         try:
-            data = _parsed(rest.strip())
+            data = _parsed(json_text.strip())
         except ValueError:
             return b""
         if name.lower().startswith("core.supports."):
@@ -99,10 +102,10 @@ class Gmcp(Option):
         return b""
 
     def _support(self, change: str, data: Any) -> None:
-        """Set, Add or Remove, each with a list of ``"Name 1"``."""
+        """Core.Supports.Set, Add or Remove, with a list such as ``["Char 1", "Room 1"]``."""
         if not isinstance(data, list):
             return
-        texts = (one for one in data[:SUPPORTS_MAX] if isinstance(one, str))
+        texts = (item for item in data[:SUPPORTS_MAX] if isinstance(item, str))
         names = {name: version for name, version in map(_versioned, texts) if len(name) <= NAME_MAX}
         if change == "set":
             self.supports = names
@@ -110,15 +113,15 @@ class Gmcp(Option):
             merged = {**(self.supports or {}), **names}
             self.supports = dict(list(merged.items())[:SUPPORTS_MAX])
         elif change == "remove":
-            kept = self.supports or {}
-            self.supports = {name: kept[name] for name in kept if name not in names}
+            former = self.supports or {}
+            self.supports = {name: former[name] for name in former if name not in names}
 
 
 def _parsed(text: str) -> Any:
-    """The JSON, or ``None`` for no text.
+    """What the JSON means; ``None`` for an empty text.
 
     Raises:
-        ValueError: it is none, or too deep.
+        ValueError: the text is not JSON, or it is nested too deep.
     """
     if not text:
         return None
@@ -133,19 +136,19 @@ def _parsed(text: str) -> Any:
 
 
 def _cleaned(data: Any) -> Any:
-    """The same with every string fit for others' screens; their line ends stay."""
+    """The data with every string cleaned by ``text.clean``; line ends in strings stay."""
     match data:
         case str():
             return "\n".join(map(clean, data.split("\n"))) if "\n" in data else clean(data)
         case list():
-            return [_cleaned(one) for one in data]
+            return [_cleaned(item) for item in data]
         case dict():
-            return {_cleaned(name): _cleaned(one) for name, one in data.items()}
+            return {_cleaned(name): _cleaned(item) for name, item in data.items()}
     return data
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _versioned(text: str) -> tuple[str, int]:

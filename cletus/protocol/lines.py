@@ -1,11 +1,11 @@
-"""Bytes into lines.
+"""Splits bytes into lines.
 
-Every line end that clients are known to send is one (telnet notes, section 0, rule 2): CR LF, LF,
-CR NUL, and a bare CR at once, without waiting for what may follow it; a LF or NUL that does follow
-is swallowed, also when it comes in a later chunk.
+A line ends with whatever clients are known to send (telnet notes, section 0, rule 2): CR LF, LF, CR
+NUL, or a bare CR. A CR ends the line at once, without waiting for the byte after it: a LF or NUL that
+follows is skipped, also if it comes in a later chunk.
 
-Editing bytes (backspace, DEL) stay in the line: what a backspace takes back is a character, and
-only the decoded text knows where those begin. ``text.clean`` carries them out.
+Backspace and DEL stay in the line. They erase a character, and only the decoded text shows where
+characters begin, so ``text.clean`` applies them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class LineBuffer:
     """Collects what arrives until a line is complete.
 
     Args:
-        line_max: the longest line that is taken, in bytes without its end; of a longer one the
-            rest is thrown away and the line comes as a ``CutLine``. 0 means no limit.
+        line_max: the longest line that is taken, in bytes without its end. A longer line is cut, and
+            comes as a ``CutLine``. 0 means no limit.
     """
 
     __slots__ = ("_after_cr", "_max", "_partial")
@@ -51,11 +51,11 @@ class LineBuffer:
         last = data[-1]
         if last == _CR:
             self._after_cr = True
-        rest = b"" if last in (_LF, _CR) else lines.pop()
+        partial = b"" if last in (_LF, _CR) else lines.pop()
         if self._partial and lines:
             lines[0] = self._completed(lines[0])
-        if rest:
-            self._keep(rest)
+        if partial:
+            self._keep(partial)
         return lines if self._max == 0 or len(data) <= self._max else self._cut(lines)
 
     def erase(self) -> None:
@@ -63,7 +63,7 @@ class LineBuffer:
         self._partial.clear()
 
     def _keep(self, piece: bytes) -> None:
-        """Add to the partial line. One byte over the limit is kept, to tell that it was passed."""
+        """Add to the partial line. One byte over the limit is kept, to show that it was exceeded."""
         if self._max:
             piece = piece[: self._max + 1 - len(self._partial)]
         self._partial += piece
@@ -75,10 +75,12 @@ class LineBuffer:
         return CutLine(line[: self._max]) if 0 < self._max < len(line) else line
 
     def _cut(self, lines: list[bytes]) -> list[bytes]:
-        most = self._max
-        return [line if len(line) <= most else CutLine(line[:most]) for line in lines]
+        limit = self._max
+        return [line if len(line) <= limit else CutLine(line[:limit]) for line in lines]
 
 
+# An HTTP request at the telnet port comes from a browser or a scanner. Its first line is refused, since
+# its headers would be shown to others as if a person had typed them.
 _REQUEST = re.compile(rb"[A-Z]{3,8} \S{1,4096} HTTP/\d(?:\.\d)?")
 
 REFUSAL = (
@@ -88,5 +90,5 @@ REFUSAL = (
 
 
 def is_request(line: bytes) -> bool:
-    """Whether this line is the first one of an HTTP request (RFC 9112, section 3)."""
+    """Whether this is the first line of an HTTP request (RFC 9112, section 3)."""
     return _REQUEST.fullmatch(line) is not None

@@ -4,9 +4,9 @@ MCCP2 compresses what we send, from the byte after ``IAC SB 86 IAC SE``. MCCP3 c
 peer sends, from the byte after its ``IAC SB 87 IAC SE``, which may stand in the middle of what has
 just arrived.
 
-What is deflated is bounded by what we say. What is inflated is not bounded by what the peer says: a
-few bytes can become a thousand times as many. So an ``Inflater`` hands out what it inflates in
-pieces, and raises when it becomes too much.
+Deflating needs no limit, since we know what we send. Inflating does: a few bytes of the peer can become
+a thousand times as many. So an ``Inflater`` gives what it inflates in pieces, and raises when they
+become too much.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from cletus.protocol.telnet import subnegotiation
 
 INFLATED_PIECE = 16 * 1024
 RATIO_MAX = 100
-"""Times as many bytes as came. Repetitive chat comes to ten, deflate itself ends at 1,032."""
+"""Inflated bytes for each byte received. Repetitive chat has ten; deflate cannot exceed 1,032."""
 
 RATIO_FREE = 64 * 1024
-"""So much is inflated of any input, whatever its ratio: a person may well send ten equal lines."""
+"""Bytes that are inflated whatever their ratio: a person may well send ten equal lines."""
 
 # 32 KiB for each connection instead of 256 (zlib.h, "deflateInit2": (1 << wbits+2) + (1 << level+9)).
 _WINDOW, _MEMORY = 12, 5
 
 
 class Mccp2(Option):
-    """Compression of what we send.
+    """MCCP2: compression of what we send.
 
     Args:
         compress: called with ``True`` when all that follows the returned bytes is to be compressed,
@@ -46,13 +46,13 @@ class Mccp2(Option):
         self._compress = compress
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """The peer takes it, or has had enough."""
+        """The peer wants compression, or does not any more."""
         self._compress(on)
         return subnegotiation(self.code) if on else b""
 
 
 class Mccp3(Option):
-    """Compression of what the peer sends. It says by an empty subnegotiation where it begins."""
+    """MCCP3: compression of what the peer sends, which begins after its empty subnegotiation."""
 
     code = 87
     accepts = frozenset({Side.LOCAL})
@@ -67,67 +67,68 @@ class Deflater:
         self._deflate = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, _MEMORY)
 
     def compress(self, data: bytes) -> bytes:
-        """So that the peer can show all of it at once."""
+        """The compressed bytes, flushed, so that the peer can show all of the data at once."""
         return self._deflate.compress(data) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
     def finish(self) -> bytes:
-        """The end of the stream, after which all is plain."""
+        """The end of the stream. What follows it is plain."""
         return self._deflate.flush(zlib.Z_FINISH)
 
 
 class Budget:
-    """What one read may become, in however many streams it came: a peer may end one and begin another.
+    """How many bytes one chunk may inflate to, all streams in it together.
 
     Args:
-        came: bytes of the read.
-        inflated_max: bytes that it may become; 0 means that ``RATIO_MAX`` alone is the limit.
+        size: bytes of the chunk.
+        inflated_max: the limit; 0 means that ``RATIO_MAX`` is the only limit.
     """
 
-    __slots__ = ("_came", "_left", "_most")
+    __slots__ = ("_left", "_limit", "_size")
 
-    def __init__(self, came: int, inflated_max: int) -> None:
-        most = max(RATIO_FREE, RATIO_MAX * came)
-        self._came = came
-        self._left = self._most = min(most, inflated_max) if inflated_max else most
+    def __init__(self, size: int, inflated_max: int) -> None:
+        limit = max(RATIO_FREE, RATIO_MAX * size)
+        self._size = size
+        self._left = self._limit = min(limit, inflated_max) if inflated_max else limit
 
     def take(self, size: int) -> None:
-        """So many bytes have come of it.
+        """Count so many inflated bytes.
 
         Raises:
-            InflationTooLarge: that is more than it may become.
+            InflationTooLarge: they are too many.
         """
         self._left -= size
         if self._left < 0:
-            raise InflationTooLarge(self._came, self._most)
+            raise InflationTooLarge(self._size, self._limit)
 
 
 class Inflater:
     """Decompresses one connection's input.
 
     Attributes:
-        rest: what came after the end of the stream, once it has ended, else ``None``.
+        unused: the bytes after the end of the stream; ``None`` until the stream has ended.
     """
 
-    __slots__ = ("_begun", "_inflate", "rest")
+    __slots__ = ("_begun", "_inflate", "unused")
 
     def __init__(self) -> None:
         self._begun = False
         self._inflate = zlib.decompressobj()
-        self.rest: bytes | None = None
+        self.unused: bytes | None = None
 
     def inflate(self, data: bytes, budget: Budget) -> Iterator[bytes]:
-        """What these bytes become, in pieces of at most ``INFLATED_PIECE`` bytes.
+        """The inflated bytes, in pieces of at most ``INFLATED_PIECE`` bytes.
+
+        If the first bytes do not even look like a zlib stream, the peer says that it compresses and
+        does not (telnetlib3's fingerprint does so): the stream has ended, and they are ``unused``.
 
         Raises:
-            InflationTooLarge: they become more than the budget of their read allows.
-            ProtocolError: they are no zlib stream. If they do not even begin like one, the peer
-                says that it compresses and does not (telnetlib3's fingerprint does so): they are
-                the ``rest``.
+            InflationTooLarge: they become more than the budget allows.
+            ProtocolError: they are not a zlib stream.
         """
         if not self._begun and data:
             self._begun = True
             if not _may_begin_a_stream(data):
-                self.rest = data
+                self.unused = data
                 return
         while True:
             piece = self._piece(data)
@@ -136,7 +137,7 @@ class Inflater:
                 yield piece
             data = self._inflate.unconsumed_tail
             if self._inflate.eof:
-                self.rest = self._inflate.unused_data
+                self.unused = self._inflate.unused_data
                 return
             if not data and len(piece) < INFLATED_PIECE:
                 return
@@ -149,6 +150,6 @@ class Inflater:
 
 
 def _may_begin_a_stream(data: bytes) -> bool:
-    """Whether the first bytes are those of a zlib stream (RFC 1950, section 2.2)."""
+    """Whether the first bytes may be those of a zlib stream (RFC 1950, section 2.2)."""
     deflates = data[0] & 0x0F == zlib.DEFLATED and data[0] >> 4 <= 7
     return deflates and (len(data) < 2 or int.from_bytes(data[:2], "big") % 31 == 0)

@@ -1,7 +1,7 @@
 """MSDP, the MUD Server Data Protocol (option 69), for clients that do not have GMCP.
 
-What is sent as GMCP ``Room.Info`` is the variable ``ROOM_INFO`` here. The client says once which
-variables it wants to be told of (REPORT), or asks for one (SEND); LIST tells it what there is.
+The GMCP message ``Room.Info`` is the variable ``ROOM_INFO`` here. The client asks once for all changes
+of a variable (REPORT), or for its present value (SEND); LIST names the variables.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ COMMANDS = ("LIST", "REPORT", "RESET", "SEND", "UNREPORT")
 LISTS = ("COMMANDS", "LISTS", "REPORTABLE_VARIABLES", "REPORTED_VARIABLES", "SENDABLE_VARIABLES")
 
 REPORTED_MAX = 128
-"""Variables that a client may want to be told of."""
+"""Variables that one client may ask to be reported."""
 
 NAME_MAX = 80
-"""Characters of a name that is remembered. Our choice, as for GMCP: a longer one is none of ours."""
+"""Characters of a variable's name; longer names are ignored. Our choice, as for GMCP."""
 
 ANSWER_MAX = 16 * 1024
-"""Bytes of answers to one subnegotiation: what it asks past them is not answered. Without it, a
-thousand times LIST in 8 KiB would be a thousand lists. Our choice; whoever asks for less is not cut."""
+"""Bytes of answers to one subnegotiation; questions beyond them are not answered. Without this limit, a
+thousand LISTs in 8 KiB would be answered by a thousand lists. Our choice; clients ask for far less."""
 
 _DEPTH_MAX = 16
 _RESERVED = bytes(range(7)) + b"\xff"  # the codes, NUL and IAC cannot be in a value
 
 
 class Msdp(Option):
-    """The variables that the peer wants, and their last values.
+    """The variables that the peer wants, and their latest values.
 
     Args:
         received: called with name and value of each variable that the peer sets.
@@ -51,27 +51,27 @@ class Msdp(Option):
         self.on = False
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """The peer wants variables, or none any more."""
+        """The peer wants variables, or does not any more."""
         self.on = on
         return b""
 
     def message(self, package: str, data: Any = None) -> bytes:
-        """Keep a value, and say it if the peer wants to be told of this variable."""
+        """Remember a value. Returns the bytes that report it, if the peer wants this variable."""
         if not self.on:
             return b""
         name = package.upper().replace(".", "_")
         self._values[name] = data
-        return self._said(name, data) if name in self._reported else b""
+        return self._report(name, data) if name in self._reported else b""
 
     def received(self, payload: bytes) -> bytes:
-        """Variables of the peer's: commands, and what it tells about itself."""
+        """The peer has sent variables: commands, and what it says about itself."""
         replies = b""
         for name, value in parse(payload):
             upper = name.upper()
             if upper in COMMANDS:
-                for one in value if isinstance(value, list) else [value]:
+                for argument in value if isinstance(value, list) else [value]:
                     if len(replies) < ANSWER_MAX:
-                        replies += self._command(upper, str(one).upper())
+                        replies += self._command(upper, str(argument).upper())
             else:
                 self._received(name, value)
         return replies
@@ -79,7 +79,7 @@ class Msdp(Option):
     def _command(self, command: str, argument: str) -> bytes:
         match command:
             case "LIST" if argument in LISTS:
-                return self._said(argument, self._listed(argument))
+                return self._report(argument, self._listed(argument))
             case "REPORT" if len(self._reported) < REPORTED_MAX and len(argument) <= NAME_MAX:
                 self._reported[argument] = None
                 return self._known(argument)
@@ -102,23 +102,23 @@ class Msdp(Option):
         return list(self._values)
 
     def _known(self, name: str) -> bytes:
-        return self._said(name, self._values[name]) if name in self._values else b""
+        return self._report(name, self._values[name]) if name in self._values else b""
 
-    def _said(self, name: str, value: Any) -> bytes:
+    def _report(self, name: str, value: Any) -> bytes:
         return subnegotiation(self.code, variable(name, value))
 
 
 def variable(name: str, value: Any) -> bytes:
-    """One variable as MSDP writes it; what cannot stand in a value is left out of it."""
+    """One variable as MSDP writes it, without the bytes that are reserved."""
     return bytes((VAR,)) + _plain(name) + bytes((VAL,)) + _value(value)
 
 
 def _value(value: Any) -> bytes:
     if isinstance(value, dict):
-        inside = b"".join(variable(str(name), one) for name, one in value.items())
+        inside = b"".join(variable(str(name), item) for name, item in value.items())
         return bytes((TABLE_OPEN,)) + inside + bytes((TABLE_CLOSE,))
     if isinstance(value, list | tuple):
-        inside = b"".join(bytes((VAL,)) + _value(one) for one in value)
+        inside = b"".join(bytes((VAL,)) + _value(item) for item in value)
         return bytes((ARRAY_OPEN,)) + inside + bytes((ARRAY_CLOSE,))
     if isinstance(value, bool):
         return b"1" if value else b"0"
@@ -130,12 +130,12 @@ def _plain(text: str) -> bytes:
 
 
 def parse(payload: bytes) -> list[tuple[str, Any]]:
-    """The variables in a payload. What is malformed ends the list; nothing raises."""
+    """The variables in a payload, up to the first that is malformed. Never raises."""
     return list(_Reader(payload).variables())
 
 
 class _Reader:
-    """Reads a payload from its beginning to its end, or to where it makes no sense any more."""
+    """Reads a payload to its end, or to the first byte that is malformed."""
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
@@ -151,9 +151,9 @@ class _Reader:
 
     def _values(self, depth: int) -> Iterator[Any]:
         while self._takes(VAL):
-            yield self._one(depth)
+            yield self._read_value(depth)
 
-    def _one(self, depth: int) -> Any:
+    def _read_value(self, depth: int) -> Any:
         if depth < _DEPTH_MAX and self._takes(TABLE_OPEN):
             table = dict(self.variables(depth + 1))
             self._takes(TABLE_CLOSE)

@@ -1,4 +1,4 @@
-"""MSSP, the MUD Server Status Protocol (option 70): what crawlers and client lists want to know."""
+"""MSSP, the MUD Server Status Protocol (option 70): tells crawlers and lists of MUDs about us."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ _RESERVED = bytes((0, VAR, VAL, 255))
 
 
 class Mssp(Option):
-    """Tells the service's status to whoever asks.
+    """Answers with the status of the service.
 
     Args:
-        status: name to value, or to several values; called when somebody asks.
+        status: called when a peer asks; returns names with a value, or several values, each.
     """
 
     code = 70
     accepts = frozenset({Side.LOCAL})
 
-    __slots__ = ("_status", "_told")
+    __slots__ = ("_answered", "_status")
 
     def __init__(self, status: Callable[[], Status]) -> None:
         self._status = status
-        self._told = False
+        self._answered = False
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """Somebody asks. Once is enough: the answer is longer than the question."""
-        if not on or self._told:
+        """The peer asks. It is answered once, since the answer is longer than the question."""
+        if not on or self._answered:
             return b""
-        self._told = True
+        self._answered = True
         return subnegotiation(self.code, encode(self._status()))
 
 
 def encode(status: Status) -> bytes:
-    """The variables, each with its values; the bytes that MSSP reserves are left out."""
+    """The variables with their values, without the bytes that MSSP reserves."""
     return b"".join(
         bytes((VAR,)) + _plain(name) + b"".join(bytes((VAL,)) + _plain(value) for value in values)
-        for name, one in status.items()
-        for values in [[one] if isinstance(one, str | int) else one]
+        for name, value in status.items()
+        for values in [[value] if isinstance(value, str | int) else value]
     )
 
 

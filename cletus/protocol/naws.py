@@ -1,7 +1,7 @@
 """NEGOTIATE ABOUT WINDOW SIZE (RFC 1073): how many characters fit on the peer's screen.
 
-It may come at any time, whenever the window is resized. Zero means that the peer does not know
-(curl and expect say so); what is absurd is brought into bounds.
+It comes whenever the window is resized. Zero means that the peer does not know (curl and expect send
+it). Absurd sizes are clamped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class WindowSize(Option):
         self._resized = resized
 
     def received(self, payload: bytes) -> bytes:
-        """Two sixteen-bit numbers; anything else is ignored."""
+        """Two 16-bit numbers; anything else is ignored."""
         if len(payload) == 4:
             columns, rows = int.from_bytes(payload[:2]), int.from_bytes(payload[2:])
             self._resized(_bounded(columns, COLUMNS), _bounded(rows, ROWS))

@@ -1,7 +1,8 @@
-"""What a peer is asked, in which order, and what its answers say about its terminal.
+"""Which options a peer is asked for, in which order, and what its answers say about its terminal.
 
-It opens with six bytes, so that somebody on ``nc`` sees no more telnet than that. Only a peer that
-answers in telnet is asked the rest. Nothing waits for any of it: the service talks at once.
+The opening has six bytes, so that a person on ``nc`` sees no more telnet than that. A peer that
+answers in telnet is asked for the other options. Nothing waits for its answers: the service greets at
+once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.charset_option import CharsetOption
 from cletus.protocol.echo import Echo
 from cletus.protocol.eor import EndOfRecord, SuppressGoAhead, prompt_mark
-from cletus.protocol.gmcp import Gmcp
+from cletus.protocol.gmcp import GmcpOption
 from cletus.protocol.mccp import Mccp2, Mccp3
 from cletus.protocol.msdp import Msdp
 from cletus.protocol.mssp import Mssp, Status
@@ -93,7 +94,7 @@ class Negotiator:
         self._terminal = terminal
         self._emit = emit
         self._compress = compress
-        self._gmcp = Gmcp(self._message, self._offer_msdp)
+        self._gmcp = GmcpOption(self._message, self._offer_msdp)
         self._msdp = Msdp(self._message)
         self._environ = NewEnviron(self._may_ask_environment, self._environment)
         self._types_known = False
@@ -122,30 +123,30 @@ class Negotiator:
     # -- what is sent -----------------------------------------------------------------------
 
     def open(self) -> bytes:
-        """The first bytes: who are you, and do you want to know who we are?
+        """The first bytes: DO TERMINAL-TYPE and WILL MSSP.
 
-        MSSP is among them, since a crawler may answer to nothing else.
+        MSSP is one of the two, since a crawler may answer to nothing else.
         """
         return self._ask(Side.REMOTE, TerminalType) + self._ask(Side.LOCAL, Mssp)
 
     def receive(self, event: Negotiation) -> bytes:
-        """The peer negotiates. Returns what to send."""
+        """Answer a negotiation. Returns what to send."""
         replies = self.options.receive(event)
         if not self.speaks_telnet:
             self.speaks_telnet = True
-            replies += self._ask_the_rest()
+            replies += self._ask_more()
         return replies
 
     def subnegotiation(self, event: Subnegotiation) -> bytes:
-        """The peer tells something about an option. Returns what to send."""
+        """Handle a subnegotiation. Returns what to send."""
         return self.options.subnegotiation(event)
 
     def prompt_mark(self) -> bytes:
-        """What to send after a prompt."""
+        """What to send after a prompt; often nothing."""
         return prompt_mark(self.options, speaks_telnet=self.speaks_telnet)
 
     def message(self, package: str, data: Any) -> bytes:
-        """A message to the peer's program, by GMCP or else MSDP; nothing if it has neither."""
+        """The bytes of a message to the peer's program, by GMCP or MSDP; none if it has neither."""
         if self._gmcp.on:
             return self._gmcp.message(package, data)
         return self._msdp.message(package, data)
@@ -153,9 +154,9 @@ class Negotiator:
     def _ask(self, side: Side, option: type[Option]) -> bytes:
         return self.options.ask(side, option.code, True)
 
-    def _ask_the_rest(self) -> bytes:
+    def _ask_more(self) -> bytes:
         replies = self._ask(Side.REMOTE, WindowSize)
-        for option in (CharsetOption, EndOfRecord, Gmcp):
+        for option in (CharsetOption, EndOfRecord, GmcpOption):
             replies += self._ask(Side.LOCAL, option)
         if self._compress is not None:
             replies += self._ask(Side.LOCAL, Mccp2) + self._ask(Side.LOCAL, Mccp3)
@@ -204,12 +205,12 @@ class Negotiator:
             self.charset_known = True
 
     def _suggest(self, name: str) -> None:
-        """The character set follows from something else than an agreement on it."""
+        """Use a character set that was not agreed on, but follows from what the peer has said."""
         if self.charset_known or not name:
             return
         try:
             self._charset(name)
-        except LookupError:  # unknown here, or none that telnet can carry
+        except LookupError:  # unknown, or telnet cannot carry it
             return
 
     def _message(self, package: str, data: Any) -> None:

@@ -1,9 +1,9 @@
-"""NEW-ENVIRON (RFC 1572), also as MNES of MUD clients: what the peer knows of its surroundings.
+"""NEW-ENVIRON (RFC 1572), and MNES of MUD clients: the environment variables of the peer.
 
-All is asked for at once with an empty SEND: Mudlet files MNES names now under one kind and now
-under the other. Windows telnet, though, crashes on questions about what it lacks, so nothing is
-asked until it is known who is there. Only what is about the terminal is kept; who the person is at
-home and where they come from is theirs (and would prove nothing).
+All variables are asked for at once with an empty SEND, since Mudlet gives the names of MNES sometimes
+as VAR and sometimes as USERVAR. Windows telnet crashes on the question, so it is not asked before the
+peer's program is known. Only variables about the terminal are kept: the person's name and address are
+their own business, and would prove nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WANTED = frozenset(
         "SCREEN_READER",
     )
 )  # fmt: skip - a list of names reads better on two lines
-"""The variables that are listened to."""
+"""The variables that are used."""
 
 VALUE_MAX = 64
 
@@ -44,8 +44,8 @@ class NewEnviron(Option):
     """The peer's variables.
 
     Args:
-        may_ask: whether it is known that the peer survives the question.
-        learnt: called with those of the ``WANTED`` variables that have come.
+        may_ask: whether the peer is known to survive the question.
+        learnt: called with the ``WANTED`` variables that have come, by name.
     """
 
     code = 39
@@ -61,20 +61,20 @@ class NewEnviron(Option):
         self._on = False
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """It is on: ask, if that is safe."""
+        """The option is on: ask, if that is safe."""
         self._on = on
         return self.ask() if self._may_ask() else b""
 
     def ask(self) -> bytes:
-        """The question, if the option is on; for when it has turned out to be safe."""
+        """The question, if the option is on. Called once it has turned out to be safe."""
         return subnegotiation(self.code, bytes((SEND,))) if self._on else b""
 
     def received(self, payload: bytes) -> bytes:
-        """Variables: an answer, or news."""
+        """Variables: an answer (IS), or news (INFO)."""
         if payload[:1] in (b"\0", b"\2"):
-            found = dict(_variables(payload))
-            if found:
-                self._learnt(found)
+            variables = dict(_variables(payload))
+            if variables:
+                self._learnt(variables)
         return b""
 
 

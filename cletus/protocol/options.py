@@ -1,14 +1,14 @@
 """Telnet option negotiation: RFC 1143, the Q method, as a table.
 
 Each option has two sides that are switched independently: what we do (LOCAL: we say WILL or WONT,
-the peer DO or DONT) and what the peer does (REMOTE: the other way round). Each side is one of the
-six states of RFC 1143 and changes only as ``TRANSITIONS`` says. Only a request for a change is ever
-answered, never an answer; so no two machines can talk for ever.
+the peer DO or DONT) and what the peer does (REMOTE: the other way round). Each side is in one of the
+six states of RFC 1143, and changes only as ``TRANSITIONS`` says. Only a request for a change is
+answered, never an answer, so no negotiation goes on for ever.
 
-Cletus adds two things of its own:
+Cletus adds two features:
 
-* ``insist``, because real clients leave requests unanswered and nothing here waits for anybody.
-* A limit on how many negotiations a second are listened to, because each may cost an answer.
+* ``insist``, because real clients leave requests unanswered, and nothing here waits for an answer.
+* A limit on the negotiations a second, because each of them may cost an answer.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import ClassVar
 from cletus.protocol.telnet import IAC, Negotiation, Subnegotiation, Verb
 
 NEGOTIATIONS_PER_SECOND = 128
-"""Negotiations and subnegotiations of one peer that are listened to in a second; what is over is
-dropped, as if it had never come. Our choice: the most talkative client known sends about thirty."""
+"""Negotiations and subnegotiations of one peer in a second; those beyond the limit are ignored. Our
+choice: the most talkative client that we know sends about thirty."""
 
-_LATE_MAX = 16
+_LATE_MAX = 16  # answers that are still expected for requests that were given up
 
 
 class Side(Enum):
@@ -53,8 +53,8 @@ class Step(Enum):
     OUR_NO = "we want it off"
 
 
-# (state, step) -> (next state, what to say: yes, no or nothing). RFC 1143, section 7. The one thing
-# that is not in it is the refusal of what the peer asks for and we do not accept.
+# (state, step) -> (next state, what to say: yes, no or nothing). RFC 1143, section 7. It does not
+# contain the refusal of requests that we do not accept: ``Options.receive`` refuses them first.
 TRANSITIONS: dict[tuple[State, Step], tuple[State, bool | None]] = {
     (State.NO, Step.PEER_YES): (State.YES, True),
     (State.NO, Step.PEER_NO): (State.NO, None),
@@ -82,8 +82,8 @@ TRANSITIONS: dict[tuple[State, Step], tuple[State, bool | None]] = {
     (State.WANTYES_OPPOSITE, Step.OUR_NO): (State.WANTYES_OPPOSITE, None),
 }
 
-# A request that stays unanswered, taken as granted: the state then, and the answers that may yet
-# come for it, in their order.
+# What becomes of an unanswered request that is taken as granted: the state, and the answer that may
+# still come.
 _SETTLED: dict[State, tuple[State, bool]] = {
     State.WANTNO: (State.NO, False),
     State.WANTNO_OPPOSITE: (State.NO, False),
@@ -106,7 +106,7 @@ _OUTGOING = {
 
 
 class Option:
-    """What we do with one telnet option: a subclass for each, an instance for each connection."""
+    """What we do with a telnet option: a subclass for each option, an instance for each connection."""
 
     __slots__ = ()
 
@@ -114,41 +114,41 @@ class Option:
     """The option's number (IANA, "Telnet Options")."""
 
     accepts: ClassVar[frozenset[Side]] = frozenset()
-    """The sides that the peer may switch on by asking; on the others only we can."""
+    """The sides that the peer may switch on. The others are switched on only by us."""
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """One side has just gone on or off, by agreement. Returns what to send after the answer."""
+        """One side has just been switched, by agreement. Returns what to send after the answer."""
         return b""
 
     def received(self, payload: bytes) -> bytes:
-        """A subnegotiation has come while a side was on. Returns what to send."""
+        """A subnegotiation has arrived while a side is on. Returns what to send."""
         return b""
 
 
 class _Half:
-    """One side of one option: its state, and the answers that may yet come to old requests."""
+    """One side of one option: its state, and the answers to given-up requests that may still come."""
 
     __slots__ = ("late", "state")
 
     def __init__(self) -> None:
         self.state = State.NO
-        self.late: tuple[bool, ...] = ()  # and not a deque, which would take 600 bytes per client
+        self.late: tuple[bool, ...] = ()  # a deque would take 600 bytes for each client
 
     def take(self, step: Step) -> bool | None:
         self.state, say = TRANSITIONS[self.state, step]
         return say
 
     def settle(self) -> None:
-        """Take an unanswered request as granted, and remember that its answer may yet come."""
+        """Take an unanswered request as granted, and remember that its answer may still come."""
         if self.state in _SETTLED:
             self.state, answer = _SETTLED[self.state]
             self.late = (*self.late, answer)[-_LATE_MAX:]
 
     def is_late(self, yes: bool) -> bool:
-        """Whether this is the answer to a request given up on.
+        """Whether this is the late answer to a request that was given up.
 
-        Answers come in the order of the requests. So the ones before it that it does not match
-        will never come, and when it matches none it is about what stands now.
+        Answers come in the order of the requests. So expected answers before the one that matches
+        will never come; and if none matches, this answer is about the present request.
         """
         matches = yes in self.late
         self.late = self.late[self.late.index(yes) + 1 :] if matches else ()
@@ -159,8 +159,8 @@ class Options:
     """The options of one connection.
 
     Args:
-        options: those that we know; all others are refused.
-        clock: seconds, from any start; for the limit.
+        options: those that we know. All others are refused.
+        clock: seconds, from any start, for the limit.
     """
 
     __slots__ = ("_clock", "_count", "_halves", "_options", "_second")
@@ -173,24 +173,24 @@ class Options:
         self._count = 0
 
     def state(self, side: Side, code: int) -> State:
-        """Where one side of an option stands."""
+        """The state of one side of an option."""
         half = self._halves.get((side, code))
         return State.NO if half is None else half.state
 
     def ask(self, side: Side, code: int, on: bool) -> bytes:
-        """Want one side of a known option on or off. Returns what to send, at most one request.
+        """Ask for one side of a known option to be on or off. Returns what to send, if anything.
 
-        While an earlier request is unanswered the new one waits for that answer, as RFC 1143 says.
+        While an earlier request is unanswered, this one waits for its answer, as RFC 1143 says.
         """
         return self._say(side, code, self._half(side, code).take(_ours(on)))
 
     def insist(self, side: Side, code: int, on: bool) -> bytes:
-        """Want one side of a known option on or off, now. Returns what to send.
+        """As ``ask``, but without waiting for the answer to an earlier request. Returns what to send.
 
-        An unanswered request for the opposite is taken as granted, and the new one is sent at once.
-        RFC 1143 would wait for an answer: TinTin++ gives none to WONT ECHO, MUSHclient none to WILL
-        ECHO, nc none to anything, and a second password must be hidden like the first. Should the
-        answer to the earlier request come late, it is not taken for an answer to the new one.
+        An unanswered request for the opposite is taken as granted, and this one is sent at once. RFC
+        1143 would wait, but TinTin++ does not answer WONT ECHO, MUSHclient does not answer WILL ECHO,
+        nc answers nothing, and a second password must be hidden like the first. If the answer to the
+        earlier request comes late, it is not mistaken for an answer to this one.
         """
         half = self._half(side, code)
         if half.state in _SETTLED and _SETTLED[half.state][1] is not on:
@@ -198,7 +198,7 @@ class Options:
         return self._say(side, code, half.take(_ours(on)))
 
     def receive(self, event: Negotiation) -> bytes:
-        """The peer has asked or answered. Returns what to send, if anything."""
+        """The peer has asked for something, or answered. Returns what to send, if anything."""
         if not self.admits():
             return b""
         side, yes = _INCOMING[event.verb]
@@ -215,7 +215,7 @@ class Options:
         return answer + _consequences(option, side, before, half.state)
 
     def subnegotiation(self, event: Subnegotiation) -> bytes:
-        """The peer tells something about an option; nobody listens unless a side of it is on."""
+        """Pass a subnegotiation to its option, if a side of that is on. Returns what to send."""
         option = self._options.get(event.option)
         on = any(self.state(side, event.option) is State.YES for side in Side)
         if option is None or not on or not self.admits():
@@ -224,7 +224,7 @@ class Options:
 
     @property
     def flooded(self) -> bool:
-        """Whether the peer has negotiated more than it may in the second of its last word."""
+        """Whether the peer has exceeded the limit in the second of its latest command."""
         return self._count > NEGOTIATIONS_PER_SECOND
 
     def _half(self, side: Side, code: int) -> _Half:
@@ -234,7 +234,7 @@ class Options:
         return half
 
     def admits(self) -> bool:
-        """Whether one more word of the peer's is listened to in this second; it is counted."""
+        """Count one more command of the peer. Returns whether it is within the limit."""
         second = int(self._clock())
         if second != self._second:
             self._second, self._count = second, 0
@@ -255,7 +255,7 @@ def _theirs(yes: bool) -> Step:
 
 
 def _consequences(option: Option, side: Side, before: State, after: State) -> bytes:
-    """What the option says to having been switched, if it was."""
+    """What the option sends after it was switched; nothing if it was not."""
     if after is before or after not in (State.YES, State.NO):
         return b""
     return option.switched(side, after is State.YES)

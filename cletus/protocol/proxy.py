@@ -1,6 +1,6 @@
-"""The PROXY protocol, versions 1 and 2 (HAProxy's ``proxy-protocol.txt``): who is behind a proxy.
+"""The PROXY protocol, versions 1 and 2 (HAProxy's ``proxy-protocol.txt``).
 
-A proxy that is trusted says before anything else where the connection really comes from.
+A proxy says in a header, before anything else, where the connection really comes from.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _HOSTS = {0x1: 4, 0x2: 16}  # AF_INET, AF_INET6
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a connection comes from; an empty host when the proxy speaks for itself."""
+    """Where a connection comes from; an empty host if it comes from the proxy itself."""
 
     host: str
     port: int
 
 
 class ProxyHeader:
-    """Collects the header. What follows it belongs to the connection."""
+    """Collects the header of one connection."""
 
     __slots__ = ("_data",)
 
@@ -41,7 +41,7 @@ class ProxyHeader:
         """The origin and the bytes after the header, or ``None`` while it is incomplete.
 
         Raises:
-            ProtocolError: this is no PROXY header.
+            ProtocolError: this is not a PROXY header.
         """
         self._data += data
         if self._data.startswith(_SIGNATURE):
@@ -53,17 +53,17 @@ class ProxyHeader:
         raise ProtocolError("no PROXY header")
 
     def _version_1(self) -> tuple[Origin, bytes] | None:
-        line, end, rest = self._data.partition(b"\r\n")
+        line, end, tail = self._data.partition(b"\r\n")
         if not end:
             if len(self._data) > _V1_MAX:
                 raise ProtocolError("the PROXY line does not end")
             return None
         if line.startswith(b"PROXY UNKNOWN"):
-            return Origin("", 0), rest
-        found = _V1.fullmatch(line)
-        if found is None:
+            return Origin("", 0), tail
+        match = _V1.fullmatch(line)
+        if match is None:
             raise ProtocolError("a malformed PROXY line")
-        return Origin(_host(found[2].decode("latin-1")), int(found[4])), rest
+        return Origin(_host(match[2].decode("latin-1")), int(match[4])), tail
 
     def _version_2(self) -> tuple[Origin, bytes] | None:
         head = self._data[:16]
@@ -73,14 +73,14 @@ class ProxyHeader:
         if version != 2 or command > 1:
             raise ProtocolError("a malformed PROXY header")
         length = int.from_bytes(head[14:])
-        body, rest = self._data[16 : 16 + length], self._data[16 + length :]
+        body, tail = self._data[16 : 16 + length], self._data[16 + length :]
         size = _HOSTS.get(head[13] >> 4)
         if command == _LOCAL or size is None:
-            return Origin("", 0), rest
+            return Origin("", 0), tail
         if len(body) < 2 * size + 4:
             raise ProtocolError("a PROXY header that is too short")
         port = int.from_bytes(body[2 * size : 2 * size + 2])
-        return Origin(str(ipaddress.ip_address(body[:size])), port), rest
+        return Origin(str(ipaddress.ip_address(body[:size])), port), tail
 
 
 def _host(text: str) -> str:

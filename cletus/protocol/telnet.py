@@ -3,11 +3,11 @@
 Telnet is a stream of data in which the byte IAC (255) starts a command; a data byte 255 is sent
 twice. The parser is a table of seven states, one step function each. Three rules shape it:
 
-* Nothing that a peer sends raises. What RFC 854 does not define is dropped.
-* What it remembers between two chunks is bounded by ``subnegotiation_max``.
-* The events do not depend on where the network cut the stream, except for how Data is cut.
+* It never raises, whatever a peer sends. What RFC 854 does not define is dropped.
+* What it keeps between two chunks is bounded by ``subnegotiation_max``.
+* The events do not depend on where the network cuts the stream, except for how Data is cut.
 
-Line ends are no concern of the parser; see ``lines``.
+The parser does not know about line ends; see ``lines``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IAC = b"\xff"
 
 
 class Verb(IntEnum):
-    """The four words of option negotiation (RFC 855)."""
+    """The four commands of option negotiation (RFC 855)."""
 
     WILL = 251
     WONT = 252
@@ -54,10 +54,10 @@ class Signal(IntEnum):
 NOP = bytes((IAC, Signal.NOP))
 
 HERE = b"\r\n[Yes]\r\n"
-"""What AYT is answered (RFC 854: "some visible evidence")."""
+"""The answer to AYT (RFC 854: "some visible evidence")."""
 
 
-@dataclass(slots=True)  # not frozen: that would make it three times as dear, and each chunk is one
+@dataclass(slots=True)  # not frozen, which takes three times as long; each chunk makes one
 class Data:
     """Bytes for the line buffer, doubled IACs already made single; never empty."""
 
@@ -65,7 +65,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ControlFunction:
     """A command of one byte, such as AYT."""
 
     signal: Signal
@@ -73,7 +73,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Negotiation:
-    """The peer asks for, or tells of, the switching of an option (0 to 255)."""
+    """The peer asks for an option (0 to 255) to be on or off, or answers such a request."""
 
     verb: Verb
     option: int
@@ -81,7 +81,7 @@ class Negotiation:
 
 @dataclass(frozen=True, slots=True)
 class Subnegotiation:
-    """A complete subnegotiation: the payload without its frame, doubled IACs made single."""
+    """A complete subnegotiation: its payload, doubled IACs already made single."""
 
     option: int
     payload: bytes
@@ -89,20 +89,20 @@ class Subnegotiation:
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """The bytes of the chunk after a subnegotiation that hands the stream over; may be empty.
+    """The bytes of the chunk after a subnegotiation that ends plain telnet (MCCP3); may be empty.
 
-    They have not been looked at. Whoever the stream was handed to (MCCP3: the inflater) takes them
-    and all that the socket gives later, and calls ``receive`` with what it makes of them.
+    They have not been parsed. They and what the socket gives later must be inflated first; the
+    result is what ``receive`` takes from then on.
     """
 
     data: bytes
 
 
-Event = Data | Command | Negotiation | Subnegotiation | Remainder
+Event = Data | ControlFunction | Negotiation | Subnegotiation | Remainder
 
 
 class _State(Enum):
-    """Where in the grammar the next byte stands."""
+    """What the next byte is, in the grammar of telnet."""
 
     DATA = "data"
     COMMAND = "after IAC"
@@ -117,8 +117,8 @@ _DATA = _State.DATA  # a global is found faster than a member of an Enum; each c
 _VERBS = {verb.value: verb for verb in Verb}
 _SIGNALS = {signal.value: signal for signal in Signal}
 
-# As much as possible that is not a command. Possessive, so that a chunk of nothing but doubled IACs
-# costs a scan and no backtracking memory.
+# The longest piece without a command. The quantifiers are possessive: so a chunk of nothing but doubled
+# IACs costs one scan, and no memory for backtracking.
 _PLAIN = re.compile(rb"(?:[^\xff]++|\xff\xff)++")
 
 
@@ -127,9 +127,9 @@ class TelnetParser:
 
     Args:
         subnegotiation_max: the longest payload that is taken, in bytes, a doubled IAC counting as
-            one; a longer one is thrown away up to its end. 0 means no limit.
-        handover: options after whose complete subnegotiation the stream is no longer plain telnet.
-            Such a subnegotiation is always followed by a ``Remainder``. May be assigned later.
+            one. A longer subnegotiation is thrown away. 0 means no limit.
+        handover: options whose subnegotiation ends plain telnet. It is always followed by a
+            ``Remainder``. May be assigned later.
     """
 
     __slots__ = ("_max", "_option", "_payload", "_state", "_verb", "handover")
@@ -143,7 +143,7 @@ class TelnetParser:
         self._payload = bytearray()
 
     def receive(self, data: bytes) -> list[Event]:
-        """What these bytes mean, in their order. Never raises, whatever the bytes are."""
+        """What these bytes mean, in order. Never raises, whatever the bytes are."""
         if self._state is _DATA and _IAC not in data:
             return [Data(data)] if data else []
         events: list[Event] = []
@@ -152,8 +152,8 @@ class TelnetParser:
             position = _STEPS[self._state](self, data, position, events)
         return events
 
-    # Each step takes at least one byte (or changes the state to one that does), appends what it
-    # understood, and returns the position of the byte after.
+    # Each step takes at least one byte (or changes to a state that does), appends the events that it
+    # completes, and returns the position of the next byte.
 
     def _data(self, data: bytes, position: int, events: list[Event]) -> int:
         plain = _PLAIN.match(data, position)
@@ -174,7 +174,7 @@ class TelnetParser:
         elif byte == IAC:
             events.append(Data(_IAC))
         elif byte in _SIGNALS:
-            events.append(Command(_SIGNALS[byte]))
+            events.append(ControlFunction(_SIGNALS[byte]))
         return position + 1  # the rest, a stray SE among it, is dropped
 
     def _negotiation(self, data: bytes, position: int, events: list[Event]) -> int:
@@ -194,7 +194,7 @@ class TelnetParser:
             self._open(IAC)
             return position + 1
         self._state = _State.COMMAND
-        return position  # IAC SB IAC SE has no option: nothing, and its SE is a stray one
+        return position  # IAC SB IAC SE has no option: it means nothing, and its SE is dropped
 
     def _open(self, option: int) -> None:
         self._option = option
@@ -210,7 +210,7 @@ class TelnetParser:
         return plain.end()
 
     def _keep(self, piece: bytes) -> None:
-        """Add to the payload. One byte over the limit is kept, to tell that it was passed."""
+        """Add to the payload. One byte over the limit is kept, to show that it was exceeded."""
         if self._max:
             piece = piece[: self._max + 1 - len(self._payload)]
         self._payload += piece
@@ -223,8 +223,8 @@ class TelnetParser:
             self._keep(_IAC)
             self._state = _State.PAYLOAD
             return position + 1
-        # RFC 855 leaves IAC x open here. The subnegotiation is broken off, and what broke it off
-        # is a command.
+        # RFC 855 does not say what IAC x means here. Our choice: it ends the subnegotiation, which is
+        # thrown away, and x is a command.
         self._payload.clear()
         self._state = _State.COMMAND
         return position
@@ -259,5 +259,5 @@ _END = bytes((IAC, SE))
 
 
 def subnegotiation(option: int, payload: bytes = b"") -> bytes:
-    """The frame with this payload in it, whose bytes 255 are doubled."""
+    """The bytes of a subnegotiation: the payload, its bytes 255 doubled, in its frame."""
     return bytes((IAC, SB, option)) + payload.replace(_IAC, _IAC + _IAC) + _END

@@ -1,13 +1,13 @@
 r"""What one person may put on another's screen.
 
-All that people type goes through ``clean`` once, when it comes in, so that no application has to
-think of it: after it, no character moves a cursor, changes a colour, begins a terminal sequence,
-turns the direction of what follows, ends a line (or a line of a log) or climbs over the lines
-above. The source of the lists is section 3 of the telnet notes.
+Everything that people type goes through ``clean`` once, when it arrives, so that applications need not
+think of it. In the result, no character moves the cursor, changes colours, begins a terminal sequence,
+reverses the direction of writing, ends a line (or a line of a log), or covers the lines above it. The
+source of the lists is section 3 of the telnet notes.
 
-Backspace and DEL erase the character before them, since people on ``nc`` and on terminals in raw
-mode send them and mean it. A tab stays. The sequences that arrow and function keys send (ESC [ A)
-go as a whole, so that no ``[A`` is left of them.
+Backspace and DEL erase the character before them: people on ``nc`` and on terminals in raw mode send
+them and mean it. A tab stays. The sequences of arrow and function keys (ESC [ A) are removed as a
+whole, so that no ``[A`` is left of them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import unicodedata
 MARKS_MAX = 4
 """Combining marks on one base character. Our choice; Vietnamese needs two, pointed Hebrew four."""
 
-_KEYS = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1bO[ -~]"
-)  # ECMA-48 CSI, and SS3 of keypads
+# Sequences of keys: CSI (ECMA-48), and SS3 of keypads.
+_KEYS = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1bO[ -~]")
 
 _UNWANTED = re.compile(
     "["
@@ -33,30 +32,30 @@ _UNWANTED = re.compile(
     "]+"
 )
 
-# Where too many marks could be: marks are neither ASCII nor, to ``re``, of a word.
+# A run that may contain too many marks: a mark is neither ASCII nor ``\w``.
 _MARKS = re.compile(rf"[^\w\x00-\x7f]{{{MARKS_MAX + 1},}}")
 
 
 def clean(line: str) -> str:
-    """The line as others may see it: normalised to NFC, without what could do harm.
+    """The line as others may see it: normalised to NFC, without anything that could do harm.
 
     Args:
         line: one decoded line, without its end.
     """
-    if not line.isprintable():  # true of every line with a control or format character in it
+    if not line.isprintable():  # as is every line that contains a control or format character
         if "\b" in line or "\x7f" in line:
             line = _erased(line)
         line = _UNWANTED.sub("", _KEYS.sub("", line))
     if line.isascii():
         return line
-    # Before NFC, which sorts marks in quadratic time; and after, since some characters come apart
-    # in it. What a mark was taken from may compose anew, hence the second NFC.
+    # Marks are removed before NFC, which sorts them in quadratic time, and once more after it, since
+    # NFC takes some characters apart. What is left may then compose, hence the second NFC.
     composed = unicodedata.normalize("NFC", _MARKS.sub(_fewer_marks, line))
     return unicodedata.normalize("NFC", _MARKS.sub(_fewer_marks, composed))
 
 
 def _erased(line: str) -> str:
-    """The line with each backspace and DEL carried out on the character before it."""
+    """The line after each backspace and DEL has erased the character before it."""
     kept: list[str] = []
     for char in line:
         if char not in "\b\x7f":
@@ -70,10 +69,10 @@ def _erased(line: str) -> str:
 
 
 def _fewer_marks(match: re.Match[str]) -> str:
-    """The run with at most ``MARKS_MAX`` marks on each base.
+    """The run with at most ``MARKS_MAX`` marks on each base character.
 
-    Spacing marks and invisible format characters (ZWJ) neither count nor begin a new base, as in
-    the grapheme clusters of UAX 29: else an invisible one between the marks would lift the limit.
+    Spacing marks and invisible format characters (ZWJ) neither count nor are base characters, as in
+    the grapheme clusters of UAX 29: otherwise an invisible one between the marks would lift the limit.
     """
     kept: list[str] = []
     marks = 0

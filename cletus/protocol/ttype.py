@@ -1,8 +1,8 @@
 """TERMINAL-TYPE (RFC 1091), and MTTS (the MUD Terminal Type Standard) inside it.
 
-The peer is asked for its names one after another, until it repeats itself: a terminal says what it
-is (``XTERM-256COLOR``), a client of MUDs its own name, its terminal's, and ``MTTS 271``. To ask on
-after a repetition would begin the cycle again (RFC 1091), for ever.
+The peer is asked for one name after another, until it repeats itself. A terminal names its type
+(``XTERM-256COLOR``); a MUD client gives its own name, its terminal's, and ``MTTS 271``. To ask again
+after a repetition would start the list over (RFC 1091), for ever.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cletus.protocol.text import clean
 IS, SEND = 0, 1
 
 NAMES_MAX = 5
-"""Names asked for. MTTS needs three, Windows telnet has four and then repeats the last."""
+"""Names that are asked for. MTTS needs three; Windows telnet has four, and then repeats the last."""
 
 _LENGTH_MAX = 40  # RFC 1700: "maximum 40 characters"
 
@@ -25,8 +25,8 @@ class TerminalType(Option):
     """The peer's list of names.
 
     Args:
-        learnt: called with the names, upper-cased as RFC 1091 compares them, once the list is
-            complete; with none when the peer does not have the option. Returns what to send then.
+        learnt: called with the names once the list is complete, in upper case, since RFC 1091 compares
+            them without regard to case; with no names if the peer refuses. Returns what to send then.
     """
 
     code = 24
@@ -40,7 +40,7 @@ class TerminalType(Option):
         self._is_complete = False
 
     def switched(self, side: Side, on: bool) -> bytes:
-        """It is on: ask for the first name."""
+        """The option is on: ask for the first name."""
         if self._names is not None:
             return b""
         self._names = ()

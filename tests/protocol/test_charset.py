@@ -88,7 +88,7 @@ def test_made_up_names_leave_nothing_behind(name: str) -> None:
 
 
 def test_a_name_that_is_too_long_is_none() -> None:
-    with pytest.raises(LookupError, match="no character set"):
+    with pytest.raises(LookupError, match="unknown character set"):
         telnet_encoder("utf" + "-" * 8000 + "8")
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.gmcp import DEPTH_MAX, NAME_MAX, SUPPORTS_MAX, Gmcp
+from cletus.protocol.gmcp import DEPTH_MAX, NAME_MAX, SUPPORTS_MAX, GmcpOption
 from cletus.protocol.options import Side
 
 
-def option(on: bool = True) -> tuple[Gmcp, list[tuple[str, Any]]]:
+def option(on: bool = True) -> tuple[GmcpOption, list[tuple[str, Any]]]:
     heard: list[tuple[str, Any]] = []
-    gmcp = Gmcp(lambda package, data: heard.append((package, data)), lambda: b"MSDP?")
+    gmcp = GmcpOption(lambda package, data: heard.append((package, data)), lambda: b"MSDP?")
     if on:
         gmcp.switched(Side.LOCAL, True)
     return gmcp, heard

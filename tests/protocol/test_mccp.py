@@ -29,13 +29,13 @@ def test_what_was_deflated_comes_back_however_it_is_cut(texts: list[bytes], size
     for start in range(0, len(data), size):
         found += b"".join(inflater.inflate(data[start : start + size], Budget(size, 0)))
     assert found == b"".join(texts)
-    assert inflater.rest is None
+    assert inflater.unused is None
 
 
 def test_after_the_end_of_the_stream_all_is_plain() -> None:
     inflater = Inflater()
     assert list(inflater.inflate(zlib.compress(b"hello") + b"plain", Budget(9, 0))) == [b"hello"]
-    assert inflater.rest == b"plain"
+    assert inflater.unused == b"plain"
 
 
 def test_a_bomb_is_given_up_in_time() -> None:
@@ -67,7 +67,7 @@ def test_who_says_that_it_compresses_and_does_not_is_taken_at_what_it_sends(plai
     """telnetlib3's fingerprint accepts MCCP3 and goes on in plain text."""
     inflater = Inflater()
     assert list(inflater.inflate(plain, Budget(len(plain), 0))) == []
-    assert inflater.rest == plain
+    assert inflater.unused == plain
 
 
 def test_several_streams_of_one_read_have_one_budget() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.protocol.telnet import (
-    Command,
+    ControlFunction,
     Data,
     Event,
     Negotiation,
@@ -30,13 +30,13 @@ CASES: dict[str, tuple[bytes, list[Event]]] = {
     "text": (b"hello\r\n", [Data(b"hello\r\n")]),
     "doubled IAC": (b"a\xff\xffb", [Data(b"a\xffb")]),
     "nothing but doubled IACs": (b"\xff\xff\xff\xff", [Data(b"\xff\xff")]),
-    "three IACs and a command": (b"\xff\xff\xff\xf6", [Data(b"\xff"), Command(Signal.AYT)]),
-    "AYT inside text": (b"a\xff\xf6b", [Data(b"a"), Command(Signal.AYT), Data(b"b")]),
+    "three IACs and a command": (b"\xff\xff\xff\xf6", [Data(b"\xff"), ControlFunction(Signal.AYT)]),
+    "AYT inside text": (b"a\xff\xf6b", [Data(b"a"), ControlFunction(Signal.AYT), Data(b"b")]),
     "every known command": (
         b"".join(bytes((255, signal)) for signal in Signal),
-        [Command(signal) for signal in Signal],
+        [ControlFunction(signal) for signal in Signal],
     ),
-    "Ctrl-Z of Debian's telnet": (b"\xff\xed", [Command(Signal.SUSP)]),
+    "Ctrl-Z of Debian's telnet": (b"\xff\xed", [ControlFunction(Signal.SUSP)]),
     "unknown commands": (b"".join(bytes((255, byte)) for byte in range(236)), []),
     "a stray SE": (b"a\xff\xf0b", [Data(b"ab")]),
     "WILL": (b"\xff\xfb\x18", [Negotiation(Verb.WILL, 24)]),
@@ -82,7 +82,7 @@ CASES: dict[str, tuple[bytes, list[Event]]] = {
     ),
     "a payload broken off by a command": (
         b"\xff\xfa\x18abc\xff\xf6d",
-        [Command(Signal.AYT), Data(b"d")],
+        [ControlFunction(Signal.AYT), Data(b"d")],
     ),
     "a payload broken off by a verb": (
         b"\xff\xfa\x18abc\xff\xfb\x1fd",
@@ -103,7 +103,7 @@ CASES: dict[str, tuple[bytes, list[Event]]] = {
     ),
     "not handed over by what is broken off": (
         b"\xff\xfa\x57\xff\xf6a",
-        [Command(Signal.AYT), Data(b"a")],
+        [ControlFunction(Signal.AYT), Data(b"a")],
     ),
 }
 

@@ -1,9 +1,8 @@
-"""One telnet connection: joins Twisted's transport, the sans-io ``Connection`` and the client.
+"""A telnet connection: joins Twisted's transport, the sans-io ``Connection`` and the client.
 
-It decides nothing about telnet; ``cletus.protocol.connection`` does. What it adds is the life of the
-connection: whatever goes wrong in our own code is logged with its place and costs at most the line
-at hand, the client hears exactly once that the peer has gone, and what is sent after that goes
-nowhere.
+It decides nothing about telnet: ``cletus.protocol.connection`` does. It adds the life of a connection.
+An exception in our own code is logged with its traceback and costs at most the present line; the client
+is told exactly once that the peer has gone; what is sent after that goes nowhere.
 """
 
 from __future__ import annotations
@@ -50,9 +49,9 @@ if TYPE_CHECKING:
 
 
 def status_of(service: Service) -> dict[str, Any]:
-    """The variables of MSSP, as far as we know them; listeners to ``Status`` add theirs.
+    """The variables of MSSP: those that we know, and those that listeners to ``Status`` add.
 
-    A door that crawlers are to be told of has ``advertised``, such as ``{"TLS": 9443}``.
+    A door with variables of its own has them in ``advertised``, such as ``{"TLS": 9443}``.
     """
     names = [root.name for root in service.session.application.roots]
     values: dict[str, Any] = {
@@ -68,8 +67,8 @@ def status_of(service: Service) -> dict[str, Any]:
 
 
 FLOOD_PAUSE = 1.0
-"""Seconds for which nothing is read of a peer that negotiates without end. Our choice: with it, the
-most that such a peer can cost is one read in a second."""
+"""Seconds for which nothing is read from a peer that negotiates without end. Our choice: such a peer
+then costs one read a second."""
 
 _REASONS: dict[type[BaseException] | None, str] = {
     ConnectionDone: "closed by peer",
@@ -93,21 +92,21 @@ _GONE = (
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
 class TelnetProtocol(Protocol):
-    """One person at the telnet door; also the transport of their client.
+    """A connection at the telnet door, and the ``Transport`` of its client.
 
     Args:
-        service: whose client they become.
+        service: the peer becomes a client of it.
         door: the name of the door, for the log and for ``client.door``.
-        tls: whether what arrives here has been decrypted.
+        tls: whether the connection is encrypted; the bytes that arrive here are decrypted already.
 
     Attributes:
-        address: where they come from, for logs: ``127.0.0.1:54321``.
-        terminal: what is in front of them, as far as their program has told.
+        address: where the peer is, for logs: ``127.0.0.1:54321``.
+        terminal: the person's terminal, as far as it is known.
     """
 
     log = Logger()
     transport: Any  # Twisted's; ITransport names only half of what every transport can
-    factory: Any  # Twisted's: a TelnetFactory, or None for a connection that no door has accepted
+    factory: Any  # Twisted's: a TelnetFactory, or None if the connection was not accepted by a door
 
     def __init__(self, service: Service, *, door: str = "telnet", tls: bool = False) -> None:
         settings = service.settings
@@ -133,7 +132,7 @@ class TelnetProtocol(Protocol):
         self._flood_timer: Any = None
         self._abort_timer: Any = None
 
-    # -- what Twisted says: the peer --------------------------------------------------------
+    # -- called by Twisted: the peer --------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Twisted's: the connection is up."""
@@ -144,7 +143,7 @@ class TelnetProtocol(Protocol):
             self._refuse(refusal)
             return
         if ITCPTransport.providedBy(self.transport):
-            with suppress(OSError):  # the peer may be gone already; we hear of that by itself
+            with suppress(OSError):  # the peer may be gone already; connectionLost will follow
                 self.transport.setTcpKeepAlive(True)
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
@@ -152,11 +151,11 @@ class TelnetProtocol(Protocol):
         try:
             self._client = self._service.connections.connected(self, door=self._door)
         except Exception:  # noqa: BLE001 - Twisted would log it and leave a connection without a client
-            self.log.failure("nobody could be made of {address}", address=self.address)
+            self.log.failure("no client could be created for {address}", address=self.address)
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:
-        """Twisted's: bytes have come. Lines go to the client even while reading is paused."""
+        """Twisted's: bytes have arrived. Lines go to the client even while reading is paused."""
         client = self._client
         if client is None:  # refused, or about to be aborted
             return
@@ -172,17 +171,17 @@ class TelnetProtocol(Protocol):
                 self.abort()
 
     def readConnectionLost(self) -> None:
-        r"""Twisted's: the peer will send nothing more. What it has been sent still goes out.
+        r"""Twisted's: the peer will send nothing more. Our output still goes out.
 
-        Without this method Twisted would throw that away, and ``printf 'who\nquit\n' | nc -N``
-        would see nothing.
+        Without this method Twisted would throw it away, and ``printf 'who\nquit\n' | nc -N`` would
+        show nothing.
         """
         if self._state is not _State.REFUSED:
             self._abort_later()
             self._lose_connection()
 
     def writeConnectionLost(self) -> None:
-        """Twisted's: only our side is closed. It never is on its own."""
+        """Twisted's: only our side has been closed. We never do that."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Twisted's: the connection is gone."""
@@ -197,10 +196,10 @@ class TelnetProtocol(Protocol):
             if self._client is not None:
                 self._client.disconnected(_REASONS.get(reason.type, "connection lost"))
 
-    # -- what Twisted says: our output, which it takes from a producer ----------------------
+    # -- called by Twisted: our output, of which this is the producer -------------------------
 
     def pauseProducing(self) -> None:
-        """Twisted's: more than it wants to hold is waiting for the peer to read."""
+        """Twisted's: the peer does not read, and enough is waiting for it."""
         self._connection.congested = True
         if self._client is not None:
             self._client.pause_output()
@@ -211,28 +210,28 @@ class TelnetProtocol(Protocol):
         if self._client is not None:
             self._client.resume_output()
         if self._state is _State.CLOSING:
-            # A producer that was paused keeps Twisted from closing after the last byte. What the
-            # client sends now is written in this turn still, and so before the connection closes.
+            # Twisted does not close while a producer that it has paused is registered. What the client
+            # sends now is still written in this turn, and so before the connection closes.
             self.transport.unregisterProducer()
 
     def stopProducing(self) -> None:
-        """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
+        """Twisted's: the connection is about to be lost; ``connectionLost`` follows."""
 
-    # -- what the client says: ``cletus.client.interfaces.Transport`` ------------------------
+    # -- called by the client: ``cletus.client.interfaces.Transport`` ------------------------
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are. After the connection has gone they go nowhere."""
+        """Send encoded text. After the connection has gone it goes nowhere."""
         self._put(self._connection.send(data))
 
     def pause_reading(self) -> None:
-        """Take nothing more from the socket for now; calling it twice is harmless."""
+        """Read nothing more from the socket for now. Calling it twice is harmless."""
         if self._reading and self._state is _State.OPEN:
             self._reading = False
             if self._flood_timer is None:
                 self.transport.pauseProducing()
 
     def resume_reading(self) -> None:
-        """Go on taking; calling it twice is harmless."""
+        """Read on. Calling it twice is harmless."""
         if not self._reading and self._state is _State.OPEN:
             self._reading = True
             if self._flood_timer is None:
@@ -243,7 +242,7 @@ class TelnetProtocol(Protocol):
         return self._connection.hide_input(hidden)
 
     def prompt_mark(self) -> bytes:
-        """The bytes that tell the peer's program that what was just sent is a prompt."""
+        """The bytes that tell the peer's program that the text before them is a prompt."""
         return self._connection.prompt_mark()
 
     def message(self, package: str, data: Any) -> bytes:
@@ -251,10 +250,10 @@ class TelnetProtocol(Protocol):
         return self._connection.message(package, data)
 
     def close(self) -> None:
-        """Close when what was sent has gone out. A terminal that hides is told to show again."""
+        """Close when everything has gone out. A terminal that hides what is typed is told to show it."""
         self._put(self._connection.close())
         if not self._connection.congested and self._state is _State.OPEN:
-            self.transport.unregisterProducer()  # TLS does not close while there is one
+            self.transport.unregisterProducer()  # TLS does not close while one is registered
         self._lose_connection()
 
     def abort(self) -> None:
@@ -263,13 +262,13 @@ class TelnetProtocol(Protocol):
             self.transport.abortConnection()
 
     def keep_alive(self) -> None:
-        """For the door: show a peer that speaks telnet, and the routers between, that we live."""
+        """For the door: show a peer that speaks telnet, and the routers on the way, that we are here."""
         self._put(self._connection.keep_alive())
 
     # -- inside -----------------------------------------------------------------------------
 
     def _handle(self, event: Event, client: Client) -> None:
-        """Do what one event asks for. If that fails, the events after it must not be lost with it."""
+        """Handle one event. If that fails, the events after it are still handled."""
         try:
             match event:
                 case Line():
@@ -293,10 +292,8 @@ class TelnetProtocol(Protocol):
             self._log_failure(Failure())
 
     def _log_failure(self, failure: Failure) -> None:
-        """Log what was raised, with its place. The input stays out: it may be a password."""
-        self.log.failure(
-            "input from {address} met a mistake of ours", failure, address=self.address
-        )
+        """Log an exception with its traceback. The input is left out: it may be a password."""
+        self.log.failure("handling input from {address} failed", failure, address=self.address)
 
     def _put(self, data: bytes) -> None:
         if data and self._state is not _GONE:
@@ -307,7 +304,11 @@ class TelnetProtocol(Protocol):
                 self.transport.write(data)
 
     def _refuse(self, reason: bytes) -> None:
-        """Tell them and close, soon at the latest: over TLS, who makes no handshake would stay."""
+        """Say why, and close; after a timeout, abort.
+
+        Over TLS a connection closes when its handshake is done, so a peer that never does it would
+        stay.
+        """
         self._state = _State.REFUSED
         self.transport.write(reason)
         self.transport.loseConnection()
@@ -328,7 +329,6 @@ class TelnetProtocol(Protocol):
         self.abort()
 
     def _pause_for_flood(self) -> None:
-        """Read nothing for a while."""
         if self._flood_timer is None and self._state is _State.OPEN:
             self._flood_timer = self._service.reactor.callLater(FLOOD_PAUSE, self._flood_is_over)
             if self._reading:
@@ -341,19 +341,19 @@ class TelnetProtocol(Protocol):
 
 
 class TelnetFactory(ServerFactory):
-    """Makes the protocol of each connection that the door accepts, and knows those that are up.
+    """Makes a protocol for each connection that the door accepts, and keeps those that are open.
 
     Args:
-        service: whose door.
-        limiter: says who may come in.
+        service: the service of the door.
+        limiter: admits connections, or refuses them.
         door: the name of the door.
         tls: whether connections are encrypted.
 
     Attributes:
-        connections: those that were admitted and are up, and the address that each is counted under.
+        connections: the open connections, each with the address under which it is counted.
     """
 
-    noisy = False  # the service tells where it listens
+    noisy = False  # the service logs where it listens
 
     def __init__(
         self,
@@ -376,7 +376,7 @@ class TelnetFactory(ServerFactory):
         return protocol
 
     def admit(self, protocol: TelnetProtocol) -> bytes | None:
-        """A connection is up: count it, or return what to tell somebody for whom there is no room."""
+        """Count a new connection. Returns ``None``, or what to tell the peer if there is no room."""
         host = getattr(protocol.transport.getPeer(), "host", "")
         refusal = self._limiter.admit(host)
         if refusal is None:
@@ -384,5 +384,5 @@ class TelnetFactory(ServerFactory):
         return refusal
 
     def release(self, protocol: TelnetProtocol) -> None:
-        """A connection that was admitted is gone."""
+        """A connection that was admitted has gone."""
         self._limiter.release(self.connections.pop(protocol))
