@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
-from cletus.check.finding import Finding, Location, error
+from cletus.check.finding import Finding, Location, error, warning
 from cletus.check.setting_sources import read_settings
 from cletus.check.source_map import SourceMap, of_error
 from cletus.check.target import Progress, Target
@@ -117,6 +117,8 @@ class Importer:
                 ledger.undo()
                 return None
             changed = tuple(ledger.changed())
+        unused = self._unreadable()
+        self.findings += (replace(finding, group="Import") for finding in unused)
         finder = installed(self._application)
         source_map = SourceMap({} if finder is None else finder.sources.modules)
         backend = readable_backend(service)
@@ -148,13 +150,14 @@ class Importer:
         root = self._application.roots[0]
         return Location(str(root.path / "__init__.py" if root.is_package else root.path))
 
-    def _unreadable(self, first: SourceError) -> Iterator[Finding]:
-        """Each file that cannot be compiled, not only the first."""
-        errors = [first, *_uncompilable(self._application)]
+    def _unreadable(self, first: SourceError | None = None) -> Iterator[Finding]:
+        """Each file that cannot be compiled; only a warning if the import has not failed for it."""
+        errors = [*([first] if first else []), *_uncompilable(self._application)]
+        report = error if first else warning
         for wrong in {(wrong.path, wrong.line): wrong for wrong in errors}.values():
             quoted = f": {wrong.text.strip()}" if wrong.text.strip() else ""
             location = Location(str(wrong.path), wrong.line)
-            yield error("syntax", f"{wrong.reason}{quoted}", _MEND, location)
+            yield report("syntax", f"{wrong.reason}{quoted}", _MEND, location)
 
 
 def readable_backend(service: Service) -> Backend | None:

@@ -83,7 +83,7 @@ def load(
     _refuse_taken_names(application)
     cache = CodeCache()
     sources = read_now(FileTree(application))
-    compile_all(Diff(sources), cache)
+    compile_all(Diff(sources), cache, application.entries)
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
     quote(sources)
@@ -97,7 +97,7 @@ def load(
         with Recorder(application) as recorder, constructing(Loading(application, configure_new)):
             _import(application, sources)
         finder.registrations = recorder.registrations
-        service = _find_service(application, target)
+        service = find_service(application, target)
         if service not in configured:  # its module was imported before, by others
             service.session.application = application
             configure(service)
@@ -200,7 +200,16 @@ def _import(application: Application, sources: Sources) -> None:
         raise ImportFailed(describe_error(error, application, sources)) from error
 
 
-def _find_service(application: Application, target: str) -> Service:
+def find_service(application: Application, target: str) -> Service:
+    """The service that an application's modules hold.
+
+    Args:
+        application: it was imported.
+        target: its name, for the error.
+
+    Raises:
+        ServiceNotFound: none of its modules makes a service, or they make several.
+    """
     services = {
         id(value): value
         for module in application.loaded().values()

@@ -326,7 +326,9 @@ class ServiceReloader:
     def _compile(self, diff: Diff, report: ReloadReport) -> None:
         """In a thread: compile what has changed."""
         with report.timed("check"):
-            compile_all(diff, self._cache)
+            application = self._service.session.application
+            names = (*application.entries, *application.loaded(), application.main)
+            compile_all(diff, self._cache, names)
 
     def _start(
         self, diff: Diff, report: ReloadReport, forced: bool, from_files: bool

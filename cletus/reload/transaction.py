@@ -24,6 +24,7 @@ from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
+from cletus.reload.load import find_service
 from cletus.reload.state.checkpoint import Checkpoint
 from cletus.reload.state.dialogues import (
     CarriedDialogue,
@@ -127,9 +128,17 @@ class Transaction:
         rebuild = Rebuild(service)
         with constructing(rebuild):
             self._staging.run()
+        self._check_service()
         self._service_class = rebuild.service_class
         check_layout(service, rebuild.service_class, f"Service {rebuild.service_class.__name__}")
         self._settings = self._new_settings(rebuild.sources)
+
+    def _check_service(self) -> None:
+        """Refuse code that a start would refuse, since none of its modules makes a service any more."""
+        modules = self._staging.old_modules.values()
+        if any(value is self._service for module in modules for value in vars(module).values()):
+            application = self._session.application
+            find_service(application, application.entries[0])
 
     def _new_settings(self, sources: Sources) -> tuple[Sources, Settings]:
         """The settings by the new code; those that need a restart stay as they are, and say so."""

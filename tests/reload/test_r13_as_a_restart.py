@@ -157,3 +157,27 @@ def forget() -> None:
 
     sys.modules.pop("talker", None)
     sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, ApplicationFinder)]
+
+
+def test_code_that_makes_no_service_any_more_is_refused_as_by_a_start(run, tmp_path):
+    """An emptied ``__init__.py``, for example: nobody would be answered."""
+    app = run(talk="from APP.core import service")
+    report = app.reload(init="")
+    assert "app0: none of its modules makes a service; add: service = Service()" in report.error
+    assert app.reload(core=lambda text: text + "# more").ok
+
+
+def test_a_broken_file_that_nobody_imports_is_no_reason_to_refuse(run, tmp_path):
+    """Neither for the start nor for a reload; imported, it is."""
+    app = run(talk="X = 1")
+    assert app.reload(draft="def (", talk="X = 2").ok
+    assert app.module("talk").X == 2
+    report = app.reload(draft="def (", talk="import APP.draft".replace("APP", app.name))
+    assert report.phase == "check"
+    assert "draft.py:1" in report.error
+    report = app.reload(
+        draft="def (", talk=f"import importlib\nimportlib.import_module('{app.name}.draft')"
+    )
+    assert not report.ok
+    assert "draft.py:1" in report.error
+    assert app.module("talk").X == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cletus.errors import SourceError
+from cletus.reload.code.import_names import reachable
 from cletus.reload.code.sources import CodeCache, Content, Sources
 
 #: Python cannot unload compiled code, and most extensions break when they are loaded twice.
@@ -53,13 +55,27 @@ def compare(running: Sources, on_disk: Sources) -> Diff:
     )
 
 
-def compile_all(diff: Diff, cache: CodeCache) -> None:
+def compile_all(diff: Diff, cache: CodeCache, entries: Iterable[str] | None = None) -> None:
     """Compile every module from the text that was read; those that have not changed are cached.
+
+    Args:
+        diff: has the texts.
+        cache: keeps the code.
+        entries: names of the modules that will be imported. Broken files that nobody imports, such as
+            a template or a test that is being written, are then ignored; ``None`` ignores none.
 
     Raises:
         SourceError: a module cannot be compiled (with file and line), or a C extension has changed.
     """
     for extension in diff.unloadable:
         raise SourceError(extension.path, UNLOADABLE)
-    for source in diff.sources.modules.values():
-        cache.code(source)
+    broken: dict[str, SourceError] = {}
+    for name, source in diff.sources.modules.items():
+        try:
+            cache.code(source)
+        except SourceError as error:
+            broken[name] = error
+    if broken:
+        imported = broken if entries is None else reachable(diff.sources, entries)
+        for name in filter(imported.__contains__, broken):
+            raise broken[name]

@@ -9,7 +9,7 @@ that named them is gone. This module finds out.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cletus.reload.code.sources import Source, Sources
 
@@ -36,6 +36,24 @@ class ImportCache:
         """Forget all other texts."""
         wanted = {(source.name, source.digest) for source in sources.modules.values()}
         self._imports = {key: names for key, names in self._imports.items() if key in wanted}
+
+
+def reachable(sources: Sources, entries: Iterable[str]) -> set[str]:
+    """The modules that imports lead to, starting from some modules.
+
+    Args:
+        sources: the texts.
+        entries: names of the modules to start from.
+    """
+    names: set[str] = set()
+    remaining = [name for entry in entries for name in _with_parents(entry)]
+    while remaining:
+        name = remaining.pop()
+        if name not in names:
+            names.add(name)
+            source = sources.modules.get(name)
+            remaining += imports(source) if source is not None else ()
+    return names
 
 
 def imports(source: Source) -> frozenset[str]:

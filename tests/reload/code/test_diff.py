@@ -49,6 +49,18 @@ def test_a_check_compiles_everything_once_and_names_file_and_line():
     )
 
 
+def test_a_broken_file_counts_only_if_it_is_imported():
+    """A template, or a test that is being written, does not keep the code from being reloaded."""
+    broken = sources(a="import b", b="x = 1", c="import (")
+    compile_all(compare(sources(), broken), CodeCache(), ["a"])
+    for entries in (["a", "c"], None):
+        with pytest.raises(SourceError):
+            compile_all(compare(sources(), broken), CodeCache(), entries)
+    reached = sources(a="def f():\n    from b import x", b="import c", c="import (")
+    with pytest.raises(SourceError):
+        compile_all(compare(sources(), reached), CodeCache(), ["a"])
+
+
 def test_code_is_cached_by_content_and_forgotten_when_it_is_not_kept():
     cache, one, two = CodeCache(), sources(a="x = 1"), sources(a="x = 2")
     code = cache.code(one.modules["a"])
