@@ -1,8 +1,8 @@
-"""What a service counts: plain numbers on plain objects, read by whoever wants them.
+"""What a service counts: plain numbers on plain objects.
 
-Counting costs an addition, whether somebody reads or not. Nothing here knows Prometheus; the room
-``metrics`` reads these for it. A meter belongs to the service and survives reloads: asked for again
-under its name, it is the same one with the same count.
+Counting costs an addition, whether anything reads the numbers or not. Nothing here knows Prometheus;
+``ops/prometheus.py`` reads the meters for it. A meter belongs to the service and survives reloads: asked
+for again under its name, it is the same meter with the same count.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from cletus.errors import MeterError
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
-#: Label values that one meter keeps apart; what comes later is counted as ``other``. Our choice: who
-#: labels by what people can choose (names, addresses) must not fill the memory of two machines.
+#: Combinations of label values that a meter counts separately; later ones are counted as ``other``.
+#: Our choice: labels that people can choose (names, addresses) must not fill the memory of the service
+#: and of whatever stores the numbers.
 LABELS_MAX: Final = 200
 
-#: Seconds: what is under each is counted. From a tenth of a millisecond to what everybody notices.
+#: The upper bounds in seconds by which times are counted: from what nobody notices to what everybody
+#: does. Our choice.
 BOUNDS: Final = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-#: What Prometheus adds to names itself.
+#: Suffixes that Prometheus adds to names itself.
 _SUFFIXES: Final = ("_total", "_sum", "_count", "_bucket", "_created")
 
 
@@ -33,12 +35,11 @@ class Counter:
 
     Attributes:
         name, help: as given to ``Meters.counter``.
-        value: what was counted without labels; where every addition counts, ``value += 1`` is the
-            same as ``add()``.
+        value: the count without labels; on a hot path ``value += 1`` does the same as ``add()``.
     """
 
     __slots__ = ("_labelled", "help", "name", "value")
-    kind: Final = "counter"
+    type_name: Final = "counter"
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002 - Prometheus's word
         self.name = name
@@ -47,11 +48,11 @@ class Counter:
         self._labelled: dict[Labels, float] = {}
 
     def add(self, amount: float = 1, /, **labels: str) -> None:
-        """Count so much more, of what the labels tell apart.
+        """Add to the count of these labels.
 
         Args:
             amount: not negative; it is not checked.
-            labels: ``door="telnet"``. A meter has either always the same names, or none.
+            labels: ``door="telnet"``. A meter always has the same label names, or none.
         """
         if labels:
             key = _bounded(labels, self._labelled)
@@ -60,7 +61,7 @@ class Counter:
             self.value += amount
 
     def read(self) -> Iterator[tuple[Labels, float]]:
-        """The labels and the number of each; one without labels always has its one number."""
+        """The count of each combination of labels; without labels, the only count."""
         yield from self._labelled.items() if self._labelled else [((), self.value)]
 
 
@@ -69,11 +70,11 @@ class Gauge:
 
     Attributes:
         name, help: as given to ``Meters.gauge``.
-        value: how it stands, if it has no labels.
+        value: the present value, if it has no labels.
     """
 
     __slots__ = ("_labelled", "help", "name", "value")
-    kind: Final = "gauge"
+    type_name: Final = "gauge"
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002 - Prometheus's word
         self.name = name
@@ -82,14 +83,14 @@ class Gauge:
         self._labelled: dict[Labels, float] = {}
 
     def set(self, value: float, /, **labels: str) -> None:
-        """This is how it stands now."""
+        """Set the present value of these labels."""
         if labels:
             self._labelled[_bounded(labels, self._labelled)] = value
         else:
             self.value = value
 
     def raise_to(self, value: float) -> None:
-        """Keep it if it is more than ever before: a high-water mark."""
+        """Set the value if it is more than before: a high-water mark."""
         self.value = max(self.value, value)
 
     def read(self) -> Iterator[tuple[Labels, float]]:
@@ -98,7 +99,7 @@ class Gauge:
 
 
 class _Times:
-    """How often something took how long."""
+    """The counts of a timing under one combination of labels."""
 
     __slots__ = ("counts", "total")
 
@@ -108,14 +109,14 @@ class _Times:
 
 
 class Timing:
-    """How long something takes: how often it took up to each of ``BOUNDS``, and how long in all.
+    """A histogram of durations: how many were up to each of ``BOUNDS``, and their sum.
 
     Attributes:
         name, help: as given to ``Meters.timing``.
     """
 
     __slots__ = ("_labelled", "help", "name")
-    kind: Final = "timing"
+    type_name: Final = "timing"
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002 - Prometheus's word
         self.name = name
@@ -123,17 +124,17 @@ class Timing:
         self._labelled: dict[Labels, _Times] = {}
 
     def observe(self, seconds: float, /, **labels: str) -> None:
-        """It took so long this time."""
+        """Count a duration."""
         times = self.begin(**labels)
         times.counts[bisect_left(BOUNDS, seconds)] += 1
         times.total += seconds
 
     def begin(self, **labels: str) -> _Times:
-        """Have it seen before it was ever observed; returns what is counted under these labels."""
+        """Have these labels read as 0 before the first duration; returns their counts."""
         return self._labelled.setdefault(_bounded(labels, self._labelled), _Times())
 
     def read(self) -> Iterator[tuple[Labels, list[int], float]]:
-        """For each labels: how often up to each bound and no lower one, the last without; the sum."""
+        """For each combination of labels: counts between the bounds, the last above all; the sum."""
         for labels, times in self._labelled.items():
             yield labels, list(times.counts), times.total
 
@@ -149,15 +150,17 @@ class Meters:
         lines: lines that people have typed.
         deliveries: pieces of output handed to connections.
         received, sent: bytes.
-        connections: those who have come in, by ``door``.
-        refused: connections that a budget has turned away.
-        slow_readers: people dropped since they did not read.
-        mistakes: what the application's code has raised.
-        output_peak, input_peak, saves_peak: the most that has ever waited: bytes for one person,
-            lines of one person, documents.
-        saves, save_time: documents saved by ``outcome``; how long each write of one or many took.
-        reloads, reload_pause, reload_phases: by ``outcome``; while no line was answered; by ``phase``.
-        loop_lag: how late the event loop came to what was due.
+        connections: connections accepted, by ``door``.
+        refused: connections that a limit has turned away.
+        slow_readers: clients that were dropped because they did not read.
+        mistakes: errors that the application's code has raised.
+        output_peak: the most bytes that have ever waited for one client.
+        input_peak: the most lines of one client that have ever waited.
+        saves_peak: the most documents that have ever waited to be saved.
+        saves, save_time: documents by ``outcome``; how long each write took, of one or many.
+        reloads, reload_pause, reload_phases: reloads by ``outcome``; how long each kept lines
+            waiting; how long each ``phase`` took.
+        loop_lag: by how much the event loop was late.
     """
 
     def __init__(self) -> None:
@@ -198,14 +201,14 @@ class Meters:
         return iter(tuple(self._by_name.values()))
 
     def counter(self, name: str, help: str) -> Counter:  # noqa: A002 - Prometheus's word
-        """The counter of this name; it is made when it is first asked for.
+        """The counter of this name; it is created when first asked for.
 
         Args:
             name: ``talker_logins``: letters, digits and ``_``. Prometheus adds ``_total``.
-            help: one sentence; the latest holds.
+            help: a sentence; the latest one applies.
 
         Raises:
-            MeterError: the name cannot be one, or belongs to a meter of another kind.
+            MeterError: the name is not valid, or belongs to a meter of another type.
         """
         return self._meter(Counter, name, help)
 
@@ -218,14 +221,14 @@ class Meters:
         return self._meter(Timing, name, help)
 
     def saved(self, documents: int, failures: int, seconds: float) -> None:
-        """For stores: so many were to be saved in one write, and of these so many failed."""
+        """For stores: count a write of so many documents, of which some may have failed."""
         self.saves.add(documents - failures, outcome="saved")
         if failures:
             self.saves.add(failures, outcome="failed")
         self.save_time.observe(seconds)
 
     def reloaded(self, outcome: str, pause: float, phases: Mapping[str, float]) -> None:
-        """For the reload: one has ended."""
+        """For the reload: count one that has ended."""
         self.reloads.add(outcome=outcome)
         if outcome != "unchanged":
             self.reload_pause.observe(pause)
@@ -233,7 +236,7 @@ class Meters:
             self.reload_phases.observe(seconds, phase=phase)
 
     def _begin(self) -> None:
-        """What is there from the start shows its first change, which a rate would miss otherwise."""
+        """Have these read as 0 from the start: a rate misses the first change of a new series."""
         for outcome in ("saved", "failed"):
             self.saves.add(0, outcome=outcome)
         for outcome in ("committed", "refused", "unchanged"):
@@ -241,20 +244,20 @@ class Meters:
         for timing in (self.save_time, self.reload_pause, self.loop_lag):
             timing.begin()
 
-    def _meter(self, kind: type[SomeMeter], name: str, help: str) -> SomeMeter:  # noqa: A002 - as above
+    def _meter(self, meter_cls: type[SomeMeter], name: str, help: str) -> SomeMeter:  # noqa: A002 - as above
         meter = self._by_name.get(name)
         if meter is None:
             if not _NAME.fullmatch(name) or name.endswith(_SUFFIXES):
                 raise MeterError(name, "its name must be letters, digits and _, and no _total")
-            meter = self._by_name[name] = kind(name, help)
-        elif not isinstance(meter, kind):
-            raise MeterError(name, f"it is a {meter.kind} already")
+            meter = self._by_name[name] = meter_cls(name, help)
+        elif not isinstance(meter, meter_cls):
+            raise MeterError(name, f"it is a {meter.type_name} already")
         meter.help = help
         return meter
 
 
 def _bounded(labels: Mapping[str, str], known: Mapping[Labels, object]) -> Labels:
-    """The labels as a key; past the bound, those that are not known yet are one."""
+    """The labels as a key; beyond ``LABELS_MAX``, all new ones share one key."""
     key = tuple(sorted(labels.items()))
     if key in known or len(known) < LABELS_MAX:
         return key

@@ -1,4 +1,4 @@
-"""Styled text: markup that becomes ANSI sequences, and colours that every terminal can show."""
+"""Styled text: markup becomes ANSI sequences, with colours that each terminal can show."""
 
 from cletus.text.markup import Styled, style
 

@@ -1,7 +1,7 @@
-"""Colours as terminals show them: names, the three sizes of palette, and the nearest one in each.
+"""Colours of terminals: their names, and the nearest colour in each of the three palettes.
 
-ECMA-48 has eight colours, every terminal has their bright versions, xterm has 256 and many have all
-of 24 bits. What a terminal lacks becomes the nearest that it has.
+ECMA-48 has eight colours, every terminal has bright versions of them, xterm has 256 colours, and many
+terminals have 24 bits. A colour that a terminal lacks is shown as the nearest that it has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
 RGB = tuple[int, int, int]
 
-# xterm's own values of the first sixteen.
+# xterm's default values of the first sixteen.
 _SIXTEEN: tuple[RGB, ...] = (
     (0, 0, 0),
     (205, 0, 0),
@@ -40,11 +40,11 @@ _PALETTE: tuple[RGB, ...] = (*_SIXTEEN, *_CUBE, *_GREYS)
 _HEX = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 
 Colour = int | RGB
-"""A number of the palette of 256, or red, green and blue."""
+"""A number of the 256-colour palette, or red, green and blue."""
 
 
 def parse(word: str) -> Colour | None:
-    """The colour that this word names, or ``None``.
+    """The colour that a word names, or ``None``.
 
     Args:
         word: ``red``, ``bright_red``, ``grey``, a number of the palette (``208``) or ``#ff8800``.
@@ -64,10 +64,10 @@ def parse(word: str) -> Colour | None:
 
 @lru_cache(1024)
 def sgr(colour: Colour, colours: int, *, background: bool = False) -> str:
-    """The parameters of ECMA-48's SGR that show this colour, or the nearest one.
+    """The parameters of ECMA-48's SGR that show a colour, or the nearest one.
 
     Args:
-        colour: what is meant.
+        colour: the colour to show.
         colours: how many the terminal has, at least 16.
         background: whether it is the colour behind the text.
     """
@@ -83,12 +83,12 @@ def sgr(colour: Colour, colours: int, *, background: bool = False) -> str:
 
 
 def _nearest(rgb: RGB, colours: int) -> int:
-    # Of 256, the first sixteen are left out: people set those to their taste.
+    # The first sixteen of 256 are left out: people redefine those.
     candidates = range(16, 256) if colours == 256 else range(16)
     return min(candidates, key=lambda number: _distance(rgb, _PALETTE[number]))
 
 
-def _distance(one: RGB, other: RGB) -> int:
-    """Weighted by what eyes see: green most, blue least."""
-    red, green, blue = (a - b for a, b in zip(one, other, strict=True))
+def _distance(first: RGB, second: RGB) -> int:
+    """Weighted as eyes are: most sensitive to green, least to blue."""
+    red, green, blue = (a - b for a, b in zip(first, second, strict=True))
     return 3 * red * red + 6 * green * green + blue * blue

@@ -1,12 +1,12 @@
 r"""Text in colour: ``style("[bold]{name}[/] says: {text}", name=user, text=line)``.
 
-Words in brackets switch colours and attributes on, ``[/]`` takes back the latest of them. What
-people have typed goes in as values: a value is never looked into, so no bracket in it means
-anything. (An f-string would put it into the markup itself. Do not do that; type checkers that know
-``LiteralString`` say so.)
+A tag in brackets switches colours and attributes on, ``[/]`` takes back the latest tag. What people
+have typed goes in as values: values are not parsed, so brackets in them mean nothing. (An f-string
+would put them into the markup itself. Do not do that; type checkers that know ``LiteralString``
+report it.)
 
-The result is shown by each terminal as well as it can; those without colours, and screen readers,
-get the words alone.
+Each terminal shows the result as well as it can; terminals without colours and screen readers get the
+plain text.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _formatter = Formatter()
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a piece of text looks. ``None`` and absent attributes mean: as the text around it.
+    """The style of a piece of text. ``None`` and absent attributes mean: as the text around it.
 
     Attributes:
-        colour: of the letters.
-        background: behind them.
+        colour: the colour of the letters.
+        background: the colour behind them.
         attributes: ``bold``, ``dim``, ``italic``, ``underline``, ``blink``, ``reverse``, ``strike``.
     """
 
@@ -49,7 +49,7 @@ class Style:
     attributes: frozenset[str] = frozenset()
 
     def over(self, below: Style) -> Style:
-        """This style, with what it leaves open taken from another."""
+        """This style; what it leaves open is taken from the style below it."""
         return Style(
             below.colour if self.colour is None else self.colour,
             below.background if self.background is None else self.background,
@@ -57,7 +57,7 @@ class Style:
         )
 
     def sequence(self, colours: int) -> str:
-        """The escape sequence that begins it on a terminal of so many colours; may be empty."""
+        """The escape sequence that switches it on, for a terminal with so many colours; may be empty."""
         codes = [str(_ATTRIBUTES[name]) for name in _ATTRIBUTES if name in self.attributes]
         if self.colour is not None:
             codes.append(sgr(self.colour, colours))
@@ -71,7 +71,7 @@ _PLAIN = Style()
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """Text in ``pieces``, each with its style. ``str()`` gives the words alone."""
+    """Text in ``pieces``, each with its style. ``str()`` gives the plain text."""
 
     pieces: tuple[tuple[str, Style], ...]
 
@@ -81,45 +81,45 @@ class Styled:
     def __len__(self) -> int:
         return sum(len(text) for text, _ in self.pieces)
 
-    def __add__(self, other: object) -> Styled:
-        return Styled(self.pieces + _pieces(other, _PLAIN))
+    def __add__(self, text: object) -> Styled:
+        return Styled(self.pieces + _pieces(text, _PLAIN))
 
-    def __radd__(self, other: object) -> Styled:
-        return Styled(_pieces(other, _PLAIN) + self.pieces)
+    def __radd__(self, text: object) -> Styled:
+        return Styled(_pieces(text, _PLAIN) + self.pieces)
 
     def join(self, parts: Any) -> Styled:
-        """The parts, strings or styled, with this between them."""
+        """The parts, strings or styled text, with this text between them."""
         pieces: tuple[tuple[str, Style], ...] = ()
         for number, part in enumerate(parts):
             pieces += (self.pieces if number else ()) + _pieces(part, _PLAIN)
         return Styled(pieces)
 
     def render(self, colours: int) -> str:
-        """The text for a terminal of so many colours; 0 gives the words alone."""
+        """The text for a terminal with so many colours; 0 gives the plain text."""
         if not colours:
             return str(self)
-        return "".join(_rendered(text, style.sequence(colours)) for text, style in self.pieces)
+        return "".join(_with_sgr(text, style.sequence(colours)) for text, style in self.pieces)
 
 
 def style(markup: LiteralString, /, **values: object) -> Styled:
     r"""Text in colour, for ``client.write`` and the like.
 
     Args:
-        markup: words and tags: ``[red]``, ``[bright_red on blue]``, ``[#ff8800 bold]``, ``[208]``,
+        markup: text and tags: ``[red]``, ``[bright_red on blue]``, ``[#ff8800 bold]``, ``[208]``,
             ``[bold]`` (and dim, italic, underline, blink, reverse, strike), ``[/]`` for the end of the
             latest tag. ``\[`` is a bracket. With values, ``{name}`` is a value, formatted as by
-            ``str.format``, and ``{{`` a brace; without, braces mean nothing.
-        **values: what is put in, as it is; a value may itself be styled.
+            ``str.format``, and ``{{`` a brace; without values, braces mean nothing.
+        **values: inserted as they are; a value may itself be styled.
 
     Raises:
-        MarkupError: a tag means nothing, or ``[/]`` ends none.
+        MarkupError: a tag has no meaning, or ``[/]`` has no tag to end.
         KeyError: a value is missing.
     """
     pieces: list[tuple[str, Style]] = []
     stack = [_PLAIN]
     end = 0
     for tag in _TAG.finditer(markup):
-        pieces.extend(_filled(markup[end : tag.start()], stack[-1], values))
+        pieces.extend(_with_values(markup[end : tag.start()], stack[-1], values))
         end = tag.end()
         if tag[1] is None:
             pieces.append(("[", stack[-1]))
@@ -129,30 +129,30 @@ def style(markup: LiteralString, /, **values: object) -> Styled:
             stack.pop()
         else:
             raise MarkupError(markup, "[/] ends nothing")
-    pieces.extend(_filled(markup[end:], stack[-1], values))
+    pieces.extend(_with_values(markup[end:], stack[-1], values))
     return Styled(tuple(pieces))
 
 
 def _style_of(tag: str) -> Style:
-    found = _PLAIN
-    behind = False
+    style = _PLAIN
+    is_background = False
     for word in tag.split():
         colour = parse(word)
         if word in _ATTRIBUTES:
-            found = replace(found, attributes=found.attributes | {word})
+            style = replace(style, attributes=style.attributes | {word})
         elif word == "on":
-            behind = True
+            is_background = True
         elif colour is None:
-            raise MarkupError(f"[{tag}]", f"{word!r} is no colour and no attribute")
-        elif behind:
-            found = replace(found, background=colour)
+            raise MarkupError(f"[{tag}]", f"{word!r} is neither a colour nor an attribute")
+        elif is_background:
+            style = replace(style, background=colour)
         else:
-            found = replace(found, colour=colour)
-    return found
+            style = replace(style, colour=colour)
+    return style
 
 
-def _filled(text: str, style: Style, values: dict[str, object]) -> Iterator[tuple[str, Style]]:
-    """A piece of markup between two tags, with its values put in."""
+def _with_values(text: str, style: Style, values: dict[str, object]) -> Iterator[tuple[str, Style]]:
+    """The pieces of markup between two tags, with values inserted."""
     if not values:
         if text:
             yield text, style
@@ -176,5 +176,5 @@ def _pieces(part: object, below: Style) -> tuple[tuple[str, Style], ...]:
     return ((str(part), below),)
 
 
-def _rendered(text: str, sequence: str) -> str:
+def _with_sgr(text: str, sequence: str) -> str:
     return f"{sequence}{text}{_RESET}" if sequence and text else text
