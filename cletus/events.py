@@ -1,8 +1,8 @@
-"""What can happen in a service: frozen values that listeners are called with.
+"""Events: frozen values that listeners are called with.
 
 ``@service.listen(events.Receive)`` calls the function for each event of that class and of its
-subclasses. Past and present tense follow Twisted: an event tells what happened (or, with ``Pre``,
-what is about to).
+subclasses. An event says what has happened or, if its name begins with ``Pre``, what is about to
+happen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Anything that happens in a service: ``event.service``."""
+    """Something that happens in a service: ``event.service``."""
 
     service: Service
 
@@ -42,9 +42,9 @@ class PostStart(Event):
 
 @dataclass(frozen=True, slots=True)
 class Status(Event):
-    """Somebody asks what this service is (MSSP; crawlers do). Listeners may add to ``values``.
+    """A crawler asks what this service is (MSSP). Listeners may add to ``values``.
 
-    ``values`` has NAME, PLAYERS, UPTIME, CODEBASE and the ports already; a list has several values.
+    ``values`` has NAME, PLAYERS, UPTIME, CODEBASE and the ports already; a list is several values.
     """
 
     values: dict[str, Any]
@@ -57,12 +57,12 @@ class PreStop(Event):
 
 @dataclass(frozen=True, slots=True)
 class PostStop(Event):
-    """The doors are closed, the stores saved, everybody gone."""
+    """The doors are closed, everybody is disconnected, and the stores are saved and closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreReload(Event):
-    """New code is about to be imported. Call ``veto(reason)`` for it not to be.
+    """New code is about to be imported. Call ``veto(reason)`` to prevent it.
 
     ``changed`` names the modules whose text differs; ``vetoes`` has the reasons given so far.
     """
@@ -77,9 +77,9 @@ class PreReload(Event):
 
 @dataclass(frozen=True, slots=True)
 class PostReload(Event):
-    """The new code is in force; its listeners are called, in the same turn as the commit.
+    """The new code is in force. Its listeners are called, in the same turn as the commit.
 
-    ``report`` is what ``service.last_reload`` is from now on.
+    ``report`` is ``service.last_reload`` from now on.
     """
 
     report: ReloadReport
@@ -87,7 +87,7 @@ class PostReload(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReloadFailed(Event):
-    """A reload was refused; nothing has changed. The old code's listeners are called.
+    """A reload was refused, and nothing has changed. The old code's listeners are called.
 
     ``report`` says in which phase, and why.
     """
@@ -95,18 +95,18 @@ class ReloadFailed(Event):
     report: ReloadReport
 
 
-# -- people -------------------------------------------------------------------------------------
+# -- clients ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ClientEvent(Event):
-    """Something about one connected person: ``event.client``."""
+    """Something that happens to one client: ``event.client``."""
 
     client: Client[Service]
 
     @property
     def user(self) -> Any:
-        """Whom the application has put on the client as ``client.user``; ``None`` for a stranger."""
+        """What the application has set as ``client.user``; ``None`` before a login."""
         return getattr(self.client, "user", None)
 
     def log_fields(self) -> dict[str, Any]:
@@ -116,15 +116,15 @@ class ClientEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Connect(ClientEvent):
-    """A person has come in through a door."""
+    """A person has connected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receive(ClientEvent):
-    """A person has typed a line, and nothing had asked for it.
+    """A person has typed a line that no question and no dialogue was waiting for.
 
-    ``data`` is the line without its end: decoded, free of control characters, never longer than
-    ``line_max`` bytes were.
+    ``data`` is the line without its end: decoded, without control characters, and made from no more
+    than ``line_max`` bytes.
     """
 
     data: str
@@ -132,7 +132,7 @@ class Receive(ClientEvent):
 
 @dataclass(frozen=True, slots=True)
 class Resize(ClientEvent):
-    """A person's window has another size, or it has just become known: ``client.terminal``.
+    """The size of a person's window has changed or become known: ``client.terminal``.
 
     ``columns`` and ``rows`` are in characters.
     """
@@ -145,9 +145,9 @@ class Resize(ClientEvent):
 class Gmcp(ClientEvent):
     """A person's program has sent a message (GMCP; a variable, if it only has MSDP).
 
-    ``package`` is its name as they wrote it. ``data`` is what its JSON means, ``None`` if there was
-    none; its strings are free of control characters other than newlines. ``@service.gmcp(package)``
-    hears of one.
+    ``package`` is its name as they wrote it. ``data`` is the value of its JSON, ``None`` if there was
+    none; its strings have no control characters other than newlines. Use ``@service.gmcp(package)``
+    for a listener of one package.
     """
 
     package: str
@@ -156,7 +156,7 @@ class Gmcp(ClientEvent):
 
 @dataclass(frozen=True, slots=True)
 class Disconnect(ClientEvent):
-    """A person is gone. What is written to the client from now on goes nowhere.
+    """A person is gone. What is written to the client from now on is thrown away.
 
     ``reason`` is a short phrase for the log: ``"closed by peer"``, ``"slow reader"``, ...
     """

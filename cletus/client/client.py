@@ -46,7 +46,8 @@ class _State(enum.Enum):
 class Client(ApplicationAttributes, Generic[ServiceT]):
     """One connected person.
 
-    Doors make clients through ``service.connections``, never directly.
+    Doors make clients through ``service.connections``, never directly. ``Client[Game]`` is the client of
+    a service of the class ``Game``, for type checkers; with ``Client`` alone the service is ``Any``.
 
     Attributes:
         service: the service that they are connected to.

@@ -1,4 +1,4 @@
-"""Conversations written as named steps, so that they are state and survive a reload.
+"""Dialogues: conversations written as named steps, so that they are state and survive a reload.
 
     class Login(Dialogue):
         name = Field("")
@@ -14,8 +14,8 @@
             return self.done(user)
 
 A step is called with the line that answers its prompt. It returns the next step, or
-``self.done(value)``, or ``None`` to stay; one that raises ``Refused`` stays and says why. What the
-dialogue has learnt is in its fields.
+``self.done(value)``, or ``None`` to stay at the step; if it raises ``Refused``, the person is told why
+and stays as well. The fields of the dialogue hold what it has learnt.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def step(prompt: Prompt = "", *, hidden: bool = False) -> Callable[[Any], Any]:
     """Make a method a step of its dialogue.
 
     Args:
-        prompt: what is sent before the answer is awaited, without a newline; or a function of the
-            dialogue that gives it.
+        prompt: sent before the answer is awaited, without a newline; or a function that takes the
+            dialogue and returns the prompt.
         hidden: ask the terminal not to show what is typed.
     """
 
@@ -82,14 +82,13 @@ class Dialogue:
     """A conversation with one person, a step for each answer.
 
     Args:
-        values: of fields, by name, in place of their defaults.
+        values: values of fields, by name, in place of their defaults.
 
     Attributes:
         client: whom it is with; set when it starts.
         fields: the class's fields by name.
         schema: converts the values of the fields; a reload carries them over with it.
-        steps: the names of the class's steps, in the order of declaration; the first is where it
-            begins.
+        steps: the names of the class's steps in the order of declaration; it begins with the first.
 
     Raises:
         DialogueError: a value is for a field that it does not have.
