@@ -103,23 +103,29 @@ class BaseRoom(Store):
         """Find an exit.
 
         Args:
-            direction: in full, abbreviated, or the beginning of its name.
+            direction: in full, abbreviated, or the beginning of its name. ``north`` and ``n`` never
+                mean ``northeast``, but ``n`` finds an exit ``nook``.
 
         Returns:
             The name of the exit, and the room there.
 
         Raises:
-            Refused: there is no such exit, or the room does not exist.
+            Refused: there is no such exit, there are several, or the room does not exist.
         """
-        wanted = spelled_out(direction)
-        fitting = [name for name in self.exits if wanted and name.lower().startswith(wanted)]
-        name = wanted if wanted in self.exits else fitting[0] if len(fitting) == 1 else ""
-        if not name:
+        typed, wanted = direction.lower(), spelled_out(direction)
+        fitting = [name for name in self.exits if typed and name.lower().startswith(typed)]
+        if wanted in OPPOSITES:
+            fitting = [name for name in fitting if name.lower() not in OPPOSITES]
+        if wanted in self.exits:
+            fitting = [wanted]
+        if not fitting:
             raise Refused(f"You cannot go {direction}. {self.exits_text()}")
-        room = type(self).manager.get(self.exits[name])
+        if len(fitting) > 1:
+            raise Refused(f"{direction!r} could be {listed(fitting, word='or')}.")
+        room = type(self).manager.get(self.exits[fitting[0]])
         if room is None:
             raise Refused("That way is closed.")
-        return name, room
+        return fitting[0], room
 
     def connect(self, direction: str, other: BaseRoom, back: str | None = None) -> None:
         """Make an exit, and one that leads back. The caller saves both rooms.

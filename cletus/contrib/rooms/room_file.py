@@ -46,7 +46,12 @@ class RoomFile:
     def __init__(self, room_cls: type[BaseRoom], path: Path) -> None:
         self.path = path
         self._room_cls = room_cls
-        self.rooms = {self._key(key): self._checked(key, room) for key, room in _read(path)}
+        self.rooms: dict[str, dict[str, Any]] = {}
+        for name, room in _read(path):
+            key = self._key(name)
+            if key in self.rooms:
+                raise RoomFileError(path, f"the room {key!r} is described twice")
+            self.rooms[key] = self._checked(key, room)
         service = room_cls.service
         service.listen(events.PreStart)(self.apply)
         service.listen(events.PostReload)(self.apply)
@@ -99,12 +104,26 @@ class RoomFile:
         for name in ("name", "description"):
             if not isinstance(room.get(name, ""), str):
                 raise RoomFileError(self.path, f"{where}: {name} must be a text")
-        return {**room, "exits": self._exits(where, room.get("exits", {}))}
+        values = {**room, "exits": self._exits(where, room.get("exits", {}))}
+        # The store itself checks the values, on an object that is not active, as it does when it loads.
+        trial = self._room_cls.schema.detached(str(key))
+        try:
+            trial.from_dict({**trial.to_dict(), **values})
+            trial.to_json()
+        except StorageError as error:
+            raise RoomFileError(self.path, f"{where}: {error}") from None
+        return values
 
     def _exits(self, where: str, exits: object) -> dict[str, str]:
         if not isinstance(exits, dict):
             raise RoomFileError(self.path, f"{where}: exits must be pairs of direction and room")
-        return {self._direction(where, name).lower(): self._key(key) for name, key in exits.items()}
+        checked: dict[str, str] = {}
+        for name, key in exits.items():
+            direction = self._direction(where, name).lower()
+            if direction in checked:
+                raise RoomFileError(self.path, f"{where}: there are two exits {direction!r}")
+            checked[direction] = self._key(key)
+        return checked
 
     def _direction(self, where: str, name: object) -> str:
         if not isinstance(name, str):
@@ -145,7 +164,7 @@ class RoomFile:
 
 def _read(path: Path) -> list[tuple[object, object]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
         data = tomllib.loads(text) if path.suffix == ".toml" else _from_yaml(path, text)
     except (OSError, ValueError) as error:  # tomllib's and the decoder's errors are ValueErrors
         raise RoomFileError(path, str(error)) from None
@@ -159,7 +178,19 @@ def _from_yaml(path: Path, text: str) -> Any:
         import yaml  # noqa: PLC0415 - an extra, which only rooms in YAML need
     except ImportError:
         raise RoomFileError(path, "YAML needs PyYAML: pip install 'cletus-live[yaml]'") from None
+
+    class Loader(yaml.SafeLoader):
+        """Refuses a key that a mapping has twice, of which PyYAML would keep the last."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for number, key in enumerate(keys):
+                if key in keys[:number]:
+                    mark = node.value[number][0].start_mark
+                    raise yaml.YAMLError(f"{key!r} is there twice, line {mark.line + 1}")
+            return super().construct_mapping(node, deep)
+
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
         raise RoomFileError(path, " ".join(str(error).split())) from None

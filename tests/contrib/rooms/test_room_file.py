@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
+from typing import Annotated
 
 import pytest
+from msgspec import Meta
 from twisted.logger import LogLevel, globalLogPublisher
 
-from cletus.contrib.rooms import RoomFile, RoomFileError
+from cletus import Service
+from cletus.contrib.rooms import BaseRoom, RoomFile, RoomFileError
+from cletus.storage import Field
 
 PLACES = """
     from pathlib import Path
@@ -203,3 +207,43 @@ def test_a_room_may_be_false(inn, monkeypatch):
     monkeypatch.setattr(type(hall), "__len__", lambda _: 0, raising=False)
     inn.module("places").rooms.apply()
     assert inn.active("room")["hall"] is hall
+
+
+@pytest.fixture
+def typed_room():
+    service = Service()
+    service.configure(store="memory:")
+    members = {
+        "service": service,
+        "light": Field(0, type=int),
+        "seats": Field(0, type=Annotated[int, Meta(ge=0)]),
+        "motto": Field(""),
+    }
+    yield type("TypedRoom", (BaseRoom,), members)
+    service.session.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("r.toml", '[hall]\nlight = "bright"', "expected int"),
+        ("r.toml", "[hall]\nseats = -1", ">= 0"),
+        ("r.toml", "[hall]\nmotto = 2026-01-02", "motto"),
+        ("r.toml", "[Hall]\n[hall]", "'hall' is described twice"),
+        ("r.toml", '[hall]\nexits = {North = "hall", north = "hall"}', "two exits 'north'"),
+        ("r.yaml", "hall: {}\nhall: {}", "'hall' is there twice, line 2"),
+        ("r.yaml", "hall:\n  exits: {up: hall, up: hall}", "'up' is there twice, line 2"),
+    ],
+)
+def test_values_are_checked_as_the_store_checks_them(typed_room, tmp_path, name, text, reason):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(RoomFileError, match=reason):
+        RoomFile(typed_room, path)
+    assert typed_room.manager.active() == {}
+
+
+def test_a_byte_order_mark_is_skipped(typed_room, tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_bytes(b'\xef\xbb\xbf[hall]\r\nname = "The hall"\r\n')
+    assert RoomFile(typed_room, path).rooms["hall"]["name"] == "The hall"

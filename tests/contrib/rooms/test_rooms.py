@@ -187,3 +187,36 @@ def test_wide_letters_count_as_wide(inn):
     lines = hall.look()
     assert "燈籠" * 60 in "".join(lines)
     assert max(map(width, lines)) <= 79
+
+
+@pytest.mark.parametrize(
+    ("exits", "typed", "exit_"),
+    [
+        (["northeast", "south"], "north", None),
+        (["northeast", "south"], "n", None),
+        (["southwest"], "South", None),
+        (["northeast"], "ne", "northeast"),
+        (["northeast"], "northe", "northeast"),
+        (["door"], "d", "door"),
+        (["down", "door"], "d", "down"),
+        (["nook", "northwest"], "n", "nook"),
+        (["upstairs"], "up", "upstairs"),
+    ],
+)
+def test_a_direction_in_full_or_short_means_only_itself(inn, exits, typed, exit_):
+    """But the beginning of any other exit finds that exit."""
+    room = inn.store("room")("crossing")
+    room.exits = dict.fromkeys(exits, "hall")
+    if exit_ is None:
+        with pytest.raises(Refused, match="You cannot go"):
+            room.exit(typed)
+    else:
+        assert room.exit(typed)[0] == exit_
+
+
+def test_the_beginning_of_two_exits_names_both(inn):
+    room = inn.store("room")("crossing")
+    room.exits = {"door": "hall", "drawbridge": "hall"}
+    with pytest.raises(Refused, match="'d' could be door or drawbridge"):
+        room.exit("d")
+    assert room.exit("dr")[0] == "drawbridge"
