@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,8 +14,8 @@ from cletus.contrib.audience import ignores, write_users
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
-#: Time by the service's clock, name of the speaker, text.
-Message = tuple[float, str, str]
+#: Time by the service's clock, name of the speaker, text, key of the speaker.
+Message = tuple[float, str, str, str]
 
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
@@ -97,7 +98,7 @@ class BaseChannel(Store):
         self.members.add(user.key)
         self.invited.discard(user.key)
         self.changed()
-        user.write(*self.greeting())
+        user.write(*self.greeting(user))
 
     def leave(self, user: Any) -> None:
         """Remove a member."""
@@ -112,14 +113,18 @@ class BaseChannel(Store):
         """Send a message to all members, the speaker included."""
         if not self.has(user):
             raise Refused(f"Join {self} first.")
-        self.history.append((self.service.clock.seconds(), str(user), text))
+        self.history.append((self.service.clock.seconds(), str(user), text, user.key))
         del self.history[: -self.history_max]
         self.write_all(self.said_text(user, text), by=user)
 
-    def greeting(self) -> list[object]:
-        """The lines that a new member is shown."""
+    def greeting(self, user: Any = None) -> list[object]:
+        """The lines that a new member is shown: the topic, and what those said whom they do not ignore."""
         lines: list[object] = [self.notice_text(self.topic or "You have joined.")]
-        lines += [f"{_clock(when)} {self.said_text(who, text)}" for when, who, text in self.history]
+        lines += [
+            f"{_clock(when)} {self.said_text(who, text)}"
+            for when, who, text, key in self.history
+            if not ignores(user, _Speaker(key))
+        ]
         return lines
 
     def online(self) -> list[Any]:
@@ -237,6 +242,13 @@ class BaseChannel(Store):
     def _check_moderator(self, by: Any) -> None:
         if not self.is_moderator(by):
             raise Refused(f"Only moderators of {self} can do that.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Stands for a speaker who may have left, where ``ignores`` looks only at the key."""
+
+    key: str
 
 
 def _clock(when: float) -> str:

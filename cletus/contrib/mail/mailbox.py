@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, ClassVar, TypedDict, TypeVar
+from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
 
 from twisted.internet.defer import Deferred
 from wcwidth import clip, ljust, width, wrap
@@ -48,7 +48,7 @@ class MailboxManager(Manager[M]):
             raise Refused(f"{to} takes no mail from you.")
         box = self.of(to)
         try:
-            box.put(str(sender), text, subject)
+            box.put(str(sender), text, subject, sender_key=sender.key)
         except Refused:
             self.release(to)
             raise
@@ -75,6 +75,7 @@ class Letter(TypedDict):
         subject: one line; may be empty.
         text: may have several lines.
         read: whether it has been read.
+        sender_key: the key of the sender, whose name may change; letters of older versions have none.
     """
 
     sender: str
@@ -82,6 +83,7 @@ class Letter(TypedDict):
     subject: str
     text: str
     read: bool
+    sender_key: NotRequired[str]
 
 
 class BaseMailbox(Store):
@@ -106,8 +108,15 @@ class BaseMailbox(Store):
 
     letters: Field[list[Letter]] = Field(list, type=list[Letter])
 
-    def put(self, sender: str, text: str, subject: str = "") -> None:
+    def put(self, sender: str, text: str, subject: str = "", *, sender_key: str = "") -> None:
         """Add a letter. The caller saves, as ``manager.send`` does.
+
+        Args:
+            sender: the name of the sender.
+            text: may have several lines.
+            subject: one line; may be empty.
+            sender_key: the key of the sender, by which their unread letters are counted; by default
+                they are counted by name.
 
         Raises:
             Refused: it is empty or too long, the mailbox is full, or too many letters of that sender
@@ -119,7 +128,8 @@ class BaseMailbox(Store):
             raise Refused(f"A letter can have at most {self.text_max} characters.")
         if len(self.letters) >= self.letters_max:
             raise Refused(f"The mailbox of {self.key} is full.")
-        waiting = sum(old["sender"] == sender and not old["read"] for old in self.letters)
+        unread = [letter for letter in self.letters if not letter["read"]]
+        waiting = sum(_account(letter) == (sender_key or sender) for letter in unread)
         if waiting >= self.unread_max:
             raise Refused(f"{waiting} of your letters have not been read yet. Wait until they are.")
         self.letters.append(
@@ -129,6 +139,7 @@ class BaseMailbox(Store):
                 subject=" ".join(subject.split())[: self.subject_max],
                 text=text,
                 read=False,
+                sender_key=sender_key,
             )
         )
 
@@ -184,6 +195,10 @@ class BaseMailbox(Store):
         if not 1 <= number <= len(self.letters):
             raise Refused(f"There is no letter {number}.")
         return self.letters[number - 1]
+
+
+def _account(letter: Letter) -> str:
+    return letter.get("sender_key") or letter["sender"]
 
 
 def _line(number: int, letter: Letter) -> str:

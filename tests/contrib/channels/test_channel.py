@@ -187,7 +187,7 @@ def test_a_channel_survives_a_reload_with_what_was_said(app):
     app.bob.reads()
     app.ann.says("after")
     assert app.bob.reads() == "[Lamp] Ann: after\n"
-    assert [text for _, _, text in app.active("channel")["lamp"].history] == ["before", "after"]
+    assert [text for _, _, text, _ in app.active("channel")["lamp"].history] == ["before", "after"]
 
 
 def test_everybody_is_told_what_has_come_of_their_word(app):
@@ -219,3 +219,17 @@ def test_who_is_there_already_or_does_not_listen_is_not_invited(app):
         app.lamp.invite(cid, by=ann)
     assert app.cid.reads() == ""
     assert "cid" not in app.lamp.invited
+
+
+def test_the_history_leaves_out_who_is_ignored(app):
+    """Also when they have another name now: it goes by the key."""
+    ann, bob, cid = (user(app, name) for name in ("ann", "bob", "cid"))
+    app.lamp.say(bob, "rude words")
+    bob.name = "Robert"
+    app.lamp.say(ann, "hello")
+    cid.ignores = lambda other: other.key == "bob"
+    app.cid.reads()
+    app.lamp.join(cid)
+    read = app.cid.reads()
+    assert "hello" in read
+    assert "rude words" not in read

@@ -189,3 +189,15 @@ def test_a_mailbox_may_count_its_letters(app, monkeypatch):
     box = app.post.of(app.bob)
     monkeypatch.setattr(type(box), "__len__", lambda box: len(box.letters), raising=False)
     assert app.post.of(app.bob) is box
+
+
+def test_another_name_does_not_make_room_for_more_letters(app):
+    """Unread letters are counted by account, not by name."""
+    type(app.post.of(app.bob)).unread_max = 2
+    for name in ("Ann", "Anna"):
+        app.user.name = name
+        send(app, app.bob)
+    app.user.name = "Annabel"
+    with pytest.raises(Refused, match="2 of your letters have not been read"):
+        app.post.send(app.bob, sender=app.user, text="x")
+    assert [letter["sender"] for letter in app.post.of(app.bob).letters] == ["Ann", "Anna"]
