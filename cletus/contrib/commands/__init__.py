@@ -1,7 +1,7 @@
 """Commands: functions whose signatures declare what people can type. See ``docs/contrib/commands.md``."""
 
 from cletus.contrib.commands.command import Command, CooldownsMixin, Requirement
-from cletus.contrib.commands.converters import Converter, choose, online
+from cletus.contrib.commands.converters import Converter, choose, here, online
 from cletus.contrib.commands.registry import CommandRegistry, Group
 from cletus.contrib.commands.signature import Rest, take_word
 from cletus.contrib.language import parse_duration, say_duration
@@ -20,6 +20,7 @@ __all__ = [
     "Requirement",
     "Rest",
     "choose",
+    "here",
     "online",
     "parse_duration",
     "say_duration",

@@ -84,10 +84,19 @@ class CooldownsMixin:
     cooldowns: Field[dict[str, float]] = Field(dict, session=True)
 
 
-def remaining_cooldown(client: Client, command: str) -> float:
-    """Seconds until the person at this client can use a command again; 0.0 for now."""
-    until = _cooldowns_of(client).get(command, 0.0)
-    return max(0.0, until - float(client.service.clock.seconds()))
+def remaining_cooldown(client: Client, command: str, longest: float) -> float:
+    """Seconds until the person at this client can use a command again; 0.0 for now.
+
+    Args:
+        client: the person's client.
+        command: its name.
+        longest: its cooldown. Nobody waits longer, even if the clock has been set back.
+    """
+    cooldowns, now = _cooldowns_of(client), float(client.service.clock.seconds())
+    if command not in cooldowns:
+        return 0.0
+    cooldowns[command] = min(cooldowns[command], now + longest)
+    return max(0.0, cooldowns[command] - now)
 
 
 def start_cooldown(client: Client, command: str, seconds: float) -> None:

@@ -96,16 +96,47 @@ def stored(word: str, store_cls: Any, event: ClientEvent) -> Any:
 
 
 def online(word: str, store_cls: Any, event: ClientEvent) -> Any:
-    """An active object of a store by name; of a store of users, one that is online."""
+    """An active object of a store by name; of a store of users, one that is online.
+
+    If several have the same name, ``2.rat`` is the second one.
+    """
+    return _find(word, _active(store_cls.manager), store_cls, event)
+
+
+def here(word: str, store_cls: Any, event: ClientEvent) -> Any:
+    """A user or object in the user's room (see ``contrib.rooms``), by name, or ``2.rat`` for the second."""
+    room = getattr(event.user, "room", None)
+    present = [*getattr(room, "occupants", ()), *getattr(room, "contents", ())]
+    return _find(word, [obj for obj in present if isinstance(obj, store_cls)], store_cls, event)
+
+
+def _find(word: str, objects: list[Any], store_cls: Any, event: ClientEvent) -> Any:
     word = word.lower()
     if word in ("me", "myself") and isinstance(event.user, store_cls):
         return event.user
-    active = _active(store_cls.manager)
-    for obj in active:
+    for obj in objects:
         if obj.key == word:
             return obj
-    names = {_name(obj).lower(): obj for obj in active}
-    return choose(word, names, none=f"There is no {store_cls.__name__.lower()} called {word!r}.")
+    number, name = _numbered(word)
+    namesakes = [obj for obj in objects if _name(obj).lower() == name]
+    if not namesakes:  # the beginning of a name, which may be that of several objects
+        names = {_name(obj).lower(): _name(obj).lower() for obj in objects}
+        none = f"There is no {store_cls.__name__.lower()} called {name!r}."
+        full_name = choose(name, names, none=none)
+        namesakes = [obj for obj in objects if _name(obj).lower() == full_name]
+    if number > len(namesakes):
+        raise Refused(f"There are only {len(namesakes)} called {name!r}.")
+    if not number and len(namesakes) > 1:
+        raise Refused(f"Which {name}? Type 1.{name} to {len(namesakes)}.{name}.")
+    return namesakes[max(number, 1) - 1]
+
+
+def _numbered(word: str) -> tuple[int, str]:
+    """``(2, "rat")`` of ``2.rat``; the number is 0 if there is none."""
+    number, dot, name = word.partition(".")
+    if dot and name and number.isascii() and number.isdigit() and len(number) < 4 and int(number):
+        return int(number), name
+    return 0, word
 
 
 def choose(word: str, choices: Mapping[str, Any], *, none: str = "") -> Any:

@@ -280,7 +280,7 @@ class CommandRegistry:
 
     def _check_cooldown(self, command: Command, event: ClientEvent) -> None:
         if command.cooldown:
-            wait = remaining_cooldown(event.client, command.name)
+            wait = remaining_cooldown(event.client, command.name, command.cooldown)
             if wait:
                 raise Refused(
                     f"You can use {self.prefix}{command.name} again in {say_duration(wait)}."

@@ -373,3 +373,13 @@ def test_a_registry_gives_its_commands_and_topics(service):
     commands.topic("rules", "Be kind.")
     assert [one.name for one in commands] == ["say", "look"]
     assert commands.topics == ("rules",)
+
+
+def test_a_clock_that_is_set_back_lengthens_no_cooldown(talk):
+    last(talk.bob, ".shout hi")
+    talk.active("user")["user1"].cooldowns["shout"] += (
+        3600  # as if the clock had been an hour ahead
+    )
+    assert last(talk.bob, ".shout hi") == "You can use .shout again in 30 seconds."
+    talk.clock.advance(30)
+    assert last(talk.bob, ".shout hi") == "User1 shouts: hi"
