@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 #: Written with a vowel, spoken with a consonant: a unicorn, a European, a user, a one-way street.
 _CONSONANT = re.compile(
-    r"e[uw]|ouija|onc?e(?![a-z])|uni(?![nmd]|roni)|unimo|unan|u[bcfghjkqrst][aeiou]", re.IGNORECASE
+    r"e[uw]|ouija|onc?e(?![a-z])|uni(?![nmd]|roni)|unimo|unan|u[bcfghjkqrstv][aeiou]",
+    re.IGNORECASE,
 )
 #: Written with a consonant, spoken with a vowel: an hour, an heir, an honest man.
-_SILENT_H = re.compile(r"(?:heir|honest|hono[u]?r|hour(?!i))", re.IGNORECASE)
+_SILENT_H = re.compile(r"(?:heir|honest|hono[u]?r|hors(?=[ -]d)|hors$|hour(?!i))", re.IGNORECASE)
 #: Letters whose names begin with a vowel: an FBI agent, an x-ray.
 _SPELLED = frozenset("AEFHILMNORSX")
 _VOWELS = frozenset("aeiou")
@@ -31,11 +33,12 @@ def an(noun: str) -> str:
 
 def _sounds_like_vowel(noun: str) -> bool:
     word = re.match(r"[\W_]*([^\W_]*)", noun)
-    first = word[1] if word else ""
+    first = _without_accents(word[1]) if word else ""
     if not first:
         return False
-    if first.isdigit():
-        return first.startswith("8") or (first[:2] in ("11", "18") and len(first) % 3 == 2)
+    digits = re.match(r"\d*", first)
+    if digits and digits[0]:  # an 8-ball, an 11th hour, an 18-year-old, but a 110 m hurdle
+        return first[0] == "8" or (first[:2] in ("11", "18") and len(digits[0]) % 3 == 2)
     spelled = first.isupper() and first not in _WORDS
     if spelled and (len(first) > 1 or noun[len(first) : len(first) + 1] in ("-", "")):
         return first[0] in _SPELLED
@@ -44,6 +47,13 @@ def _sounds_like_vowel(noun: str) -> bool:
     if _SILENT_H.match(first) or _is_yttric(first):
         return True
     return first[0].lower() in _VOWELS and not _CONSONANT.match(first)
+
+
+def _without_accents(word: str) -> str:
+    """``elan`` of ``élan``."""
+    return "".join(
+        letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter)
+    )
 
 
 def _is_yttric(word: str) -> bool:

@@ -128,3 +128,13 @@ def test_people_are_they_until_they_say_otherwise():
     assert pronouns_of(object()).subject == "they"
     somebody = SimpleNamespace(pronouns=YOU)
     assert pronouns_of(somebody).reflexive == "yourself"
+
+
+@pytest.mark.parametrize("noun", ["11th hour", "18-year-old", "8-ball", "élan", "hors d'oeuvre"])
+def test_numbers_accents_and_french_by_their_sound(noun):
+    assert an(noun) == f"an {noun}"
+
+
+@pytest.mark.parametrize("noun", ["uvula", "110 m hurdle", "1st prize"])
+def test_what_only_looks_like_a_vowel(noun):
+    assert an(noun) == f"a {noun}"
