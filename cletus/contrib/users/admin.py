@@ -100,7 +100,7 @@ def ban(users: Users, whom: str, duration: timedelta | None = None, reason: str 
         StorageError: the ban could not be saved.
     """
     users.bans.load()
-    new = users.bans.ban(whom, duration=duration, by="the console", reason=reason)
+    new = users.bans.prepare(whom, duration=duration, by="the console", reason=reason)
     new.save()
     return new
 

@@ -17,6 +17,9 @@ from cletus.storage.keys import normalise
 
 log = Logger()
 
+#: The widest networks that can be banned, by IP version: half of the internet is nobody's ban. Our choice.
+WIDEST = {4: 8, 6: 16}
+
 
 @with_old_names
 class BaseBan(Store):
@@ -104,13 +107,24 @@ class Bans:
             reason: shown to those who are turned away.
 
         Raises:
-            Refused: ``whom`` is neither a name nor an address or would ban everybody, or the ban
-                would end after the last date that Python knows.
+            Refused: ``whom`` is neither a name nor an address, or is a network wider than ``WIDEST``;
+                or the ban would end after the last date that Python knows.
         """
         whom = whom.strip()
+        ban = self.prepare(whom, duration=duration, by=by, reason=reason)
+        ban.save_soon().addErrback(_not_saved, ban)
+        return ban
+
+    def prepare(
+        self, whom: str, *, duration: timedelta | None = None, by: str = "", reason: str = ""
+    ) -> BaseBan:
+        """As ``ban``, but the caller saves."""
         network = network_of(whom)
-        if network is not None and network.prefixlen == 0:
-            raise Refused(f"{whom} would ban everybody.")
+        if network is not None and network.prefixlen < WIDEST[network.version]:
+            raise Refused(
+                f"{whom} would ban too many addresses. "
+                f"The prefix must be at least /{WIDEST[network.version]}."
+            )
         now = self._now()
         try:
             until = None if duration is None else now + duration
@@ -125,7 +139,6 @@ class Bans:
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
-        ban.save_soon().addErrback(_not_saved, ban)
         return ban
 
     def unban(self, whom: str) -> bool:

@@ -116,8 +116,8 @@ class LoginDialogue(Dialogue):
         self.name = name
         if name.lower() == "guest" and self.users.guest is not None:
             return self.enter_as_guest()
-        if self.account is not None or not self.registration:
-            return self.ask_password
+        if not self.registration or self.account is not None:
+            return self.ask_password  # without registration no file is read: that would take time
         self.name = await self.users.check_name(name)
         return self.confirm_new
 

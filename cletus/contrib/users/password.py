@@ -36,9 +36,12 @@ def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> s
         PasswordRefused: the message says why, and does not contain the password.
     """
     password = composed(password)
-    size = len(password.encode("utf-8", "surrogatepass"))
+    try:
+        size = len(password.encode())
+    except UnicodeEncodeError:  # of half a surrogate pair, such as a byte that is not UTF-8 becomes
+        raise PasswordRefused("That password contains characters that are not UTF-8.") from None
     longest = min(LONGEST, line_max - 1 if line_max else LONGEST)
-    if size > longest or not is_possible(password):
+    if size > longest:
         raise PasswordRefused(f"That password is too long: it can have at most {longest} bytes.")
     if len(password) < SHORTEST:
         raise PasswordRefused(

@@ -226,3 +226,10 @@ def test_nobody_puts_themself_out(talker):
     for whom in ("198.51.101.0/24", "2001:db8::/32", "mallory"):
         talker.users.ban(whom, by="ann")
     assert not ann.transport.closed
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/7", "::/0", "2000::/15"])
+def test_half_of_the_internet_is_refused_like_all_of_it(talker, network):
+    with pytest.raises(Refused, match="too many addresses"):
+        talker.users.bans.ban(network)
+    assert list(talker.users.bans) == []
