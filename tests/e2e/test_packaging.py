@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import twisted as twisted_package
 
 from cletus import __version__
 from cletus.cli.new import new
@@ -234,7 +235,7 @@ def elsewhere(tmp_path: Path) -> Path:
                 if not ours.fullmatch(entry.name) and not (site / entry.name).exists():
                     (site / entry.name).symlink_to(entry)
     # What the wheel puts into Twisted's folder is not to end up in the one that the link leads to.
-    twisted = (site / "twisted").resolve()
+    twisted = Path(twisted_package.__file__).parent
     (site / "twisted").unlink()
     (site / "twisted").mkdir()
     for entry in twisted.iterdir():
