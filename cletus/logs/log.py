@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final, Protocol, TextIO
 
-from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
 from zope.interface import implementer
 
 from cletus.logs import context
+from cletus.logs.background import BackgroundWriter
 from cletus.logs.colour import colour_renderer
 from cletus.logs.json_lines import format_json
 from cletus.logs.levels import Levels
@@ -25,6 +27,10 @@ RENDERERS: Final[dict[str, Callable[[], Render]]] = {
     "colour": colour_renderer,
     "json": lambda: format_json,
 }
+
+
+_LOST: Final = "{count} log lines were lost: the log was not read fast enough"
+_OURS: Final = {"log_namespace": __name__}
 
 
 class LogSettings(Protocol):
@@ -77,6 +83,7 @@ class Log:
         self._service = service
         self._stream = stream
         self._standard = standard
+        self._take_lost: Callable[[], int] | None = getattr(stream, "take_lost", None)
         self._settings: LogSettings | None = None
         self._apply_settings()
 
@@ -91,6 +98,8 @@ class Log:
         text = self._render({**context.fields(), "generation": generation, **event})
         self._stream.write(without_hidden_line(text))
         self._stream.flush()
+        if self._take_lost is not None and (lost := self._take_lost()):
+            self({"log_format": _LOST, "count": lost, "log_level": LogLevel.warn, **_OURS})
 
     def _apply_settings(self) -> None:
         before, settings = self._settings, self._service.settings
@@ -117,5 +126,8 @@ def begin_logging(
     """
     standard = StandardLogging(modules)
     standard.begin()
-    log: Any = Log(service, sys.stderr if stream is None else stream, standard)
+    output: Any = sys.stderr if stream is None else stream
+    with suppress(OSError, AttributeError):  # it is not a file, or there is none
+        output = BackgroundWriter(output.fileno())
+    log: Any = Log(service, output, standard)
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)

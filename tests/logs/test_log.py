@@ -222,3 +222,45 @@ def test_a_level_below_the_least_is_not_even_rendered(start, written, monkeypatc
     Logger("app").debug("{what}", what=Never())
     assert stream.getvalue() == ""
     assert LogLevel.debug < LogLevel.info
+
+
+def test_lines_that_were_lost_are_counted_in_the_log(start):
+    """By the next line that is written."""
+
+    class Full(io.StringIO):
+        lost = 3
+
+        def take_lost(self):
+            lost, self.lost = self.lost, 0
+            return lost
+
+    stream = Full()
+    log = Log(start(log_format="json"), stream)
+    for message in ("one", "two"):
+        log({"log_format": message, "log_level": LogLevel.info, "log_namespace": "app"})
+    first, second, third = objects(stream)
+    assert (first["message"], third["message"]) == ("one", "two")
+    assert (second["level"], second["namespace"]) == ("warn", "cletus.logs.log")
+    assert second["message"] == "3 log lines were lost: the log was not read fast enough"
+
+
+def test_a_process_goes_on_when_nobody_reads_its_log(tmp_path):
+    """Standard error is a pipe whose reader has stopped."""
+    program = (
+        "from twisted.logger import Logger\n"
+        "from cletus import Service\n"
+        "from cletus.logs import begin_logging\n"
+        "begin_logging(Service())\n"
+        "for _ in range(3000): Logger('app').info('x' * 1000)\n"
+        "print('done', flush=True)\n"
+    )
+    done = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    assert done.stdout.readline() == b"done\n"
+    assert done.wait(30) == 0
+    done.stdout.close()
+    done.stderr.close()

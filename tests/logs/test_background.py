@@ -1,0 +1,105 @@
+"""The log never blocks: its lines wait for a slow reader, up to a bound, and then are counted."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from cletus.logs.background import QUEUE_MAX, BackgroundWriter
+
+
+class Pipe:
+    """A pipe as standard error.
+
+    Attributes:
+        writer: writes into it.
+    """
+
+    def __init__(self) -> None:
+        self.reading, writing = os.pipe()
+        self.stream = os.fdopen(writing, "w")
+        self.writer = BackgroundWriter(self.stream.fileno())
+
+    def read(self, until: str) -> str:
+        """Everything up to and with this."""
+        data = b""
+        while until.encode() not in data:
+            data += os.read(self.reading, 1 << 16)
+        return data.decode()
+
+    def close(self) -> None:
+        self.stream.close()
+        os.close(self.reading)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    pipe.writer.close(0)
+    pipe.close()
+
+
+def test_what_is_written_arrives_in_order(pipe: Pipe) -> None:
+    for number in range(1000):
+        pipe.writer.write(f"line {number} ü\n")
+    assert pipe.read("line 999 ü\n") == "".join(f"line {number} ü\n" for number in range(1000))
+    assert pipe.writer.take_lost() == 0
+
+
+def test_a_reader_that_has_stopped_does_not_hold_the_writer_up(pipe: Pipe) -> None:
+    line = "x" * 999 + "\n"
+    started = time.monotonic()
+    for _ in range(3 * QUEUE_MAX // len(line)):
+        pipe.writer.write(line)
+    assert time.monotonic() - started < 5, "nothing waited for the reader"
+    lost = pipe.writer.take_lost()
+    assert lost >= QUEUE_MAX // len(line)
+    assert pipe.writer.take_lost() == 0, "they are counted once"
+
+
+def test_when_the_reader_goes_on_later_lines_arrive(pipe: Pipe) -> None:
+    line = "x" * 999 + "\n"
+    while pipe.writer.take_lost() == 0:
+        pipe.writer.write(line)
+    pipe.read(line)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        os.read(pipe.reading, 1 << 16)
+        pipe.writer.write("later\n")
+        if pipe.writer.take_lost() == 0:
+            break
+    assert pipe.read("later\n")
+
+
+def test_the_end_waits_for_what_is_still_to_be_written(pipe: Pipe) -> None:
+    pipe.writer.write("last words\n")
+    pipe.writer.close(5)
+    assert pipe.read("\n") == "last words\n"
+
+
+def test_the_end_does_not_wait_for_a_reader_that_has_stopped(pipe: Pipe) -> None:
+    pipe.writer.write("x" * QUEUE_MAX)
+    started = time.monotonic()
+    pipe.writer.close(0.1)
+    assert time.monotonic() - started < 5
+
+
+def test_a_reader_that_is_gone_is_no_error(pipe: Pipe) -> None:
+    os.close(pipe.reading)
+    pipe.writer.write("to nobody\n")
+    pipe.writer.close(5)
+    pipe.reading = os.open("/dev/null", os.O_RDONLY)
+
+
+def test_its_thread_does_not_keep_the_process_alive_and_ends_with_it(pipe: Pipe) -> None:
+    threads = [one for one in threading.enumerate() if one.name == "cletus log"]
+    assert all(thread.daemon for thread in threads)
+    pipe.writer.write("a line\n")
+    pipe.writer.close(5)
+    threads[-1].join(5)
+    assert not threads[-1].is_alive()
