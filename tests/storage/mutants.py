@@ -56,6 +56,7 @@ class NoLock(JsonFiles):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lock.take = lambda: None
+        self._lock.keep = lambda: None
 
 
 class NoProbe(JsonFiles):

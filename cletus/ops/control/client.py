@@ -132,7 +132,7 @@ class ControlClient:
 def _last_owner(folder: str) -> int:
     """The running process whose number is in the lock of this folder, or 0."""
     with suppress(OSError, ValueError):
-        pid = int((Path(folder) / ".lock").read_text())
+        pid = int((Path(folder) / ".lock").read_text().partition("\n")[0])
         if is_running(pid):
             return pid
     return 0

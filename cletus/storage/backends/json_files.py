@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -41,10 +42,14 @@ from cletus.storage.keys import present_form
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-"""Non-blocking, so that a named pipe put there by hand reads as empty and does not hang us."""
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+"""Non-blocking, so that a named pipe put there by hand does not hang us. A link is not followed: it
+may lead to a file that whoever put it there could not read."""
 
 _CHUNK = 1 << 16
+
+DOCUMENT_MAX = 64 * 1024 * 1024
+"""Bytes of a document that is read: far more than an object of an application has."""
 
 _log = Logger()
 
@@ -89,6 +94,7 @@ class JsonFiles:
             return
         try:
             self._make_folders()
+            _see_that_it_is_ours(self.folder)
             self._lock.take()
         except OSError as error:
             raise StoreUnusable(error.filename or self.folder, _reason(error)) from error
@@ -133,6 +139,7 @@ class JsonFiles:
         _try_writing(self.folder)
         stores = list(self._stores())
         for store in stores:
+            _see_that_it_is_ours(os.path.join(self.folder, store))
             self._sweep(os.path.join(self.folder, store))
             self._flush_folder(os.path.join(self.folder, store))
         self._flush_folder(self.folder)
@@ -184,9 +191,18 @@ class JsonFiles:
 
     def _read_all(self, fd: int) -> bytes:
         """Read until there is no more: some file systems give less than asked before the end."""
-        chunks = []
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+            raise OSError(
+                number, "it is not a plain file" if number == errno.EINVAL else os.strerror(number)
+            )
+        chunks, size = [], 0
         while chunk := self._calls.read(fd, _CHUNK):
             chunks.append(chunk)
+            size += len(chunk)
+            if size > DOCUMENT_MAX:
+                raise OSError(errno.EFBIG, f"it has more than {DOCUMENT_MAX} bytes")
         return b"".join(chunks)
 
     def keys(self, store: str) -> list[str]:
@@ -225,7 +241,7 @@ class JsonFiles:
         """When the file was put there; see ``Browsable.saved_at``."""
         path = self.location(store, key)
         try:
-            return os.stat(path).st_mtime
+            return os.lstat(path).st_mtime
         except (FileNotFoundError, NotADirectoryError):
             raise NotSaved(store, key) from None
         except OSError as error:
@@ -306,6 +322,7 @@ class JsonFiles:
     def _open_folder(self) -> str:
         if not self._opened:
             raise StoreUnusable(self.folder, "it is not open")
+        self._lock.keep()
         return self.folder
 
     # -- naming what went wrong -----------------------------------------------------------------
@@ -331,7 +348,28 @@ class JsonFiles:
         return Failure(document, named)
 
 
+def _see_that_it_is_ours(path: str) -> None:
+    """Check the owner and mode of a folder: who may write to it can replace anybody's data and roles.
+
+    A folder of root's is trusted, for root can do so anyway. Root may use anybody's, as a container
+    does that runs as root on a volume of its host.
+
+    Raises:
+        StoreUnusable: it belongs to another user, and this one is not root.
+    """
+    found = os.stat(path)
+    if found.st_uid not in (0, os.geteuid()):
+        reason = f"{path} belongs to user {found.st_uid}; run as that user, or change its owner"
+        if os.geteuid() != 0:
+            raise StoreUnusable(path, reason)
+        _log.warn("{reason}", reason=reason)
+    if found.st_mode & stat.S_IWOTH:
+        _log.warn("every user of this machine can write to {path}: chmod o-w it", path=path)
+
+
 def _reason(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link"
     return error.strerror or str(error) or type(error).__name__
 
 

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.errors import NotSaved, StoreDenied, StoreIOError, StoreUnusable, UnsafeName
+from cletus.storage.backends import json_files
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document
+from cletus.testing.log import Log
 from tests.storage import mutants
 from tests.storage.conformance import BackendConformance
 from tests.storage.doubles import Recorded, Sluggish, SyncfsMissing
@@ -249,12 +251,52 @@ def test_a_folder_that_becomes_read_only(unprivileged: Path) -> None:
     assert home.read("user", "bob") == b"new"
 
 
-def test_a_named_pipe_does_not_hang_us(tmp_path: Path) -> None:
-    """Whatever stands there by accident, reading returns."""
+def test_only_plain_files_are_read(tmp_path: Path) -> None:
+    """Neither a named pipe, which could hang us, nor what a link leads to."""
     home = opened(tmp_path)
     (tmp_path / "user").mkdir()
-    os.mkfifo(tmp_path / "user" / "bob.json")
-    assert home.read("user", "bob") == b""
+    (tmp_path / "secret").write_text("{}")
+    os.mkfifo(tmp_path / "user" / "pipe.json")
+    (tmp_path / "user" / "link.json").symlink_to(tmp_path / "secret")
+    (tmp_path / "user" / "zero.json").symlink_to("/dev/zero")
+    with pytest.raises(StoreIOError, match="it is not a plain file"):
+        home.read("user", "pipe")
+    for key in ("link", "zero"):
+        with pytest.raises(StoreIOError, match="it is a symbolic link"):
+            home.read("user", key)
+    home.write("user", "link", b"[]")  # in the place of the link
+    assert (tmp_path / "secret").read_text() == "{}"
+
+
+def test_a_document_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without an end does not fill the memory."""
+    monkeypatch.setattr(json_files, "DOCUMENT_MAX", 100)
+    home = opened(tmp_path)
+    home.write("user", "bob", b"x" * 100)
+    home.write("user", "eve", b"x" * 101)
+    assert len(home.read("user", "bob")) == 100
+    with pytest.raises(StoreIOError, match="it has more than 100 bytes"):
+        home.read("user", "eve")
+
+
+def test_a_folder_of_another_user_is_refused(unprivileged: Path) -> None:
+    """Whoever owns it can replace everybody's data."""
+    if os.getuid() != 0:
+        pytest.skip("needs root, to make a folder of another user")
+    os.seteuid(0)
+    os.chown(unprivileged, 12345, 12345)
+    unprivileged.chmod(0o777)
+    os.seteuid(65534)
+    with pytest.raises(StoreUnusable, match="belongs to user 12345; run as that user"):
+        JsonFiles(unprivileged).open()
+
+
+def test_a_folder_that_all_can_write_to_is_told(tmp_path: Path) -> None:
+    """It may be meant so, as with some volumes of containers."""
+    tmp_path.chmod(0o777)
+    with Log().listening() as log:
+        opened(tmp_path).close()
+    assert any(f"can write to {tmp_path}: chmod o-w it" in line for line in log.lines)
 
 
 def test_a_store_folder_removed_by_hand_is_made_again(tmp_path: Path) -> None:
