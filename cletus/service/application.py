@@ -61,10 +61,10 @@ class Application:
         What a module body registers is registered again by the body of the next generation. What is
         registered while the service runs is not: a reload carries that over.
         """
-        return any(
-            frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__"))
-            for frame in _callers()
-        )
+        for frame in _callers():
+            if frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__")):
+                return True
+        return False
 
     def loaded(self) -> dict[str, ModuleType]:
         """The modules of the application that are imported now, by name."""

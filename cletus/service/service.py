@@ -274,14 +274,9 @@ class Service(ApplicationAttributes):
     ) -> Any:
         """Call a function again and again: ``@service.every(60)``, or with the arguments of ``call_later``.
 
-        A reload keeps the time of the next call if name and interval are unchanged. A call that is due
-        while an ``async`` target is still running is skipped.
-
-        Args:
-            interval: seconds between calls, and before the first.
-            target: as for ``call_later()``.
-            *args: passed to it.
-            **kwargs: passed to it.
+        The interval is in seconds; it precedes the first call, too. A reload keeps the time of the next
+        call if name and interval are unchanged. A call that is due while an ``async`` target is still
+        running is skipped.
 
         Returns:
             The timer, for ``cancel()``; used as a decorator, the function.
