@@ -1,7 +1,7 @@
-"""``pytest_cletus``: the plugin, as somebody meets it who tests an application of their own.
+"""``pytest_cletus``: the plugin, as it works for the tests of an application.
 
-Most of these run pytest inside of this one, without pytest-twisted: that would stop the reactor at
-the end of the inner run, for the outer one, too.
+Most of these tests run pytest inside this pytest, without pytest-twisted, which would stop the reactor
+at the end of the inner run, and so for the outer run.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def test_the_configuration_names_the_application(run: Run, target: str) -> None:
 
 
 def test_each_test_has_an_application_of_its_own(run: Run) -> None:
-    """Also when the module of tests has imported it: it is another one then."""
+    """Even when the test module has imported it: the application under test is another one."""
     result = run(
         """
         import sys, talk
@@ -96,7 +96,7 @@ def test_each_test_has_an_application_of_its_own(run: Run) -> None:
 
 
 def test_tests_may_live_inside_of_the_application(pytester: pytest.Pytester, run: Run) -> None:
-    """In a folder beside others, at that; its modules are there again after each test."""
+    """In a folder of their own; the application's modules are restored after each test."""
     package = pytester.path / "lib" / "mytalker"
     (package / "tests").mkdir(parents=True)
     (package / "__init__.py").write_text("from mytalker import core\n")
@@ -161,7 +161,7 @@ def test_target_and_settings_can_be_fixtures(run: Run) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_what_is_under_test_must_be_said(run: Run) -> None:
+def test_the_application_under_test_must_be_named(run: Run) -> None:
     result = run("def test_it(client): pass", target="")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["Which application is under test?*", "*cletus_target = *"])
@@ -191,7 +191,7 @@ def test_a_test_that_fails_shows_every_screen_and_the_log(run: Run) -> None:
     )
 
 
-def test_what_the_service_logs_as_a_mistake_fails_the_test(run: Run) -> None:
+def test_an_error_in_the_log_fails_the_test(run: Run) -> None:
     result = run(
         """
         def test_it(client):
@@ -208,7 +208,7 @@ def test_what_the_service_logs_as_a_mistake_fails_the_test(run: Run) -> None:
     )
 
 
-def test_a_mistake_that_a_test_takes_is_none(run: Run) -> None:
+def test_an_error_that_a_test_takes_does_not_fail_it(run: Run) -> None:
     result = run(
         """
         def test_it(client, log):
@@ -221,7 +221,7 @@ def test_a_mistake_that_a_test_takes_is_none(run: Run) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_a_mistake_at_the_stop_is_one_as_well(run: Run) -> None:
+def test_an_error_at_the_stop_fails_the_test(run: Run) -> None:
     result = run(
         """
         from cletus import events
@@ -236,7 +236,7 @@ def test_a_mistake_at_the_stop_is_one_as_well(run: Run) -> None:
     result.stdout.fnmatch_lines(["*RuntimeError: at the very end"])
 
 
-def test_a_test_that_fails_for_a_mistake_fails_once(run: Run) -> None:
+def test_a_test_that_fails_with_an_error_in_the_log_fails_once(run: Run) -> None:
     result = run(
         """
         def test_it(client):
@@ -272,7 +272,7 @@ def test_it_can_be_restarted_and_reloaded(run: Run) -> None:
     result.assert_outcomes(passed=2)
 
 
-def test_a_service_of_ones_own_may_take_the_place_of_the_application(run: Run) -> None:
+def test_a_fixture_may_replace_the_service(run: Run) -> None:
     result = run(
         """
         import pytest
@@ -336,7 +336,7 @@ def test_a_screen_that_cannot_be_drawn_does_not_hide_the_failure(run: Run) -> No
 
 @pytest.mark.parametrize("reactor", ["default", "asyncio"])
 def test_tests_may_be_async_whatever_the_reactor(pytester: pytest.Pytester, reactor: str) -> None:
-    """With pytest-twisted; a process of its own, since there is one reactor in each."""
+    """With pytest-twisted, in a process of its own, since a process has one reactor."""
     pytester.makepyfile(talk=TALK)
     pytester.makepyfile(
         test_talk="""
@@ -366,8 +366,8 @@ def test_tests_may_be_async_whatever_the_reactor(pytester: pytest.Pytester, reac
     result.assert_outcomes(passed=2, failed=1)
 
 
-def test_who_does_not_use_it_does_not_load_cletus(pytester: pytest.Pytester) -> None:
-    """Neither at once, so that coverage sees all of it, nor later, nor Twisted."""
+def test_a_run_that_does_not_use_it_does_not_load_cletus(pytester: pytest.Pytester) -> None:
+    """Nor Twisted; and Cletus is loaded late enough for coverage to see all of it."""
     pytester.makepyfile(
         """
         import sys

@@ -22,7 +22,7 @@ let in at once."""
 _REASONS = {
     errno.EADDRINUSE: "the port is in use; stop what uses it, or choose another with {port}",
     errno.EACCES: "that takes permission; choose a port from 1024 up with {port}",
-    errno.EADDRNOTAVAIL: "that is no address of this machine; choose another with {host}",
+    errno.EADDRNOTAVAIL: "that is not an address of this machine; choose another with {host}",
     errno.ENOENT: "there is no such folder; make it, or choose another with {port}",
 }
 _UNKNOWN_HOST = "there is no host of this name; choose another with {host}"
@@ -102,7 +102,9 @@ class Listening:
         try:
             return serverFromString(self._reactor, endpoint)
         except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise DoorError(self._address, f"that is no endpoint of Twisted's: {error}") from error
+            raise DoorError(
+                self._address, f"that is not an endpoint of Twisted's: {error}"
+            ) from error
 
     def _error(self, reason: str) -> DoorError:
         return DoorError(self._address, reason.format(**self._options))

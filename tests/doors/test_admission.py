@@ -20,7 +20,7 @@ def limiter(**settings: Any) -> ConnectionLimiter:
     )  # type: ignore[arg-type]  # a double
 
 
-def test_so_many_and_no_more() -> None:
+def test_connections_max() -> None:
     connections = limiter(connections_max=2)
     assert [
         connections.admit("1.1.1.1"),
@@ -48,13 +48,13 @@ def test_so_many_and_no_more() -> None:
     ],
 )
 def test_what_counts_as_one_address(first: str, second: str, same: bool) -> None:
-    """Everybody has a /64 of IPv6 to himself."""
+    """One person has a /64 network of IPv6."""
     connections = limiter(connections_per_address=1)
     assert connections.admit(first) is None
     assert connections.admit(second) == (CROWDED if same else None)
 
 
-def test_those_who_leave_leave_nothing_behind() -> None:
+def test_nothing_is_kept_of_connections_that_were_released() -> None:
     connections = limiter()
     for _ in range(3):
         for host in ("1.1.1.1", "2001:db8::1", ""):
@@ -87,6 +87,6 @@ def test_only_the_proxies_that_are_named_are_trusted(
     assert limiter(proxy_from=proxies).trusts(host) is trusted
 
 
-def test_a_proxy_that_is_no_address_stops_the_start() -> None:
+def test_a_proxy_that_is_not_an_address_stops_the_start() -> None:
     with pytest.raises(SettingError, match="proxy_from"):
         limiter(proxy_from=("everywhere",))

@@ -1,4 +1,4 @@
-"""Doors by name, on Twisted's endpoint strings."""
+"""The doors that the settings ask for, on Twisted's endpoint strings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_settings_name_the_doors(settings: dict[str, Any], addresses: list[s
     assert [door.address for door in configured_doors(service(**settings))] == addresses
 
 
-def test_there_are_file_descriptors_for_all_who_may_come() -> None:
+def test_there_are_file_descriptors_for_connections_max() -> None:
     """As many as the system allows the process to have."""
     list(configured_doors(service(connections_max=2000)))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -51,13 +51,13 @@ def test_there_are_file_descriptors_for_all_who_may_come() -> None:
 
 
 @pytest.mark.parametrize("entry", ["9000", "tcp:9000", "window:tcp:9000", "telnet:", ""])
-def test_a_door_that_there_is_not_is_a_clear_mistake(entry: str) -> None:
+def test_an_unknown_door_is_a_clear_error(entry: str) -> None:
     with pytest.raises(DoorError, match=r"say telnet:\.\.\."):
         list(configured_doors(service(listen=(entry,))))
 
 
 @pytest_twisted.inlineCallbacks
-def test_an_endpoint_that_there_is_not_is_a_clear_mistake() -> Any:
+def test_an_unknown_endpoint_is_a_clear_error() -> Any:
     for endpoint in ("nonsense:1", "tcp:ninety", "tcp"):
         (door,) = configured_doors(service(listen=(f"telnet:{endpoint}",)))
         with pytest.raises(DoorError, match=r"cannot listen on telnet"):
@@ -72,8 +72,8 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path) -> An
         yield door.open()
 
 
-def test_a_key_of_no_certificate_stops_the_start() -> None:
-    """It would be a service without TLS, and nobody told."""
+def test_a_key_without_a_certificate_stops_the_start() -> None:
+    """Otherwise the service would run without TLS, and nobody would know."""
     with pytest.raises(SettingError, match=r"tls_key.*set tls_certificate"):
         list(configured_doors(service(tls_key="key.pem")))
     assert len(list(configured_doors(service(tls_key="key.pem", tls_certificate="c.pem")))) == 2
@@ -81,7 +81,7 @@ def test_a_key_of_no_certificate_stops_the_start() -> None:
 
 @pytest.mark.parametrize("kind", ["unix", "tcp6"])
 @pytest_twisted.inlineCallbacks
-def test_people_come_in_by_a_unix_socket_and_by_ipv6(kind: str, tmp_path: Path) -> Any:
+def test_people_connect_by_a_unix_socket_and_by_ipv6(kind: str, tmp_path: Path) -> Any:
     path = str(tmp_path / "s")
     endpoint = f"unix:{path}" if kind == "unix" else r"tcp6:0:interface=\:\:1"
     made = service(listen=(f"telnet:{endpoint}",))
@@ -99,7 +99,7 @@ def test_people_come_in_by_a_unix_socket_and_by_ipv6(kind: str, tmp_path: Path) 
 
 @inlineCallbacks
 def until(holds: Callable[[], bool]) -> Any:
-    """Let the reactor turn until this holds."""
+    """Let the reactor run until this is true."""
     end = time.monotonic() + 10
     while not holds():
         assert time.monotonic() < end

@@ -11,7 +11,7 @@ from cletus.doors.fast_send import can_fast_send, fast_send
 
 
 class Socket:
-    """Takes as many bytes at a time as it is told."""
+    """Takes as many bytes at a time as the test says."""
 
     def __init__(self, takes: list[int]) -> None:
         self.takes = takes
@@ -26,7 +26,7 @@ class Socket:
 
 
 class Transport:
-    """What is used of Twisted's: two buffers, a socket, and write()."""
+    """The parts of Twisted's transport that are used: two buffers, a socket, and write()."""
 
     connected = 1
 
@@ -72,5 +72,5 @@ def test_a_connection_that_is_gone_takes_nothing() -> None:
     assert transport.socket.sent == b""
 
 
-def test_only_twisteds_own_sockets_are_sent_to_directly() -> None:
+def test_only_twisteds_own_sockets_are_sent_to_at_once() -> None:
     assert not can_fast_send(Transport([]))

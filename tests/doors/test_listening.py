@@ -1,4 +1,4 @@
-"""What TCP is told about peers who fall silent, read back from real sockets; and how such peers leave."""
+"""The options of TCP for peers that fall silent, read back from real sockets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Port:
         self.socket = listening
 
     def doRead(self) -> None:
-        """Nobody is accepted here by Twisted."""
+        """Twisted accepts nothing here."""
 
     def getHost(self) -> tuple[str, int]:
         return self.socket.getsockname()[:2]  # type: ignore[no-any-return]  # host and port
@@ -61,7 +61,7 @@ def accepted(keep_alive: float, monkeypatch: pytest.MonkeyPatch) -> dict[str, in
 def test_each_accepted_connection_is_probed_and_given_up(
     monkeypatch: pytest.MonkeyPatch, keep_alive: float, idle: int, interval: int, timeout: int
 ) -> None:
-    """Statement 25: four probes, and nothing stays unacknowledged for longer than they take."""
+    """Statement 25: four probes, and data may be unacknowledged for no longer than they take."""
     assert accepted(keep_alive, monkeypatch) == {
         "TCP_KEEPIDLE": idle,
         "TCP_KEEPINTVL": interval,
@@ -71,7 +71,7 @@ def test_each_accepted_connection_is_probed_and_given_up(
 
 
 def test_without_signs_of_life_the_system_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    """0 switches them off: nothing of ours is set."""
+    """With 0 no option is set."""
     found = accepted(0, monkeypatch)
     assert found["TCP_USER_TIMEOUT"] == 0
     assert found["TCP_KEEPCNT"] == 9 or found["TCP_KEEPIDLE"] > 60

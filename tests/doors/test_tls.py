@@ -1,4 +1,4 @@
-"""The certificate in use is the newest that is usable."""
+"""The certificate in use is the newest that can be used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_broken_renewal_leaves_the_old_one_in_use(tmp_path: Path) -> None:
 
 
 def names(files: CertificateFiles | SelfSigned) -> str:
-    """The name in the certificate that a client is shown now."""
+    """The name in the certificate that a client is sent now."""
     server = files.serverConnectionForTLS(None)
     server.set_accept_state()
     client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
@@ -57,7 +57,7 @@ def names(files: CertificateFiles | SelfSigned) -> str:
     return str(found.subject.rfc4514_string().removeprefix("CN="))
 
 
-def test_a_made_up_certificate_has_a_fingerprint_to_compare() -> None:
+def test_a_self_signed_certificate_has_a_fingerprint_to_compare() -> None:
     made = SelfSigned("localhost")
     assert names(made) == "localhost"
     assert len(made.fingerprint) == 95

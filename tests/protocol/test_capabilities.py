@@ -1,4 +1,4 @@
-"""What follows from names and variables."""
+"""What a terminal's names and variables imply."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from cletus.protocol.charset import Encoder, decode, telnet_encoder
     ],
 )
 def test_what_goes_out(charset: str, text: str, data: bytes) -> None:
-    """Line ends are CR LF, a byte 255 is doubled after encoding, what is lacking becomes ``?``."""
+    """Line ends are CR LF, a byte 255 is doubled, and what the character set lacks becomes ``?``."""
     assert telnet_encoder(charset).encode(text) == data
 
 
@@ -55,7 +55,7 @@ def test_what_telnet_cannot_carry_is_refused(charset: str) -> None:
 
 
 def test_every_character_set_that_python_has_a_name_for_is_found() -> None:
-    """What was made to be asked for by any of its names still is, windows-1252 and KOI8-U among them."""
+    """By any of its names, such as windows-1252 and KOI8-U."""
     spellings = (
         *aliases,
         *aliases.values(),
@@ -76,7 +76,7 @@ def test_every_character_set_that_python_has_a_name_for_is_found() -> None:
 
 @pytest.mark.parametrize("name", ["made-up-{}", "utf{}8", "latin{}1", "a.b.{}"])
 def test_made_up_names_leave_nothing_behind(name: str) -> None:
-    """Python keeps every spelling that it was ever asked for; peers must not be able to fill that."""
+    """Python remembers every spelling that it was ever asked for; peers must not be able to add to it."""
     telnet_encoder("utf-8"), telnet_encoder("latin-1")
     before = len(encodings._cache)  # type: ignore[attr-defined]  # the very thing that would grow
     for number in range(50):
@@ -87,14 +87,14 @@ def test_made_up_names_leave_nothing_behind(name: str) -> None:
     assert len(encodings._cache) <= before + 1  # type: ignore[attr-defined]  # as above
 
 
-def test_a_name_that_is_too_long_is_none() -> None:
+def test_a_name_that_is_too_long_is_refused() -> None:
     with pytest.raises(LookupError, match="unknown character set"):
         telnet_encoder("utf" + "-" * 8000 + "8")
 
 
 @given(st.text(), st.sampled_from(["utf-8", "latin-1", "cp437", "ascii", "cp1252"]))
 def test_no_text_can_become_a_telnet_command(text: str, charset: str) -> None:
-    """Whatever is written, every byte 255 that goes out is doubled and every CR has its partner."""
+    """In any text, every byte 255 is doubled, and every CR is followed by LF or NUL."""
     data = telnet_encoder(charset).encode(text)
     assert b"\xff" not in data.replace(b"\xff\xff", b"")
     assert b"\r" not in data.replace(b"\r\n", b"").replace(b"\r\0", b"")
@@ -115,19 +115,19 @@ def test_no_text_can_become_a_telnet_command(text: str, charset: str) -> None:
         (b"\xed\xa0\x80", "í\xa0€"),
     ],
 )
-def test_a_client_that_never_said_what_it_sends(line: bytes, text: str) -> None:
-    """Valid UTF-8 is UTF-8; any other line is taken for cp1252 as a whole."""
+def test_a_client_that_has_not_named_its_character_set(line: bytes, text: str) -> None:
+    """A line that is valid UTF-8 is UTF-8; any other line is cp1252 as a whole."""
     assert decode(line) == text
 
 
-def test_a_client_that_said_what_it_sends_is_believed() -> None:
+def test_a_client_that_has_named_its_character_set() -> None:
     assert decode(b"h\xe9llo", "utf-8", negotiated=True) == "h\ufffdllo"
     assert decode(b"h\x82llo", "cp437", negotiated=True) == "héllo"
 
 
 @pytest.mark.parametrize("size", range(1, 8))
 def test_a_line_cut_inside_a_character_is_still_utf_8(size: int) -> None:
-    """The cut costs the character at the cut, and does not turn the whole line into cp1252."""
+    """The cut costs one character, and does not make the whole line cp1252."""
     whole = "é☕𝄞".encode()
     assert "é☕𝄞".startswith(decode(whole[:size], cut=True))
 

@@ -1,4 +1,4 @@
-"""CHARSET, asked by either side."""
+"""CHARSET, offered by either side."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def option() -> tuple[CharsetOption, list[str]]:
     ("answer", "name"),
     [(b"\2UTF-8", "utf-8"), (b"\2us-ascii", "ascii"), (b"\3", ""), (b"\2KLINGON", "")],
 )
-def test_our_question_is_answered(answer: bytes, name: str) -> None:
+def test_our_offer_is_answered(answer: bytes, name: str) -> None:
     charset, agreed = option()
     assert charset.switched(Side.LOCAL, True) == REQUEST
     assert charset.received(answer) == b""
     assert agreed == [name]
 
 
-def test_an_answer_that_nobody_asked_for_is_ignored() -> None:
+def test_an_answer_without_an_offer_is_ignored() -> None:
     charset, agreed = option()
     charset.received(b"\2UTF-8")
     charset.switched(Side.LOCAL, True)
@@ -44,7 +44,7 @@ def test_an_answer_that_nobody_asked_for_is_ignored() -> None:
         (b"\1[TTABLE]\1;UTF-8", b"UTF-8", "utf-8"),
     ],
 )
-def test_the_peers_question_gets_the_first_that_telnet_can_carry(
+def test_of_the_peers_offer_the_first_that_telnet_can_carry_is_accepted(
     question: bytes, accepted: bytes, name: str
 ) -> None:
     charset, agreed = option()
@@ -53,13 +53,13 @@ def test_the_peers_question_gets_the_first_that_telnet_can_carry(
 
 
 @pytest.mark.parametrize("question", [b"\1", b"\1;", b"\1;KLINGON", b"\1;\xff", b"\1;UTF-16"])
-def test_what_nobody_can_speak_is_rejected(question: bytes) -> None:
+def test_an_offer_that_telnet_cannot_carry_is_rejected(question: bytes) -> None:
     charset, agreed = option()
     assert charset.received(question) == REJECTED
     assert agreed == []
 
 
-def test_while_our_question_is_open_theirs_is_rejected() -> None:
+def test_while_our_offer_is_open_the_peers_is_rejected() -> None:
     """RFC 2066: the server's request wins."""
     charset, agreed = option()
     charset.switched(Side.LOCAL, True)

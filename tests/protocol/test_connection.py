@@ -1,4 +1,4 @@
-"""``Connection``: each case whole, byte by byte, and with a tail; and what the order of things is."""
+"""``Connection``: each case whole, byte by byte, and with a tail; and the order of events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BEGIN_MCCP2, BEGIN_MCCP3 = subnegotiation(86), subnegotiation(87)
 
 
 def connection(**arguments: Any) -> Connection:
-    """One with the usual limits and a clock that stands still; its opening has been sent."""
+    """A connection with the usual limits and a clock that stands still; its opening has been sent."""
     limits = {"line_max": 4096, "subnegotiation_max": 8192, "inflated_max": 1 << 20}
     made = Connection(**{**limits, "clock": lambda: 0.0, **arguments})
     made.open()
@@ -43,7 +43,7 @@ def connection(**arguments: Any) -> Connection:
 
 
 def speaks_telnet(**arguments: Any) -> Connection:
-    """One whose peer has answered in telnet and has been asked the rest."""
+    """A connection whose peer has answered in telnet and has been asked for the other options."""
     made = connection(**arguments)
     list(made.receive(WONT + TTYPE))
     return made
@@ -54,7 +54,7 @@ def read(peer: Connection, *chunks: bytes) -> list[Event]:
 
 
 def heard(events: list[Event]) -> list[Event]:
-    """Without replies, which come once for each chunk."""
+    """The events without replies, which come once for each chunk."""
     return [event for event in events if not isinstance(event, Reply)]
 
 
@@ -131,7 +131,7 @@ def test_a_line_cut_inside_a_character_loses_that_character_only() -> None:
 def test_no_bytes_break_it_and_no_cut_changes_what_they_mean(
     chunks: list[bytes], compression: bool
 ) -> None:
-    """Answers do not grow with what comes in: a few options more, and AYT 128 times a second."""
+    """And the answers are few: to a few options, and to AYT 128 times a second."""
     whole, cut = (connection(line_max=64, compression=compression) for _ in range(2))
     data = b"".join(chunks)
     try:
@@ -149,7 +149,7 @@ def test_no_bytes_break_it_and_no_cut_changes_what_they_mean(
 
 
 def test_nothing_is_read_before_the_event_before_it_was_handled() -> None:
-    """An application may change the character set because of the line that it has just got."""
+    """An application may change the character set because of a line that it receives."""
     peer = connection()
     events = peer.receive(b"\xe9\r\n\xe9\r\n")
     assert next(events) == Line("é")
@@ -157,8 +157,8 @@ def test_nothing_is_read_before_the_event_before_it_was_handled() -> None:
     assert next(events) == Line("Θ")
 
 
-def test_a_command_after_a_line_meets_what_the_line_has_led_to() -> None:
-    """Whoever is asked for a password in answer to a line may agree to ECHO in the same chunk."""
+def test_a_command_after_a_line_is_answered_after_the_line_was_handled() -> None:
+    """A client that is asked for a password because of a line may agree to ECHO in the same chunk."""
     peer = speaks_telnet()
     events = peer.receive(b"login\r\n" + DO + ECHO + b"ann\r\n")
     assert next(events) == Line("login")
@@ -172,7 +172,7 @@ def test_replies_of_one_chunk_are_one_write() -> None:
 
 
 def test_a_peer_that_does_not_read_gets_no_replies() -> None:
-    """Else a flood of negotiation would pile them up."""
+    """Otherwise a flood of negotiations would pile them up."""
     peer = speaks_telnet()
     peer.congested = True
     assert read(peer, DO + b"\x64\xff\xf6") == []
@@ -181,7 +181,7 @@ def test_a_peer_that_does_not_read_gets_no_replies() -> None:
     assert read(peer, DO + b"\x64") == [Reply(WONT + b"\x64")]
 
 
-def test_who_negotiates_without_end_is_not_listened_to_and_told_of() -> None:
+def test_a_peer_that_negotiates_without_end_is_reported_and_ignored() -> None:
     seconds = [0.0]
     peer = connection(clock=lambda: seconds[0])
     found = read(peer, WILL + b"\x63" + b"a\r\n", (WILL + b"\x63") * NEGOTIATIONS_PER_SECOND)
@@ -192,7 +192,7 @@ def test_who_negotiates_without_end_is_not_listened_to_and_told_of() -> None:
     assert read(peer, WILL + b"\x63") == [Reply(DONT + b"\x63")]
 
 
-def test_what_fails_in_our_code_costs_neither_the_connection_nor_the_next_line() -> None:
+def test_an_exception_costs_neither_the_connection_nor_the_next_line() -> None:
     def status() -> dict[str, str]:
         raise ZeroDivisionError
 
@@ -202,7 +202,7 @@ def test_what_fails_in_our_code_costs_neither_the_connection_nor_the_next_line()
     assert after[0] == Line("hello")
 
 
-def test_a_character_set_that_an_application_has_made_up_costs_the_lines_only() -> None:
+def test_an_unknown_encoder_of_an_application_costs_only_the_lines() -> None:
     peer = connection()
     peer.terminal.encoder = Encoder("klingon")
     events = peer.receive(b"a\r\nb\r\n")
@@ -214,8 +214,8 @@ def test_a_character_set_that_an_application_has_made_up_costs_the_lines_only() 
 # -- what is sent -------------------------------------------------------------------------------
 
 
-def test_it_opens_with_six_bytes_and_says_no_more_to_who_is_silent() -> None:
-    """Clients of MUDs take WILL ECHO for a password; nc shows every option as junk."""
+def test_it_opens_with_six_bytes_and_sends_no_more_telnet_to_a_silent_client() -> None:
+    """MUD clients understand WILL ECHO as "type a password"; nc shows every option as junk."""
     made = Connection(line_max=0, subnegotiation_max=0, inflated_max=0, clock=lambda: 0.0)
     assert made.open() == DO + TTYPE + WILL + MSSP
     assert read(made, b"hello\r\n") == [Line("hello")]
@@ -230,7 +230,7 @@ def test_text_is_sent_as_it_was_encoded() -> None:
     assert peer.send(peer.terminal.encoder.encode("ÿ\n")) == b"\xff\xff\r\n"
 
 
-def test_a_sign_of_life_goes_to_who_speaks_telnet() -> None:
+def test_a_sign_of_life_goes_to_a_client_that_speaks_telnet() -> None:
     assert speaks_telnet().keep_alive() == b"\xff\xf1"
 
 
@@ -249,7 +249,7 @@ def test_a_message_goes_to_a_program_that_takes_messages() -> None:
 
 
 def test_a_prompt_is_marked_late_when_the_peer_turns_out_to_want_a_mark() -> None:
-    """TinyFugue does not show a prompt without one, and the first is sent before anybody answers."""
+    """TinyFugue does not show a prompt without a mark, and the first is sent before it answers."""
     peer = connection()
     peer.send(b"Name? " + peer.prompt_mark())
     assert replies(read(peer, WILL + TTYPE)).endswith(b"\xff\xf9")
@@ -288,7 +288,7 @@ def test_compression_is_offered_where_it_is_wanted_and_never_over_tls() -> None:
         assert (WILL + MCCP2 in replies(read(connection(**arguments), WILL + TTYPE))) is offered
 
 
-def test_what_follows_the_agreement_is_compressed_replies_of_the_same_chunk_among_it() -> None:
+def test_what_follows_the_agreement_is_compressed_also_replies_of_the_same_chunk() -> None:
     peer = speaks_telnet(compression=True)
     begin, answer = read(peer, WILL + b"\x63" + DO + MCCP2 + b"\xff\xf6")
     assert begin == Reply(DONT + b"\x63" + BEGIN_MCCP2)
@@ -302,7 +302,7 @@ def test_what_follows_the_agreement_is_compressed_replies_of_the_same_chunk_amon
     assert peer.send(b"plain") == b"plain"
 
 
-def test_compression_ends_when_the_peer_wants_it_no_more() -> None:
+def test_compression_ends_when_the_peer_asks() -> None:
     peer = speaks_telnet(compression=True)
     read(peer, DO + MCCP2)
     end, answer = read(peer, DONT + MCCP2)
@@ -314,7 +314,7 @@ def test_compression_ends_when_the_peer_wants_it_no_more() -> None:
 
 
 def test_a_peer_that_does_not_read_still_learns_where_compression_begins() -> None:
-    """Else it could not read a byte of what follows."""
+    """Otherwise it could not read what follows."""
     peer = speaks_telnet(compression=True)
     peer.congested = True
     assert read(peer, DO + MCCP2) == [Reply(BEGIN_MCCP2)]
@@ -359,7 +359,7 @@ def test_all_streams_of_one_chunk_share_one_budget() -> None:
         list(events)
 
 
-def test_what_is_not_compressed_although_the_peer_says_so_ends_the_connection() -> None:
+def test_an_invalid_stream_ends_the_connection() -> None:
     peer = speaks_telnet(compression=True)
     read(peer, DO + MCCP3)
     with pytest.raises(ProtocolError):

@@ -16,7 +16,7 @@ def options() -> Options:
 
 
 def test_hiding_and_showing() -> None:
-    """WILL ECHO hides, WONT ECHO shows, and each is said once."""
+    """WILL ECHO hides, WONT ECHO shows, and each is sent once."""
     peer = options()
     assert hide_input(peer, False) == b""
     assert hide_input(peer, True) == WILL_ECHO
@@ -26,7 +26,7 @@ def test_hiding_and_showing() -> None:
 
 
 def test_the_second_password_is_hidden_without_any_answer_to_the_first() -> None:
-    """TinTin++ leaves WONT ECHO unanswered, nc everything."""
+    """TinTin++ does not answer WONT ECHO, and nc answers nothing."""
     peer = options()
     for _ in range(3):
         assert hide_input(peer, True) == WILL_ECHO
@@ -34,7 +34,7 @@ def test_the_second_password_is_hidden_without_any_answer_to_the_first() -> None
 
 
 def test_a_late_answer_does_not_uncover_the_next_password() -> None:
-    """The wrong password is told and the next asked for within one round trip."""
+    """A wrong password is refused and the next one asked for within one round trip."""
     peer = options()
     hide_input(peer, True)
     assert peer.receive(Negotiation(DO, 1)) == b""

@@ -14,11 +14,11 @@ def options(*agreed: int) -> Options:
     return known
 
 
-def test_who_agreed_to_eor_gets_it() -> None:
+def test_a_client_that_agreed_to_eor_gets_it() -> None:
     assert prompt_mark(options(25, 3), speaks_telnet=True) == b"\xff\xef"
 
 
-def test_others_who_speak_telnet_get_ga() -> None:
+def test_another_client_that_speaks_telnet_gets_ga() -> None:
     assert prompt_mark(options(), speaks_telnet=True) == b"\xff\xf9"
 
 
@@ -26,6 +26,6 @@ def test_ga_is_suppressed_on_request() -> None:
     assert prompt_mark(options(3), speaks_telnet=True) == b""
 
 
-def test_who_is_silent_gets_nothing() -> None:
+def test_a_silent_client_gets_nothing() -> None:
     """Nc would show it."""
     assert prompt_mark(options(), speaks_telnet=False) == b""

@@ -31,12 +31,12 @@ def test_a_message_is_its_name_and_its_json() -> None:
 
 
 def test_what_is_not_ascii_is_escaped_by_json() -> None:
-    """So that no byte 255 and no NUL is ever in it."""
+    """So it never contains a byte 255 or a NUL."""
     gmcp, _ = option()
     assert gmcp.message("A", "\xff\0") == frame(b'A "\\u00ff\\u0000"')
 
 
-def test_nothing_is_sent_to_who_does_not_want_gmcp() -> None:
+def test_nothing_is_sent_to_a_client_without_gmcp() -> None:
     gmcp, _ = option(on=False)
     assert gmcp.message("Room.Info", {}) == b""
     assert gmcp.switched(Side.LOCAL, False) == b"MSDP?"
@@ -94,7 +94,7 @@ def test_a_ping_is_answered() -> None:
     ],
 )
 def test_messages_of_the_peer(payload: bytes, message: tuple[str, Any]) -> None:
-    """Their strings cannot move anybody's cursor."""
+    """Their strings are cleaned, so that they cannot move a cursor."""
     gmcp, heard = option()
     assert gmcp.received(payload) == b""
     assert heard == [message]
@@ -115,7 +115,7 @@ def test_messages_of_the_peer(payload: bytes, message: tuple[str, Any]) -> None:
         b"x" * 200,
     ],
 )  # fmt: skip - a list of bytes
-def test_what_is_no_message_is_ignored(payload: bytes) -> None:
+def test_an_invalid_message_is_ignored(payload: bytes) -> None:
     gmcp, heard = option()
     assert gmcp.received(payload) == b""
     assert heard == []

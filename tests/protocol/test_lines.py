@@ -1,4 +1,4 @@
-"""Line ends of every known client, limits, and cuts anywhere."""
+"""Line ends of every known client, limits, cuts anywhere, and HTTP requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.lines import CutLine, LineBuffer
+from cletus.protocol.lines import REFUSAL, CutLine, LineBuffer, is_request
 
 LIMIT = 8
 
@@ -46,7 +46,7 @@ def feed(chunks: Iterable[bytes], limit: int = LIMIT) -> list[tuple[type, bytes]
 
 
 def typed(lines: list[bytes]) -> list[tuple[type, bytes]]:
-    """A CutLine equals its bytes; here it must be one, too."""
+    """The lines with their classes: a CutLine equals its bytes."""
     return [(type(line), line) for line in lines]
 
 
@@ -111,3 +111,26 @@ def test_memory_is_bounded_in_an_endless_line(size: int) -> None:
         assert buffer.receive(b"A" * size) == []
     assert sum(sys.getsizeof(getattr(buffer, name)) for name in LineBuffer.__slots__) < 500
     assert feed([b"A" * size] * 200 + [b"\n"]) == [(CutLine, b"A" * LIMIT)]
+
+
+# -- HTTP ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "request_line"),
+    [
+        (b"GET / HTTP/1.1", True),
+        (b"POST /x?y=z HTTP/1.0", True),
+        (b"CONNECT a:443 HTTP/1.1", True),
+        (b"GET lamp", False),
+        (b"tell bob GET / HTTP/1.1 is a request", False),
+        (b"get / HTTP/1.1", False),
+    ],
+)
+def test_what_is_a_request(line: bytes, request_line: bool) -> None:
+    assert is_request(line) is request_line
+
+
+def test_the_refusal_has_the_length_that_it_states() -> None:
+    head, _, body = REFUSAL.partition(b"\r\n\r\n")
+    assert b"Content-Length: %d" % len(body) in head

@@ -57,13 +57,13 @@ def test_a_slow_bomb_is_bounded_for_each_read() -> None:
     assert sum(map(len, given)) <= max(RATIO_FREE, 100 * 2000)
 
 
-def test_what_begins_like_a_stream_and_is_none_is_the_peers_mistake() -> None:
+def test_an_invalid_stream_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="no zlib stream"):
         list(Inflater().inflate(b"\x78\x9c" + b"\xff" * 20, Budget(22, 0)))
 
 
 @pytest.mark.parametrize("plain", [b"hello\r\n", b"\xff\xfb\x18", b"\x18\x00", b"xyz"])
-def test_who_says_that_it_compresses_and_does_not_is_taken_at_what_it_sends(plain: bytes) -> None:
+def test_a_peer_that_says_that_it_compresses_and_does_not_is_read_as_plain(plain: bytes) -> None:
     """telnetlib3's fingerprint accepts MCCP3 and goes on in plain text."""
     inflater = Inflater()
     assert list(inflater.inflate(plain, Budget(len(plain), 0))) == []
@@ -71,7 +71,7 @@ def test_who_says_that_it_compresses_and_does_not_is_taken_at_what_it_sends(plai
 
 
 def test_several_streams_of_one_read_have_one_budget() -> None:
-    """Else a peer would end a bomb and begin the next, dozens of times in one read."""
+    """Otherwise a peer could send one bomb after another in one read."""
     budget, bomb = Budget(2000, 1 << 20), zlib.compress(b"\0" * 100_000)
     assert sum(map(len, Inflater().inflate(bomb, budget))) == 100_000
     with pytest.raises(InflationTooLarge):

@@ -57,7 +57,7 @@ def test_what_is_reported_is_bounded() -> None:
 
 
 def test_a_name_that_is_too_long_is_not_remembered() -> None:
-    """Else 128 names of 8 KiB would be a megabyte for each stranger."""
+    """Otherwise 128 names of 8 KiB would be a megabyte for each stranger."""
     msdp, _ = option()
     for size in (NAME_MAX, NAME_MAX + 1, 8000):
         msdp.received(b"\1REPORT\2" + b"v" * size)
@@ -70,7 +70,7 @@ def test_a_name_that_is_too_long_is_not_remembered() -> None:
     ids=["one command", "many commands"],
 )
 def test_the_answer_to_one_subnegotiation_is_bounded(question: bytes) -> None:
-    """Eight kilobytes of LIST were answered by hundreds of megabytes, and for minutes."""
+    """Eight kilobytes of LIST were once answered by hundreds of megabytes, for minutes."""
     msdp, _ = option()
     for number in range(REPORTED_MAX):
         msdp.received(b"\1REPORT\2" + b"%03d" % number + b"v" * (NAME_MAX - 3))
@@ -78,7 +78,7 @@ def test_the_answer_to_one_subnegotiation_is_bounded(question: bytes) -> None:
     assert one <= len(msdp.received(question)) < ANSWER_MAX + one
 
 
-def test_values_have_shapes() -> None:
+def test_values_may_be_tables_and_arrays() -> None:
     assert variable("A", {"x": [1, True], "y": None}) == (b"\1A\2\3\1x\2\5\x021\x021\6\1y\2\4")
 
 
@@ -86,13 +86,13 @@ def test_reserved_bytes_are_left_out_of_values() -> None:
     assert variable("A", "a\0\1\2\6b") == b"\1A\2ab"
 
 
-def test_other_variables_are_news() -> None:
+def test_other_variables_are_received() -> None:
     msdp, heard = option()
     msdp.received(b"\1CLIENT_NAME\2Kild\1X\2\3\1a\2b\4")
     assert heard == [("CLIENT_NAME", "Kild"), ("X", {"a": "b"})]
 
 
-def test_nothing_is_said_while_it_is_off() -> None:
+def test_nothing_is_sent_while_it_is_off() -> None:
     msdp = Msdp(lambda name, value: None)
     assert msdp.message("a", 1) == b""
 

@@ -1,4 +1,4 @@
-"""NAWS: two numbers, brought into bounds."""
+"""NAWS: two numbers, clamped."""
 
 from __future__ import annotations
 

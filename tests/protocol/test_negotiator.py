@@ -1,4 +1,4 @@
-"""What is asked in which order, and what the answers of real clients make of the terminal."""
+"""The order of the questions, and what the answers of real clients say about the terminal."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_it_opens_with_six_bytes() -> None:
     assert Peer().opening == DO + TTYPE + WILL + MSSP
 
 
-def test_the_rest_is_asked_once_somebody_answers_in_telnet() -> None:
+def test_more_is_asked_when_the_peer_answers_in_telnet() -> None:
     peer = Peer()
     rest = DO + NAWS + WILL + CHARSET + WILL + EOR + WILL + GMCP
     assert peer.says(WONT + TTYPE) == DO + ENVIRON + rest
@@ -67,7 +67,7 @@ def test_the_rest_is_asked_once_somebody_answers_in_telnet() -> None:
 
 
 def test_echo_and_sga_are_never_among_what_is_asked() -> None:
-    """Clients of MUDs take WILL ECHO for a password."""
+    """MUD clients understand WILL ECHO as "type a password"."""
     peer = Peer()
     asked = peer.opening + peer.is_called(b"MUDLET", b"XTERM", b"MTTS 271")
     assert WILL + b"\x01" not in asked
@@ -131,7 +131,7 @@ def test_others_are_asked_for_it_once_their_names_are_known() -> None:
     ],
 )  # fmt: skip - conversations
 def test_the_character_set(answers: bytes, encoding: str) -> None:
-    """What was agreed on stands over what was concluded."""
+    """An agreement counts for more than a conclusion."""
     peer = Peer()
     peer.is_called(b"XTERM")
     peer.says(answers)
@@ -154,7 +154,7 @@ def test_screen_readers_are_known_by_mtts_or_their_environment() -> None:
     assert peer.terminal.screen_reader
 
 
-def test_gmcp_goes_before_msdp_and_msdp_is_offered_to_who_refuses_gmcp() -> None:
+def test_msdp_is_offered_to_a_client_that_refuses_gmcp() -> None:
     peer = Peer()
     peer.says(WONT + TTYPE)
     assert peer.says(DONT + GMCP) == WILL + MSDP

@@ -1,4 +1,4 @@
-"""NEW-ENVIRON: asked when it is safe, and only what is about the terminal is kept."""
+"""NEW-ENVIRON: asked for when that is safe; only variables about the terminal are kept."""
 
 from __future__ import annotations
 

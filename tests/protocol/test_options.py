@@ -1,4 +1,4 @@
-"""The Q method, as conversations; and two machines that talk to each other."""
+"""The Q method, as conversations, and two machines that negotiate with each other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CODE = 42
 
 
 class Willing(Option):
-    """An option that the peer may switch on, on both sides; it notes what happens to it."""
+    """An option that the peer may switch on, on both sides; it records what happens to it."""
 
     code = CODE
     accepts = frozenset(Side)
@@ -164,7 +164,7 @@ CONVERSATIONS: dict[str, tuple[type[Willing], list[tuple[Verb | str, Verb | None
         [(ON_NOW, WILL), (ON_NOW, None), (DONT, None)],
         State.NO,
     ),
-    "a change of mind is no late answer": (
+    "a change of mind is not a late answer": (
         Unwilling,
         [
             (ON_NOW, WILL),
@@ -211,19 +211,19 @@ def test_conversation(
 
 
 def test_the_table_is_whole() -> None:
-    """There is no state and no step for which a peer's words could raise."""
+    """Every step is defined for every state, so nothing that a peer sends can raise."""
     assert set(TRANSITIONS) == {(state, step) for state in State for step in Step}
 
 
 @pytest.mark.parametrize(("verb", "answer"), [(WILL, DONT), (WONT, None), (DO, WONT), (DONT, None)])
 def test_an_unknown_option_is_refused(verb: Verb, answer: Verb | None) -> None:
-    """A request for what we do not know is refused; the telling that it is off needs no answer."""
+    """A request to switch it on is refused; WONT and DONT need no answer."""
     data = Options([], lambda: 0).receive(Negotiation(verb, 200))
     assert sent(data) == ([] if answer is None else [(answer, 200)])
 
 
-def test_an_option_hears_of_agreements_only() -> None:
-    """It is told when a side goes on or off, once, and what it says comes after the answer."""
+def test_an_option_is_told_of_agreements_only() -> None:
+    """It is told once when a side goes on or off, and what it sends comes after the answer."""
     option = Willing(after=b"!")
     options = Options([option], lambda: 0)
     assert options.receive(Negotiation(DO, CODE)) == b"\xff\xfb\x2a!"
@@ -235,7 +235,7 @@ def test_an_option_hears_of_agreements_only() -> None:
 
 
 def test_a_subnegotiation_reaches_its_option_while_that_is_on() -> None:
-    """Nobody listens to an unknown option, nor to one that was not agreed on."""
+    """Subnegotiations of unknown options, and of options that are off, are ignored."""
     option = Willing()
     options = Options([option], lambda: 0)
     assert options.subnegotiation(Subnegotiation(CODE, b"x")) == b""
@@ -245,8 +245,8 @@ def test_a_subnegotiation_reaches_its_option_while_that_is_on() -> None:
     assert option.notes == [(Side.REMOTE, True), b"y"]
 
 
-def test_a_flood_of_requests_is_answered_so_many_times_a_second() -> None:
-    """What is over the limit is dropped; in the next second we listen again."""
+def test_a_flood_of_requests_is_answered_up_to_the_limit() -> None:
+    """What is over the limit is ignored, until the next second."""
     now = 10.0
     options = Options([], lambda: now)
     flood = [options.receive(Negotiation(WILL, code % 256)) for code in range(10_000)]
@@ -255,7 +255,7 @@ def test_a_flood_of_requests_is_answered_so_many_times_a_second() -> None:
     assert options.receive(Negotiation(WILL, 1))
 
 
-def test_a_flood_of_subnegotiations_is_answered_so_many_times_a_second() -> None:
+def test_a_flood_of_subnegotiations_is_answered_up_to_the_limit() -> None:
     options = Options([Willing()], lambda: 0)
     options.receive(Negotiation(WILL, CODE))
     flood = [options.subnegotiation(Subnegotiation(CODE, b"x")) for _ in range(10_000)]
@@ -279,7 +279,7 @@ moves = st.lists(
 def test_two_machines_fall_silent(
     moves: list[tuple[bool, str, bool]], ours: type[Willing], theirs: type[Willing]
 ) -> None:
-    """Whatever each wants and however late each hears it, the talk ends, within few words.
+    """Whatever each side wants, and however late messages arrive, the negotiation ends soon.
 
     With requests that wait (``ask``) they also agree in the end on what is on.
     """

@@ -56,7 +56,7 @@ def test_headers_whole_and_byte_by_byte(header: bytes, origin: Origin, tail: byt
         v2(b"short"),
     ],
 )
-def test_what_is_no_header_is_a_mistake_of_the_proxy(header: bytes) -> None:
+def test_an_invalid_header_is_a_protocol_error(header: bytes) -> None:
     with pytest.raises(ProtocolError):
         ProxyHeader().receive(header)
 

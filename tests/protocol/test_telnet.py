@@ -109,7 +109,7 @@ CASES: dict[str, tuple[bytes, list[Event]]] = {
 
 
 def feed(chunks: Iterable[bytes], limit: int = LIMIT) -> list[Event]:
-    """The events of these chunks, Data merged; after a Remainder the owner takes all that comes."""
+    """The events of these chunks, Data merged; after a Remainder the parser gets nothing more."""
     parser = TelnetParser(limit, frozenset({HANDOVER}))
     events: list[Event] = []
     for chunk in chunks:
@@ -159,8 +159,8 @@ def test_without_a_limit_a_long_payload_is_taken() -> None:
     ]
 
 
-def test_the_parser_goes_on_with_what_is_fed_back_after_a_handover() -> None:
-    """Whoever took the stream over feeds what it makes of it to the same parser."""
+def test_the_parser_goes_on_with_inflated_bytes_after_a_handover() -> None:
+    """What follows the handover is inflated, and fed to the same parser."""
     parser = TelnetParser(LIMIT, frozenset({HANDOVER}))
     parser.receive(b"\xff\xfa\x57\xff\xf0squeezed")
     assert parser.receive(b"plain again") == [Data(b"plain again")]
@@ -195,7 +195,7 @@ def test_no_event_is_larger_than_its_limit(data: bytes) -> None:
 @pytest.mark.parametrize("filler", [b"x", b"\xff\xff"], ids=["bytes", "doubled IACs"])
 @pytest.mark.parametrize("size", [1, 2, 1000, 65536])
 def test_memory_is_bounded_in_an_endless_subnegotiation(filler: bytes, size: int) -> None:
-    """However the endless payload is cut, no more than the limit is kept of it."""
+    """However the payload is cut, no more than the limit is kept of it."""
     parser = TelnetParser(LIMIT)
     parser.receive(b"\xff\xfa\x18")
     chunk = (filler * size)[:size]

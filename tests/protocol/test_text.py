@@ -1,4 +1,4 @@
-"""What is left of what people type."""
+"""What ``clean`` leaves of what people type."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_no_base_has_more_marks_than_allowed(line: str) -> None:
 
 @pytest.mark.parametrize("unit", ["\u0301\u0323", "\x1b[", "\u200d", "a\b", "\x9b1;", "☕"])
 def test_hostile_lines_take_time_in_proportion(unit: str) -> None:
-    """NFC sorts marks in quadratic time; a line of nothing else must not get that far."""
+    """NFC sorts marks in quadratic time, so a line of marks must be cut before it."""
     line = unit * (200_000 // len(unit))
     start = time.process_time()
     clean(line)

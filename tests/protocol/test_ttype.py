@@ -1,4 +1,4 @@
-"""TERMINAL-TYPE: asked until the names repeat, never for ever."""
+"""TERMINAL-TYPE: asked until the names repeat, and not for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEND = b"\xff\xfa\x18\x01\xff\xf0"
 
 
 class Asked:
-    """An option whose result is noted."""
+    """An option whose result is recorded."""
 
     def __init__(self) -> None:
         self.learnt: list[tuple[str, ...]] = []
@@ -69,7 +69,7 @@ def test_a_name_is_short_and_cannot_move_a_cursor() -> None:
     assert len(names[0]) < 40
 
 
-def test_what_is_no_name_is_ignored() -> None:
+def test_an_invalid_answer_is_ignored() -> None:
     asked = Asked()
     asked.option.switched(Side.REMOTE, True)
     assert asked.option.received(b"") == b""

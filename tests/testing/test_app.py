@@ -72,7 +72,7 @@ def test_it_runs_in_memory_from_its_import_to_its_stop(write, clock):
     assert not (folder / "store").exists()
 
 
-def test_after_it_nothing_of_it_is_left(write, clock):
+def test_nothing_of_it_is_left_at_the_end(write, clock):
     folder, path = write(APPLICATION), list(sys.path)
     with staged("staged_talk.py", folder, clock):
         assert imported()
@@ -83,7 +83,7 @@ def test_after_it_nothing_of_it_is_left(write, clock):
     assert not clock.getDelayedCalls()
 
 
-def test_who_has_imported_it_before_keeps_what_they_have(write, clock, monkeypatch):
+def test_a_module_that_was_imported_before_is_restored(write, clock, monkeypatch):
     folder = write(APPLICATION.replace("service.run(port=9)", ""))
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
@@ -100,7 +100,7 @@ def test_who_has_imported_it_before_keeps_what_they_have(write, clock, monkeypat
 
 
 def test_its_settings_are_those_of_its_file_its_code_and_the_test(write, clock, monkeypatch):
-    monkeypatch.setenv("CLETUS_LINE_MAX", "5")  # of whoever runs the tests: no business of theirs
+    monkeypatch.setenv("CLETUS_LINE_MAX", "5")  # set by the person who runs the tests: not used
     folder = write(APPLICATION)
     write("line_max = 100\nline_burst = 7\nline_rate = 3\nstore = 'elsewhere'\n", "cletus.toml")
     with staged("staged_talk.py", folder, clock, {"line_burst": 8}) as service:
@@ -131,7 +131,7 @@ def test_its_settings_are_those_of_its_file_its_code_and_the_test(write, clock, 
         ),
     ],
 )
-def test_one_that_cannot_start_leaves_nothing_either(write, clock, text, error):
+def test_nothing_is_left_of_an_application_that_cannot_start(write, clock, text, error):
     folder = write(text)
     with pytest.raises(error), staged("staged_talk.py", folder, clock):
         pass
@@ -139,8 +139,8 @@ def test_one_that_cannot_start_leaves_nothing_either(write, clock, text, error):
     assert not any(isinstance(one, ApplicationFinder) for one in sys.meta_path)
 
 
-def test_what_would_want_a_reactor_is_not_opened(write, clock, monkeypatch):
-    """A metrics port, say, or a control socket: in memory there is nothing to listen with."""
+def test_what_needs_a_reactor_is_not_opened(write, clock, monkeypatch):
+    """Such as a metrics port or a control socket."""
 
     def attachments(service: Service):
         raise AssertionError("it was asked for")
@@ -151,7 +151,7 @@ def test_what_would_want_a_reactor_is_not_opened(write, clock, monkeypatch):
         assert service.state is State.RUNNING
 
 
-def test_passwords_cost_nothing_meanwhile(write, clock):
+def test_password_hashes_are_cheap_meanwhile(write, clock):
     folder = write("from cletus import Service\nimport cletus.contrib.users\nservice = Service()\n")
     dear = hashing.HASHER
     assert isinstance(dear, PasswordHasher)
@@ -160,7 +160,7 @@ def test_passwords_cost_nothing_meanwhile(write, clock):
     assert hashing.HASHER is dear
 
 
-def test_people_are_seen_off_at_the_end(write, clock):
+def test_clients_are_disconnected_at_the_end(write, clock):
     with staged("staged_talk.py", write(APPLICATION), clock) as service:
         visitor = MemoryDoor(service).connect()
     assert not visitor.connected
@@ -205,7 +205,7 @@ def test_a_report_tells_of_the_application_and_not_of_the_kit(write, clock):
         assert str(report).count("\n") == 0
 
 
-def test_one_that_does_not_stop_is_told_and_leaves_nothing_either(write, clock):
+def test_an_application_that_does_not_stop_is_reported_and_leaves_nothing(write, clock):
     folder = write(
         """
         from cletus import Service, events

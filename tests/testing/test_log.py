@@ -1,4 +1,4 @@
-"""``Log``: what is logged while a test runs, and which of it is a mistake."""
+"""``Log``: what is logged while a test runs, and which log events are errors."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def logged() -> Log:
     return log
 
 
-def test_what_is_logged_meanwhile_is_in_it() -> None:
+def test_it_has_what_is_logged_meanwhile() -> None:
     log = logged()
     assert log.lines == ["Ann comes in", "it is late", "the door sticks", "the sum fails"]
     assert [failure.type for failure in log.failures] == [ZeroDivisionError]
 
 
-def test_errors_and_failures_are_mistakes_until_they_are_taken() -> None:
+def test_errors_and_failures_are_there_until_they_are_taken() -> None:
     log = logged()
     assert log.take_failures() == [
         "the door sticks",
@@ -38,14 +38,14 @@ def test_errors_and_failures_are_mistakes_until_they_are_taken() -> None:
     assert log.lines == ["Ann comes in", "it is late"]
 
 
-def test_they_can_be_had_with_their_tracebacks() -> None:
+def test_they_can_be_taken_with_their_tracebacks() -> None:
     error, failure = logged().take_tracebacks()
     assert error == "the door sticks"
     assert failure.startswith("the sum fails: ZeroDivisionError: division by zero\nTraceback")
     assert "_ = 1 / 0" in failure
 
 
-def test_it_goes_on_listening_after_mistakes_were_taken() -> None:
+def test_it_goes_on_listening_after_errors_were_taken() -> None:
     logger = Logger()
     with Log().listening() as log:
         logger.error("one")

@@ -1,4 +1,4 @@
-"""The kit for testing reloads."""
+"""Reloading in tests."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_edits_replace_add_and_remove_modules_without_touching_files(run, tmp_pa
     assert {path: path.read_text() for path in tmp_path.rglob("*.py")} == files
 
 
-def test_a_function_for_a_module_that_there_is_not_is_an_error(run):  # noqa: F811 - the fixture
+def test_a_function_for_an_unknown_module_is_an_error(run):  # noqa: F811 - the fixture
     app = run()
     with pytest.raises(KeyError):
         reload_with(app.service, {"app0.nothing": lambda text: text})
 
 
-def test_starting_in_memory_raises_what_the_start_raises():
+def test_starting_in_memory_raises_the_error_of_the_start():
     with pytest.raises(SettingError):
         start_in_memory(Service(), no_such_setting=1)

@@ -9,7 +9,7 @@ from cletus.testing import screen
 from cletus.testing.screen import Screen, has_pyte
 
 
-def test_lines_are_shown_without_what_cannot_be_seen() -> None:
+def test_lines_are_shown_without_trailing_blanks() -> None:
     drawn = Screen(20, 5)
     drawn.feed("The \x1b[1mHall\x1b[0m   \r\n\r\nIt is cold.\r\n")
     assert drawn.text == "The Hall\n\nIt is cold."
@@ -28,7 +28,7 @@ def test_colours_and_the_cursor_are_those_of_pyte() -> None:
     assert (drawn.pyte.cursor.y, drawn.pyte.cursor.x) == (0, 5)
 
 
-def test_it_can_be_given_another_size() -> None:
+def test_its_size_can_be_changed() -> None:
     drawn = Screen(20, 5)
     drawn.resize(10, 3)
     drawn.feed("x" * 12)

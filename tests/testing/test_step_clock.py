@@ -1,4 +1,4 @@
-"""``StepClock``: everything happens at its own time."""
+"""``StepClock``: each call is made at the time that it is due."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def test_each_call_sees_the_time_that_it_was_due_at() -> None:
     assert clock.seconds() == 10
 
 
-def test_what_repeats_itself_is_called_as_often_as_it_is_due() -> None:
-    """Twisted's own ``Clock`` would call it once."""
+def test_a_repeated_call_is_made_as_often_as_it_is_due() -> None:
+    """Twisted's own ``Clock`` would make it once."""
     clock = StepClock()
     rung: list[float] = []
 

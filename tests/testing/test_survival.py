@@ -108,7 +108,7 @@ def test_everything_that_a_service_holds_is_compared(run):  # noqa: F811 - the f
     assert client.dialogues[0].dish == "soup"
 
 
-def test_a_timer_that_is_over_need_not_survive(run):  # noqa: F811 - the fixture
+def test_a_timer_that_has_ended_need_not_survive(run):  # noqa: F811 - the fixture
     app = run(everything=EVERYTHING)
     strike = app.module("everything").strike
     over, _ = app.service.call_later(90, strike), app.service.call_later(90, strike)
@@ -124,7 +124,7 @@ def test_a_timer_that_is_over_need_not_survive(run):  # noqa: F811 - the fixture
         ("service.clients[0].dialogues[0].dish = Slippery()", "dialogue 0, field 'dish': "),
     ],
 )
-def test_whatever_differs_is_named_with_its_place(run, spoil, named):  # noqa: F811 - the fixture
+def test_each_difference_is_named_with_its_location(run, spoil, named):  # noqa: F811 - the fixture
     app = run(everything=EVERYTHING)
     app.person()
     exec(spoil, vars(app.module("everything")))
@@ -140,7 +140,7 @@ def test_of_many_differences_the_first_are_named(run):  # noqa: F811 - the fixtu
         assert_survives_reload(app.service)
 
 
-def test_a_reload_that_is_refused_is_no_survival(run):  # noqa: F811 - the fixture
+def test_a_reload_that_is_refused_fails_the_assertion(run):  # noqa: F811 - the fixture
     app = run(things=THINGS)
     app.store("thing")("one").mood = eval("lambda: 1", vars(app.module("things")))
     with pytest.raises(AssertionError, match="refused"):

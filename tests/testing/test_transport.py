@@ -14,7 +14,7 @@ from cletus.protocol.terminal import Terminal
 from cletus.testing import MemoryTransport, Person
 
 
-def test_it_has_all_that_a_client_needs_of_a_door() -> None:
+def test_it_has_the_methods_and_attributes_of_a_transport() -> None:
     """The same methods, called the same way."""
     for name, method in inspect.getmembers(Transport, inspect.isfunction):
         if name.startswith("_"):
@@ -109,7 +109,7 @@ def test_new_text_is_what_was_not_read_yet(service: Service, clock: Clock) -> No
 
 
 def test_time_does_not_pass_for_them(service: Service, clock: Clock) -> None:
-    """Only what is due is done."""
+    """Only calls that are due are made."""
     rung: list[str] = []
     clock.callLater(1, rung.append, "later")
     clock.callLater(0, rung.append, "now")
@@ -136,7 +136,7 @@ def test_they_hang_up_once(service: Service, clock: Clock) -> None:
     assert gone == ["connection lost"]
 
 
-def test_their_lines_wait_like_anybodys(service: Service, clock: Clock) -> None:
+def test_their_lines_wait_like_those_of_a_real_client(service: Service, clock: Clock) -> None:
     work: Deferred[None] = Deferred()
 
     @service.listen(events.Receive)

@@ -1,4 +1,4 @@
-"""``Visitor``: somebody at a terminal, in memory, who comes in by the telnet door."""
+"""``Visitor``: a person at a terminal, in memory, who connects by the telnet door."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cletus.text.markup import style
 
 @pytest.fixture
 def service(start: Callable[..., Service]) -> Service:
-    """An echo that can do a little more."""
+    """An echo service with a few more commands."""
     service = start(connections_per_address=2)
 
     @service.listen(events.Connect)
@@ -50,7 +50,7 @@ def service(start: Callable[..., Service]) -> Service:
     return service
 
 
-def test_they_come_in_by_the_telnet_door(client: Visitor, service: Service) -> None:
+def test_they_connect_by_the_telnet_door(client: Visitor, service: Service) -> None:
     (seen,) = service.clients
     assert client.client is seen
     assert (seen.door, seen.address) == ("telnet", client.address)
@@ -58,7 +58,7 @@ def test_they_come_in_by_the_telnet_door(client: Visitor, service: Service) -> N
     assert client.transcript == "Welcome.\n"
 
 
-def test_what_they_say_gives_what_came_of_it(client: Visitor) -> None:
+def test_says_returns_the_answer(client: Visitor) -> None:
     assert client.says("hello") == "You: hello\n"
     assert client.says("a", "b") == "You: a\nYou: b\n"
     assert client.says("naïve ÿ") == "You: naïve ÿ\n"
@@ -66,12 +66,12 @@ def test_what_they_say_gives_what_came_of_it(client: Visitor) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_it_can_be_awaited(client: Visitor) -> None:
+async def test_says_can_be_awaited(client: Visitor) -> None:
     assert await client.says("hello") == "You: hello\n"
     assert type(await client.reads()) is str
 
 
-def test_it_can_be_awaited_under_any_loop(client: Visitor) -> None:
+def test_says_can_be_awaited_under_any_loop(client: Visitor) -> None:
     async def talk() -> str:
         return await client.says("hello")
 
@@ -127,7 +127,7 @@ def test_colours_are_on_the_screen_of_a_terminal_that_has_some(
     assert client.pyte.buffer[2][0].fg == "default"
 
 
-def test_the_window_has_a_size_and_can_get_another(
+def test_the_window_has_a_size_and_can_be_resized(
     connect: Callable[..., Visitor], service: Service
 ) -> None:
     sizes: list[tuple[int, int]] = []
@@ -203,7 +203,7 @@ def test_when_they_hang_up_the_service_hears_of_it_once(client: Visitor, service
     assert gone == ["closed by peer"]
 
 
-def test_each_has_a_machine_of_their_own_unless_a_test_says_otherwise(
+def test_each_has_an_address_of_their_own_unless_a_test_says_otherwise(
     connect: Callable[..., Visitor],
 ) -> None:
     hosts = {connect().address.split(":")[0] for _ in range(10)}
@@ -211,8 +211,8 @@ def test_each_has_a_machine_of_their_own_unless_a_test_says_otherwise(
     assert connect(address="203.0.113.7").client.address.startswith("203.0.113.7:")
 
 
-def test_the_door_turns_away_whom_the_real_one_would(connect: Callable[..., Visitor]) -> None:
-    """Two from one address are the budget of this service."""
+def test_the_limits_of_the_real_door_hold(connect: Callable[..., Visitor]) -> None:
+    """This service allows two connections from one address."""
     inside = [connect(address="203.0.113.7") for _ in range(2)]
     third = connect(address="203.0.113.7")
     assert "Too many people are here from your address" in third.transcript
@@ -223,6 +223,6 @@ def test_the_door_turns_away_whom_the_real_one_would(connect: Callable[..., Visi
     assert connect(address="203.0.113.7").connected
 
 
-def test_people_can_only_come_to_a_service_on_a_clock(clock: Clock) -> None:
+def test_a_memory_door_needs_a_service_on_a_clock(clock: Clock) -> None:
     with pytest.raises(TypeError, match="Clock"):
         MemoryDoor(Service())

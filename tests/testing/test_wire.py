@@ -17,7 +17,7 @@ PLACE = IPv4Address("TCP", "192.0.2.1", 40001)
 
 
 class Noting(Protocol):
-    """Notes what happens to it."""
+    """Records what happens to it."""
 
     def __init__(self) -> None:
         self.got: list[object] = []
@@ -76,7 +76,7 @@ def test_while_the_service_does_not_read_it_waits(ends: Ends) -> None:
     assert ends.turn() == [b"a"]
 
 
-def test_the_service_closes_it_and_hears_of_that_once(ends: Ends) -> None:
+def test_the_service_closes_it_and_is_told_once(ends: Ends) -> None:
     ends.wire.loseConnection()
     ends.wire.write(b"goodbye")
     ends.wire.loseConnection()
@@ -88,12 +88,12 @@ def test_the_service_closes_it_and_hears_of_that_once(ends: Ends) -> None:
     assert ends.arrived == [b"goodbye"]
 
 
-def test_the_service_breaks_it_off(ends: Ends) -> None:
+def test_the_service_aborts_it(ends: Ends) -> None:
     ends.wire.abortConnection()
     assert ends.turn() == [ConnectionAborted]
 
 
-def test_who_hangs_up_has_still_said_what_they_said(ends: Ends) -> None:
+def test_what_was_sent_before_hanging_up_arrives(ends: Ends) -> None:
     ends.wire.put(b"a")
     ends.wire.hang_up()
     ends.wire.hang_up()
@@ -118,7 +118,7 @@ def test_a_bare_carriage_return_comes_as_one() -> None:
     assert peer().receive(b"a\r\0b") == ("a\rb", b"")
 
 
-def test_typing_is_shown_unless_the_service_says_that_it_shows_it() -> None:
+def test_typing_is_shown_unless_the_service_echoes() -> None:
     program = peer()
     assert program.shows_typing
     assert program.receive(WILL + b"\x01") == ("", DO + b"\x01")
@@ -143,7 +143,7 @@ def test_it_tells_the_size_of_its_window_and_every_change_of_it() -> None:
     assert program.resized(255, 24) == b"\xff\xfa\x1f\x00\xff\xff\x00\x18\xff\xf0"
 
 
-def test_messages_are_taken_by_who_wants_them() -> None:
+def test_messages_are_taken_if_they_are_wanted() -> None:
     program = peer(gmcp=True)
     assert program.receive(WILL + b"\xc9") == ("", DO + b"\xc9")
     program.receive(
@@ -155,11 +155,11 @@ def test_messages_are_taken_by_who_wants_them() -> None:
     )
 
 
-def test_what_it_does_not_know_it_refuses() -> None:
+def test_unknown_options_are_refused() -> None:
     assert peer().receive(WILL + b"\xc9" + DO + b"\x27") == ("", DONT + b"\xc9" + WONT + b"\x27")
 
 
-def test_it_never_tires_of_negotiating() -> None:
+def test_its_negotiations_are_not_limited() -> None:
     """A test may ask for a thousand passwords in an instant."""
     program = peer()
     for _ in range(1000):

@@ -1,4 +1,4 @@
-"""A service and its client that note what the door says to them."""
+"""A service and a client that record the calls of the door."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cletus.settings.settings import Settings
 
 
 class FakeClient:
-    """Notes the calls of the door, in order, as (name, argument)."""
+    """Records the calls of the door, in order, as (name, argument)."""
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
@@ -41,7 +41,7 @@ class FakeClient:
 
 
 class FakeService:
-    """Makes a FakeClient of whoever comes in."""
+    """Makes a FakeClient for each connection."""
 
     def __init__(self, reactor: Any = None, **settings: Any) -> None:
         self.settings = Settings(**settings)

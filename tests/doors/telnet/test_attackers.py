@@ -1,6 +1,6 @@
-"""Clients that mean harm, against a service with real sockets in a process of its own.
+"""Hostile clients, against a service with real sockets in a process of its own.
 
-Each statement is one of section 4 of the reliability notes; memory is that of the whole process.
+The statements are those of section 4 of the reliability notes. Memory is that of the whole process.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ class Victim:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def settles(self, descriptors: int, seconds: float = 10) -> None:
-        """Wait until it has no more open than so many, and no fewer."""
+        """Wait until it has exactly so many open."""
         deadline = time.monotonic() + seconds
         while (found := self.descriptors()) != descriptors:
             assert time.monotonic() < deadline, f"{found} open, not {descriptors}"
             time.sleep(0.02)
 
     def is_well(self) -> bool:
-        """Whether somebody new is served, and soon."""
+        """Whether a new client is served, and soon."""
         with closing(self.connect()) as one:
             start = time.monotonic()
             one.sendall(b"hello\r\n")
@@ -104,7 +104,7 @@ def until(one: socket.socket, text: bytes) -> bytes:
 
 
 def is_closed(one: socket.socket) -> bool:
-    """Whether the other side hangs up within some seconds."""
+    """Whether the other side closes the connection within some seconds."""
     try:
         while one.recv(65536):
             continue
@@ -123,7 +123,7 @@ def victim(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Victim]:
 
 
 def pour(one: socket.socket, data: bytes, total: int, seconds: float = 5.0) -> int:
-    """Send so much, or as much as is taken in so many seconds."""
+    """Send ``total`` bytes, or as many as are accepted in so many seconds."""
     one.setblocking(False)
     sent, end = 0, time.monotonic() + seconds
     while sent < total and time.monotonic() < end:
@@ -149,8 +149,8 @@ def pour(one: socket.socket, data: bytes, total: int, seconds: float = 5.0) -> i
         ("AYT without end", b"\xff\xf6" * 32768),
     ],
 )
-def test_what_never_ends_takes_no_memory(victim: Victim, name: str, data: bytes) -> None:
-    """Statements 27, 32 and 33: and everybody else is served meanwhile."""
+def test_endless_input_takes_no_memory(victim: Victim, name: str, data: bytes) -> None:
+    """Statements 27, 32 and 33. Everybody else is served meanwhile."""
     before = victim.rss()
     with closing(victim.connect()) as one:
         pour(one, data, 200 * MIB, seconds=2.5)
@@ -159,7 +159,7 @@ def test_what_never_ends_takes_no_memory(victim: Victim, name: str, data: bytes)
 
 
 def test_answers_to_a_negotiation_flood_are_few(victim: Victim) -> None:
-    """Statement 33: so many a second, whatever comes."""
+    """Statement 33: the answers a second are limited."""
     with closing(victim.connect()) as one:
         pour(one, b"\xff\xfb\x63" * 21845, 10 * MIB, seconds=2.0)
         one.settimeout(1.0)
@@ -167,7 +167,7 @@ def test_answers_to_a_negotiation_flood_are_few(victim: Victim) -> None:
 
 
 def test_a_slow_reader_is_dropped_and_its_memory_comes_back(tmp_path: Path) -> None:
-    """Statements 21 and 22: forty who do not read, two megabytes for each, and one who does."""
+    """Statements 21 and 22: two megabytes for each of forty clients that do not read, and one that does."""
     victim = Victim(tmp_path, "--output-max", "200000", "--line-rate", "0")
     try:
         with ExitStack() as stack:
@@ -206,7 +206,7 @@ def test_a_bomb_of_mccp3_is_thrown_out(victim: Victim) -> None:
 @pytest.mark.parametrize(
     "victim", [("--connections-per-address", "10", "--connections-max", "12")], indirect=True
 )
-def test_a_crowd_from_one_address_is_told_and_closed(victim: Victim) -> None:
+def test_a_crowd_from_one_address_is_refused(victim: Victim) -> None:
     with ExitStack() as stack:
         inside = [stack.enter_context(closing(victim.connect())) for _ in range(10)]
         inside[-1].sendall(b"hello\r\n")
@@ -219,8 +219,8 @@ def test_a_crowd_from_one_address_is_told_and_closed(victim: Victim) -> None:
     assert victim.log.read_text().count("refused") <= 5, "one line a second at the most"
 
 
-def test_without_file_descriptors_those_who_connect_wait(tmp_path: Path) -> None:
-    """Statement 23: the connected go on, the others come in when there is room, few log lines."""
+def test_without_file_descriptors_new_connections_wait(tmp_path: Path) -> None:
+    """Statement 23: connected clients are not affected, the others are accepted later; few log lines."""
     victim = Victim(tmp_path, files=64)
     try:
         with ExitStack() as stack:
@@ -242,7 +242,7 @@ def test_without_file_descriptors_those_who_connect_wait(tmp_path: Path) -> None
 
 
 def test_a_flood_of_lines_is_delayed_and_not_lost(tmp_path: Path) -> None:
-    """Statement 28: forty at once, then so many a second, all in their order."""
+    """Statement 28: forty lines at once, then ``line_rate`` a second, all in order."""
     victim = Victim(tmp_path, "--line-rate", "100")
     try:
         with closing(victim.connect()) as one:
@@ -273,14 +273,14 @@ def test_http_is_refused_and_closed(victim: Victim) -> None:
         b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\x00\x71\x09\x7f\0\0\1\x1f\x90\0\x17",
     ],
 )
-def test_behind_a_proxy_of_ours_the_address_is_the_real_one(victim: Victim, header: bytes) -> None:
+def test_behind_a_trusted_proxy_the_address_is_the_real_one(victim: Victim, header: bytes) -> None:
     with closing(victim.connect()) as one:
         one.sendall(header + b"hello\r\n")
         assert b"echo hello" in until(one, b"echo hello")
     assert "203.0.113.9:8080" in victim.log.read_text()
 
 
-def test_what_a_stranger_says_in_the_proxys_words_is_a_line(victim: Victim) -> None:
+def test_a_proxy_header_from_a_stranger_is_a_line(victim: Victim) -> None:
     with closing(victim.connect()) as one:
         one.sendall(b"PROXY TCP4 203.0.113.9 127.0.0.1 8080 23\r\n")
         assert b"echo PROXY" in until(one, b"23\r\n")
@@ -288,8 +288,8 @@ def test_what_a_stranger_says_in_the_proxys_words_is_a_line(victim: Victim) -> N
 
 
 @pytest.mark.parametrize("cut", range(0, 40, 3))
-def test_hanging_up_at_any_byte_sticks_nowhere(victim: Victim, cut: int) -> None:
-    """Statement 31: closed, reset and half-closed, and nobody stays inside."""
+def test_a_connection_may_end_at_any_byte(victim: Victim, cut: int) -> None:
+    """Statement 31: closed, reset and half-closed; no connection is left."""
     conversation = b"\xff\xfb\x18\xff\xfa\x18\0xterm\xff\xf0\xff\xfd\x46hello\r\n\xff\xfa\x1f\0\x50\0\x18\xff\xf0"
     for how in ("close", "reset", "half"):
         one = victim.connect()
@@ -304,8 +304,8 @@ def test_hanging_up_at_any_byte_sticks_nowhere(victim: Victim, cut: int) -> None
     assert "Traceback" not in victim.log.read_text()
 
 
-def test_thousands_who_come_and_go_at_once_leave_nothing_behind(tmp_path: Path) -> None:
-    """Statement 24: closed, reset and cut off in a word; no descriptor stays open, nor their memory."""
+def test_thousands_of_short_connections_leave_nothing_behind(tmp_path: Path) -> None:
+    """Statement 24: closed, reset and cut in a command; no descriptor and no memory is left."""
     victim = Victim(tmp_path, "--connections-per-address", "0")
     try:
         with closing(victim.connect()) as steady:
@@ -329,7 +329,7 @@ def test_thousands_who_come_and_go_at_once_leave_nothing_behind(tmp_path: Path) 
 
 
 def storm(victim: Victim, count: int) -> None:
-    """So many connections, each gone as soon as it is there, by turns in three ways."""
+    """Connections that end as soon as they are open, in three ways by turns."""
     reset = b"\1\0\0\0\0\0\0\0"
     for number in range(count):
         one = victim.connect()
@@ -342,11 +342,11 @@ def storm(victim: Victim, count: int) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can make a socket deaf")
 @pytest.mark.parametrize("victim", [("--keep-alive", "1")], indirect=True)
-def test_peers_who_are_gone_without_a_word_are_found_out(victim: Victim) -> None:
-    """Statement 25: after twice the time of silence, also with our signs of life on their way to them.
+def test_peers_that_vanish_are_detected(victim: Victim) -> None:
+    """Statement 25: after twice the time of silence, also while our signs of life are unacknowledged.
 
-    A filter that lets no packet in makes their sockets dead as if a cable had been pulled. Who only
-    says nothing stays.
+    A filter that lets no packet in makes their sockets dead, as if a cable had been pulled. A client
+    that is merely silent stays connected.
     """
     with ExitStack() as stack:
         silent = [stack.enter_context(closing(victim.connect())) for _ in range(2)]
@@ -372,8 +372,8 @@ def test_peers_who_are_gone_without_a_word_are_found_out(victim: Victim) -> None
 @pytest.mark.parametrize(
     "victim", [("--keep-alive", "1", "--output-max", "0", "--line-rate", "0")], indirect=True
 )
-def test_who_takes_nothing_for_as_long_is_dropped_too(victim: Victim) -> None:
-    """Statement 25: their machine lives and says so, but what waits for them goes nowhere."""
+def test_a_peer_that_reads_nothing_for_as_long_is_dropped_too(victim: Victim) -> None:
+    """Statement 25: its machine answers the probes, but what waits for it does not go out."""
     with closing(victim.connect()) as one:
         one.sendall(b"hello\r\n")
         until(one, b"echo hello")
@@ -384,7 +384,7 @@ def test_who_takes_nothing_for_as_long_is_dropped_too(victim: Victim) -> None:
 
 
 def deafen(one: socket.socket) -> None:
-    """Have the kernel throw away whatever comes in for this socket, acknowledgements included."""
+    """Have the kernel drop every packet for this socket, acknowledgements included."""
     nothing = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 bytes of it
     program = ctypes.create_string_buffer(nothing, len(nothing))
     attached = struct.pack("HL", 1, ctypes.addressof(program))

@@ -1,4 +1,4 @@
-"""Somebody who does not read delays nobody else; counted in reactor turns, not in milliseconds."""
+"""A client that does not read delays nobody else; measured in reactor turns, not in milliseconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cletus.doors.telnet.protocol import TelnetProtocol
 
 
 class Pipe(StringTransport):
-    """Takes so many bytes at once, and then pauses who produces them, as Twisted's transports do."""
+    """Takes so many bytes, and then pauses its producer, as Twisted's transports do."""
 
     def __init__(self, room: int | None = None) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", "127.0.0.1", 1))
@@ -44,10 +44,10 @@ def come(service: Service, room: int | None = None) -> Pipe:
 
 
 @pytest.mark.parametrize("slow", [0, 1, 20])
-def test_everybody_else_has_each_line_in_the_turn_in_which_it_was_said(
+def test_everybody_else_has_each_line_in_the_turn_in_which_it_was_sent(
     start: Callable[..., Service], clock: Clock, slow: int
 ) -> None:
-    """Statement 22: as many writes, with the same bytes, at the same turn, with slow readers or without."""
+    """Statement 22: the same writes in the same turns, with slow readers or without."""
     service = start(output_max=1_000)
     congested = [come(service, room=500) for _ in range(slow // 2)]
     readers = [come(service) for _ in range(30)]
@@ -66,7 +66,7 @@ def test_everybody_else_has_each_line_in_the_turn_in_which_it_was_said(
 
 
 def test_a_slow_reader_who_catches_up_has_missed_nothing(service: Service, clock: Clock) -> None:
-    """What waited comes in one write, in its order, among nothing that others were sent twice."""
+    """What waited comes in one write and in order, and others are not sent anything twice."""
     slow, quick = come(service, room=100), come(service)
     for number in range(50):
         service.write_all(f"line {number}")

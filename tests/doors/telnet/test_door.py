@@ -1,4 +1,4 @@
-"""Opening the door, and the one line that says why it cannot be opened."""
+"""Opening the door, and the message that says why it cannot be opened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .fakes import FakeService
 
 
 class NoReactor(MemoryReactorClock):
-    """Cannot listen."""
+    """A reactor that cannot listen."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def test_the_address_names_the_real_port_once_it_is_open(monkeypatch: pytest.Mon
     assert door.address == "telnet 127.0.0.1:45678"
 
 
-def test_who_connects_becomes_a_client_of_the_service() -> None:
+def test_a_connection_becomes_a_client_of_the_service() -> None:
     made = service()
     fired(TelnetDoor(made).open())
     [(_, factory, _, _)] = made.reactor.tcpServers
@@ -88,10 +88,10 @@ def test_who_connects_becomes_a_client_of_the_service() -> None:
     assert made.clients[0].lines == ["hello"]
 
 
-def test_who_is_refused_has_so_long_to_go() -> None:
-    """Over TLS a connection closes when its handshake is done: who never does it would stay.
+def test_a_refused_connection_is_aborted_after_close_timeout() -> None:
+    """Over TLS a connection closes when its handshake is done, so a peer that never does it would stay.
 
-    And be counted by nobody, so that the budgets of connections would hold for none but the polite.
+    It would not be counted either, so the limits would hold for well-behaved peers only.
     """
     made = service(connections_max=1, close_timeout=2.0)
     fired(TelnetDoor(made).open())
@@ -113,7 +113,7 @@ def test_who_is_refused_has_so_long_to_go() -> None:
     [
         (OSError(errno.EADDRINUSE, "Address already in use"), "the port is in use"),
         (PermissionError(errno.EACCES, "Permission denied"), "from 1024 up with --port"),
-        (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), "no address of this machine"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), "not an address of this machine"),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no host of this name"),
         (UnicodeError("label empty or too long"), "no host of this name"),
         (OSError(errno.ENOBUFS, "No buffer space available"), "No buffer space available"),
@@ -121,7 +121,7 @@ def test_who_is_refused_has_so_long_to_go() -> None:
     ],
 )
 def test_why_it_cannot_be_opened_is_one_clear_line(error: Exception, reason: str) -> None:
-    """The message names the address and what to do, and nothing of a traceback."""
+    """The message names the address and what to do, without a traceback."""
     failure = fired(TelnetDoor(service(NoReactor(error), host="mars", port=80)).open())
     failure.trap(DoorError)
     assert failure.value.address == "telnet mars:80"
@@ -139,7 +139,7 @@ def test_why_it_cannot_be_opened_is_one_clear_line(error: Exception, reason: str
 def test_what_to_do_about_it_names_the_option_of_that_door(
     named: dict[str, Any], option: str
 ) -> None:
-    """Another ``--port`` would not help somebody whose ``tls_port`` is in use."""
+    """Another ``--port`` does not help when the ``tls_port`` is in use."""
     reactor = NoReactor(OSError(errno.EADDRINUSE, "Address already in use"))
     made = service(reactor, tls_self_signed=True)
     failure = fired(TelnetDoor(made, **named).open())
@@ -148,7 +148,7 @@ def test_what_to_do_about_it_names_the_option_of_that_door(
 
 
 def test_closing_stops_the_listening_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is connected stays so; closing twice, or before opening, is harmless."""
+    """Open connections stay open. Closing twice, or before opening, is harmless."""
     made = service()
     door = TelnetDoor(made)
     assert fired(door.close()) is None
@@ -167,8 +167,8 @@ def test_closing_stops_the_listening_and_nothing_else(monkeypatch: pytest.Monkey
     assert stopped == ["stopped"]
 
 
-def test_signs_of_life_go_to_those_who_speak_telnet() -> None:
-    """Somebody on nc would see them as junk; who does not read gets none on top; 0 sends none."""
+def test_signs_of_life_go_to_clients_that_speak_telnet() -> None:
+    """Nc would show them as junk; a congested client gets none; with 0 none are sent."""
     made = service(keep_alive=60.0)
     door = TelnetDoor(made)
     fired(door.open())
@@ -189,7 +189,7 @@ def test_signs_of_life_go_to_those_who_speak_telnet() -> None:
 
 
 def connected(made: Any) -> Any:
-    """Somebody who has come in, and their transport."""
+    """A connection that is open, and its transport."""
     [(_, factory, _, _)] = made.reactor.tcpServers
     protocol, transport = factory.buildProtocol(IPv4Address("TCP", "::1", 5)), StringTransport()
     protocol.makeConnection(transport)

@@ -1,4 +1,4 @@
-"""One telnet connection, between an in-memory transport and a client that notes its calls."""
+"""One telnet connection, between an in-memory transport and a client that records its calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WONT_ECHO = b"\xff\xfc\x01"
 
 @implementer(ITCPTransport)
 class Wire(StringTransport):
-    """A transport that notes how it is treated, and is as strict as StringTransport."""
+    """A transport that records what is done to it, and is as strict as StringTransport."""
 
     def __init__(self) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", "127.0.0.1", 54321))
@@ -50,7 +50,7 @@ class Wire(StringTransport):
 
 
 class Line:
-    """A connection that is up: the protocol, its wire and its client."""
+    """An open connection: the protocol, its wire and its client."""
 
     def __init__(self, service: FakeService | None = None) -> None:
         self.service = FakeService() if service is None else service
@@ -85,10 +85,10 @@ def log() -> Any:
 
 
 class CleanUp:
-    """EventLoggingObserver wants a trial TestCase; the fixture removes it itself."""
+    """In place of the trial TestCase that EventLoggingObserver wants; the fixture removes it."""
 
     def addCleanup(self, *_: object) -> None:
-        """Nothing to note."""
+        """Nothing to do."""
 
 
 # -- coming -------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_a_connection_becomes_a_client(line: Line) -> None:
 
 
 def test_six_bytes_of_telnet_are_sent_until_somebody_answers_in_telnet(line: Line) -> None:
-    """Clients of MUDs take WILL ECHO for a password; nc shows every option as junk."""
+    """MUD clients understand WILL ECHO as "type a password"; nc shows every option as junk."""
     assert line.opening == b"\xff\xfd\x18\xff\xfb\x46"
     line.receive(b"hello\r\nhello\r\n")
     assert line.wire.value() == b""
@@ -112,7 +112,7 @@ def test_the_socket_is_kept_alive_and_does_not_wait(line: Line) -> None:
     assert line.wire.options == {"keepalive": True, "nodelay": True}
 
 
-def test_a_peer_that_is_gone_before_we_look_is_no_mistake() -> None:
+def test_a_peer_that_is_gone_already_is_not_an_error() -> None:
     """Some systems refuse socket options on a connection that the peer has reset."""
     service = FakeService()
     wire = Wire()
@@ -186,7 +186,7 @@ def test_a_line_cut_inside_a_character_loses_that_character_only() -> None:
 
 
 def test_lines_that_were_read_arrive_while_reading_is_paused(line: Line) -> None:
-    """The budget stops the socket; what came off it already is not lost and keeps its order."""
+    """Pausing stops the socket; what was read from it already is not lost and keeps its order."""
     line.client.on_line = lambda text: line.protocol.pause_reading()
     assert line.receive(b"one\r\ntwo\r\nthr") == ["one", "two"]
     assert line.wire.producerState == "paused"
@@ -204,10 +204,8 @@ def test_pausing_and_resuming_twice_is_harmless(line: Line) -> None:
     assert line.wire.producerState == "producing"
 
 
-def test_a_mistake_of_ours_costs_one_line_and_is_logged_with_its_place(
-    line: Line, log: Any
-) -> None:
-    """The connection stays, the lines after it arrive, and the place is logged, not the line."""
+def test_an_exception_costs_one_line_and_is_logged_with_its_traceback(line: Line, log: Any) -> None:
+    """The connection stays, the next lines arrive, and the line itself is not logged."""
 
     def break_down(text: str) -> None:
         if text == "s3cret":
@@ -222,7 +220,7 @@ def test_a_mistake_of_ours_costs_one_line_and_is_logged_with_its_place(
     assert "s3cret" not in event["log_format"].format(**event)
 
 
-def test_a_mistake_in_an_option_costs_neither_the_connection_nor_the_line(
+def test_an_exception_in_an_option_costs_neither_the_connection_nor_the_line(
     line: Line, log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Options, "receive", lambda options, event: 1 / 0)
@@ -243,7 +241,7 @@ def test_no_bytes_close_the_connection(chunks: list[bytes]) -> None:
 # -- options ------------------------------------------------------------------------------------
 
 
-def test_options_that_nobody_knows_are_refused_in_one_write(line: Line) -> None:
+def test_unknown_options_are_refused_in_one_write(line: Line) -> None:
     writes: list[bytes] = []
     line.wire.write = writes.append  # type: ignore[method-assign]  # to count them
     line.receive(b"\xff\xfb\x63\xff\xfd\x64hello\r\n")
@@ -252,7 +250,7 @@ def test_options_that_nobody_knows_are_refused_in_one_write(line: Line) -> None:
 
 
 def test_a_peer_that_does_not_read_gets_no_answers(line: Line) -> None:
-    """Else a negotiation flood would pile up answers in memory."""
+    """Otherwise a flood of negotiations would pile up answers in memory."""
     line.protocol.pauseProducing()
     line.receive(b"\xff\xfb\x18" * 1000)
     assert line.wire.value() == b""
@@ -262,7 +260,7 @@ def test_a_peer_that_does_not_read_gets_no_answers(line: Line) -> None:
 
 
 def test_hidden_input_is_the_client_s_to_send(line: Line) -> None:
-    """The bytes are handed over, so that they stand in order among the client's text."""
+    """The bytes are returned, so that the client can send them in order among its text."""
     assert line.protocol.hide_input(True) == WILL_ECHO
     assert line.protocol.hide_input(False) == WONT_ECHO
     assert line.protocol.hide_input(True) == WILL_ECHO
@@ -270,7 +268,7 @@ def test_hidden_input_is_the_client_s_to_send(line: Line) -> None:
 
 
 def test_a_prompt_is_marked_late_when_the_peer_turns_out_to_speak_telnet(line: Line) -> None:
-    """TinyFugue does not show an unmarked one, and the first is sent before anybody answers."""
+    """TinyFugue does not show a prompt without a mark, and the first is sent before it answers."""
     line.protocol.send(b"Name? " + line.protocol.prompt_mark())
     line.receive(b"\xff\xfb\x18")
     assert line.wire.value().startswith(b"Name? ")
@@ -280,7 +278,7 @@ def test_a_prompt_is_marked_late_when_the_peer_turns_out_to_speak_telnet(line: L
     assert line.wire.value() == b""
 
 
-def test_what_is_no_prompt_any_more_is_not_marked_late(line: Line) -> None:
+def test_what_is_not_a_prompt_any_more_is_not_marked_late(line: Line) -> None:
     line.protocol.send(b"Name? " + line.protocol.prompt_mark())
     line.protocol.send(b"\r\nWe close.\r\n")
     line.receive(b"\xff\xfb\x18")
@@ -303,7 +301,7 @@ def test_the_client_hears_when_the_peer_does_not_read(line: Line) -> None:
     assert line.client.calls == [("pause_output", ""), ("resume_output", "")]
 
 
-def test_the_interfaces_are_those_that_twisted_asks_for(line: Line) -> None:
+def test_it_has_the_interfaces_that_twisted_asks_for(line: Line) -> None:
     assert IPushProducer.providedBy(line.protocol)
     assert IHalfCloseableProtocol.providedBy(line.protocol)
 
@@ -312,7 +310,7 @@ def test_the_interfaces_are_those_that_twisted_asks_for(line: Line) -> None:
 
 
 def test_close_lets_everything_out_first(line: Line) -> None:
-    """TLS never closes while a producer is registered; so it no longer is."""
+    """TLS does not close while a producer is registered, so it is unregistered."""
     line.protocol.send(b"goodbye\r\n")
     line.protocol.close()
     assert line.wire.value() == b"goodbye\r\n"
@@ -321,8 +319,8 @@ def test_close_lets_everything_out_first(line: Line) -> None:
     assert not line.wire.aborting
 
 
-def test_close_gives_a_congested_client_the_chance_to_send_its_rest(line: Line) -> None:
-    """It hears of the end of the congestion; then the producer goes, else Twisted never closes."""
+def test_close_lets_a_congested_client_send_what_is_left(line: Line) -> None:
+    """It is told when the congestion ends; then the producer goes, or Twisted would never close."""
     line.protocol.pauseProducing()
     line.protocol.close()
     assert line.wire.disconnecting
@@ -333,7 +331,7 @@ def test_close_gives_a_congested_client_the_chance_to_send_its_rest(line: Line) 
 
 
 def test_close_shows_what_is_typed_again(line: Line) -> None:
-    """A terminal that was hiding a password must not go on hiding after we are gone."""
+    """A terminal that was hiding a password must not go on hiding after the connection is closed."""
     line.protocol.send(line.protocol.hide_input(True))
     line.protocol.close()
     assert line.wire.value() == WILL_ECHO + WONT_ECHO
@@ -349,7 +347,7 @@ def test_closing_twice_and_pausing_after_it_are_harmless(line: Line) -> None:
 
 
 def test_abort_really_aborts(line: Line) -> None:
-    """To lose the connection would be to wait for a peer that never reads."""
+    """``loseConnection`` would wait for a peer that never reads."""
     line.protocol.abort()
     assert line.wire.aborting
 
@@ -394,7 +392,7 @@ def test_no_line_arrives_after_the_client_has_heard_that_it_is_gone(line: Line) 
     assert line.receive(b"quit\r\nmore\r\n") == ["quit"]
 
 
-def test_who_stops_sending_still_gets_what_was_sent(line: Line) -> None:
+def test_a_peer_that_stops_sending_still_gets_our_output(line: Line) -> None:
     """``printf ... | nc -N`` closes its side at once; the answers still go out."""
     line.protocol.send(b"answer")
     line.protocol.readConnectionLost()
@@ -407,7 +405,7 @@ def test_who_stops_sending_still_gets_what_was_sent(line: Line) -> None:
     assert line.service.reactor.getDelayedCalls() == []
 
 
-def test_who_stops_sending_and_never_reads_is_aborted_in_the_end() -> None:
+def test_a_peer_that_stops_sending_and_never_reads_is_aborted() -> None:
     line = Line(FakeService(close_timeout=5))
     line.protocol.readConnectionLost()
     line.service.reactor.advance(4.9)
@@ -417,7 +415,7 @@ def test_who_stops_sending_and_never_reads_is_aborted_in_the_end() -> None:
     line.lose(ConnectionAborted())
 
 
-def test_without_a_close_timeout_nobody_is_hurried() -> None:
+def test_without_a_close_timeout_it_is_not_aborted() -> None:
     line = Line(FakeService(close_timeout=0))
     line.protocol.readConnectionLost()
     assert line.service.reactor.getDelayedCalls() == []
@@ -427,14 +425,14 @@ BEGIN_MCCP3 = b"\xff\xfa\x57\xff\xf0"
 
 
 def compressing() -> Line:
-    """Whose peer has agreed to MCCP3."""
+    """A connection whose peer has agreed to MCCP3."""
     line = Line(FakeService(compression=True))
     line.protocol.dataReceived(b"\xff\xfd\x57")
     return line
 
 
 def test_compression_may_end_and_begin_many_times_in_one_read(log: Any) -> None:
-    """Thousands of streams one after another were a RecursionError, and the lines after them lost."""
+    """Thousands of streams in one read once caused a RecursionError, and lost the lines after them."""
     line = compressing()
     line.protocol.dataReceived((BEGIN_MCCP3 + zlib.compress(b"a\r\n")) * 3000 + b"hello\r\n")
     assert line.client.lines == ["a"] * 3000 + ["hello"]
@@ -442,8 +440,8 @@ def test_compression_may_end_and_begin_many_times_in_one_read(log: Any) -> None:
     assert list(log) == []
 
 
-def test_one_read_becomes_no_more_than_it_may_in_however_many_streams() -> None:
-    """Sixty bombs of a megabyte in 64 KiB, each within its own limit, were sixty megabytes."""
+def test_all_streams_of_one_read_share_one_limit() -> None:
+    """Sixty bombs of a megabyte each in 64 KiB would be sixty megabytes."""
     line = compressing()
     bomb = BEGIN_MCCP3 + zlib.compress(b"a" * 1000 + b"\r\n" + b"x" * 1_000_000, 9)
     line.protocol.dataReceived(bomb * 60)
@@ -451,8 +449,8 @@ def test_one_read_becomes_no_more_than_it_may_in_however_many_streams() -> None:
     assert len(line.client.lines) <= 2
 
 
-def test_no_stream_begins_within_another(log: Any) -> None:
-    """What says so inside of one is a subnegotiation like any other."""
+def test_a_stream_cannot_begin_within_another(log: Any) -> None:
+    """Inside a stream, the subnegotiation that begins one means nothing."""
     line = compressing()
     inside = b"one\r\n" + BEGIN_MCCP3 + b"two\r\n"
     line.protocol.dataReceived(BEGIN_MCCP3 + zlib.compress(inside) + b"three\r\n")
@@ -462,13 +460,13 @@ def test_no_stream_begins_within_another(log: Any) -> None:
 
 
 def test_are_you_there_is_answered(line: Line) -> None:
-    """RFC 854: by some visible evidence; in its place among the lines."""
+    """RFC 854: "some visible evidence"."""
     assert line.receive(b"he\xff\xf6llo\r\n") == ["hello"]
     assert line.wire.value() == b"\r\n[Yes]\r\n"
 
 
-def test_telnets_own_erasing_is_done(line: Line) -> None:
-    """EC takes back a character, EL the line."""
+def test_ec_and_el_erase(line: Line) -> None:
+    """EC erases a character, EL the line."""
     assert line.receive(b"hel\xff\xf7\xff\xf7ello\r\njunk\xff\xf8hi\r\n") == ["hello", "hi"]
 
 
