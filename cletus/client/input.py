@@ -110,27 +110,6 @@ class Input:
             this list. Dialogues know their client's class, so theirs is not known here.
     """
 
-    __slots__ = (
-        "_bucket",
-        "_burst",
-        "_client",
-        "_clock",
-        "_closed",
-        "_ended",
-        "_held",
-        "_host",
-        "_lines",
-        "_output",
-        "_paused",
-        "_pumping",
-        "_questions",
-        "_rate_timer",
-        "_service",
-        "_transport",
-        "dialogues",
-        "last_at",
-    )  # fmt: skip - a list of names reads better on two lines
-
     def __init__(
         self,
         client: Person,

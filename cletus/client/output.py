@@ -34,22 +34,6 @@ class Output:
             once its line is complete.
     """
 
-    __slots__ = (
-        "_closed",
-        "_is_due",
-        "_limit",
-        "_overflow",
-        "_paused",
-        "_peak",
-        "_pieces",
-        "_size",
-        "_transport",
-        "_turn",
-        "echo",
-        "overflowed",
-        "shown_prompt",
-    )  # fmt: skip - a list of names reads better on two lines
-
     def __init__(
         self,
         transport: Transport,
