@@ -205,6 +205,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     users_strangers_per_address: Annotated[
         Count, setting("maximum people of one address who are logging in at the same time")
     ] = 20
+    users_reserve_deleted: Annotated[
+        bool, setting("keep the names of deleted accounts, so that nobody else can have them")
+    ] = False
     users_accounts_per_hour: Annotated[
         Count, setting("maximum new accounts from one address in an hour")
     ] = 10

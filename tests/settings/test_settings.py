@@ -37,6 +37,7 @@ DESIGN = {
     "reload_keep": 5,
     "users_login_time": 120.0,
     "users_strangers_per_address": 20,
+    "users_reserve_deleted": False,
 }
 
 

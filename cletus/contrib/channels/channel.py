@@ -76,6 +76,16 @@ class BaseChannel(Store):
         """
         return [client.user for client in self.service.clients if client.user is not None]
 
+    @classmethod
+    def forget_user(cls, key: str) -> None:
+        """Called when an account is deleted: it is no longer a member, moderator or banned."""
+        for channel in cls.manager.all().values():
+            groups = (channel.members, channel.moderators, channel.invited, channel.banned)
+            if any(key in group for group in groups):
+                for group in groups:
+                    group.discard(key)
+                channel.changed()
+
     # -- members ------------------------------------------------------------------------
 
     def has(self, user: Any) -> bool:

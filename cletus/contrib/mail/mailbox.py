@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
 from twisted.internet.defer import Deferred
 from wcwidth import clip, ljust, width, wrap
 
-from cletus.errors import Refused
+from cletus.errors import NotSaved, Refused
 from cletus.storage import Field, Manager, Store
 
 M = TypeVar("M", bound="BaseMailbox")
@@ -107,6 +107,14 @@ class BaseMailbox(Store):
     subject_max: ClassVar[int] = 60
 
     letters: Field[list[Letter]] = Field(list, type=list[Letter])
+
+    @classmethod
+    def forget_user(cls, key: str) -> None:
+        """Called when an account is deleted: its mailbox is deleted, too."""
+        try:
+            cls.manager.delete(key)
+        except NotSaved:
+            return  # they had none
 
     def put(self, sender: str, text: str, subject: str = "", *, sender_key: str = "") -> None:
         """Add a letter. The caller saves, as ``manager.send`` does.

@@ -193,11 +193,14 @@ class LoginDialogue(Dialogue):
         """The account or guest that they are, made active."""
         if self.guest:
             return self.users.guest.manager.active()[self.guest]  # type: ignore[union-attr]  # there is one
-        return self.users.user.manager.get(self.name)
+        return self.users.user.manager.get_by_username(self.name)
 
     @property
     def key(self) -> str:
         """The key that an account of the given name has or would have."""
+        account = None if self.is_new else self.account
+        if account is not None:
+            return str(account.key)
         try:
             return normalise(self.name.strip())
         except InvalidKey:

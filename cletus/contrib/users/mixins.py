@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from cletus.storage import Field
 
@@ -104,6 +105,7 @@ class IgnoringMixin:
     """
 
     key: str
+    manager: ClassVar[Any]
     ignored: Field[set[str]] = Field(set, type=set[str])
 
     def ignore(self, other: Any) -> bool:
@@ -120,6 +122,27 @@ class IgnoringMixin:
     def unignore(self, other: Any) -> None:
         """Stop ignoring this user; the caller saves."""
         self.ignored = self.ignored - {other.key}
+
+    @classmethod
+    def forget_user(cls, key: str) -> None:
+        """Called when an account is deleted: nobody who is active ignores it any more.
+
+        Users who are not active forget it when they log in (``forget_deleted``).
+        """
+        for user in cls.manager.active().values():
+            user.ignored = user.ignored - {key}
+
+    def forget_deleted(self, deleted_at: Callable[[str], datetime | None]) -> None:
+        """Stop ignoring accounts that were deleted since these keys were added.
+
+        Args:
+            deleted_at: when the account of a key was deleted last, or ``None``.
+        """
+        last_login: datetime | None = getattr(self, "last_login", None)
+        for key in self.ignored:
+            at = deleted_at(key)
+            if at is not None and (last_login is None or at > last_login):
+                self.ignored = self.ignored - {key}
 
     def ignores(self, other: Any) -> bool:
         """Whether they ignore this user; ``None`` is never ignored."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred
+
 from cletus.client.client import Client
 from cletus.contrib.users.manager import UserManager
 from cletus.storage import Field, Store
@@ -82,6 +84,21 @@ class BaseUser(Store):
 
     def __str__(self) -> str:
         return self.name or self.key
+
+    def save(self, *, force: bool = False) -> None:
+        """As ``Store.save``; also records a new name, so that they are found by it."""
+        self._note_name()
+        super().save(force=force)
+
+    def save_soon(self, *, force: bool = False) -> Deferred[None]:
+        """As ``Store.save_soon``; also records a new name, so that they are found by it."""
+        self._note_name()
+        return super().save_soon(force=force)
+
+    def _note_name(self) -> None:
+        users = getattr(type(self), "users", None)
+        if users is not None:
+            users.names.note_name(self)
 
     def log_in(self, client: Any) -> None:
         """Attach them to this client, and close any other connection of the same user.

@@ -25,10 +25,13 @@ from cletus.contrib.users.addresses import is_within, origin_of
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import index_skeletons
+from cletus.contrib.users.mixins import IgnoringMixin
+from cletus.contrib.users.name_records import BaseAlias, BaseDeletedAccount, NameRecords
 from cletus.contrib.users.names import RESERVED, check_name
 from cletus.contrib.users.pending import PendingLogins
 from cletus.contrib.users.throttle import BaseThrottle
 from cletus.errors import NameRefused, Refused
+from cletus.logs.context import subject
 from cletus.service.service import Service
 
 TOO_MANY: Final = "Too many people are logging in from your address. Please try again later."
@@ -54,6 +57,7 @@ class Users:
     Attributes:
         service, user, guest, reserved, now: as given; ``reserved`` includes ``names.RESERVED``.
         bans: names and addresses that are kept out.
+        names: names of users who were renamed, and of deleted accounts.
         pending_logins: connections that are logging in.
     """
 
@@ -73,6 +77,11 @@ class Users:
         self.reserved = RESERVED | frozenset(reserved)
         self.now = now
         self.bans = Bans(type("Ban", (BaseBan,), {"service": service}), now)
+        self.names = NameRecords(
+            type("Alias", (BaseAlias,), {"service": service}),
+            type("DeletedAccount", (BaseDeletedAccount,), {"service": service}),
+            now,
+        )
         self.pending_logins = PendingLogins(service)
         self._login = login
         self._throttle_cls: type[BaseThrottle] = type(
@@ -142,16 +151,22 @@ class Users:
             number += 1
         return self.guest.manager.create(f"guest-{number}", name=f"Guest-{number}")
 
-    def check_name(self, name: str) -> Deferred[str]:
+    def check_name(self, name: str, *, user: Any = None) -> Deferred[str]:
         """Whether a new account may have this name; fires with the name as it will be shown.
 
         Creating the account can still fail: somebody else may take the name first.
+
+        Args:
+            name: as it was typed.
+            user: who wants to be renamed, so that they may change the capitals of their own name; by
+                default the user whose line is being handled.
 
         Raises:
             NameRefused: through the Deferred: the name breaks a rule, is taken, or looks like the
                 name of another user. The message says which.
         """
-        return Deferred.fromCoroutine(self._check_name(name))
+        user = getattr(subject.get(), "user", None) if user is None else user
+        return Deferred.fromCoroutine(self._check_name(name, getattr(user, "key", "")))
 
     # -- for the login dialogue -------------------------------------------------------------
 
@@ -179,6 +194,8 @@ class Users:
         """A user has proved who they are, and is about to ``arrive``."""
         self.pending_logins.discard(client)
         if not user.is_online:
+            if isinstance(user, IgnoringMixin):
+                user.forget_deleted(self.names.deleted_at)
             user.note_login(self.now(), origin_of(client.address))
             user.save_when_possible()
 
@@ -190,6 +207,7 @@ class Users:
 
     def _starting(self, _: events.PreStart) -> None:
         self.bans.load()
+        self.names.load()
 
     def _connected(self, event: events.Connect) -> None:
         client = event.client
@@ -227,7 +245,7 @@ class Users:
 
     # -- names ------------------------------------------------------------------------------
 
-    async def _check_name(self, name: str) -> str:
+    async def _check_name(self, name: str, own: str) -> str:
         name = check_name(name, self.reserved)
         if self.bans.of_name(name) is not None:
             raise NameRefused("That name is banned.")
@@ -236,12 +254,16 @@ class Users:
             index = await self.service.run_in_thread(index_skeletons, manager.keys())
             if not manager.has_skeletons:  # another login may have set them meanwhile
                 manager.set_skeletons(index)
-        self._check_unused(name)
+        self._check_unused(name, own)
         return name
 
-    def _check_unused(self, name: str) -> None:
+    def _check_unused(self, name: str, own: str = "") -> None:
         manager = self.user.manager
-        if manager.peek(name) is not None:
+        owner = manager.peek(name)
+        if owner is not None and owner.key != own:
             raise NameRefused("That name is taken.")
-        if manager.has_skeletons and manager.lookalike_of(name) is not None:
+        reserve = self.service.settings.users_reserve_deleted
+        if owner is None and reserve and self.names.deleted_at(name) is not None:
+            raise NameRefused("That name is taken.")  # not: somebody has left
+        if manager.has_skeletons and manager.lookalike_of(name, own=own) is not None:
             raise NameRefused("That name looks too much like the name of another user.")
