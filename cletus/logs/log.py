@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TextIO
 
-from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import implementer
 
 from cletus.logs import context
@@ -15,6 +16,7 @@ from cletus.logs.background import BackgroundWriter
 from cletus.logs.colour import colour_renderer
 from cletus.logs.json_lines import format_json
 from cletus.logs.levels import Levels
+from cletus.logs.limit import ClientLimit
 from cletus.logs.redaction import without_hidden_line
 from cletus.logs.standard import StandardLogging
 from cletus.logs.text import format_line
@@ -30,7 +32,9 @@ RENDERERS: Final[dict[str, Callable[[], Render]]] = {
 
 
 _LOST: Final = "{count} log lines were lost: the log was not read fast enough"
-_OURS: Final = {"log_namespace": __name__}
+_OMITTED: Final = "{count} lines were left out, the last of them: {line}"
+_OURS: Final = {"log_namespace": __name__, "log_level": LogLevel.warn}
+_QUOTED_MAX: Final = 200  # characters of a line that is quoted
 
 
 class LogSettings(Protocol):
@@ -84,6 +88,7 @@ class Log:
         self._stream = stream
         self._standard = standard
         self._take_lost: Callable[[], int] | None = getattr(stream, "take_lost", None)
+        self._limit = ClientLimit(time.monotonic)
         self._settings: LogSettings | None = None
         self._apply_settings()
 
@@ -93,13 +98,22 @@ class Log:
             self._apply_settings()
         if not self._levels.admit(event):
             return
-        generation = self._service.session.generation
+        for count, omitted in self._limit.finished():
+            line = formatEvent(dict(omitted))[:_QUOTED_MAX]
+            self._write({"log_format": _OMITTED, "count": count, "line": line, **_OURS})
         # The event's own fields come last: its message may have a field of the same name.
-        text = self._render({**context.fields(), "generation": generation, **event})
+        event = {**context.fields(), **event}
+        if self._limit.admit(event):
+            self._limit.written(event, self._write(event))
+        if self._take_lost is not None and (lost := self._take_lost()):
+            self._write({"log_format": _LOST, "count": lost, **_OURS})
+
+    def _write(self, event: LogEvent) -> int:
+        """Write an event; returns its number of characters."""
+        text = self._render({"generation": self._service.session.generation, **event})
         self._stream.write(without_hidden_line(text))
         self._stream.flush()
-        if self._take_lost is not None and (lost := self._take_lost()):
-            self({"log_format": _LOST, "count": lost, "log_level": LogLevel.warn, **_OURS})
+        return len(text)
 
     def _apply_settings(self) -> None:
         before, settings = self._settings, self._service.settings

@@ -16,7 +16,7 @@ def format_line(event: LogEvent) -> str:
     """One event as text with a newline at its end, and the traceback of its failure if it has one."""
     level = level_of(event)
     name = "" if level is LogLevel.info else f"{level.name}: "
-    text = f"{time_of(event)} {name}{message_of(event)}"
+    text = f"{date_of(event)} {time_of(event)} {name}{message_of(event)}"
     failure = event.get("log_failure")
     if failure is not None:
         text += "\n" + printable(failure.getTraceback().rstrip())
@@ -31,6 +31,11 @@ def message_of(event: LogEvent) -> str:
 def level_of(event: LogEvent) -> Any:
     """Twisted's level of an event; ``info`` if it has none."""
     return event.get("log_level") or LogLevel.info
+
+
+def date_of(event: LogEvent) -> str:
+    """Year, month and day, in local time."""
+    return time.strftime("%Y-%m-%d", time.localtime(event.get("log_time", time.time())))
 
 
 def time_of(event: LogEvent) -> str:

@@ -17,7 +17,8 @@ def line(**event: object) -> str:
 
 def test_a_message_has_the_time_before_it() -> None:
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d hello Alice\n", line(log_format="hello {name}", name="Alice")
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d hello Alice\n",
+        line(log_format="hello {name}", name="Alice"),
     )
 
 
@@ -25,7 +26,7 @@ def test_a_message_has_the_time_before_it() -> None:
     ("level", "word"), [(LogLevel.info, ""), (LogLevel.warn, "warn: "), (LogLevel.error, "error: ")]
 )
 def test_a_level_is_told_where_it_matters(level: object, word: str) -> None:
-    assert line(log_format="x", log_level=level)[8:] == f" {word}x\n"
+    assert line(log_format="x", log_level=level)[19:] == f" {word}x\n"
 
 
 def test_a_failure_brings_its_traceback() -> None:
@@ -46,5 +47,5 @@ def test_a_message_that_cannot_be_formatted_is_still_a_line() -> None:
 def test_what_a_terminal_would_obey_is_shown() -> None:
     """Nobody clears the operator's screen by what they are called."""
     text = line(log_format="{m}", m="\x1b[2Jcls\x9b\x00 a\tb\nc")
-    assert text[9:] == "\\x1b[2Jcls\\x9b\\x00 a\tb\nc\n"
+    assert text[20:] == "\\x1b[2Jcls\\x9b\\x00 a\tb\nc\n"
     assert "\x1b" not in line(log_format="x", log_failure=Failure(ValueError("\x1b[2J")))

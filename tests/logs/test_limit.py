@@ -1,0 +1,106 @@
+"""Nobody can fill the disk with log lines from outside: they are limited, and counted."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from typing import Any
+
+import pytest
+from twisted.logger import LogLevel
+
+from cletus.logs import Log
+from cletus.logs.limit import CHARACTERS_MAX, KINDS_MAX, LINES_MAX, WINDOW, ClientLimit
+
+
+class Limit:
+    """A limit whose time a test sets.
+
+    Attributes:
+        now: seconds.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.limit = ClientLimit(lambda: self.now)
+        self.counted: list[int] = []
+
+    def admits(self, host: str = "192.0.2.1", number: int = 1, **event: Any) -> bool:
+        self.counted += [count for count, _ in self.limit.finished()]
+        fields = {"log_format": "connected", "client": f"<Client {number} telnet {host}:{number}>"}
+        return self.limit.admit({**fields, **event})
+
+
+@pytest.fixture
+def limit() -> Limit:
+    return Limit()
+
+
+def test_lines_of_one_kind_and_address_are_limited_and_counted(limit: Limit) -> None:
+    """Whichever client it is, and whichever port they come from."""
+    admitted = [limit.admits(number=number) for number in range(LINES_MAX + 7)]
+    assert admitted == [True] * LINES_MAX + [False] * 7
+    assert limit.admits(log_format="disconnected"), "another kind"
+    assert limit.admits("192.0.2.2"), "another address"
+    limit.now += WINDOW
+    assert limit.admits()
+    assert limit.counted == [7]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("[2001:db8::1]", "[2001:db8::ffff:1]", True),
+        ("[2001:db8:0:1::1]", "[2001:db8:0:2::1]", False),
+        ("[fe80::1%eth0]", "[fe80::2%eth0]", True),
+        ("a local socket", "a local socket", True),
+    ],
+)
+def test_an_ipv6_address_counts_by_its_64(limit: Limit, one: str, other: str, same: bool) -> None:
+    while limit.admits(one):
+        pass
+    assert limit.admits(other) != same
+
+
+def test_what_no_client_has_caused_is_not_limited(limit: Limit) -> None:
+    assert all(limit.admits(client=None) for _ in range(10 * LINES_MAX))
+
+
+def test_all_of_them_together_are_limited(limit: Limit) -> None:
+    for number in range(1000):
+        event = {"client": f"<Client 1 telnet 10.0.{number // 250}.{number % 250}:1>"}
+        if not limit.limit.admit(event):
+            break
+        limit.limit.written(event, CHARACTERS_MAX // 100)
+    assert number <= 101
+
+
+def test_many_addresses_take_little_memory(limit: Limit) -> None:
+    list(limit.limit.finished())
+    for a, b in itertools.product(range(100), range(100)):
+        limit.limit.admit({"client": f"<Client 1 telnet 10.1.{a}.{b}:1>"})
+    assert len(limit.limit._lines) <= KINDS_MAX + 1
+
+
+def test_the_log_says_what_it_has_left_out(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    log = Log(start(log_format="json"), stream)
+    now = 0.0
+    log._limit = ClientLimit(lambda: now)
+    event = {
+        "log_format": "{client} connected",
+        "log_level": LogLevel.info,
+        "log_namespace": "cletus.service.connections",
+        "client": "<Client 1 telnet 192.0.2.1:1>",
+    }
+    for _ in range(LINES_MAX + 3):
+        log(event)
+    now += WINDOW
+    log({"log_format": "something else", "log_level": LogLevel.info, "log_namespace": "app"})
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(lines) == LINES_MAX + 2
+    said = "3 lines were left out, the last of them: <Client 1 telnet 192.0.2.1:1> connected"
+    assert lines[-2]["message"] == said
+    assert lines[-2]["level"] == "warn"
+    assert lines[-1]["message"] == "something else"
