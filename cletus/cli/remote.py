@@ -196,6 +196,9 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "people", str(answer["clients"])
     yield "active", ", ".join(f"{count} {name}" for name, count in stores.items()) or "no stores"
     yield "store", answer["store"]
+    if answer.get("unsaved"):  # older services do not tell
+        count = answer["unsaved_count"]
+        yield "not saved", f"{count} (tried again), the first: {answer['unsaved'][0]}"
     yield "code", "\n".join(answer["application"]) or "nothing to reload"
     yield "memory", size(answer["memory"])
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -326,6 +326,11 @@ class ServiceCollector:
             "Documents that are on their way to the disk.",
             session.writer.pending if session.is_open else 0,
         )
+        yield _gauge(
+            "cletus_saves_unsaved",
+            "Documents that could not be saved, and are tried again.",
+            len(session.writer.unsaved) if session.is_open else 0,
+        )
         yield _gauge("cletus_generation", "Reloads that were committed.", session.generation)
         yield _gauge(
             "cletus_start_time_seconds", "When the service was started.", service.started_at

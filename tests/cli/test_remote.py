@@ -131,6 +131,12 @@ def test_the_status_is_a_fact_a_line(run: Run, remote: Remote) -> None:
     ]
 
 
+def test_the_status_tells_of_what_could_not_be_saved(run: Run, remote: Remote) -> None:
+    remote.reply = {**STATUS, "unsaved": ["cannot save user 'bob': full"], "unsaved_count": 3}
+    lines = run("status").output.splitlines()
+    assert "not saved: 3 (tried again), the first: cannot save user 'bob': full" in lines
+
+
 def test_the_status_of_a_service_that_has_nothing(run: Run, remote: Remote) -> None:
     report = {"text": "Reload refused (check): no\n    left behind: a file"}
     nothing: dict[str, Any] = {"name": "", "doors": [], "stores": {}, "application": []}

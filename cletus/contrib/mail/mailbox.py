@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from wcwidth import clip, ljust, width, wrap
 
 from cletus.errors import NotSaved, Refused
@@ -52,15 +54,30 @@ class MailboxManager(Manager[M]):
         except Refused:
             self.release(to)
             raise
+        letter = box.letters[-1]
         to.write(f"You have mail from {sender}.")
+        saved: Deferred[None] = box.save_soon()
         # The manager is looked up when the letter is saved: a reload in between gives the box another.
-        return box.save_soon().addCallback(lambda _: type(box).manager.release(to))
+        return saved.addCallbacks(
+            lambda _: type(box).manager.release(to), partial(_take_back, box, letter)
+        )
 
     def release(self, user: Any) -> None:
         """Drop the mailbox of an offline user from memory. Call this when they log out."""
         box = self.active().get(user.key)
         if box is not None and getattr(user, "client", None) is None:
             self.remove_active(box)
+
+
+def _take_back(box: BaseMailbox, letter: Letter, failure: Failure) -> Failure:
+    """Remove a letter that could not be saved: its sender is told, and will send it again.
+
+    The mailbox is saved without it, for otherwise the text with the letter would be tried again.
+    """
+    if letter in box.letters:
+        box.letters.remove(letter)
+        box.save_soon().addErrback(lambda _: None)  # it has the same trouble, and is tried again
+    return failure
 
 
 WIDTH = 79

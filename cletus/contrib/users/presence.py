@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from cletus.client.rendering import is_rendered, shown
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
+from cletus.errors import StoreIOError, StoreUnusable
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import COLUMNS, RenderProfile
 from cletus.service.lifecycle import State
@@ -100,6 +101,7 @@ class PresenceMixin(MissedMixin, _Base):
     """
 
     users: ClassVar[Any] = None
+    _unsaved_told = False
     link_lost: Field[bool] = Field(False, session=True)
     grace: Field[Timer | None] = Field(None, session=True)
 
@@ -189,3 +191,14 @@ class PresenceMixin(MissedMixin, _Base):
     def _not_saved(self, failure: Failure) -> None:
         reason = failure.getErrorMessage()
         log.error("{who} was not saved: {reason}", who=repr(self), user=self.key, reason=reason)
+        is_tried_again = failure.check(StoreIOError, StoreUnusable) is not None
+        if is_tried_again and self.is_online and not self._unsaved_told:
+            self._unsaved_told = True
+            self.write("What you changed could not be saved yet. It is tried again.")
+            store = type(self).schema.name
+            self.service.session.writer.when_saved(store, self.key).addCallback(self._saved_at_last)
+
+    def _saved_at_last(self, _: object) -> None:
+        self._unsaved_told = False
+        if self.is_online:
+            self.write("What you changed is saved now.")

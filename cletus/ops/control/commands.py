@@ -22,6 +22,7 @@ from cletus.version import __version__
 
 Value = dict[str, Any] | list[dict[str, Any]]
 
+_UNSAVED_MAX: Final = 10  # of the documents that could not be saved, which may be all there are
 _NAME_MAX: Final = 80  # characters of a name that a person has chosen, to fit a table
 
 
@@ -29,6 +30,7 @@ async def status(service: Service) -> Value:
     """The state of the service. ``docs/operating.md`` has the names and units."""
     session = service.session
     reload = service.last_reload
+    unsaved = session.writer.unsaved if session.is_open else []
     return {
         "name": name_of(service),
         "pid": os.getpid(),
@@ -43,6 +45,8 @@ async def status(service: Service) -> Value:
             for store in sorted(session.stores.values(), key=lambda store: store.__name__)
         },
         "store": os.path.abspath(folder_of(service.settings.store) or ""),
+        "unsaved": [str(failure.error) for failure in unsaved[:_UNSAVED_MAX]],
+        "unsaved_count": len(unsaved),
         "application": [str(root.path) for root in session.application.roots],
         "reload": None if reload is None else report_of(reload),
         "memory": _memory(),

@@ -17,7 +17,8 @@ from cletus.meters import Meters
 from cletus.renamed import adopt_old_names
 from cletus.settings.settings import Settings
 from cletus.storage.backends.json_files import JsonFiles
-from cletus.storage.backends.writer import Clock, InThread, Writer
+from cletus.storage.backends.retries import Clock
+from cletus.storage.backends.writer import InThread, Writer
 from cletus.storage.interfaces import Backend
 
 GROUP = "cletus.stores"

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -28,35 +28,13 @@ from twisted.python.failure import Failure as Reason
 from cletus.errors import NotSaved, StorageError
 from cletus.meters import Meters
 from cletus.renamed import with_old_names
+from cletus.storage.backends.retries import Clock, Name, Retries
 from cletus.storage.interfaces import Backend, Document, Failure
 
 _log = Logger()
 
-Name = tuple[str, str]
-"""A store and a key."""
-
 InThread = Callable[..., "Deferred[Any]"]
 """``in_thread(function, *arguments)``: run it aside; the Deferred fires with what it returns."""
-
-
-class DelayedCall(Protocol):
-    """What ``callLater`` returns (Twisted's ``IDelayedCall``)."""
-
-    def active(self) -> bool:
-        """Whether the call is still to be made."""
-
-    def cancel(self) -> None:
-        """Do not make the call."""
-
-
-class Clock(Protocol):
-    """The reactor, or ``twisted.internet.task.Clock``."""
-
-    def seconds(self) -> float:
-        """The time now."""
-
-    def callLater(self, delay: float, callable: Callable[[], object], /) -> DelayedCall:  # noqa: A002 - Twisted's name
-        """Make the call after that many seconds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -114,6 +92,7 @@ class Writer:
         self._urgent = 0
         self._serial = 0
         self._flushes: deque[tuple[int, Deferred[None]]] = deque()
+        self._retries = Retries(clock, self._try_again)
 
     # -- soon -----------------------------------------------------------------------------------
 
@@ -122,27 +101,49 @@ class Writer:
         """How many documents are not safe yet."""
         return len(self._queue) + len(self._group)
 
+    @property
+    def unsaved(self) -> list[Failure]:
+        """The documents that could not be saved in the background, and are tried again."""
+        return self._retries.failures
+
+    def when_saved(self, store: str, key: str) -> Deferred[None]:
+        """A Deferred that fires when a document of ``unsaved`` is saved after all, or deleted."""
+        return self._retries.when_saved((store, key))
+
     def submit(self, document: Document) -> Deferred[None]:
         """Save this with the next group.
 
         Submitted again before that, the latest text is written, once, and everybody who waits is
         told how that went. Overtaken by a ``write`` or ``delete``, they are told once that is done.
+        If it fails because of the backend (a full disk), it is tried again with growing pauses, until
+        it is saved, submitted again, written or deleted.
 
         Returns:
             a Deferred that fires when the document is as safe as the backend promises, or fails with
             the ``StorageError`` that ``Backend.write`` would have raised. Where nobody handles the
             failure, Twisted logs it.
         """
+        pending = self._enqueue(document)
+        pending.document = document
+        self._retries.replaced((document.store, document.key))
+        done: Deferred[None] = Deferred()
+        pending.waiting.append(done)
+        self._start()
+        return done
+
+    def _enqueue(self, document: Document) -> _Pending:
+        """The entry of this document in the queue; a text that is there already stays."""
         name = (document.store, document.key)
         pending = self._queue.get(name)
         if pending is None:
             self._serial += 1
             pending = self._queue[name] = _Pending(document, self._serial)
-        pending.document = document
-        done: Deferred[None] = Deferred()
-        pending.waiting.append(done)
+        return pending
+
+    def _try_again(self) -> None:
+        for failure in self._retries.failures:
+            self._enqueue(failure.document)
         self._start()
-        return done
 
     def flush(self) -> Deferred[None]:
         """Write at once what is pending.
@@ -151,6 +152,7 @@ class Writer:
             a Deferred that fires when each document pending now is safe, or has failed and its own
             Deferred tells so. It does not fail itself.
         """
+        self._try_again()
         done: Deferred[None] = Deferred()
         self._flushes.append((self._serial, done))
         self._urgent = len(self._queue)
@@ -216,9 +218,17 @@ class Writer:
         except Exception:  # noqa: BLE001 - whatever it is, it goes to those who wait, and is logged
             broken = Reason()
         group, self._group = self._group, {}
+        self._retries.add(failure for failure in failures if self._is_latest(failure, group))
+        if broken is None:
+            self._retries.settled(name for name in group if name not in errors)
         for name, pending in group.items():
             pending.settle(None if pending.overtaken else broken or errors.get(name))
         self._tell_flushes()
+
+    def _is_latest(self, failure: Failure, group: dict[Name, _Pending]) -> bool:
+        """Whether no later text of the document has been written or submitted meanwhile."""
+        name = (failure.document.store, failure.document.key)
+        return name not in self._queue and not group[name].overtaken
 
     def _write(self, group: list[_Pending]) -> list[Failure]:
         """In a thread: write what has not been overtaken by now."""
@@ -238,6 +248,9 @@ class Writer:
 
         A service that stops waits for ``flush`` first; this is the net below it.
         """
+        self._retries.stop()
+        for failure in self._retries.failures:
+            self._enqueue(failure.document)
         left = [*self._group.values(), *self._queue.values()]
         for failure in self.write_many(
             [pending.document for pending in left if not pending.overtaken]
@@ -245,6 +258,7 @@ class Writer:
             pending = self._queue.pop((failure.document.store, failure.document.key), None)
             if pending is not None:
                 pending.settle(failure.error)
+            _log.error("lost: {error}", error=failure.error)
         self._tell_flushes()
         self._wake()
         self._backend.close()
@@ -255,14 +269,23 @@ class Writer:
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written or submitted; see ``Backend.read``."""
-        pending = self._on_its_way((store, key))
-        return self._backend.read(store, key) if pending is None else pending.document.data
+        coming = self._on_its_way((store, key))
+        return self._backend.read(store, key) if coming is None else coming.data
 
     def keys(self, store: str) -> list[str]:
         """The keys of what is saved and of what will be in a moment; see ``Backend.keys``."""
         keys = self._backend.keys(store)
-        names = [name for name in (*self._group, *self._queue) if name[0] == store]
-        coming = {key for _, key in names if self._on_its_way((store, key)) is not None}
+        failed = (failure.document for failure in self._retries.failures)
+        names = (
+            *self._group,
+            *self._queue,
+            *((document.store, document.key) for document in failed),
+        )
+        coming = {
+            key
+            for name, key in names
+            if name == store and self._on_its_way((store, key)) is not None
+        }
         return [*keys, *coming.difference(keys)] if coming else keys
 
     def write(self, store: str, key: str, data: bytes) -> None:
@@ -271,7 +294,7 @@ class Writer:
         It waits for the group that is being written only if that holds the same document.
         """
         with self._measured(1):
-            if not self._queue and not self._group:
+            if not self._queue and not self._group and not self._retries.failures:
                 self._backend.write(store, key, data)
                 return
             with self._overtaking({(store, key)}):
@@ -314,9 +337,11 @@ class Writer:
         finally:
             self._meters.saved(documents, failed, time.perf_counter() - start)
 
-    def _on_its_way(self, name: Name) -> _Pending | None:
+    def _on_its_way(self, name: Name) -> Document | None:
         pending = self._queue.get(name, self._group.get(name))
-        return None if pending is None or pending.overtaken else pending
+        if pending is None or pending.overtaken:
+            return self._retries.get(name)
+        return pending.document
 
     @contextmanager
     def _overtaking(self, names: set[Name]) -> Iterator[None]:
@@ -330,6 +355,7 @@ class Writer:
                 self._group[name].overtaken = True
         for name in names.intersection(self._queue):
             self._queue.pop(name).settle(None)
+        self._retries.settled(names)
         self._tell_flushes()
 
 

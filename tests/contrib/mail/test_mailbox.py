@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from wcwidth import width
 
-from cletus.errors import CorruptStore, Refused
+from cletus.errors import CorruptStore, Refused, StoreFull
+from cletus.storage.backends.memory import Memory
 
 #: What is written and not saved yet is what some of these are about.
 pytestmark = pytest.mark.cletus(store_interval=0.02)
@@ -201,3 +202,25 @@ def test_another_name_does_not_make_room_for_more_letters(app):
     with pytest.raises(Refused, match="2 of your letters have not been read"):
         app.post.send(app.bob, sender=app.user, text="x")
     assert [letter["sender"] for letter in app.post.of(app.bob).letters] == ["Ann", "Anna"]
+
+
+def test_a_letter_that_could_not_be_saved_is_taken_back(app, monkeypatch):
+    """Its sender is told, and sends it again: once there is room, it is there once."""
+    full = [True]
+    write = Memory.write
+
+    def refuse(self, store, key, data):
+        if full[0]:
+            raise StoreFull(store, key, "No space left on device", action="save")
+        write(self, store, key, data)
+
+    monkeypatch.setattr(Memory, "write", refuse)
+    outcomes = []
+    app.post.send(app.bob, sender=app.user, text="hello").addBoth(outcomes.append)
+    app.clock.advance(1)
+    assert outcomes[0].check(StoreFull)
+    full[0] = False
+    app.clock.advance(10)  # what is tried again is the mailbox without it
+    assert app.post.saved()["bob"].letters == []
+    send(app, app.bob, "hello")
+    assert [letter["text"] for letter in app.post.saved()["bob"].letters] == ["hello"]

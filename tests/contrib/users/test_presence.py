@@ -6,6 +6,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cletus import events
+from cletus.errors import StoreFull
+from cletus.storage.backends.memory import Memory
 from cletus.testing import assert_survives_reload
 
 GRACE = 120
@@ -231,3 +233,27 @@ def test_taking_over_after_a_reload(talker, ann, bob):
     new = talker.login("bob")
     assert bob.transport.closed
     assert talker.user("bob").client is new.client
+
+
+def test_who_changed_what_could_not_be_saved_is_told_and_told_again(talker, bob, monkeypatch):
+    """Once each, though it is tried again and again."""
+    full = [True]
+    write = Memory.write
+
+    def refuse(self, store, key, data):
+        if full[0]:
+            raise StoreFull(store, key, "No space left on device", action="save")
+        write(self, store, key, data)
+
+    monkeypatch.setattr(Memory, "write", refuse)
+    user = talker.user("bob")
+    user.origins = ["somewhere"]
+    user.save_when_possible()
+    talker.wait(1)
+    user.save_when_possible()
+    talker.wait(20)
+    assert bob.screen.count("What you changed could not be saved yet. It is tried again.") == 1
+    full[0] = False
+    talker.wait(61)
+    assert bob.screen.count("What you changed is saved now.") == 1
+    assert talker.user_cls.manager.saved()["bob"].origins == ["somewhere"]

@@ -53,6 +53,7 @@ def test_the_status(run: Callable[..., Running]) -> None:
     assert found["doors"] == []
     assert found["clients"] == 1
     assert found["stores"] == {"Bell": 0, "Room": 1}
+    assert (found["unsaved"], found["unsaved_count"]) == ([], 0)
     assert found["reload"] is None
     assert found["memory"] > 1 << 20
     assert found["application"][0].endswith(f"/{app.name}")
