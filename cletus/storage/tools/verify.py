@@ -21,6 +21,7 @@ from cletus.errors import (
 )
 from cletus.storage import document
 from cletus.storage.interfaces import Backend
+from cletus.storage.json_text import line_of
 from cletus.storage.keys import as_it_is
 from cletus.storage.references import referred
 from cletus.storage.saving import understand
@@ -56,6 +57,8 @@ class Category(enum.Enum):
     UNREADABLE = "unreadable"
     NEWER = "of a later version"
     MISNAMED = "misnamed"
+    LOST = "would be lost"
+    MISTYPED = "of another type than the default"
     DANGLING = "dangling reference"
     UNKNOWN = "unknown store"
     UNKNOWN_DOCUMENT = "unknown document"
@@ -167,13 +170,15 @@ class _Verification:
             if store_cls is not None:
                 obj = store_cls.schema.detached(key)
                 understand(obj, text.data, self._backend.location(name, key))
-                yield from self._of_object(obj, data, version)
+                yield from self._of_object(obj, text.data, data, version)
         except NotSaved:
             return  # the application's code deleted it just now
         except Exception as error:  # noqa: BLE001 - making an object runs the application's code
             yield self._unusable(name, key, error)
 
-    def _of_object(self, obj: Store, data: dict[str, Any], version: int) -> Iterator[Finding]:
+    def _of_object(
+        self, obj: Store, raw: bytes, data: dict[str, Any], version: int
+    ) -> Iterator[Finding]:
         name, key = type(obj).schema.name, obj.key
         location = self._backend.location(name, key)
         if version < obj.version:
@@ -182,6 +187,16 @@ class _Verification:
         elif is_outdated(type(obj), data, version):
             reason = "it has a field under an earlier name"
             yield Finding(Category.OUTDATED, name, key, location, reason)
+        before = obj.upgrade(data, version)
+        after = document.decode(obj.to_json(), name, key)
+        for path in _lost(before, after):
+            top = path.partition("[")[0]
+            line = line_of(raw, top, path.removeprefix(top))
+            reason = f"{path} would be lost: loading ignores it, and the next save drops it"
+            yield Finding(Category.LOST, name, key, location, reason, line)
+        for field, expected, actual in obj.schema.unexpected_types(obj):
+            reason = f"{field} is a {actual.__name__}, its default a {expected.__name__}"
+            yield Finding(Category.MISTYPED, name, key, location, reason, line_of(raw, field))
         for field, store, referred_key in referred(obj):
             if not self._is_there(store, referred_key):
                 reason = f"{field} refers to {store} {referred_key!r}, which is not saved"
@@ -210,6 +225,23 @@ class _Verification:
         line = error.line if isinstance(error, UnreadableStore) else 0
         location = location_of(self._backend, name, key)
         return Finding(category, name, key, location, _reason(error), line)
+
+
+def _lost(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """The paths of what a document has, and what it would not have any more after load and save.
+
+    Of a type's unknown fields, for example, msgspec takes no notice.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, part in before.items():
+            inside = f"{path}[{key!r}]" if path else key
+            if key in after:
+                yield from _lost(part, after[key], inside)
+            else:
+                yield inside
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, part in enumerate(before):
+            yield from _lost(part, after[index], f"{path}[{index}]")
 
 
 def _reason(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_versions_are_compared(store: Declare, look: Look) -> None:
     """An earlier one is a note, a later one an error, and a step that fails is an error."""
 
     def migrate(_cls: Any, data: dict[str, Any], version: int) -> dict[str, Any]:
-        return {"crew": data["crew"].split(), **data} if version == 0 else data
+        return {**data, "crew": data["crew"].split()} if version == 0 else data
 
     store("Ship", version=2, migrate=classmethod(migrate), crew=Field([]))
     found = look(
@@ -127,14 +128,14 @@ def test_a_file_whose_name_is_no_key_is_an_error(store: Declare, look: Look, nam
 
 
 def test_references_are_followed(store: Declare, look: Look) -> None:
-    """To what is not saved, each is a warning; those of this run are nobody's business."""
+    """Each reference to what is not saved is a warning; references of the session are not followed."""
     store("Room", exits=StoreDictField("room"), pets=StoreListField("pet"))
     store("User", room=StoreField("room"), visits=StoreField("room", session=True))
     found = look(
         {
             "room/hall.json": '{"exits": {"up": "attic", "down": "cellar"}}',
             "room/attic.json": '{"exits": {}, "pets": ["rat"]}',
-            "user/bob.json": '{"room": "hall", "visits": "nowhere"}',
+            "user/bob.json": '{"room": "hall"}',
             "user/amy.json": '{"room": null}',
             "user/eve.json": '{"room": "moon"}',
         }
@@ -225,3 +226,43 @@ def test_what_is_active_or_never_saved_may_be_referred_to(store: Declare, look: 
     assert [one.category for one in look(files)] == [Category.DANGLING]
     room("hall")
     assert look(files) == []
+
+
+@dataclass
+class Sword:
+    level: int = 0
+
+
+def test_what_loading_would_lose_is_told(store: Declare, look: Look) -> None:
+    """With its line: data of a field that is of the session now, what a type does not have."""
+    store(
+        "User",
+        room=Field("", session=True),
+        sword=Field(type=Sword),
+        gear=Field(type=dict[str, list[Sword]]),
+        tags=Field(type=set[str]),
+    )
+    text = """{
+ "room": "hall",
+ "sword": {"level": 1, "colour": "red"},
+ "gear": {"belt": [{"level": 2},
+  {"level": 3, "rust": 1}]},
+ "tags": ["b", "a"],
+ "unknown": {"kept": 1}
+}"""
+    found = look({"user/bob.json": text})
+    assert [(one.category, one.reason.partition(" would")[0], one.line) for one in found] == [
+        (Category.LOST, "room", 2),
+        (Category.LOST, "sword['colour']", 3),
+        (Category.LOST, "gear['belt'][1]['rust']", 5),
+    ]
+
+
+def test_a_value_of_another_type_than_the_default_is_told(store: Declare, look: Look) -> None:
+    """Somebody has put quotes around a number."""
+    store("User", score=Field(0), note=Field())
+    (found,) = look(
+        {"user/bob.json": '{"note": 1,\n"score": "4"}', "user/amy.json": '{"score": 1.5}'}
+    )
+    assert (found.category, found.line) == (Category.MISTYPED, 2)
+    assert found.reason == "score is a str, its default a int"
