@@ -1,1 +1,1 @@
-"""What we use of the reactor: its clock, the end of its turn, its threads."""
+"""The parts of Twisted's reactor that we use: its clock, the end of its turn, its threads."""

@@ -1,4 +1,4 @@
-"""Work that would keep the reactor: done in one of its threads."""
+"""Work that would block the reactor is done in one of its threads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from twisted.internet.threads import deferToThreadPool
 
 
 def call_in_thread(reactor: Any, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-    """Call this in one of the reactor's threads; at once where there are none, as in tests.
+    """Call this in one of the reactor's threads; at once if it has none, as a ``Clock`` in tests.
 
     Returns:
-        A Deferred of what it returns or raises; it fires in the reactor's thread.
+        A Deferred of what the call returns or raises; it fires in the reactor's thread.
     """
     if IReactorThreads.providedBy(reactor):
         return deferToThreadPool(reactor, reactor.getThreadPool(), call, *args)

@@ -13,51 +13,54 @@ _log = Logger()
 
 
 class Turn:
-    """Calls each of the things that asked for it once, at the end of the reactor turn.
+    """Makes calls at the end of the present reactor turn.
 
     Args:
         call_later: the reactor's ``callLater``.
-        deliveries: counts the flushes, once in a turn: for each one alone it would be felt.
+        deliveries: counts the flushes; once a turn, since a broadcast flushes thousands of clients.
     """
 
     def __init__(self, call_later: Callable[..., Any], deliveries: Counter | None = None) -> None:
         self._call_later = call_later
         self._deliveries = deliveries
-        self._waiting: dict[Callable[[], None], None] = {}
+        self._calls: dict[Callable[[], None], None] = {}
         self._flushes: list[Callable[[], None]] = []
         self._pieces: list[bytes] = []
         self._joined = b""
 
     def at_end(self, call: Callable[[], None]) -> None:
-        """Call this when the turn is over; asking twice in a turn is asking once."""
-        if not self._waiting and not self._flushes:
+        """Call this at the end of the turn; once, also if it is asked for twice."""
+        if not self._calls and not self._flushes:
             self._call_later(0, self.run)
-        self._waiting[call] = None
+        self._calls[call] = None
 
     def flush(self, call: Callable[[], None]) -> None:
-        """As ``at_end``, for what takes care itself not to ask twice: a broadcast asks for thousands."""
-        if not self._flushes and not self._waiting:
+        """As ``at_end``, but the caller sees to it that it asks once: that is cheaper for thousands."""
+        if not self._flushes and not self._calls:
             self._call_later(0, self.run)
         self._flushes.append(call)
 
     def run(self) -> None:
-        """Call them now, the flushes last. If one raises, that is logged, and the others go on."""
-        waiting, self._waiting = self._waiting, {}
+        """Make the calls, the flushes last. An error of one is logged and does not stop the others."""
+        calls, self._calls = self._calls, {}
         flushes, self._flushes = self._flushes, []
         if self._deliveries is not None:
             self._deliveries.value += len(flushes)
-        for call in (*waiting, *flushes):
+        for call in (*calls, *flushes):
             try:
                 call()
-            except Exception:  # noqa: BLE001 - one person's trouble must not cost others their output
-                _log.failure("What was left for the end of the turn has failed")
+            except Exception:  # noqa: BLE001 - an error with one client must not cost others their output
+                _log.failure("A call at the end of a reactor turn has failed")
         self._pieces, self._joined = [], b""
 
     def join(self, pieces: list[bytes]) -> bytes:
-        """The pieces as one; for all who are sent the same in this turn, it is the same object.
+        """The pieces as one; the same object for all clients that are sent the same in this turn.
 
-        After a broadcast nearly all have the same pieces, one after another: so the latest is kept.
+        After a broadcast nearly all clients have the same pieces, and are flushed one after another, so
+        only the latest join is kept.
         """
-        if pieces != self._pieces:  # equal lists hold the same objects, which costs next to nothing
+        if (
+            pieces != self._pieces
+        ):  # equal lists hold the same objects, so comparing costs next to nothing
             self._pieces, self._joined = pieces, b"".join(pieces)
         return self._joined
