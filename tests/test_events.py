@@ -47,7 +47,7 @@ def test_the_user_of_an_event_is_whom_the_client_has_turned_out_to_be(
     assert event.user == "Alice"
 
 
-def test_whoever_vetoes_a_reload_says_why(service: Service) -> None:
+def test_a_veto_of_a_reload_has_a_reason(service: Service) -> None:
     first, second = events.PreReload(service), events.PreReload(service, ("app",))
     first.veto("not now")
     first.veto("nor later")

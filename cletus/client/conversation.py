@@ -72,7 +72,7 @@ class ListenerTask:
             self._done.cancel()
 
     def ended_as_expected(self, failure: Failure) -> bool:
-        """Whether this failure is no error of its code: it was dismissed, or its client has left."""
+        """Whether it ended because it was dismissed or its client has left, not by an error of its code."""
         if self.dismissed:
             return failure.check(CancelledError, Disconnected) is not None
         return failure.check(Disconnected) is not None and not self.client.connected

@@ -153,7 +153,7 @@ class Input:
     def pump(self) -> None:
         """Give lines that wait to their readers, as far as these are ready and the rate allows.
 
-        Whoever may have become ready for a line calls this.
+        It is called whenever a reader may have become ready.
         """
         if self._pumping or self._rate_timer is not None:
             return
@@ -213,7 +213,7 @@ class Input:
         self.pump()
 
     def break_off(self) -> None:
-        """End whoever is still at work on their lines, although they have gone long ago."""
+        """They have left long ago, and code is still at work on their lines: end it."""
         self.clear()
         for task in self.tasks:
             task.dismiss()
@@ -225,7 +225,7 @@ class Input:
 
     @property
     def can_answer(self) -> bool:
-        """Whether a question could still get an answer; after they have left, what was typed may do."""
+        """Whether a question can get an answer: after they have left, only lines that still wait can."""
         return self._client.connected or bool(self._lines)
 
     def ask(self) -> Deferred[str]:

@@ -35,8 +35,8 @@ class Connections:
 
     Attributes:
         clients: those who are connected, in the order of their connecting.
-        accepting: false once the service is stopping: a client who still comes in is told so and
-            closed.
+        accepting: false once the service is stopping: a client that still connects gets the
+            ``stop_notice`` and is closed.
     """
 
     def __init__(self, service: Any, turn: Turn, dispatcher: Dispatcher, metrics: Meters) -> None:

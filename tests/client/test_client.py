@@ -206,7 +206,7 @@ def test_a_listener_may_catch_that_its_person_has_left(service: Service, come: C
 
 
 def test_one_listener_may_ask_several_people(service: Service, come: Come) -> None:
-    """Whoever answers first; each is still being asked until they have answered themselves."""
+    """In whatever order they answer, each is being asked until they have answered themselves."""
     alice, bob = come(service), come(service)
     votes: list[object] = []
 

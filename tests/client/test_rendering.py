@@ -64,7 +64,7 @@ def test_a_table_has_the_width_and_the_characters_of_the_terminal() -> None:
     text = as_text((table(),), terminal(columns=40).profile)
     assert "\u2615" in text
     assert "\u2502" in text
-    assert "[blink]" in text, "what is in a cell is no markup"
+    assert "[blink]" in text, "what is in a cell is not markup"
     assert "\x1b" not in text
     plain = Message((table(),)).encoded(terminal("ascii").profile)
     assert b"|" in plain

@@ -1,4 +1,4 @@
-"""The log in colour: for the eyes of whoever writes the code, and no values of variables."""
+"""The log in colour, for developers: without the values of variables."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_traceback_shows_the_code_and_no_variable(render):
 
 
 def test_frames_of_twisted_are_without_code(render):
-    """Whoever reads it looks for their own."""
+    """A developer looks for their own code."""
     done = Deferred()
     done.addCallback(lambda _: {}["gone"])
     failures = []

@@ -36,7 +36,7 @@ def test_nobody_is_the_subject_of_what_nobody_caused():
 
 
 def test_a_listener_is_about_its_event(service, come, told):
-    """Also what it calls, whoever's logger that is."""
+    """Also what it calls, by any logger."""
 
     @service.listen(events.Receive)
     def receive(event):

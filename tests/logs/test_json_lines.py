@@ -18,7 +18,7 @@ def read(**event):
     assert line.isascii()
     assert line.count("\n") == 1
     assert line.endswith("}\n")
-    return json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    return json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
 
 
 def test_time_level_namespace_and_message_come_first():

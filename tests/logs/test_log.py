@@ -130,7 +130,7 @@ CORE = """
 
 
 def test_a_reload_changes_the_level(run, written):
-    """Whoever looks for a mistake need not restart: edit, save, look, edit back."""
+    """Looking for an error needs no restart: edit, save, look, edit back."""
     app = run(core=CORE)
     stream = written(app.service)
     Logger("app0.x").debug("before")
@@ -214,7 +214,7 @@ def test_a_rule_for_a_library_holds_for_its_loggers_too(tmp_path):
 
 
 def test_a_level_below_the_least_is_not_even_rendered(start, written, monkeypatch):
-    """Whoever logs much on debug pays for it on debug only."""
+    """Records below the level cost next to nothing."""
     service = start(log_format="json")
     stream = written(service)
 
