@@ -1,4 +1,4 @@
-"""What persists, and carries attributes of the application."""
+"""Attributes that applications set on a service or a client, and those that are not theirs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Thing(ApplicationAttributes):
         self._seal()
 
 
-def test_what_its_own_init_has_set_is_not_the_applications() -> None:
+def test_attributes_set_by_its_own_init_are_not_the_applications() -> None:
     thing = Thing()
     thing.size = 2
     assert thing.attachments() == {}
 
 
-def test_what_is_set_later_is_the_applications() -> None:
+def test_attributes_set_later_are_the_applications() -> None:
     thing = Thing()
     thing.user = "alice"  # type: ignore[attr-defined]  # what applications do
     thing.colour = "blue"
     assert thing.attachments() == {"user": "alice", "colour": "blue"}
 
 
-def test_it_can_be_given_exactly_these() -> None:
+def test_the_attributes_of_the_application_can_be_replaced() -> None:
     thing = Thing()
     thing.user = "alice"  # type: ignore[attr-defined]  # as above
     thing.colour = "blue"
@@ -46,7 +46,7 @@ def test_it_can_be_given_exactly_these() -> None:
 
 @pytest.mark.parametrize("name", ["clock", "session", "turn", "listen", "write_all"])
 def test_what_the_service_works_with_is_not_to_be_replaced(service: Service, name: str) -> None:
-    """A game that counts its rounds in ``service.turn`` is told so at once."""
+    """A game that counts its rounds in ``service.turn`` fails at once."""
     before = getattr(service, name)
     with pytest.raises(OwnAttribute, match=rf"Service\.{name} is used by Cletus itself"):
         setattr(service, name, 1)

@@ -1,4 +1,4 @@
-"""One text to many: rendered and encoded once for each render profile among them, and to whom."""
+"""``write_all``: who gets a text, and that it is encoded once for each render profile among them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connected person: what they are sent, what they are asked, and how they leave."""
+"""A client: what they are sent, what they are asked, and how they leave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Come = Callable[..., Person]
 
 
 def echo(service: Service) -> list[str]:
-    """Have every line that nobody asked for written down, and all departures."""
+    """The lines that fire ``Receive``, and the reasons of all ``Disconnect`` events."""
     heard: list[str] = []
 
     @service.listen(events.Receive)
@@ -79,7 +79,7 @@ def test_ids_are_never_used_again(service: Service, come: Come) -> None:
 # -- asking -----------------------------------------------------------------------------------------
 
 
-def test_an_answer_goes_to_who_asked_and_to_no_listener(service: Service, come: Come) -> None:
+def test_an_answer_goes_to_the_question_and_to_no_listener(service: Service, come: Come) -> None:
     heard = echo(service)
     alice = come(service)
     answer = alice.client.ask("Name? ")
@@ -132,7 +132,7 @@ def test_a_hidden_answer_is_hidden_from_before_its_prompt_to_after_its_line(
 def test_the_order_of_hiding_and_prompt_in_the_bytes(
     service: Service, come: Come, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who types fast must not be faster than the order to hide."""
+    """A fast typist must not be faster than the command to hide."""
     words = {True: b"<hide>", False: b"<show>"}
     monkeypatch.setattr(MemoryTransport, "hide_input", lambda self, hidden: words[hidden])
     alice = come(service)
@@ -142,7 +142,7 @@ def test_the_order_of_hiding_and_prompt_in_the_bytes(
 
 
 def test_two_hidden_answers_in_a_row_switch_once(service: Service, come: Come) -> None:
-    """Mudlet mistrusts who switches a lot."""
+    """Mudlet ignores servers that switch often."""
 
     @service.listen(events.Connect)
     async def connect(event: events.Connect) -> None:
@@ -166,7 +166,7 @@ def test_a_question_that_is_cancelled_takes_no_line(service: Service, come: Come
     assert not alice.transport.hidden
 
 
-def test_who_leaves_during_a_question_ends_the_listener_that_waits(
+def test_leaving_during_a_question_ends_the_listener_that_waits(
     service: Service, come: Come
 ) -> None:
     """By ``Disconnected``, so that ``finally`` runs; that is an ordinary end and not logged."""
@@ -184,7 +184,7 @@ def test_who_leaves_during_a_question_ends_the_listener_that_waits(
     assert heard == ["finally", "<closed by peer>"]
 
 
-def test_who_has_left_cannot_be_asked(service: Service, come: Come) -> None:
+def test_a_client_who_has_left_cannot_be_asked(service: Service, come: Come) -> None:
     alice = come(service)
     alice.hangs_up()
     with pytest.raises(Disconnected):
@@ -368,7 +368,7 @@ def test_an_answer_typed_right_before_hanging_up_arrives(service: Service, come:
     assert heard == ["name: alice", "mood: fine", "<closed by peer>"]
 
 
-def test_somebody_who_has_gone_with_nothing_left_to_say_is_not_waited_for(
+def test_a_client_who_has_left_without_more_lines_is_not_waited_for(
     service: Service, come: Come
 ) -> None:
     """The second question can never be answered."""
@@ -413,7 +413,7 @@ def test_a_stuck_listener_is_broken_off_after_close_timeout(
     assert service.clients == ()
 
 
-def test_a_listener_that_clings_to_its_life_does_not_keep_its_person(
+def test_a_listener_that_refuses_to_be_cancelled_does_not_keep_its_client(
     service: Service, come: Come, clock: Clock
 ) -> None:
     heard = echo(service)
@@ -493,7 +493,7 @@ def test_closing_twice_is_closing_once(service: Service, come: Come) -> None:
     assert heard == ["<first>"]
 
 
-def test_who_does_not_take_the_goodbye_is_cut_off_after_close_timeout(
+def test_a_peer_that_does_not_read_the_goodbye_is_cut_off_after_close_timeout(
     service: Service, come: Come, clock: Clock
 ) -> None:
     alice = come(service)

@@ -1,4 +1,4 @@
-"""A running ``async def`` about one person: whose code is running, and how it ends."""
+"""A running ``async`` listener: which task the code that runs belongs to, and how it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dialogues that go wrong, or stand behind one another; reloads of them are in reload/test_r8."""
+"""Dialogues that go wrong, and the stack of dialogues; reloads of dialogues are in reload/test_r8."""
 
 from __future__ import annotations
 

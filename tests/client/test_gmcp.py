@@ -1,4 +1,4 @@
-"""Messages between programs, as applications see them."""
+"""GMCP messages, as applications send and receive them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prompt stays at the foot of what others say, in character mode and only there."""
+"""In character mode, and only there, a prompt stays below what is shown after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written, as each terminal shows it; made once for each render profile."""
+"""How a text is rendered for each terminal, once for each render profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log knows whom the code is about that runs now."""
+"""Log records name the client and the event that are being handled."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ log = Logger()
 
 
 @pytest.fixture
-def told():
-    """The fields of each message that is logged as ``told``."""
+def logged():
+    """The fields of each message with the text ``a message``."""
     seen = []
 
     def observe(event):
-        if event.get("log_format") == "told":
+        if event.get("log_format") == "a message":
             seen.append(fields())
 
     globalLogPublisher.addObserver(observe)
@@ -30,51 +30,51 @@ class Ann:
     key = "ann"
 
 
-def test_nobody_is_the_subject_of_what_nobody_caused():
+def test_without_a_subject_there_are_no_fields():
     assert fields() == {}
     assert hidden_line() == ""
 
 
-def test_a_listener_is_about_its_event(service, come, told):
+def test_a_listener_is_about_its_event(service, come, logged):
     """Also what it calls, by any logger."""
 
     @service.listen(events.Receive)
     def receive(event):
-        log.info("told")
+        log.info("a message")
 
     person = come(service)
     person.types("hello")
     person.client.user = Ann()
     person.types("hello")
     who = {"client": "<Client 1 memory memory>", "client_id": 1, "door": "memory"}
-    assert told == [{**who, "event": "Receive"}, {**who, "user": "ann", "event": "Receive"}]
+    assert logged == [{**who, "event": "Receive"}, {**who, "user": "ann", "event": "Receive"}]
     assert fields() == {}
 
 
-def test_a_conversation_is_about_its_person_also_after_it_has_waited(service, come, told):
-    """And others who are served meanwhile have no part in it."""
+def test_an_async_listener_is_about_its_client_also_after_it_has_waited(service, come, logged):
+    """Also if its wait ends while another client is being handled."""
     wait = Deferred()
 
     @service.listen(events.Connect)
     async def connect(event):
         await wait
-        log.info("told")
+        log.info("a message")
 
     come(service)
     other = come(service)
     with log_context(other.client):
         wait.callback(None)
-    assert [one["client_id"] for one in told] == [1, 2]
-    assert {one["event"] for one in told} == {"Connect"}
+    assert [record["client_id"] for record in logged] == [1, 2]
+    assert {record["event"] for record in logged} == {"Connect"}
 
 
-def test_an_event_of_the_service_is_about_nobody(service, told):
-    service.listen(events.Status)(lambda event: log.info("told"))
+def test_an_event_of_the_service_is_about_nobody(service, logged):
+    service.listen(events.Status)(lambda event: log.info("a message"))
     service.fire(events.Status(service, {}))
-    assert told == [{"event": "Status"}]
+    assert logged == [{"event": "Status"}]
 
 
-def test_the_end_of_a_listener_is_the_end_of_its_subject(service, come, told, log):
+def test_the_end_of_a_listener_is_the_end_of_its_subject(service, come, logged, log):
     """Also when it raises."""
 
     @service.listen(events.Receive)
@@ -86,18 +86,21 @@ def test_the_end_of_a_listener_is_the_end_of_its_subject(service, come, told, lo
     assert len(log.take_failures()) == 1
 
 
-def test_one_who_closes_another_is_not_who_leaves(service, come, told):
-    """The subject of what happens inside of it is its own."""
+def test_the_subject_of_a_disconnect_is_who_leaves_and_not_who_closed_them(service, come, logged):
+    """Afterwards the subject is again who closed them."""
     ann, bob = come(service), come(service)
 
     @service.listen(events.Receive)
     def receive(event):
         bob.client.disconnected("kicked")
-        log.info("told")
+        log.info("a message")
 
-    service.listen(events.Disconnect)(lambda event: log.info("told"))
+    service.listen(events.Disconnect)(lambda event: log.info("a message"))
     ann.types("kick bob")
-    assert [(one["client_id"], one["event"]) for one in told] == [(2, "Disconnect"), (1, "Receive")]
+    assert [(record["client_id"], record["event"]) for record in logged] == [
+        (2, "Disconnect"),
+        (1, "Receive"),
+    ]
 
 
 def test_a_user_without_a_key_is_left_out(service, come):
@@ -110,7 +113,7 @@ def test_a_user_without_a_key_is_left_out(service, come):
     }
 
 
-def test_about_nobody_changes_nothing(service, come):
+def test_no_subject_changes_nothing(service, come):
     client = come(service).client
     with log_context(client), log_context(None):
         assert fields()["client_id"] == 1
@@ -118,7 +121,7 @@ def test_about_nobody_changes_nothing(service, come):
         assert fields() == {}
 
 
-def test_a_line_is_hidden_while_it_is_handled_if_it_was_typed_unseen(service, come):
+def test_a_line_is_hidden_while_it_is_handled_if_it_was_typed_without_echo(service, come):
     seen = []
 
     @service.listen(events.Connect)

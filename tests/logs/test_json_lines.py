@@ -1,4 +1,4 @@
-"""The log for programs: an object a line, whatever the event has."""
+"""The log as JSON: an object a line, whatever the event contains."""
 
 from __future__ import annotations
 

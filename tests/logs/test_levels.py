@@ -1,4 +1,4 @@
-"""From which level on something is logged."""
+"""The lowest level that is logged, of each namespace."""
 
 from __future__ import annotations
 

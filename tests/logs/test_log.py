@@ -1,4 +1,4 @@
-"""The log of a process: as the settings say, at each moment."""
+"""The log of a process follows the settings, also when they change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person types unseen is in no event of the log and in nothing that is written of it.
+"""What a person types without echo is in no log event and in nothing that is written of one.
 
 Each test has somebody type such words; the fixture ``watch`` looks for them when it is over, in every
 event and in all three formats, with every level on.

@@ -1,4 +1,4 @@
-"""The log as people read it in a terminal."""
+"""The log as plain text."""
 
 from __future__ import annotations
 

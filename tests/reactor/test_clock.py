@@ -1,4 +1,4 @@
-"""The clock of a service that may not have been started yet."""
+"""The clock of a service, before and after its start."""
 
 from __future__ import annotations
 

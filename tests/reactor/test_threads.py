@@ -1,4 +1,4 @@
-"""Work aside from the reactor, in a thread if there are any."""
+"""Work in a thread of the reactor, if it has threads."""
 
 from __future__ import annotations
 

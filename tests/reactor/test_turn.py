@@ -1,4 +1,4 @@
-"""The end of a reactor turn: what was asked for is called once."""
+"""Calls at the end of a reactor turn are made once."""
 
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher

@@ -1,4 +1,4 @@
-"""Calling the application's code: one mistake stops nothing else, and is logged with its place."""
+"""Errors of the application's code are logged with its name, and stop nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is called when something happens."""
+"""Which listeners are called for an event."""
 
 from __future__ import annotations
 

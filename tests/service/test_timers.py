@@ -1,4 +1,4 @@
-"""Calls that are made later, once or again and again."""
+"""Timers: calls that are made later, once or repeatedly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markup: what the author wrote means something, what a person typed never does."""
+"""Markup: tags of the author have a meaning, text that a person has typed never does."""
 
 from __future__ import annotations
 
