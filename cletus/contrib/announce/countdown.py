@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 
 from cletus.contrib.language import say_duration
@@ -125,4 +127,5 @@ class BaseShutdown(BaseCountdown):
 def _stop(reactor: Any) -> None:
     """End the process; in tests the reactor is a ``Clock``, which cannot be stopped."""
     if IReactorCore.providedBy(reactor):
-        reactor.stop()
+        with suppress(ReactorNotRunning):  # `cletus run` may have stopped it already
+            reactor.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 from twisted.internet.task import Clock
 from zope.interface import implementer
@@ -128,6 +129,17 @@ def test_the_process_ends_with_its_reactor():
     _stop(reactor)
     assert reactor.stopped
     _stop(Clock())
+
+
+def test_a_reactor_that_is_stopping_already_is_no_error():
+    """Under ``cletus run``, the end of the service stops the reactor as well."""
+
+    @implementer(IReactorCore)
+    class Stopping:
+        def stop(self):
+            raise ReactorNotRunning
+
+    _stop(Stopping())
 
 
 def test_a_countdown_must_say_what_it_ends_in(app):
