@@ -9,6 +9,7 @@ is an error that names its source and the nearest known name, and the service do
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -275,8 +276,29 @@ SOURCES = (
     "command line",
 )
 
+#: The sources in which a relative path is relative to the current folder, as people type it in a shell.
+_SHELL = frozenset({"environment", "command line"})
+
 #: The sources that are Python code, where a ``DeprecationWarning`` is seen.
 _CODE = frozenset({"module body", "service.configure()", "service.run()"})
+
+
+def beside(store: Any, folder: Path) -> Any:
+    """The setting ``store`` as an absolute path, if it is a relative one.
+
+    It lies beside the application, wherever the command is called from. (Not beside one that is
+    installed: nobody looks for data among packages.)
+
+    Args:
+        store: a path or a URL.
+        folder: the one beside the application.
+    """
+    is_path = isinstance(store, str) and store and not _URL.match(store)
+    is_installed = folder.name in {"site-packages", "dist-packages"}
+    return str(folder.absolute() / store) if is_path and not is_installed else store
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class Sources:
@@ -306,7 +328,11 @@ class Sources:
     def settings(self) -> Settings:
         """All sources taken together."""
         settings = self.type()
+        if self.folder is not None:
+            settings = msgspec.structs.replace(settings, store=beside(settings.store, self.folder))
         for source, changes in self._changes.items():
+            if "store" in changes and self.folder is not None and source not in _SHELL:
+                changes = {**changes, "store": beside(changes["store"], self.folder)}  # noqa: PLW2901
             settings = merge(settings, changes, source)
         return settings
 

@@ -29,7 +29,7 @@ def _named(tree: ast.AST) -> Iterator[str]:
         given = [one.value for one in node.keywords if one.arg == "name"]
         first = given[0] if given else next(iter(node.args), None)
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            if node.func.id in {"error", "warning"}:
+            if node.func.id in {"error", "report", "warning"}:
                 yield first.value
             elif node.func.id == "_wrong":
                 yield first.value.replace("_", "-")

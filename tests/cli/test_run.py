@@ -104,7 +104,7 @@ def test_what_is_not_given_is_left_to_the_other_sources(
 ) -> None:
     (tmp_path / "app.py").write_text(APP)
     assert run("app.py").exit_code == 0
-    assert served[0].settings == Settings()
+    assert served[0].settings == Settings(store=str(tmp_path / "store"))
 
 
 def test_what_can_be_on_or_off_can_be_switched_both_ways() -> None:
@@ -241,10 +241,10 @@ def test_settings_of_the_application_are_options_of_its_own_program(
     assert settings.log_format == "json"
 
 
-def test_help_of_a_target_has_its_own_settings_and_runs_nothing_of_it(
+def test_help_of_a_target_has_its_own_settings_and_does_not_run_it(
     served: list[Service], tmp_path: Path
 ) -> None:
-    """The import ends where the service is made."""
+    """Also if its import fails after the service was created."""
     (tmp_path / "app.py").write_text(f"{OWN}raise RuntimeError('imported to its end')\n")
     for arguments in (["app.py", "--help"], ["app.py", "--port", "1", "-h"]):
         result = run(*arguments)
@@ -319,6 +319,18 @@ def test_old_names_of_settings_are_options_that_no_help_shows(
         assert run("app.py", "--reload-quiet", "3").exit_code == 0
     assert served[0].settings.reload_debounce == 3
     assert "--reload-quiet" not in run("--help").output
+
+
+def test_the_help_of_a_target_shows_its_own_defaults(tmp_path: Path) -> None:
+    """Those of its settings file and of its code, also of what it configures last."""
+    (tmp_path / "app.py").write_text(f"{APP}service.configure(line_max=77, name='The Lantern')\n")
+    (tmp_path / "cletus.toml").write_text("port = 4321\n")
+    result = run("app.py", "--help")
+    assert result.exit_code == 0
+    words = " ".join(result.output.split())
+    for default in ("[77]", "[4321]", "[The Lantern]"):
+        assert default in words
+    assert "[9000]" not in words
 
 
 # -- presets ----------------------------------------------------------------------------------------
@@ -535,3 +547,18 @@ def test_only_what_is_needed_is_imported() -> None:
     imported = set(done.stdout.split())
     assert "cletus.service" in imported
     assert not imported & {"twisted.internet.reactor", "twisted.web", "rich", "cletus.contrib"}
+
+
+@pytest.mark.parametrize(
+    ("words", "completion"),
+    [("cletus sh", "plain,shell"), ("cletus run --line-r", "plain,--line-rate")],
+)
+def test_shells_complete_commands_and_options(
+    monkeypatch: pytest.MonkeyPatch, words: str, completion: str
+) -> None:
+    """As ``docs/commands.md`` says; click does it, by an environment variable."""
+    monkeypatch.setenv("_CLETUS_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    result = CliRunner().invoke(main, [], prog_name="cletus")
+    assert completion in result.output.splitlines()

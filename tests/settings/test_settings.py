@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -236,3 +237,42 @@ def test_setting_was_called_about() -> None:
             assert where.about is setting  # type: ignore[attr-defined]  # it is an old name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         cletus.settings.nothing  # type: ignore[attr-defined]  # that is the point  # noqa: B018
+
+
+# -- a relative store ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "lies_beside"),
+    [
+        ("preset", True),
+        ("file", True),
+        ("environment", False),
+        ("module body", True),
+        ("service.run()", True),
+        ("command line", False),
+    ],
+)
+def test_a_relative_store_lies_beside_the_application(
+    tmp_path: Path, source: str, lies_beside: bool
+) -> None:
+    """Wherever the command is called from; what is typed into a shell is relative to where that is."""
+    sources = Sources()
+    sources.read_file(tmp_path)
+    assert sources.settings().store == str(tmp_path / "store"), "the default, too"
+    settings = sources.update(source, {"store": "data/stores"})
+    assert settings.store == (str(tmp_path / "data/stores") if lies_beside else "data/stores")
+    assert sources.copy().settings() == settings
+
+
+@pytest.mark.parametrize("store", ["/var/lib/talker", "memory:", "file:store", "sqlite:a.db"])
+def test_other_stores_stay_as_they_are(tmp_path: Path, store: str) -> None:
+    sources = Sources()
+    sources.read_file(tmp_path)
+    assert sources.update("file", {"store": store}).store == store
+
+
+def test_data_is_not_kept_among_installed_packages(tmp_path: Path) -> None:
+    sources = Sources()
+    sources.read_file(tmp_path / "site-packages")
+    assert sources.settings().store == "store"

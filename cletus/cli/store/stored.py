@@ -18,7 +18,7 @@ from cletus.errors import StoreInUse, StoreLocked, UnknownStore, without_passwor
 from cletus.reload.load import apply_settings, load, locate
 from cletus.service.service import Service
 from cletus.settings.files import from_environment, from_folder
-from cletus.settings.settings import Settings, merge
+from cletus.settings.settings import Settings, beside, merge
 from cletus.storage import Backend, Store, Writer, backend_for
 from cletus.storage.backends.read_only import ReadOnlyBackend
 from cletus.storage.tools.browse import looked_into, stores_in
@@ -81,7 +81,7 @@ def reading(target: str, store: str | None, *, code: bool = True) -> Iterator[St
         with looked_into(backend_for(settings)) as backend:
             yield Stored(backend, {}, False, settings.name or target, _location(settings))
         return
-    loader = _ReadOnlyLoader()
+    loader = ReadOnlyLoader()
     service = loader.load(target, {} if store is None else {"store": store})
     settings = service.settings
     try:
@@ -114,10 +114,15 @@ def owning(stored: Stored, action: str) -> Iterator[None]:
         stored.backend.close()
 
 
-class _ReadOnlyLoader:
-    """Imports an application that can read its documents during the import, but not change them."""
+class ReadOnlyLoader:
+    """Imports an application that can read its documents during the import, but not change them.
+
+    Attributes:
+        service: as soon as the application has created it.
+    """
 
     def __init__(self) -> None:
+        self.service: Service | None = None
         self._backend: Backend | None = None
 
     def load(self, target: str, options: Mapping[str, Any]) -> Service:
@@ -131,6 +136,7 @@ class _ReadOnlyLoader:
         return self._backend
 
     def _configure(self, service: Service, options: Mapping[str, Any]) -> None:
+        self.service = service
         apply_settings(service, options=options)
         if not service.session.is_open:
             service.session.open_with(partial(self._open, service))
@@ -147,9 +153,11 @@ def _settings_alone(target: str, store: str | None) -> Settings:
         return merge(Settings(), {"store": store}, "command line")
     root = locate(target, Path.cwd()).roots[0]
     sources = {"file": from_folder(root.path.parent), "environment": from_environment(os.environ)}
-    settings = Settings()
+    settings = Settings(store=beside(Settings().store, root.path.parent))
     for source, changes in sources.items():
         chosen = {name: changes[name] for name in _STORE_SETTINGS if name in changes}
+        if source == "file" and "store" in chosen:
+            chosen["store"] = beside(chosen["store"], root.path.parent)
         settings = merge(settings, chosen, source)
     return settings
 
