@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from cletus.renamed import SETTINGS
-from cletus.settings.settings import Settings, describe
+from cletus.settings.settings import Settings, describe, shown_of
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "dev": {"reload": True, "log_format": "colour", "tls_self_signed": True},
@@ -104,19 +104,26 @@ class ServiceCommand(click.Command):
         name: of the command.
         settings: the class of the settings.
         *arguments: its positional arguments.
+        defaults: whose values are shown as defaults, instead of those of the class.
     """
 
     def __init__(
-        self, name: str, settings: type[Settings], *arguments: click.Argument, **attributes: Any
+        self,
+        name: str,
+        settings: type[Settings],
+        *arguments: click.Argument,
+        defaults: Settings | None = None,
+        **attributes: Any,
     ) -> None:
         super().__init__(name, params=[*arguments], **attributes)
         self._settings: type[Settings] | None = settings
+        self._defaults = defaults
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """All arguments and options."""
         settings, self._settings = self._settings, None
         if settings is not None:
-            self.params += [*preset_options(settings), *options_of(settings)]
+            self.params += [*preset_options(settings), *options_of(settings, self._defaults)]
         return super().get_params(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -133,17 +140,22 @@ class ServiceCommand(click.Command):
                     formatter.write_dl(records)
 
 
-def options_of(settings: type[Settings] = Settings) -> Iterator[click.Option]:
+def options_of(
+    settings: type[Settings] = Settings, defaults: Settings | None = None
+) -> Iterator[click.Option]:
     """An option for each setting, and a hidden one for each old name of a setting.
 
     Args:
         settings: the class of the settings; an application may have its own.
+        defaults: whose values are shown as defaults, instead of those of the class.
     """
+    values = {} if defaults is None else shown_of(defaults)
     common = {name for name, *_ in describe()}
     known = {}
     for name, hint, default, text in describe(settings):
         known[name] = hint
-        option = _option(name, _bare(hint), default, text, is_own=name not in common)
+        shown = values.get(name, default)
+        option = _option(name, _bare(hint), shown, text, is_own=name not in common)
         if option is not None:
             yield option
     for old in _old_names(known):

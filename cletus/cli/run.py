@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -52,7 +52,7 @@ class _Run(ServiceCommand):
 
 
 class _Answered(BaseException):
-    """The command line asks for help, or is wrong; ``answer`` is the exception of click.
+    """The command line is wrong; ``answer`` is the exception of click.
 
     It is not an ``Exception``, since it ends an import: an application could catch that, and ``load()``
     would take it for a mistake of the application.
@@ -74,23 +74,44 @@ def _loaded(ctx: click.Context, target: str) -> Service:
     # The modules of Twisted and Cletus are never garbage: collections can skip them.
     gc.collect()
     gc.freeze()
+    if {"-h", "--help"} & set(ctx.meta[_ARGUMENTS]):
+        _show_help(ctx, target)
     presets: list[str] = []
 
     def configure(service: Service) -> None:
         try:
             presets.append(_apply_command_line(ctx, service))
-        except (click.ClickException, click.exceptions.Exit) as answer:
+        except click.ClickException as answer:
             raise _Answered(answer) from answer
 
     try:
         with _answers():
             service = load(target, Path.cwd(), configure)
     except CletusError as error:
-        if {"-h", "--help"} & set(ctx.meta[_ARGUMENTS]):
-            click.echo(ctx.get_help())
         refuse(error)
     _note_missing_tls(service, presets[-1])
     return service
+
+
+def _show_help(ctx: click.Context, target: str) -> NoReturn:
+    """Print the help with the settings of the application, and the defaults that it has set so far.
+
+    If its import fails, those are the ones at the creation of its service.
+    """
+    from cletus.cli.store.stored import ReadOnlyLoader  # noqa: PLC0415 - only help needs it
+
+    loader = ReadOnlyLoader()
+    try:
+        loader.load(target, {})
+    except CletusError as error:
+        if loader.service is None:
+            click.echo(ctx.get_help())
+            refuse(error)
+    assert loader.service is not None  # noqa: S101 - load() returns only with a service
+    command = _command_for(loader.service)
+    click.echo(command.get_help(click.Context(command, parent=ctx.parent, info_name="run")))
+    loader.service.session.close()
+    ctx.exit()
 
 
 def _apply_command_line(ctx: click.Context, service: Service) -> str:
@@ -100,16 +121,21 @@ def _apply_command_line(ctx: click.Context, service: Service) -> str:
         the preset.
 
     Raises:
-        click.exceptions.Exit: it asks for help, which is printed.
         click.UsageError: it is wrong.
         SettingError: a value is of the wrong type.
     """
-    command = ServiceCommand(
-        "run", type(service.settings), _target(), help=_HELP, context_settings=HELP
-    )
+    command = _command_for(service)
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
     return _settle(service, read.params)
+
+
+def _command_for(service: Service) -> ServiceCommand:
+    """The command ``run`` with the settings of this service as options."""
+    settings = service.settings
+    return ServiceCommand(
+        "run", type(settings), _target(), defaults=settings, help=_HELP, context_settings=HELP
+    )
 
 
 @contextmanager
@@ -161,10 +187,13 @@ run = command_for(lambda service: sys.exit(serve(service)))
 
 def run_service(service: Service, settings: Mapping[str, Any]) -> None:
     """What ``service.run(**settings)`` does: options of the command line override the settings."""
+    try:
+        service.set("service.run()", settings)
+    except CletusError as error:
+        refuse(error)
 
     def run_it(**parameters: Any) -> None:
         try:
-            service.set("service.run()", settings)
             preset = _settle(service, parameters)
         except CletusError as error:
             refuse(error)
@@ -175,6 +204,7 @@ def run_service(service: Service, settings: Mapping[str, Any]) -> None:
     command = ServiceCommand(
         name,
         type(service.settings),
+        defaults=service.settings,
         callback=run_it,
         help="Run this service.",
         context_settings=HELP,
