@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cletus.doors.accept_limit import RESERVE, raise_limit
 from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.telnet import TelnetDoor
+from cletus.doors.web import WebDoor
 from cletus.errors import DoorError, SettingError
 
 if TYPE_CHECKING:
@@ -28,8 +29,12 @@ def _tls(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
     return TelnetDoor(service, endpoint=endpoint, tls=True, limiter=limiter)
 
 
+def _web(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
+    return WebDoor(service, endpoint=endpoint, limiter=limiter)
+
+
 #: The names that ``--listen NAME:ENDPOINT`` takes.
-DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls}
+DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls, "web": _web}
 
 
 def configured_doors(service: Service) -> Iterator[Door]:
@@ -49,6 +54,8 @@ def configured_doors(service: Service) -> Iterator[Door]:
         yield _listed(service, entry, limiter)
     if not settings.listen:
         yield TelnetDoor(service, limiter=limiter)
+        if settings.web_port:
+            yield WebDoor(service, limiter=limiter)
     has_tls = any(entry.startswith("tls:") for entry in settings.listen)
     if (settings.tls_certificate or settings.tls_self_signed) and not has_tls:
         yield TelnetDoor(service, tls=True, limiter=limiter)
