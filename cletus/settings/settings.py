@@ -78,23 +78,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         setting("addresses or networks of proxies that use the PROXY protocol", restart=True),
     ] = ()
-    web_port: Annotated[Port, about("port of the web page; 0 has none", restart=True)] = 9080
+    web_port: Annotated[Port, setting("port of the web page; 0 has none", restart=True)] = 9080
     web_folder: Annotated[
-        str, about("folder of files in place of the page's own, or beside them", restart=True)
+        str, setting("folder of files in place of the page's own, or beside them", restart=True)
     ] = ""
     web_origins: Annotated[
         tuple[str, ...],
-        about("addresses under which the page is known: https://talk.example.org; * for all"),
+        setting("addresses under which the page is known: https://talk.example.org; * for all"),
     ] = ()
     web_proxies: Annotated[
         tuple[str, ...],
-        about("addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1"),
+        setting("addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1"),
     ] = ()
     resume_grace: Annotated[
-        Seconds, about("seconds for which a page whose connection broke is waited for")
+        Seconds, setting("seconds for which a page whose connection broke is waited for")
     ] = 180.0
     resume_max: Annotated[
-        Count, about("bytes that are kept for each page, to be sent again after a cut")
+        Count, setting("bytes that are kept for each page, to be sent again after a cut")
     ] = 64 * 1024
     store: Annotated[
         Annotated[str, Meta(min_length=1)],
@@ -369,8 +369,8 @@ class Sources:
             self.replace("file", from_folder(folder))
 
     def is_set(self, name: str) -> bool:
-        """Whether any of them says something about this setting."""
-        return any(name in changes for changes in self._said.values())
+        """Whether any source sets this setting; else it has its default."""
+        return any(name in changes for changes in self._changes.values())
 
     def copy(self) -> Sources:
         """A copy, to try changes on."""

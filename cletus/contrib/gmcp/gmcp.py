@@ -1,6 +1,6 @@
 """What graphical clients are told beside the text, and what they may say.
 
-    gmcp = Gmcp(service, users=users, rooms=Room, channels=Channel, commands=commands)
+    gmcp = Gmcp(service, users=users, channels=Channel, commands=commands)
 
 That line belongs in a module body of the application, so every reload runs it again. It listens to
 events alone. State is sent when it has changed; after a login, a reconnection, a reload, and when a
@@ -15,10 +15,12 @@ from typing import Any
 
 from cletus import events
 from cletus.client.client import Client
+from cletus.contrib.audience import ignores
 from cletus.contrib.channels.events import ChannelEvent, Joined, Parted, Said
 from cletus.contrib.gmcp import messages
 from cletus.contrib.rooms.events import Entered, Left
 from cletus.contrib.users import LinkLost, LoggedIn, LoggedOut, Reconnected
+from cletus.errors import InvalidKey
 from cletus.service.service import Service
 
 #: The attribute of a client: the messages of state that were sent, as JSON by package.
@@ -33,7 +35,6 @@ class Gmcp:
     Args:
         service: the service.
         users: what the application made with ``Users(service, User)``.
-        rooms: its store of rooms, if it has rooms.
         channels: its store of channels, if it has some.
         commands: its registry of commands: those that a person may use are told.
         go: how an exit is taken; ``{exit}`` is the direction.
@@ -46,7 +47,6 @@ class Gmcp:
         service: Service,
         *,
         users: Any,
-        rooms: Any = None,
         channels: Any = None,
         commands: Any = None,
         go: str = ".go {exit}",
@@ -55,7 +55,6 @@ class Gmcp:
     ) -> None:
         self._service = service
         self._users = users
-        self._rooms = rooms
         self._channels = channels
         self._commands = commands
         self._go = go
@@ -102,10 +101,12 @@ class Gmcp:
 
     def _send_room(self, user: Any) -> None:
         room = getattr(user, "room", None)
-        if self._rooms is None or room is None or user.client is None:
+        if room is None or user.client is None:
             return
         self._state(user.client, "Room.Info", messages.room_info(room, self._go))
-        user.client.__dict__.setdefault(_SENT, {}).pop("Room.Players", None)  # changed by others since
+        user.client.__dict__.setdefault(_SENT, {}).pop(
+            "Room.Players", None
+        )  # changed by others since
         self._state(user.client, "Room.Players", messages.players(room.occupants))
 
     def _send_channels(self, user: Any) -> None:
@@ -123,8 +124,12 @@ class Gmcp:
         return () if self._channels is None else self._channels.manager.active().values()
 
     def _commands_of(self, client: Client) -> list[dict[str, str]]:
-        usable: list[dict[str, str]] = self._commands.describe(client)
-        return usable
+        event = events.Receive(self._service, client, "")
+        return [
+            {"name": f"{self._commands.prefix}{command.name}", "help": command.summary}
+            for command in self._commands
+            if command.listed and command.is_for(event)
+        ]
 
     # -- listeners -----------------------------------------------------------------------------
 
@@ -169,8 +174,8 @@ class Gmcp:
             "talker": str(event.user),
             "text": f"{event.user}: {event.text}",
         }
-        for user in event.channel.audience(event.user):
-            if user.client is not None:
+        for user in event.channel.online():
+            if user.client is not None and not ignores(user, event.user):
                 user.client.gmcp.send("Comm.Channel.Text", data)
 
     def _reloaded(self, event: events.PostReload) -> None:
@@ -211,8 +216,14 @@ class Gmcp:
         account, password = data.get("account"), data.get("password")
         if not isinstance(account, str) or not isinstance(password, str) or not account:
             return  # an empty object means that they want to type it
-        if self._users.find(account) is None:
+        if not self._exists(account):
             client.gmcp.send("Char.Login.Result", {"success": False, "message": "Wrong password."})
             return
         client.line_received(account)
         client.line_received(password)
+
+    def _exists(self, account: str) -> bool:
+        try:
+            return self._users.user.manager.get(account) is not None
+        except InvalidKey:
+            return False

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
-from cletus.contrib.rooms import SHORT
+from cletus.contrib.rooms.directions import SHORT
 
 _SHORT_OF = {long: short for short, long in SHORT.items()}
 

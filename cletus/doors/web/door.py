@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from websockets.frames import Frame, Opcode
 
 from cletus.doors.address import printable
-from cletus.doors.admission import Doorkeeper
+from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.listening import Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, status_of
 from cletus.doors.web.connection import WebConnection
@@ -56,7 +56,7 @@ class WebDoor:
         host: the address to listen on; by default the setting ``host``.
         port: by default the setting ``web_port``; 0 takes any free one.
         endpoint: an endpoint string of Twisted's, in place of host and port.
-        keeper: shared by all doors of the service; by default one of its own.
+        limiter: shared by all doors of the service; by default one of its own.
 
     Attributes:
         address: what it listens on, for people: ``web 127.0.0.1:9080``.
@@ -72,13 +72,13 @@ class WebDoor:
         host: str | None = None,
         port: int | None = None,
         endpoint: str = "",
-        keeper: Doorkeeper | None = None,
+        limiter: ConnectionLimiter | None = None,
     ) -> None:
         settings = service.settings
         self._service = service
         self._name = settings.host if host is None else host
         port = settings.web_port if port is None else port
-        self._keeper = keeper or Doorkeeper(service)
+        self._limiter = limiter or ConnectionLimiter(service)
         self.address = f"web {endpoint or f'{self._name}:{port}'}"
         self.advertised: dict[str, int] = {}
         self.host: Any = None
@@ -143,7 +143,7 @@ class WebDoor:
         host = getattr(connection.transport.getPeer(), "host", "")
         if self._is_proxy(host):
             return Place(host)
-        if self._keeper.admits(host) is not None:
+        if self._limiter.admit(host) is not None:
             connection.transport.loseConnection()
             return None
         return Place(host, counted=True)
@@ -152,14 +152,14 @@ class WebDoor:
         """Count a connection that comes through a proxy. Returns whether there is room."""
         if not place.counted:
             place.host = getattr(self._peer_of(request, connection), "host", "")
-            place.counted = self._keeper.admits(place.host) is None
+            place.counted = self._limiter.admit(place.host) is None
         return place.counted
 
     def leave(self, place: Place) -> None:
         """Whoever was counted is gone; leaving twice is harmless."""
         if place.counted:
             place.counted = False
-            self._keeper.out(place.host)
+            self._limiter.release(place.host)
 
     def problem_with(self, request: Request, connection: WebConnection) -> tuple[int, str] | None:
         """Why a request is refused: by the names that the page is asked for under (W1, W2).

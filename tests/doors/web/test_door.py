@@ -83,7 +83,7 @@ def test_the_page_is_there_with_its_policy(door: WebDoor) -> None:
 
 def test_a_file_that_is_known_is_not_sent_again(door: WebDoor) -> None:
     etag = Wire(door).get("/style.css")[1]["etag"]
-    status, fields, body = Wire(door).get("/style.css", if_none_match=f'"x", W/{etag}')
+    status, _fields, body = Wire(door).get("/style.css", if_none_match=f'"x", W/{etag}')
     assert (status, body) == (304, b"")
 
 
@@ -428,7 +428,7 @@ def test_at_the_stop_the_page_is_told_to_come_back(door: WebDoor, clock: Clock) 
 def test_a_password_field_is_asked_for_by_telnet_echo(door: WebDoor, clock: Clock) -> None:
     tab = visit(door)
     (client,) = clients(door)
-    client.ask("Password: ", hidden=True)
+    client.ask("Password: ", hidden=True).addErrback(lambda failure: None)
     assert b"\xff\xfb\x01" in heard(tab, clock)
 
 
