@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Final
 
 from cletus.doors.accept_limit import RESERVE, raise_limit
 from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.telnet import TelnetDoor
-from cletus.doors.web import WebDoor
 from cletus.errors import DoorError, SettingError
 
 if TYPE_CHECKING:
@@ -30,7 +30,13 @@ def _tls(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
 
 
 def _web(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
-    return WebDoor(service, endpoint=endpoint, limiter=limiter)
+    return _web_door(service, endpoint=endpoint, limiter=limiter)
+
+
+def _web_door(service: Service, **arguments: Any) -> Door:
+    """h11 and websockets take 60 ms to import, so they are imported when there is a web door."""
+    door: Door = resolve_name("cletus.doors.web.door:WebDoor")(service, **arguments)
+    return door
 
 
 #: The names that ``--listen NAME:ENDPOINT`` takes.
@@ -38,7 +44,7 @@ DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls, "web":
 
 
 def configured_doors(service: Service) -> Iterator[Door]:
-    """The doors in the setting ``listen``, or else plain telnet; and TLS if there is a certificate.
+    """The doors in the setting ``listen``, or else telnet and the web; and TLS if there is a certificate.
 
     Raises:
         DoorError: ``listen`` names an unknown door.
@@ -55,7 +61,9 @@ def configured_doors(service: Service) -> Iterator[Door]:
     if not settings.listen:
         yield TelnetDoor(service, limiter=limiter)
         if settings.web_port:
-            yield WebDoor(service, limiter=limiter)
+            # Two services on one machine both get a page, unless somebody has chosen the port.
+            fall_back = not service.sources.is_set("web_port")
+            yield _web_door(service, fall_back=fall_back, limiter=limiter)
     has_tls = any(entry.startswith("tls:") for entry in settings.listen)
     if (settings.tls_certificate or settings.tls_self_signed) and not has_tls:
         yield TelnetDoor(service, tls=True, limiter=limiter)

@@ -10,7 +10,12 @@ from cletus.events import Event
 
 @dataclass(frozen=True, slots=True)
 class ChannelEvent(Event):
-    """Base of the events about a user and a channel."""
+    """Base of the events about a user and a channel.
+
+    Attributes:
+        user: the user.
+        channel: the channel.
+    """
 
     user: Any
     channel: Any
@@ -28,6 +33,10 @@ class Parted(ChannelEvent):
 
 @dataclass(frozen=True, slots=True)
 class Said(ChannelEvent):
-    """They have said something on the channel."""
+    """They have said something on the channel.
+
+    Attributes:
+        text: their words.
+    """
 
     text: str

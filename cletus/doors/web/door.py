@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -28,6 +29,7 @@ from cletus.doors.web.http import Request
 from cletus.doors.web.interfaces import Place, Socket, Start
 from cletus.doors.web.session import Session
 from cletus.doors.web.site import FIELDS, PAGE, Site
+from cletus.errors import DoorError
 from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
 from cletus.service.lifecycle import State
 
@@ -57,6 +59,7 @@ class WebDoor:
         port: by default the setting ``web_port``; 0 takes any free one.
         endpoint: an endpoint string of Twisted's, in place of host and port.
         limiter: shared by all doors of the service; by default one of its own.
+        fall_back: if the port is in use, take any free one.
 
     Attributes:
         address: what it listens on, for people: ``web 127.0.0.1:9080``.
@@ -73,6 +76,7 @@ class WebDoor:
         port: int | None = None,
         endpoint: str = "",
         limiter: ConnectionLimiter | None = None,
+        fall_back: bool = False,
     ) -> None:
         settings = service.settings
         self._service = service
@@ -88,13 +92,8 @@ class WebDoor:
         self._connections: dict[WebConnection, None] = {}
         self._last: tuple[int, bytes, bytes] = (0, b"", b"")
         self._timers: list[Any] = []
-        self._listening = Listening(
-            service.reactor,
-            endpoint or (self._name, port),
-            self.address,
-            keep_alive=settings.keep_alive,
-            port_option="--web-port",
-        )
+        self._fall_back = fall_back
+        self._listening = self._listening_on(endpoint or (self._name, port))
 
     # -- opening and closing ---------------------------------------------------------------------
 
@@ -107,13 +106,32 @@ class WebDoor:
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
-        self.host = await self._listening.open(_Factory(self))
+        self.host = await self._listen(_Factory(self))
         self.address = f"web {printable(self.host)}"
         port = getattr(self.host, "port", None)
         if port is not None:
             self.advertised = {"WEB": port}
         self._repeat(PING_INTERVAL, self._ping)
         self._repeat(LOOK_INTERVAL, self._look)
+
+    async def _listen(self, factory: Any) -> Any:
+        try:
+            return await self._listening.open(factory)
+        except DoorError as error:
+            if not self._fall_back or not _is_in_use(error):
+                raise
+        _log.info("{address} is in use; the page gets a free port", address=self.address)
+        self._listening = self._listening_on((self._name, 0))
+        return await self._listening.open(factory)
+
+    def _listening_on(self, endpoint: tuple[str, int] | str) -> Listening:
+        return Listening(
+            self._service.reactor,
+            endpoint,
+            self.address,
+            keep_alive=self._service.settings.keep_alive,
+            port_option="--web-port",
+        )
 
     def close(self) -> Deferred[None]:
         """Accept no more; those who are connected stay so. Closing twice is harmless."""
@@ -387,6 +405,11 @@ class _Factory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> WebConnection:
         """Twisted's: somebody has connected."""
         return WebConnection(self._door)
+
+
+def _is_in_use(error: DoorError) -> bool:
+    cause = getattr(error.__cause__, "socketError", None)
+    return getattr(cause, "errno", None) == errno.EADDRINUSE
 
 
 def _digest(secret: str) -> bytes:
