@@ -1,4 +1,4 @@
-"""What a class statement of a store comes to: what contributes to it, and whether that is right.
+"""Process the class statement of a store: collect its fields and manager, and check them.
 
 Whatever has ``contribute_to_class`` contributes; of that, what has ``contribute_to_instance`` is a
 field, and what has ``add_active`` is a manager. Contributors of bases come first, abstract stores
@@ -17,7 +17,7 @@ from cletus.storage.keys import normalise
 from cletus.storage.schema import Schema
 
 _DECLARED = "_declared"
-"""What a store's class statement itself said, before contributions replaced attributes."""
+"""The attribute with a store's own class body, as it was before contributions replaced attributes."""
 
 
 _OURS = Schema({})
@@ -54,7 +54,7 @@ def declare(store_cls: type[Any], reserved: frozenset[str], *, is_temporary: boo
 
 
 def is_field(contributor: object) -> bool:
-    """Whether this has a part in every object of the class."""
+    """Whether this is a field: whether it contributes to every object of the class."""
     return hasattr(contributor, "contribute_to_instance")
 
 
@@ -83,7 +83,7 @@ def _bind_to_service(store_cls: type[Any]) -> None:
         if declared.get("service") is not None:
             store_cls.session = getattr(declared["service"], "session", None)
             if store_cls.session is None:
-                reason = f"{declared['service']!r} is no service; write service = service"
+                reason = f"{declared['service']!r} is not a service; write service = service"
                 raise StoreDeclarationError(store_cls.__name__, "service", reason)
             break
         if declared.get("session") is not None:
@@ -94,12 +94,12 @@ def _bind_to_service(store_cls: type[Any]) -> None:
         reason = "a store needs the service that it belongs to: service = service"
         raise StoreDeclarationError(store_cls.__name__, "service", reason)
     if store_cls.session is not None and not hasattr(store_cls.session, "register"):
-        reason = f"{store_cls.session!r} is no session of a service"
+        reason = f"{store_cls.session!r} is not the session of a service"
         raise StoreDeclarationError(store_cls.__name__, "session", reason)
 
 
 def _contributors(store_cls: type[Any]) -> dict[str, Any]:
-    """What contributes, by name: bases first, and the last to declare a name has it."""
+    """All contributors by name: those of bases first; the last declaration of a name counts."""
     contributors: dict[str, Any] = {}
     for base in reversed(store_cls.__mro__):
         for name, attribute in _declared_by(base).items():
@@ -113,7 +113,7 @@ def _contributors(store_cls: type[Any]) -> dict[str, Any]:
 
 
 def _declared_by(base: type[Any]) -> Mapping[str, Any]:
-    """What the statement of one class said: a store's, or a plain mixin's."""
+    """The class body of a store, or of a plain mixin."""
     declared: Mapping[str, Any] = vars(base).get(_DECLARED, vars(base))
     return declared
 
@@ -135,7 +135,7 @@ def _check_name(
     if name == "manager" and not is_field(contributor):
         return
     if name in reserved:
-        reason = "this name is reserved: stores have an attribute or method called so"
+        reason = "this name is reserved: stores have an attribute or method of that name"
         raise StoreDeclarationError(store_cls.__name__, name, reason)
     if name.startswith("_") and is_field(contributor):
         reason = "a field's name cannot start with an underscore"
@@ -174,7 +174,7 @@ def _choose_manager(store_cls: type[Any], contributors: dict[str, Any]) -> None:
 def _check_version(store_cls: type[Any]) -> None:
     version = store_cls.version
     if type(version) is not int or version < 0:
-        reason = f"{version!r} is no version; they are 0, 1, 2 and so on"
+        reason = f"{version!r} is not a version; versions are 0, 1, 2 and so on"
         raise StoreDeclarationError(store_cls.__name__, "version", reason)
 
 

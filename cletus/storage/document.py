@@ -2,7 +2,7 @@
 
 Indented by two, fields in the order of declaration, ``"_version"`` first where the class has one (no
 field's name starts with an underscore), then what the file had and the code does not know. Nothing
-is written that would not come back as it was.
+is written that would be read back as something else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cletus.storage.value_errors import Mistake, is_plain, not_json, not_plain, 
 VERSION = "_version"
 
 _BOM = b"\xef\xbb\xbf"
-"""Some editors put it before UTF-8."""
+"""The byte order mark, which some editors put before UTF-8."""
 
 
 def encode(
@@ -35,7 +35,7 @@ def encode(
     """The text of an object.
 
     Args:
-        obj: whose it is, for messages.
+        obj: the object, for messages.
         values: name to value, typed values in their form in memory.
         typed: the types of those fields that state one.
         version: of the class; 0 is not written.
@@ -131,7 +131,7 @@ def decode(raw: str | bytes, store: str, key: str) -> dict[str, Any]:
 
 
 def _duplicate(data: bytes, store: str, key: str) -> CorruptStore:
-    """Whoever edited the file meant one of two values; it is not for us to choose."""
+    """A decoder would keep the last value; which one was meant, only the person who edited it knows."""
     name, line, first = duplicate_key(data) or ("", 0, 0)
     return CorruptStore(store, key, f"it has {name!r} twice, first on line {first}", line=line)
 
@@ -150,23 +150,23 @@ def version_of(document: dict[str, Any], store: str, key: str, raw: str | bytes)
 
 
 def stated_version(raw: str | bytes, store: str, key: str) -> int:
-    """The version that a text says it is of.
+    """The version that a text states.
 
     Raises:
-        CorruptStore: it is no JSON object, or its version is no whole number from 0.
+        CorruptStore: it is not a JSON object, or its version is not a whole number from 0.
     """
     return version_of(decode(raw, store, key), store, key, raw)
 
 
 def kind_in_json(value: object) -> str:
-    """What JSON calls a value of this kind."""
+    """The name of a value's type, as JSON has it."""
     if isinstance(value, list):
         return "an array"
     return "null" if value is None else f"a {type(value).__name__}"
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """These values in JSON's form, without those that have none."""
+    """The values that JSON can express, in their JSON form."""
     converted = {}
     for name, value in values.items():
         try:

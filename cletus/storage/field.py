@@ -1,7 +1,7 @@
-"""Fields: what a store object remembers, one declaration each.
+"""Fields: the declarations of what a store object remembers.
 
 A ``Field`` is a descriptor without ``__set__``: ``User.score`` is the field, while the value of
-``user.score`` stands in the object's own ``__dict__``, where reading and writing it costs what any
+``user.score`` is in the object's own ``__dict__``, where reading and writing it costs what any
 attribute costs. Subclasses may override any of the four methods; ``schema.py`` calls only those that
 are overridden, and does itself what the ordinary ones would do.
 """
@@ -22,20 +22,19 @@ V = TypeVar("V")
 
 @with_old_names
 class Field(Generic[T]):
-    """One thing that the objects of a store remember.
+    """The declaration of a value that each object of a store has.
 
     Args:
         default: the value of a new object. A callable is called for each object, without arguments.
             A list, dict or set is copied for each (our choice; the document asks for a callable).
-        session: the value belongs to this run of the service: it survives reloads and is never
-            written to disk.
+        session: the value survives reloads, is never written to disk, and ends with the service.
         type: what values must be, anything that msgspec converts: ``datetime``, ``set[str]``, a
             dataclass, ``Annotated[int, msgspec.Meta(ge=0)]``. It is checked when an object is loaded
             and when it is saved, and values are converted both ways. Without a default, ``None``
             is allowed, too. Without a type, a permanent field takes what JSON takes.
         renamed_from: the field's earlier name, or names; data under it becomes this field's.
-        secret: what it holds is nobody's business: errors do not quote it, and ``cletus store show``
-            shows ``***``. (No ``repr`` and no log shows any field's value.) It is saved like any other.
+        secret: errors do not quote the value, and ``cletus store show`` shows ``***``. (No ``repr`` and
+            no log shows the value of any field.) It is saved like any other.
 
     Attributes:
         default, session, type, renamed_from, secret: as given; ``renamed_from`` as a tuple.
@@ -111,7 +110,7 @@ class Field(Generic[T]):
         self.typed = None if type is None else typed(type, optional=default is None)
 
     def __set_name__(self, owner: builtins.type[Any], name: str) -> None:
-        self._name = name  # for messages alone: everything else is told the name when it is called
+        self._name = name  # only for messages: the other methods get the name as an argument
 
     @overload
     def __get__(self, obj: None, owner: builtins.type[Any] | None = None) -> Self: ...

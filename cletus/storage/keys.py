@@ -1,4 +1,4 @@
-"""Keys: what store objects are called, and so what their files are called.
+"""Keys: the names of store objects, and so of their files.
 
 The storage document: "Store keys will be converted to lowercase, and can only contain alphabetic
 characters, digits and underscore or dash." The rest is our choice (decisions in the design):
@@ -23,7 +23,7 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 def normalise(key: str) -> str:
-    """The key as it is used, in lower case and NFC.
+    """The normal form of a key: lower case, composed.
 
     ``normalise(normalise(key)) == normalise(key)`` for every key that is accepted.
 
@@ -39,7 +39,7 @@ def normalise(key: str) -> str:
         raise InvalidKey(key, "it is empty")
     wrong = [character for character in lower if not _allowed(character)]
     if wrong:
-        raise InvalidKey(key, f"{wrong[0]!r} is no letter, digit, '_' or '-'")
+        raise InvalidKey(key, f"{wrong[0]!r} is not a letter, digit, '_' or '-'")
     if len(lower.encode()) > MAX_BYTES:
         raise InvalidKey(key, f"it is longer than {MAX_BYTES} bytes")
     if _composed(lower) != lower:

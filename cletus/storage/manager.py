@@ -75,7 +75,7 @@ class Manager(Generic[S]):
         return dict(self._active)
 
     def add_active(self, obj: S) -> None:
-        """Take an object among the active ones; called whenever one is made.
+        """Make an object active; called whenever an object is made.
 
         Another active object of the same key is replaced, with a warning in the log.
         """
@@ -85,9 +85,9 @@ class Manager(Generic[S]):
         self._active[obj.key] = obj
 
     def remove_active(self, obj: S) -> None:
-        """The object is no longer needed in memory. Harmless if it is not active.
+        """Remove an object that is no longer needed in memory. Harmless if it is not active.
 
-        What was not saved of it is gone with its last reference.
+        What was not saved of it is lost with its last reference.
         """
         present = self._active.get(obj.key)
         if present is not None and _is_same(present, obj):
@@ -119,10 +119,10 @@ class Manager(Generic[S]):
         return self._backend().keys(self._schema.name)
 
     def saved(self) -> dict[str, S]:
-        """Every saved object as it is saved, by key.
+        """Every saved object as it was last saved, by key.
 
-        They are objects of their own: none of them is active, and those that are stay as they are.
-        One that cannot be read is left out, logged, and listed by ``unreadable()``.
+        They are separate objects, none of them active; active objects do not change. What cannot be
+        read is left out, logged, and listed by ``unreadable()``.
         """
         return self._fetch_each(self.keys())
 
@@ -132,7 +132,7 @@ class Manager(Generic[S]):
         return {**saved, **self._active}
 
     def unreadable(self) -> dict[str, StorageError]:
-        """What is saved and could not be read when it was last tried, and why, by key."""
+        """The errors of the saved objects that could not be read when last tried, by key."""
         return dict(self._schema.unreadable)
 
     # -- one object -----------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Manager(Generic[S]):
         try:
             key = normalise(key)
         except InvalidKey:
-            return None  # nothing can be called so
+            return None  # no object can have this key
         obj = self._active.get(key)
         if obj is not None or self._schema.is_temporary:
             return obj
@@ -159,7 +159,7 @@ class Manager(Generic[S]):
         return obj
 
     def create(self, key: str, **values: Any) -> S:
-        """Make a new object, sure not to replace one. It is active and not saved yet.
+        """Make a new object under a key that is not in use. It is active, and not saved yet.
 
         Raises:
             KeyInUse: an active or saved object, readable or not, has the key.
@@ -179,7 +179,7 @@ class Manager(Generic[S]):
         return obj
 
     def delete(self, key: str) -> None:
-        """Remove the object of this key, from memory and from where it is saved, for good.
+        """Remove the object of this key permanently, from memory and from the backend.
 
         Raises:
             NotSaved: it is neither active nor saved.
@@ -243,7 +243,7 @@ class Manager(Generic[S]):
             try:
                 objects[key] = self._fetch(as_it_is(key))
             except NotSaved:
-                continue  # deleted just now, by somebody's hand
+                continue  # deleted between the listing and the reading
             except StorageError as error:
                 self._schema.unreadable[key] = error
                 _log.error("left out: {error}", error=error)

@@ -1,12 +1,12 @@
-"""Fields that refer to other store objects: by store name and key, so never to an old self of them.
+"""Fields that refer to other store objects by store name and key, so that a reload cannot break them.
 
     class User(Store):
         service = service
         room = StoreField("room")
         friends = StoreSetField("user")
 
-In memory, in a reload and in a file such a field holds keys alone. Reading it gives the active object
-of that key, else loads it, else gives ``None``.
+In memory, in a reload and in a file such a field holds only keys. Reading it gives the active object
+of that key, or loads it; if there is none, it gives ``None``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ S = TypeVarWithDefault("S", bound="Store", default=Any)
 
 
 class _ReferenceField(Field[T], Generic[T, S]):
-    """What all of them have in common.
+    """The base of all reference fields.
 
     Args:
         store: the store's name (its class name in any case), or its class. Only the name is kept,
@@ -93,7 +93,7 @@ class StoreField(_ReferenceField["S | None", S]):
 
 
 class _CollectionField(_ReferenceField[T, S]):
-    """References to many objects; the collection stands in the object and is never shared."""
+    """References to many objects, as a collection that belongs to one store object and is never shared."""
 
     _collection: ClassVar[Any]
 
@@ -156,7 +156,7 @@ class StoreDictField(_CollectionField["StoreDict[S]", S]):
 
 
 def referred(obj: Store) -> Iterator[tuple[str, str, str]]:
-    """What an object's permanent fields refer to, as (field, store, key). Nothing is loaded."""
+    """The references in an object's permanent fields, as (field, store, key). Nothing is loaded."""
     for name, field in obj.fields.items():
         if isinstance(field, _ReferenceField) and not field.session:
             keys = field.serialise(obj, name)

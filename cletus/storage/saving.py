@@ -1,7 +1,7 @@
-"""The way of objects to their documents and back, and what stands in it.
+"""How objects are saved and loaded, and when saving is refused.
 
-The rule that must not break: a document that cannot be used is never written over, unless that is
-asked for by ``force``. So an object that has neither been loaded nor saved looks first.
+The rule that must not break: a document that cannot be read is never overwritten, except with
+``force``. So before the first save of an object that was not loaded, the document under its key is read.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def must_be_savable(obj: StoreObject) -> None:
 
 
 def document_of(obj: StoreObject, *, force: bool) -> Document:
-    """What to write for this object.
+    """The document to write for this object.
 
     Raises:
-        StorageError: what ``Store.save`` says, but for what only writing can find out.
+        StorageError: as ``Store.save``, except for errors of the backend.
     """
     must_be_savable(obj)
     data = obj.to_json().encode()
@@ -129,7 +129,7 @@ def load(obj: StoreObject) -> None:
 
 
 def understand(obj: StoreObject, raw: bytes, location: str) -> None:
-    """Take a document's text; whatever is wrong with it is told with its place.
+    """Fill an object from the text of its document; errors name the location of the document.
 
     Raises:
         CorruptStore: it cannot be parsed or converted.
@@ -155,7 +155,7 @@ def _line_of_field(obj: StoreObject, raw: bytes, error: FieldValueError) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """Without the object's name, which the error that has this reason tells."""
+    """The reason alone: the error that is raised with it names the object."""
     if isinstance(error, MigrationFailed):
         return str(error)  # with the step
     return str(getattr(error, "reason", "")) or f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Stores: objects with a key and fields, of which one service keeps as many as it likes.
+"""Stores: classes of objects that have a key and fields, and that a service keeps.
 
     class User(Store):
         service = service
@@ -8,8 +8,8 @@
     bob = User("bob", score=3)
     bob.save()
 
-An object is made active when it is made; it survives every reload of the code; what its permanent
-fields hold is saved when ``save()`` is called. ``seed/storage.rst`` is the contract of all this.
+A new object is active at once, and survives every reload of the code. Its permanent fields are saved
+when ``save()`` is called. The contract is the storage document; ``tests/storage/README.md`` quotes it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from cletus.storage.schema import DocumentState, Schema
 
 
 class TempStoreMixin:
-    """Makes a store one whose objects cannot be saved.
+    """Mixin for a store whose objects cannot be saved.
 
     The storage document: "If you don't want to be able to save a store at all, use the
     TempStoreMixin mixin when defining the class." Such objects survive reloads and end with the
@@ -50,22 +50,22 @@ class Store:
     """An object that the service keeps, and can save under its key.
 
     Args:
-        key: what the object is called; it is normalised (``cletus.storage.keys``).
-        values: of fields, by name, in place of their defaults.
+        key: the object's name; it is normalised (``cletus.storage.keys``).
+        values: of fields, by name, instead of their defaults.
 
     Attributes:
         key: its normalised key. It never changes.
-        service: the service that the class belongs to; every class that is not abstract states it.
-        session: the same service's session; a class may state this instead.
-        abstract: true for a class that is only a base of others. It is not inherited.
+        service: the service that the class belongs to; every class that is not abstract declares it.
+        session: the session of that service; a class may declare this instead.
+        abstract: whether the class is only a base of others. It is not inherited.
         manager: all the objects of this class.
         schema: the definition of the store: its name, fields, versions, and whether it is temporary.
         fields: the class's fields by name, in the order of declaration.
-        version: of what the fields mean; see ``migrate``.
+        version: of the meaning of the fields; see ``migrate``.
 
     Raises:
         InvalidKey: it cannot be a key.
-        UnknownField: a value is for a field that there is not.
+        UnknownField: a value is for a field that the class does not have.
         FieldValueError: a value does not fit its field's type. Then the object is not active.
         AbstractStore: the class is abstract.
     """
@@ -112,13 +112,13 @@ class Store:
             cls.manager.add_active(self)
 
     def __repr__(self) -> str:
-        """Class and key; never what is in the fields, for one may be a password."""
+        """Class and key, but no values: a field may hold a password."""
         return f"<{type(self).__name__} {getattr(self, 'key', '?')!r}>"
 
     def __eq__(self, other: object) -> bool:
-        """The same object, or what a reload has left of an older self of it.
+        """Whether this is the same object, before or after a reload.
 
-        After a reload an object that somebody still holds shares ``__dict__`` with its successor.
+        An old object that is still referenced after a reload shares ``__dict__`` with its successor.
         """
         if self is other:
             return True
@@ -127,7 +127,7 @@ class Store:
         return self.key == other.key and self.__dict__ is other.__dict__
 
     def __hash__(self) -> int:
-        """It stays the same over reloads."""
+        """By store and key, so that it stays the same over reloads."""
         return hash((type(self).schema.name, self.key))
 
     # -- to and from data -----------------------------------------------------------------------
@@ -136,9 +136,9 @@ class Store:
         """The fields' values, each as its field's ``serialise`` gives it.
 
         Args:
-            session: with session fields; else without them. And with what is kept for fields that
-                the class does not declare, if there is any: under ``"_unknown"`` what belongs into
-                the file, under ``"_parked"`` what an earlier generation's session fields held.
+            session: include session fields, and extra fields, which the class does not declare:
+                under ``"_unknown"`` those that belong into the file, under ``"_parked"`` session
+                data of an earlier generation.
         """
         data = type(self).schema.serialise(self, session=session)
         if session and (self._unknown or self._parked):
@@ -153,15 +153,15 @@ class Store:
         parked: Collection[str] = (),
         **old_keywords: Any,
     ) -> None:
-        """Set fields by their ``deserialise``; those that the data does not have stay as they are.
+        """Set fields by their ``deserialise``; fields that are not in the data do not change.
 
         Data for fields that the class does not declare is kept with the object, and saved with it.
 
         Args:
             dict: name to value, as from ``to_dict``, or in the form that JSON has.
-            session: with session fields; else data for them is ignored.
-            parked: names of session data, which is kept but never saved if the class does not
-                declare them.
+            session: include session fields; otherwise data for them is ignored.
+            parked: names of session data in it: where the class does not declare them, they are
+                kept but never saved.
             old_keywords: ``data``, as ``dict`` was called.
 
         Raises:
@@ -180,10 +180,10 @@ class Store:
             versions.keep_extra_fields(self, data, parked)
 
     def restore(self, data: dict[str, Any], before: type[Store]) -> None:
-        """For the reload: take what ``to_dict(session=True)`` of an object of that class gave.
+        """For the reload: fill from what ``to_dict(session=True)`` of an object of class ``before`` gave.
 
-        It is brought up to this class's version. What this class no longer declares is parked, and
-        what had been parked for a field that it declares again is back.
+        The data is migrated to this class's version. Data of fields that this class no longer
+        declares is parked, and parked data of fields that it declares again is restored.
 
         Raises:
             MigrationFailed, FieldValueError: as ``from_json`` does.
@@ -199,8 +199,8 @@ class Store:
     def to_json(self, session: bool = False) -> str:
         """The text of a file: indented JSON, fields in the order of declaration.
 
-        It has the version of the class, if that is not 0, and what a file or an earlier generation
-        of the code had for fields that the class does not declare.
+        It has the version of the class, if that is not 0, and the extra fields that a file or an
+        earlier generation of the code had.
 
         Raises:
             FieldValueError: a value does not fit its type, or is not what JSON takes.
@@ -218,7 +218,7 @@ class Store:
         Raises:
             CorruptStore: it is not JSON, or not an object.
             NewerStore: it is of a later version than the class.
-            MigrationFailed: ``migrate`` could not bring it up.
+            MigrationFailed: ``migrate`` raised.
             FieldValueError: a value does not fit its field's type.
         """
         cls = type(self)
@@ -235,10 +235,10 @@ class Store:
 
     @classmethod
     def migrate(cls, data: dict[str, Any], version: int) -> dict[str, Any] | None:
-        """Bring data of ``version`` to ``version + 1``; override it with the class's ``version``.
+        """Migrate data of ``version`` to ``version + 1``; override it when you raise ``version``.
 
-        It is called once per step, from wherever the data comes, and always sees it as in a file: a
-        ``datetime`` is a text.
+        It is called once per step, for data from a file and in a reload, and always sees data as a
+        file has it: a ``datetime`` is a text.
 
         Returns:
             the new data, or ``None`` if ``data`` was changed in place. By itself it changes nothing.
@@ -249,12 +249,12 @@ class Store:
     def upgrade(
         cls, data: dict[str, Any], version: int, before: type[Store] | None = None
     ) -> dict[str, Any]:
-        """Data of an earlier version as this class wants it: migrated, and fields renamed.
+        """Migrate data of an earlier version to this class, and rename fields.
 
         Args:
-            data: name to value; it is left as it is.
-            version: what the data is of.
-            before: for the reload: the class that the data was taken from.
+            data: name to value; it is not changed.
+            version: of the data.
+            before: in a reload, the class that the data was taken from.
 
         Raises:
             MigrationFailed: a step raised, or the data is of a later version than the class.
@@ -264,13 +264,13 @@ class Store:
     # -- saving and loading ---------------------------------------------------------------------
 
     def save(self, *, force: bool = False) -> None:
-        """Save what the permanent fields hold. On return it is durable.
+        """Save the permanent fields. On return they are durable.
 
         Args:
-            force: also over a document that cannot be read.
+            force: overwrite a document that cannot be read.
 
         Raises:
-            UnreadableStore: there is a document under the key that cannot be used; it is left alone.
+            UnreadableStore: the document under the key cannot be read; it is left alone.
             FieldValueError: a value does not fit its type, or is not what JSON takes.
             StoreIOError: (``StoreFull``, ``StoreDenied``) it could not be written; what was saved
                 before is intact.
@@ -281,12 +281,13 @@ class Store:
         type(self).schema.mark_clean(self)
 
     def save_soon(self, *, force: bool = False) -> Deferred[None]:
-        """Save what the permanent fields hold now, without holding up the reactor.
+        """Save the present values of the permanent fields in the background.
 
-        Calls that follow each other closely are written once, with the newest values.
+        Calls in quick succession are written once, with the newest values.
 
         Returns:
-            a Deferred that fires when that is durable. It fails with what ``save`` raises.
+            a Deferred that fires when they are durable. It fails with what ``save`` raises; see
+            ``Writer.submit`` for what is tried again.
         """
         try:
             document = saving.document_of(self, force=force)
@@ -309,7 +310,7 @@ class Store:
         return self
 
     def delete(self) -> None:
-        """Remove the object of this key, from memory and from where it is saved, for good.
+        """Remove the object permanently, from memory and from the backend.
 
         Raises:
             StoreIOError: it could not be removed.
@@ -317,7 +318,7 @@ class Store:
         try:
             type(self).manager.delete(self.key)
         except NotSaved:
-            return  # it never was anywhere but here
+            return  # it was neither active nor saved
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -334,4 +335,4 @@ class Store:
 RESERVED = frozenset(
     {name for name in (*dir(Store), *Store.__annotations__) if not name.startswith("_")}
 )
-"""What no field may be called: everything that a store has, the document's list among it."""
+"""Names that no field may have: those of all public attributes of a store."""

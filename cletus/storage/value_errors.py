@@ -1,4 +1,4 @@
-"""Where inside a value a mistake is, what was expected there, and what was found.
+"""Locate a mistake inside a value: the path, what was expected there, and what is there.
 
 msgspec tells most of it in words, ``Expected `int`, got `str` - at `$.value[...].level```; this reads
 them, and finds out which key of a dict the dots stand for.
@@ -40,7 +40,7 @@ class Mistake:
 
 
 def kind_of(value: object) -> str:
-    """What sort of value this is. Numbers are shown; texts are not: one might be a password."""
+    """The type of a value, for messages. Numbers are shown, texts are not: they may be passwords."""
     words = getattr(type(value), "_in_words", None)
     if isinstance(words, str):
         return f"{type(value).__name__}, {words}"
@@ -50,13 +50,13 @@ def kind_of(value: object) -> str:
 
 
 def is_secret(obj: Any, name: str) -> bool:
-    """Whether this field of the object is one whose value nobody shall see."""
+    """Whether errors must not quote the value of this field."""
     field = getattr(type(obj), "fields", {}).get(name)
     return bool(getattr(field, "secret", False))
 
 
 def refusal(obj: Any, name: str, mistake: Mistake) -> FieldValueError:
-    """The error that tells of a mistake in an object's field; of a secret one, nothing of its value."""
+    """The error for a mistake in an object's field; for a secret field it does not show the value."""
     referrer = type(obj).__name__, getattr(obj, "key", ""), name
     if is_secret(obj, name):
         return FieldValueError(*referrer, "", mistake.expected, "another value, which is secret")

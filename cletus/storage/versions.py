@@ -26,20 +26,22 @@ def upgrade(
     version: int,
     before: type[Any] | None = None,
 ) -> dict[str, Any]:
-    """Data of an earlier version, as this class wants it.
+    """Migrate data of an earlier version to this class.
 
     Args:
-        store_cls: the class that is to have it.
+        store_cls: the class that reads the data.
         data: name to value; it is left as it is.
-        version: what the data is of.
-        before: the class of the objects that the data was taken from, where that was a reload. Its
-            typed permanent values are given to ``migrate`` in the form that a file has.
+        version: of the data.
+        before: in a reload, the class of the objects that the data was taken from. Its typed
+            permanent values are given to ``migrate`` in the form that a file has.
 
     Raises:
         MigrationFailed: a step raised, or the data is of a later version than the class.
     """
     if version > store_cls.version:
-        reason = f"the code knows versions up to {store_cls.version}; there is no way back"
+        reason = (
+            f"the code knows versions up to {store_cls.version}, and data cannot be migrated back"
+        )
         raise MigrationFailed(store_cls.__name__, version, reason)
     if version < store_cls.version:
         data = dict(data) if before is None else as_saved(before, data)
@@ -49,13 +51,7 @@ def upgrade(
 
 
 def is_outdated(store_cls: type[Any], data: dict[str, Any], version: int) -> bool:
-    """Whether a save by this class would say the same in other words.
-
-    Args:
-        store_cls: the class.
-        data: name to value, as a file has it, without its version.
-        version: what the data is of.
-    """
+    """Whether data, as a file has it without its version, is of an earlier version or has earlier names."""
     return version < store_cls.version or renamed(store_cls, data) is not data
 
 
@@ -74,7 +70,7 @@ def _step(store_cls: type[Any], data: dict[str, Any], version: int) -> dict[str,
 
 
 def renamed(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """The data with what stands under a field's earlier name under its present one."""
+    """The data with fields that have an earlier name under their present name."""
     for name, earlier in store_cls.schema.renames:
         for old in earlier:
             if old in data and name not in data:
@@ -83,9 +79,9 @@ def renamed(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_saved(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """The data of a reload with the permanent typed values of that class as a file would have them.
+    """The data of a reload with permanent typed values in the form that a file has.
 
-    What has no such form stays as it is, so that ``migrate`` or ``deserialise`` may deal with it.
+    A value without such a form is left as it is, for ``migrate`` or ``deserialise`` to handle.
     """
     plain = dict(data)
     for name, field in store_cls.fields.items():

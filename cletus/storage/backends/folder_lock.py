@@ -4,9 +4,9 @@ flock(2) on ``.lock`` in the folder. The kernel releases it when the process end
 there are no stale locks. The file itself stays: removing it would let two processes lock two files of
 the same name.
 
-Somebody may move the folder away while the service runs, and put a backup in its place. The lock goes
-with the folder that was moved. So the file also says who has locked which path, for the next process;
-and the owner looks before each write whether the file is still the one that it has locked.
+An operator may move the folder away while the service runs, and put a backup in its place. The lock
+moves with the old folder. So the file also says which process has locked which path, for the next
+process; and before each write the owner checks that the file is still the one that it has locked.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class FolderLock:
         self._file: tuple[int, int] = (0, 0)
 
     def take(self) -> None:
-        """Lock the folder, and write into the lock file who has it.
+        """Lock the folder, and write into the lock file which process has it.
 
         Raises:
             StoreLocked: another process has it (or this one, through another object).
@@ -75,7 +75,7 @@ class FolderLock:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreLocked(self._folder, pid) from None
-        # Nobody has locked this file. But it may be a copy, put in the place of a folder that was
+        # This file is not locked. But it may be a copy, put in the place of a folder that was
         # moved away, and the process that it names still runs and writes to this path.
         if pid not in (0, os.getpid()) and _started(pid) and note == _note(pid, self._folder):
             raise StoreLocked(self._folder, pid)
@@ -100,13 +100,13 @@ class FolderLock:
     def release(self) -> None:
         """Unlock the folder. Twice is harmless."""
         if self._fd is not None:
-            os.ftruncate(self._fd, 0)  # nobody has it any more, and copies of the file shall say so
+            os.ftruncate(self._fd, 0)  # so that a copy of the file does not name this process
             os.close(self._fd)
             self._fd = None
 
 
 def _open(path: str) -> int:
-    """Open the lock file. It is written to, so a link that somebody put there must not be followed."""
+    """Open the lock file. It is written to, so a link must not be followed."""
     if os.path.islink(path):
         _log.warn("{path} was a symbolic link, and is replaced by a file", path=path)
         os.unlink(path)

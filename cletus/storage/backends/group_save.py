@@ -22,10 +22,10 @@ ALONE_UP_TO = 3
 """So many documents are flushed one by one: syncfs would wait for everybody else's data, too."""
 
 THREADS = 16
-"""Flushes in flight where there is no syncfs; twice as many gained 12 % (reliability notes, 5)."""
+"""Parallel flushes where syncfs is missing; twice as many gained 12 % (reliability notes, 5)."""
 
 Failed = tuple[Document, OSError | StorageError, bool]
-"""A document, why it failed, and whether its old version surely stands."""
+"""A document, why it failed, and whether its old version is certainly intact."""
 
 
 @dataclass(slots=True)

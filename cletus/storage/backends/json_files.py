@@ -44,7 +44,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 """Non-blocking, so that a named pipe put there by hand does not hang us. A link is not followed: it
-may lead to a file that whoever put it there could not read."""
+may lead to a file that the person who made the link could not read."""
 
 _CHUNK = 1 << 16
 
@@ -156,7 +156,7 @@ class JsonFiles:
             raise PermissionError(errno.EACCES, "the folder of this store is not writable", path)
 
     def _bring_to_present_form(self, path: str, name: str) -> None:
-        """Rename the document of a key whose normal form has changed, or nobody would find it."""
+        """Rename the document of a key whose normal form has changed, which would not be found otherwise."""
         present = present_form(name.removesuffix(SUFFIX)) + SUFFIX
         target = os.path.join(path, present)
         if present != name and not os.path.lexists(target):
@@ -190,7 +190,7 @@ class JsonFiles:
             raise self._named(error, store, key, "read") from error
 
     def _read_all(self, fd: int) -> bytes:
-        """Read until there is no more: some file systems give less than asked before the end."""
+        """Read to the end: some file systems return less than was asked for before it."""
         mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):
             number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
@@ -209,7 +209,7 @@ class JsonFiles:
         """The names of all ``.json`` files in this store's folder, without their suffix.
 
         Raises:
-            UnsafeName: that is no name of a store.
+            UnsafeName: it is not the name of a store.
             StoreIOError: the folder is there and cannot be listed.
         """
         check_name(store, store, "")
@@ -222,7 +222,7 @@ class JsonFiles:
         cut = -len(SUFFIX)
         return [name[:cut] for name in names if name.endswith(SUFFIX) and name[0] != "."]
 
-    # -- being looked into: what a running service's folder holds ----------------------------------
+    # -- Browsable: looking into the folder of a running service ----------------------------------
 
     def stores(self) -> list[str]:
         """The names of all folders of stores; see ``Browsable.stores``."""
@@ -383,5 +383,5 @@ def _try_writing(path: str) -> None:
 
 
 def _is_store(entry: os.DirEntry[str]) -> bool:
-    """Whether this is the folder of a store; ``lost+found`` of a mounted disk, say, is not."""
+    """Whether this is the folder of a store; ``lost+found`` of a mounted disk, for example, is not."""
     return entry.is_dir() and entry.name.isidentifier()

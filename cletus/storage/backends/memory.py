@@ -1,4 +1,4 @@
-"""Documents in memory, ``memory:``: a backend for tests, gone when the process is."""
+"""Documents in memory (``memory:``): a backend for tests, which ends with the process."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Memory:
         return list(self._stores)
 
     def saved_at(self, store: str, key: str) -> float | None:
-        """Nobody notes it."""
+        """Always ``None``: times are not kept."""
         self.read(store, key)
         return None
 

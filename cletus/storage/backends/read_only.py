@@ -1,7 +1,7 @@
-"""A backend that is only looked at: what is written to it is kept in memory and forgotten.
+"""A view of a backend that never changes it: writes are kept in memory, and forgotten.
 
-Commands import an application to learn its store classes. What that application saves meanwhile, say
-in the body of a module, must not reach the real store: the service may be running on it.
+Commands import an application to learn its store classes. What that application saves meanwhile, for
+example in the body of a module, must not reach the real store: the service may be running on it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ReadOnlyBackend:
         return self._written.write_many(documents)
 
     def delete(self, store: str, key: str) -> None:
-        """From now on it seems not to be there; see ``Backend.delete``."""
+        """Hide the document from now on; see ``Backend.delete``."""
         if not self._opened:
             raise StoreUnusable("that is looked at", "it is not open")
         self.read(store, key)

@@ -1,7 +1,7 @@
 """Documents that could not be written in the background: they are tried again, with growing pauses.
 
-Whoever saved such a document has been told that it failed. But people have seen what it says, so once
-the disk has room again nothing may be missing.
+The application has been told that the save failed. But people have seen the new values already, so
+nothing may be missing once the disk has room again.
 """
 
 from __future__ import annotations

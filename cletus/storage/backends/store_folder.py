@@ -1,9 +1,9 @@
 """One store's folder, held open while documents are put into it.
 
-The steps of a save, in the order in which a power cut can do no harm (section 3 of the reliability
+The steps of a save, in an order in which a power cut cannot do harm (section 3 of the reliability
 notes): ``stage`` writes a temporary file in the same folder and flushes it, ``commit`` renames it
-over the document, ``flush`` makes the rename itself durable. Until ``commit`` the old version
-stands. Everything is done relative to the open folder, so nothing is ever written outside of it.
+over the document, ``flush`` makes the rename itself durable. Until ``commit`` the old version is
+in place. Everything is done relative to the open folder, so nothing is ever written outside of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _numbers = itertools.count()
 def file_name(store: str, key: str) -> str:
     """The name of the file of this document within its store's folder.
 
-    Keys have passed ``keys.normalise`` before they come here; this is the second lock on the door.
+    Keys have passed ``keys.normalise`` already; this is a second check.
 
     Raises:
         UnsafeName: the key or the store is empty, hidden, a path, or too long for a file name.
@@ -54,7 +54,7 @@ def check_name(name: str, store: str, key: str) -> None:
 
 
 def unknown_document_reason(name: str) -> str:
-    """What a file is that lies in a store's folder and is no document; empty if that is all right.
+    """Why a file in a store's folder is not a document; empty for documents and files to ignore.
 
     Args:
         name: of the file, within the folder.
@@ -66,7 +66,7 @@ def unknown_document_reason(name: str) -> str:
         return "left by a process that was killed; the next start removes it"
     if name.endswith(SUFFIX) or name[0] == ".":  # what is hidden is an editor's or the system's
         return ""
-    return f"no document, for its name does not end in {SUFFIX}; it is left as it is"
+    return f"not a document: its name does not end in {SUFFIX}; it is left as it is"
 
 
 def _length(name: str) -> int:
@@ -87,7 +87,7 @@ class StoreFolder:
         calls: the system calls.
 
     Raises:
-        OSError: it does not exist, or is no folder.
+        OSError: it does not exist, or is not a folder.
     """
 
     def __init__(self, path: str, calls: Syscalls) -> None:
@@ -104,7 +104,7 @@ class StoreFolder:
         """Write a temporary file; on return it is complete, and with ``flush`` on the disk.
 
         Returns:
-            its name. When it raises, there is no such file any more.
+            its name. If this raises, the file has been removed.
         """
         temp, fd = self.create()
         try:

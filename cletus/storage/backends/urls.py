@@ -1,4 +1,4 @@
-"""The setting ``store``: a path or a URL, and the backend that it stands for.
+"""The setting ``store``: a path or a URL, and the backend that it names.
 
 A path or ``file:`` URL is a folder of JSON files. Any other scheme is looked up in the entry point
 group ``cletus.stores``: its name is the scheme, its value a callable that takes the URL and the
@@ -45,7 +45,7 @@ def backend_for(settings: Settings) -> Backend:
 
 
 def folder_of(store: str) -> str | None:
-    """The folder of files that a setting ``store`` stands for, as it is written there.
+    """The folder of files that a setting ``store`` names, as it is written there.
 
     Returns:
         its path, relative or not; ``None`` where the backend is not a folder of files, as with ``memory:``.

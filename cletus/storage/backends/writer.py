@@ -1,8 +1,8 @@
 """Saving soon: documents gathered for some 20 ms and written as one group, in a thread.
 
-A ``Writer`` stands in front of a backend and is one itself, so that whoever asks it sees one truth:
-``read`` and ``keys`` know what is on its way to the disk, and a ``write`` or ``delete`` of here and
-now overtakes it. Whatever the order of threads, the newest text of a document ends on the disk.
+A ``Writer`` is a backend in front of another one: ``read`` and ``keys`` see what is still to be written,
+and ``write`` and ``delete`` overtake it. Whatever the order of threads, the newest text of a document
+ends on the disk.
 
 How that is kept: one group is written at a time, under a lock. Who overtakes a document of the
 group that is being written takes the lock too. So it comes after the group; or, if the group's
@@ -39,7 +39,7 @@ InThread = Callable[..., "Deferred[Any]"]
 
 @dataclass(slots=True, eq=False)
 class _Pending:
-    """A document that is not safe yet, and who waits for it. Serial numbers rise with time."""
+    """A document that is not safe yet, and the Deferreds that wait for it. Serial numbers rise with time."""
 
     document: Document
     serial: int
@@ -47,7 +47,7 @@ class _Pending:
     overtaken: bool = False
 
     def settle(self, error: StorageError | Reason | None) -> None:
-        """Tell everybody who waits. They may submit again while they are told."""
+        """Fire the Deferreds that wait. Their callbacks may submit the document again."""
         waiting, self.waiting = self.waiting, []
         for deferred in waiting:
             if error is None:
@@ -301,7 +301,7 @@ class Writer:
                 self._backend.write(store, key, data)
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
-        """Write these now; see ``Backend.write_many``. Where that fails, a pending text stands."""
+        """Write these now; see ``Backend.write_many``. Where that fails, a pending text is still written."""
         latest = {(document.store, document.key): document for document in documents}
         names = set(latest)
         with self._measured(len(documents)) as failures, self._overtaking(names):

@@ -1,4 +1,4 @@
-"""Many documents on their way to a backend: gathered into groups that share their flushes, within bounds."""
+"""Write many documents in groups of bounded size that share their flushes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from cletus.storage.interfaces import Backend, Document, Failure
 
 DOCUMENTS_MAX = 1000
-"""In one group: with more, the shared flush is no cheaper for each."""
+"""Documents in one group: with more, the shared flush is not cheaper for each."""
 
 BYTES_MAX = 8 * 1024 * 1024
-"""In one group, but for one document that is larger: what waits for its group is held in memory."""
+"""Bytes in one group, except for one larger document: a group is held in memory until it is written."""
 
 
 class Batch:
-    """One group after the other.
+    """Writes one group after the other.
 
     Args:
         backend: where they are written; it must be open.

@@ -1,4 +1,4 @@
-"""The file that stored data is moved in: JSON Lines, readable by whatever reads JSON.
+"""The format of exported data: JSON Lines, which every tool for JSON reads.
 
     {"format":"cletus.store","version":1,"cletus":"0.3.0","time":"2025-11-23T16:20:00Z","name":"talker"}
     {"store":"user","key":"bob","version":2,"data":{"_version":2,"name":"Bob","score":5}}
@@ -7,9 +7,9 @@
 The first line says what this is, the last how many documents there are, so that a file that was cut
 off is noticed. In between each line is one document. ``data`` is what it says, without the spaces
 that make it readable; nothing else in it is touched, so laid out again it is the document byte for
-byte. A document that somebody has laid out otherwise, or that is no JSON at all, stands in ``text``
-instead, and one that is no text in ``base64``. ``version`` is what the document says it is of, and
-null where that cannot be told.
+byte. A document with another layout, or that is not JSON at all, is in ``text`` instead, and a document that
+is not text in ``base64``. ``version`` is the version that the document states, or null if it cannot be
+read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LINE_MAX = 256 * 1024 * 1024
 here so that a file of something else, without a line break, does not fill the memory."""
 
 _WORDS_MAX = 80
-"""Characters of a stranger's file that a message may quote."""
+"""Characters of an unknown file that a message may quote."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One document of a file, and the line on which it stands, from 1."""
+    """One document of a file, and its line, from 1."""
 
     line: int
     document: Document
@@ -82,7 +82,7 @@ def document_line(entry: Document) -> bytes:
     """The line of one document.
 
     Raises:
-        NotTransferable: it is longer than ``LINE_MAX``, or its key is no text.
+        NotTransferable: it is longer than ``LINE_MAX``, or its key is not text.
     """
     try:
         name = msgspec.json.encode(
@@ -90,7 +90,7 @@ def document_line(entry: Document) -> bytes:
         )
     except UnicodeEncodeError:
         raise NotTransferable(
-            f"{entry.store} {entry.key!r}: the name of the file is no UTF-8"
+            f"{entry.store} {entry.key!r}: the name of the file is not UTF-8"
         ) from None
     line = b"%b,%b}\n" % (name[:-1], _content(entry.data))
     if len(line) > LINE_MAX:
@@ -104,7 +104,7 @@ def end_line(count: int) -> bytes:
 
 
 def version_in(entry: Document) -> int | None:
-    """The version that a document says it is of; ``None`` if it cannot be read."""
+    """The version that a document states; ``None`` if it cannot be read."""
     try:
         return document.stated_version(entry.data, entry.store, entry.key)
     except CorruptStore:
@@ -121,7 +121,7 @@ def _content(data: bytes) -> bytes:
         if laid_out(compact) == data:
             return b'"data":%b' % compact
     except (msgspec.DecodeError, RecursionError):
-        pass  # it is no JSON
+        pass  # it is not JSON
     return b'"text":%b' % msgspec.json.encode(text)
 
 
@@ -180,7 +180,7 @@ def _check_header(line: bytes) -> None:
     except (msgspec.DecodeError, RecursionError):  # a ValidationError is one
         header = None
     if header is None or header.format != FORMAT:
-        raise NotTransferable(f'this is no file of stored data: it begins with no "{FORMAT}"', 1)
+        raise NotTransferable(f'this is not a file of stored data: it begins with no "{FORMAT}"', 1)
     if header.version != VERSION:
         reason = (
             f"it is of version {header.version} of the format, written by Cletus "

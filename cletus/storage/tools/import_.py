@@ -1,4 +1,4 @@
-"""Importing: the documents of a file into a backend; first all of them are looked at, then they are written.
+"""Import the documents of a file into a backend: all are checked before the first is written.
 
 What is in the backend under the same key and is the same, byte for byte, is left alone. So an import that
 was cut off is simply run again.
@@ -44,7 +44,7 @@ class Taken(enum.Enum):
 
 
 class Fate(enum.Enum):
-    """What becomes of one document of the file."""
+    """What happens to one document of the file."""
 
     NEW = "new"
     REPLACED = "replaced"
@@ -54,7 +54,7 @@ class Fate(enum.Enum):
 
 @dataclass(slots=True)
 class Plan:
-    """What an import comes to.
+    """What an import would do.
 
     Attributes:
         fates: how many documents of each store have which fate.
@@ -76,13 +76,13 @@ Seen = Callable[[int], object]
 
 
 class Import:
-    """One file on its way into a backend.
+    """The import of one file.
 
     Memory grows with the number of documents in the file, not with what is in them.
 
     Args:
         backend: where to. For ``write`` it must be open.
-        file: of ``exporting.export``; it is read twice from where it stands, so it can be wound back.
+        file: made by ``export``; it is read twice from its present position, so it must be seekable.
         classes: the store classes of the code, by name. Documents of these must be such as they can
             read; of others, they must be JSON.
         taken: what to do where a key is taken.
@@ -111,7 +111,7 @@ class Import:
 
         Raises:
             ImportRefused: with the lines that are wrong, or the keys that are taken.
-            NotTransferable: it is no file of stored data, or was cut off.
+            NotTransferable: it is not a file of stored data, or was cut off.
             StoreIOError: what is in the backend cannot be read.
         """
         plan = Plan()
@@ -188,7 +188,7 @@ class Import:
         if self._unchecked:
             return
         if as_it_is(document.store) != document.store or not document.store.isidentifier():
-            raise NotTransferable(f"{document.store!r} is no name of a store")
+            raise NotTransferable(f"{document.store!r} is not the name of a store")
         as_it_is(document.key)
         store_cls = self._classes.get(document.store)
         if store_cls is None or store_cls.schema.is_temporary:

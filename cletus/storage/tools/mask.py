@@ -1,8 +1,8 @@
-"""Documents as they may be shown to people: without what is secret.
+"""Mask secrets in documents that are shown to people.
 
-What a class declares with ``Field(secret=True)`` is. Of data that no class declares (of another
-version of the code, of a store that is gone) only the looks tell: a name such as ``password`` or
-``api_token``, a text that is the hash of a password.
+Fields with ``Field(secret=True)`` are secret. For data that no class declares (of another version of
+the code, of a store that is gone) it is guessed: from a name such as ``password`` or ``api_token``, or
+from a text that is the hash of a password.
 """
 
 from __future__ import annotations

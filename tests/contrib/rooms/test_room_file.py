@@ -141,7 +141,7 @@ ROOM = SimpleNamespace(fields={"name": SAVED, "exits": SAVED}, service=None)
     [
         ("r.toml", 'hall = "x"', "room 'hall' is not a table"),
         ("r.toml", "[hall]\nname = 3", "name must be a text"),
-        ("r.toml", '["a b"]', "' ' is no letter"),
+        ("r.toml", '["a b"]', "' ' is not a letter"),
         ("r.toml", "[hall]\nwritten = ['north']", "the fields are name"),
         ("r.toml", "[hall", "Expected"),
         ("r.toml", "[hall]\nexits = 3", "exits must be pairs"),

@@ -116,5 +116,5 @@ def test_a_line_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_that_is_no_text_cannot_be_moved() -> None:
     """Files may have such names; they are told, not mangled."""
-    with pytest.raises(NotTransferable, match="no UTF-8"):
+    with pytest.raises(NotTransferable, match="not UTF-8"):
         document_line(Document("user", "b\udcff", b"{}"))

@@ -94,7 +94,7 @@ def test_it_may_be_replaced_or_skipped(home: Memory, taken: str, fate: str, text
         (one("Eve"), "line 2: 'Eve' cannot be a key: objects are called 'eve'"),
         (one("../eve"), "line 2: '../eve' cannot be a key"),
         (one("eve", store="../x"), "line 2: '../x' cannot be a key"),
-        (one("eve", store="a-b"), "line 2: 'a-b' is no name of a store"),
+        (one("eve", store="a-b"), "line 2: 'a-b' is not the name of a store"),
         (one("amy"), "line 3: user 'amy' is in the file already"),
     ],
 )
