@@ -223,7 +223,7 @@ async def measure_memory(service) -> tuple[float, float]:
 
 def show(rows: dict[int, dict[str, float]]) -> None:
     """The table, in milliseconds."""
-    names = ["pause", "floor", "stage", "freeze", "thaw", "commit", "retire", "save to new code"]
+    names = ["pause", "floor", "stage", "convert", "commit", "retire", "save to new code"]
     print(f"{'objects':>8} " + " ".join(f"{name:>8}" for name in names) + "   pause/floor")
     for count, row in rows.items():
         values = " ".join(f"{row[name]:>{max(8, len(name))}.1f}" for name in names)
@@ -232,7 +232,7 @@ def show(rows: dict[int, dict[str, float]]) -> None:
 
 def plot(rows: dict[int, dict[str, float]], path: Path) -> None:
     """The pause and its phases over the number of objects, as a drawing."""
-    phases = {"stage": "#4e79a7", "freeze": "#59a14f", "thaw": "#f28e2b", "commit": "#e15759"}
+    phases = {"stage": "#4e79a7", "convert": "#f28e2b", "commit": "#e15759"}
     width, height, left, bottom = 640, 320, 60, 40
     highest = max(max(row["pause"], row["floor"]) for row in rows.values()) * 1.1
     step = (width - left - 20) / len(rows)

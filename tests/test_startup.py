@@ -14,7 +14,6 @@ HEAVY = (
     "cletus.cli",
     "click",
     "cryptography",
-    "h11",
     "prometheus_client",
     "pygments",
     "pytest",
@@ -25,7 +24,6 @@ HEAVY = (
     "twisted.internet.endpoints",
     "twisted.internet.reactor",
     "twisted.web",
-    "websockets",
     "yaml",
 )
 

@@ -24,6 +24,7 @@ from cletus.reload.effects.registrations import CallSites
 from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect
 from cletus.reload.leaks.retire import LeakFinder
+from cletus.reload.state.convert import LEFT
 from cletus.reload.transaction import Transaction
 from cletus.storage import Manager
 
@@ -59,6 +60,7 @@ def _reload(target: Target) -> Iterator[Finding]:
         return
     old, ledger = transaction.old_code, transaction.ledger
     del transaction  # it refers to the objects that it has carried
+    yield from (_left(note) for note in report.notes if note.endswith(LEFT))
     side_effects = _side_effects(ledger, target)
     yield from side_effects
     # The ledger of the first import has those of both imports.
@@ -94,6 +96,14 @@ def _refused(report: ReloadReport) -> Finding:
         f"the first reload would be refused ({report.phase}): {report.error}",
         "make each module importable twice in one process; see docs/reload.md",
         _location(report.error),
+    )
+
+
+def _left(note: str) -> Finding:
+    return warning(
+        "old-value",
+        f"after a reload: {note}",
+        "define it at the top level of its module, or keep its name and look it up when it is used",
     )
 
 

@@ -1,6 +1,6 @@
 """Editing the code while people are connected.
 
-Watch -> check -> stage -> freeze -> thaw -> commit or roll back -> retire; a module for each step.
+Watch -> check -> stage -> convert -> commit or roll back -> retire; a module for each step.
 """
 
 from cletus.reload.reloader import ServiceReloader

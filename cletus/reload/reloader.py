@@ -6,7 +6,6 @@ A request only schedules a reload. ``ServiceReloader._reload`` is the whole of i
 from __future__ import annotations
 
 import time
-import weakref
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
 from cletus.reload.leaks.retire import LeakFinder
 from cletus.reload.queue import ReloadQueue
+from cletus.reload.state.statements import note_statements
 from cletus.reload.transaction import Transaction
 from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.watcher import Pace, Watcher
@@ -76,6 +76,7 @@ class ServiceReloader:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        note_statements(service.session)
         self._cache = CodeCache()
         self._finder: ApplicationFinder | None = None
         self._watcher: Watcher | None = None
@@ -380,7 +381,7 @@ class ServiceReloader:
             transaction.resume()
         except Exception:  # noqa: BLE001 - the new code is in force nevertheless
             self.log.failure("Resuming after the reload has failed")
-        return _Replaced(transaction.old_code, partial(self._keep_aliases, transaction.aliases()))
+        return _Replaced(transaction.old_code, lambda: None)
 
     def _retire(self, replaced: _Replaced, report: ReloadReport) -> Deferred[list[str]]:
         """Collect code that is not in force, and search for what keeps it alive."""
@@ -392,9 +393,6 @@ class ServiceReloader:
         assert finder is not None  # noqa: S101 - start() made it
         describer = Describer(finder.application, finder.call_sites, finder.registrations)
         return LeakFinder(self._service.reactor, replaced.code, describer).run()
-
-    def _keep_aliases(self, aliases: list[weakref.ref[Any]]) -> None:
-        self._service.session.current.aliases = [alias for alias in aliases if alias() is not None]
 
     # -- its end ----------------------------------------------------------------------------
 

@@ -6,9 +6,10 @@ the application's code.
 
 from __future__ import annotations
 
-import weakref
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
+from types import FunctionType, ModuleType
 from typing import Any
 
 import msgspec
@@ -25,25 +26,27 @@ from cletus.reload.effects.ledger import Ledger
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.load import find_service
+from cletus.reload.state import parking
 from cletus.reload.state.checkpoint import Checkpoint
-from cletus.reload.state.dialogues import (
-    CarriedDialogue,
-    begin_dialogues,
-    commit_dialogues,
-    fill_dialogues,
-    resume_dialogues,
-)
-from cletus.reload.state.in_place import Staying, exchange
-from cletus.reload.state.memo import become, check_layout
-from cletus.reload.state.objects import freeze, keep_foreign_stores, thaw
+from cletus.reload.state.convert import Conversion
+from cletus.reload.state.dialogues import DialogueUnderWay, find_dialogues, resume_dialogues
+from cletus.reload.state.new_code import NewCode, Unnamed
+from cletus.reload.state.plain_types import ATOMS
+from cletus.reload.state.records import forget_classes
+from cletus.reload.state.statements import Path, Statements
+from cletus.reload.state.stores import place_of
 from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
-from cletus.reload.state.values import Carrier
+from cletus.reload.state.undo import Undo, set_class
 from cletus.service.construction import Rebuild, constructing
 from cletus.service.listeners import Listener
 from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 from cletus.service.session import Generation
 from cletus.settings.settings import Settings, Sources, needs_restart
+from cletus.storage import Manager, Store
+
+#: A store's new class, its active objects by key, and what was parked of it, if it is coming back.
+StoreInUse = tuple[type[Store], dict[str, Any], parking.ParkedStore | None]
 
 
 class Transaction:
@@ -65,15 +68,22 @@ class Transaction:
         self._plan = plan
         self._finder = finder
         self._staging = Staging(finder, plan.sources)
-        self._carrier = Carrier(self._session)
-        self._staying = Staying(self._session, self._carrier)
+        self._undo = Undo()
+        new_code = NewCode(service.session, self._staging.old_modules, self._staging.new_namespaces)
+        self._conversion = Conversion(
+            self._session,
+            new_code,
+            self._undo,
+            report,
+            strict=service.settings.reload_strict,
+        )
         self._checkpoint = Checkpoint(self._persistent())
         self._settings = (service.sources, service.settings)
         self._service_class: type = type(service)
         self._timers = CarriedTimers([], [], [])
-        self._dialogues: list[CarriedDialogue] = []
+        self._dialogues: list[DialogueUnderWay] = []
+        self._attached: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self._events: dict[ListenerTask, ClientEvent | None] = {}
-        self._attachments: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self.ledger = Ledger(service.reactor, service.session.application)
         self.old_code = OldCode(self._staging.old_modules)
 
@@ -83,6 +93,8 @@ class Transaction:
         Returns:
             Whether it was committed. If not, the report says why, and nothing has changed.
         """
+        # What is made from here on is all that a collector lists as young: none is at work meanwhile.
+        gc.collect(0)
         try:
             with self.ledger:
                 run_with_timeout(self._service.settings.reload_timeout, self._prepare)
@@ -107,21 +119,55 @@ class Transaction:
         session.staged = staged
         with report.timed("stage"):
             self._import()
-            keep_foreign_stores(session, staged, session.application)
-        with report.timed("freeze"):
-            snapshot = freeze(session, staged)
-        with report.timed("thaw"):
-            self._dialogues = begin_dialogues(self._service.clients, self._carrier, report)
-            thaw(snapshot, session, staged, self._carrier, self._staying, report)
-            fill_dialogues(self._dialogues, self._carrier)
-            self._find_aliases_again()
-            self._carry_listeners(staged)
-            self._carry_events()
-            self._timers = carry_timers(
-                session.current.timers, staged.timers, self._carrier, report
-            )
-            self._carry_attachments()
-            report.notes += [f"{one} is carried as it is" for one in self._carrier.by_reference]
+            self._keep_foreign_stores(staged)
+            present = self._state(staged)
+        with report.timed("convert"):
+            self._convert(staged, present)
+
+    def _state(self, staged: Generation) -> Statements:
+        """Note what the new modules state."""
+        new_code = self._conversion.new_code
+        statements = Statements(self._staging.new_namespaces, new_code)
+        staged.statements = statements.note(
+            store_cls for name, store_cls in staged.stores.items() if name in staged.imported_stores
+        )
+        return statements
+
+    def _convert(self, staged: Generation, present: Statements) -> None:
+        """Step by step; code of the application runs in the later ones alone."""
+        session, report, conversion = self._session, self._report, self._conversion
+        conversion.find(self._not_ours())
+        session.freezing = True
+        try:
+            conversion.serialise()
+            parking.park(session, staged, conversion.new_code, report)
+        finally:
+            session.freezing = False
+        self._dialogues = find_dialogues(self._service.clients, conversion.new_code, report)
+        stores = self._stores_in_use(staged)
+        conversion.whereabouts.stores = [objects for _, objects, _ in stores]
+        conversion.convert_classes()
+        conversion.join(session.current.statements, present, self._in_use(stores))
+        present.close()
+        conversion.exchange(self._attachments())
+        self._set_attachments()
+        self._carry_listeners(staged)
+        self._carry_events()
+        self._timers = carry_timers(session.current.timers, staged.timers, conversion, report)
+        conversion.add_fields()
+        self._activate(stores)
+        conversion.convert_fields(objects for _, objects, _ in stores)
+        for _, objects, parked in stores:
+            if parked is not None:
+                parking.deserialise(parked, conversion.now_all(objects))
+
+    def _keep_foreign_stores(self, staged: Generation) -> None:
+        """Store classes that are not of the application's modules stay, unless they are replaced."""
+        current = self._session.current
+        for name, store_cls in current.stores.items():
+            imported = name in current.imported_stores
+            if not imported and not self._session.application.owns(store_cls.__module__):
+                staged.stores.setdefault(name, store_cls)
 
     def _import(self) -> None:
         service = self._service
@@ -130,7 +176,7 @@ class Transaction:
             self._staging.run()
         self._check_service()
         self._service_class = rebuild.service_class
-        check_layout(service, rebuild.service_class, f"Service {rebuild.service_class.__name__}")
+        self._check_layout(rebuild.service_class)
         self._settings = self._new_settings(rebuild.sources)
 
     def _check_service(self) -> None:
@@ -139,6 +185,17 @@ class Transaction:
         if any(value is self._service for module in modules for value in vars(module).values()):
             application = self._session.application
             find_service(application, application.entries[0])
+
+    def _check_layout(self, new_class: type) -> None:
+        """Everything refers to the service, so it cannot be made anew for another layout."""
+        service, cls = self._service, type(self._service)
+        try:
+            set_class(service, new_class)
+        except TypeError as error:
+            place = f"Service {new_class.__name__}"
+            reason = f"its layout has changed in a way that needs a restart: {error}"
+            raise CarryError(place, reason) from None
+        set_class(service, cls)
 
     def _new_settings(self, sources: Sources) -> tuple[Sources, Settings]:
         """The settings by the new code; those that need a restart stay as they are, and say so."""
@@ -151,11 +208,63 @@ class Transaction:
                 self._report.notes.append(f"setting {name}: the change waits for a restart")
         return sources, msgspec.structs.replace(wanted, **fixed)
 
-    def _find_aliases_again(self) -> None:
-        for reference in self._session.current.aliases:
-            alias = reference()
-            if alias is not None:
-                self._carrier.known.find_again(alias)
+    def _not_ours(self) -> list[Any]:
+        """Objects of Cletus's own classes, or of a start script's stores, that may hold something new."""
+        dialogues = [
+            dialogue for client in self._service.clients for dialogue in client.input.dialogues
+        ]
+        return dialogues + [
+            obj
+            for store_cls in self._session.current.stores.values()
+            if not self._conversion.new_code.owns(store_cls)
+            for obj in store_cls.manager.active().values()
+        ]
+
+    def _stores_in_use(self, staged: Generation) -> list[StoreInUse]:
+        """The active objects of each store, with its new class; those of returning stores, too."""
+        stores: list[StoreInUse] = []
+        new_code = self._conversion.new_code
+        for store_cls in self._session.current.stores.values():
+            try:
+                new_class: Any = new_code.class_of(store_cls)
+            except Unnamed:
+                continue
+            stores.append((new_class, store_cls.manager.active(), None))
+        for new_class, parked in parking.take_back(staged, new_code, self._report):
+            stores.append((new_class, dict(parked.objects), parked))
+        return stores
+
+    def _in_use(self, stores: list[StoreInUse]) -> dict[Path, Any]:
+        """The objects that are in use, by the paths by which modules state them."""
+        old = {name: vars(module) for name, module in self._staging.old_modules.items()}
+        in_use = Statements(old, self._conversion.new_code).objects
+        for new_class, objects, _ in stores:
+            name = new_class.schema.name
+            in_use |= {
+                ("store", name, key): objects[key]
+                for key in new_class.manager.active()
+                if key in objects
+            }
+        return in_use
+
+    def _activate(self, stores: list[StoreInUse]) -> None:
+        """Make the objects active in their new managers, in the order in which they were."""
+        for new_class, objects, _ in stores:
+            manager, name = new_class.manager, new_class.schema.name
+            self._report.stores[name] = self._report.stores.get(name, 0) + len(objects)
+            if new_class is self._session.current.stores.get(name):
+                continue  # it is not rebuilt
+            now = self._conversion.now_all(objects)
+            if type(manager).add_active is Manager.add_active:
+                manager.set_active({**now, **manager.active(), **now} if manager.active() else now)
+                continue
+            self._conversion.remember()
+            for obj in now.values():
+                try:
+                    manager.add_active(obj)
+                except Exception as error:
+                    raise CarryError(place_of(obj), "add_active() raised") from error
+            manager.order_active(now)
 
     def _carry_listeners(self, staged: Generation) -> None:
         """Those that no module body registered: it will not register them again."""
@@ -164,8 +273,8 @@ class Transaction:
                 continue
             try:
                 place = f"listener {listener.place}"
-                function = self._carrier.carry(listener.function, place)
-                event = self._carrier.carry(listener.event, place)
+                function = self._conversion.carry(listener.function, place)
+                event = self._conversion.carry(listener.event, place)
             except CarryError as error:
                 self._report.notes.append(f"{error}; it is not called any more")
                 continue
@@ -178,30 +287,30 @@ class Transaction:
         """
         for _, task in self._tasks():
             event = task.event
-            if event is None or not self._carrier.owns(type(event)):
+            if event is None or not self._conversion.new_code.owns(type(event)):
                 continue
             try:
-                self._events[task] = self._carrier.carry(event, f"{type(event).__name__}")
+                self._events[task] = self._conversion.carry(event, f"{type(event).__name__}")
             except CarryError as error:
                 self._report.notes.append(f"{error}; what waits for an answer is not begun again")
                 self._events[task] = None
 
-    def _carry_attachments(self) -> None:
-        """What the application has put on clients and on the service, where no field rebinds it."""
+    def _attachments(self) -> list[dict[str, Any]]:
+        """What the application has set on clients and on the service; each dict is a copy."""
         for holder in self._persistent():
-            present = holder.attachments()
-            carried = {
-                name: self._carry_attachment(holder, name, value) for name, value in present.items()
-            }
-            if any(carried[name] is not value for name, value in present.items()):
-                self._attachments.append((holder, carried))
+            attachments = holder.attachments()
+            if attachments:
+                self._conversion.whereabouts.copies[id(attachments)] = holder
+                self._attached.append((holder, attachments))
+        return [attachments for _, attachments in self._attached]
 
-    def _carry_attachment(self, holder: ApplicationAttributes, name: str, value: Any) -> Any:
-        try:
-            return self._carrier.carry_in_place(value, f"{holder!r}, attribute {name!r}")
-        except CarryError as error:
-            self._report.notes.append(f"{error}; it still refers to the old code")
-            return value
+    def _set_attachments(self) -> None:
+        """The checkpoint takes it back."""
+        for holder, attachments in self._attached:
+            present = vars(holder)
+            for name, value in attachments.items():
+                if present[name] is not value:
+                    present[name] = value
 
     def _persistent(self) -> Iterator[ApplicationAttributes]:
         yield self._service
@@ -211,29 +320,35 @@ class Transaction:
 
     def _commit(self) -> None:
         service, session = self._service, self._session
-        for old, new in self._carrier.known.aliases:
-            become(old, new)
         commit_timers(self._timers)
-        commit_dialogues(self._dialogues)
-        for holder, attachments in self._attachments:
-            holder.attach(attachments)
-        for container, content in self._carrier.known.updates:
-            exchange(container, content)
         service.sources, service.settings = self._settings
         if self._service_class is not type(service):
-            object.__setattr__(service, "__class__", self._service_class)
+            set_class(service, self._service_class)
         assert session.staged is not None  # noqa: S101 - it was made in _prepare
         session.current, session.staged = session.staged, None
+        self._lead_to_new_code()
         self._staging.commit()
+        self._undo.forget()
+        forget_classes()
         self._report.outcome = Outcome.COMMITTED
         self._report.generation = session.generation
+
+    def _lead_to_new_code(self) -> None:
+        """What still runs of the old code finds the live classes and objects under their names."""
+        made = self._staging.new_namespaces
+        for old in self._conversion.namespaces:
+            new = made.get(old["__name__"], old)
+            for name in old.keys() & new.keys() if new is not old else ():
+                if not name.startswith("__") and _is_led_to(old[name], new[name]):
+                    old[name] = new[name]
 
     def _roll_back(self) -> None:
         self.old_code = OldCode(self._staging.new_namespaces)
         self._staging.rollback()
         self._session.staged = None
         self._service_class = type(self._service)  # the refused class must not be kept alive
-        self._staying.undo()  # before what was noted before it
+        self._undo.run()  # before what was noted before it
+        forget_classes()
         self._checkpoint.restore()
         self._report.generation = self._session.generation
         self._report.notes = self.ledger.undo()  # what had been noted has not come true
@@ -253,10 +368,6 @@ class Transaction:
     def _tasks(self) -> list[tuple[Client, ListenerTask]]:
         return [(client, task) for client in self._service.clients for task in client.input.tasks]
 
-    def aliases(self) -> list[weakref.ref[Any]]:
-        """Weak references to the old objects: they tell later which of them somebody still holds."""
-        return [weakref.ref(old) for old, _ in self._carrier.known.aliases]
-
     def _is_old(self, listener: Listener) -> bool:
         return self._session.application.owns(listener.function.__module__)
 
@@ -273,6 +384,18 @@ class Transaction:
         if successor is not None:
             self._report.restarted += 1
             self._service.dispatcher.call(successor, event)
+
+
+def _is_led_to(old: Any, new: Any) -> bool:
+    """Whether old code shall find the new value: classes and objects, but not functions.
+
+    Its functions call each other as they were written for each other.
+    """
+    return (
+        old is not new
+        and isinstance(old, type) is isinstance(new, type)
+        and not isinstance(old, (ModuleType, FunctionType, *ATOMS))
+    )
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -94,14 +94,16 @@ class Lifecycle:
         try:
             self._include_modules()
             _ = service.session.writer  # opens it: an unusable store folder stops the start here
+            # Made before the application does anything: it notes what the modules have stated.
+            reloader = components.reloader(service)
             await service.fire(events.PreStart(service))
             self._check_not_stopped()
             for door in components.doors(service) if doors is None else doors:
                 await door.open()
                 self.doors.append(door)
                 self._check_not_stopped()
-            self.reloader = components.reloader(service)
-            self.reloader.start()
+            self.reloader = reloader
+            reloader.start()
             if attachments is None:
                 attachments = components.attachments(service)
             for attachment in attachments:

@@ -70,7 +70,7 @@ class ReloadReport:
     @property
     def pause(self) -> float:
         """Seconds in which no line was answered."""
-        return sum(self.phases.get(phase, 0.0) for phase in ("stage", "freeze", "thaw", "commit"))
+        return sum(self.phases.get(phase, 0.0) for phase in ("stage", "convert", "commit"))
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +24,9 @@ class Generation:
             carries the others over, since no module body would define them again.
         listeners: its listeners, in the order of their registration.
         timers: its timers.
-        parked: data of stores that this generation does not define, for a later one that does: store
-            name to what ``reload/state/parking.py`` made of the objects.
-        aliases: weak references to objects of earlier generations that are still referred to.
-        waiting: values that refer to parked objects: (store name, key) to field name to value.
+        parked: objects of stores that this generation does not define, for a later one that does:
+            store name to a ``ParkedStore`` (``reload/state/parking.py``).
+        statements: what its modules stated when they were imported (``reload/state/statements.py``).
     """
 
     def __init__(self, number: int) -> None:
@@ -38,8 +36,7 @@ class Generation:
         self.listeners = Listeners()
         self.timers = Timers()
         self.parked: dict[str, Any] = {}
-        self.aliases: list[weakref.ref[Any]] = []
-        self.waiting: dict[tuple[str, str], dict[str, Any]] = {}
+        self.statements: Any = None
 
     def add_store(self, store_cls: type[Store], *, imported: bool) -> None:
         """Register a store class under its name.
@@ -142,11 +139,14 @@ class Session:
         Returns:
             What could not be saved, and why.
         """
+        active = [(cls, cls.manager.active()) for cls in self.current.stores.values()]
+        # Of stores that the code has ceased to define, too: they are saved as they are.
+        active += [(parked.store_cls, parked.objects) for parked in self.current.parked.values()]
         return save_all(
             obj
-            for store_cls in self.current.stores.values()
+            for store_cls, objects in active
             if not issubclass(store_cls, TempStoreMixin)
-            for obj in store_cls.manager.active().values()
+            for obj in objects.values()
         )
 
     def flushed(self) -> Deferred[None]:

@@ -7,7 +7,7 @@ intentionally simple, and do not provide functionality for querying or filtering
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Self
 
 from twisted.logger import Logger
@@ -100,6 +100,10 @@ class Manager(Generic[S]):
     def get_active(self, key: str) -> S | None:
         """The active object of this normalised key, or ``None``; nothing is loaded."""
         return self._active.get(key)
+
+    def set_active(self, objects: Mapping[str, S]) -> None:
+        """For the reload: exactly these are the active objects, by key and in this order."""
+        self._active = dict(objects)
 
     def order_active(self, keys: Iterable[str]) -> None:
         """Put the active objects into this order of their keys, followed by all others."""

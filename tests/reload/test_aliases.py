@@ -32,29 +32,45 @@ CORE = """
 """
 
 
-@pytest.mark.parametrize("kind", ["Talker(Service)", "Thing(Store)", "Login(Dialogue)"])
-def test_another_layout_refuses_the_reload_before_anything_has_changed(run, kind):
-    """Not only of active store objects: of inactive ones, dialogues and the service, too."""
+def test_another_layout_of_the_service_refuses_the_reload_before_anything_has_changed(run):
+    """Everything refers to the service: it cannot be made anew."""
     app = run(core=CORE)
-    thing = app.store("thing")("lamp")
-    app.store("thing").manager.remove(thing)
-    app.store("box")("box").thing = thing
-    bob = app.person()
-    before = (type(app.service), type(thing), type(bob.client.dialogues[0]), app.module("core"))
-
-    report = app.reload(
-        core=lambda text: text.replace(f"class {kind}:", f"class {kind}:\n    __slots__ = ('x',)")
-    )
-
+    before = (type(app.service), app.module("core"))
+    report = app.reload(core=lambda text: text.replace("Talker(Service):", SLOTTED))
     assert not report.ok
     assert "layout has changed in a way that needs a restart" in report.error
-    assert before == (
-        type(app.service),
-        type(thing),
-        type(bob.client.dialogues[0]),
-        app.module("core"),
-    )
+    assert before == (type(app.service), app.module("core"))
     assert app.reload().ok
+
+
+SLOTTED = "Talker(Service):\n    __slots__ = ('x',)"
+
+
+@pytest.mark.parametrize("kind", ["Thing(Store)", "Login(Dialogue)"])
+def test_another_layout_makes_objects_anew_in_their_places(run, kind):
+    """Active store objects, inactive ones and dialogues: whoever held the old one holds the new one."""
+    app = run(core=CORE)
+    thing, box = app.store("thing")("lamp"), app.store("box")("box")
+    active = app.store("thing")("active")
+    app.store("thing").manager.remove(thing)
+    thing.other, box.thing = active, [{"deep": (thing,)}]
+    bob = app.person()
+    del thing, active
+
+    slots = "__slots__ = ('x',)"
+    report = app.reload(
+        core=lambda text: text.replace(f"class {kind}:", f"class {kind}:\n    {slots}")
+    )
+
+    assert report.ok, str(report)
+    thing = box.thing[0]["deep"][0]
+    assert type(thing) is app.store("thing")
+    assert thing.other is app.active("thing")["active"]
+    thing.x = 1
+    assert type(bob.client.input.dialogues[0]) is app.module("core").Login
+    assert bob.types("bob") == "Name? "
+    assert app.reload().ok
+    assert app.active("thing")["active"].key == "active"
 
 
 def test_a_refused_class_of_the_service_is_not_held(run):

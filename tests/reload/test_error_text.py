@@ -102,10 +102,8 @@ def test_a_reload_of_nothing_says_so():
 def test_the_phases_are_timed_and_the_pause_is_the_part_in_which_nobody_is_answered(run):
     app = run(talk=TALK)
     report = app.reload()
-    assert {"check", "stage", "freeze", "thaw", "commit", "retire"} <= report.phases.keys()
-    assert report.pause == sum(
-        report.phases[name] for name in ("stage", "freeze", "thaw", "commit")
-    )
+    assert {"check", "stage", "convert", "commit", "retire"} <= report.phases.keys()
+    assert report.pause == sum(report.phases[name] for name in ("stage", "convert", "commit"))
 
 
 def test_the_service_keeps_the_latest_report(run):

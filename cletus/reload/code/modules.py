@@ -36,13 +36,20 @@ class Mark:
 
     A module object may die while functions still use its namespace, and a dict has no weak
     references: a weak reference to the mark in it tells when the namespace is gone.
+
+
+    Args:
+        module: the name of the module.
+        number: of the generation.
+        namespace: of the module; what still runs of old code may be led to the new by it.
     """
 
-    __slots__ = ("__weakref__", "module", "number")
+    __slots__ = ("__weakref__", "module", "namespace", "number")
 
-    def __init__(self, module: str, number: int) -> None:
+    def __init__(self, module: str, number: int, namespace: dict[str, Any]) -> None:
         self.module = module
         self.number = number
+        self.namespace = namespace
 
 
 class SourceLoader(SourceFileLoader):
@@ -82,7 +89,7 @@ class SourceLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's body."""
-        setattr(module, MARK, Mark(module.__name__, self._generation))
+        setattr(module, MARK, Mark(module.__name__, self._generation, vars(module)))
         # A module refers to its loader, which must not keep the namespaces of other modules alive.
         namespaces, self._namespaces = self._namespaces, None
         if namespaces is not None:
@@ -278,7 +285,7 @@ def mark(modules: dict[str, ModuleType], generation: int) -> None:
     """Mark modules that were imported before the finder was installed."""
     for name, module in modules.items():
         if isinstance(module, ModuleType) and MARK not in vars(module):
-            setattr(module, MARK, Mark(name, generation))
+            setattr(module, MARK, Mark(name, generation, vars(module)))
 
 
 def quote(sources: Sources) -> None:

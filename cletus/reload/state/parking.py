@@ -1,132 +1,97 @@
-"""Keeping the data of a store that the code has ceased to define, until it defines it again.
-
-What is parked must refer to no class of any generation, since it may wait for many of them. It is
-pickled, with everything that has a life of its own left out: classes, functions, enum members and
-store objects are noted by name, and what persists (clients, sockets) is kept beside the pickle.
-"""
+"""Stores that the code has ceased to define: their objects wait, as they are, until it does again."""
 
 from __future__ import annotations
 
-import enum
-import io
-import pickle
-import sys
-import types
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.errors import CarryError, StoreGone
-from cletus.reload.state.plain_types import ATOMS, CONTAINERS
-from cletus.service.application import Application
-from cletus.service.session import Session
-from cletus.storage import Store
-
-_PLAIN = (*ATOMS, list, dict, set, frozenset, tuple)
+from cletus.errors import CarryError, ReloadError
+from cletus.reload.state.new_code import NewCode, Unnamed
+from cletus.reload.state.stores import place_of
+from cletus.service.report import ReloadReport
+from cletus.service.session import Generation, Session
+from cletus.storage import Field, Store
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """Values that wait.
+class ParkedStore:
+    """The objects of one store. Whoever refers to them goes on doing so.
 
     Attributes:
-        data: the pickle.
-        kept: what is carried by reference, numbered from it.
-        names: of the values.
-        version: of the store class that they were of.
+        store_cls: their class, of the last generation that defined it.
+        objects: those that were active, by key.
+        serialised: what fields with their own ways were told to give when the objects went out of use.
     """
 
-    data: bytes
-    kept: tuple[Any, ...]
-    names: tuple[str, ...]
-    version: int = 0
+    store_cls: type[Store]
+    objects: dict[str, Store]
+    serialised: dict[str, dict[str, Any]]
 
 
-def park(
-    values: dict[str, Any], application: Application, place: str, *, version: int = 0
-) -> Parked:
-    """Take these values out of all generations.
+def park(session: Session, staged: Generation, new_code: NewCode, report: ReloadReport) -> None:
+    """Park the active objects of stores that the new code lacks. What is parked already stays so."""
+    staged.parked = dict(session.current.parked)
+    for name, store_cls in session.current.stores.items():
+        try:
+            new_code.class_of(store_cls)
+        except Unnamed:
+            objects = store_cls.manager.active()
+            if objects:
+                serialised = {key: _serialised(obj) for key, obj in objects.items()}
+                staged.parked[name] = ParkedStore(store_cls, objects, serialised)
+                report.stores_parked[name] = len(objects)
+
+
+def take_back(
+    staged: Generation, new_code: NewCode, report: ReloadReport
+) -> Iterator[tuple[type[Store], ParkedStore]]:
+    """The parked stores that the new code defines again, with the new class of each."""
+    for name, parked in list(staged.parked.items()):
+        try:
+            store_cls: Any = new_code.class_of(parked.store_cls)
+        except Unnamed:
+            continue
+        del staged.parked[name]
+        report.stores_returned[store_cls.schema.name] = len(parked.objects)
+        yield store_cls, parked
+
+
+def deserialise(parked: ParkedStore, objects: dict[str, Store]) -> None:
+    """Tell the fields with their own ways that the objects are in use again.
 
     Args:
-        values: by name.
-        application: whose classes and functions go by their names.
-        place: where they were found, for messages.
-        version: of the store class that they are of.
+        parked: the store.
+        objects: its objects as they are now, by key.
 
     Raises:
-        CarryError: one of them cannot be pickled.
+        ReloadError: a field's ``deserialise`` raised.
     """
-    kept: list[Any] = []
-    buffer = io.BytesIO()
-    try:
-        _Pickler(buffer, application, kept).dump(values)
-    except Exception as error:
-        raise CarryError(place, f"its data cannot be parked: {error}") from error
-    return Parked(buffer.getvalue(), tuple(kept), tuple(values), version)
+    for key, data in parked.serialised.items():
+        obj = objects[key]
+        for name, value in data.items():
+            field = obj.fields.get(name)
+            if field is None or _is_ordinary(field):
+                continue
+            try:
+                field.deserialise(obj, name, value)
+            except ReloadError:
+                raise
+            except Exception as error:
+                place = f"{place_of(obj)}, field {name!r}"
+                raise CarryError(place, "deserialise() raised") from error
 
 
-def unpark(parked: Parked, session: Session, place: str) -> dict[str, Any]:
-    """The values, on the classes that have their names now.
-
-    Raises:
-        StoreGone: they refer to an object of a store that is still gone.
-        CarryError: a class or function that they need is gone.
-    """
-    try:
-        found: dict[str, Any] = _Unpickler(io.BytesIO(parked.data), session, parked.kept).load()
-    except _StillGone as error:
-        raise StoreGone(place, f"the store {error} is gone") from None
-    except Exception as error:
-        raise CarryError(place, f"its parked data cannot be brought back: {error}") from error
-    return found
+def _serialised(obj: Store) -> dict[str, Any]:
+    data = {}
+    for name, field in obj.fields.items():
+        if not _is_ordinary(field):
+            try:
+                data[name] = field.serialise(obj, name)
+            except Exception:  # noqa: BLE001, S112 - its value stays in the object
+                continue
+    return data
 
 
-class _StillGone(Exception):
-    """A store object is referred to whose store the code does not define."""
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, application: Application, kept: list[Any]) -> None:
-        super().__init__(file, protocol=5)
-        self._application = application
-        self._kept = kept
-
-    def persistent_id(self, obj: Any) -> Any:
-        kind = type(obj)
-        if kind in _PLAIN:
-            return None
-        if isinstance(obj, Store):
-            return ("store", kind.__name__.lower(), obj.key)
-        if isinstance(obj, type | types.FunctionType):
-            if self._application.owns(obj.__module__):
-                return ("name", obj.__module__, obj.__qualname__)
-            return None
-        if isinstance(obj, (types.MethodType, *CONTAINERS)):
-            return None
-        if not self._application.owns(kind.__module__):
-            self._kept.append(obj)
-            return ("kept", len(self._kept) - 1)
-        if isinstance(obj, enum.Enum) and obj.name is not None and not isinstance(obj, enum.Flag):
-            return ("name", kind.__module__, f"{kind.__qualname__}.{obj.name}")
-        return None
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, session: Session, kept: tuple[Any, ...]) -> None:
-        # The pickle never left this process.
-        super().__init__(file)
-        self._session = session
-        self._kept = kept
-
-    def persistent_load(self, pid: Any) -> Any:
-        what, *rest = pid
-        if what == "kept":
-            return self._kept[rest[0]]
-        if what == "store":
-            store_cls = self._session.find(rest[0])
-            if store_cls is None:
-                raise _StillGone(rest[0])
-            return store_cls.manager.active().get(rest[1])
-        found: Any = sys.modules[rest[0]]
-        for part in rest[1].split("."):
-            found = getattr(found, part)
-        return found
+def _is_ordinary(field: Any) -> bool:
+    return isinstance(field, Field) and type(field).serialise is Field.serialise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.errors import CarryError
-from cletus.reload.state.values import Carrier
+from cletus.reload.state.convert import Conversion
 from cletus.service.report import ReloadReport
 from cletus.service.timers import Timer, Timers
 
@@ -27,7 +27,7 @@ class CarriedTimers:
 
 
 def carry_timers(
-    old: Timers, staged: Timers, carrier: Carrier, report: ReloadReport
+    old: Timers, staged: Timers, conversion: Conversion, report: ReloadReport
 ) -> CarriedTimers:
     """Find out which timers go on, and put them among the staged ones.
 
@@ -37,7 +37,7 @@ def carry_timers(
     Args:
         old: the timers of the generation in force; they are not changed yet.
         staged: those that the new module bodies asked for.
-        carrier: finds targets and arguments in the new code.
+        conversion: finds targets and arguments in the new code.
         report: is told of what is dropped.
     """
     asked = [timer for timer in staged if timer.active]
@@ -55,7 +55,7 @@ def carry_timers(
             carried.handles.append((twin, timer))
             new = (twin.target, twin.args, twin.kwargs)
         else:
-            found = _found(timer, carrier, report)
+            found = _found(timer, conversion, report)
             if found is None:
                 carried.dropped.append(timer)
                 continue
@@ -74,20 +74,19 @@ def commit_timers(carried: CarriedTimers) -> None:
     for timer in carried.dropped:
         timer.cancel()
     for handle, timer in carried.handles:
-        # Both are one from now on, as with old store objects: either can cancel it.
+        # Both are one from now on: either can cancel it.
         handle.__dict__ = timer.__dict__
 
 
 def _found(
-    timer: Timer, carrier: Carrier, report: ReloadReport
+    timer: Timer, conversion: Conversion, report: ReloadReport
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
     try:
         place = f"timer {timer.place}"
-        target = carrier.carry(timer.target, place)
         return (
-            target,
-            tuple(carrier.carry(list(timer.args), place)),
-            carrier.carry(timer.kwargs, place),
+            conversion.carry(timer.target, place),
+            conversion.carry(timer.args, place),
+            {name: conversion.carry(value, place) for name, value in timer.kwargs.items()},
         )
     except CarryError as error:
         report.notes.append(f"{error}; it was due in {timer.remaining:.1f} s and is cancelled")

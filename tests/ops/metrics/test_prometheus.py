@@ -195,7 +195,7 @@ def test_reloads_by_outcome_and_phase(run, figures):
     assert found["cletus_generation"] == 1
     assert found["cletus_reload_pause_seconds_count"] == 2
     report = app.service.last_reload
-    for phase in ("check", "stage", "freeze", "thaw", "commit", "retire"):
+    for phase in ("check", "stage", "convert", "commit", "retire"):
         assert found[f'cletus_reload_phase_seconds_count{{phase="{phase}"}}'] >= 1
     assert found['cletus_reload_phase_seconds_sum{phase="stage"}'] >= report.phases["stage"]
 

@@ -1,0 +1,211 @@
+"""Classes that declare what their objects hold: dataclasses, attrs, msgspec structs, named tuples.
+
+Their values go by the names of their fields, never by position. A plain class declares nothing: all
+that is known of its objects are their attributes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import MemberDescriptorType
+from typing import Any
+
+import attrs
+import msgspec
+
+_HEAP_TYPE = 1 << 9
+"""``Py_TPFLAGS_HEAPTYPE``: the class was made by a class statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordField:
+    """One declared field.
+
+    Attributes:
+        name: of the attribute.
+        default: makes the default value for an object; ``None`` if the field is required.
+        is_own_code: whether making the default may call code of the application.
+    """
+
+    name: str
+    default: Callable[[Any], Any] | None
+    is_own_code: bool = False
+
+
+def record_fields(cls: Any) -> tuple[RecordField, ...]:
+    """The fields that a class declares; none for a plain class."""
+    if dataclasses.is_dataclass(cls):
+        return tuple(_of_dataclass(cls))
+    if attrs.has(cls):
+        return tuple(_of_attrs(cls))
+    if issubclass(cls, msgspec.Struct):
+        return tuple(_of_struct(cls))
+    if is_named_tuple(cls):
+        defaults = cls._field_defaults
+        return tuple(
+            RecordField(name, _always(defaults[name]) if name in defaults else None)
+            for name in cls._fields
+        )
+    return ()
+
+
+def is_named_tuple(cls: type) -> bool:
+    """Whether this is a class made by ``NamedTuple`` or ``namedtuple``."""
+    return issubclass(cls, tuple) and hasattr(cls, "_fields") and hasattr(cls, "_field_defaults")
+
+
+def has_same_layout(old: type, new: type) -> bool:
+    """Whether values that go by position mean the same in both classes."""
+    if issubclass(old, msgspec.Struct) or issubclass(new, msgspec.Struct):
+        fields = getattr(old, "__struct_fields__", None)
+        return fields is not None and fields == getattr(new, "__struct_fields__", None)
+    if is_named_tuple(old) or is_named_tuple(new):
+        return getattr(old, "_fields", None) == getattr(new, "_fields", None)
+    return True
+
+
+@cache
+def _slots(cls: type) -> dict[str, MemberDescriptorType]:
+    return {
+        name: attribute
+        for base in reversed(cls.__mro__)
+        if base.__flags__ & _HEAP_TYPE
+        for name, attribute in vars(base).items()
+        if isinstance(attribute, MemberDescriptorType)
+    }
+
+
+def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
+    """The slots of a class by name, as descriptors that read and write past its own methods."""
+    return _slots(cls)
+
+
+def forget_classes() -> None:
+    """Let go of the classes that have been asked about."""
+    _slots.cache_clear()
+
+
+def attributes_of(obj: Any) -> dict[str, Any] | None:
+    """The ``__dict__`` of an object, past a ``__getattribute__`` of its own class; ``None`` without."""
+    try:
+        attributes: dict[str, Any] = object.__getattribute__(obj, "__dict__")
+    except AttributeError:
+        return None
+    return attributes if type(attributes) is dict else None
+
+
+def values_of(obj: Any) -> dict[str, Any]:
+    """All that an object holds by name: its attributes, what is in its slots, its fields."""
+    values: dict[str, Any] = {}
+    for name, slot in slots_of(type(obj)).items():
+        try:
+            values[name] = slot.__get__(obj)
+        except AttributeError:
+            continue  # it was never set
+    if is_named_tuple(type(obj)):
+        values |= zip(type(obj)._fields, tuple.__iter__(obj), strict=True)
+    return values | (attributes_of(obj) or {})
+
+
+def make_anew(old: Any, new_class: Any) -> tuple[Any, list[str]]:
+    """An object of another class with the values of this one, by name. No ``__init__`` is run.
+
+    Returns:
+        the new object, and the names of values that it cannot hold.
+    """
+    values = values_of(old)
+    names = [field.name for field in record_fields(new_class)]
+    if issubclass(new_class, msgspec.Struct):
+        new = new_class(**{name: values[name] for name in names if name in values})
+        return new, [name for name in values if name not in names]
+    if is_named_tuple(new_class):
+        known = {**new_class._field_defaults, **values}
+        return new_class._make([known[name] for name in names]), [
+            name for name in values if name not in names
+        ]
+    new = _empty(old, new_class)
+    return new, [name for name, value in values.items() if not set_value(new, name, value)]
+
+
+def set_value(obj: Any, name: str, value: Any) -> bool:
+    """Set an attribute past the class's own ``__setattr__``, which a frozen class forbids.
+
+    Returns:
+        Whether objects of its class can hold it.
+    """
+    slot = slots_of(type(obj)).get(name)
+    if slot is not None:
+        slot.__set__(obj, value)
+        return True
+    attributes = attributes_of(obj)
+    if attributes is not None:
+        attributes[name] = value
+    return attributes is not None
+
+
+def builtin_base(cls: type) -> Any:
+    """The nearest base that was not made by a class statement: ``object``, ``list``, ``Exception``."""
+    return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+
+
+def _empty(old: Any, new_class: type) -> Any:
+    base = builtin_base(new_class)
+    if base is object:
+        return object.__new__(new_class)
+    if issubclass(base, BaseException):
+        return base.__new__(new_class, *getattr(old, "args", ()))
+    new = base.__new__(new_class, *(() if base in (list, dict, set) else (old,)))
+    if base in (list, dict, set):
+        base.__init__(new, old)
+    return new
+
+
+def _of_dataclass(cls: Any) -> Iterator[RecordField]:
+    for field in dataclasses.fields(cls):
+        if field.default_factory is not dataclasses.MISSING:
+            yield _made(field.name, field.default_factory)
+        elif field.default is not dataclasses.MISSING:
+            yield RecordField(field.name, _always(field.default))
+        else:
+            # What __post_init__ sets is not asked for when an object is made.
+            yield RecordField(field.name, None if field.init else _nothing)
+
+
+def _of_attrs(cls: Any) -> Iterator[RecordField]:
+    for attribute in attrs.fields(cls):
+        default = attribute.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, declared as a function
+            if default.takes_self:
+                yield RecordField(attribute.name, default.factory, True)
+            else:
+                yield _made(attribute.name, default.factory)
+        elif default is not attrs.NOTHING:
+            yield RecordField(attribute.name, _always(default))
+        else:
+            yield RecordField(attribute.name, None if attribute.init else _nothing)
+
+
+def _of_struct(cls: Any) -> Iterator[RecordField]:
+    for field in msgspec.structs.fields(cls):
+        if field.default_factory is not msgspec.NODEFAULT:
+            yield _made(field.name, field.default_factory)
+        elif field.default is not msgspec.NODEFAULT:
+            yield RecordField(field.name, _always(field.default))
+        else:
+            yield RecordField(field.name, None)
+
+
+def _made(name: str, factory: Callable[[], Any]) -> RecordField:
+    return RecordField(name, lambda _: factory(), not isinstance(factory, type))
+
+
+def _always(default: Any) -> Callable[[Any], Any]:
+    return lambda _: default
+
+
+def _nothing(_: Any) -> Any:
+    """For a field without a value of its own: it stays unset."""
+    raise AttributeError
