@@ -111,7 +111,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.check.subject": "cletus.check.target",
     "cletus.check.trial": "cletus.check.trial_reload",
     "cletus.cli.facts": "cletus.cli.display",
-    "cletus.cli.finding": "cletus.cli.locate",
+    "cletus.cli.finding": "cletus.ops.control.running",
     "cletus.cli.group": "cletus.cli.main",
     "cletus.cli.hangup": "cletus.ops.sighup",
     "cletus.cli.presets": "cletus.cli.options",

@@ -14,10 +14,11 @@ from typing import Any, Final, TypeVar
 import click
 
 from cletus.cli.display import duration, json_text, line, moment, show_facts, size, table
-from cletus.cli.locate import Running
 from cletus.cli.main import HELP, refuse
 from cletus.errors import CletusError, ControlRefused, NoAnswer
 from cletus.ops.control.messages import Refusal, Request
+from cletus.ops.control.running import Running
+from cletus.reload.load import locate
 
 FAILED: Final = 1
 """The exit code if the service has tried what it was asked for, and did not succeed."""
@@ -120,7 +121,7 @@ def shutdown(target: str, store: str | None, timeout: float) -> None:
     """
     deadline = time.monotonic() + timeout
     try:
-        running = Running(target, store)
+        running = Running(target, store, locate)
         with running.connect(timeout) as client, _Process(client.pid) as process:
             client.send(Request("shutdown", running.root))
             reply = client.receive()  # or the end of the connection, which means the same
@@ -163,7 +164,7 @@ class _Process:
 def ask(command: str, target: str, store: str | None, timeout: float) -> Any:
     """Send a command to the running service of a target; returns its answer, or exits."""
     try:
-        running = Running(target, store)
+        running = Running(target, store, locate)
         with running.connect(timeout) as client:
             return client.ask(Request(command, running.root))
     except CletusError as error:

@@ -18,7 +18,6 @@ from typing import Final, NoReturn
 
 import click
 
-from cletus.cli.locate import Running
 from cletus.cli.main import HELP, refuse
 from cletus.cli.remote import targeted
 from cletus.errors import CletusError, ControlRefused, NoAnswer
@@ -37,6 +36,8 @@ from cletus.ops.control.messages import (
     Shown,
     Typed,
 )
+from cletus.ops.control.running import Running
+from cletus.reload.load import locate
 
 _POLL: Final = 0.1
 """Seconds after which output that comes by itself is shown at the prompt, and the end is noticed."""
@@ -56,7 +57,7 @@ def shell(target: str, store: str | None) -> None:
     script, whose exit code is 1 if it raises.
     """
     try:
-        running = Running(target, store)
+        running = Running(target, store, locate)
         with running.connect(None) as client:
             if sys.stdin.isatty() and sys.stdout.isatty():
                 client.send(Request("shell", running.root, terminal=True))

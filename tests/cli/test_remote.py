@@ -89,7 +89,7 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> Remote:
     class Running:
         root = "/srv/talk"
 
-        def __init__(self, target: str, store: str | None) -> None:
+        def __init__(self, target: str, store: str | None, _: object) -> None:
             assert (target, store) == ("talk", "there")
 
         def connect(self, timeout: float) -> Remote:

@@ -1,4 +1,8 @@
-"""The commands of a control socket, a function each. They return JSON values."""
+"""The commands of a control socket, a function each. They return JSON values.
+
+Other packages add commands by entry points of the group ``cletus.control``: an ``async def`` that takes
+the service and the arguments of the request.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +25,9 @@ from cletus.service.service import Service
 from cletus.storage.backends.urls import folder_of
 from cletus.version import __version__
 
-Value = dict[str, Any] | list[dict[str, Any]]
+Value = dict[str, Any] | list[dict[str, Any]] | str
+
+GROUP: Final = "cletus.control"
 
 _UNSAVED_MAX: Final = 10  # of the documents that could not be saved, which may be all there are
 _NAME_MAX: Final = 80  # characters of a name that a person has chosen, to fit a table
@@ -100,11 +107,11 @@ class Command:
     """One of the ``COMMANDS``.
 
     Attributes:
-        run: called with the service.
+        run: called with the service and the arguments of the request.
         outlives: whether the client stays connected while the service stops.
     """
 
-    run: Callable[[Service], Coroutine[Any, Any, Value]]
+    run: Callable[..., Coroutine[Any, Any, Value]]
     outlives: bool = False
 
 
@@ -115,6 +122,15 @@ COMMANDS: Final = {
     "rollback": Command(rollback),
     "shutdown": Command(shutdown, outlives=True),
 }
+
+
+def find_command(name: str) -> Command | None:
+    """The command of this name, ours or that of another package."""
+    command = COMMANDS.get(name)
+    if command is None:
+        for entry in entry_points(group=GROUP, name=name):
+            return Command(entry.load())
+    return command
 
 
 def report_of(report: Any) -> dict[str, Any]:

@@ -30,11 +30,13 @@ class Request(msgspec.Struct, frozen=True):
         command: its name: ``status``.
         root: the path of the application that the client means; the service refuses if it runs another
             one. "" for any.
+        arguments: of the command, by name.
         terminal: for a shell: whether a person types; otherwise a script comes.
     """
 
     command: str
     root: Annotated[str, msgspec.Meta(max_length=PATH_MAX, pattern=r"^[^\0]*$")] = ""
+    arguments: dict[str, Any] = {}
     terminal: bool = False
 
 

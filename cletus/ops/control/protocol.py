@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cletus.errors import BadMessage, CletusError
-from cletus.ops.control.commands import COMMANDS, Command
+from cletus.ops.control.commands import COMMANDS, Command, find_command
 from cletus.ops.control.messages import (
     INPUTS,
     REQUESTS,
@@ -126,10 +127,10 @@ class ControlProtocol(Protocol):
             roots = self._service.session.application.roots
             self.refuse(f"the service on this store is {roots[0].path}, and not {request.root}")
             return
-        command = COMMANDS.get(request.command)
+        command = find_command(request.command)
         if command is not None:
             self.log.info("{who} asks for {command}", who=self._operator, command=request.command)
-            self._run(command)
+            self._run(command, request)
         elif request.command == "shell":
             self.log.info("{who} opens a shell", who=self._operator)
             self._shell = Shell(self._service, self._send, is_terminal=request.terminal)
@@ -144,13 +145,17 @@ class ControlProtocol(Protocol):
         paths = {os.path.realpath(root.path) for root in roots}
         return not root or not paths or os.path.realpath(root) in paths
 
-    def _run(self, command: Command) -> None:
+    def _run(self, command: Command, request: Request) -> None:
         self.outlives = command.outlives
-        self._working = Deferred.fromCoroutine(self._answer(command))
+        self._working = Deferred.fromCoroutine(self._answer(command, request))
         self._working.addErrback(self._failed)
 
-    async def _answer(self, command: Command) -> None:
-        self._end(Answer(await command.run(self._service)))
+    async def _answer(self, command: Command, request: Request) -> None:
+        try:
+            inspect.signature(command.run).bind(self._service, **request.arguments)
+        except TypeError as error:
+            raise BadMessage(f"{request.command}: {error}") from None
+        self._end(Answer(await command.run(self._service, **request.arguments)))
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(CancelledError) and self._over:

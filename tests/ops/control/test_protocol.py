@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.ops.control import protocol
+from cletus.ops.control import commands, protocol
 from cletus.ops.control.messages import LINE_MAX, Answer, Ended, Finished, Refusal, Shown, Typed
 from cletus.testing import Log, Person
 from tests.ops.control.conftest import Call
@@ -124,6 +124,34 @@ def test_what_the_service_refuses_is_told(run: Callable[..., Running], call: Cal
     ann = call(run().service)
     ann.asks("rollback")
     assert ann.reply == Refusal("no earlier generation is kept to go back to")
+
+
+def test_commands_of_other_packages_get_their_arguments(
+    service: Service, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an entry point; arguments that they do not take are refused."""
+
+    async def greet(service: Service, name: str, loudly: bool = False) -> str:
+        return f"{service.settings.name} greets {name}{'!' * loudly}"
+
+    class Entry:
+        def load(self) -> object:
+            return greet
+
+    def entry_points(group: str, name: str) -> list[Entry]:
+        assert group == "cletus.control"
+        return [Entry()] if name == "greet" else []
+
+    monkeypatch.setattr(commands, "entry_points", entry_points)
+    ann = call(service)
+    ann.asks("greet", arguments={"name": "Bob", "loudly": True})
+    assert ann.reply == Answer(" greets Bob!")
+    ann = call(service)
+    ann.asks("greet", arguments={"nme": "Bob"})
+    assert ann.reply == Refusal("greet: missing a required argument: 'name'")
+    ann = call(service)
+    ann.asks("who", arguments={"name": "Bob"})
+    assert ann.reply == Refusal("who: got an unexpected keyword argument 'name'")
 
 
 def test_an_error_of_ours_is_logged_and_told(

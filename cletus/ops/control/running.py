@@ -7,14 +7,14 @@ anything that the first one did.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cletus.errors import ApplicationNotFound, NotRunning, SeveralRunning
 from cletus.ops.control.client import ControlClient
 from cletus.ops.control.discovery import Notes
 from cletus.ops.control.socket_path import NAME
-from cletus.reload.load import locate
+from cletus.service.application import Application
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings
 from cletus.storage.backends.urls import folder_of
@@ -26,6 +26,7 @@ class Running:
     Args:
         target: a package, a module, the path of a Python file, or a store folder.
         store: ``--store``, if given.
+        locate: ``cletus.reload.load.locate``, which finds the files of an application.
         environment: ``os.environ``.
 
     Attributes:
@@ -38,7 +39,11 @@ class Running:
     """
 
     def __init__(
-        self, target: str, store: str | None, environment: Mapping[str, str] = os.environ
+        self,
+        target: str,
+        store: str | None,
+        locate: Callable[[str, Path], Application],
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._target = target
         self._notes = Notes(environment)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cletus.cli import locate as finding
-from cletus.cli.locate import Running
 from cletus.errors import ApplicationNotFound, NotRunning, SettingError, SeveralRunning
+from cletus.ops.control import running as finding
 from cletus.ops.control.discovery import Note, Notes
+from cletus.ops.control.running import Running
 from cletus.ops.control.socket_path import listen_in
+from cletus.reload.load import locate
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def found(
     target: str, store: str | None = None, environment: dict[str, str] | None = None
 ) -> tuple[str, str]:
     """The store folder that is called, and the application that is meant."""
-    running = Running(target, store, environment or {})
+    running = Running(target, store, locate, environment or {})
     with running.connect(5.0) as remote:
         return remote.folder, running.root
 
@@ -126,12 +127,12 @@ def test_what_does_not_run_is_named(folder: Path) -> None:
 
 def test_what_is_no_application_is_told(folder: Path) -> None:
     with pytest.raises(ApplicationNotFound):
-        Running("nix", None, {})
+        Running("nix", None, locate, {})
     with pytest.raises(NotRunning, match="memory:, which is not a folder"):
-        Running("app.py", "memory:", {})
+        Running("app.py", "memory:", locate, {})
     (folder / "cletus.toml").write_text("store = = 'data'")
     with pytest.raises(SettingError):
-        Running("app.py", None, {})
+        Running("app.py", None, locate, {})
 
 
 def test_nothing_of_it_was_imported() -> None:
