@@ -168,3 +168,50 @@ def test_a_long_path_and_two_at_once(
     assert talkers[1].ends() == 0
     assert json.loads(cletus("status", "talk", "--json").stdout)["pid"] == talkers[0].process.pid
     wait_until(lambda: talkers[0].is_running, "the other goes on")
+
+
+ACCOUNTS = """
+from cletus import Service, events
+from cletus.contrib.users import BaseAccount, Users
+service = Service()
+
+class User(BaseAccount):
+    service = service
+
+users = Users(service, User)
+
+@service.listen(events.Receive)
+def receive(event):
+    event.client.write(f"roles: {sorted(event.user.roles)}")
+"""
+
+
+def test_accounts_of_a_running_service(
+    start: Callable[..., Talker],
+    call: Callable[[Talker], Caller],
+    tmp_path: Path,
+    cletus: Cletus,
+) -> None:
+    """The first admin is made without stopping it, and while its code on disk is broken."""
+    (tmp_path / "house.py").write_text(ACCOUNTS)
+    talker = start("-m", "cletus", "run", "house.py", "--port=0", "--no-reload")
+    talker.prints("Stop with Ctrl-C")
+    (tmp_path / "house.py").write_text("this is not Python")
+    added = cletus("user", "add", "house.py", "Ann", "--stdin", script="correct horse\n")
+    assert (added.stdout, added.stderr, added.returncode) == ("Ann has an account.\n", "", 0)
+    ann = call(talker)
+    ann.types("ann")
+    ann.sees("assword")
+    ann.types("correct horse")
+    ann.types("hello")
+    ann.sees("roles: []")
+    assert cletus("user", "role", "house.py", "ann", "admin").stdout == "Ann: admin\n"
+    ann.types("hello")
+    ann.sees("roles: ['admin']")
+    assert cletus("user", "list", "house.py").stdout == "Ann\tadmin\n"
+    refused = cletus("user", "password", "house.py", "bob", "--stdin", script="x\n")
+    assert (refused.returncode, refused.stderr) == (2, "cletus: There is no user called 'bob'.\n")
+    assert "banned permanently" in cletus("user", "ban", "house.py", "ann").stdout
+    ann.sees_the_end()
+    assert "correct horse" not in talker.output
+    assert talker.stop() == 0

@@ -1,4 +1,4 @@
-"""Changing accounts from outside the service: what ``cletus user`` does.
+"""Changing accounts from the command line: what ``cletus user`` does, in a running service or without one.
 
 The first admin is made here, by somebody who can log in to the machine, and never by being the first
 to connect. There is no default account and no default password.
@@ -6,9 +6,9 @@ to connect. There is no default account and no default password.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -16,9 +16,13 @@ from twisted.python.failure import Failure
 from cletus.contrib.users.password import check_new_password
 from cletus.contrib.users.users import Users
 from cletus.errors import NoUsers, Refused, UnknownRole
+from cletus.service.lifecycle import State
 from cletus.service.service import Service
 
 T = TypeVar("T")
+
+#: Who has made a ban, if it was made from the command line.
+_CONSOLE: Final = "the console"
 
 
 def users_of(service: Service) -> Users:
@@ -34,27 +38,31 @@ def users_of(service: Service) -> Users:
     raise NoUsers
 
 
-def check_account(users: Users, name: str, roles: Iterable[str] = ()) -> str:
+async def check_account(users: Users, name: str, roles: Iterable[str] = ()) -> str:
     """Check the name and roles of a new account; returns the name as it will be shown.
 
     Raises:
         Refused: the name or a role cannot be used.
     """
-    name = _result(users.check_name(name))
+    name = await users.check_name(name)
     _check_roles(users, roles)
     return name
 
 
-def add_user(users: Users, name: str, password: str, roles: Iterable[str] = ()) -> Any:
+async def add_user(users: Users, name: str, password: str, roles: Iterable[str] = ()) -> Any:
     """Create an account and save it; returns the user.
 
     Raises:
         Refused: the name, the password or a role cannot be used. No account is created.
     """
-    name = check_account(users, name, roles)
+    name = await check_account(users, name, roles)
     password = check_new_password(password, name=name)
     user = users.user.manager.create(name, name=name)
-    _result(user.set_password(password))
+    try:
+        await user.set_password(password)
+    except BaseException:  # cancelled, or the hashing is overloaded
+        users.user.manager.remove(user)
+        raise
     for role in roles:
         user.grant(role)
     user.created = users.now()
@@ -62,14 +70,14 @@ def add_user(users: Users, name: str, password: str, roles: Iterable[str] = ()) 
     return user
 
 
-def set_password(users: Users, name: str, password: str) -> Any:
+async def set_password(users: Users, name: str, password: str) -> Any:
     """Give a user a new password; returns the user.
 
     Raises:
         Refused: there is no such user, or the password cannot be used.
     """
     user = find_user(users, name)
-    _result(user.set_password(check_new_password(password, name=str(user))))
+    await user.set_password(check_new_password(password, name=str(user)))
     user.save()
     return user
 
@@ -95,12 +103,16 @@ def change_roles(
 def ban(users: Users, whom: str, duration: timedelta | None = None, reason: str = "") -> Any:
     """Ban a name or an address, for a time or permanently; returns the ban.
 
+    If the service is running, those whom it covers are disconnected.
+
     Raises:
         Refused: it is neither a name nor an address.
         StorageError: the ban could not be saved.
     """
+    if users.service.state is State.RUNNING:
+        return users.ban(whom, duration=duration, by=_CONSOLE, reason=reason)
     users.bans.load()
-    new = users.bans.prepare(whom, duration=duration, by="the console", reason=reason)
+    new = users.bans.prepare(whom, duration=duration, by=_CONSOLE, reason=reason)
     new.save()
     return new
 
@@ -123,7 +135,75 @@ def _check_roles(users: Users, roles: Iterable[str]) -> None:
             raise UnknownRole(role, users.user.ROLES)
 
 
-def _result(deferred: Deferred[T]) -> T:
+# -- what the command does -----------------------------------------------------------------------
+
+
+async def _add(users: Users, name: str, password: str, roles: list[str]) -> str:
+    user = await add_user(users, name, password, roles)
+    as_roles = f" as {', '.join(roles)}" if roles else ""
+    return f"{user} has an account{as_roles}."
+
+
+async def _password(users: Users, name: str, password: str) -> str:
+    user = await set_password(users, name, password)
+    return f"{user} has a new password."
+
+
+async def _role(users: Users, name: str, grant: list[str], revoke: list[str]) -> str:
+    user = change_roles(users, name, grant, revoke)
+    return f"{user}: {', '.join(sorted(user.roles)) or 'no roles'}"
+
+
+async def _ban(users: Users, whom: str, seconds: float | None, reason: str) -> str:
+    new = ban(users, whom, None if seconds is None else timedelta(seconds=seconds), reason)
+    until = "permanently" if new.until is None else f"until {new.until:%Y-%m-%d %H:%M} UTC"
+    return f"{new.target} is banned {until}."
+
+
+async def _unban(users: Users, whom: str) -> str:
+    was_banned = users.bans.unban(whom)
+    return f"{whom} is {'no longer' if was_banned else 'not'} banned."
+
+
+async def _find(users: Users, name: str) -> str:
+    return str(find_user(users, name))
+
+
+async def _list(users: Users) -> str:
+    accounts = sorted(users.user.manager.all().values(), key=lambda user: str(user.key))
+    return "\n".join(f"{user}\t{', '.join(sorted(user.roles))}" for user in accounts)
+
+
+#: The actions of ``cletus user``, by name: each takes the users and its arguments, and returns the answer.
+ACTIONS: Final[dict[str, Callable[..., Coroutine[Any, Any, str]]]] = {
+    "check": check_account,
+    "add": _add,
+    "find": _find,
+    "password": _password,
+    "role": _role,
+    "ban": _ban,
+    "unban": _unban,
+    "list": _list,
+}
+
+
+async def control(service: Service, action: str, arguments: dict[str, Any]) -> str:
+    """Perform an action in the running service: the command ``user`` of its control socket.
+
+    Raises:
+        Refused: as the action, or there is no such action.
+    """
+    if action not in ACTIONS:
+        raise Refused(f"there is no action {action[:40]!r} of accounts")
+    return await ACTIONS[action](users_of(service), **arguments)
+
+
+def perform(service: Service, action: str, arguments: dict[str, Any]) -> str:
+    """Perform an action without a running service. Raises as ``control`` does."""
+    return result_of(Deferred.fromCoroutine(control(service, action, arguments)))
+
+
+def result_of(deferred: Deferred[T]) -> T:
     """The result of a Deferred that has fired: in a stopped service, all of them have."""
     results: list[Any] = []
     deferred.addBoth(results.append)

@@ -1,24 +1,32 @@
-"""``cletus user``: manage accounts from the command line, while the service is stopped."""
+"""``cletus user``: manage accounts from the command line, in the running service or without one."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from cletus.contrib.users import admin
-from cletus.contrib.users.users import Users
-from cletus.errors import CletusError
-from cletus.reload.load import apply_settings, load
+from cletus.errors import CletusError, NotRunning
+from cletus.ops.control.messages import Request
+from cletus.ops.control.running import Running
+from cletus.reload.load import apply_settings, load, locate
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+_TIMEOUT: Final = (
+    60.0  # seconds that a running service has for an answer; passwords may wait in a queue
+)
+
+#: Performs one of ``admin.ACTIONS``: called with its name and its arguments, returns its answer.
+Perform = Callable[..., str]
 
 _target = click.argument("target")
 _store = click.option("--store", help="folder or URL of the stores (default: that of TARGET)")
@@ -27,7 +35,10 @@ _stdin = click.option("--stdin", is_flag=True, help="read the password from the 
 
 @click.group()
 def user() -> None:
-    """Create and change accounts of TARGET while it is not running."""
+    """Create and change accounts of TARGET.
+
+    If the service is running, it makes the change itself, through its control socket.
+    """
 
 
 @user.command()
@@ -38,10 +49,9 @@ def user() -> None:
 @_store
 def add(target: str, name: str, roles: tuple[str, ...], stdin: bool, store: str | None) -> None:
     """Create an account, such as that of the first admin."""
-    with _opened(target, store) as users:
-        admin.check_account(users, name, roles)  # before a password is asked for
-        added = admin.add_user(users, name, _password(stdin), roles)
-        click.echo(f"{added} has an account{_as(roles)}.")
+    with _performing(target, store) as perform:
+        perform("check", name=name, roles=list(roles))  # before a password is asked for
+        click.echo(perform("add", name=name, password=_password(stdin), roles=list(roles)))
 
 
 @user.command()
@@ -51,10 +61,20 @@ def add(target: str, name: str, roles: tuple[str, ...], stdin: bool, store: str 
 @_store
 def password(target: str, name: str, stdin: bool, store: str | None) -> None:
     """Give a user a new password."""
-    with _opened(target, store) as users:
-        admin.find_user(users, name)
-        changed = admin.set_password(users, name, _password(stdin))
-        click.echo(f"{changed} has a new password.")
+    with _performing(target, store) as perform:
+        perform("find", name=name)
+        click.echo(perform("password", name=name, password=_password(stdin)))
+
+
+@user.command("list")
+@_target
+@_store
+def list_(target: str, store: str | None) -> None:
+    """List all accounts with their roles, separated by a tab."""
+    with _performing(target, store) as perform:
+        accounts = perform("list")
+        if accounts:
+            click.echo(accounts)
 
 
 @user.command()
@@ -67,9 +87,8 @@ def role(
     target: str, name: str, roles: tuple[str, ...], remove: tuple[str, ...], store: str | None
 ) -> None:
     """Give a user roles or take them away; without ROLES, show those that they have."""
-    with _opened(target, store) as users:
-        changed = admin.change_roles(users, name, roles, remove)
-        click.echo(f"{changed}: {', '.join(sorted(changed.roles)) or 'no roles'}")
+    with _performing(target, store) as perform:
+        click.echo(perform("role", name=name, grant=list(roles), revoke=list(remove)))
 
 
 @user.command()
@@ -83,29 +102,45 @@ def ban(
     target: str, whom: str, duration: str | None, reason: str, remove: bool, store: str | None
 ) -> None:
     """Ban a name, an address or a network, such as 192.0.2.0/24."""
-    with _opened(target, store) as users:
+    with _performing(target, store) as perform:
         if remove:
-            was_banned = users.bans.unban(whom)
-            click.echo(f"{whom} is {'no longer' if was_banned else 'not'} banned.")
-            return
-        new = admin.ban(users, whom, _duration(duration), reason)
-        until = "permanently" if new.until is None else f"until {new.until:%Y-%m-%d %H:%M} UTC"
-        click.echo(f"{new.target} is banned {until}.")
+            click.echo(perform("unban", whom=whom))
+        else:
+            click.echo(perform("ban", whom=whom, seconds=_seconds(duration), reason=reason))
 
 
 @contextmanager
-def _opened(target: str, store: str | None) -> Iterator[Users]:
-    """The users of a target, with its store open; a ``CletusError`` is printed and exits with 2."""
+def _performing(target: str, store: str | None) -> Iterator[Perform]:
+    """Perform actions in the running service, or else on its store; a ``CletusError`` exits with 2."""
     try:
+        running = _running(target, store)
+        if running is not None:
+            yield partial(_ask, running)
+            return
         options = {} if store is None else {"store": store}
         service = load(target, Path.cwd(), partial(apply_settings, options=options))
         try:
-            yield admin.users_of(service)
+            yield lambda action, **arguments: admin.perform(service, action, arguments)
         finally:
             service.session.close()
     except CletusError as error:
         click.echo(f"cletus: {error}", err=True)
         sys.exit(2)
+
+
+def _running(target: str, store: str | None) -> Running | None:
+    try:
+        running = Running(target, store, locate)
+        running.connect(_TIMEOUT).close()
+    except NotRunning:  # or without a control socket: then the lock of its store tells
+        return None
+    return running
+
+
+def _ask(running: Running, action: str, **arguments: Any) -> str:
+    request = Request("user", running.root, {"action": action, "arguments": arguments})
+    with running.connect(_TIMEOUT) as client:
+        return str(client.ask(request))
 
 
 def _password(from_stdin: bool) -> str:
@@ -115,14 +150,10 @@ def _password(from_stdin: bool) -> str:
     return answer
 
 
-def _duration(text: str | None) -> timedelta | None:
-    if text is None:
+def _seconds(duration: str | None) -> float | None:
+    if duration is None:
         return None
-    match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", duration)
     if match is None:
-        raise click.BadParameter(f"{text!r} is not a duration such as 30m, 12h, 7d or 2w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _as(roles: tuple[str, ...]) -> str:
-    return f" as {', '.join(roles)}" if roles else ""
+        raise click.BadParameter(f"{duration!r} is not a duration such as 30m, 12h, 7d or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds()
