@@ -13,7 +13,7 @@ from cletus.contrib.announce import (
     rollback,
 )
 from cletus.contrib.commands import Refused, Rest
-from cletus.contrib.users import has_permission
+from cletus.contrib.users import ADMIN, has_permission
 from cletus.events import Receive
 from cletus.storage import TempStoreMixin
 from cletus.text import style
@@ -63,7 +63,10 @@ def cancel(_: Receive) -> None:
 @admin.register
 def role(event: Receive, user: User, name: str) -> None:
     """Give somebody a role, or take it away: .role ann keeper."""
+    users.check_rank(user, event.user)
     if name in user.roles:
+        if name == ADMIN:
+            users.check_not_only_admin(user)
         user.revoke(name)
     else:
         user.grant(name)

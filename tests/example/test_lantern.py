@@ -201,6 +201,7 @@ def test_roles_are_given_and_taken(evening):
     assert "Roles of Bob: keeper." in evening.types(evening.ann, ".role bob keeper")
     assert "*** hear ye ***" in evening.types(evening.bob, ".announce hear ye")
     assert "Roles of Bob: none." in evening.types(evening.ann, ".role bob keeper")
+    assert "Ann is the only admin." in evening.types(evening.ann, ".role ann admin")
 
 
 def test_a_guest_looks_in_and_nothing_is_kept_of_them(evening):

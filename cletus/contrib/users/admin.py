@@ -112,6 +112,7 @@ def ban(users: Users, whom: str, duration: timedelta | None = None, reason: str 
     if users.service.state is State.RUNNING:
         return users.ban(whom, duration=duration, by=_CONSOLE, reason=reason)
     users.bans.load()
+    users.check_ban(whom)
     new = users.bans.prepare(whom, duration=duration, by=_CONSOLE, reason=reason)
     new.save()
     return new

@@ -58,6 +58,18 @@ class PermissionsMixin:
         granted = [role for role in self.roles if role in self.ROLES]
         return permission in granted or any(permission in self.ROLES[role] for role in granted)
 
+    def is_outranked_by(self, other: Any) -> bool:
+        """Whether another user has a permission that this user lacks."""
+        if not isinstance(other, PermissionsMixin):
+            return False
+        own, theirs = self._permissions(), other._permissions()
+        if EVERYTHING in own:
+            return False
+        return EVERYTHING in theirs or not set().union(*theirs) <= set().union(*own)
+
+    def _permissions(self) -> list[Collection[str]]:
+        return [self.ROLES[role] for role in self.roles if role in self.ROLES]
+
     @property
     def is_admin(self) -> bool:
         """Whether they have the role ``admin``."""

@@ -29,6 +29,7 @@ from cletus.contrib.users.mixins import IgnoringMixin
 from cletus.contrib.users.name_records import BaseAlias, BaseDeletedAccount, NameRecords
 from cletus.contrib.users.names import RESERVED, check_name
 from cletus.contrib.users.pending import PendingLogins
+from cletus.contrib.users.permissions import PermissionsMixin
 from cletus.contrib.users.throttle import BaseThrottle
 from cletus.errors import NameRefused, Refused
 from cletus.logs.context import subject
@@ -119,14 +120,9 @@ class Users:
         For an address or network, that includes connections that are still logging in.
 
         Raises:
-            Refused: as ``bans.ban``; or the ban would cover the user whose key is ``by``.
+            Refused: as ``bans.ban``; or as ``check_ban`` for the user whose key is ``by``.
         """
-        author = self.user.manager.active().get(by)
-        if author is not None and (
-            self.user.manager.peek(whom) is author
-            or (author.client and is_within(author.client.address, whom))
-        ):
-            raise Refused("That ban would include you.")
+        self.check_ban(whom, self.user.manager.get_active(by) if by else None)
         ban = self.bans.ban(whom, duration=duration, by=by, reason=reason)
         for user in self.online():
             if user.key == ban.name or (user.client and self._covers(ban, user.client)):
@@ -137,6 +133,54 @@ class Users:
                 client.write("", str(ban))
                 client.close("banned")
         return ban
+
+    def check_ban(self, whom: str, author: Any = None) -> None:
+        """Whether a ban of this name, address or network may be made.
+
+        Args:
+            whom: as for ``ban``.
+            author: the user who makes it; ``None`` for the console.
+
+        Raises:
+            Refused: it would cover the author, a user who ranks above them, or the only admin.
+        """
+        covered = [self.user.manager.peek(whom)]
+        covered += [
+            user
+            for user in self.online()
+            if user.client is not None and is_within(user.client.address, whom)
+        ]
+        for user in covered:
+            if user is None:
+                continue
+            if user == author:
+                raise Refused("That ban would include you.")
+            self.check_rank(user, author)
+            self.check_not_only_admin(user)
+
+    def check_rank(self, user: Any, author: Any = None) -> None:
+        """Whether a user may act against another: ban them, silence them, change their roles.
+
+        Args:
+            user: whom it is done to.
+            author: who does it; ``None`` for the console, which may do anything.
+
+        Raises:
+            Refused: ``user`` has a permission that ``author`` lacks.
+        """
+        if isinstance(author, PermissionsMixin) and author.is_outranked_by(user):
+            raise Refused(f"{user} ranks above you.")
+
+    def check_not_only_admin(self, user: Any) -> None:
+        """Raises ``Refused`` if this user is the only admin, whom nobody could replace.
+
+        It reads all accounts, but only if they are an admin.
+        """
+        if not getattr(user, "is_admin", False):
+            return
+        accounts = self.user.manager.all().values()
+        if not any(account.is_admin and account.key != user.key for account in accounts):
+            raise Refused(f"{user} is the only admin.")
 
     def login_dialogue(self) -> LoginDialogue:
         """A new login dialogue, of the class that was given."""

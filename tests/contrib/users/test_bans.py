@@ -233,3 +233,40 @@ def test_half_of_the_internet_is_refused_like_all_of_it(talker, network):
     with pytest.raises(Refused, match="too many addresses"):
         talker.users.bans.ban(network)
     assert list(talker.users.bans) == []
+
+
+@pytest.fixture
+def ranks(talker):
+    """A moderator, an admin and somebody without a role, all online."""
+    people = {}
+    for name, address, role in (
+        ("Kim", "203.0.113.7:1", "moderator"),
+        ("Rita", "198.51.100.9:1", "admin"),
+        ("Bob", "192.0.2.9:1", None),
+    ):
+        talker.account(name, roles={role} if role else set())
+        people[name] = talker.login(name, address=address)
+    return people
+
+
+@pytest.mark.parametrize("whom", ["rita", "Rita", "198.51.100.9", "198.51.0.0/16"])
+def test_who_may_do_less_cannot_ban_who_may_do_more(talker, ranks, whom):
+    with pytest.raises(Refused, match="Rita ranks above you"):
+        talker.users.ban(whom, by="kim", reason="bye")
+    assert ranks["Rita"].client.connected
+    assert list(talker.users.bans) == []
+
+
+def test_equals_and_others_can_be_banned(talker, ranks):
+    talker.users.ban("bob", by="kim")
+    assert not ranks["Bob"].client.connected
+    talker.users.ban("kim", by="rita")
+    assert not ranks["Kim"].client.connected
+
+
+def test_the_only_admin_is_not_banned_by_anybody(talker, ranks):
+    with pytest.raises(Refused, match="Rita is the only admin"):
+        talker.users.ban("rita")
+    talker.account("Tess", roles={"admin"})
+    talker.users.ban("rita", by="tess")
+    assert not ranks["Rita"].client.connected
