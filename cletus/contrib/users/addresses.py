@@ -39,6 +39,16 @@ def origin_of(address: str) -> str:
     return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
 
 
+def prefix_of(origin: str) -> str:
+    """The network of an origin that one customer may hold: an IPv4 /24, or an IPv6 /48."""
+    network = network_of(origin)
+    if network is None:
+        return origin
+    return str(
+        network.supernet(new_prefix=min(network.prefixlen, 24 if network.version == 4 else 48))
+    )
+
+
 def network_of(text: str) -> Network | None:
     """Parse ``192.0.2.7``, ``192.0.2.0/24`` or ``2001:db8::/32``; ``None`` if it is not an address."""
     try:

@@ -33,12 +33,21 @@ class ChangePassword(Dialogue):
         throttle, origin = user.users.throttle, origin_of(client.address)
         wait = throttle.try_login(user.key, origin, familiar=True)
         if wait:
+            if wait > 0:
+                throttle.leave_line(user.key, origin, familiar=True)
+                throttle.succeeded(user.key, origin, familiar=True)
             client.write(f"Too many wrong passwords. Try again in {ceil(abs(wait))} seconds.")
             return self.done(False)
-        if not await user.check_password(line):
+        try:
+            correct = await user.check_password(line)
+        except BaseException:
+            throttle.succeeded(user.key, origin, familiar=True)
+            raise
+        report = throttle.succeeded if correct else throttle.failed
+        report(user.key, origin, familiar=True)
+        if not correct:
             client.write("Wrong password. Your password was not changed.")
             return self.done(False)
-        throttle.forgive(user.key, origin, familiar=True)
         return self.ask_new
 
     @step("Choose a new one: ", hidden=True)

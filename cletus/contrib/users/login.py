@@ -158,7 +158,7 @@ class LoginDialogue(Dialogue):
             return self.refuse(text, "throttled")
         if wait:
             self.client.write(f"Too many failed logins. Please wait {ceil(wait)} seconds.")
-            await self.pause(wait)
+            await self.wait_in_line(wait)
         if await self.check(line):
             return self.check_ban() or self.enter()
         self.tries += 1
@@ -235,12 +235,24 @@ class LoginDialogue(Dialogue):
                 correct = await matches(self.client.service, None, password)
             else:
                 correct = await account.check_password(password)
-        except PasswordsBusy:
-            throttle.forgive(self.key, self.origin, familiar=familiar)
+        except BaseException as error:
+            # Not checked, or they did not wait: whoever leaves before the answer has made a guess.
+            report = throttle.succeeded if isinstance(error, PasswordsBusy) else throttle.failed
+            report(self.key, self.origin, familiar=familiar)
             raise
-        if correct:
-            self.users.throttle.forgive(self.key, self.origin, familiar=familiar)
+        report = throttle.succeeded if correct else throttle.failed
+        report(self.key, self.origin, familiar=familiar)
         return bool(correct)
+
+    async def wait_in_line(self, seconds: float) -> None:
+        """Wait until the try is due. Whoever leaves does not keep a place in the line."""
+        account, origin, familiar = self.key, self.origin, self.is_familiar
+        try:
+            await self.pause(seconds)
+        except BaseException:
+            self.users.throttle.leave_line(account, origin, familiar=familiar)
+            self.users.throttle.succeeded(account, origin, familiar=familiar)
+            raise
 
     def check_ban(self) -> Any:
         """``None``, or what a step returns to turn away a user whose name is banned."""

@@ -2,8 +2,9 @@
 
 Failures are counted for each address and for each account, and forgotten with time. An attacker
 cannot lock a user out. One address slows down only itself. Many addresses that guess at one account
-make the next try from elsewhere wait, ``ACCOUNT.longest`` seconds at most; but not from an address
-where the account has logged in before: there, only failures of that account and address count.
+make the next try from elsewhere wait, ``ACCOUNT.longest`` seconds at most, and each network waits in a
+line of its own. None of that holds for an address where the account has logged in before: there, only
+failures at such accounts from that address count, and tries are checked once a second.
 
 Tries from one address are checked one after another, so more connections do not allow more guesses.
 A try that would wait longer than ``WAIT_MAX`` is refused.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
+from cletus.contrib.users.addresses import prefix_of
 from cletus.meters import Counter, Meters
 from cletus.storage import Field, Store, TempStoreMixin
 
@@ -53,8 +55,21 @@ ADDRESS = Backoff(free=5, longest=60.0, forgive=60.0)
 #: One account, from addresses that it has not logged in from: ten without delay, then 1 ... 30 seconds.
 ACCOUNT = Backoff(free=10, longest=30.0, forgive=60.0)
 
-#: One account from an address that it has logged in from before.
-FAMILIAR = Backoff(free=5, longest=30.0, forgive=60.0)
+#: One account from one network: an IPv4 /24 or an IPv6 /48.
+PREFIX = Backoff(free=10, longest=30.0, forgive=60.0)
+
+#: One account from an address that it has logged in from before. A neighbour who guesses there cannot be
+#: told from the owner. One check a second lets the owner in soon, and is few guesses against a password
+#: that is not on the list of common ones.
+FAMILIAR = Backoff(free=5, longest=1.0, forgive=60.0)
+
+#: All accounts together that have logged in from an address before: trying one password with each of them
+#: is slow, too.
+FAMILIAR_ADDRESS = Backoff(free=20, longest=1.0, forgive=30.0)
+
+#: Tries of one counter that may be checked at the same time without counting as failures: a household or
+#: a company that logs in after a restart.
+PENDING_FREE = 20
 
 #: Longest wait in seconds; a try that would wait longer is refused.
 WAIT_MAX = 60.0
@@ -63,6 +78,21 @@ WAIT_MAX = 60.0
 ENTRIES_MAX = 10_000
 
 log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """A name under which failures are counted.
+
+    Attributes:
+        name: also what the log calls it.
+        backoff: the delays.
+        in_line: whether its tries are checked one after another.
+    """
+
+    name: str
+    backoff: Backoff
+    in_line: bool = True
 
 
 class BaseThrottle(TempStoreMixin, Store):
@@ -76,9 +106,11 @@ class BaseThrottle(TempStoreMixin, Store):
     abstract = True
 
     failures: Field[dict[str, tuple[float, float, float]]] = Field(dict, session=True)
+    #: Tries of each counter that are being checked. They are no failures yet.
+    pending: Field[dict[str, int]] = Field(dict, session=True)
 
     def try_login(self, account: str, origin: str, *, familiar: bool) -> float:
-        """Ask to check a password. The try counts as a failure until ``forgive`` is called.
+        """Ask to check a password. Report the outcome with ``succeeded`` or ``failed``.
 
         Args:
             account: the key of the account, which need not exist.
@@ -87,29 +119,47 @@ class BaseThrottle(TempStoreMixin, Store):
 
         Returns:
             Seconds to wait before the check. If negative, the try is refused, and possible again after that
-            many seconds.
+            many seconds; it has no outcome.
         """
-        if familiar:
-            return self._next(_pair(account, origin), FAMILIAR, in_line=True)
-        due = self._next(_address(origin), ADDRESS, in_line=True)
-        if due < 0:
-            return due
-        if (
-            due > 0
-        ):  # this address is slowed down already: it must not slow down the account for others
-            failures = self._now_failed(_account(account), ACCOUNT)
-            return max(due, ACCOUNT.delay(failures + 1.0))
-        return self._next(_account(account), ACCOUNT, in_line=False)
+        counters = _counters(account, origin, familiar=familiar)
+        wait, slowed = 0.0, False
+        for counter in counters:
+            if slowed and not counter.in_line:
+                # This address is slowed down already: it must not slow down the account for others.
+                failures = self._now_failed(counter.name, counter.backoff)
+                wait = max(wait, counter.backoff.delay(failures + 1.0))
+                continue
+            due = self._next(counter)
+            if due < 0:
+                return due
+            wait, slowed = max(wait, due), slowed or due > 0
+        for counter in counters:
+            self.pending[counter.name] = self.pending.get(counter.name, 0) + 1
+        return wait
 
-    def forgive(self, account: str, origin: str, *, familiar: bool) -> None:
-        """The try was not a failure."""
-        pair = (_pair(account, origin),)
-        for name in pair if familiar else (_address(origin), _account(account)):
-            failures, since, due = self.failures.get(name, (0.0, 0.0, 0.0))
-            if failures <= 1.0:
-                self.failures.pop(name, None)
-            else:
-                self.failures[name] = (failures - 1.0, since, due)
+    def succeeded(self, account: str, origin: str, *, familiar: bool) -> None:
+        """The password was right, or it was not checked after all."""
+        for counter in _counters(account, origin, familiar=familiar):
+            self._end_pending(counter.name)
+
+    def failed(self, account: str, origin: str, *, familiar: bool) -> None:
+        """The password was wrong, or whoever typed it did not wait for the answer."""
+        slowed = False
+        for counter in _counters(account, origin, familiar=familiar):
+            self._end_pending(counter.name)
+            before = self._now_failed(counter.name, counter.backoff)
+            if slowed and not counter.in_line:
+                continue
+            slowed = slowed or counter.backoff.delay(before + 1.0) > 0
+            self._count_failure(counter, before)
+
+    def leave_line(self, account: str, origin: str, *, familiar: bool) -> None:
+        """Somebody has gone who was waiting: those behind them move up."""
+        for counter in _counters(account, origin, familiar=familiar):
+            failures, since, due = self.failures.get(counter.name, (0.0, 0.0, 0.0))
+            if counter.in_line and due > self._now():
+                delay = counter.backoff.delay(self._now_failed(counter.name, counter.backoff) + 1.0)
+                self.failures[counter.name] = (failures, since, due - delay)
 
     def take(self, action: str, origin: str, per_hour: int) -> bool:
         """Whether an action that is limited per hour is possible now; if so, it is counted.
@@ -125,7 +175,7 @@ class BaseThrottle(TempStoreMixin, Store):
         name = f"{action} from {origin}"
         if self._now_failed(name, backoff) > per_hour - 1:
             return False
-        self._count(name, backoff)
+        self._set(name, backoff, self._now_failed(name, backoff) + 1.0)
         return True
 
     def prune(self) -> None:
@@ -144,28 +194,44 @@ class BaseThrottle(TempStoreMixin, Store):
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _next(self, name: str, backoff: Backoff, *, in_line: bool) -> float:
-        """Count a try and return the seconds until it is due; negative if that is too long."""
-        now = self._now()
-        before = self._now_failed(name, backoff)
-        delay = backoff.delay(before + 1.0)
+    def _next(self, counter: _Counter) -> float:
+        """Seconds until a try is due; negative if it is refused because that is too long."""
+        now, backoff = self._now(), counter.backoff
+        failures = self._now_failed(counter.name, backoff)
+        # Tries without an outcome count as failures where there have been failures already, or where
+        # there are more of them than people who share an address make.
+        free = 0 if backoff.delay(failures + 1.0) else PENDING_FREE
+        crowd = max(0, self.pending.get(counter.name, 0) - free)
+        delay = backoff.delay(failures + crowd + 1.0)
         due = now + delay
-        if in_line and delay:
-            due = max(now, self.failures.get(name, (0.0, 0.0, 0.0))[2]) + delay
-        if due - now > WAIT_MAX:
-            self._throttled.add()
-            return now - due
-        failures = self._count(name, backoff, due)
+        if counter.in_line and delay:
+            due = max(now, self.failures.get(counter.name, (0.0, 0.0, 0.0))[2]) + delay
         if due > now:
             self._throttled.add()
-        if delay > backoff.delay(before):
+        if due - now > WAIT_MAX:
+            return now - due
+        if counter.in_line and delay:
+            self._set(counter.name, backoff, failures, due)
+        return due - now
+
+    def _count_failure(self, counter: _Counter, before: float) -> None:
+        failures = min(before + 1.0, counter.backoff.most)
+        self._set(counter.name, counter.backoff, failures)
+        delay = counter.backoff.delay(failures + 1.0)
+        if delay > counter.backoff.delay(before + 1.0):
             log.warn(
                 "{failures} failed logins for {name}: the next one waits {delay:g} s",
                 failures=int(failures),
-                name=name,
+                name=counter.name,
                 delay=delay,
             )
-        return due - now
+
+    def _end_pending(self, name: str) -> None:
+        left = self.pending.get(name, 0) - 1
+        if left > 0:
+            self.pending[name] = left
+        else:
+            self.pending.pop(name, None)
 
     @property
     def _throttled(self) -> Counter:
@@ -181,21 +247,23 @@ class BaseThrottle(TempStoreMixin, Store):
         failures, since, _ = self.failures.get(name, (0.0, 0.0, 0.0))
         return max(0.0, failures - (self._now() - since) / backoff.forgive)
 
-    def _count(self, name: str, backoff: Backoff, due: float = 0.0) -> float:
+    def _set(self, name: str, backoff: Backoff, failures: float, due: float | None = None) -> None:
         if len(self.failures) >= ENTRIES_MAX and name not in self.failures:
             self.prune()
-        failures = min(self._now_failed(name, backoff) + 1.0, backoff.most)
-        self.failures[name] = (failures, self._now(), due)
-        return failures
+        if due is None:
+            due = self.failures.get(name, (0.0, 0.0, 0.0))[2]
+        self.failures[name] = (min(failures, backoff.most), self._now(), due)
 
 
-def _address(origin: str) -> str:
-    return f"address {origin}"
-
-
-def _account(account: str) -> str:
-    return f"account {account!r}"
-
-
-def _pair(account: str, origin: str) -> str:
-    return f"account {account!r} from {origin}"
+def _counters(account: str, origin: str, *, familiar: bool) -> tuple[_Counter, ...]:
+    """The counters of a try. A try from a known address of the account has counters of its own."""
+    if familiar:
+        return (
+            _Counter(f"account {account!r} from {origin}", FAMILIAR),
+            _Counter(f"known accounts of address {origin}", FAMILIAR_ADDRESS),
+        )
+    return (
+        _Counter(f"address {origin}", ADDRESS),
+        _Counter(f"account {account!r} from {prefix_of(origin)}", PREFIX),
+        _Counter(f"account {account!r}", ACCOUNT, in_line=False),
+    )

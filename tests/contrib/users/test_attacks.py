@@ -84,7 +84,7 @@ def test_a_thousand_guesses_from_a_hundred_addresses(talker, checks):
     at_home.hangs_up()
     talker.wait(3600)
     checks.clear()
-    guessers = [Guesser(talker, f"198.51.100.{n}:1") for n in range(100)]
+    guessers = [Guesser(talker, f"198.51.{n}.7:1") for n in range(100)]
     for _ in range(10):
         for guesser in guessers:
             guesser.guess()

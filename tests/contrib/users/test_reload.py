@@ -138,6 +138,7 @@ def test_throttled_people_wait_as_long_as_they_had_to(talker):
     throttle = talker.users.throttle
     for _ in range(8):
         throttle.try_login("bob", "192.0.2.1", familiar=False)
+        throttle.failed("bob", "192.0.2.1", familiar=False)
     person = talker.login("bob")
     assert person.sees("wait 15 seconds")
     talker.wait(5)
