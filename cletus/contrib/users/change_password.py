@@ -5,9 +5,11 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
-from cletus.contrib.users.hashing import hash_password
+from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.storage import Field
 
@@ -39,7 +41,9 @@ class ChangePassword(Dialogue):
             client.write(f"Too many wrong passwords. Try again in {ceil(abs(wait))} seconds.")
             return self.done(False)
         try:
-            correct = await user.check_password(line)
+            with queued_as(Urgency.KNOWN, origin):
+                answer = user.check_password(line)
+            correct = await answer
         except BaseException:
             throttle.succeeded(user.key, origin, familiar=True)
             raise
@@ -56,14 +60,18 @@ class ChangePassword(Dialogue):
         service, user = self.client.service, self.client.user
         name = "" if user is None else str(user)
         password = check_new_password(line, name=name, line_max=service.settings.line_max)
-        self.hashed = await hash_password(service, password)
+        with queued_as(Urgency.KNOWN, origin_of(self.client.address)):
+            hashed = hash_password(service, password)
+        self.hashed = await hashed
         return self.ask_again
 
     @step("Type it again, to be sure: ", hidden=True)
     async def ask_again(self, line: str) -> Any:
         """The new password again."""
         user = self.client.user
-        if user is None or not await matches(self.client.service, self.hashed, line):
+        with queued_as(Urgency.KNOWN, origin_of(self.client.address)):
+            is_same = Deferred.fromCoroutine(matches(self.client.service, self.hashed, line))
+        if not await is_same or user is None:
             self.client.write("The passwords differ. Your password was not changed.")
             return self.done(False)
         user.password, self.hashed = self.hashed, ""

@@ -1,21 +1,26 @@
-"""Hash passwords in threads, a few at a time, with a bounded queue.
+"""Hash passwords in threads, a few at a time, with a fair and bounded queue.
 
 A hash takes tens of milliseconds and 19 MiB on purpose. It is computed in one of the reactor's
 threads, so that nobody waits for another person's login; at most ``AT_ONCE`` run at a time, so that
-logins leave threads and cores to others; and at most ``WAITING_MAX`` are queued, so that a flood of
-logins takes no memory.
+logins leave threads and cores to others; and at most ``WAITING_MAX`` of each urgency are queued, so
+that a flood of logins takes no memory. Users at a known address come first, registrations last.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from typing import Any, Protocol
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 
 from cletus.errors import PasswordsBusy
 
@@ -26,8 +31,10 @@ HASHER = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
 #: core is left to the reactor.
 AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))
 
-#: Hashes in the queue, at some 30 ms each. Our choice.
+#: Hashes of one urgency that may wait, at some 30 ms each. Our choice.
 WAITING_MAX = 100
+
+BUSY = "Many people are logging in. Try again in a moment."
 
 
 class HasThreads(Protocol):
@@ -66,28 +73,114 @@ def is_outdated(hashed: str) -> bool:
         return True
 
 
-def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-    """Call it in a thread when its turn comes.
+class Urgency(IntEnum):
+    """Whose hash comes first. Within each, the origins take turns."""
 
-    Cancelling the Deferred gives up the answer, not the turn: a hash that has begun runs to its end.
+    KNOWN = 0  #: somebody at an address where their account has logged in before
+    LOGIN = 1  #: any other login
+    NEW = 2  #: a new password, such as of a registration
+
+
+@contextmanager
+def queued_as(urgency: Urgency, origin: str) -> Iterator[None]:
+    """Hashes that are asked for inside wait in this queue. Await their Deferreds outside.
+
+    Args:
+        urgency: whose hash it is.
+        origin: as ``addresses.origin_of`` returns it.
     """
-    answer: Deferred[Any] = Deferred()
-    semaphore = _semaphore()
-    if not semaphore.tokens and len(semaphore.waiting) >= WAITING_MAX:
-        answer.errback(PasswordsBusy("Many people are logging in. Try again in a moment."))
-        return answer
+    token = _place.set((urgency, origin))
+    try:
+        yield
+    finally:
+        _place.reset(token)
 
-    def fire(result: Any) -> None:
-        if not answer.called:
-            answer.callback(result)
 
-    semaphore.run(service.run_in_thread, call, *args).addBoth(fire)
-    return answer
+_place: ContextVar[tuple[Urgency, str]] = ContextVar(
+    "cletus.contrib.users.hashing", default=(Urgency.NEW, "")
+)
+
+
+@dataclass(slots=True)
+class _Job:
+    """A hash that waits, and the Deferred of its result."""
+
+    start: Callable[[], Deferred[Any]]
+    answer: Deferred[Any]
+
+
+class FairQueue:
+    """Runs jobs, ``at_once`` at a time. More urgent ones come first, and origins take turns.
+
+    So a flood from a few addresses, however many connections it has, delays others by one job at most.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._waiting: dict[Urgency, dict[str, deque[_Job]]] = {level: {} for level in Urgency}
+
+    def run(
+        self, urgency: Urgency, origin: str, start: Callable[[], Deferred[Any]]
+    ) -> Deferred[Any]:
+        """Start a job when its turn comes.
+
+        Cancelling the Deferred gives up the answer, not the turn: a hash that has begun runs to its end.
+
+        Raises:
+            PasswordsBusy: through the Deferred: too many jobs of its urgency are waiting, and as many of
+                this origin as of any other.
+        """
+        job = _Job(start, Deferred(lambda _: None))
+        if self._free:
+            self._begin(job)
+            return job.answer
+        lines = self._waiting[urgency]
+        if sum(map(len, lines.values())) >= WAITING_MAX:
+            # The origin with the most jobs gives one up for somebody who has fewer.
+            most = max(lines.values(), key=len, default=deque())
+            if len(most) <= len(lines.get(origin, ())) + 1:
+                job.answer.errback(PasswordsBusy(BUSY))
+                return job.answer
+            self._refuse(most.pop())
+        lines.setdefault(origin, deque()).append(job)
+        return job.answer
+
+    def _begin(self, job: _Job) -> None:
+        self._free -= 1
+        job.start().addBoth(self._ended, job)
+
+    def _ended(self, result: Any, job: _Job) -> None:
+        self._free += 1
+        following = self._next()
+        if following is not None:
+            self._begin(following)
+        if not job.answer.called:
+            job.answer.callback(result)
+
+    def _next(self) -> _Job | None:
+        for lines in self._waiting.values():  # in the order of urgency
+            for origin in list(lines):
+                line = lines.pop(origin)
+                job = line.popleft() if line else None
+                if line:
+                    lines[origin] = line  # now the last of the origins
+                if job is not None:
+                    return job
+        return None
+
+    def _refuse(self, job: _Job) -> None:
+        if not job.answer.called:
+            job.answer.errback(PasswordsBusy(BUSY))
+
+
+def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    urgency, origin = _place.get()
+    return _queue().run(urgency, origin, lambda: service.run_in_thread(call, *args))
 
 
 @cache
-def _semaphore() -> DeferredSemaphore:
-    return DeferredSemaphore(AT_ONCE)
+def _queue() -> FairQueue:
+    return FairQueue(AT_ONCE)
 
 
 @cache

@@ -27,7 +27,7 @@ from twisted.internet.defer import Deferred
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
-from cletus.contrib.users.hashing import hash_password
+from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.interfaces import Accounts
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
@@ -135,13 +135,17 @@ class LoginDialogue(Dialogue):
         """The password of the new account."""
         service = self.client.service
         password = check_new_password(line, name=self.name, line_max=service.settings.line_max)
-        self.hashed = await hash_password(service, password)
+        with queued_as(Urgency.NEW, self.origin):
+            hashed = hash_password(service, password)
+        self.hashed = await hashed
         return self.repeat_password
 
     @step("Type it again, to be sure: ", hidden=True)
     async def repeat_password(self, line: str) -> Any:
         """The same password again; then the account is created."""
-        if await matches(self.client.service, self.hashed, line):
+        with queued_as(Urgency.NEW, self.origin):
+            is_same = Deferred.fromCoroutine(matches(self.client.service, self.hashed, line))
+        if await is_same:
             return await self.register()
         self.tries += 1
         if self.tries >= TRIES_MAX:
@@ -230,11 +234,14 @@ class LoginDialogue(Dialogue):
         """
         account, throttle = self.account, self.users.throttle
         familiar = account is not None and account.has_logged_in_from(self.origin)
+        urgency = Urgency.KNOWN if familiar else Urgency.LOGIN
         try:
-            if account is None:
-                correct = await matches(self.client.service, None, password)
-            else:
-                correct = await account.check_password(password)
+            with queued_as(urgency, self.origin):
+                if account is None:
+                    answer = Deferred.fromCoroutine(matches(self.client.service, None, password))
+                else:
+                    answer = account.check_password(password)
+            correct = await answer
         except BaseException as error:
             # Not checked, or they did not wait: whoever leaves before the answer has made a guess.
             report = throttle.succeeded if isinstance(error, PasswordsBusy) else throttle.failed

@@ -175,7 +175,7 @@ class BaseThrottle(TempStoreMixin, Store):
         name = f"{action} from {origin}"
         if self._now_failed(name, backoff) > per_hour - 1:
             return False
-        self._set(name, backoff, self._now_failed(name, backoff) + 1.0)
+        self._remember(name, backoff, self._now_failed(name, backoff) + 1.0)
         return True
 
     def prune(self) -> None:
@@ -211,12 +211,12 @@ class BaseThrottle(TempStoreMixin, Store):
         if due - now > WAIT_MAX:
             return now - due
         if counter.in_line and delay:
-            self._set(counter.name, backoff, failures, due)
+            self._remember(counter.name, backoff, failures, due)
         return due - now
 
     def _count_failure(self, counter: _Counter, before: float) -> None:
         failures = min(before + 1.0, counter.backoff.most)
-        self._set(counter.name, counter.backoff, failures)
+        self._remember(counter.name, counter.backoff, failures)
         delay = counter.backoff.delay(failures + 1.0)
         if delay > counter.backoff.delay(before + 1.0):
             log.warn(
@@ -247,7 +247,9 @@ class BaseThrottle(TempStoreMixin, Store):
         failures, since, _ = self.failures.get(name, (0.0, 0.0, 0.0))
         return max(0.0, failures - (self._now() - since) / backoff.forgive)
 
-    def _set(self, name: str, backoff: Backoff, failures: float, due: float | None = None) -> None:
+    def _remember(
+        self, name: str, backoff: Backoff, failures: float, due: float | None = None
+    ) -> None:
         if len(self.failures) >= ENTRIES_MAX and name not in self.failures:
             self.prune()
         if due is None:

@@ -116,3 +116,63 @@ def test_a_hash_by_other_parameters_is_outdated():
     """And one by today's is not."""
     assert hashing.is_outdated(PasswordHasher(memory_cost=16, time_cost=1, parallelism=1).hash("x"))
     assert not hashing.is_outdated(hashing.HASHER.hash("x"))
+
+
+def ask(threads, urgency, origin, order):
+    """A hash of which the order of its end is noted."""
+    with hashing.queued_as(urgency, origin):
+        answer = hashing.hash_password(threads, "x")
+    answer.addBoth(lambda result: order.append((origin, isinstance(result, str))))
+    return answer
+
+
+@pytest.fixture
+def order(threads, monkeypatch):
+    """All threads are at work; what is asked for now has to wait."""
+    monkeypatch.setattr(hashing, "WAITING_MAX", 6)
+    for _ in range(hashing.AT_ONCE):
+        hashing.hash_password(threads, "busy")
+    return []
+
+
+def finish_all(threads):
+    while threads.working:
+        threads.finish()
+
+
+def test_an_owner_at_home_comes_first_and_registrations_last(threads, order):
+    ask(threads, hashing.Urgency.NEW, "flood", order)
+    ask(threads, hashing.Urgency.LOGIN, "elsewhere", order)
+    ask(threads, hashing.Urgency.KNOWN, "home", order)
+    finish_all(threads)
+    assert [origin for origin, _ in order] == ["home", "elsewhere", "flood"]
+
+
+def test_addresses_take_turns(threads, order):
+    for _ in range(4):
+        ask(threads, hashing.Urgency.LOGIN, "flood", order)
+    ask(threads, hashing.Urgency.LOGIN, "one", order)
+    finish_all(threads)
+    assert [origin for origin, _ in order] == ["flood", "one", "flood", "flood", "flood"]
+
+
+def test_a_full_queue_makes_room_for_who_has_asked_for_less(threads, order):
+    """The latest of the greediest address is refused, and nobody else."""
+    for _ in range(6):
+        ask(threads, hashing.Urgency.LOGIN, "flood", order)
+    ask(threads, hashing.Urgency.LOGIN, "one", order)
+    assert order == [("flood", False)]
+    ask(threads, hashing.Urgency.LOGIN, "flood", order)
+    assert order == [("flood", False), ("flood", False)]
+    finish_all(threads)
+    assert ("one", True) in order
+
+
+def test_a_flood_of_registrations_refuses_no_login(threads, order):
+    for number in range(50):
+        ask(threads, hashing.Urgency.NEW, f"flood{number % 8}", order)
+    ask(threads, hashing.Urgency.KNOWN, "home", order)
+    assert ("home", False) not in order
+    threads.finish()
+    finish_all(threads)
+    assert ("home", True) in order
