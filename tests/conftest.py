@@ -6,6 +6,7 @@ What it logs is the fixture ``log`` of ``pytest_cletus``: a mistake that a test 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -24,8 +25,9 @@ def pytest_configure() -> None:
 
     Logging has begun, to nobody: till then Twisted keeps what is logged, and with it old code. And
     Ctrl-C is taken: a process that a shell has put into the background ignores it, and so would the
-    services that the tests start.
+    services that the tests start. They have no page, unless they are tests of the page.
     """
+    os.environ.setdefault("CLETUS_WEB_PORT", "0")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.unfreeze = _noting_unfreeze

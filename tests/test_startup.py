@@ -14,6 +14,7 @@ HEAVY = (
     "cletus.cli",
     "click",
     "cryptography",
+    "h11",
     "prometheus_client",
     "pygments",
     "pytest",
@@ -24,6 +25,7 @@ HEAVY = (
     "twisted.internet.endpoints",
     "twisted.internet.reactor",
     "twisted.web",
+    "websockets",
     "yaml",
 )
 

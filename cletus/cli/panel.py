@@ -27,6 +27,8 @@ def show_started(service: Service) -> None:
 
 def lines_of(service: Service) -> Iterator[str]:
     """Lines that programs can look for: ``Listening on telnet 127.0.0.1:9000``; the order is fixed."""
+    for url in _urls(service):
+        yield f"Open {url}"
     for address in service.addresses:
         yield f"Listening on {address}"
     yield f"Storing in {_store(service)}"
@@ -38,6 +40,9 @@ def lines_of(service: Service) -> Iterator[str]:
 
 def rows_of(service: Service) -> Iterator[tuple[str, str]]:
     """The rows of the panel: a word and its text."""
+    urls = "\n".join(_urls(service))
+    if urls:
+        yield "Open", urls
     yield "Doors", "\n".join(service.addresses) or "none"
     yield "Store", _store(service)
     if service.settings.metrics_port:
@@ -46,6 +51,10 @@ def rows_of(service: Service) -> Iterator[tuple[str, str]]:
     yield "Code", _code(service)
     yield "Reload", _how_to_reload(service)
     yield "Stop", f"Ctrl-C, or kill {os.getpid()}"
+
+
+def _urls(service: Service) -> list[str]:
+    return [url for door in service.doors if (url := getattr(door, "url", ""))]
 
 
 def _code(service: Service) -> str:

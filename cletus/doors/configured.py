@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Final
 
 from cletus.doors.accept_limit import RESERVE, raise_limit
 from cletus.doors.admission import ConnectionLimiter
@@ -28,12 +29,22 @@ def _tls(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
     return TelnetDoor(service, endpoint=endpoint, tls=True, limiter=limiter)
 
 
+def _web(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
+    return _web_door(service, endpoint=endpoint, limiter=limiter)
+
+
+def _web_door(service: Service, **arguments: Any) -> Door:
+    """h11 and websockets take 60 ms to import, so they are imported when there is a web door."""
+    door: Door = resolve_name("cletus.doors.web.door:WebDoor")(service, **arguments)
+    return door
+
+
 #: The names that ``--listen NAME:ENDPOINT`` takes.
-DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls}
+DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls, "web": _web}
 
 
 def configured_doors(service: Service) -> Iterator[Door]:
-    """The doors in the setting ``listen``, or else plain telnet; and TLS if there is a certificate.
+    """The doors in the setting ``listen``, or else telnet and the web; and TLS if there is a certificate.
 
     Raises:
         DoorError: ``listen`` names an unknown door.
@@ -49,6 +60,10 @@ def configured_doors(service: Service) -> Iterator[Door]:
         yield _listed(service, entry, limiter)
     if not settings.listen:
         yield TelnetDoor(service, limiter=limiter)
+        if settings.web_port:
+            # Two services on one machine both get a page, unless somebody has chosen the port.
+            fall_back = not service.sources.is_set("web_port")
+            yield _web_door(service, fall_back=fall_back, limiter=limiter)
     has_tls = any(entry.startswith("tls:") for entry in settings.listen)
     if (settings.tls_certificate or settings.tls_self_signed) and not has_tls:
         yield TelnetDoor(service, tls=True, limiter=limiter)

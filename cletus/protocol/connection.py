@@ -1,25 +1,27 @@
 """One telnet connection without I/O: bytes in, events out, and bytes to send back.
 
-``Connection`` is what every door uses: it joins the other modules of this room. Nothing here knows
-a socket, a reactor or a client. A door reads and writes::
+``Connection`` joins the other modules of this room. It knows no socket, no reactor and no client, so
+every door can use it: on TCP, or on the binary messages of a WebSocket (``telnet.mudstandards.org``). A
+door reads and writes like this::
 
+    transport.write(connection.open())
     for event in connection.receive(data):
-        ...                                   # a Line, a Message, ...; a Reply goes to the socket
-    socket.write(connection.send(encoded_text))
+        ...                                   # Line, Message, ...; the bytes of a Reply are written
+    transport.write(connection.send(terminal.encoder.encode(text)))
 
 What arrives passes through four layers, in this order: MCCP3 (``mccp``), telnet commands (``telnet``,
 answered by ``negotiator``), lines (``lines``), and text (``charset``, then ``text``). What is sent is
-encoded already, by ``terminal.encoder``; MCCP2 is applied here.
+already encoded, and passes through MCCP2 only.
 
 Two rules matter to those who change this module:
 
-* **Nothing is done ahead.** ``receive`` is a generator, and makes an event only after the one before
-  it has been handled. Handling a line may change how the next one is to be read: an application may
-  set ``terminal.encoder`` or hide what is typed, and the peer may switch character set or compression
-  in the middle of a chunk. The next byte is read as things are by then.
-* **Everything that is kept between two chunks is bounded**, whatever the peer sends: the line that is
-  not complete by ``line_max``, a subnegotiation by ``subnegotiation_max``, what one chunk inflates
-  to by ``inflated_max`` and ``mccp.RATIO_MAX``, answers by ``options.NEGOTIATIONS_PER_SECOND``.
+* **Nothing is read ahead.** ``receive`` is a generator: it reads on only after the event before has
+  been handled. Handling a line may change how the next line is read, because an application may set
+  ``terminal.encoder`` or hide what is typed; and the peer may change its character set, or begin to
+  compress, in the middle of a chunk.
+* **Everything that is kept between two chunks has a limit**, whatever the peer sends: the incomplete
+  line has ``line_max``, a subnegotiation ``subnegotiation_max``, the inflated bytes of a chunk
+  ``inflated_max`` and ``mccp.RATIO_MAX``, and answers ``options.NEGOTIATIONS_PER_SECOND``.
 """
 
 from __future__ import annotations
@@ -61,19 +63,19 @@ __all__ = [
 ]
 
 TOO_LONG = "Your line was too long: only the first {} bytes were taken."
-"""What to tell somebody whose ``Line`` was cut."""
+"""What to tell a person whose ``Line`` was cut."""
 
 _DEL = b"\x7f"
 _HANDOVER = frozenset({Mccp3.code})
 
 
-@dataclass(slots=True)  # not frozen, as ``telnet.Data`` is not: each line that is typed makes one
+@dataclass(slots=True)  # not frozen, for the same reason as ``telnet.Data``: each line makes one
 class Line:
     """A complete line.
 
     Attributes:
-        text: decoded, fit for others' screens (see ``text.clean``), without its end.
-        cut: if it was longer than ``line_max``, how many bytes of it were taken; else 0.
+        text: the line, decoded and cleaned (see ``text.clean``), without its end.
+        cut: if the line was longer than ``line_max``, how many bytes of it were taken; else 0.
     """
 
     text: str
@@ -82,7 +84,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Bytes that the peer must be sent now, as they are: answers to its telnet commands."""
+    """Bytes to write to the transport now, unchanged: answers to telnet commands."""
 
     data: bytes
 
@@ -94,12 +96,12 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Flooded:
-    """The peer has negotiated so much in this second that the rest was not listened to."""
+    """The peer has exceeded the limit of negotiations a second; those beyond it were ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Code of ours raised while it handled one command or one line; the next one is not affected."""
+    """Our own code has raised an exception for a command or a line. The next one is not affected."""
 
     error: Exception
 
@@ -113,18 +115,18 @@ class Connection:
     Args:
         line_max: the longest line that is taken, in bytes; 0 means no limit.
         subnegotiation_max: the longest subnegotiation that is taken, in bytes; 0 means no limit.
-        inflated_max: bytes that one chunk may become when it is inflated; 0 means that the ratio of
-            ``mccp`` is the only limit.
+        inflated_max: bytes that one chunk may inflate to; 0 means that ``mccp.RATIO_MAX`` is the only
+            limit.
         clock: seconds, from any start.
-        status: what crawlers are told by MSSP; called when one asks.
-        compression: whether MCCP2 and MCCP3 are offered. Never over TLS, whatever is said here: what
-            is compressed and then encrypted can be guessed by its length (CRIME).
-        tls: whether the bytes are encrypted on their way.
+        status: the variables of MSSP; called when a crawler asks.
+        compression: whether MCCP2 and MCCP3 are offered. They are not offered over TLS, where the
+            length of compressed data can reveal its content (CRIME).
+        tls: whether the transport is encrypted.
 
     Attributes:
-        terminal: what is in front of the person, as far as their program has told.
-        congested: set by the door while the peer does not read. Its commands are then not replied
-            to, or the replies would pile up.
+        terminal: the person's terminal, as far as it is known.
+        congested: set by the door while the peer does not read. Commands are then not answered, or
+            the answers would pile up.
     """
 
     __slots__ = (
@@ -160,7 +162,7 @@ class Connection:
         self._inflated_max = inflated_max
         self._parser = TelnetParser(subnegotiation_max, _HANDOVER if compression else frozenset())
         self._lines = LineBuffer(line_max)
-        self._events: list[Event] = []  # those that the command at hand has led to
+        self._events: list[Event] = []  # emitted by the option that handles the present command
         self._negotiator = Negotiator(
             self.terminal,
             emit=self._events.append,
@@ -178,15 +180,17 @@ class Connection:
     # -- what arrives -----------------------------------------------------------------------
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """What these bytes mean, in order. Read it to its end, unless the connection has ended.
+        """The events of these bytes, in order.
+
+        Read to the end, unless the connection has ended, and before the next call.
 
         Raises:
-            ProtocolError: what is said to be compressed is not, or inflates to too much
+            ProtocolError: the peer's compressed stream is invalid, or inflates to too much
                 (``InflationTooLarge``). Nothing more can be understood: abort the connection.
         """
         budget = None
-        # A loop, not a call for each stream: a peer may end a stream and begin another thousands of
-        # times in one chunk, and all of them share one budget.
+        # A loop, and not a call for each stream: a chunk may contain thousands of short streams. All
+        # of them share one budget, or a peer could send one bomb after another.
         while data:
             if self._inflater is None:
                 data = yield from self._parse(data)
@@ -217,7 +221,7 @@ class Connection:
                     yield self._line(line)
                 continue
             if isinstance(item, Remainder):
-                # The parser has not looked at these bytes and gives nothing after them.
+                # Always the last item: the parser has not looked at these bytes.
                 remainder, self._inflater = item.data, Inflater()
                 self._parser.handover = frozenset()  # a stream cannot begin within another
                 continue
@@ -229,8 +233,9 @@ class Connection:
             self._events.clear()
             self._has_flooded = self._negotiator.options.flooded
             if self._deflate_next:
-                # IAC SB 86 IAC SE is the end of ``replies``, and the last that is sent plain. It must
-                # go out even to a peer that does not read, or it could not read what follows.
+                # ``replies`` ends with IAC SB 86 IAC SE, the last bytes that are sent plain. They must
+                # go out even if the peer does not read at the moment: without them it could not
+                # understand what follows.
                 self._deflate_next = False
                 yield Reply(self.send(replies))
                 replies, self._deflater = b"", Deflater()
@@ -265,66 +270,67 @@ class Connection:
         charset, known = self.terminal.encoder.charset, self._negotiator.charset_known
         try:
             text = clean(decode(line, charset, negotiated=known, cut=cut))
-        except Exception as error:  # noqa: BLE001 - as above; an application may set any encoder
+        except Exception as error:  # noqa: BLE001 - as above: an application may set any encoder
             return Failed(error)
         return Line(text, len(line) if cut else 0)
 
-    # -- what is sent: these bytes are for the socket, in the order of the calls -----------------
+    # -- what is sent: write these bytes to the transport, in the order of the calls -------------
 
     def open(self) -> bytes:
-        """What the peer is sent first."""
+        """The first bytes."""
         return self._negotiator.open()
 
     def send(self, data: bytes) -> bytes:
-        """What the peer must be sent to show this text.
+        """The bytes that send this text.
 
         Args:
-            data: made by ``terminal.encoder``, and by ``hide_input``, ``prompt_mark`` and ``message``.
+            data: text from ``terminal.encoder``, with what ``hide_input``, ``prompt_mark`` and
+                ``message`` return in its place among it.
         """
         if self._mark_is_due and data.endswith(b"\n"):
-            self._mark_is_due = False  # what was a prompt is a line of text by now
+            self._mark_is_due = False  # the prompt has become part of a line
         return data if self._deflater is None or not data else self._deflater.compress(data)
 
     def keep_alive(self) -> bytes:
-        """A sign of life. Nothing for a peer that would show it, or does not read."""
+        """A sign of life; none for a peer that would show it on the screen, or does not read."""
         return self.send(NOP) if self._negotiator.speaks_telnet and not self.congested else b""
 
     def close(self) -> bytes:
-        """What to send before the connection is closed: typing is shown again, streams end."""
+        """The last bytes: they show what is typed again, and end the compressed stream."""
         return self.send(self.hide_input(False)) + self._end_deflating()
 
-    # -- what is sent among text: these bytes are parts of what ``send`` is given ----------------
+    # -- what is sent among text: pass these bytes to ``send``, in their place -------------------
 
     def hide_input(self, hidden: bool) -> bytes:
-        """What makes the peer's terminal stop (or go on) showing what is typed; often nothing."""
+        """The bytes that make the terminal stop (or go on) showing what is typed; often none."""
         return echo.hide_input(self._negotiator.options, hidden)
 
     def prompt_mark(self) -> bytes:
-        """What tells the peer's program that the text before it is a prompt; often nothing.
+        """The bytes that tell the peer's program that the text before them is a prompt; often none.
 
-        The first prompt goes out before the peer has said whether it wants a mark, and TinyFugue
-        does not show a prompt that has none: so the mark is sent once the peer turns out to want it,
-        if the prompt still stands.
+        The first prompt is sent before the peer has said whether it wants marks, and TinyFugue does
+        not show a prompt without one. So the mark is sent later, as soon as the peer turns out to
+        want it, unless something else has been sent or typed since.
         """
         mark = self._negotiator.prompt_mark()
         self._mark_is_due = not mark
         return mark
 
     def message(self, package: str, data: object) -> bytes:
-        """A message to the peer's program, by GMCP or MSDP; nothing if it has neither.
+        """The bytes of a message to the peer's program, by GMCP or MSDP; none if it has neither.
 
         Raises:
-            TypeError: JSON does not take the data.
+            TypeError: JSON cannot represent the data.
         """
         return self._negotiator.message(package, data)
 
     # -- compression of what is sent --------------------------------------------------------
 
     def _compress(self, on: bool) -> None:
-        """The peer has agreed to MCCP2, or wants it no more."""
+        """The peer has agreed to MCCP2, or does not want it any more."""
         if on:
             self._deflate_next = self._deflater is None
-        else:
+        elif self._deflater is not None:
             self._events.append(Reply(self._end_deflating()))
 
     def _end_deflating(self) -> bytes:

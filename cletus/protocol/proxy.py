@@ -15,8 +15,6 @@ _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V1 = re.compile(rb"PROXY (TCP4|TCP6) (\S+) (\S+) (\d{1,5}) (\d{1,5})")
 _V1_MAX = 107  # the document's own count, with CR LF
 
-HEADER_MAX = 16 + 65535
-
 _LOCAL = 0
 _HOSTS = {0x1: 4, 0x2: 16}  # AF_INET, AF_INET6
 

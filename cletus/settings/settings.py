@@ -78,6 +78,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         setting("addresses or networks of proxies that use the PROXY protocol", restart=True),
     ] = ()
+    web_port: Annotated[Port, setting("port of the web page; 0 has none", restart=True)] = 9080
+    web_folder: Annotated[
+        str, setting("folder of files in place of the page's own, or beside them", restart=True)
+    ] = ""
+    web_origins: Annotated[
+        tuple[str, ...],
+        setting("addresses under which the page is known: https://talk.example.org; * for all"),
+    ] = ()
+    web_proxies: Annotated[
+        tuple[str, ...],
+        setting("addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1"),
+    ] = ()
+    resume_grace: Annotated[
+        Seconds, setting("seconds for which a page whose connection broke is waited for")
+    ] = 180.0
+    resume_max: Annotated[
+        Count, setting("bytes that are kept for each page, to be sent again after a cut")
+    ] = 64 * 1024
     store: Annotated[
         Annotated[str, Meta(min_length=1)],
         setting("folder or URL where stores are saved", restart=True, takes="a folder or URL"),
@@ -355,6 +373,10 @@ class Sources:
         self.folder = folder
         if folder is not None:
             self.replace("file", from_folder(folder))
+
+    def is_set(self, name: str) -> bool:
+        """Whether any source sets this setting; else it has its default."""
+        return any(name in changes for changes in self._changes.values())
 
     def copy(self) -> Sources:
         """A copy, to try changes on."""

@@ -22,7 +22,10 @@ from cletus.settings.settings import Settings, describe, needs_restart
 
 #: The groups in their order: title, and the beginnings of the names that belong there.
 GROUPS = (
-    ("Where it listens", ("host", "port", "listen", "name", "tls", "proxy", "websocket", "ssh")),
+    (
+        "Where it listens",
+        ("host", "port", "listen", "name", "tls", "proxy", "web", "resume", "ssh"),
+    ),
     ("The store", ("store",)),
     (
         "Budgets",

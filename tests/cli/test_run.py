@@ -100,8 +100,9 @@ def test_an_option_is_called_as_its_setting_and_described_by_it(name: str) -> No
 
 
 def test_what_is_not_given_is_left_to_the_other_sources(
-    served: list[Service], tmp_path: Path
+    served: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CLETUS_WEB_PORT")
     (tmp_path / "app.py").write_text(APP)
     assert run("app.py").exit_code == 0
     assert served[0].settings == Settings(store=str(tmp_path / "store"))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -18,10 +19,11 @@ from twisted.internet.task import deferLater
 from cletus import Service
 from cletus.doors.configured import configured_doors
 from cletus.errors import DoorError, SettingError
+from tests.conftest import Log
 
 
 def service(**settings: Any) -> Service:
-    made = Service(store="memory:", reload=False, **settings)
+    made = Service(store="memory:", reload=False, **{"web_port": 0, **settings})
     made.reactor = reactor
     return made
 
@@ -32,6 +34,8 @@ def service(**settings: Any) -> Service:
         ({"port": 1234}, ["telnet 127.0.0.1:1234"]),
         ({"host": "::1", "port": 1234}, ["telnet [::1]:1234"]),
         ({"listen": ("telnet:tcp:9000", "tls:tcp:9443")}, ["telnet tcp:9000", "tls tcp:9443"]),
+        ({"port": 1234, "web_port": 1235}, ["telnet 127.0.0.1:1234", "web 127.0.0.1:1235"]),
+        ({"listen": ("web:tcp:9080",), "web_port": 1235}, ["web tcp:9080"]),
         ({"tls_self_signed": True}, ["telnet 127.0.0.1:9000", "tls 127.0.0.1:9443"]),
         (
             {"listen": ("telnet:unix:/x",), "tls_certificate": "x.pem"},
@@ -104,6 +108,29 @@ def until(holds: Callable[[], bool]) -> Any:
     while not holds():
         assert time.monotonic() < end
         yield deferLater(reactor, 0.005, lambda: None)  # type: ignore[arg-type]  # Twisted's own reactor
+
+
+@pytest_twisted.inlineCallbacks
+def test_the_page_takes_a_free_port_if_nobody_has_chosen_one(
+    monkeypatch: pytest.MonkeyPatch, log: Log
+) -> Any:
+    """Two services on one machine both have a page."""
+    monkeypatch.delenv("CLETUS_WEB_PORT")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        made = Service(store="memory:", reload=False, port=0)
+        made.reactor = reactor
+        made.settings = msgspec.structs.replace(made.settings, web_port=port)
+        _, web = configured_doors(made)
+        yield web.open()
+        assert web.advertised["WEB"] not in (0, port)
+        assert web.url == f"http://127.0.0.1:{web.advertised['WEB']}/"
+        assert "is in use; the page gets a free port" in log.text
+        yield web.close()
+        made.configure(web_port=port)
+        _, web = configured_doors(made)
+        with pytest.raises(DoorError, match="--web-port"):
+            yield web.open()
 
 
 @pytest_twisted.inlineCallbacks

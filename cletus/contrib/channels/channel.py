@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from cletus.contrib.audience import ignores, write_users
+from cletus.contrib.channels.events import Joined, Parted, Said
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
@@ -108,6 +109,7 @@ class BaseChannel(Store):
         self.members.add(user.key)
         self.invited.discard(user.key)
         self.changed()
+        self._fire(Joined, user)
         user.write(*self.greeting(user))
 
     def leave(self, user: Any) -> None:
@@ -116,6 +118,7 @@ class BaseChannel(Store):
             raise Refused(f"You are not on {self}.")
         self.members.discard(user.key)
         self.changed()
+        self._fire(Parted, user)
         user.write(self.notice_text("You have left."))
         self.notify(f"{user} has left.")
 
@@ -126,6 +129,7 @@ class BaseChannel(Store):
         self.history.append((self.service.clock.seconds(), str(user), text, user.key))
         del self.history[: -self.history_max]
         self.write_all(self.said_text(user, text), by=user)
+        self.service.fire(Said(self.service, user, self, text))
 
     def greeting(self, user: Any = None) -> list[object]:
         """The lines that a new member is shown: the topic, and what those said whom they do not ignore."""
@@ -190,6 +194,7 @@ class BaseChannel(Store):
             raise Refused(f"{user} is not on {self}.")
         self.members.discard(user.key)
         self.changed()
+        self._fire(Parted, user)
         user.write(f"{by} has removed you from {self}.")
         self._report(f"{by} has removed {user}.", by)
 
@@ -235,6 +240,9 @@ class BaseChannel(Store):
         return self.save_soon().addErrback(self._unsaved)
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _fire(self, event: type[Joined] | type[Parted], user: Any) -> None:
+        self.service.fire(event(self.service, user, self))
 
     def _unsaved(self, failure: Any) -> None:
         _log.failure("{channel} could not be saved", failure=failure, channel=repr(self))

@@ -1,6 +1,7 @@
 """Rooms, their exits, and the users in them. See ``docs/contrib/rooms.md``."""
 
 from cletus.contrib.rooms.directions import spelled_out
+from cletus.contrib.rooms.events import Entered, Left
 from cletus.contrib.rooms.occupant import OccupantMixin
 from cletus.contrib.rooms.room import BaseRoom, RoomManager
 from cletus.contrib.rooms.room_file import RoomFile
@@ -8,6 +9,8 @@ from cletus.errors import RoomFileError
 
 __all__ = [
     "BaseRoom",
+    "Entered",
+    "Left",
     "OccupantMixin",
     "RoomFile",
     "RoomFileError",

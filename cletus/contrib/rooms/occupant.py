@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cletus.contrib.rooms.directions import arrival
+from cletus.contrib.rooms.events import Entered, Left
 from cletus.errors import Refused
 from cletus.storage import StoreField
 
@@ -21,6 +22,7 @@ class OccupantMixin:
 
     if TYPE_CHECKING:
         client: Any
+        service: ClassVar[Any]
         write: Any
 
     # -- to override ------------------------------------------------------------------------
@@ -65,6 +67,7 @@ class OccupantMixin:
         self.room = room
         self.write(*room.look(self))
         room.entered(self)
+        self.service.fire(Entered(self.service, self, room, by))
 
     def leave_room(self, *, by: str = "", quietly: bool = False) -> None:
         """Leave the room, for instance at logout. ``room`` still refers to it."""
@@ -75,3 +78,4 @@ class OccupantMixin:
         if not quietly:
             room.write_all(self.departure_text(by), by=self)
         room.left(self)
+        self.service.fire(Left(self.service, self, room, by))

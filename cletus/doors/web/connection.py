@@ -1,0 +1,290 @@
+"""One TCP connection to the web door: requests for files, and then, perhaps, a WebSocket.
+
+It joins Twisted's transport, the sans-io ``HttpConnection``, the table of files and a session.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from cletus.doors.web.http import (
+    Closed,
+    Event,
+    HttpConnection,
+    Message,
+    Pong,
+    Refused,
+    Request,
+)
+from cletus.doors.web.site import FIELDS
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from cletus.doors.web.interfaces import ConnectionHost, Place, Visit
+
+HEAD_TIMEOUT: Final = 10.0
+"""Seconds in which the head of a request has to come, also of the next one on the same connection."""
+
+RESPONSE_TIMEOUT: Final = 30.0
+"""Seconds in which an answer has to be taken."""
+
+REQUESTS_MAX: Final = 100
+"""Requests on one connection; the page makes a dozen."""
+
+FRAMES_MAX: Final = 200
+"""Messages in a second; past that nothing is read for a second."""
+
+_CLOSING_TIMEOUT: Final = 5.0
+
+
+@implementer(IPushProducer)
+class WebConnection(Protocol):
+    """A connection of a browser, or of another client of WebSockets.
+
+    Args:
+        door: where it came in.
+
+    Attributes:
+        session: what it is attached to, once it is a WebSocket.
+    """
+
+    log = Logger()
+    transport: Any  # Twisted's; ITransport names only half of what every transport can
+
+    def __init__(self, door: ConnectionHost) -> None:
+        self.session: Visit | None = None
+        self._door = door
+        self._http = HttpConnection()
+        self._timer: Any = None
+        self._place: Place | None = None
+        self._requests = 0
+        self._messages = 0
+        self._since = 0.0
+        self._reading = True
+        self._resting: Any = None
+        self._close_code = 1006
+        self._over = False
+
+    # -- what Twisted says --------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Twisted's: the connection is up, if there is room for it."""
+        self._place = self._door.admit(self)
+        if self._place is None:
+            return
+        if ITCPTransport.providedBy(self.transport):
+            with suppress(OSError):  # the peer may be gone already; we hear of that by itself
+                self.transport.setTcpKeepAlive(True)
+                self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._wait(HEAD_TIMEOUT)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted's: bytes have come."""
+        if self._over:
+            return
+        try:
+            self._handle(self._http.receive(data))
+        except Exception:  # noqa: BLE001 - what a stranger sends never raises past the door
+            self.log.failure("a connection of the web door met a mistake of ours")
+            self.abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Twisted's: the connection is gone."""
+        self._over = True
+        for timer in (self._timer, self._resting):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._resting = None
+        session, self.session = self.session, None
+        if self._place is not None:
+            self._door.leave(self._place)
+        self._door.disconnected(self)
+        if session is not None:
+            session.socket_closed(self, self._close_code)
+
+    def pauseProducing(self) -> None:
+        """Twisted's: more than it wants to hold is waiting for the peer to read."""
+        if self.session is not None:
+            self.session.congested(True)
+
+    def resumeProducing(self) -> None:
+        """Twisted's: what was waiting has gone out."""
+        if self.session is not None:
+            self.session.congested(False)
+
+    def stopProducing(self) -> None:
+        """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
+
+    # -- what the session says ------------------------------------------------------------------
+
+    def send_frame(self, opcode: int, payload: bytes) -> None:
+        """Send one message; everybody who is sent the same one gets the same bytes."""
+        if not self._over:
+            self.transport.write(self._door.framed(opcode, payload))
+
+    def ping(self) -> None:
+        """Ask the browser for a sign of life, unless it does not read at the moment."""
+        if self.session is not None and not self.session.is_congested and not self._over:
+            self._http.ping(b"")
+            self.session.ping_sent()
+            self._send_replies()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close when everything has gone out, with this code for the page."""
+        if self._over:
+            return
+        self._close_code = code
+        self._http.close(code, reason)
+        self._send_replies()
+        self._wait(_CLOSING_TIMEOUT)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._over = True
+        self.transport.abortConnection()
+
+    def pause_reading(self) -> None:
+        """Take nothing from the socket for now."""
+        if self._reading and not self._over:
+            self._reading = False
+            if self._resting is None:
+                self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Go on taking."""
+        if not self._reading and not self._over:
+            self._reading = True
+            if self._resting is None:
+                self.transport.resumeProducing()
+
+    # -- HTTP -----------------------------------------------------------------------------------
+
+    def _handle(self, events: list[Event]) -> None:
+        while events:
+            event = events.pop(0)
+            match event:
+                case Request():
+                    events += self._answer(event)
+                case Refused():
+                    self._refuse(event.status, event.reason)
+                    return
+                case Message():
+                    self._count_message()
+                    if self.session is not None:
+                        self.session.message(self, text=event.text, data=event.data)
+                case Pong():
+                    if self.session is not None:
+                        self.session.pong(self)
+                case Closed():
+                    self._peer_closed(event.code)
+                    return
+        self._send_replies()
+
+    def _answer(self, request: Request) -> list[Event]:
+        self._requests += 1
+        problem = self._door.problem_with(request, self)
+        if problem is not None:
+            self._refuse(*problem)
+            return []
+        if self._place is None or not self._door.settle(self._place, request, self):
+            self._refuse(503, "Too many people are here. Please come back later.")
+            return []
+        if request.is_upgrade:
+            return self._upgrade(request)
+        status, fields, body = self._door.response(request)
+        if self._requests >= REQUESTS_MAX:
+            fields = [*fields, ("Connection", "close")]
+        self.transport.write(self._http.respond(request, status, fields, body))
+        if not self._http.keeps_alive:
+            self._lose()
+            return []
+        self._wait(HEAD_TIMEOUT)
+        return self._http.next_request()
+
+    def _upgrade(self, request: Request) -> list[Event]:
+        place = self._place
+        assert place is not None  # noqa: S101 - who has none was refused
+        start = self._door.starts(request, self, place)
+        if isinstance(start, str):
+            self._refuse(400, start)
+            return []
+        response = self._http.upgrade(request, start.subprotocol, self._door.message_max)
+        if response is None:
+            fields = [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")]
+            self._refuse(426, "This is not a WebSocket handshake (RFC 6455).", fields)
+            return []
+        self._stop_waiting()
+        self.transport.write(response)
+        self._since = self._door.seconds()
+        if start.session.place is place:
+            self._place = None  # the session has it from now on, also without a socket
+        else:
+            self._door.leave(place)
+        self.session = start.session
+        self._door.connected(self)
+        start.begin(self)
+        return self._http.receive_rest()
+
+    def _refuse(
+        self, status: int, reason: str, fields: list[tuple[str, str]] | None = None
+    ) -> None:
+        self.transport.write(self._http.refuse(status, reason, [*FIELDS, *(fields or ())]))
+        self._lose()
+
+    def _lose(self) -> None:
+        self._over = True
+        self.transport.unregisterProducer()  # TLS does not close while there is one
+        self.transport.loseConnection()
+        self._wait(RESPONSE_TIMEOUT)
+
+    # -- WebSocket ----------------------------------------------------------------------------------
+
+    def _peer_closed(self, code: int) -> None:
+        if self._close_code == 1006:  # else we have closed it, with that code
+            self._close_code = code
+        self._send_replies()
+        self._lose()
+
+    def _send_replies(self) -> None:
+        if self.session is not None and self.session.is_congested:
+            return  # W9: who does not read gets no answers, so that none pile up
+        data = self._http.replies()
+        if data:
+            self.transport.write(data)
+
+    def _count_message(self) -> None:
+        now = self._door.seconds()
+        if now - self._since >= 1.0:
+            self._since, self._messages = now, 0
+        self._messages += 1
+        if self._messages > FRAMES_MAX and self._resting is None:
+            self._resting = self._door.call_later(1.0, self._rested)
+            if self._reading:
+                self.transport.pauseProducing()
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self._reading and not self._over:
+            self.transport.resumeProducing()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._timer = self._door.call_later(seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        self._over = True
+        self.transport.abortConnection()

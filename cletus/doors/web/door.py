@@ -1,0 +1,437 @@
+"""The web door itself: what listens, who may come in by which name, and who goes on with which session."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from websockets.frames import Frame, Opcode
+
+from cletus.doors.address import printable
+from cletus.doors.admission import ConnectionLimiter
+from cletus.doors.listening import Listening
+from cletus.doors.telnet.protocol import TelnetProtocol, status_of
+from cletus.doors.web.connection import WebConnection
+from cletus.doors.web.http import Request
+from cletus.doors.web.interfaces import Place, Socket, Start
+from cletus.doors.web.session import Session
+from cletus.doors.web.site import FIELDS, PAGE, Site
+from cletus.errors import DoorError
+from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
+from cletus.service.lifecycle import State
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
+    from cletus.service.service import Service
+
+PING_INTERVAL: Final = 25.0
+"""Seconds between two pings; the routers of home networks forget a connection after 60 and more."""
+
+LOOK_INTERVAL: Final = 0.5
+"""Seconds between two looks at whether a file of the page was edited."""
+
+_RESUME = re.compile(r"session\.cletus(?:\.([A-Za-z0-9_-]{24})\.(\d{1,15}))?")
+_LOCAL_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+_log = Logger()
+
+
+class WebDoor:
+    """Pages and WebSockets on one port.
+
+    Args:
+        service: whose clients those who come in become; its reactor listens.
+        host: the address to listen on; by default the setting ``host``.
+        port: by default the setting ``web_port``; 0 takes any free one.
+        endpoint: an endpoint string of Twisted's, in place of host and port.
+        limiter: shared by all doors of the service; by default one of its own.
+        fall_back: if the port is in use, take any free one.
+
+    Attributes:
+        address: what it listens on, for people: ``web 127.0.0.1:9080``.
+        advertised: what crawlers are told of it.
+        site: the files.
+        host: Twisted's address of what it listens on; ``None`` before it is open.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        endpoint: str = "",
+        limiter: ConnectionLimiter | None = None,
+        fall_back: bool = False,
+    ) -> None:
+        settings = service.settings
+        self._service = service
+        self._name = settings.host if host is None else host
+        port = settings.web_port if port is None else port
+        self._limiter = limiter or ConnectionLimiter(service)
+        self.address = f"web {endpoint or f'{self._name}:{port}'}"
+        self.advertised: dict[str, int] = {}
+        self.host: Any = None
+        folder = settings.web_folder
+        self.site = Site(PAGE, *([Path(folder)] if folder else []))
+        self._sessions: dict[bytes, Session] = {}
+        self._connections: dict[WebConnection, None] = {}
+        self._last: tuple[int, bytes, bytes] = (0, b"", b"")
+        self._timers: list[Any] = []
+        self._fall_back = fall_back
+        self._listening = self._listening_on(endpoint or (self._name, port))
+
+    # -- opening and closing ---------------------------------------------------------------------
+
+    def open(self) -> Deferred[None]:
+        """Start to accept connections.
+
+        Raises:
+            DoorError: through the Deferred: the address cannot be listened on, and why.
+        """
+        return Deferred.fromCoroutine(self._open())
+
+    async def _open(self) -> None:
+        self.host = await self._listen(_Factory(self))
+        self.address = f"web {printable(self.host)}"
+        port = getattr(self.host, "port", None)
+        if port is not None:
+            self.advertised = {"WEB": port}
+        self._repeat(PING_INTERVAL, self._ping)
+        self._repeat(LOOK_INTERVAL, self._look)
+
+    async def _listen(self, factory: Any) -> Any:
+        try:
+            return await self._listening.open(factory)
+        except DoorError as error:
+            if not self._fall_back or not _is_in_use(error):
+                raise
+        _log.info("{address} is in use; the page gets a free port", address=self.address)
+        self._listening = self._listening_on((self._name, 0))
+        return await self._listening.open(factory)
+
+    def _listening_on(self, endpoint: tuple[str, int] | str) -> Listening:
+        return Listening(
+            self._service.reactor,
+            endpoint,
+            self.address,
+            keep_alive=self._service.settings.keep_alive,
+            port_option="--web-port",
+        )
+
+    def close(self) -> Deferred[None]:
+        """Accept no more; those who are connected stay so. Closing twice is harmless."""
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+        self._timers.clear()
+        return maybeDeferred(self._listening.close)
+
+    @property
+    def url(self) -> str:
+        """What to open in a browser, for people."""
+        port = getattr(self.host, "port", 0)
+        name = getattr(self.host, "host", "") or "127.0.0.1"
+        if _is_unspecified(name):
+            name = "::1" if ":" in name else "127.0.0.1"
+        return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+
+    # -- for connections: who may come in --------------------------------------------------------
+
+    def admit(self, connection: WebConnection) -> Place | None:
+        """Count a new connection; of one that comes through a proxy, later, by its head.
+
+        Returns:
+            ``None`` if there is no room, and the connection is being closed.
+        """
+        host = getattr(connection.transport.getPeer(), "host", "")
+        if self._is_proxy(host):
+            return Place(host)
+        if self._limiter.admit(host) is not None:
+            connection.transport.loseConnection()
+            return None
+        return Place(host, counted=True)
+
+    def settle(self, place: Place, request: Request, connection: WebConnection) -> bool:
+        """Count a connection that comes through a proxy. Returns whether there is room."""
+        if not place.counted:
+            place.host = getattr(self._peer_of(request, connection), "host", "")
+            place.counted = self._limiter.admit(place.host) is None
+        return place.counted
+
+    def leave(self, place: Place) -> None:
+        """Whoever was counted is gone; leaving twice is harmless."""
+        if place.counted:
+            place.counted = False
+            self._limiter.release(place.host)
+
+    def problem_with(self, request: Request, connection: WebConnection) -> tuple[int, str] | None:
+        """Why a request is refused: by the names that the page is asked for under (W1, W2).
+
+        Returns:
+            status and reason, or ``None`` if it is fine.
+        """
+        host = request.get("host") or ""
+        if self._is_local(connection) and not _is_local_name(host) and not self._is_ours(host):
+            return 403, (
+                f"This service does not know that it is called {host[:100]!r}. "
+                'Its operator can say so: web_origins = ["https://NAME"].'
+            )
+        origin = request.get("origin")
+        if request.is_upgrade and origin is not None:
+            place = urlsplit(origin).netloc.lower() if origin != "null" else ""
+            if place != host.lower() and not self._is_ours(place, origin):
+                return 403, (
+                    f"Pages of {origin[:100]!r} may not talk to this service. "
+                    "Its operator can let them: web_origins."
+                )
+        return None
+
+    def _is_ours(self, place: str, origin: str = "") -> bool:
+        origins = self._service.settings.web_origins
+        names = {urlsplit(known).netloc.lower() for known in origins}
+        if origin:
+            return "*" in origins or origin.lower() in {
+                known.lower().rstrip("/") for known in origins
+            }
+        return "*" in origins or place.lower() in names
+
+    def _is_local(self, connection: WebConnection) -> bool:
+        return _is_loopback(getattr(connection.transport.getHost(), "host", ""))
+
+    def _is_proxy(self, host: str) -> bool:
+        return bool(host) and host in self._service.settings.web_proxies
+
+    def _peer_of(self, request: Request, connection: WebConnection) -> Any:
+        """Where the person is: of a proxied request, the rightmost address that is not a proxy (W15)."""
+        peer = connection.transport.getPeer()
+        if not self._is_proxy(getattr(peer, "host", "")):
+            return peer
+        forwarded = [
+            entry.strip()
+            for name, value in request.fields
+            if name == "x-forwarded-for"
+            for entry in value.split(",")
+        ]
+        for entry in reversed(forwarded):
+            try:
+                address = ip_address(entry.strip("[]"))
+            except ValueError:
+                break
+            if not self._is_proxy(str(address)):
+                make: Any = IPv6Address if address.version == 6 else IPv4Address
+                return make("TCP", str(address), 0)
+        return peer
+
+    # -- for connections: files ------------------------------------------------------------------
+
+    def response(self, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The answer to a request: status, header fields, body."""
+        if request.path == "/health":
+            running = self._service.state is State.RUNNING
+            return self._plain(200 if running else 503, b"ok\n" if running else b"not running\n")
+        if request.path == "/status":
+            body = json.dumps(status_of(self._service), default=str).encode()
+            return 200, [*FIELDS, ("Content-Type", "application/json")], body
+        file = self.site.get(request.path)
+        if file is None:
+            return self._plain(404, b"There is no such page.\n")
+        fields = [*FIELDS, ("ETag", file.etag), ("Vary", "Accept-Encoding")]
+        known = (request.get("if-none-match") or "").replace("W/", "")
+        if file.etag in [entry.strip() for entry in known.split(",")]:
+            return 304, fields, b""
+        fields.append(("Content-Type", file.type))
+        if file.packed and "gzip" in (request.get("accept-encoding") or ""):
+            return 200, [*fields, ("Content-Encoding", "gzip")], file.packed
+        return 200, fields, file.data
+
+    def _plain(self, status: int, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        return status, [*FIELDS, ("Content-Type", "text/plain; charset=utf-8")], body
+
+    # -- for connections: sessions ---------------------------------------------------------------
+
+    def starts(self, request: Request, connection: WebConnection, place: Place) -> Start | str:
+        """How a WebSocket begins: with a new session, or by going on with an old one.
+
+        Returns:
+            what to do once it is upgraded; or why it cannot be, in words.
+        """
+        offered = [
+            name.strip()
+            for key, value in request.fields
+            if key == "sec-websocket-protocol"
+            for name in value.split(",")
+        ]
+        codec = next((CODECS[name] for name in offered if name in CODECS), None)
+        if offered and codec is None:
+            return f"Of these subprotocols one must be offered: {', '.join(CODECS)}."
+        peer = self._peer_of(request, connection)
+        if codec is not TelnetCodec:
+            session = Session(self, (codec or TerminalCodec)(), peer, place)
+            return self._new(session, None if codec is None else codec.name)
+        words = next((match for name in offered if (match := _RESUME.fullmatch(name))), None)
+        if words is None:
+            return self._new(Session(self, TelnetCodec(), peer, place), TelnetCodec.name)
+        if words[1]:
+            known, have = self._sessions.get(_digest(words[1])), int(words[2])
+            if known is not None and known.can_resume(have):
+                return Start(TelnetCodec.name, known, partial(known.resume, have=have))
+        session = Session(self, TelnetCodec(), peer, place, resumable=True)
+        return self._new(session, TelnetCodec.name)
+
+    def _new(self, session: Session, subprotocol: str | None) -> Start:
+        """A session that begins with the telnet connection inside it."""
+
+        def begin(socket: Socket) -> None:
+            words = ""
+            if session.resumable:
+                secret = secrets.token_urlsafe(18)
+                session.secret_hash = _digest(secret)
+                self._sessions[session.secret_hash] = session
+                grace = round(self.resume_grace)
+                words = json.dumps({"session": secret, "grace": grace, "page": self.site.version})
+            protocol = TelnetProtocol(self._service, door="web", tls=self._is_secure(socket))
+            session.begin(protocol, socket, words)
+
+        return Start(subprotocol, session, begin)
+
+    def session_ended(self, session: Session) -> None:
+        """A session is over, and nobody can go on with it."""
+        self._sessions.pop(session.secret_hash, None)
+        self.leave(session.place)
+
+    def connected(self, connection: WebConnection) -> None:
+        """A connection is a WebSocket now."""
+        self._connections[connection] = None
+
+    def disconnected(self, connection: WebConnection) -> None:
+        """A connection is gone."""
+        self._connections.pop(connection, None)
+
+    def framed(self, opcode: int, payload: bytes) -> bytes:
+        """A message as it is sent; for all who are sent the same object, it is made once."""
+        last = self._last
+        if last[1] is not payload or last[0] != opcode:
+            frame = Frame(Opcode(opcode), payload).serialize(mask=False)
+            last = self._last = (opcode, payload, frame)
+        return last[2]
+
+    @property
+    def message_max(self) -> int:
+        """Bytes of a message: a line with its end, or a subnegotiation with its frame."""
+        settings = self._service.settings
+        if not settings.line_max or not settings.subnegotiation_max:
+            return 1 << 20
+        return max(settings.line_max + 2, settings.subnegotiation_max + 5)
+
+    @property
+    def resume_grace(self) -> float:
+        """Seconds for which a session waits for another socket."""
+        return self._service.settings.resume_grace
+
+    @property
+    def resume_max(self) -> int:
+        """Bytes that are kept for sending again, for each session."""
+        return self._service.settings.resume_max
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the service stops."""
+        return self._service.state in (State.STOPPING, State.STOPPED)
+
+    def seconds(self) -> float:
+        """The reactor's clock."""
+        seconds: float = self._service.reactor.seconds()
+        return seconds
+
+    def call_later(self, delay: float, call: Callable[..., object], *args: Any) -> Any:
+        """The reactor's ``callLater``."""
+        return self._service.reactor.callLater(delay, call, *args)
+
+    def count_received(self, size: int) -> None:
+        """So many bytes have come, for the metrics."""
+        self._service.metrics.received.value += size
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _is_secure(self, connection: Socket) -> bool:
+        return hasattr(connection.transport, "getPeerCertificate")
+
+    def _repeat(self, interval: float, call: Callable[[], None]) -> None:
+        def again() -> None:
+            self._timers[:] = [timer for timer in self._timers if timer.active()]
+            self._timers.append(self.call_later(interval, again))
+            try:
+                call()
+            except Exception:  # noqa: BLE001 - the next time may go well
+                _log.failure("a timer of the web door failed")
+
+        self._timers.append(self.call_later(interval, again))
+
+    def _ping(self) -> None:
+        for connection in tuple(self._connections):
+            connection.ping()
+
+    def _look(self) -> None:
+        if not self.site.look():
+            return
+        words = {"page": self.site.version, "files": self.site.etags()}
+        for session in self._sessions.values():
+            session.say(words)
+
+
+class _Factory(ServerFactory):
+    """Makes the protocol of each connection that the door accepts."""
+
+    noisy = False  # the service tells where it listens
+
+    def __init__(self, door: WebDoor) -> None:
+        self._door = door
+
+    def buildProtocol(self, addr: IAddress | None) -> WebConnection:
+        """Twisted's: somebody has connected."""
+        return WebConnection(self._door)
+
+
+def _is_in_use(error: DoorError) -> bool:
+    cause = getattr(error.__cause__, "socketError", None)
+    return getattr(cause, "errno", None) == errno.EADDRINUSE
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _is_unspecified(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _is_local_name(host: str) -> bool:
+    """Whether a Host field names this machine: ``localhost:9080``, ``127.0.0.1``, ``[::1]:9080``."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name in _LOCAL_NAMES or name.endswith(".localhost") or _is_loopback(name)

@@ -1,0 +1,329 @@
+// Joins the parts: bytes to text, text to the log, GMCP to the panel, what is typed to the wire.
+import { Telnet } from "./telnet.js";
+import { Wire } from "./wire.js";
+import { Log, element, isDark, mentions } from "./log.js";
+import { Input } from "./input.js";
+import { Panel } from "./panel.js";
+import { Settings } from "./settings.js";
+import { fill, say } from "./words.js";
+
+const VERSION = "1";
+const SUPPORTS = ["Char 1", "Char.Login 2", "Room 1", "Comm.Channel 1", "Client.Media 1", "Cletus 1"];
+const SAVED = "visit", SAVED_MAX = 1_500_000, INSIDE_AFTER = 700;
+const get = (id) => document.getElementById(id);
+
+fill(document);
+const settings = new Settings((name) => {
+  if (name === "reader") announceTerminal();
+});
+let telnet = newTelnet();
+let state = "connecting";
+let pinged = 0;
+let loggedIn = false;
+let channel = null;
+
+const log = new Log(get("log"), get("aloud"), get("newer"), { names: () => panel.names, me: () => panel.me, settings });
+const input = new Input({
+  submit, commands: () => panel.commands, names: () => [...panel.names].sort(),
+  resize: () => { if (log.follows) log.toEnd(); },
+});
+const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState });
+const wire = new Wire({
+  data: received, state: setState,
+  fresh: (had) => { telnet = newTelnet(); if (had) { notice("visit", say("newVisit")); stage("door"); loggedIn = false; } },
+  resumed: (lost) => { if (lost) notice("lost", say("lost", { n: lost })); },
+  files: pageChanged,
+  silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
+});
+
+function newTelnet() {
+  const bits = 1 + 4 + 8 + 256 + (settings.reader ? 64 : 0);
+  return new Telnet({ types: ["CLETUS", "XTERM-TRUECOLOR", `MTTS ${bits}`], size: columns });
+}
+
+function announceTerminal() {
+  // MTTS can be said again by nobody who was not asked: the next visit says it. GMCP can.
+  if (telnet.speaksGmcp) wire.send(telnet.gmcp("Client.Info", { screenReader: settings.reader }));
+}
+
+function columns() {
+  const width = get("log").clientWidth - 40 || 640;
+  return [Math.max(20, Math.min(200, Math.floor(width / 9))), Math.max(10, Math.floor(innerHeight / 24))];
+}
+
+function received(bytes) {
+  const { events, reply } = telnet.receive(bytes);
+  wire.send(reply);
+  for (const event of events) {
+    if (event.text !== undefined) said(event.text);
+    else if (event.prompt) prompted();
+    else if (event.echo !== undefined) input.hide(event.echo);
+    else if (event.ready) {
+      wire.send(telnet.gmcp("Core.Hello", { client: "Cletus", version: VERSION }));
+      wire.send(telnet.gmcp("Core.Supports.Set", SUPPORTS));
+    } else if (event.gmcp) message(event.gmcp, event.data);
+  }
+}
+
+function said(text) {
+  const before = log.kept.length;
+  log.text(text);
+  if (log.kept.length !== before) called();
+  clearTimeout(said.timer);
+  // A service that asks nothing (an echo server) has no door to show.
+  said.timer = setTimeout(() => { if (!input.asked && !log.partial && state === "connected") stage("inside"); }, INSIDE_AFTER);
+}
+
+function prompted() {
+  const prompt = log.takePrompt();
+  input.question(prompt, placeholder());
+}
+
+function placeholder() { return channel ? say("sayOn", { channel: channel.caption ?? channel.name }) : say("say"); }
+
+function message(name, data) {
+  const lower = name.toLowerCase();
+  if (lower === "core.ping") { pinged = 0; return; }
+  if (lower === "core.goodbye") { notice("goodbye", String(data ?? "")); return; }
+  if (lower.startsWith("client.media.")) { media(lower, data ?? {}); return; }
+  panel.gmcp(name, data);
+  if (lower === "char.name" && data?.name) { loggedIn = true; stage("inside"); input.account.value = data.name; }
+}
+
+function submit(line, hidden) {
+  const text = channel && !hidden && line.trim() && !/^[./]/.test(line) && channel.command ? `${channel.command} ${line}` : line;
+  wire.send(telnet.line(text));
+  const asked = input.asked;
+  if (asked) log.line(`${asked} ${hidden ? say("hidden") : line}`, "own");
+  else if (!hidden && line.trim()) log.line(line, "own");
+  if (asked && !hidden && !loggedIn) input.account.value = line.trim();
+  input.question("", placeholder());
+  log.toEnd();
+}
+
+function showChannel(shown) {
+  const turned = channel?.name !== shown?.name;
+  channel = shown;
+  document.body.dataset.channel = channel ? channel.name : "";
+  if (turned && !input.asked) input.question("", placeholder());
+  let view = get("channel-log");
+  if (!channel) { view?.remove(); get("log").hidden = false; log.toEnd(); return; }
+  if (!view) {
+    view = element("section");
+    view.id = "channel-log";
+    view.tabIndex = 0;
+    get("log").after(view);
+  }
+  view.setAttribute("aria-label", `# ${channel.caption ?? channel.name}`);
+  get("log").hidden = true;
+  const topic = channel.topic ? [element("p", "topic", channel.topic)] : [];
+  view.replaceChildren(...topic, ...channel.lines.map(([text, talker, at]) => log.rendered({ pieces: [{ text, style: {} }], text, kind: talker === panel.me ? "own" : "", at })));
+  view.scrollTop = view.scrollHeight;
+}
+
+// -- being called -------------------------------------------------------------------------
+
+function called() {
+  const text = log.latest(1);
+  const last = log.kept.at(-1);
+  const line = last && last[1] !== "own" ? log.waiting.at(-1)?.text ?? text : "";
+  if (!document.hidden || !mentions(line, panel.me)) { if (document.hidden) unread(); return; }
+  unread();
+  if (settings.sound) beep();
+  if (settings.notify && globalThis.Notification?.permission === "granted") new Notification(document.title, { body: line, tag: "called", icon: "/icon.svg" });
+}
+
+let unreadCount = 0;
+function unread() {
+  if (!unreadCount) log.marker();
+  unreadCount++;
+  drawState();
+}
+
+function beep() {
+  try {
+    const audio = beep.context ??= new AudioContext();
+    const tone = audio.createOscillator(), volume = audio.createGain();
+    tone.frequency.value = 660;
+    volume.gain.setValueAtTime(0.08, audio.currentTime);
+    volume.gain.exponentialRampToValueAtTime(0.0001, audio.currentTime + 0.4);
+    tone.connect(volume).connect(audio.destination);
+    tone.start();
+    tone.stop(audio.currentTime + 0.4);
+  } catch { /* no sound card is not a reason to fail */ }
+}
+
+// Client.Media: sounds from this service alone; the policy of the page lets no others in.
+const players = new Map();
+function media(name, data) {
+  const key = data.key ?? data.name ?? "";
+  if (name === "client.media.stop") {
+    for (const [id, player] of players) if (!data.name && !data.key || id === key) { player.pause(); players.delete(id); }
+  } else if (name === "client.media.play" && settings.sound && data.name) {
+    const player = new Audio(new URL(data.name, location.origin).pathname);
+    player.volume = Math.min(1, Math.max(0, (data.volume ?? 50) / 100));
+    player.loop = data.loops === -1;
+    players.get(key)?.pause();
+    players.set(key, player);
+    player.play().catch(() => {});
+  }
+}
+
+// -- what is shown of the connection ------------------------------------------------------------
+
+function setState(next) {
+  state = next;
+  document.body.dataset.state = next;
+  drawState();
+  const words = { reconnecting: "reconnecting", stopping: "stopping", offline: "offline", taken: "taken", gone: "gone" }[next];
+  if (!words) { clearNotice("state"); return; }
+  const button = { taken: "takenBack", gone: "reconnect" }[next];
+  clearTimeout(setState.timer);
+  // A cut that is mended at once is nobody's concern.
+  setState.timer = setTimeout(() => { if (state === next) notice("state", say(words), button && say(button), () => { wire.over = false; wire.connect(); }); }, button ? 0 : 1200);
+}
+
+function drawState() {
+  const others = panel.count - (panel.me ? 1 : 0);
+  const people = !loggedIn && !panel.count ? "" : others < 1 ? say("aboutNobody") : panel.count === 1 ? say("aboutOne") : say("about", { n: panel.count });
+  const word = { connected: "connected", connecting: "connecting" }[state] ?? "connecting";
+  get("state-text").textContent = [say(word), people].filter(Boolean).join(" · ");
+  document.title = (unreadCount ? `(${unreadCount}) ` : "") + get("name").textContent;
+}
+
+function stage(name) {
+  if (document.body.dataset.stage === name) return;
+  document.body.dataset.stage = name;
+  requestAnimationFrame(() => { log.fit(); log.toEnd(); wire.send(telnet.resized()); });
+}
+
+function notice(id, text, button = "", act = null) {
+  clearNotice(id);
+  const line = element("p", "notice");
+  line.dataset.id = id;
+  line.append(element("span", "", text));
+  if (button) { const press = element("button", "plain", button); press.type = "button"; press.addEventListener("click", () => { clearNotice(id); act(); }); line.append(press); }
+  else { const close = element("button", "plain", say("close")); close.type = "button"; close.addEventListener("click", () => line.remove()); line.append(close); }
+  get("notices").append(line);
+}
+
+function clearNotice(id) { get("notices").querySelector(`[data-id="${id}"]`)?.remove(); }
+
+// -- the page was edited ---------------------------------------------------------------------------
+
+let files = null;
+function pageChanged({ files: now }) {
+  const changed = Object.keys(now).filter((name) => !files || files[name] !== now[name]);
+  const first = !files;
+  files = now;
+  if (first || changed.every((name) => name.endsWith(".css"))) {
+    for (const link of document.querySelectorAll("link[rel=stylesheet]")) {
+      const path = new URL(link.href).pathname;
+      if (first || changed.includes(path)) {
+        const fresh = link.cloneNode();
+        fresh.href = `${path}?${now[path]?.replace(/\W/g, "") ?? ""}`;
+        fresh.addEventListener("load", () => link.remove());
+        link.after(fresh);
+      }
+    }
+    if (!first) return;
+  }
+  if (changed.some((name) => /^\/(app\/|index\.html)/.test(name)) && !first) notice("page", say("newPage"), say("newPageLoad"), () => location.reload());
+}
+
+// -- keys and sizes -------------------------------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "F6") { event.preventDefault(); turnPart(event.shiftKey ? -1 : 1); return; }
+  if (event.key === "Escape") { if (document.body.dataset.panel === "open") openPanel(false); if (!get("find").hidden) closeFind(); input.focus(); return; }
+  if (event.altKey && /^[0-9]$/.test(event.key)) { event.preventDefault(); get("aloud").append(element("p", "", log.latest(Number(event.key) || 10))); return; }
+  if ((event.ctrlKey || event.metaKey) && event.key === "f" && event.shiftKey) { event.preventDefault(); openFind(); return; }
+  const view = get("channel-log") ?? get("log");
+  if (event.key === "PageUp" || event.key === "PageDown") { event.preventDefault(); view.scrollBy(0, (event.key === "PageUp" ? -0.9 : 0.9) * view.clientHeight); return; }
+  const active = document.activeElement;
+  const types = !active || active === document.body || active === get("log") || active.id === "channel-log";
+  if (types && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && event.key !== " ") input.focus();
+});
+
+function turnPart(step) {
+  const parts = [input.field, get("channel-log") ?? get("log"), ...(get("tabs").hidden ? [] : [get("tabs").querySelector("[aria-selected=true]")]), ...(get("panel").querySelector(".card:not([hidden])") ? [get("panel")] : []), get("panel-button")].filter((part) => part && part.offsetParent !== null);
+  const at = parts.findIndex((part) => part === document.activeElement || part.contains(document.activeElement));
+  const next = parts.at((at + step + parts.length) % parts.length);
+  if (next === get("panel")) next.tabIndex = -1;
+  next.focus();
+}
+
+function openPanel(open) {
+  document.body.dataset.panel = open ? "open" : "closed";
+  get("panel-button").setAttribute("aria-expanded", String(open));
+}
+get("panel-button").addEventListener("click", () => openPanel(document.body.dataset.panel !== "open"));
+get("theme-button").addEventListener("click", () => settings.turnTheme(isDark()));
+get("settings-button").addEventListener("click", () => { settings.fill(get("settings-fields")); get("settings").showModal(); });
+get("find-button").addEventListener("click", openFind);
+get("find-close").addEventListener("click", closeFind);
+get("find-text").addEventListener("input", () => { get("find-count").textContent = say("found", { n: log.find(get("find-text").value) }); });
+get("find").addEventListener("submit", (event) => event.preventDefault());
+get("leave").addEventListener("click", () => { get("settings").close(); sessionStorage.removeItem(SAVED); wire.end(); });
+get("save-log").addEventListener("click", () => {
+  const link = element("a");
+  link.href = URL.createObjectURL(new Blob([log.all], { type: "text/plain" }));
+  link.download = `${document.title}.txt`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+});
+function openFind() { get("find").hidden = false; get("find-text").focus(); }
+function closeFind() { get("find").hidden = true; log.find(""); log.toEnd(); input.focus(); }
+
+let resizing = 0;
+addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => wire.send(telnet.resized()), 300); });
+visualViewport?.addEventListener("resize", () => document.documentElement.style.setProperty("--height", `${visualViewport.height}px`));
+for (const event of ["online", "pageshow", "focus"]) addEventListener(event, () => wire.wake());
+addEventListener("offline", () => setState("offline"));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unreadCount = 0;
+  drawState();
+  wire.wake();
+});
+
+// -- a visit survives F5 ----------------------------------------------------------------------------
+
+addEventListener("pagehide", () => {
+  if (!wire.secret || wire.over) { sessionStorage.removeItem(SAVED); return; }
+  const visit = { wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn };
+  let text = JSON.stringify(visit);
+  while (text.length > SAVED_MAX && visit.log.length) { visit.log = visit.log.slice(Math.ceil(visit.log.length / 2)); text = JSON.stringify(visit); }
+  try { sessionStorage.setItem(SAVED, text); } catch { /* then it is a new visit */ }
+});
+
+function goOn() {
+  const text = sessionStorage.getItem(SAVED);
+  sessionStorage.removeItem(SAVED);
+  if (!text) return;
+  try {
+    const visit = JSON.parse(text);
+    wire.restore(visit.wire);
+    telnet.restore(visit.telnet);
+    loggedIn = visit.loggedIn;
+    panel.restore(visit.panel);
+    log.restore(visit.log);
+    log.partial = visit.partial;
+    stage(visit.stage);
+    input.restore(visit.input);
+  } catch (error) { console.error(error); }
+}
+
+async function begin() {
+  goOn();
+  wire.connect();
+  input.focus();
+  try {
+    const status = await (await fetch("/status")).json();
+    if (status.NAME) { get("name").textContent = status.NAME; document.title = status.NAME; }
+    drawState();
+  } catch { /* the page works without */ }
+  if (isSecureContext) navigator.serviceWorker?.register("/sw.js").catch(() => {});
+}
+begin();

@@ -1,0 +1,402 @@
+"""A line editor without I/O, for terminals that send each key by itself: bytes in, lines and echo out.
+
+The keys are those of Emacs and readline, since that is what people's fingers know. What is on the
+screen is always the prompt and the text behind it; ``cover()`` takes both off so that others' output can
+be shown, and ``put_back()`` draws them again below it.
+
+Escape sequences are those of ECMA-48 and xterm's manual (ctlseqs); bracketed paste is xterm's 2004.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import wcwidth
+
+HISTORY_MAX: Final = 100
+"""Lines that can be recalled. Our choice."""
+
+SEQUENCE_MAX: Final = 32
+"""Bytes of an escape sequence; what is longer is none. Our choice; xterm's have at most a dozen."""
+
+PASTE_MODE: Final = "\x1b[?2004h"
+"""Asks a terminal to mark what is pasted."""
+
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?<=>]*[@-~]|O[@-~]|[^\[O])")
+_BEGUN = re.compile(r"\x1b(?:\[[0-9;?<=>]*|O)?")
+_PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
+_WORD = re.compile(r"\w+")
+
+#: What a key does, by the sequence that it sends: the name of a method.
+_KEYS: Final[dict[str, str]] = {
+    "\x01": "_home",
+    "\x1b[H": "_home",
+    "\x1bOH": "_home",
+    "\x1b[1~": "_home",
+    "\x1b[7~": "_home",
+    "\x05": "_end",
+    "\x1b[F": "_end",
+    "\x1bOF": "_end",
+    "\x1b[4~": "_end",
+    "\x1b[8~": "_end",
+    "\x02": "_left",
+    "\x1b[D": "_left",
+    "\x1bOD": "_left",
+    "\x06": "_right",
+    "\x1b[C": "_right",
+    "\x1bOC": "_right",
+    "\x10": "_up",
+    "\x1b[A": "_up",
+    "\x1bOA": "_up",
+    "\x0e": "_down",
+    "\x1b[B": "_down",
+    "\x1bOB": "_down",
+    "\x1bb": "_word_left",
+    "\x1b[1;5D": "_word_left",
+    "\x1b[1;3D": "_word_left",
+    "\x1bf": "_word_right",
+    "\x1b[1;5C": "_word_right",
+    "\x1b[1;3C": "_word_right",
+    "\x08": "_backspace",
+    "\x7f": "_backspace",
+    "\x1b[3~": "_delete",
+    "\x0b": "_kill_to_end",
+    "\x15": "_kill_to_start",
+    "\x17": "_kill_word",
+    "\x1b\x7f": "_kill_word",
+    "\x1bd": "_kill_next_word",
+    "\x19": "_yank",
+    "\x14": "_swap",
+}  # fmt: skip - a table
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line is complete.
+
+    Attributes:
+        text: without its end.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The person wants to leave: Ctrl-D on an empty line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """The person pressed Ctrl-C; what they had typed is gone."""
+
+
+Event = Line | End | Interrupt
+
+
+class LineEditor:
+    """The line that one person is typing.
+
+    Args:
+        columns: the width of the terminal.
+        line_max: bytes of a line in UTF-8; what would make it longer is not taken. 0: no limit.
+
+    Attributes:
+        columns: as given; change it when the window is resized.
+        prompt: what stands before the text, without escape sequences.
+        hidden: whether the text is not shown, and not remembered.
+    """
+
+    def __init__(self, columns: int = 80, line_max: int = 0) -> None:
+        self.columns = max(2, columns)
+        self.prompt = ""
+        self.hidden = False
+        self._line_max = line_max
+        self._before: list[str] = []  # graphemes on each side of the cursor
+        self._after: list[str] = []
+        self._size = 0
+        self._killed = ""
+        self._history: deque[str] = deque(maxlen=HISTORY_MAX)
+        self._recalled = 0
+        self._draft = ""
+        self._pasting = False
+        self._pending = ""
+        self._after_cr = False
+        self._row = 0  # of the cursor, below the first row of the prompt
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    @property
+    def text(self) -> str:
+        """What has been typed of the line at hand."""
+        return "".join((*self._before, *self._after))
+
+    def receive(self, data: bytes) -> tuple[list[Event], str]:
+        """Take what the terminal sends.
+
+        Returns:
+            the lines that are complete, and what to show for all of it.
+        """
+        text = self._pending + self._decoder.decode(data)
+        self._pending = ""
+        events: list[Event] = []
+        shown: list[str] = []
+        position = 0
+        while position < len(text):
+            position = self._take(text, position, events, shown)
+        return events, "".join(shown)
+
+    def cover(self) -> str:
+        """What takes prompt and text off the screen; others' output follows."""
+        up = f"\x1b[{self._row}A" if self._row else ""
+        self._row = 0
+        return f"{up}\r\x1b[J"
+
+    def put_back(self) -> str:
+        """What draws prompt and text, with the cursor in its place."""
+        whole = self.prompt + ("" if self.hidden else self.text)
+        behind = self.prompt + ("" if self.hidden else "".join(self._before))
+        last, column = self._place(whole)
+        self._row, target = self._place(behind)
+        if column == 0 and last:
+            whole += (
+                "\r\n"  # the terminal waits at the edge otherwise, and where it is is not defined
+            )
+        up = f"\x1b[{last - self._row}A" if last > self._row else ""
+        moved = "" if (last, column) == (self._row, target) else f"{up}\r" + _right(target)
+        return whole + moved
+
+    # -- taking keys --------------------------------------------------------------------------
+
+    def _take(self, text: str, position: int, events: list[Event], shown: list[str]) -> int:
+        """Take one key, or a run of letters. Returns where the next one begins."""
+        key = text[position]
+        if key == "\x1b":
+            return self._take_sequence(text, position, shown)
+        if key in "\r\n" or (key == "\0" and self._after_cr):
+            swallowed = self._after_cr and key != "\r"
+            self._after_cr = key == "\r"
+            if not swallowed:
+                self._enter(events, shown)
+            return position + 1
+        self._after_cr = False
+        if key < " " or key == "\x7f":
+            self._control(key, events, shown)
+            return position + 1
+        end = position + 1
+        while end < len(text) and text[end] >= " " and text[end] not in "\x7f\x1b":
+            end += 1
+        self._insert(text[position:end], shown)
+        return end
+
+    def _take_sequence(self, text: str, position: int, shown: list[str]) -> int:
+        match = _SEQUENCE.match(text, position, position + SEQUENCE_MAX)
+        if match is None:
+            begun = _BEGUN.fullmatch(text, position)
+            if begun is not None and len(text) - position < SEQUENCE_MAX:
+                self._pending = text[position:]
+                return len(text)
+            return position + 1
+        if match[0] in (_PASTE, _PASTED):
+            self._pasting = match[0] == _PASTE
+        elif not self._pasting and match[0] in _KEYS:
+            self._edit(match[0], shown)
+        return match.end()
+
+    def _control(self, key: str, events: list[Event], shown: list[str]) -> None:
+        if self._pasting:
+            return
+        if key in _KEYS:
+            self._edit(key, shown)
+        elif key == "\x04":
+            if self._before or self._after:
+                self._delete()
+                self._draw(shown)
+            else:
+                events.append(End())
+        elif key == "\x03":
+            shown.append(self._leave() + "^C\r\n")
+            self._clear()
+            events.append(Interrupt())
+        elif key == "\x0c":
+            self._row = 0
+            shown.append("\x1b[H\x1b[2J" + self.put_back())
+
+    def _enter(self, events: list[Event], shown: list[str]) -> None:
+        text = self.text
+        shown.append(self._leave() + "\r\n")
+        if text.strip() and not self.hidden and (not self._history or self._history[-1] != text):
+            self._history.append(text)
+        if self.hidden:
+            self._killed = ""  # a password is not to be yanked into what others read
+        self._clear()
+        self.prompt = ""
+        events.append(Line(text))
+
+    def _leave(self) -> str:
+        """What moves the cursor behind the text, from wherever it is."""
+        self._end()
+        before = self._row
+        row, column = self._place(self.prompt + ("" if self.hidden else self.text))
+        down = f"\x1b[{row - before}B" if row > before else ""
+        return f"{down}\r{_right(column)}"
+
+    def _clear(self) -> None:
+        self._before.clear()
+        self._after.clear()
+        self._size = self._row = self._recalled = 0
+        self._draft = ""
+
+    # -- editing ------------------------------------------------------------------------------
+
+    def _insert(self, text: str, shown: list[str]) -> None:
+        if self._line_max:
+            room = self._line_max - self._size
+            text = text.encode("utf-8", "ignore")[: max(0, room)].decode("utf-8", "ignore")
+            if not text:
+                shown.append("\a")
+                return
+        self._size += len(text.encode("utf-8", "ignore"))
+        last = (
+            self._before.pop() if self._before else ""
+        )  # a combining mark joins the letter before it
+        self._before += wcwidth.iter_graphemes(last + text)
+        if self.hidden:
+            return
+        row, column = self._place(self.prompt + "".join(self._before))
+        if not self._after and column and row == self._row and text.isascii():
+            shown.append(text)  # the usual case: a letter behind the others
+        else:
+            self._draw(shown)
+
+    def _edit(self, key: str, shown: list[str]) -> None:
+        before = self.text, len(self._before)
+        getattr(self, _KEYS[key])()
+        if (self.text, len(self._before)) == before:
+            shown.append("\a")
+            return
+        self._size = len(self.text.encode("utf-8", "ignore"))
+        self._draw(shown)
+
+    def _draw(self, shown: list[str]) -> None:
+        if not self.hidden:
+            shown.append(self.cover() + self.put_back())
+
+    def _set(self, text: str) -> None:
+        self._before = list(wcwidth.iter_graphemes(text))
+        self._after = []
+
+    def _home(self) -> None:
+        self._before, self._after = [], self._before + self._after
+
+    def _end(self) -> None:
+        self._before, self._after = self._before + self._after, []
+
+    def _left(self) -> None:
+        if self._before:
+            self._after.insert(0, self._before.pop())
+
+    def _right(self) -> None:
+        if self._after:
+            self._before.append(self._after.pop(0))
+
+    def _backspace(self) -> None:
+        if self._before:
+            self._before.pop()
+
+    def _delete(self) -> None:
+        if self._after:
+            self._after.pop(0)
+
+    def _word_left(self) -> None:
+        count = self._start_of_word()
+        self._after = self._before[count:] + self._after
+        del self._before[count:]
+
+    def _word_right(self) -> None:
+        count = self._end_of_word()
+        self._before += self._after[:count]
+        del self._after[:count]
+
+    def _kill_to_end(self) -> None:
+        self._killed = "".join(self._after) or self._killed
+        self._after.clear()
+
+    def _kill_to_start(self) -> None:
+        self._killed = "".join(self._before) or self._killed
+        self._before.clear()
+
+    def _kill_word(self) -> None:
+        count = self._start_of_word()
+        self._killed = "".join(self._before[count:]) or self._killed
+        del self._before[count:]
+
+    def _kill_next_word(self) -> None:
+        count = self._end_of_word()
+        self._killed = "".join(self._after[:count]) or self._killed
+        del self._after[:count]
+
+    def _yank(self) -> None:
+        room = self._line_max - self._size if self._line_max else len(self._killed) * 4
+        if len(self._killed.encode("utf-8", "ignore")) <= room:
+            self._before += wcwidth.iter_graphemes(self._killed)
+
+    def _swap(self) -> None:
+        if len(self._before) > 1:
+            self._before[-2:] = self._before[:-3:-1]
+
+    def _up(self) -> None:
+        self._recall(1)
+
+    def _down(self) -> None:
+        self._recall(-1)
+
+    def _recall(self, step: int) -> None:
+        wanted = self._recalled + step
+        if self.hidden or not 0 <= wanted <= len(self._history):
+            return
+        if not self._recalled:
+            self._draft = self.text
+        self._recalled = wanted
+        self._set(self._history[-wanted] if wanted else self._draft)
+
+    def _start_of_word(self) -> int:
+        """How many graphemes stand before the word at the cursor."""
+        count = len(self._before)
+        while count and not _WORD.match(self._before[count - 1]):
+            count -= 1
+        while count and _WORD.match(self._before[count - 1]):
+            count -= 1
+        return count
+
+    def _end_of_word(self) -> int:
+        """How many graphemes behind the cursor end with a word."""
+        count, most = 0, len(self._after)
+        while count < most and not _WORD.match(self._after[count]):
+            count += 1
+        while count < most and _WORD.match(self._after[count]):
+            count += 1
+        return count
+
+    # -- the screen ----------------------------------------------------------------------------
+
+    def _place(self, text: str) -> tuple[int, int]:
+        """Row and column of the cursor behind this text, which begins at the left edge."""
+        row = column = 0
+        for grapheme in wcwidth.iter_graphemes(text):
+            width = max(0, wcwidth.width(grapheme))
+            if (
+                column + width > self.columns
+            ):  # a wide letter that does not fit goes to the next row
+                row, column = row + 1, 0
+            column += width
+            if column == self.columns:
+                row, column = row + 1, 0
+        return row, column
+
+
+def _right(columns: int) -> str:
+    return f"\x1b[{columns}C" if columns else ""

@@ -1,0 +1,538 @@
+"""The web door: files, names, sessions that outlive their sockets, and who may come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+
+from cletus import Client, Service, events
+from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
+from cletus.doors.web.door import WebDoor
+from cletus.doors.web.session import GOING_GRACE
+from cletus.doors.web.site import FILE_MAX
+
+from .browser import Tab, Wire
+
+TELNET, SESSION = "telnet.mudstandards.org", "session.cletus"
+PUBLIC = IPv4Address("TCP", "192.0.2.7", 80)
+
+Made = Callable[..., WebDoor]
+
+
+@pytest.fixture
+def made(start: Callable[..., Service]) -> Made:
+    """Makes a service that repeats what is said, and its web door."""
+
+    def made(**settings: Any) -> WebDoor:
+        service = start(**settings)
+
+        @service.listen(events.Receive)
+        def receive(event: events.Receive) -> None:
+            event.client.write(f"you said {event.data}")
+
+        return WebDoor(service)
+
+    return made
+
+
+@pytest.fixture
+def door(made: Made) -> WebDoor:
+    return made()
+
+
+def clients(door: WebDoor) -> tuple[Client, ...]:
+    return door._service.clients
+
+
+def heard(tab: Tab, clock: Clock) -> bytes:
+    """The text of the stream so far."""
+    clock.advance(0)
+    return b"".join(tab.binary())
+
+
+def visit(door: WebDoor, secret: str = "", have: int = 0) -> Tab:
+    return Tab(door, TELNET, f"{SESSION}.{secret}.{have}" if secret else SESSION)
+
+
+def secret_of(tab: Tab) -> str:
+    (words,) = tab.words
+    secret: str = words["session"]
+    assert len(secret) == 24
+    return secret
+
+
+# -- files ----------------------------------------------------------------------------------
+
+
+def test_the_page_is_there_with_its_policy(door: WebDoor) -> None:
+    status, fields, body = Wire(door).get()
+    assert status == 200
+    assert b"<!doctype html>" in body
+    assert fields["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in fields["content-security-policy"]
+    assert "unsafe" not in fields["content-security-policy"]
+    assert fields["x-content-type-options"] == "nosniff"
+    assert fields["cache-control"] == "no-cache"
+    assert "set-cookie" not in fields
+
+
+def test_a_file_that_is_known_is_not_sent_again(door: WebDoor) -> None:
+    etag = Wire(door).get("/style.css")[1]["etag"]
+    status, _fields, body = Wire(door).get("/style.css", if_none_match=f'"x", W/{etag}')
+    assert (status, body) == (304, b"")
+
+
+def test_files_are_packed_for_those_who_take_it(door: WebDoor) -> None:
+    _, fields, packed = Wire(door).get("/style.css", accept_encoding="br, gzip")
+    assert fields["content-encoding"] == "gzip"
+    _, fields, plain = Wire(door).get("/style.css")
+    assert "content-encoding" not in fields
+    assert len(packed) < len(plain) / 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../door.py",
+        "/%2e%2e/door.py",
+        "/app/../../door.py",
+        "//style.css",
+        "/nothing",
+        "/app/",
+        "/.hidden",
+    ],
+)
+def test_no_path_is_ever_made_of_a_request(door: WebDoor, path: str) -> None:
+    """W14."""
+    assert Wire(door).get(path)[0] == 404
+
+
+def test_one_connection_serves_many_requests(door: WebDoor) -> None:
+    wire = Wire(door)
+    assert [wire.get(path)[0] for path in ("/", "/style.css", "/health")] == [200, 200, 200]
+    assert not wire.transport.disconnecting
+
+
+def test_half_a_head_is_closed_after_a_while(door: WebDoor, clock: Clock) -> None:
+    """W13."""
+    wire = Wire(door)
+    wire.send(b"GET / HTTP/1.1\r\n")
+    clock.advance(HEAD_TIMEOUT - 0.1)
+    assert not wire.transport.aborted
+    clock.advance(0.2)
+    assert wire.transport.aborted
+
+
+def test_status_tells_what_crawlers_are_told(made: Made) -> None:
+    status, fields, body = Wire(made(name="The Lantern")).get("/status")
+    assert (status, fields["content-type"]) == (200, "application/json")
+    assert b'"NAME": "The Lantern"' in body
+
+
+def test_a_folder_of_ones_own_replaces_files_and_adds_others(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "theme.css").write_text(":root { --accent: red }")
+    (tmp_path / "map.png").write_bytes(b"png")
+    (tmp_path / "secrets.py").write_text("no")
+    (tmp_path / "big.txt").write_bytes(b"a" * (FILE_MAX + 1))
+    door = made(web_folder=str(tmp_path))
+    assert b"--accent: red" in Wire(door).get("/theme.css")[2]
+    assert Wire(door).get("/map.png")[1]["content-type"] == "image/png"
+    assert Wire(door).get("/secrets.py")[0] == 404
+    assert Wire(door).get("/big.txt")[0] == 404
+    assert Wire(door).get("/index.html")[0] == 200
+
+
+def test_open_pages_hear_of_a_file_that_was_edited(made: Made, tmp_path: Path) -> None:
+    style = tmp_path / "theme.css"
+    style.write_text("a")
+    door = made(web_folder=str(tmp_path))
+    tab = visit(door)
+    version = tab.words[0]["page"]
+    door._look()
+    tab.pump()
+    assert tab.words == []
+    style.write_text("other")
+    door._look()
+    tab.pump()
+    (words,) = tab.words
+    assert words["page"] != version
+    assert "/theme.css" in words["files"]
+
+
+# -- names ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9080", "localhost:9080", "[::1]:9080", "x.localhost"])
+def test_a_local_name_is_fine_on_a_local_address(door: WebDoor, host: str) -> None:
+    assert Wire(door).get(host=host)[0] == 200
+
+
+def test_another_name_on_a_local_address_is_refused(door: WebDoor) -> None:
+    """W2: DNS rebinding; the answer names the setting."""
+    status, _, body = Wire(door).get(host="evil.example:9080")
+    assert status == 403
+    assert b"web_origins" in body
+
+
+def test_a_name_that_the_operator_has_stated_is_fine(made: Made) -> None:
+    door = made(web_origins=("https://talk.example.org",))
+    assert Wire(door).get(host="talk.example.org")[0] == 200
+
+
+def test_any_name_is_fine_on_a_public_address(door: WebDoor) -> None:
+    assert Wire(door, "192.0.2.1", PUBLIC).get(host="talk.example.org")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://127.0.0.1:9080", 101),
+        (None, 101),  # W3: not a browser
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1:9081", 403),
+    ],
+)
+def test_pages_of_others_may_not_talk_to_it(door: WebDoor, origin: str | None, status: int) -> None:
+    """W1."""
+    tab = Tab(door, TELNET, origin=origin)
+    assert tab.response is not None
+    assert tab.response.status_code == status
+    assert len(clients(door)) == (status == 101)
+
+
+def test_pages_that_the_operator_has_stated_may(made: Made) -> None:
+    door = made(web_origins=("https://talk.example.org",))
+    for origin, status in (("https://talk.example.org", 101), ("http://talk.example.org", 403)):
+        response = Tab(door, TELNET, origin=origin).response
+        assert response is not None
+        assert response.status_code == status
+
+
+# -- subprotocols -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ((TELNET,), TELNET),
+        (("x", "gmcp.mudstandards.org", TELNET), "gmcp.mudstandards.org"),
+        (("terminal.mudstandards.org",), "terminal.mudstandards.org"),
+        ((), None),
+    ],
+)
+def test_the_first_subprotocol_that_is_known_is_taken(
+    door: WebDoor, offered: tuple[str, ...], chosen: str | None
+) -> None:
+    tab = Tab(door, *offered)
+    assert tab.client.subprotocol == chosen
+    assert tab.client.handshake_exc is None
+
+
+def test_only_unknown_subprotocols_are_refused_naming_ours(door: WebDoor) -> None:
+    tab = Tab(door, "json.mudstandards.org")
+    assert tab.response is not None
+    assert tab.response.status_code == 400
+    assert TELNET.encode() in (tab.response.body or b"")
+
+
+def test_a_terminal_gets_text_and_a_line_for_each_message(door: WebDoor, clock: Clock) -> None:
+    tab = Tab(door, "terminal.mudstandards.org")
+    tab.says(b"hello", text=True)
+    text = heard(tab, clock)
+    assert b"you said hello\r\n" in text
+    assert b"\xff" not in text
+
+
+def test_gmcp_comes_as_text(door: WebDoor, clock: Clock) -> None:
+    tab = Tab(door, "gmcp.mudstandards.org")
+    got: list[Any] = []
+    door._service.gmcp("Core.Hello")(lambda event: got.append(event.data))
+    tab.says(b'Core.Hello {"client": "x"}', text=True)
+    assert got == [{"client": "x"}]
+    (client,) = clients(door)
+    client.gmcp.send("Char.Name", {"name": "Ann"})
+    clock.advance(0)
+    tab.pump()
+    assert b'Char.Name {"name": "Ann"}' in [
+        bytes(frame.data).replace(b":", b": ").replace(b":  ", b": ") for frame in tab.frames
+    ]
+
+
+# -- sessions ---------------------------------------------------------------------------------
+
+
+def test_what_is_typed_is_heard_and_answered(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    tab.types("hello")
+    assert b"you said hello" in heard(tab, clock)
+
+
+def test_a_session_goes_on_after_a_cut_with_nothing_lost_or_doubled(
+    door: WebDoor, clock: Clock
+) -> None:
+    tab = visit(door)
+    secret = secret_of(tab)
+    tab.types("one")
+    clock.advance(0)
+    got = tab.binary()
+    (client,) = clients(door)
+    tab.lose()
+    for n in range(3):
+        client.write(f"meanwhile {n}")
+        clock.advance(0)
+    assert client.connected
+    again = visit(door, secret, len(got))
+    assert again.words == [{"resumed": {"received": 1, "lost": 0}}]
+    assert b"".join(again.binary()) == b"meanwhile 0\r\nmeanwhile 1\r\nmeanwhile 2\r\n"
+    again.types("two")
+    assert b"you said two" in heard(again, clock)
+    assert clients(door) == (client,)
+
+
+def test_what_was_sent_and_did_not_arrive_is_sent_again(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    secret = secret_of(tab)
+    clock.advance(0)
+    before = len(tab.binary())
+    (client,) = clients(door)
+    client.write("lost on the way")
+    clock.advance(0)
+    tab.lose()
+    again = visit(door, secret, before)
+    assert b"lost on the way" in b"".join(again.binary())
+
+
+def test_frames_that_a_pong_has_proved_are_forgotten(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    secret = secret_of(tab)
+    tab.types("one")
+    clock.advance(0)
+    have = len(tab.binary())
+    door._ping()
+    tab.pump()
+    session = tab.connection.session
+    assert session is not None
+    assert not session._kept  # type: ignore[attr-defined]
+    tab.lose()
+    assert visit(door, secret, have).words == [{"resumed": {"received": 1, "lost": 0}}]
+
+
+def test_what_could_not_be_kept_is_counted(made: Made, clock: Clock) -> None:
+    door = made(resume_max=100)
+    tab = visit(door)
+    secret = secret_of(tab)
+    clock.advance(0)
+    have = len(tab.binary())
+    (client,) = clients(door)
+    tab.lose()
+    for n in range(10):
+        client.write(f"{n}" * 48)
+        clock.advance(0)
+    again = visit(door, secret, have)
+    assert again.words == [{"resumed": {"received": 0, "lost": 8}}]
+    assert b"".join(again.binary()) == b"8" * 48 + b"\r\n" + b"9" * 48 + b"\r\n"
+
+
+def test_a_wrong_secret_gives_a_new_visit_and_no_hint(door: WebDoor) -> None:
+    """W18."""
+    first = visit(door)
+    secret = secret_of(first)
+    for wrong in ("x" * 24, secret[:-1] + ("a" if secret[-1] != "a" else "b")):
+        assert secret_of(visit(door, wrong)) not in (secret, wrong)
+    assert secret_of(visit(door, secret, 10**6)) != secret
+
+
+def test_the_newer_of_two_windows_has_the_session(door: WebDoor, clock: Clock) -> None:
+    """W19."""
+    first = visit(door)
+    secret = secret_of(first)
+    clock.advance(0)
+    second = visit(door, secret, len(first.binary()))
+    first.pump()
+    assert first.close_code == 4001
+    first.lose()
+    second.types("here")
+    assert b"you said here" in heard(second, clock)
+    assert len(clients(door)) == 1
+
+
+def test_nobody_comes_back_and_the_client_is_gone_after_the_grace(made: Made, clock: Clock) -> None:
+    door = made(resume_grace=60.0)
+    tab = visit(door)
+    tab.lose()
+    clock.advance(59)
+    (client,) = clients(door)
+    assert client.connected
+    clock.advance(2)
+    assert not client.connected
+    assert clients(door) == ()
+
+
+def test_a_page_that_was_closed_or_loaded_again_is_waited_for_shortly(
+    door: WebDoor, clock: Clock
+) -> None:
+    tab = visit(door)
+    tab.close(1001)
+    clock.advance(GOING_GRACE - 1)
+    assert len(clients(door)) == 1
+    clock.advance(2)
+    assert clients(door) == ()
+
+
+def test_who_says_goodbye_is_gone_at_once(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    tab.close(1000)
+    clock.advance(0)
+    assert clients(door) == ()
+
+
+def test_the_service_closes_somebody_after_the_last_word(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    (client,) = clients(door)
+    client.write("goodbye")
+    client.close()
+    assert b"goodbye" in heard(tab, clock)
+    tab.pump()
+    assert tab.close_code == 1000
+    tab.lose()
+    clock.advance(0)
+    assert clients(door) == ()
+
+
+def test_who_is_closed_while_away_is_gone(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    (client,) = clients(door)
+    tab.lose()
+    client.close()
+    clock.advance(0)
+    assert clients(door) == ()
+
+
+def test_at_the_stop_the_page_is_told_to_come_back(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    stopped = door._service.stop()
+    clock.advance(0)
+    tab.pump()
+    assert tab.close_code == 1012
+    tab.lose()
+    clock.advance(1)
+    assert stopped.called
+
+
+def test_a_password_field_is_asked_for_by_telnet_echo(door: WebDoor, clock: Clock) -> None:
+    tab = visit(door)
+    (client,) = clients(door)
+    client.ask("Password: ", hidden=True).addErrback(lambda failure: None)
+    assert b"\xff\xfb\x01" in heard(tab, clock)
+
+
+# -- budgets ----------------------------------------------------------------------------------
+
+
+def test_a_message_that_is_too_long_ends_the_visit(made: Made) -> None:
+    """W5."""
+    tab = visit(made(line_max=100, subnegotiation_max=100))
+    tab.says(b"a" * 200)
+    assert tab.close_code == 1009
+
+
+def test_too_many_messages_are_read_slowly(door: WebDoor, clock: Clock) -> None:
+    """W11."""
+    tab = visit(door)
+    for _ in range(FRAMES_MAX + 1):
+        tab.client.send_binary(b"a")
+    tab.pump()
+    assert tab.transport.producerState == "paused"
+    clock.advance(1.1)
+    assert tab.transport.producerState == "producing"
+
+
+def test_a_session_keeps_its_place_while_nobody_is_attached(made: Made, clock: Clock) -> None:
+    door = made(connections_per_address=2, resume_grace=60.0)
+    tab = visit(door)
+    secret = secret_of(tab)
+    tab.lose()
+    other = visit(door)
+    assert other.response is not None
+    third = Wire(door)
+    assert third.transport.disconnecting
+    other.lose()
+    clock.advance(61)
+    assert clients(door) == ()
+    assert not Wire(door).transport.disconnecting
+    assert secret_of(visit(door, secret)) != secret
+
+
+def test_a_resumed_session_counts_once(made: Made) -> None:
+    door = made(connections_per_address=2)
+    tab = visit(door)
+    secret = secret_of(tab)
+    tab.lose()
+    again = visit(door, secret)
+    assert again.words[0]["resumed"]
+    assert not Wire(door).transport.disconnecting
+
+
+def test_the_budget_of_proxied_people_is_their_own(made: Made) -> None:
+    """W15: the rightmost address that is not a proxy; from anybody else the header means nothing."""
+    door = made(web_proxies=("127.0.0.1",), connections_per_address=1, web_origins=("*",))
+    first = Tab(door, TELNET, SESSION, forwarded="6.6.6.6, 192.0.2.1")
+    second = Tab(door, TELNET, SESSION, forwarded="192.0.2.2, 127.0.0.1")
+    third = Tab(door, TELNET, SESSION, forwarded="192.0.2.1")
+    assert [tab.response and tab.response.status_code for tab in (first, second, third)] == [
+        101,
+        101,
+        503,
+    ]
+    assert [client.address.split(":")[0] for client in clients(door)] == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_a_header_of_a_stranger_means_nothing(door: WebDoor) -> None:
+    Tab(door, TELNET, forwarded="192.0.2.1")
+    (client,) = clients(door)
+    assert client.address == "127.0.0.1:50000"
+
+
+def test_a_slow_reader_is_dropped_at_the_bound(made: Made, clock: Clock) -> None:
+    """W10."""
+    door = made(output_max=1000)
+    tab = visit(door)
+    (client,) = clients(door)
+    tab.connection.pauseProducing()
+    for _ in range(30):
+        client.write("a" * 100)
+        clock.advance(0)
+    clock.advance(0)
+    assert tab.transport.aborted
+    tab.lose()
+    clock.advance(0)
+    assert clients(door) == ()
+
+
+def test_pings_are_not_answered_while_nobody_reads(door: WebDoor) -> None:
+    """W9."""
+    tab = visit(door)
+    tab.pump()
+    tab.connection.pauseProducing()
+    tab.client.send_ping(b"x")
+    tab.send(b"".join(tab.client.data_to_send()))
+    assert tab.taken() == b""
+
+
+def test_a_broadcast_is_framed_once(door: WebDoor, clock: Clock) -> None:
+    tabs = [visit(door) for _ in range(3)]
+    for tab in tabs:
+        heard(tab, clock)
+    frames = []
+    framed = door.framed
+    door.framed = lambda opcode, payload: frames.append(framed(opcode, payload)) or frames[-1]  # type: ignore[method-assign,func-returns-value]
+    door._service.write_all("hello")
+    clock.advance(0)
+    assert len(frames) == 3
+    assert frames[0] is frames[1] is frames[2]

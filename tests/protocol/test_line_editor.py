@@ -1,0 +1,198 @@
+"""The line editor: what is typed is the line, and what is shown is the line."""
+
+from __future__ import annotations
+
+import pyte
+import pytest
+import wcwidth
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cletus.protocol.line_editor import SEQUENCE_MAX, End, Interrupt, Line, LineEditor
+
+COLUMNS, ROWS = 12, 40
+
+
+class Screen:
+    """A terminal in memory that shows an editor."""
+
+    def __init__(self, prompt: str = "> ", columns: int = COLUMNS) -> None:
+        self.editor = LineEditor(columns)
+        self._screen = pyte.Screen(columns, ROWS)
+        self._stream = pyte.Stream(self._screen)
+        self.editor.prompt = prompt
+        self.feed(self.editor.put_back())
+
+    def feed(self, text: str) -> None:
+        self._stream.feed(text)
+
+    def type(self, data: bytes) -> list[object]:
+        events, shown = self.editor.receive(data)
+        self.feed(shown)
+        return list(events)
+
+    @property
+    def text(self) -> str:
+        return "".join(line.ljust(self._screen.columns) for line in self._screen.display).rstrip()
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        return self._screen.cursor.y, self._screen.cursor.x
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (b"hello\r", "hello"),
+        (b"hellp\x7fo\r", "hello"),
+        (b"ello\x01h\r", "hello"),
+        (b"hell\x01\x05o\r", "hello"),
+        (b"helo\x1b[Dl\r", "hello"),
+        (b"helo\x1bODl\r", "hello"),
+        (b"xhello\x01\x1b[3~\r", "hello"),
+        (b"hello world\x17\x7f\r", "hello"),
+        (b"hello world\x1bb\x0b\x7f\r", "hello"),
+        (b"one two\x01\x1bf\x0b\x19\x19\r", "one two two"),
+        (b"junk\x15hello\r", "hello"),
+        (b"ehllo\x01\x06\x06\x14\r", "hello"),
+        (b"one two\x01\x1bd\x1b[3~\r", "two"),
+        ("grüß\x7fß\r".encode(), "grüß"),
+        ("a\u0301\x7fb\r".encode(), "b"),
+        ("👨‍👩‍👧\x7fx\r".encode(), "x"),
+        (b"a\x1b[200~b\x01c\x1b[201~d\r", "abcd"),
+        (b"a\x1b[99~b\r", "ab"),
+        (b"a\x1b[1;5Cb\x1b[1;5Dc\r", "cab"),
+    ],
+)
+def test_a_key_does_what_fingers_expect(keys: bytes, line: str) -> None:
+    """Whole, and byte by byte."""
+    assert Screen(columns=40).type(keys) == [Line(line)]
+    screen = Screen(columns=40)
+    assert [event for byte in keys for event in screen.type(bytes([byte]))] == [Line(line)]
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\r\0"])
+def test_every_end_of_a_line_is_one(end: bytes) -> None:
+    screen = Screen()
+    assert screen.type(b"a" + end + b"b" + end) == [Line("a"), Line("b")]
+    assert [e for b in b"a" + end for e in screen.type(bytes([b]))] == [Line("a")]
+
+
+def test_two_newlines_are_two_lines() -> None:
+    assert Screen().type(b"\r\r\n\n") == [Line(""), Line(""), Line("")]
+
+
+def test_lines_are_recalled_and_a_draft_comes_back() -> None:
+    screen = Screen(columns=40)
+    screen.type(b"one\rtwo\r")
+    screen.type(b"dra\x1b[A")
+    assert screen.editor.text == "two"
+    screen.type(b"\x10\x10")
+    assert screen.editor.text == "one"
+    screen.type(b"\x1b[B\x1b[B")
+    assert screen.editor.text == "dra"
+
+
+def test_a_hidden_line_is_neither_shown_nor_remembered() -> None:
+    screen = Screen("Password: ", columns=40)
+    screen.editor.hidden = True
+    assert screen.type(b"secret\x15secret\r") == [Line("secret")]
+    assert "secret" not in screen.text
+    screen.editor.hidden = False
+    screen.type(b"\x1b[A\x19")
+    assert screen.editor.text == ""
+
+
+def test_ctrl_d_leaves_only_an_empty_line() -> None:
+    assert Screen().type(b"\x04") == [End()]
+    screen = Screen()
+    assert screen.type(b"ab\x01\x04\r") == [Line("b")]
+
+
+def test_ctrl_c_throws_the_line_away() -> None:
+    screen = Screen()
+    assert screen.type(b"abc\x03d\r") == [Interrupt(), Line("d")]
+
+
+def test_a_line_that_is_too_long_takes_no_more() -> None:
+    editor = LineEditor(80, line_max=5)
+    events, shown = editor.receive("grüße!".encode() + b"\r")
+    assert events == [Line("grüß"[:4])] or events == [Line("grü")]
+    assert len(editor.text.encode()) <= 5
+    assert shown
+
+
+def test_a_sequence_without_end_swallows_nothing_for_ever() -> None:
+    editor = LineEditor()
+    editor.receive(b"\x1b[" + b"1" * (SEQUENCE_MAX + 8))
+    events, _ = editor.receive(b"a\r")
+    (line,) = events
+    assert isinstance(line, Line)
+    assert line.text.endswith("a")
+
+
+def test_others_output_stands_above_the_line() -> None:
+    screen = Screen(columns=40)
+    screen.type(b"hal\x1b[D")
+    screen.feed(screen.editor.cover() + "Bob: hi\r\n" + screen.editor.put_back())
+    assert screen.text.split() == ["Bob:", "hi", ">", "hal"]
+    assert screen.cursor == (1, 4)
+
+
+KEYS = st.lists(
+    st.sampled_from([*"abc de", "ü", "漢", "e\u0301", "👍"])
+    | st.sampled_from(
+        [
+            "\x01",
+            "\x02",
+            "\x05",
+            "\x06",
+            "\x0b",
+            "\x0e",
+            "\x10",
+            "\x14",
+            "\x15",
+            "\x17",
+            "\x19",
+            "\x7f",
+            "\x1b[A",
+            "\x1b[C",
+            "\x1b[D",
+            "\x1b[3~",
+            "\x1bb",
+            "\x1bf",
+            "\x1bd",
+            "\x0c",
+        ]
+    ),
+    max_size=40,
+)
+
+
+@given(KEYS)
+def test_the_screen_shows_the_line_and_the_cursor_stands_in_it(keys: list[str]) -> None:
+    """Whatever keys are pressed: screen = prompt + text, as a terminal in memory shows it."""
+    screen = Screen()
+    for key in keys:
+        screen.type(key.encode())
+    expected = Screen("")
+    expected.feed("> " + screen.editor.text)
+    assert screen.text.rstrip() == expected.text.rstrip()
+
+
+@given(KEYS, st.data())
+def test_bytes_mean_the_same_however_they_are_cut(keys: list[str], data: st.DataObject) -> None:
+    stream = ("".join(keys) + "\r").encode()
+    whole = LineEditor(COLUMNS)
+    events, _ = whole.receive(stream)
+    pieces, cut = LineEditor(COLUMNS), data.draw(st.integers(0, len(stream)))
+    first, _ = pieces.receive(stream[:cut])
+    second, _ = pieces.receive(stream[cut:])
+    assert [*first, *second] == events
+
+
+def test_widths_are_those_of_the_terminal() -> None:
+    screen = Screen(columns=6)
+    screen.type("漢漢漢".encode())
+    assert wcwidth.width(screen.editor.text) == 6
+    assert screen.cursor == (1, 2)
