@@ -26,6 +26,8 @@ CHECK_INTERVAL = 1.0
 
 _VALID = datetime.timedelta(days=30)  # of a self-signed certificate
 
+_HTTP = b"http/1.1"
+
 _Stamp = tuple[tuple[int, int, int], ...]
 
 _log = Logger()
@@ -43,15 +45,16 @@ def encrypted(factory: Any, settings: Settings, host: str, seconds: Callable[[],
     Raises:
         CertificateError: there is no certificate that can be used, or no OpenSSL.
     """
-    certificate: Any = _certificate(settings, host, seconds)
+    certificate: Any = certificate_of(settings, host, seconds)
     from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - it imports OpenSSL
 
     return TLSMemoryBIOFactory(certificate, False, factory)
 
 
-def _certificate(
+def certificate_of(
     settings: Settings, host: str, seconds: Callable[[], float]
 ) -> CertificateFiles | SelfSigned:
+    """What makes OpenSSL's side of each connection, for Twisted's ``startTLS()``; see ``encrypted()``."""
     if settings.tls_certificate:
         return CertificateFiles(settings.tls_certificate, settings.tls_key, seconds)
     if not settings.tls_self_signed:
@@ -171,6 +174,9 @@ def _context(certificate: bytes, key: bytes) -> Any:
     try:
         own, *chain = x509.load_pem_x509_certificates(certificate)
         context = CertificateOptions().getContext()
+        # Twisted's own callback asks for attributes that only Twisted's connections have, and so it
+        # refuses every client that offers ALPN, as browsers and curl do.
+        context.set_alpn_select_callback(_select_protocol)
         context.use_certificate(own)
         for issuer in chain:
             context.add_extra_chain_cert(issuer)
@@ -180,6 +186,11 @@ def _context(certificate: bytes, key: bytes) -> Any:
     except (openssl.Error, ValueError, TypeError) as error:
         raise CertificateError("", f"cannot be used: {error}") from error
     return context
+
+
+def _select_protocol(_connection: Any, offered: list[bytes]) -> Any:
+    """ALPN (RFC 7301): the web door speaks HTTP/1.1, and telnet has no name there."""
+    return _HTTP if _HTTP in offered else _openssl().NO_OVERLAPPING_PROTOCOLS
 
 
 def self_signed(host: str) -> tuple[bytes, str]:

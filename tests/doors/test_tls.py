@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from OpenSSL import SSL
@@ -40,11 +43,34 @@ def test_a_broken_renewal_leaves_the_old_one_in_use(tmp_path: Path) -> None:
     assert names(files) == "new"
 
 
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [([b"h2", b"http/1.1"], b"http/1.1"), ([b"http/1.1"], b"http/1.1"), ([b"h2"], b""), ([], b"")],
+)
+def test_clients_that_offer_alpn_are_let_in(offered: list[bytes], chosen: bytes) -> None:
+    """Every browser does, and curl; a telnet client offers nothing, and may offer what it likes."""
+    client = connected(SelfSigned("localhost"), offered)
+    assert client.get_alpn_proto_negotiated() == chosen
+
+
 def names(files: CertificateFiles | SelfSigned) -> str:
     """The name in the certificate that a client is sent now."""
-    server = files.serverConnectionForTLS(None)
+    found = connected(files).get_peer_certificate(as_cryptography=True)
+    assert found is not None
+    return str(found.subject.rfc4514_string().removeprefix("CN="))
+
+
+def connected(files: CertificateFiles | SelfSigned, offered: Sequence[bytes] = ()) -> Any:
+    """A client after its handshake."""
+    protocol = (
+        SimpleNamespace()
+    )  # Twisted's TLSMemoryBIOProtocol, as far as it is asked for anything
+    server = files.serverConnectionForTLS(protocol)
     server.set_accept_state()
-    client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    if offered:
+        context.set_alpn_protos(list(offered))
+    client = SSL.Connection(context, None)
     client.set_connect_state()
     for _ in range(6):
         for one, other in ((client, server), (server, client)):
@@ -52,9 +78,7 @@ def names(files: CertificateFiles | SelfSigned) -> str:
                 one.do_handshake()
             with suppress(SSL.WantReadError):
                 other.bio_write(one.bio_read(65536))
-    found = client.get_peer_certificate(as_cryptography=True)
-    assert found is not None
-    return str(found.subject.rfc4514_string().removeprefix("CN="))
+    return client
 
 
 def test_a_self_signed_certificate_has_a_fingerprint_to_compare() -> None:

@@ -41,6 +41,9 @@ REQUESTS_MAX: Final = 100
 FRAMES_MAX: Final = 200
 """Messages in a second; past that nothing is read for a second."""
 
+TLS_HANDSHAKE: Final = 22
+"""The first byte of TLS (RFC 8446, section 5.1), which no request begins with."""
+
 _CLOSING_TIMEOUT: Final = 5.0
 
 
@@ -70,6 +73,7 @@ class WebConnection(Protocol):
         self._reading = True
         self._resting: Any = None
         self._close_code = 1006
+        self._has_begun = False
         self._over = False
 
     # -- what Twisted says --------------------------------------------------------------------
@@ -90,11 +94,21 @@ class WebConnection(Protocol):
         """Twisted's: bytes have come."""
         if self._over:
             return
+        if not self._has_begun:
+            self._has_begun = True
+            if data[0] == TLS_HANDSHAKE and self._door.certificate is not None:
+                self._begin_tls(data)
+                return
         try:
             self._handle(self._http.receive(data))
         except Exception:  # noqa: BLE001 - what a stranger sends never raises past the door
             self.log.failure("a connection of the web door met a mistake of ours")
             self.abort()
+
+    def _begin_tls(self, data: bytes) -> None:
+        """From here on the transport decrypts; what it decrypts comes to ``dataReceived``."""
+        self.transport.startTLS(self._door.certificate)
+        self.transport.protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Twisted's: the connection is gone."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from websockets.frames import Frame, Opcode
@@ -24,12 +25,13 @@ from cletus.doors.address import printable
 from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.listening import Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, status_of
+from cletus.doors.tls import certificate_of
 from cletus.doors.web.connection import WebConnection
 from cletus.doors.web.http import Request
 from cletus.doors.web.interfaces import Place, Socket, Start
 from cletus.doors.web.session import Session
 from cletus.doors.web.site import FIELDS, PAGE, Site
-from cletus.errors import DoorError
+from cletus.errors import CertificateError, DoorError
 from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
 from cletus.service.lifecycle import State
 
@@ -51,7 +53,7 @@ _log = Logger()
 
 
 class WebDoor:
-    """Pages and WebSockets on one port.
+    """Pages and WebSockets on one port, plain and, with the certificate of the TLS settings, encrypted.
 
     Args:
         service: whose clients those who come in become; its reactor listens.
@@ -66,6 +68,7 @@ class WebDoor:
         advertised: what crawlers are told of it.
         site: the files.
         host: Twisted's address of what it listens on; ``None`` before it is open.
+        certificate: with which connections that begin with TLS are encrypted; ``None`` without one.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class WebDoor:
         self.address = f"web {endpoint or f'{self._name}:{port}'}"
         self.advertised: dict[str, int] = {}
         self.host: Any = None
+        self.certificate: Any = None
         folder = settings.web_folder
         self.site = Site(PAGE, *([Path(folder)] if folder else []))
         self._sessions: dict[bytes, Session] = {}
@@ -106,6 +110,12 @@ class WebDoor:
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
+        settings = self._service.settings
+        if settings.tls_certificate or settings.tls_self_signed:
+            try:
+                self.certificate = certificate_of(settings, self._name, self.seconds)
+            except CertificateError as error:
+                raise DoorError(self.address, str(error)) from error
         self.host = await self._listen(_Factory(self))
         self.address = f"web {printable(self.host)}"
         port = getattr(self.host, "port", None)
@@ -148,7 +158,8 @@ class WebDoor:
         name = getattr(self.host, "host", "") or "127.0.0.1"
         if _is_unspecified(name):
             name = "::1" if ":" in name else "127.0.0.1"
-        return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+        scheme = "https" if self.certificate is not None and not _is_loopback(name) else "http"
+        return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/"
 
     # -- for connections: who may come in --------------------------------------------------------
 
@@ -369,7 +380,7 @@ class WebDoor:
     # -- inside ----------------------------------------------------------------------------------
 
     def _is_secure(self, connection: Socket) -> bool:
-        return hasattr(connection.transport, "getPeerCertificate")
+        return ISSLTransport.providedBy(connection.transport)
 
     def _repeat(self, interval: float, call: Callable[[], None]) -> None:
         def again() -> None:

@@ -111,7 +111,13 @@ class SessionHost(Protocol):
 
 
 class ConnectionHost(Protocol):
-    """The door, as a connection sees it."""
+    """The door, as a connection sees it.
+
+    Attributes:
+        certificate: for Twisted's ``startTLS()``, or ``None`` if the service has none.
+    """
+
+    certificate: Any
 
     @property
     def message_max(self) -> int:
