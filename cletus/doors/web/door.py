@@ -380,7 +380,8 @@ class WebDoor:
     # -- inside ----------------------------------------------------------------------------------
 
     def _is_secure(self, connection: Socket) -> bool:
-        return ISSLTransport.providedBy(connection.transport)
+        is_secure: bool = ISSLTransport.providedBy(connection.transport)
+        return is_secure
 
     def _repeat(self, interval: float, call: Callable[[], None]) -> None:
         def again() -> None:
