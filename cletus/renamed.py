@@ -42,6 +42,7 @@ ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "Field": {"was": "renamed_from"},
     "FieldValueError": {"found": "actual"},
     "Terminal": {"look": "profile"},
+    "Timer": {"place": "target_name"},
     "JsonFiles": {"place": "location", "strays": "unknown_documents"},
     "Memory": {"place": "location", "strays": "unknown_documents"},
     "NoDatabase": {"place": "location"},

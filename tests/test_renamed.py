@@ -239,3 +239,9 @@ def test_the_old_name_of_what_a_terminal_renders_by(service: Service, clock: Clo
     terminal: Any = Person(service, clock).client.terminal
     with pytest.warns(DeprecationWarning, match="Terminal.look is now called Terminal.profile;"):
         assert terminal.look is terminal.profile
+
+
+def test_the_old_name_of_what_a_timer_calls(service: Service) -> None:
+    timer: Any = service.call_later(1, print)
+    with pytest.warns(DeprecationWarning, match="Timer.place is now called Timer.target_name;"):
+        assert timer.place == timer.target_name == "builtins.print"

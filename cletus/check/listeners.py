@@ -29,9 +29,7 @@ def check_listeners(target: Target) -> Iterator[Finding]:
         yield from _listener(listener)
         key = (listener.event, function, listener.package)
         if key in seen:
-            message = (
-                f"{listener.place} is registered for the same event twice, so it is called twice"
-            )
+            message = f"{listener.function_name} is registered for the same event twice, so it is called twice"
             yield warning("listener-twice", message, "register it once", of_function(function))
         seen.add(key)
 
@@ -50,17 +48,17 @@ def check_timers(target: Target) -> Iterator[Finding]:
 def _listener(listener: Listener) -> Iterator[Finding]:
     location = of_function(listener.function)
     if not isinstance(listener.event, type):
-        message = f"{listener.place} listens to {listener.event!r}, which is not a class of events"
+        message = f"{listener.function_name} listens to {listener.event!r}, which is not a class of events"
         yield error("listener-event", message, "listen to a class: events.Receive", location)
     if not takes(listener.function, 1):
         yield error(
             "listener-signature",
-            f"{listener.place} is called with the event, and its signature is "
+            f"{listener.function_name} is called with the event, and its signature is "
             f"{inspect.signature(listener.function)}",
             "give it one parameter: def receive(event)",
             location,
         )
-    yield from _generator(listener.place, listener.function)
+    yield from _generator(listener.function_name, listener.function)
 
 
 def _timer(timer: Timer) -> Iterator[Finding]:
@@ -69,13 +67,13 @@ def _timer(timer: Timer) -> Iterator[Finding]:
     except TypeError as wrong:
         yield error(
             "timer-signature",
-            f"{timer.place} cannot be called as its timer will call it: {wrong}",
+            f"{timer.target_name} cannot be called as its timer will call it: {wrong}",
             "pass the arguments that it takes to service.every() or service.call_later()",
             of_function(timer.target),
         )
     except ValueError:
         pass  # some functions in C have no known signature
-    yield from _generator(timer.place, timer.target)
+    yield from _generator(timer.target_name, timer.target)
 
 
 def _generator(name: str, function: Any) -> Iterator[Finding]:

@@ -272,7 +272,7 @@ class Transaction:
             if listener.imported:
                 continue
             try:
-                place = f"listener {listener.place}"
+                place = f"listener {listener.function_name}"
                 function = self._conversion.carry(listener.function, place)
                 event = self._conversion.carry(listener.event, place)
             except CarryError as error:
@@ -373,7 +373,7 @@ class Transaction:
 
     def _restart(self, client: Client, task: ListenerTask, listener: Listener) -> None:
         if task.asking is None:
-            self._report.notes.append(f"{listener.place} is still running for {client!r}")
+            self._report.notes.append(f"{listener.function_name} is still running for {client!r}")
             return
         task.dismiss()
         event = self._events.get(task, task.event)

@@ -108,19 +108,21 @@ class Dispatcher:
         try:
             result = timer.target(*timer.args, **timer.kwargs)
         except (Exception, SystemExit):  # noqa: BLE001 - as for listeners
-            self.failed(f"Timer {timer.place}", Failure())
+            self.failed(f"Timer {timer.target_name}", Failure())
             return
         if iscoroutine(result):
             timer.is_busy = True
             result = Deferred.fromCoroutine(result).addBoth(timer.target_ended)
         if isinstance(result, Deferred):
-            result.addErrback(partial(self.failed, f"Timer {timer.place}"))
+            result.addErrback(partial(self.failed, f"Timer {timer.target_name}"))
 
     def _listener_failed(self, listener: Listener, event: events.Event, failure: Failure) -> None:
         client = event.client if isinstance(event, events.ClientEvent) else None
         with log_context(event):
             self.failed(
-                f"Listener {listener.place} of {type(event).__name__}", failure, client=client
+                f"Listener {listener.function_name} of {type(event).__name__}",
+                failure,
+                client=client,
             )
 
     def _run(self, listener: Listener, event: events.Event, coroutine: Any) -> Deferred[Any]:

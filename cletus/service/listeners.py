@@ -37,7 +37,7 @@ class Listener:
         return not own or name == own or name.startswith(own + ".")
 
     @property
-    def place(self) -> str:
+    def function_name(self) -> str:
         """The full name of its function, for logs: ``example_service.login.connect``."""
         module = getattr(self.function, "__module__", "?")
         return f"{module}.{getattr(self.function, '__qualname__', repr(self.function))}"
@@ -74,7 +74,9 @@ class Listeners:
     def named_like(self, old: Listener) -> Listener | None:
         """The listener with the names of this one of another generation: same function, same event."""
         for listener in self._all:
-            if listener.place == old.place and _name(listener.event) == _name(old.event):
+            if listener.function_name == old.function_name and _name(listener.event) == _name(
+                old.event
+            ):
                 return listener
         return None
 

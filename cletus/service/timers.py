@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from cletus.errors import TimerError
 from cletus.reactor.clock import Clock
+from cletus.renamed import with_old_names
 
 #: Inactive timers are forgotten when more timers are kept than twice the active ones, plus this.
 _SLACK: Final = 64
 
 
+@with_old_names
 class Timer:
     """A call that is due once, or at regular intervals.
 
@@ -65,10 +67,10 @@ class Timer:
 
     def __repr__(self) -> str:
         when = f"in {self.delay:g} s" if self.interval is None else f"every {self.interval:g} s"
-        return f"<Timer {self.place} {when}>"
+        return f"<Timer {self.target_name} {when}>"
 
     @property
-    def place(self) -> str:
+    def target_name(self) -> str:
         """The full name of its target, for logs: ``example_service.clock.strike``."""
         module = getattr(self.target, "__module__", "?")
         return f"{module}.{getattr(self.target, '__qualname__', repr(self.target))}"
@@ -99,7 +101,11 @@ class Timer:
 
     def is_like(self, timer: Timer) -> bool:
         """Whether this is the same timer of another generation: same name of the target, same times."""
-        return (self.place, self.delay, self.interval) == (timer.place, timer.delay, timer.interval)
+        return (self.target_name, self.delay, self.interval) == (
+            timer.target_name,
+            timer.delay,
+            timer.interval,
+        )
 
     def _ring(self) -> None:
         self._call = None

@@ -93,7 +93,7 @@ def _everything(service: Service) -> dict[str, Any]:
     # Timers that have ended are not carried over, so they are not numbered either.
     active = (timer for timer in service.session.current.timers if timer.active)
     for number, timer in enumerate(active):
-        state[f"timer {timer.place} ({number})"] = (timer.interval, round(timer.remaining, 6))
+        state[f"timer {timer.target_name} ({number})"] = (timer.interval, round(timer.remaining, 6))
     return state
 
 

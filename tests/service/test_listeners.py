@@ -52,10 +52,10 @@ def test_who_is_removed_is_not_called_any_more_for_anything() -> None:
     assert [one.function for one in listeners.of(events.Receive)] == [second]
 
 
-def test_a_place_names_module_and_function() -> None:
-    assert Listener(events.Event, first).place == f"{__name__}.first"
-    assert Listener(events.Event, Room().hears).place == f"{__name__}.Room.hears"
-    assert "functools.partial" in Listener(events.Event, partial(first)).place
+def test_a_listener_is_named_by_module_and_function() -> None:
+    assert Listener(events.Event, first).function_name == f"{__name__}.first"
+    assert Listener(events.Event, Room().hears).function_name == f"{__name__}.Room.hears"
+    assert "functools.partial" in Listener(events.Event, partial(first)).function_name
 
 
 def test_the_successor_of_a_listener_has_its_name_and_its_event() -> None:

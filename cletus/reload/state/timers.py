@@ -82,7 +82,7 @@ def _found(
     timer: Timer, conversion: Conversion, report: ReloadReport
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
     try:
-        place = f"timer {timer.place}"
+        place = f"timer {timer.target_name}"
         return (
             conversion.carry(timer.target, place),
             conversion.carry(timer.args, place),
