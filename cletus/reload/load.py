@@ -29,6 +29,7 @@ from cletus.reload.watch.file_tree import FileTree
 from cletus.service.application import Application, Root, absolute_path
 from cletus.service.construction import Loading, constructing
 from cletus.service.service import Service
+from cletus.service.siblings import with_siblings
 
 
 def apply_settings(
@@ -113,6 +114,10 @@ def locate(target: str, folder: Path) -> Application:
     Raises:
         ApplicationNotFound: there is no such application.
     """
+    return with_siblings(_locate(target, folder))
+
+
+def _locate(target: str, folder: Path) -> Application:
     path = absolute_path(str(folder / target))
     if os.path.isfile(path):  # not pathlib's, which raises for some texts
         return _at_file(path)

@@ -42,8 +42,10 @@ from cletus.reload.state.statements import note_statements
 from cletus.reload.transaction import Transaction
 from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.watcher import Pace, Watcher
+from cletus.service.application import Application
 from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
+from cletus.service.siblings import with_siblings
 
 #: Seconds until the transaction is tried again when a thread is importing a module of the application.
 _RETRY = 0.05
@@ -135,6 +137,7 @@ class ServiceReloader:
             {**on_disk.modules, **finder.sources.modules},
             {**on_disk.extensions, **finder.sources.extensions},
             on_disk.files,
+            application=application,
         )
         finder.application = application
         finder.staging = False
@@ -147,7 +150,8 @@ class ServiceReloader:
         """The application's files. The folder of its stores is not among them, wherever it is."""
         settings = self._service.settings
         store = Path(settings.store.removeprefix("file:")).resolve()
-        return FileTree(self._service.session.application, settings.reload_patterns, (store,))
+        application = with_siblings(self._service.session.application)
+        return FileTree(application, settings.reload_patterns, (store,))
 
     def _watch(self) -> None:
         settings = self._service.settings
@@ -365,9 +369,12 @@ class ServiceReloader:
         with ImportGuard(finder.application, self._service.settings.reload_timeout) as guard:
             if busy := guard.busy():
                 return busy
+            former = finder.application
+            self._set_application(former.merged(diff.sources.application))
             transaction = Transaction(self._service, finder, diff, report)
             self._resume_collection = pause_collection()
             committed = transaction.run()
+            self._set_application(diff.sources.application if committed else former)
         if not committed:
             # Only the ledger: the transaction holds objects made by the refused code.
             return _Replaced(
@@ -382,6 +389,11 @@ class ServiceReloader:
         except Exception:  # noqa: BLE001 - the new code is in force nevertheless
             self.log.failure("Resuming after the reload has failed")
         return _Replaced(transaction.old_code, lambda: None)
+
+    def _set_application(self, application: Application) -> None:
+        """Say which modules are the application's: a new import may add some beside a single file."""
+        if application.roots and self._finder is not None:
+            self._finder.application = self._service.session.application = application
 
     def _retire(self, replaced: _Replaced, report: ReloadReport) -> Deferred[list[str]]:
         """Collect code that is not in force, and search for what keeps it alive."""

@@ -1,16 +1,27 @@
 """The application: the modules that a reload rebuilds.
 
-They are the package (or single file) whose module body called ``Service()``, and what the setting
-``reload_modules`` names. Cletus itself and third-party packages are never among them.
+They are the package whose module body called ``Service()``, or the single file and the modules beside
+it that it imports (``siblings.py``), and what the setting ``reload_modules`` names. Cletus itself and
+third-party packages are never among them.
 """
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, ModuleType
+
+
+class Sibling(enum.Enum):
+    """How a module beside a single file belongs to the application."""
+
+    #: An import statement names it.
+    STATIC = "static"
+    #: It was imported in another way, such as by ``importlib.import_module()``.
+    DYNAMIC = "dynamic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +32,13 @@ class Root:
         name: dotted module name; ``__main__`` for ``python app.py``.
         path: the folder of a package, the file of a single module.
         is_package: whether ``path`` is a folder.
+        sibling: how a single file beside it has brought it in; ``None`` if it was named.
     """
 
     name: str
     path: Path
     is_package: bool
+    sibling: Sibling | None = None
 
     def owns(self, module: str) -> bool:
         """Whether a module of this dotted name is this root or below it."""
@@ -69,6 +82,10 @@ class Application:
     def loaded(self) -> dict[str, ModuleType]:
         """The modules of the application that are imported now, by name."""
         return {name: module for name, module in list(sys.modules.items()) if self.owns(name)}
+
+    def merged(self, other: Application) -> Application:
+        """This application with the roots of another as well."""
+        return replace(self, roots=tuple(dict.fromkeys((*self.roots, *other.roots))))
 
     def including(self, names: Iterable[str]) -> Application:
         """This application with further packages or modules, by dotted name. Imports them.

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
 from cletus.service.interfaces import Attachment, Components, Door, Reloader
+from cletus.service.siblings import with_siblings
 
 if TYPE_CHECKING:
     from cletus.service.service import Service
@@ -124,9 +125,8 @@ class Lifecycle:
     def _include_modules(self) -> None:
         session = self._service.session
         try:
-            session.application = session.application.including(
-                self._service.settings.reload_modules
-            )
+            names = self._service.settings.reload_modules
+            session.application = with_siblings(session.application.including(names))
         except ImportError as error:
             reason = f"names a module that cannot be imported: {error}"
             raise SettingError("reload_modules", reason) from error

@@ -32,6 +32,7 @@ from cletus.service.lifecycle import Lifecycle, State
 from cletus.service.listeners import Listener, OnReload
 from cletus.service.report import ReloadReport
 from cletus.service.session import Session
+from cletus.service.siblings import with_siblings
 from cletus.service.timers import Timer
 from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings, Sources
@@ -102,7 +103,9 @@ class Service(ApplicationAttributes):
         components = components or Components.default
         self._run = components.run
         self._initial_settings = settings
-        application = application_of(maker_of(self)) if loading is None else loading.application
+        application = (
+            loading.application if loading else with_siblings(application_of(maker_of(self)))
+        )
         self.session = Session(application, self._open_writer, self)
         self.sources = Sources(settings_class)
         self.settings: Settings = self.sources.settings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import typing
@@ -13,6 +14,7 @@ import pytest
 DRIVER = """
 import gc
 import json
+import os
 import sys
 from twisted.internet import reactor
 
@@ -61,10 +63,13 @@ if __name__ == "__main__":
 
 
 def run_program(folder: Path, *arguments: str) -> dict[str, typing.Any]:
-    (folder / "driver.py").write_text(DRIVER)
+    library = folder / "library"  # beside the program it would be part of the application
+    library.mkdir()
+    (library / "driver.py").write_text(DRIVER)
     done = subprocess.run(
         [sys.executable, *arguments, "--store", "memory:"],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(library), *sys.path])},
         capture_output=True,
         text=True,
         timeout=60,

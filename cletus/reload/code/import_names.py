@@ -8,10 +8,12 @@ that named them is gone. This module finds out.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from cletus.reload.code.sources import Source, Sources
+from cletus.service.siblings import absolute_name, names_in, with_parents
+
+__all__ = ["ImportCache", "absolute_name", "imports", "reachable"]
 
 
 class ImportCache:
@@ -46,7 +48,7 @@ def reachable(sources: Sources, entries: Iterable[str]) -> set[str]:
         entries: names of the modules to start from.
     """
     names: set[str] = set()
-    remaining = [name for entry in entries for name in _with_parents(entry)]
+    remaining = [name for entry in entries for name in with_parents(entry)]
     while remaining:
         name = remaining.pop()
         if name not in names:
@@ -57,40 +59,6 @@ def reachable(sources: Sources, entries: Iterable[str]) -> set[str]:
 
 
 def imports(source: Source) -> frozenset[str]:
-    """The dotted names that a text's import statements may import, also inside functions.
-
-    ``from a import b`` may import ``a.b``, if that is a module, so it is included. A text that
-    cannot be parsed imports nothing.
-    """
-    try:
-        tree = ast.parse(source.data)
-    except (SyntaxError, ValueError, RecursionError):
-        return frozenset()
+    """The dotted names that a module's import statements may import; see ``names_in``."""
     package = source.name if source.is_package else source.name.rpartition(".")[0]
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        for name in _named(node, package):
-            names.update(_with_parents(name))
-    return frozenset(names)
-
-
-def _named(node: ast.AST, package: str) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        base = absolute_name(node.module or "", package, node.level)
-        yield base
-        yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-def absolute_name(name: str, package: str, level: int) -> str:
-    """The absolute name that an import statement with this many leading dots names in a package."""
-    if not level:
-        return name
-    base = package.rsplit(".", level - 1)[0]
-    return f"{base}.{name}" if name else base
-
-
-def _with_parents(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return names_in(source.data, package)

@@ -19,6 +19,7 @@ from types import CodeType
 from cletus.errors import SourceError
 from cletus.reload.watch.file_tree import File, FileTree, FileType
 from cletus.reload.watch.survey import Stamp, stamp_of
+from cletus.service.application import Application
 
 #: The error for files that do not settle.
 UNSETTLED = "it is missing, or keeps changing; save it once more"
@@ -86,12 +87,14 @@ class Sources:
         extensions: C extensions among the modules, by dotted name.
         files: the data files that the setting ``reload_patterns`` names.
         stamps: path of each file to its stamp at that moment.
+        application: whose files they are; an empty one if they were not read.
     """
 
     modules: dict[str, Source]
     extensions: dict[str, Content] = field(default_factory=dict)
     files: dict[str, Content] = field(default_factory=dict)
     stamps: dict[str, Stamp] = field(default_factory=dict, compare=False)
+    application: Application = field(default=Application(), compare=False)
 
     def digests(self) -> dict[str, bytes]:
         """Name to digest, of all files: equal for equal content."""
@@ -128,7 +131,8 @@ def read(tree: FileTree) -> Sources:
         moved = before.keys() ^ after.keys() or {p for p in before if before[p] != after[p]}
         raise Unsettled(str(min(moved)))
     sources = _sources((file, contents[path]) for path, (file, _) in before.items())
-    return replace(sources, stamps={str(path): stamp for path, (_, stamp) in before.items()})
+    stamps = {str(path): stamp for path, (_, stamp) in before.items()}
+    return replace(sources, stamps=stamps, application=tree.application)
 
 
 def read_now(tree: FileTree) -> Sources:
