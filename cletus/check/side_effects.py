@@ -88,7 +88,11 @@ def findings_of(ledger: Ledger, application: Application) -> Iterator[Finding]:
     """
     call_sites = CallSites()
     ledger.note(call_sites)
+    withdrawn = [item for item in ledger.recorder.registrations if item.withdraw is not None]
     for resource, entry in ledger.additions():
+        parts = entry if isinstance(entry, tuple) else (entry,)
+        if any(item.refers_to(part) for item in withdrawn for part in parts):
+            continue  # the next reload takes it back
         name, message, todo = _WORDS[type(resource)]
         owner = resource.owner(entry)
         message = message.format(
@@ -102,6 +106,8 @@ def registered(
 ) -> Iterator[Finding]:
     """A finding for each registration with ``atexit`` and the like."""
     for registration in registrations:
+        if registration.withdraw is not None:
+            continue  # the next reload takes it back
         yield warning(
             "registration",
             f"{registration.function}() is called when the application is imported, once more by each "

@@ -23,6 +23,7 @@ from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.ledger import Ledger
+from cletus.reload.effects.registrations import Withdrawal
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.load import find_service
@@ -93,22 +94,30 @@ class Transaction:
         Returns:
             Whether it was committed. If not, the report says why, and nothing has changed.
         """
+        finder = self._finder
+        old = map(vars, self._staging.old_modules.values())
+        withdrawal = Withdrawal(finder.registrations, old)
         # What is made from here on is all that a collector lists as young: none is at work meanwhile.
         gc.collect(0)
         try:
             with self.ledger:
                 run_with_timeout(self._service.settings.reload_timeout, self._prepare)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
+            refused = list(self._staging.new_namespaces.values())
             self._roll_back()
+            withdrawal.restore(refused)
+            del refused
             described = describe_error(
                 _explained(error), self._session.application, self._plan.sources
             )
             self._report.refuse(described)
             return False
         with self._report.timed("commit"):
+            new = list(self._staging.new_namespaces.values())
             self._commit()
-        self._finder.registrations += self.ledger.recorder.registrations
-        self.ledger.note(self._finder.call_sites)
+        finder.registrations = withdrawal.remaining + self.ledger.recorder.registrations
+        withdrawal.replace(new)
+        self.ledger.note(finder.call_sites)
         return True
 
     # -- before the point of no return ------------------------------------------------------

@@ -92,31 +92,6 @@ LEFT = {
         done = threading.Thread(target=print, name="worker", daemon=True)
         """,
     ),
-    "an observer": (
-        "log-observer",
-        "app.observe is added to Twisted's log",
-        """
-        from twisted.logger import globalLogPublisher
-        def observe(event): pass  # HERE
-        globalLogPublisher.addObserver(observe)
-        """,
-        """
-        from twisted.logger import Logger
-        log = Logger()
-        """,
-    ),
-    "a handler": (
-        "log-handler",
-        "is added to a logger",
-        """
-        import logging
-        logging.getLogger("app").addHandler(logging.NullHandler())
-        """,
-        """
-        import logging
-        log = logging.getLogger("app")
-        """,
-    ),
     "a finder": (
         "hook",
         "is added to sys.meta_path",
@@ -142,19 +117,6 @@ LEFT = {
         """
         class Pair:
             def __reduce__(self): return Pair, ()
-        """,
-    ),
-    "atexit": (
-        "registration",
-        "atexit.register() is called",
-        """
-        import atexit
-        def bye(): pass
-        atexit.register(bye)  # HERE
-        """,
-        """
-        @service.listen(events.PostStop)
-        def bye(event): pass
         """,
     ),
     "a handler of SIGTERM": (

@@ -1,26 +1,38 @@
-"""Registrations that Python cannot list: noted while they are made.
+"""What module bodies register elsewhere: exit functions, log handlers, adapters, codecs.
 
-``atexit``, ``codecs`` and ``os.register_at_fork`` keep what they are given where neither we nor the
-garbage collector can see it. So during an import these functions are replaced by ours, which note the
-call and pass it on.
+During an import, the functions that register are replaced by ours, which note the call and pass it
+on. So the registrations of a generation can be taken back when it is replaced: the next one registers
+its own, and without that every reload would add one more, or fail since the name is taken. It is also
+the only way to see what ``atexit``, ``codecs`` and ``os.register_at_fork`` hold.
 """
 
 from __future__ import annotations
 
 import atexit
 import codecs
+import logging
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import FrameType, MethodType, TracebackType
 from typing import Any
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.task import LoopingCall
+from twisted.logger import LogPublisher
+from twisted.python import components
+from twisted.python.log import theLogPublisher
+from zope.interface import implementedBy
+from zope.interface.interface import InterfaceClass
 
+from cletus.reload.effects.resources import loggers
 from cletus.service.application import Application
+
+Namespace = dict[str, Any]
+#: Takes a registration back; returns a function that makes it again.
+Withdraw = Callable[[], Callable[[], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +43,14 @@ class Registration:
         function: its name: ``atexit.register``.
         arguments: weak references to what it was called with, as far as that is possible.
         location: of the call: ``example_service/core.py:9``.
+        withdraw: takes it back, and returns a function that makes it again; ``None`` if it cannot be
+            taken back.
     """
 
     function: str
     arguments: tuple[weakref.ref[Any], ...]
     location: str
+    withdraw: Withdraw | None = None
 
     @property
     def alive(self) -> bool:
@@ -52,8 +67,138 @@ class Registration:
         return f"{self.function}({', '.join(names)}) at {self.location or 'an unknown place'}"
 
 
-#: The functions that are replaced, as (module, name).
-_FUNCTIONS = ((atexit, "register"), (codecs, "register"), (os, "register_at_fork"))
+# How a call is taken back, for each of the functions: called with the arguments of the call, they return
+# a ``Withdraw``. It holds what was registered weakly, since the application may take it back itself.
+
+
+def _exit_function(application: Application, function: Any, *args: Any, **kwargs: Any) -> Any:
+    # The same function of others, such as shutil.rmtree, may be registered several times.
+    if not application.owns(getattr(function, "__module__", None)):
+        return None
+    reference = _weakly(function)
+
+    def withdraw() -> Callable[[], Any]:
+        function = reference()
+        if function not in exit_functions():
+            return _nothing
+        atexit.unregister(function)
+        return lambda: atexit.register(function, *args, **kwargs)
+
+    return withdraw
+
+
+def exit_functions() -> list[Any]:
+    """The functions that ``atexit`` holds. It compares each of them with what is unregistered."""
+    functions: list[Any] = []
+
+    class Probe:
+        def __eq__(self, other: object) -> bool:
+            functions.append(other)
+            return False
+
+        __hash__ = None  # type: ignore[assignment]  # nobody hashes it
+
+    atexit.unregister(Probe())  # type: ignore[arg-type]  # it is never called
+    return functions
+
+
+def _codec(_: Application, search: Any) -> Withdraw:
+    reference = _weakly(search)
+
+    def withdraw() -> Callable[[], Any]:
+        search = reference()
+        if search is None:
+            return _nothing
+        codecs.unregister(search)
+        return lambda: codecs.register(search)
+
+    return withdraw
+
+
+def _log_handler(_: Application, logger: logging.Logger, handler: logging.Handler) -> Withdraw:
+    reference = _weakly(handler)
+
+    def withdraw() -> Callable[[], Any]:
+        handler = reference()
+        if handler not in logger.handlers:
+            return _nothing
+        logger.removeHandler(handler)
+        return lambda: logger.addHandler(handler)
+
+    return withdraw
+
+
+def _log_filter(_: Application, filterer: logging.Filterer, log_filter: Any) -> Withdraw:
+    reference = _weakly(log_filter)
+
+    def withdraw() -> Callable[[], Any]:
+        log_filter = reference()
+        if log_filter not in filterer.filters:
+            return _nothing
+        filterer.removeFilter(log_filter)
+        return lambda: filterer.addFilter(log_filter)
+
+    return withdraw
+
+
+def _log_observer(_: Application, publisher: Any, observer: Any) -> Withdraw:
+    if hasattr(observer, "legacyObserver"):  # added by twisted.python.log
+        publisher, observer = theLogPublisher, observer.legacyObserver
+    reference = _weakly(observer)
+
+    def withdraw() -> Callable[[], Any]:
+        observer = reference()
+        if observer is None:
+            return _nothing
+        publisher.removeObserver(observer)
+        return lambda: publisher.addObserver(observer)
+
+    return withdraw
+
+
+def _adapter(_: Application, factory: Any, original: Any, *interfaces: Any) -> Withdraw:
+    registry = components.getRegistry()
+    if not isinstance(original, InterfaceClass):
+        original = implementedBy(original)
+
+    def withdraw() -> Callable[[], Any]:
+        for interface in interfaces:
+            registry.register([original], interface, "", None)
+        return restore
+
+    def restore() -> None:
+        for interface in interfaces:
+            registry.register([original], interface, "", factory)
+
+    return withdraw
+
+
+def _weakly(obj: Any) -> Callable[[], Any]:
+    """A function that returns an object as long as it lives."""
+    try:
+        return weakref.WeakMethod(obj) if isinstance(obj, MethodType) else weakref.ref(obj)
+    except TypeError:  # there are no weak references to it
+        return lambda: obj
+
+
+def _nothing() -> None:
+    pass
+
+
+def _not_withdrawable(*_: Any, **__: Any) -> None:
+    return None
+
+
+#: The functions that are replaced: their owner, their name, and how a call of them is taken back.
+_FUNCTIONS: tuple[tuple[Any, str, Callable[..., Withdraw | None]], ...] = (
+    (atexit, "register", _exit_function),
+    (codecs, "register", _codec),
+    (os, "register_at_fork", _not_withdrawable),
+    (logging.Logger, "addHandler", _log_handler),
+    (logging.Filterer, "addFilter", _log_filter),
+    (LogPublisher, "addObserver", _log_observer),
+    (components, "registerAdapter", _adapter),
+)
 
 
 class Recorder:
@@ -70,9 +215,9 @@ class Recorder:
         self._debug = False
 
     def __enter__(self) -> Recorder:
-        for owner, name in _FUNCTIONS:
+        for owner, name, withdrawal in _FUNCTIONS:
             original = getattr(owner, name)
-            recording = self._recording(f"{owner.__name__}.{name}", original)
+            recording = self._recording(owner, name, original, withdrawal)
             self._replaced.append((owner, name, original, recording))
             setattr(owner, name, recording)
         # Twisted then notes the stack in which each call is scheduled.
@@ -98,31 +243,120 @@ class Recorder:
             A sentence for each of the others.
         """
         remaining = []
-        for registration in self.registrations:
-            for reference in registration.arguments:
-                argument = reference()
-                # The code in force may have registered the same method of an object that persists.
-                owned = self._application.owns(getattr(argument, "__module__", None))
-                if registration.function == "codecs.register" and argument is not None:
-                    codecs.unregister(argument)
-                elif registration.function == "atexit.register" and owned and argument is not None:
-                    atexit.unregister(argument)
-                else:
-                    remaining.append(f"{registration} cannot be taken back")
+        for registration in reversed(self.registrations):
+            if registration.withdraw is not None:
+                registration.withdraw()
+            else:
+                remaining.append(f"{registration} cannot be taken back")
         self.registrations.clear()
         return remaining
 
-    def _recording(self, function: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _recording(
+        self,
+        owner: Any,
+        name: str,
+        original: Callable[..., Any],
+        withdrawal: Callable[..., Withdraw | None],
+    ) -> Callable[..., Any]:
         def register(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
             # Somebody may have kept this function beyond the recording.
             location = location_of(sys._getframe(1), self._application) if self._replaced else ""
             if location:
-                arguments = tuple(_references([*args[:1], *kwargs.values()]))
-                self.registrations.append(Registration(function, arguments, location))
+                first = args[1:2] if isinstance(owner, type) else args[:1]
+                arguments = tuple(_references([*first, *kwargs.values()]))
+                withdraw = withdrawal(self._application, *args, **kwargs)
+                function = f"{owner.__name__}.{name}"
+                registration = Registration(function, arguments, location, withdraw)
+                self.registrations.append(registration)
             return result
 
         return register
+
+
+class Withdrawal:
+    """The registrations of the generation in force, taken back while the next one is imported.
+
+    Args:
+        registrations: of the generation in force.
+        namespaces: of its modules; the Prometheus collectors in them are taken back, too.
+    """
+
+    def __init__(self, registrations: list[Registration], namespaces: Iterable[Namespace]) -> None:
+        #: Those that cannot be taken back.
+        self.remaining = [item for item in registrations if item.withdraw is None]
+        self._restore = [
+            item.withdraw() for item in reversed(registrations) if item.withdraw is not None
+        ]
+        arguments = (reference() for item in registrations for reference in item.arguments)
+        self._handlers = [item for item in arguments if isinstance(item, logging.Handler)]
+        self._collectors = list(_unregistered(namespaces))
+
+    def restore(self, namespaces: Iterable[Namespace]) -> None:
+        """The import was refused: make all of them again.
+
+        Args:
+            namespaces: of the refused modules, whose collectors have the names of the old ones.
+        """
+        for _ in _unregistered(namespaces):
+            pass
+        for restore in reversed(self._restore):
+            restore()
+        for collector in self._collectors:
+            _registry().register(collector)
+
+    def replace(self, namespaces: Iterable[Namespace]) -> None:
+        """The new generation is in force: its collectors go on with the values of the old ones."""
+        for handler in self._handlers:
+            if not any(handler in logger.handlers for logger in loggers()):
+                handler.close()
+        former = {collector._name: collector for collector in self._collectors}
+        for collector in _collectors(namespaces):
+            old = former.get(collector._name)
+            if old is not None and _is_alike(old, collector):
+                vars(collector).update(vars(old), _documentation=collector._documentation)
+
+
+def _registry() -> Any:
+    return sys.modules["prometheus_client"].REGISTRY
+
+
+def _collectors(namespaces: Iterable[Namespace]) -> Iterator[Any]:
+    """The collectors in namespaces, and in containers in them."""
+    metrics: Any = sys.modules.get("prometheus_client.metrics")
+    if metrics is None:
+        return
+    for namespace in namespaces:
+        for value in list(namespace.values()):
+            for item in (value, *_content(value)):
+                if isinstance(item, metrics.MetricWrapperBase):
+                    yield item
+
+
+def _content(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    return vars(value).values() if isinstance(value, type) else ()
+
+
+def _unregistered(namespaces: Iterable[Namespace]) -> Iterator[Any]:
+    """Unregister the collectors in namespaces, and yield them."""
+    for collector in _collectors(namespaces):
+        try:
+            _registry().unregister(collector)
+        except KeyError:  # it is in a registry of its own, or met a second time
+            continue
+        yield collector
+
+
+def _is_alike(old: Any, new: Any) -> bool:
+    """Whether two collectors of one name have the same type, labels and options."""
+    return type(old) is type(new) and all(
+        getattr(old, name, None) == getattr(new, name, None)
+        for name in ("_labelnames", "_kwargs", "_unit", "_upper_bounds")
+    )
 
 
 class CallSites:

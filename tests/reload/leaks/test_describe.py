@@ -107,25 +107,6 @@ PINS = {
         ),
         "of the module host",
     ),
-    "log_observer": (
-        (
-            "from twisted.logger import globalLogPublisher\ndef observe(event): pass\n"
-            "globalLogPublisher.addObserver(observe)\n"
-            "host.things.append(globalLogPublisher.removeObserver)"
-        ),
-        "twisted.logger",
-    ),
-    "legacy_log_observer": (
-        "from twisted.python import log\ndef observe(event): pass\nlog.addObserver(observe)",
-        "LegacyLogObserverWrapper",
-    ),
-    "logging_handler": (
-        (
-            "import logging\nclass Mine(logging.NullHandler): pass\n"
-            "logging.getLogger('kept').addHandler(Mine())"
-        ),
-        "the logger 'kept'",
-    ),
     "warnings": (
         "import warnings\nclass Mine(Warning): pass\nwarnings.simplefilter('ignore', Mine)",
         "`filters` of the module warnings",
@@ -148,14 +129,6 @@ PINS = {
     "finalize": (
         "import weakref\ndef bye(): pass\nweakref.finalize(host, bye)",
         "weakref.finalize",
-    ),
-    "atexit": (
-        "import atexit\ndef bye(): pass\natexit.register(bye)",
-        "atexit.register(bye) at app0/a.py:5",
-    ),
-    "codecs": (
-        "import codecs\ndef search(name): return None\ncodecs.register(search)",
-        "codecs.register(search) at app0/a.py:5",
     ),
     "signal": (
         "import signal\ndef handle(*_): pass\nsignal.signal(signal.SIGUSR2, handle)",
