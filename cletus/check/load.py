@@ -153,11 +153,16 @@ class Importer:
     def _unreadable(self, first: SourceError | None = None) -> Iterator[Finding]:
         """Each file that cannot be compiled; only a warning if the import has not failed for it."""
         errors = [*([first] if first else []), *_uncompilable(self._application)]
-        report = error if first else warning
         for wrong in {(wrong.path, wrong.line): wrong for wrong in errors}.values():
             quoted = f": {wrong.text.strip()}" if wrong.text.strip() else ""
             location = Location(str(wrong.path), wrong.line)
-            yield report("syntax", f"{wrong.reason}{quoted}", _MEND, location)
+            message = f"{wrong.reason}{quoted}"
+            if first:
+                yield error("syntax", message, _MEND, location)
+            else:
+                yield warning(
+                    "syntax", f"nothing imports this file yet: {message}", _MEND, location
+                )
 
 
 def readable_backend(service: Service) -> Backend | None:

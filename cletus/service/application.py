@@ -7,21 +7,11 @@ third-party packages are never among them.
 
 from __future__ import annotations
 
-import enum
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, ModuleType
-
-
-class Sibling(enum.Enum):
-    """How a module beside a single file belongs to the application."""
-
-    #: An import statement names it.
-    STATIC = "static"
-    #: It was imported in another way, such as by ``importlib.import_module()``.
-    DYNAMIC = "dynamic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +22,13 @@ class Root:
         name: dotted module name; ``__main__`` for ``python app.py``.
         path: the folder of a package, the file of a single module.
         is_package: whether ``path`` is a folder.
-        sibling: how a single file beside it has brought it in; ``None`` if it was named.
+        is_sibling: whether it belongs to the application because a single file beside it imports it.
     """
 
     name: str
     path: Path
     is_package: bool
-    sibling: Sibling | None = None
+    is_sibling: bool = False
 
     def owns(self, module: str) -> bool:
         """Whether a module of this dotted name is this root or below it."""

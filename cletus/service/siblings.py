@@ -1,7 +1,6 @@
 """The modules beside a single-file application: most small bots are a file and some modules next to it.
 
-Which of them belong to the application is read off the import statements, without importing anything;
-and those that were imported from there in another way, such as by ``importlib.import_module()``, do too.
+Which of them belong to the application is read off the import statements, without importing anything.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from cletus.service.application import Application, Root, Sibling
+from cletus.service.application import Application, Root
 
 
 def with_siblings(application: Application) -> Application:
@@ -22,42 +21,32 @@ def with_siblings(application: Application) -> Application:
 
     Siblings that it has already are left out if no import statement names them any more.
     """
-    base = replace(application, roots=tuple(r for r in application.roots if r.sibling is None))
+    base = replace(application, roots=tuple(r for r in application.roots if not r.is_sibling))
     siblings: dict[str, Root] = {}
     for root in base.roots:
-        if not root.is_package:
-            package = "" if root.name == "__main__" else root.name.rpartition(".")[0]
-            names = imported_names(root.path, package)
-            _add(names, root, base, siblings, Sibling.STATIC)
-            former = [r.name for r in application.roots if r.sibling is Sibling.DYNAMIC]
-            loaded = (name for name in _loaded_from(root.path.parent) if not application.owns(name))
-            _add([*former, *loaded], root, base, siblings, Sibling.DYNAMIC)
+        if not root.is_package and "site-packages" not in root.path.parts:
+            _add_siblings(root, base, siblings)
     return replace(base, roots=(*base.roots, *siblings.values())) if siblings else base
 
 
-def _add(
-    names: Iterable[str],
-    root: Root,
-    base: Application,
-    siblings: dict[str, Root],
-    sibling_type: Sibling,
-) -> None:
-    """Add the modules of these names that are beside a single file, and those that they import."""
-    remaining = list(names)
-    while remaining:
-        name = remaining.pop()
+def _add_siblings(root: Root, base: Application, siblings: dict[str, Root]) -> None:
+    """Add what a single file imports from its folder, and what that imports."""
+    package = "" if root.name == "__main__" else root.name.rpartition(".")[0]
+    names = list(imported_names(root.path, package))
+    while names:
+        name = names.pop()
         if base.owns(name) or any(sibling.owns(name) for sibling in siblings.values()):
             continue
-        sibling = _sibling(name, root, sibling_type)
+        sibling = _sibling(name, root)
         if sibling is not None:
             siblings[sibling.name] = sibling
             for path, package in _texts_of(sibling):
-                remaining += imported_names(path, package)
+                names += imported_names(path, package)
 
 
-def _sibling(name: str, root: Root, sibling_type: Sibling) -> Root | None:
+def _sibling(name: str, root: Root) -> Root | None:
     """The outermost package, or else the module, of a dotted name in the folder of a single file."""
-    if name.partition(".")[0] == "cletus":
+    if name.partition(".")[0] in {"cletus", *sys.stdlib_module_names}:
         return None
     folder = root.path.parent
     top = folder.parents[root.name.count(".") - 1] if "." in root.name else folder
@@ -67,9 +56,9 @@ def _sibling(name: str, root: Root, sibling_type: Sibling) -> Root | None:
         if not path.is_relative_to(folder) or module == root.path:
             continue
         if package.is_file() and _is_free(part, package):
-            return Root(part, path, True, sibling_type)
+            return Root(part, path, True, is_sibling=True)
         if part == name and module.is_file() and _is_free(part, module):
-            return Root(part, module, False, sibling_type)
+            return Root(part, module, False, is_sibling=True)
     return None
 
 
@@ -90,13 +79,6 @@ def _texts_of(root: Root) -> Iterator[tuple[Path, str]]:
     for path in root.path.rglob("*.py"):
         parts = path.relative_to(root.path).parts[:-1]
         yield path, ".".join((root.name, *parts))
-
-
-def _loaded_from(folder: Path) -> list[str]:
-    """The names of the modules that were imported from a folder, or from below it."""
-    start = f"{folder}{os.sep}"
-    files = [(name, getattr(module, "__file__", None)) for name, module in [*sys.modules.items()]]
-    return [name for name, file in files if isinstance(file, str) and file.startswith(start)]
 
 
 def imported_names(path: Path, package: str) -> frozenset[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -14,7 +12,7 @@ from cletus.service.siblings import names_in, with_siblings
 
 def siblings(path: Path, name: str = "bot") -> dict[str, bool]:
     application = with_siblings(Application((Root(name, path, False),), (name,)))
-    return {root.name: root.is_package for root in application.roots if root.sibling}
+    return {root.name: root.is_package for root in application.roots if root.is_sibling}
 
 
 def write(folder: Path, **texts: str) -> Path:
@@ -50,14 +48,6 @@ def test_packages_and_folders_without_init_count_too(tmp_path):
         plugins__in__other="",
     )
     assert siblings(path) == {"world": True, "bot_words": False, "plugins.dice": False}
-
-
-def test_what_was_imported_dynamically_counts(tmp_path, monkeypatch):
-    path = write(tmp_path, bot="", plugin_of_bot="")
-    module = ModuleType("plugin_of_bot")
-    module.__file__ = str(tmp_path / "plugin_of_bot.py")
-    monkeypatch.setitem(sys.modules, "plugin_of_bot", module)
-    assert siblings(path) == {"plugin_of_bot": False}
 
 
 def test_a_module_of_that_name_from_elsewhere_is_not_a_sibling(tmp_path):
