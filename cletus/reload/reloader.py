@@ -40,12 +40,13 @@ from cletus.reload.leaks.retire import LeakFinder
 from cletus.reload.queue import ReloadQueue
 from cletus.reload.state.statements import note_statements
 from cletus.reload.transaction import Transaction
-from cletus.reload.watch.file_tree import FileTree
+from cletus.reload.watch.file_tree import FileTree, check_patterns
 from cletus.reload.watch.watcher import Pace, Watcher
 from cletus.service.application import Application
 from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 from cletus.service.siblings import with_siblings
+from cletus.settings.files import file_in
 
 #: Seconds until the transaction is tried again when a thread is importing a module of the application.
 _RETRY = 0.05
@@ -101,7 +102,12 @@ class ServiceReloader:
     # -- start and stop ---------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take over the application's modules, and watch their files if the settings say so."""
+        """Take over the application's modules, and watch their files if the settings say so.
+
+        Raises:
+            SettingError: a pattern of ``reload_patterns`` cannot match any file.
+        """
+        check_patterns(self._service.settings.reload_patterns)
         application = self._service.session.application
         if not application.roots:
             return
@@ -147,11 +153,13 @@ class ServiceReloader:
         quote(finder.sources)
 
     def _file_tree(self) -> FileTree:
-        """The application's files. The folder of its stores is not among them, wherever it is."""
+        """The application's files, and its settings file; without the folder of its stores."""
         settings = self._service.settings
         store = Path(settings.store.removeprefix("file:")).resolve()
         application = with_siblings(self._service.session.application)
-        return FileTree(application, settings.reload_patterns, (store,))
+        folder = self._service.sources.folder
+        single = () if folder is None else (file_in(folder),)
+        return FileTree(application, settings.reload_patterns, (store,), single)
 
     def _watch(self) -> None:
         settings = self._service.settings

@@ -30,6 +30,17 @@ def from_folder(folder: Path) -> dict[str, Any]:
     return found
 
 
+def file_in(folder: Path) -> Path:
+    """The file that ``from_folder`` reads. If there is none, where it would be looked for first."""
+    own, project = folder / "cletus.toml", folder / "pyproject.toml"
+    try:
+        if not own.exists() and "[tool.cletus" in project.read_text(errors="replace"):
+            return project
+    except OSError:
+        pass
+    return own
+
+
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """What the ``CLETUS_*`` variables say; lists are separated by commas.
 

@@ -314,3 +314,19 @@ def test_a_file_that_stays_empty_is_taken_as_it_is(scene):
     scene.tell()
     assert scene.generation == 2
     assert not hasattr(scene.app.module("extra"), "X")
+
+
+def test_an_edit_of_the_settings_file_is_a_reload(scene):
+    """And after a refusal for its sake, mending it is enough."""
+    path = scene.folder.parent / "cletus.toml"
+    path.write_text("line_max = 100\n")
+    scene.tell()
+    assert scene.service.settings.line_max == 100
+    path.write_text("line_max = \n")
+    scene.tell()
+    (refused,) = scene.failed
+    assert "cletus.toml" in refused.error
+    assert scene.service.settings.line_max == 100
+    path.write_text("line_max = 200\n")
+    scene.tell()
+    assert (scene.service.settings.line_max, scene.generation) == (200, 2)

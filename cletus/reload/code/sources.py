@@ -201,6 +201,10 @@ def _look(tree: FileTree) -> dict[Path, tuple[File, Stamp]]:
                     # It was listed a moment ago: an editor is replacing it.
                     raise Unsettled(str(file.path))
                 files[file.path] = file, stamp
+    for file in tree.further_files():
+        stamp = stamp_of(file.path)
+        if stamp is not None:
+            files[file.path] = file, stamp
     return files
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+from cletus.errors import SettingError
 from cletus.service.application import Application, Root
 
 #: Folders that never hold files of the application, whatever the patterns say.
@@ -70,6 +71,22 @@ class Folder:
             yield from folder.walk()
 
 
+def check_patterns(patterns: Iterable[str]) -> None:
+    """Find patterns that cannot match any file of an application.
+
+    Raises:
+        SettingError: a pattern is absolute, leaves the application's folder, or is empty.
+    """
+    for pattern in patterns:
+        parts = pattern.split("/")
+        if not all(parts) or ".." in parts or "." in parts or "\\" in pattern:
+            reason = (
+                f"has the pattern {pattern!r}: a pattern is the name of a file, such as *.toml, or"
+            )
+            reason += " a path inside the application's folder, such as data/*.json"
+            raise SettingError("reload_patterns", reason)
+
+
 #: Called with the error of a folder that cannot be listed; it may raise.
 Problem = Callable[[OSError], None]
 
@@ -83,11 +100,19 @@ class FileTree:
         patterns: of data files: ``*.toml`` at any depth, or, with a slash, a path from the
             application's folder: ``data/*.json``. A star also matches slashes.
         excluded: folders to leave out, such as the one in which stores are saved.
+        single: further files, by their paths: the settings file. They may be missing.
     """
 
     application: Application
     patterns: tuple[str, ...] = ()
     excluded: tuple[Path, ...] = ()
+    single: tuple[Path, ...] = ()
+
+    def further_files(self) -> Iterator[File]:
+        """The single files that exist."""
+        for path in self.single:
+            if path.is_file():
+                yield File(FileType.DATA, path.name, path)
 
     def folders(self, problem: Problem) -> Iterator[tuple[Root, Folder]]:
         """Each root of the application with its folder, as they are now.
@@ -108,6 +133,8 @@ class FileTree:
         name = os.path.basename(path)
         if "__pycache__" in path or name.startswith(".") or name.endswith("~"):
             return False
+        if name in {single.name for single in self.single}:
+            return True
         if any(_is_below(path, str(excluded)) for excluded in self.excluded):
             return False
         return (

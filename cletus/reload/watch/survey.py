@@ -63,6 +63,11 @@ def survey(tree: FileTree) -> Survey:
                     watches.add_links(file.path)
         watches.add_tree(top)
         watches.add_ways_to(root)
+    for path in tree.single:
+        watches.add_name(path)
+        stamp = stamp_of(path)
+        if stamp is not None:
+            stamps[str(path)] = stamp
     latest = max((stamp[-1] for stamp in (*stamps.values(), *folders)), default=0)
     return Survey(stamps, watches.watches, latest / 1e9)
 

@@ -79,7 +79,7 @@ class WatchdogEvents(FileSystemEventHandler):
         Raises:
             OSError: the system has no watches left (EMFILE).
         """
-        logging.getLogger("watchdog.observers").addHandler(self._warnings)
+        self._warnings.begin()
         # It has a running thread as soon as it is made: from here on, stop() must be called.
         self._observer = Observer()
         self._observer.daemon = True
@@ -110,7 +110,7 @@ class WatchdogEvents(FileSystemEventHandler):
 
     def stop(self) -> None:
         """Stop watching; watchdog's threads have ended when this returns."""
-        logging.getLogger("watchdog.observers").removeHandler(self._warnings)
+        self._warnings.end()
         with self._changing:
             if self._observer is not None:
                 self._observer.stop()
@@ -194,16 +194,36 @@ class WatchdogEvents(FileSystemEventHandler):
 
 
 class _Warnings(logging.Handler):
-    """Reads watchdog's log: only there does it tell that the system has lost events."""
+    """Reads watchdog's log: only there does it tell that the system has lost events.
+
+    The logger ``watchdog`` may be set to errors only. So this sits on a logger below it, which takes
+    warnings as well, and passes on what the level of ``watchdog`` lets through.
+    """
 
     def __init__(self, lost: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
         self._lost = lost
+        self._logger = logging.getLogger("watchdog.observers")
+
+    def begin(self) -> None:
+        """Read from now on."""
+        self._logger.addHandler(self)
+        self._logger.setLevel(logging.WARNING)
+        self._logger.propagate = False
+
+    def end(self) -> None:
+        """Read no more. Doing it twice is harmless."""
+        self._logger.removeHandler(self)
+        self._logger.setLevel(logging.NOTSET)
+        self._logger.propagate = True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by the logging package, in one of watchdog's threads."""
         if "overflow" in record.getMessage():
             self._lost()
+        parent = logging.getLogger("watchdog")
+        if parent.isEnabledFor(record.levelno):
+            parent.handle(record)
 
 
 def _may_be_source(path: str) -> bool:

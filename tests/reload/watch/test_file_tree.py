@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.watch.file_tree import FileTree, FileType
+from cletus.errors import SettingError
+from cletus.reload.watch.file_tree import FileTree, FileType, check_patterns
 from cletus.service.application import Application, Root
 
 SO = EXTENSION_SUFFIXES[0]
@@ -206,3 +207,16 @@ def test_events_that_may_matter(path):
 )
 def test_events_that_cannot_matter(path):
     assert not scope(Path("/t"), "*.toml").matters(path)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["../world/*.txt", "/etc/*.conf", "/../*", "./*.txt", "a//b", "", "a\\b"]
+)
+def test_a_pattern_that_cannot_match_is_an_error(pattern):
+    """It would be taken without a word, and the edits of such files would never be seen."""
+    with pytest.raises(SettingError, match="reload_patterns"):
+        check_patterns(["*.toml", pattern])
+
+
+def test_patterns_that_can_match_are_none():
+    check_patterns(["*.toml", "data/*.json", "data/**/*.txt", ".env"])

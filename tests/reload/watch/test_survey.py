@@ -163,3 +163,19 @@ def test_links_that_go_round_in_circles_end(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     assert look(tmp_path / "a").stamps == {}
+
+
+def test_the_settings_file_is_looked_at_and_its_name_watched(tmp_path):
+    """Also before there is one."""
+    package = tmp_path / "talker"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    path = tmp_path / "cletus.toml"
+    application = Application((Root("talker", package, True),), ("talker",))
+    tree = FileTree(application, single=(path,))
+    seen = survey(tree)
+    assert str(path) not in seen.stamps
+    assert path.name in (seen.watches[str(tmp_path)].only or ())
+    assert tree.matters(str(path))
+    path.write_text("port = 4000\n")
+    assert str(path) in survey(tree).stamps

@@ -277,6 +277,26 @@ def test_an_overflow_is_only_told_in_watchdogs_log(ears, observer):
     assert ears.calls == []
 
 
+def test_an_overflow_is_heard_also_where_watchdog_is_set_to_errors_only(ears, observer):
+    """The service sets it so: it warns of much that is of no interest; that stays out of the log."""
+    parent = logging.getLogger("watchdog")
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())
+    parent.addHandler(handler)
+    parent.setLevel(logging.ERROR)
+    try:
+        log = logging.getLogger("watchdog.observers.inotify_c")
+        log.warning("Inotify queue overflowed; filesystem events were lost")
+        log.error("something broke")
+        ears.turn()
+        assert (ears.overflowed, records) == (1, ["something broke"])
+    finally:
+        parent.removeHandler(handler)
+        parent.setLevel(logging.NOTSET)
+        ears.events.stop()
+
+
 # -- with the real watchdog -----------------------------------------------------------------------
 
 
