@@ -28,6 +28,10 @@ def describe_error(error: BaseException, application: Application, sources: Sour
             words.append(": ")
         words += [_location(cause, application, sources), f"{type(cause).__name__}: {cause}"]
         words += [f"\n    {note}" for note in getattr(cause, "__notes__", ())]
+        if cause.__cause__ is not None:
+            source = cause.__cause__
+            location = _location(source, application, sources)
+            words.append(f"\n  raised from {location}{type(source).__name__}: {source}")
     elif error.__traceback__ is not None:
         location = _location(error, application, sources)
         words = [location, *words]
@@ -35,19 +39,24 @@ def describe_error(error: BaseException, application: Application, sources: Sour
 
 
 def _location(error: BaseException, application: Application, sources: Sources) -> str:
-    """``file:line`` and source line of the innermost frame of the application."""
-    frame = _innermost(error.__traceback__, application)
-    if frame is None:
-        return ""
-    text = sources.line(frame.filename, frame.lineno or 0)
-    quoted = f"\n    {text}\n" if text else ": "
-    return f"{frame.filename}:{frame.lineno} in {frame.name}{quoted}"
+    """``file:line`` and source line of each frame of the application, the innermost last."""
+    parts = []
+    for frame in _frames(error.__traceback__, application):
+        text = sources.line(frame.filename, frame.lineno or 0)
+        quoted = f"\n    {text}\n" if text else ": "
+        parts.append(f"{frame.filename}:{frame.lineno} in {frame.name}{quoted}")
+    return "".join(parts)
 
 
-def _innermost(
-    trace: TracebackType | None, application: Application
-) -> traceback.FrameSummary | None:
-    for frame in reversed(traceback.extract_tb(trace)):
-        if any(Path(frame.filename).is_relative_to(root.path) for root in application.roots):
-            return frame
-    return None
+def _frames(trace: TracebackType | None, application: Application) -> list[traceback.FrameSummary]:
+    """The frames of the application, from the innermost module body on.
+
+    The import statements that have led to that module say nothing of the error.
+    """
+    frames = [
+        frame
+        for frame in traceback.extract_tb(trace)
+        if any(Path(frame.filename).is_relative_to(root.path) for root in application.roots)
+    ]
+    bodies = [position for position, frame in enumerate(frames) if frame.name == "<module>"]
+    return frames[bodies[-1] :] if bodies else frames

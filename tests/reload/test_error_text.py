@@ -113,3 +113,36 @@ def test_the_service_keeps_the_latest_report(run):
     assert app.service.last_reload is good
     bad = app.reload(talk="1/0")
     assert app.service.last_reload is bad
+
+
+def test_every_line_of_the_application_that_led_to_the_error_is_quoted(run):
+    """A helper that validates is not where the mistake is; nor are the imports that led there."""
+    app = run(
+        helper="""
+        def room(name):
+            if name == "inn":
+                raise ValueError(f"there is a room {name!r} already")
+        """,
+        world="""
+        from APP.helper import room
+        room("hall")
+        """,
+    )
+    report = app.reload(world=lambda text: text + 'room("inn")\n')
+    lines = [line.partition("app0/")[2] or line for line in report.error.splitlines()]
+    assert lines == [
+        "world.py:4 in <module>",
+        '    room("inn")',
+        "helper.py:4 in room",
+        '    raise ValueError(f"there is a room {name!r} already")',
+        "ValueError: there is a room 'inn' already",
+    ]
+
+
+def test_the_cause_of_an_error_is_named(run):
+    app = run(talk="X = 1")
+    report = app.reload(
+        talk="try:\n    {}['x']\nexcept KeyError as e:\n    raise ValueError('no x') from e"
+    )
+    assert "ValueError: no x\n  raised from " in report.error
+    assert report.error.endswith("{}['x']\nKeyError: 'x'")
