@@ -236,9 +236,10 @@ def test_a_change_that_is_told_during_a_reload_is_looked_at_after_it(scene):
 
 def test_the_folder_of_the_stores_is_not_the_applications(scene):
     """However it is written: each save would else be a change."""
-    for store in ("saved", "file:saved"):
+    beside = scene.folder.parent
+    for store, folder in (("saved", beside / "saved"), ("file:saved", Path("saved").resolve())):
         scene.service.configure(store=store)
-        assert scene.service.reloader._file_tree().excluded == (Path("saved").resolve(),)
+        assert scene.service.reloader._file_tree().excluded == (folder,)
 
 
 def test_a_save_at_the_moment_of_going_back_is_not_forgotten(scene):
