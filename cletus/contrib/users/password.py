@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
+from importlib.resources import files
+from string import digits, punctuation
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -49,7 +52,21 @@ def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> s
         )
     if password.casefold() == name.casefold() or len(set(password)) < DIFFERENT:
         raise PasswordRefused("That password is too easy to guess.")
+    if is_common(password):
+        raise PasswordRefused("That password is too easy to guess: it is on lists of common ones.")
     return password
+
+
+def is_common(password: str) -> bool:
+    """Whether a password is one of the most common in leaks, also with digits or signs at its end."""
+    folded = password.casefold()
+    return not _common().isdisjoint({folded, folded.rstrip(digits + punctuation)})
+
+
+@cache
+def _common() -> frozenset[str]:
+    text = (files("cletus.contrib.users") / "common_passwords.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in text.split("\n") if not line.startswith("#")) - {""}
 
 
 def composed(password: str) -> str:

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from twisted.internet.defer import Deferred
 
 from cletus.contrib.users import hashing
+from cletus.contrib.users import password as password_module
 from cletus.contrib.users.password import DIFFERENT, LONGEST, SHORTEST, check_new_password
 from cletus.errors import PasswordRefused
 
@@ -145,3 +146,18 @@ def test_a_password_changed_meanwhile_is_not_undone(talker):
     user.password = new
     Deferred.fromCoroutine(user._rehash(old, "correct horse"))
     assert user.password == new
+
+
+@pytest.mark.parametrize(
+    "password", ["password", "iloveyou", "Password1!", "1qaz2wsx", "QWERTYUIOP", "trustno1"]
+)
+def test_what_leaks_are_full_of_is_refused(password):
+    """NIST SP 800-63B asks for a list; whoever guesses begins with it."""
+    with pytest.raises(PasswordRefused, match="easy to guess"):
+        check_new_password(password)
+
+
+def test_the_list_of_common_passwords_is_long_and_clean():
+    common = password_module._common()
+    assert len(common) > 10_000
+    assert all(len(word) >= SHORTEST and word == word.casefold().strip() for word in common)
