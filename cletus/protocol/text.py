@@ -15,8 +15,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from wcwidth import list_versions
+from wcwidth.table_zero import ZERO_WIDTH
+
 MARKS_MAX = 4
 """Combining marks on one base character. Our choice; Vietnamese needs two, pointed Hebrew four."""
+
+INVISIBLE_MAX = 12
+"""Other characters of no width on one base character. Our choice; the flag of England has six tags."""
 
 # Sequences of keys: CSI (ECMA-48), and SS3 of keypads.
 _KEYS = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1bO[ -~]")
@@ -29,11 +35,20 @@ _UNWANTED = re.compile(
     "\u2028\u2029"  # line and paragraph separators
     "\ufeff\ufff9-\ufffb"  # byte order mark, interlinear annotations
     "\ud800-\udfff"  # lone surrogates, which no encoder takes
+    "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters
+    "\U000e0000\U000e0002-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"  # ignorable, not assigned
     "]+"
 )
 
-# A run that may contain too many marks: a mark is neither ASCII nor ``\w``.
-_MARKS = re.compile(rf"[^\w\x00-\x7f]{{{MARKS_MAX + 1},}}")
+# Characters of no width by Unicode's tables, as terminals use them: they fall on the cell before them.
+_ZERO_WIDTH = "".join(
+    rf"\U{first:08x}-\U{last:08x}"
+    for first, last in ZERO_WIDTH[list_versions()[-1]]
+    if first > 0x7F
+)
+
+# A run that may contain too many of them.
+_MARKS = re.compile(f"[{_ZERO_WIDTH}]{{{MARKS_MAX + 1},}}")
 
 
 def clean(line: str) -> str:
@@ -69,19 +84,16 @@ def _erased(line: str) -> str:
 
 
 def _fewer_marks(match: re.Match[str]) -> str:
-    """The run with at most ``MARKS_MAX`` marks on each base character.
+    """The run with at most ``MARKS_MAX`` marks and ``INVISIBLE_MAX`` other characters of no width.
 
-    Spacing marks and invisible format characters (ZWJ) neither count nor are base characters, as in
-    the grapheme clusters of UAX 29: otherwise an invisible one between the marks would lift the limit.
+    All of the run falls on one cell of a terminal, whatever the categories say: a joiner or a vowel sign
+    between the marks does not begin another one.
     """
     kept: list[str] = []
-    marks = 0
+    marks = others = 0
     for char in match[0]:
-        category = unicodedata.category(char)
-        if category in ("Mn", "Me"):
-            marks += 1
-        elif category not in ("Mc", "Cf"):
-            marks = 0
-        if marks <= MARKS_MAX or category in ("Mc", "Cf"):
+        is_mark = unicodedata.category(char) in ("Mn", "Me")
+        marks, others = marks + is_mark, others + (not is_mark)
+        if marks <= MARKS_MAX if is_mark else others <= INVISIBLE_MAX:
             kept.append(char)
     return "".join(kept)

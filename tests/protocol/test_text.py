@@ -8,8 +8,9 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcwidth
 
-from cletus.protocol.text import MARKS_MAX, clean
+from cletus.protocol.text import INVISIBLE_MAX, MARKS_MAX, clean
 
 ACUTE = "\u0301"
 
@@ -101,6 +102,24 @@ def test_no_base_has_more_marks_than_allowed(line: str) -> None:
         elif unicodedata.category(char) not in ("Mc", "Cf"):
             count = 0
         assert count <= MARKS_MAX
+
+
+@given(
+    marks
+    | st.text(st.sampled_from("a\u0301\u1161\u11a8\u200b\u200d\u0bbe\u17b4\ufe0f\U000e0041☕"))
+)
+def test_no_cell_of_a_terminal_has_more_than_allowed(line: str) -> None:
+    """By width, for that is what makes a character fall on the one before it."""
+    marks = others = 0
+    for char in clean(line):
+        if wcwidth(char) > 0:
+            marks = others = 0
+        elif unicodedata.category(char) in ("Mn", "Me"):
+            marks += 1
+        else:
+            others += 1
+        assert marks <= MARKS_MAX
+        assert others <= INVISIBLE_MAX
 
 
 @pytest.mark.parametrize("unit", ["\u0301\u0323", "\x1b[", "\u200d", "a\b", "\x9b1;", "☕"])

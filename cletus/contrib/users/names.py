@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from confusable_homoglyphs import categories
+from wcwidth import wcwidth
 
 from cletus.contrib.users.confusables import folded_skeleton, skeletons
 from cletus.errors import InvalidKey, NameRefused
@@ -78,6 +79,8 @@ def _check_letters(name: str) -> None:
             raise NameRefused("A name can contain only letters.")
     if unicodedata.normalize("NFKC", name) != name:
         raise NameRefused("A name can contain only ordinary letters.")
+    if any(wcwidth(character) <= 0 for character in name):  # vowels of Hangul without a syllable
+        raise NameRefused("A name can contain only letters that take room on a screen.")
 
 
 def _check_script(name: str) -> None:

@@ -114,3 +114,16 @@ def test_whatever_is_typed_is_refused_or_harmless(text):
     assert normalise(name) == normalise(name.lower())
     assert folded_skeleton(name) in skeletons(normalise(name))
     assert "COMMON" not in {script_of(character) for character in name}
+
+
+@pytest.mark.parametrize(
+    "name", ["a\u1161\u1162\u1163", "\u1100\u11a8\u11a8\u11a8", "\u1161\u1162"]
+)
+def test_letters_that_nobody_sees_are_refused(name):
+    """Vowels and finals of Hangul are letters to Unicode, and have no width on a screen."""
+    with pytest.raises(NameRefused):
+        check_name(name)
+
+
+def test_syllables_of_hangul_are_letters_like_others():
+    assert check_name("\u1112\u1161\u11ab\u1100\u1173\u11af") == "한글"
