@@ -8,6 +8,7 @@ from cletus.storage.interfaces import Backend, Document, Failure
 from cletus.storage.manager import Manager
 from cletus.storage.references import StoreDictField, StoreField, StoreListField, StoreSetField
 from cletus.storage.saving import Unsaved, save_all
+from cletus.storage.schema import Schema
 from cletus.storage.store import Store, TempStoreMixin
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Failure",
     "Field",
     "Manager",
+    "Schema",
     "Store",
     "StoreDict",
     "StoreDictField",

@@ -45,10 +45,10 @@ def encode(
         FieldValueError: a value does not fit its type, is not what JSON takes, or would not come back
             as it is: a ``defaultdict`` as a ``dict``, for example.
     """
-    document: dict[str, Any] = {VERSION: version} if version else {}
-    for name, value in values.items():
-        field_type = typed.get(name)
-        document[name] = value if field_type is None else field_type.to_json(value, obj, name)
+    document: dict[str, Any] = {VERSION: version, **values} if version else {**values}
+    for name, field_type in typed.items():
+        if name in values:
+            document[name] = field_type.to_json(values[name], obj, name)
     try:
         text = msgspec.json.encode(document)
         back = msgspec.json.decode(text)

@@ -21,7 +21,7 @@ from cletus.errors import (
     StorageError,
     UnreadableStore,
 )
-from cletus.storage.interfaces import BufferedBackend, Document, StoreObject
+from cletus.storage.interfaces import Backend, BufferedBackend, Document, StoreObject
 from cletus.storage.json_text import line_of
 from cletus.storage.schema import DocumentState, schema_of
 
@@ -118,7 +118,7 @@ def load(obj: StoreObject) -> None:
     try:
         backend = _backend_of(obj)
         raw = backend.read(schema.name, obj.key)
-        understand(obj, raw, backend.location(schema.name, obj.key))
+        understand(obj, raw, backend)
     except NotSaved:
         raise
     except StorageError as error:
@@ -128,7 +128,7 @@ def load(obj: StoreObject) -> None:
     schema.warn_of_types(obj)
 
 
-def understand(obj: StoreObject, raw: bytes, location: str) -> None:
+def understand(obj: StoreObject, raw: bytes, backend: Backend) -> None:
     """Fill an object from the text of its document; errors name the location of the document.
 
     Raises:
@@ -139,11 +139,13 @@ def understand(obj: StoreObject, raw: bytes, location: str) -> None:
     try:
         obj.from_json(raw)
     except NewerStore as error:
+        location = backend.location(store, key)
         raise NewerStore(store, key, error.version, error.ours, path=location) from error
     except Exception as error:
         line = getattr(error, "line", 0)
         if isinstance(error, FieldValueError):
             line = _line_of_field(obj, raw, error)
+        location = backend.location(store, key)
         raise CorruptStore(store, key, _reason(error), path=location, line=line) from error
 
 

@@ -196,6 +196,8 @@ class Schema(FieldSchema):
             for name in self.untyped
             if type(fields[name].default) in _JSON_TYPES and not fields[name].session
         }
+        self._default_type_of_each = tuple(self._default_types.values())
+        self._values = _getter(tuple(self._default_types))
         self._warned: set[tuple[str, type]] = set()
 
     @property
@@ -230,6 +232,12 @@ class Schema(FieldSchema):
         They are not refused: a field without a type promises to take what JSON takes, and what an
         earlier version of the code has saved must load.
         """
+        if self._values is not None:
+            try:
+                if tuple(map(type, self._values(obj))) == self._default_type_of_each:
+                    return  # as nearly always, and it is checked at every load and save
+            except AttributeError:
+                pass  # a deleted attribute, which the loop takes for None
         for name, expected, actual in self.unexpected_types(obj):
             if (name, actual) not in self._warned:
                 self._warned.add((name, actual))
@@ -282,18 +290,18 @@ class _Part:
             for name, field in chosen.items()
             if not _ordinary(field, "deserialise")
         )
-        self.get_all = self._getter()
+        plain = all(serialise is None for _, serialise in self.serialisers)
+        self.get_all = _getter(self.names) if plain else None
         self.direct = inspect.getattr_static(
             owner, "__setattr__"
         ) is object.__setattr__ and not any(
             hasattr(inspect.getattr_static(owner, name, None), "__set__") for name in self.plain
         )
 
-    def _getter(self) -> Callable[[Any], tuple[Any, ...]] | None:
-        """All values by one call, where every field is ordinary; attrgetter wants two at least."""
-        if len(self.names) > 1 and all(serialise is None for _, serialise in self.serialisers):
-            return attrgetter(*self.names)
-        return None
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]] | None:
+    """Reads these attributes by one call; attrgetter wants two at least."""
+    return attrgetter(*names) if len(names) > 1 else None
 
 
 _NOTHING = object()

@@ -63,6 +63,9 @@ class Retries:
         self._pause = FIRST_PAUSE
         self._call: DelayedCall | None = None
 
+    def __len__(self) -> int:
+        return len(self._failures)
+
     @property
     def failures(self) -> list[Failure]:
         """The documents that are to be tried again, and why they failed."""

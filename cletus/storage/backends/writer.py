@@ -294,7 +294,7 @@ class Writer:
         It waits for the group that is being written only if that holds the same document.
         """
         with self._measured(1):
-            if not self._queue and not self._group and not self._retries.failures:
+            if not self._queue and not self._group and not self._retries:
                 self._backend.write(store, key, data)
                 return
             with self._overtaking({(store, key)}):

@@ -184,7 +184,7 @@ class Import:
         if (document.store, document.key) in names:
             raise NotTransferable(f"{document.store} {document.key!r} is in the file already")
         names.add((document.store, document.key))
-        location = self._backend.location(document.store, document.key)  # raises UnsafeName
+        self._backend.location(document.store, document.key)  # raises UnsafeName
         if self._unchecked:
             return
         if as_it_is(document.store) != document.store or not document.store.isidentifier():
@@ -195,7 +195,7 @@ class Import:
             stated_version(document.data, document.store, document.key)
             return
         try:
-            understand(store_cls.schema.detached(document.key), document.data, location)
+            understand(store_cls.schema.detached(document.key), document.data, self._backend)
         except CletusError:
             raise
         except Exception as error:  # making an object runs the application's code

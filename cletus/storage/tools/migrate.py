@@ -96,7 +96,7 @@ class Migration:
             raise text.error
         store_cls = self._classes[text.store]
         obj = store_cls.schema.detached(text.key)
-        understand(obj, text.data, self._backend.location(text.store, text.key))
+        understand(obj, text.data, self._backend)
         data = document.decode(text.data, text.store, text.key)
         version = document.version_of(data, text.store, text.key, text.data)
         if not is_outdated(store_cls, data, version):

@@ -169,7 +169,7 @@ class _Verification:
             version = document.version_of(data, name, key, text.data)
             if store_cls is not None:
                 obj = store_cls.schema.detached(key)
-                understand(obj, text.data, self._backend.location(name, key))
+                understand(obj, text.data, self._backend)
                 yield from self._of_object(obj, text.data, data, version)
         except NotSaved:
             return  # the application's code deleted it just now
