@@ -89,6 +89,15 @@ REFUSAL = (
 )
 
 
+def redirection(url: str) -> bytes:
+    """The answer to an HTTP request on the telnet port of a service that has a page at this URL."""
+    body = f"The page of this service is at {url}\r\n"
+    return (
+        f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {url}\r\nContent-Type: text/plain\r\n"
+        f"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode("ascii")
+
+
 def is_request(line: bytes) -> bool:
     """Whether this is the first line of an HTTP request (RFC 9112, section 3)."""
     return _REQUEST.fullmatch(line) is not None

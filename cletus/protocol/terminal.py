@@ -68,6 +68,8 @@ class Terminal:
         colours: how many it shows: 0, 16, 256 or 16,777,216.
         screen_reader: whether what is shown is read aloud: then no colours and no drawn boxes.
         tls: whether the connection is encrypted.
+        reflows: whether it breaks long lines between words itself, at whatever width it has at the
+            moment, as a browser does: paragraphs are best sent whole.
         wrap: whether we break lines at ``columns``; otherwise the terminal breaks them as it likes.
         character_mode: whether each key arrives by itself, and we show what is typed.
         typed: in character mode, what has been typed of the current line; set by the door.
@@ -81,6 +83,7 @@ class Terminal:
         "encoder",
         "name",
         "profile",
+        "reflows",
         "rows",
         "screen_reader",
         "tls",
@@ -97,6 +100,7 @@ class Terminal:
     colours: int
     screen_reader: bool
     tls: bool
+    reflows: bool
     wrap: bool
     character_mode: bool
     typed: str
@@ -112,6 +116,7 @@ class Terminal:
             "colours": 0,
             "screen_reader": False,
             "tls": tls,
+            "reflows": False,
             "wrap": False,
             "character_mode": character_mode,
             "typed": "",

@@ -74,16 +74,20 @@ class BaseRoom(Store):
     # -- description --------------------------------------------------------------------
 
     def look(self, viewer: Any = None) -> list[Any]:
-        """The room as lines of at most 79 columns.
+        """The room as lines of at most 79 columns; as whole paragraphs for a viewer in a browser.
 
         Args:
             viewer: the user who looks; they are not listed.
         """
+        terminal = getattr(getattr(viewer, "client", None), "terminal", None)
+        reflows = getattr(terminal, "reflows", False)
         paragraphs = self.description.strip().split("\n\n")
         lines: list[Any] = [str(self)]
-        lines += [line for paragraph in paragraphs for line in wrap(paragraph, WIDTH)]
-        lines += wrap(self.exits_text(), WIDTH)
-        lines += wrap(self.people_text(viewer), WIDTH)
+        for text in (*paragraphs, self.exits_text(), self.people_text(viewer)):
+            if reflows:
+                lines += [" ".join(text.split())] if text.strip() else []
+            else:
+                lines += wrap(text, WIDTH)
         return lines
 
     def exits_text(self) -> str:

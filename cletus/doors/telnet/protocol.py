@@ -36,7 +36,7 @@ from cletus.protocol.connection import (
     Reply,
     Resized,
 )
-from cletus.protocol.lines import REFUSAL
+from cletus.protocol.lines import REFUSAL, redirection
 from cletus.protocol.terminal import Terminal
 from cletus.version import __version__
 
@@ -64,6 +64,18 @@ def status_of(service: Service) -> dict[str, Any]:
         values.update(getattr(door, "advertised", {}))
     service.fire(events.Status(service, values))
     return values
+
+
+def _page_of(service: Service, host: Any) -> str:
+    """The URL of the service's page for who has connected to this address; "" if it has none."""
+    origins = [origin for origin in service.settings.web_origins if origin.isascii()]
+    if origins and origins[0] != "*":
+        return f"{origins[0].rstrip('/')}/"
+    ports = [port for door in service.doors if (port := getattr(door, "advertised", {}).get("WEB"))]
+    name = getattr(host, "host", "")
+    if not ports or not name:
+        return ""
+    return f"http://{f'[{name}]' if ':' in name else name}:{ports[0]}/"
 
 
 FLOOD_PAUSE = 1.0
@@ -284,7 +296,8 @@ class TelnetProtocol(Protocol):
                 case Flooded():
                     self._pause_for_flood()
                 case HttpRequest():
-                    client.write_encoded(REFUSAL)
+                    url = _page_of(self._service, self.transport.getHost())
+                    client.write_encoded(redirection(url) if url else REFUSAL)
                     client.close("spoke HTTP")
                 case Failed():
                     self._log_failure(Failure(event.error))

@@ -204,7 +204,7 @@ class WebDoor:
             )
         origin = request.get("origin")
         if request.is_upgrade and origin is not None:
-            place = urlsplit(origin).netloc.lower() if origin != "null" else ""
+            place = _netloc(origin)
             if place != host.lower() and not self._is_ours(place, origin):
                 return 403, (
                     f"Pages of {origin[:100]!r} may not talk to this service. "
@@ -214,12 +214,12 @@ class WebDoor:
 
     def _is_ours(self, place: str, origin: str = "") -> bool:
         origins = self._service.settings.web_origins
-        names = {urlsplit(known).netloc.lower() for known in origins}
+        names = {_netloc(known) for known in origins}
         if origin:
             return "*" in origins or origin.lower() in {
                 known.lower().rstrip("/") for known in origins
             }
-        return "*" in origins or place.lower() in names
+        return "*" in origins or (bool(place) and place.lower() in names)
 
     def _is_local(self, connection: WebConnection) -> bool:
         return _is_loopback(getattr(connection.transport.getHost(), "host", ""))
@@ -314,8 +314,10 @@ class WebDoor:
                 session.secret_hash = _digest(secret)
                 self._sessions[session.secret_hash] = session
                 grace = round(self.resume_grace)
-                words = json.dumps({"session": secret, "grace": grace, "page": self.site.version})
+                words = json.dumps({"session": secret, "grace": grace, **self.page})
             protocol = TelnetProtocol(self._service, door="web", tls=self._is_secure(socket))
+            # The page breaks lines itself, and so do programs that are sent text and nothing of telnet.
+            protocol.terminal.reflows = session.resumable or not session.speaks_telnet
             session.begin(protocol, socket, words)
 
         return Start(subprotocol, session, begin)
@@ -383,6 +385,11 @@ class WebDoor:
         is_secure: bool = ISSLTransport.providedBy(connection.transport)
         return is_secure
 
+    @property
+    def page(self) -> dict[str, Any]:
+        """The version of the page and of each of its files, for pages that are open."""
+        return {"page": self.site.version, "files": self.site.etags()}
+
     def _repeat(self, interval: float, call: Callable[[], None]) -> None:
         def again() -> None:
             self._timers[:] = [timer for timer in self._timers if timer.active()]
@@ -401,9 +408,8 @@ class WebDoor:
     def _look(self) -> None:
         if not self.site.look():
             return
-        words = {"page": self.site.version, "files": self.site.etags()}
         for session in self._sessions.values():
-            session.say(words)
+            session.say(self.page)
 
 
 class _Factory(ServerFactory):
@@ -443,7 +449,18 @@ def _is_unspecified(host: str) -> bool:
         return False
 
 
+def _netloc(origin: str) -> str:
+    """Host and port of an origin, in lower case; "" if it has none (``null``), or is not one."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
 def _is_local_name(host: str) -> bool:
     """Whether a Host field names this machine: ``localhost:9080``, ``127.0.0.1``, ``[::1]:9080``."""
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
     return name in _LOCAL_NAMES or name.endswith(".localhost") or _is_loopback(name)

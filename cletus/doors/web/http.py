@@ -250,12 +250,12 @@ class HttpConnection:
             subprotocol: the one that was chosen, or ``None``.
             message_max: bytes of a message; a longer one is refused by its header.
         """
-        headers = Headers(request.fields)
-        if subprotocol is None:
-            headers.pop("sec-websocket-protocol", None)
         chosen = Subprotocol(subprotocol) if subprotocol is not None else None
         handshake = ServerProtocol(select_subprotocol=lambda _self, _offered: chosen)
         try:
+            headers = Headers(request.fields)  # it refuses characters that h11 takes
+            if subprotocol is None:
+                headers.pop("sec-websocket-protocol", None)
             response = handshake.accept(HandshakeRequest(request.path, headers))
         except InvalidHandshake:
             return None

@@ -97,6 +97,10 @@ class SessionHost(Protocol):
         """Bytes that are kept for sending again."""
 
     @property
+    def page(self) -> dict[str, Any]:
+        """The version of the page and of each of its files."""
+
+    @property
     def is_stopping(self) -> bool:
         """Whether the service stops."""
 

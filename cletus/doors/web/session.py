@@ -18,7 +18,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cletus.protocol.subprotocols import BINARY, TEXT, Codec
+from cletus.protocol.subprotocols import BINARY, TEXT, Codec, TelnetCodec
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -129,7 +129,8 @@ class Session:
             old.close(TAKEN_OVER, "taken over by another window")
         self._forget_before(have)
         lost = max(0, self._first - have)
-        words = json.dumps({"resumed": {"received": self.received, "lost": lost}})
+        resumed = {"received": self.received, "lost": lost}
+        words = json.dumps({"resumed": resumed, **self._door.page})
         socket.send_frame(TEXT, words.encode())
         for payload in self._kept:
             socket.send_frame(BINARY, payload)
@@ -146,6 +147,11 @@ class Session:
         """A ping was answered."""
         if socket is self._socket and self._pings:
             self._forget_before(self._pings.popleft())
+
+    @property
+    def speaks_telnet(self) -> bool:
+        """Whether the peer is sent the telnet stream itself."""
+        return isinstance(self._codec, TelnetCodec)
 
     @property
     def unanswered(self) -> int:

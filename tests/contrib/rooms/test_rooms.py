@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import pytest
 from wcwidth import width
 
-from cletus.contrib.rooms import spelled_out
+from cletus import Service
+from cletus.contrib.rooms import BaseRoom, spelled_out
 from cletus.contrib.rooms.directions import arrival
 from cletus.errors import Refused
 from cletus.testing import assert_survives_reload
@@ -220,3 +224,18 @@ def test_the_beginning_of_two_exits_names_both(inn):
     with pytest.raises(Refused, match="'d' could be door or drawbridge"):
         room.exit("d")
     assert room.exit("dr")[0] == "drawbridge"
+
+
+def test_who_reflows_is_sent_paragraphs_whole(start: Callable[..., Service]) -> None:
+    """A browser on a phone breaks lines at its own width."""
+
+    class Room(BaseRoom):
+        service = start()
+
+    room = Room("reading")
+    room.description = "word " * 40 + "\n\n" + "other " * 3
+    viewer = SimpleNamespace(client=SimpleNamespace(terminal=SimpleNamespace(reflows=True)))
+    _, first, second, exits = room.look(viewer)
+    assert (first, second) == (("word " * 40).strip(), "other other other")
+    assert exits == "There are no exits."
+    assert max(map(len, room.look())) <= 79

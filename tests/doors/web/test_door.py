@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 
 from cletus import Client, Service, events
+from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
 from cletus.doors.web.door import WebDoor
 from cletus.doors.web.session import GOING_GRACE
 from cletus.doors.web.site import FILE_MAX
 
-from .browser import Tab, Wire
+from .browser import HOST, Tab, Wire
 
 TELNET, SESSION = "telnet.mudstandards.org", "session.cletus"
 PUBLIC = IPv4Address("TCP", "192.0.2.7", 80)
@@ -288,7 +290,7 @@ def test_a_session_goes_on_after_a_cut_with_nothing_lost_or_doubled(
         clock.advance(0)
     assert client.connected
     again = visit(door, secret, len(got))
-    assert again.words == [{"resumed": {"received": 1, "lost": 0}}]
+    assert [words["resumed"] for words in again.words] == [{"received": 1, "lost": 0}]
     assert b"".join(again.binary()) == b"meanwhile 0\r\nmeanwhile 1\r\nmeanwhile 2\r\n"
     again.types("two")
     assert b"you said two" in heard(again, clock)
@@ -320,7 +322,9 @@ def test_frames_that_a_pong_has_proved_are_forgotten(door: WebDoor, clock: Clock
     assert session is not None
     assert not session._kept  # type: ignore[attr-defined]
     tab.lose()
-    assert visit(door, secret, have).words == [{"resumed": {"received": 1, "lost": 0}}]
+    assert [words["resumed"] for words in visit(door, secret, have).words] == [
+        {"received": 1, "lost": 0}
+    ]
 
 
 def test_what_could_not_be_kept_is_counted(made: Made, clock: Clock) -> None:
@@ -335,7 +339,7 @@ def test_what_could_not_be_kept_is_counted(made: Made, clock: Clock) -> None:
         client.write(f"{n}" * 48)
         clock.advance(0)
     again = visit(door, secret, have)
-    assert again.words == [{"resumed": {"received": 0, "lost": 8}}]
+    assert [words["resumed"] for words in again.words] == [{"received": 0, "lost": 8}]
     assert b"".join(again.binary()) == b"8" * 48 + b"\r\n" + b"9" * 48 + b"\r\n"
 
 
@@ -536,3 +540,51 @@ def test_a_broadcast_is_framed_once(door: WebDoor, clock: Clock) -> None:
     clock.advance(0)
     assert len(frames) == 3
     assert frames[0] is frames[1] is frames[2]
+
+
+@pytest.mark.parametrize("field", ["Origin", "Host"])
+def test_a_name_that_is_not_one_is_refused(door: WebDoor, field: str) -> None:
+    head = {"Host": "127.0.0.1:9080", "Origin": "http://127.0.0.1:9080", field: "http://["}
+    wire = Wire(door)
+    fields = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    wire.send(f"GET /ws HTTP/1.1\r\n{fields}Upgrade: websocket\r\n\r\n".encode())
+    assert wire.taken().startswith(b"HTTP/1.1 403 ")
+
+
+# -- other doors know of it --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("subprotocols", "reflows"),
+    [((TELNET, SESSION), True), ((TELNET,), False), (("gmcp.mudstandards.org",), True), ((), True)],
+)
+def test_a_page_breaks_lines_itself(
+    door: WebDoor, subprotocols: tuple[str, ...], reflows: bool
+) -> None:
+    """A program that speaks telnet may be Mudlet, which shows what it is sent as it is."""
+    Tab(door, *subprotocols)
+    (client,) = clients(door)
+    assert client.terminal.reflows is reflows
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://127.0.0.1:9080/"),
+        ({"web_origins": ("https://talk.example.org",)}, "https://talk.example.org/"),
+        ({"web_origins": ("*",)}, "http://127.0.0.1:9080/"),
+    ],
+)
+def test_the_telnet_port_sends_browsers_to_the_page(
+    made: Made, settings: dict[str, Any], url: str
+) -> None:
+    door = made(**settings)
+    door.advertised = {"WEB": 9080}
+    door._service.lifecycle.doors.append(door)
+    protocol, transport = TelnetProtocol(door._service), StringTransport(hostAddress=HOST)
+    protocol.makeConnection(transport)
+    transport.clear()
+    protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:9000\r\n\r\n")
+    answer = transport.value()
+    assert answer.startswith(b"HTTP/1.1 307 ")
+    assert f"\r\nLocation: {url}\r\n".encode() in answer

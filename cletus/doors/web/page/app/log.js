@@ -87,7 +87,7 @@ export class Log {
     if (DRAWN.test(text)) line.classList.add("drawn");
     if (!text.trim()) line.classList.add("empty");
     const me = this.options.me();
-    if (me && kind !== "own" && mentions(text, me)) line.classList.add("calls");
+    if (me && kind !== "own" && !line.classList.contains("drawn") && mentions(text, me)) line.classList.add("calls");
     let first = this.options.settings.names;
     for (const { text: piece, style, href } of pieces) {
       let node;

@@ -213,22 +213,17 @@ function clearNotice(id) { get("notices").querySelector(`[data-id="${id}"]`)?.re
 
 let files = null;
 function pageChanged({ files: now }) {
-  const changed = Object.keys(now).filter((name) => !files || files[name] !== now[name]);
-  const first = !files;
+  const changed = files ? Object.keys(now).filter((name) => files[name] !== now[name]) : [];
   files = now;
-  if (first || changed.every((name) => name.endsWith(".css"))) {
-    for (const link of document.querySelectorAll("link[rel=stylesheet]")) {
-      const path = new URL(link.href).pathname;
-      if (first || changed.includes(path)) {
-        const fresh = link.cloneNode();
-        fresh.href = `${path}?${now[path]?.replace(/\W/g, "") ?? ""}`;
-        fresh.addEventListener("load", () => link.remove());
-        link.after(fresh);
-      }
-    }
-    if (!first) return;
+  for (const link of document.querySelectorAll("link[rel=stylesheet]")) {
+    const path = new URL(link.href).pathname;
+    if (!changed.includes(path)) continue;
+    const fresh = link.cloneNode();
+    fresh.href = `${path}?${now[path].replace(/\W/g, "")}`;
+    fresh.addEventListener("load", () => link.remove());
+    link.after(fresh);
   }
-  if (changed.some((name) => /^\/(app\/|index\.html)/.test(name)) && !first) notice("page", say("newPage"), say("newPageLoad"), () => location.reload());
+  if (changed.some((name) => /^\/(app\/|index\.html)/.test(name))) notice("page", say("newPage"), say("newPageLoad"), () => location.reload());
 }
 
 // -- keys and sizes -------------------------------------------------------------------------------

@@ -65,9 +65,8 @@ export class Wire {
       for (const bytes of this.kept) this.socket.send(bytes); // before anything new
       this.started();
       this.on.resumed(words.resumed.lost);
-    } else if (words.files) {
-      this.on.files(words);
     }
+    if (words.files) this.on.files(words);
   }
 
   started() {
