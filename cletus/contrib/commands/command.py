@@ -64,6 +64,11 @@ class Command:
         """Whether the person of this event may use it."""
         return all(_is_met(requirement, event) for requirement in self.requires)
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it is not for everybody."""
+        return any(requirement is not None for requirement in self.requires)
+
 
 def _is_met(requirement: Requirement, event: ClientEvent) -> bool:
     if requirement is None:

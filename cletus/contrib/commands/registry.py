@@ -22,7 +22,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from inspect import iscoroutine
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -42,6 +42,7 @@ from cletus.contrib.commands.signature import Signature, UsageError, take_word
 from cletus.contrib.language import say_duration
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
+from cletus.logs.audit import audit
 from cletus.renamed import ARGUMENTS, new_name
 from cletus.service.service import Service
 
@@ -72,6 +73,10 @@ class Options(TypedDict, total=False):
     in_full: bool
     listed: bool
     using: Mapping[str, Converter]
+
+
+#: Characters of a line that the audit log quotes.
+_AUDITED_MAX: Final = 200
 
 
 class CommandRegistry:
@@ -187,13 +192,23 @@ class CommandRegistry:
         if not name:
             return None
         try:
-            command = self.find(name, event)
+            command = self._find_audited(name, line, event)
             self._check_cooldown(command, event)
             values = self._read(command, text, event)
         except Refused as refused:
             event.client.write(*str(refused).split("\n"))
             return None
         return self._call(command, event, values)
+
+    def _find_audited(self, name: str, line: str, event: ClientEvent) -> Command:
+        """As ``find``; the use and the refusal of a command that is not for everybody are audited."""
+        exact = self._commands.get(name)
+        if exact is not None and exact.is_restricted and not exact.is_for(event):
+            audit("command refused", line[:_AUDITED_MAX])
+        command = self.find(name, event)
+        if command.is_restricted:
+            audit("command used", line[:_AUDITED_MAX])
+        return command
 
     def find(self, name: str, event: ClientEvent) -> Command:
         """The command of this name, or the only one whose name begins with it.

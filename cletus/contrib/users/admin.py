@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from cletus.contrib.users.password import check_new_password
 from cletus.contrib.users.users import Users
 from cletus.errors import NoUsers, Refused, UnknownRole
+from cletus.logs.audit import audit
 from cletus.service.lifecycle import State
 from cletus.service.service import Service
 
@@ -67,6 +68,7 @@ async def add_user(users: Users, name: str, password: str, roles: Iterable[str] 
         user.grant(role)
     user.created = users.now()
     user.save()
+    audit("account created", user.key, actor=_CONSOLE)
     return user
 
 
@@ -79,6 +81,7 @@ async def set_password(users: Users, name: str, password: str) -> Any:
     user = find_user(users, name)
     await user.set_password(check_new_password(password, name=str(user)))
     user.save()
+    audit("password changed", user.key, actor=_CONSOLE)
     return user
 
 

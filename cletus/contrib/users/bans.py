@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from cletus.contrib.users.addresses import Network, host_of, network_of
 from cletus.errors import InvalidKey, Refused
+from cletus.logs.audit import audit
 from cletus.renamed import with_old_names
 from cletus.storage import Field, Manager, Store
 from cletus.storage.keys import normalise
@@ -139,6 +140,7 @@ class Bans:
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
+        audit("banned", ban.name or ban.network, actor=by, outcome=_terms(ban))
         return ban
 
     def unban(self, whom: str) -> bool:
@@ -154,6 +156,7 @@ class Bans:
         if ban is None:
             return False
         ban.delete()
+        audit("ban ended", whom)
         return True
 
     def of_name(self, name: str) -> BaseBan | None:
@@ -212,6 +215,11 @@ def _supernet(network: Network, length: int) -> Network:
 def _key_of_network(network: Network) -> str:
     address = network.network_address.exploded.replace(".", "-").replace(":", "-")
     return f"net-{address}-{network.prefixlen}"
+
+
+def _terms(ban: BaseBan) -> str:
+    until = "permanently" if ban.until is None else f"until {ban.until:%Y-%m-%d %H:%M} UTC"
+    return f"{until} ({ban.reason})" if ban.reason else until
 
 
 def _not_saved(failure: Failure, ban: BaseBan) -> None:

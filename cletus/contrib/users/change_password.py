@@ -11,6 +11,7 @@ from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.users.addresses import origin_of
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.password import check_new_password, matches
+from cletus.logs.audit import audit
 from cletus.storage import Field
 
 
@@ -50,6 +51,7 @@ class ChangePassword(Dialogue):
         report = throttle.succeeded if correct else throttle.failed
         report(user.key, origin, familiar=True)
         if not correct:
+            audit("wrong password", user.key, outcome="the password was not changed")
             client.write("Wrong password. Your password was not changed.")
             return self.done(False)
         return self.ask_new
@@ -75,6 +77,7 @@ class ChangePassword(Dialogue):
             self.client.write("The passwords differ. Your password was not changed.")
             return self.done(False)
         user.password, self.hashed = self.hashed, ""
+        audit("password changed", user.key)
         await user.save_soon()
         self.client.write("Your password has been changed.")
         return self.done(True)

@@ -31,6 +31,7 @@ from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.interfaces import Accounts
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
+from cletus.logs.audit import audit
 from cletus.service.timers import Timer
 from cletus.storage import Field
 from cletus.storage.keys import normalise
@@ -249,6 +250,8 @@ class LoginDialogue(Dialogue):
             raise
         report = throttle.succeeded if correct else throttle.failed
         report(self.key, self.origin, familiar=familiar)
+        if not correct:
+            audit("wrong password", self.key)
         return bool(correct)
 
     async def wait_in_line(self, seconds: float) -> None:
@@ -284,6 +287,7 @@ class LoginDialogue(Dialogue):
         except StorageError:
             user.log_out()  # an account that is not on disk must not stay active
             raise
+        audit("account created", user.key)
         self.hashed = ""
         return self.registered()
 

@@ -22,6 +22,7 @@ from cletus import renamed
 from cletus.contrib.permissions import has_permission
 from cletus.errors import Refused, UnknownRole
 from cletus.events import ClientEvent
+from cletus.logs.audit import audit
 from cletus.storage import Field
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -84,9 +85,12 @@ class PermissionsMixin:
         if role not in self.ROLES:
             raise UnknownRole(role, self.ROLES)
         self.roles = {*self.roles, role}
+        audit("role granted", f"{role} to {getattr(self, 'key', self)}")
 
     def revoke(self, role: str) -> None:
         """Take a role from them, if they have it; the caller saves."""
+        if role in self.roles:
+            audit("role revoked", f"{role} from {getattr(self, 'key', self)}")
         self.roles = self.roles - {role}
 
     # -- the old name of has_permission, for callers and for subclasses that override it -----

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from cletus.client.rendering import is_rendered, shown
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
 from cletus.errors import StoreIOError, StoreUnusable
+from cletus.logs.audit import NAMESPACE
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import COLUMNS, RenderProfile
 from cletus.service.lifecycle import State
@@ -89,6 +90,7 @@ def _as_state(line: object) -> str | Styled:
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
 log = Logger()
+audit_log = Logger(NAMESPACE)
 
 
 class PresenceMixin(MissedMixin, _Base):
@@ -125,7 +127,9 @@ class PresenceMixin(MissedMixin, _Base):
         was_online, was_lost = self.is_online, self.link_lost
         self._end_grace()
         self.log_in(client)
-        log.info("{who} logged in at {client}", who=repr(self), user=self.key, client=repr(client))
+        audit_log.info(
+            "{who} logged in at {client}", who=repr(self), user=self.key, client=repr(client)
+        )
         if was_online:
             self.show_missed(client)
             self.service.fire(Reconnected(self.service, self, was_lost))
@@ -143,7 +147,9 @@ class PresenceMixin(MissedMixin, _Base):
         self.link_lost = True
         self.grace = self.service.call_later(grace, self.grace_over)
         self._note_leaving()
-        log.info("{who} lost the link: {reason}", who=repr(self), user=self.key, reason=reason)
+        audit_log.info(
+            "{who} lost the link: {reason}", who=repr(self), user=self.key, reason=reason
+        )
         self.service.fire(LinkLost(self.service, self))
 
     def grace_over(self) -> None:
@@ -164,7 +170,7 @@ class PresenceMixin(MissedMixin, _Base):
         self.forget_missed()
         self.client = None
         self._note_leaving()
-        log.info("{who} logged out: {reason}", who=repr(self), user=self.key, reason=reason)
+        audit_log.info("{who} logged out: {reason}", who=repr(self), user=self.key, reason=reason)
         self.service.fire(LoggedOut(self.service, self, reason))
         if client is not None:
             client.close(reason)

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cletus.errors import BadMessage, CletusError
+from cletus.logs.audit import audit
 from cletus.ops.control.commands import COMMANDS, Command, find_command
 from cletus.ops.control.messages import (
     INPUTS,
@@ -92,7 +93,7 @@ class ControlProtocol(Protocol):
         if self._shell is not None:
             shell, self._shell = self._shell, None
             shell.lost()
-            self.log.info("{who} has left the shell", who=self._operator)
+            audit(f"{self._operator} has left the shell")
         if self._working is not None and not self.outlives:  # a stop is not taken back
             self._working.cancel()
         self._disconnected(self)
@@ -129,10 +130,10 @@ class ControlProtocol(Protocol):
             return
         command = find_command(request.command)
         if command is not None:
-            self.log.info("{who} asks for {command}", who=self._operator, command=request.command)
+            audit(f"{self._operator} asks for {request.command}")
             self._run(command, request)
         elif request.command == "shell":
-            self.log.info("{who} opens a shell", who=self._operator)
+            audit(f"{self._operator} opens a shell")
             self._shell = Shell(self._service, self._send, is_terminal=request.terminal)
             self._shell.begin()
         else:
