@@ -34,7 +34,7 @@ CASES = {
     "direction": ("a\u202eb\u2066c\u200ed\u061ce", "abcde"),
     "byte order mark and annotations": ("\ufeffa\ufff9b\ufffa\ufffb", "ab"),
     "a lone surrogate": ("a\ud800b", "ab"),
-    "unassigned and private": ("\U000e0fff\ue000\uffff", "\U000e0fff\ue000\uffff"),
+    "unassigned and private": ("\U000e0fff\ue000\uffff", "\ue000"),
     "backspace": ("helo\b\blp", "help"),
     "DEL": ("helo\x7f\x7flp", "help"),
     "backspace at the beginning": ("\b\b\x7fa", "a"),

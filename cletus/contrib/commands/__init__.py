@@ -2,6 +2,7 @@
 
 from cletus.contrib.commands.command import Command, CooldownsMixin, Requirement
 from cletus.contrib.commands.converters import Converter, choose, here, online
+from cletus.contrib.commands.events import CommandFailed
 from cletus.contrib.commands.registry import CommandRegistry, Group
 from cletus.contrib.commands.signature import Rest, take_word
 from cletus.contrib.language import parse_duration, say_duration
@@ -12,6 +13,7 @@ __all__ = [
     "Command",
     "CommandDeclarationError",
     "CommandError",
+    "CommandFailed",
     "CommandRegistry",
     "Converter",
     "CooldownsMixin",

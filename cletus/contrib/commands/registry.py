@@ -37,6 +37,7 @@ from cletus.contrib.commands.command import (
     start_cooldown,
 )
 from cletus.contrib.commands.converters import BUILT_IN, Converter
+from cletus.contrib.commands.events import CommandFailed
 from cletus.contrib.commands.prefix_table import PrefixTable
 from cletus.contrib.commands.signature import Signature, UsageError, take_word
 from cletus.contrib.language import say_duration
@@ -360,6 +361,7 @@ class CommandRegistry:
 
     def _failed(self, command: Command, event: ClientEvent, error: BaseException) -> None:
         """Tell the person. The log gets the traceback, but not what they typed."""
+        self.service.fire(CommandFailed(self.service, event.client, command.name, error))
         if isinstance(error, Refused):
             event.client.write(*str(error).split("\n"))
             return

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.orm import Session
 
 from cletus import events
+from cletus.contrib.commands import CommandFailed
 from cletus.service.service import Service
 
 #: The attribute of the service that holds the session, or another object with ``Session.get``.
@@ -21,6 +22,10 @@ def connect(service: Service, url: str, **options: Any) -> Session:
     service; with another URL it makes a new one. The session is closed when the service has stopped.
     It works in the reactor's thread, so everybody waits while a query runs.
 
+    All people share this session, so commit before a listener or command ends, and before it awaits
+    anything: otherwise the next commit, which may be somebody else's, includes what it has changed. What
+    a command of ``contrib.commands`` has changed when it fails or refuses is rolled back.
+
     Args:
         service: the service whose stores have a ``ModelField``.
         url: of the database, such as ``sqlite:///talker.db``.
@@ -31,6 +36,7 @@ def connect(service: Service, url: str, **options: Any) -> Session:
         session = Session(create_engine(url, **options))
         setattr(service, ATTRIBUTE, session)
     service.listen(events.PostReload)(forget_old_models)
+    service.listen(CommandFailed)(roll_back)
     service.listen(events.PostStop)(disconnect)
     return session
 
@@ -58,6 +64,21 @@ def forget_old_models(event: events.PostReload) -> None:
     engine = _engine(session_of(event.service))
     if engine is not None:
         engine.clear_compiled_cache()
+
+
+def roll_back(event: CommandFailed) -> None:
+    """Undo what a failed command has changed and not committed: the next commit is somebody else's."""
+    session = session_of(event.service)
+    if isinstance(session, Session):
+        session.rollback()
+
+
+def usable_session_of(service: Any) -> Any:
+    """The session, rolled back if a failed flush or commit has left it unusable."""
+    session = session_of(service)
+    if isinstance(session, Session) and not session.is_active:
+        session.rollback()
+    return session
 
 
 def disconnect(event: events.PostStop) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import InstanceState, Mapper
 
-from cletus.contrib.orm.connection import session_of
+from cletus.contrib.orm.connection import usable_session_of
 from cletus.errors import FieldValueError, NoDatabase, NotInDatabase, StoreDeclarationError
 from cletus.storage import Field, Store
 
@@ -159,7 +159,7 @@ class ModelField(Field[M | None], Generic[M]):
             raise FieldValueError(*self._location(obj), "", expected, actual) from error
 
     def _session(self, obj: Any) -> Session:
-        session: Session | None = session_of(obj.service)
+        session: Session | None = usable_session_of(obj.service)
         if session is None:
             raise NoDatabase(self._field_of(obj))
         return session
