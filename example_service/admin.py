@@ -5,7 +5,6 @@
 
 from datetime import timedelta
 
-from cletus import Client
 from cletus.contrib.announce import (
     BaseShutdown,
     announce_reloads,
@@ -37,12 +36,7 @@ class Shutdown(TempStoreMixin, BaseShutdown):
         tell_everyone(text)
 
 
-def is_developer(client: Client) -> bool:
-    """Whether somebody gets the report of every reload."""
-    return has_permission(client.user, "reload")
-
-
-announce_reloads(service, is_developer)
+announce_reloads(service, lambda who: has_permission(who.user, "reload"))
 
 
 @admin.register(in_full=True)

@@ -238,6 +238,10 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         """Start a dialogue, as ``run_dialogue()`` does, without waiting for its end."""
         self.run_dialogue(dialogue).addErrback(lambda failure: failure.trap(Disconnected) and None)
 
+    def put_back(self, line: str) -> None:
+        """In a step that ends its dialogue: the line is not for the dialogue but for what comes after it."""
+        self.input.put_back(line)
+
     @property
     def dialogues(self) -> list[Any]:
         """The ``Dialogue`` objects that are under way, the one that has the lines last."""

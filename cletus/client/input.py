@@ -150,6 +150,10 @@ class Input:
         if self._lines:
             metrics.input_peak.raise_to(len(self._lines))
 
+    def put_back(self, line: str) -> None:
+        """A reader that has ended gives back its last line: the next reader gets it first."""
+        self._lines.appendleft(line)
+
     def pump(self) -> None:
         """Give lines that wait to their readers, as far as these are ready and the rate allows.
 

@@ -48,18 +48,19 @@ class Pager(Dialogue):
 
     @step(prompt_text)
     def turn(self, line: str) -> Any:
-        """Next page, previous page, all the rest, or quit."""
-        match line.strip().lower()[:1]:
-            case "q" | "s":
+        """Next page, previous page, all the rest, or quit. Any other line is a command."""
+        match line.strip().lower():
+            case "q" | "quit" | "s" | "stop":
                 return self.done()
-            case "b":
+            case "b" | "back":
                 self.at = max(0, self.at - 2 * self.length)
-            case "a":
+            case "a" | "all":
                 return self._show(len(self.lines))
             case "":
                 pass
             case _:
-                return None
+                self.client.put_back(line)
+                return self.done()
         return self._show()
 
     def _show(self, count: int = 0) -> Any:

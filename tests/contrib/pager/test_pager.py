@@ -90,3 +90,15 @@ def test_a_page_is_as_long_as_the_terminal_shows():
     tiny = Pager()
     tiny.client = SimpleNamespace(terminal=SimpleNamespace(rows=1))
     assert tiny.length == 1
+
+
+@pytest.mark.parametrize("line", ["hello", "quiet please", "back to work"])
+def test_a_line_that_is_none_of_its_keys_ends_it_and_is_heard(book, line):
+    book.ann.says("small")
+    assert book.ann.says(line) == f"heard {line}\n"
+    assert book.ann.says("x") == "heard x\n"
+
+
+def test_lines_that_were_typed_ahead_stay_behind_it(book):
+    book.ann.says("small")
+    assert book.ann.says("one", "two") == "heard one\nheard two\n"
