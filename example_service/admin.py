@@ -5,6 +5,7 @@
 
 from datetime import timedelta
 
+from cletus import Client
 from cletus.contrib.announce import (
     BaseShutdown,
     announce_reloads,
@@ -36,7 +37,12 @@ class Shutdown(TempStoreMixin, BaseShutdown):
         tell_everyone(text)
 
 
-announce_reloads(service, lambda who: has_permission(who.user, "reload"))
+def is_developer(client: Client) -> bool:
+    """Whether somebody gets the report of every reload."""
+    return has_permission(client.user, "reload")
+
+
+announce_reloads(service, is_developer)
 
 
 @admin.register(in_full=True)
