@@ -82,7 +82,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
 
 #: Functions and classes: module to old name to new name.
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    "cletus.client.conversation": {"Conversation": "ListenerTask", "current": "current_task"},
+    "cletus.client.listener_task": {"Conversation": "ListenerTask", "current": "current_task"},
     "cletus.contrib.commands": {"Can": "Requirement"},
     "cletus.contrib.users": {"may": "has_permission"},
     "cletus.check": {
@@ -148,7 +148,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.control.script_shell": "cletus.ops.control.shell",
     "cletus.control.shell": "cletus.ops.control.shell",
     "cletus.control.terminal_shell": "cletus.ops.control.shell",
-    "cletus.conversation": "cletus.client.conversation",
+    "cletus.conversation": "cletus.client.listener_task",
     "cletus.dialogue": "cletus.client.dialogue",
     "cletus.dialogues": "cletus.client.input",
     "cletus.dispatch": "cletus.service.dispatch",

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cletus.client.conversation import ListenerTask
+from cletus.client.listener_task import ListenerTask
 from cletus.errors import DialogueError, Disconnected, Refused
 from cletus.logs.context import log_context
 from cletus.storage.schema import FieldSchema

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
-from cletus.client.conversation import ListenerTask, current_task
+from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.interfaces import Host, Person, Reader, StackedReader, Transport
 from cletus.client.output import Output
 from cletus.errors import DialogueError, Disconnected

@@ -16,7 +16,7 @@ import msgspec
 
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client
-from cletus.client.conversation import ListenerTask
+from cletus.client.listener_task import ListenerTask
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
 from cletus.events import ClientEvent
 from cletus.reload.code.diff import Diff

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.client.client import Client
-from cletus.client.conversation import ListenerTask
+from cletus.client.listener_task import ListenerTask
 from cletus.logs.context import log_context, subject
 from cletus.meters import Meters
 from cletus.service.listeners import Listener

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Dialogue, Service, step
-from cletus.client.conversation import ListenerTask
+from cletus.client.listener_task import ListenerTask
 from cletus.client.input import Bucket, Input
 from cletus.errors import DialogueError, Disconnected
 from cletus.meters import Meters

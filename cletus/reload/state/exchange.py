@@ -17,7 +17,7 @@ from itertools import compress
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
-from cletus.client.conversation import ListenerTask
+from cletus.client.listener_task import ListenerTask
 from cletus.reload.state.new_code import NewCode, Unnamed
 from cletus.reload.state.plain_types import ATOMS, CODE, CONTAINERS, IMMUTABLE, WEAK
 from cletus.reload.state.records import attributes_of, slots_of

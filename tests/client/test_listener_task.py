@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from cletus import Service, events
-from cletus.client.conversation import ListenerTask, current_task
+from cletus.client.listener_task import ListenerTask, current_task
 from cletus.errors import Disconnected
 from cletus.testing import Person
 from tests.conftest import result_of

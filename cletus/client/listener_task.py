@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __getattr__ = names_of(__name__)
 
-_current: ContextVar[ListenerTask | None] = ContextVar("cletus.client.conversation", default=None)
+_current: ContextVar[ListenerTask | None] = ContextVar("cletus.client.listener_task", default=None)
 
 
 def current_task() -> ListenerTask | None:
