@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
-from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.interfaces import Host, Person, Reader, StackedReader, Transport
+from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.output import Output
 from cletus.errors import DialogueError, Disconnected
 from cletus.logs.context import hidden_line, log_context

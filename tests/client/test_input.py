@@ -10,8 +10,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Dialogue, Service, step
-from cletus.client.listener_task import ListenerTask
 from cletus.client.input import Bucket, Input
+from cletus.client.listener_task import ListenerTask
 from cletus.errors import DialogueError, Disconnected
 from cletus.meters import Meters
 from cletus.testing import Person
