@@ -79,7 +79,7 @@ class Home:
 
 
 def open_store(folder: Path, sync: Any = "full") -> tuple[Writer, type[Any]]:
-    """A home in this folder, and a store class of the measured object on it."""
+    """A backend in this folder, and a store class of the measured object on it."""
     writer = Writer(JsonFiles(folder, sync=sync), reactor, deferToThread)
     writer.open()
     declared = {name: Field(value) for name, value in FIELDS.items()}
