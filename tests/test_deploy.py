@@ -143,3 +143,8 @@ def test_every_option_of_a_command_is_one(command: list[str]) -> None:
         assert made is not None
         known = {option for one in made.get_params(context) for option in one.opts}
     assert {one for one in arguments if one.startswith("--")} <= known
+
+
+def test_a_crash_leaves_no_passwords_on_the_disk() -> None:
+    """A core dump has the memory of the process in it."""
+    assert Unit(DEPLOY / "cletus.service")["Service"]["LimitCORE"] == "0"

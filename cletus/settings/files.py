@@ -1,4 +1,4 @@
-"""Settings from outside of the code: a file beside the application, and the environment."""
+"""Settings from the file beside the application, and from the environment."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 from cletus.errors import SettingError
 
-#: Every variable of the environment that begins so is a setting.
+#: Environment variables with this prefix are settings.
 PREFIX = "CLETUS_"
 
 
 def from_folder(folder: Path) -> dict[str, Any]:
-    """What ``cletus.toml`` says, or else ``[tool.cletus]`` of ``pyproject.toml``, in this folder.
+    """The settings in ``cletus.toml``, or else in ``[tool.cletus]`` of ``pyproject.toml``.
 
     Args:
-        folder: the one beside the application: that of its file, or the one that its package is in.
+        folder: the one with the application's file or package.
 
     Raises:
-        SettingError: the file cannot be read or is no TOML.
+        SettingError: the file cannot be read, or is not TOML.
     """
     own = _table(folder / "cletus.toml")
     if own is not None:
         return own
     project = _table(folder / "pyproject.toml") or {}
-    found: dict[str, Any] = project.get("tool", {}).get("cletus", {})
-    return found
+    settings: dict[str, Any] = project.get("tool", {}).get("cletus", {})
+    return settings
 
 
 def file_in(folder: Path) -> Path:
@@ -42,11 +42,7 @@ def file_in(folder: Path) -> Path:
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What the ``CLETUS_*`` variables say; lists are separated by commas.
-
-    Args:
-        environment: ``os.environ``.
-    """
+    """The settings in ``CLETUS_*`` variables of ``os.environ``; lists are separated by commas."""
     return {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()

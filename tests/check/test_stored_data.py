@@ -52,7 +52,7 @@ CASES = {
         "newer", {"store/room/hall.json": '{"_version": 3}'}, "of version 3",
         "store/room/hall.json", 0,
     ),
-    "a name that is no key": (
+    "a name that is not a key": (
         "misnamed", {"store/room/Hall.json": "{}"}, "objects are called 'hall'",
         "store/room/Hall.json", 0,
     ),

@@ -116,7 +116,7 @@ def test_a_reload_is_told_with_its_time_and_its_end(manager: Manager, start: Sta
 
 
 def test_a_reload_that_is_refused_ends_as_well(manager: Manager, start: Start, log: Log) -> None:
-    """The service is ready all the same, on the old code; the reason is one line."""
+    """The service is still ready, on the old code; the reason is one line."""
     service = start()
 
     @service.listen(events.PreReload)

@@ -34,7 +34,7 @@ def test_no_way_of_writing_settings_shows_a_secret() -> None:
     for text in written:
         assert "token='***'" in text
         assert "db://ann:***@host/x" in text
-        assert "line_max=4096" in text, "what is no secret is shown"
+        assert "line_max=4096" in text, "what is not secret is shown"
 
 
 @pytest.mark.parametrize("name", ["pin", "mode"])

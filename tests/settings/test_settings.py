@@ -61,7 +61,7 @@ def test_each_setting_is_described_in_a_line() -> None:
 
 
 def test_what_stands_nearest_to_the_person_wins() -> None:
-    """Preset, file, environment, module body, configure(), run(), command line; whoever said it first."""
+    """Preset, file, environment, module body, configure(), run(), command line, in any order of time."""
     said = dict(zip(SOURCES, range(1, 8), strict=True))
     for order in (SOURCES, SOURCES[::-1], (*SOURCES[3:], *SOURCES[:3])):
         sources = Sources()

@@ -1,4 +1,4 @@
-"""What is said through a control socket is cut into lines and checked, whoever says it."""
+"""Messages of a control socket are split into lines and checked, on both sides."""
 
 from __future__ import annotations
 

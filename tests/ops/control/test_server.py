@@ -165,7 +165,7 @@ def test_connections_are_bounded(
 
 
 def test_nobody_there_after_all(control: ControlServer) -> None:
-    """Who has thought better of it is no error; neither is to be asked when it is closed."""
+    """A client that has gone before it was accepted is not an error; neither is a call after the close."""
     control.open()
     control.doRead()
     assert control.connections == {}

@@ -255,7 +255,7 @@ def test_an_idle_service_has_figures():
     assert list(registry_of(Service()).collect())
 
 
-def test_whoever_has_no_metrics_pays_for_none():
+def test_a_service_without_metrics_does_not_pay_for_them():
     """Neither Prometheus nor a web server is imported by a service without a port for them."""
     program = (
         "import sys, cletus\n"
