@@ -84,6 +84,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self._host = host
         self._transport = transport
         self._timeout: Any = None
+        self._is_lost = False  # the connection is gone
         self.output = Output(
             transport,
             host.turn,
@@ -286,9 +287,20 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         """The connection takes more."""
         self.output.resume()
 
+    def input_ended(self) -> None:
+        """They will type nothing more, but still read, as behind ``nc -N``.
+
+        Lines that wait are answered, by asynchronous code as well; then, or after ``close_timeout``, the
+        connection is closed.
+        """
+        if self._state is _State.CONNECTED:
+            self._set_timeout(self._close_after_input)
+            self.input.end()
+
     def disconnected(self, reason: str) -> None:
         """The connection is gone. What was typed before is handled first, then ``Disconnect`` fires."""
         self._cancel_timeout()
+        self._is_lost = True
         self._start_closing(reason)
         self.input.close()
         if self._state is not _State.GONE:
@@ -307,6 +319,10 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
 
     # -- inside -----------------------------------------------------------------------------
 
+    def _close_after_input(self) -> None:
+        self.close("closed by peer")
+        self.was_closed = False  # they left
+
     def _start_closing(self, reason: str) -> None:
         """Nothing more can be sent."""
         if self._state is _State.CONNECTED:
@@ -315,8 +331,11 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self.output.discard()
 
     def _leave(self) -> None:
-        """The connection is gone and nothing of theirs is left to do: fire ``Disconnect``, once."""
-        if self._state is _State.GONE:
+        """Nothing of theirs is left to do. If the connection is gone, fire ``Disconnect``, once."""
+        if self._state is _State.CONNECTED:  # only what they type has ended
+            self._close_after_input()
+            return
+        if self._state is _State.GONE or not self._is_lost:
             return
         self._state = _State.GONE
         self.input.stop_dialogues()
@@ -335,6 +354,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
 
     def _set_timeout(self, call: Callable[[], None]) -> None:
         """Call this after ``close_timeout``."""
+        self._cancel_timeout()
         timeout = self._host.settings.close_timeout
         if timeout:
             self._timeout = self._host.clock.callLater(timeout, self._timed_out, call)

@@ -102,7 +102,7 @@ class Input:
         host: its service.
         transport: its connection; reading from it pauses while lines wait.
         output: knows whether what is typed now is hidden.
-        ended: called when the connection is gone, all lines are handled and nobody is at work.
+        ended: called when nothing more is typed, all lines are handled and nobody is at work.
 
     Attributes:
         last_at: when the latest line came, or else when they connected, by the host's clock.
@@ -136,6 +136,7 @@ class Input:
         self._pumping = False  # pump() is on the stack: a reader must not start it once more
         self._held = False  # held() is on the stack
         self._paused = False  # the transport reads nothing
+        self._over = False  # nothing more is typed
         self._closed = False  # the connection is gone
 
     # -- the queue --------------------------------------------------------------------------
@@ -172,10 +173,10 @@ class Input:
                     reader.take(line)
         finally:
             self._pumping = False
-        waiting = bool(self._lines) and not self._closed
+        waiting = bool(self._lines) and not self._over
         if waiting is not self._paused:
             self._pause(waiting)
-        if self._closed:
+        if self._over:
             self._end_if_done()
 
     @property
@@ -206,9 +207,14 @@ class Input:
         """Throw away what waits."""
         self._lines.clear()
 
+    def end(self) -> None:
+        """Nothing more is typed: what waits is handled, as fast as the rate allows."""
+        self._over = True
+        self.pump()
+
     def close(self) -> None:
         """The connection is gone: handle what waits without a rate, but no more than one burst."""
-        self._closed = True
+        self._over = self._closed = True
         if self._rate_timer is not None:
             self._rate_timer.cancel()
             self._rate_timer = None
@@ -230,7 +236,7 @@ class Input:
     @property
     def can_answer(self) -> bool:
         """Whether a question can get an answer: after they have left, only lines that still wait can."""
-        return self._client.connected or bool(self._lines)
+        return (self._client.connected and not self._over) or bool(self._lines)
 
     def ask(self) -> Deferred[str]:
         """Add a question; the Deferred fires with the line that answers it.

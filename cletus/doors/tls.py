@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from zope.interface import implementer
 from cletus.errors import CertificateError
 
 if TYPE_CHECKING:
+    from cletus.doors.admission import ConnectionLimiter
     from cletus.settings.settings import Settings
 
 CHECK_INTERVAL = 1.0
@@ -33,22 +35,24 @@ _Stamp = tuple[tuple[int, int, int], ...]
 _log = Logger()
 
 
-def encrypted(factory: Any, settings: Settings, host: str, seconds: Callable[[], float]) -> Any:
+def encrypted(
+    factory: Any, settings: Settings, host: str, reactor: Any, handshakes: ConnectionLimiter
+) -> Any:
     """A factory whose connections are those of ``factory``, over TLS.
 
     Args:
         factory: Twisted's.
         settings: they name the files of the certificate, or ask for a self-signed one.
         host: the name in a self-signed certificate.
-        seconds: the reactor's clock.
+        reactor: its clock and timers.
+        handshakes: counts the peers that have not done their handshake.
 
     Raises:
         CertificateError: there is no certificate that can be used, or no OpenSSL.
     """
-    certificate: Any = certificate_of(settings, host, seconds)
-    from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - it imports OpenSSL
-
-    return TLSMemoryBIOFactory(certificate, False, factory)
+    certificate: Any = certificate_of(settings, host, reactor.seconds)
+    connections = import_module("cletus.doors.tls_connection")  # now, since it imports OpenSSL
+    return connections.TlsFactory(certificate, factory, reactor, handshakes)
 
 
 def certificate_of(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from cletus import Client, Service, events
 from cletus.errors import Disconnected
@@ -602,3 +602,54 @@ def test_a_client_is_what_events_say(service: Service, come: Come) -> None:
     alice.types("a")
     alice.hangs_up()
     assert seen == [alice.client] * 3
+
+
+# -- the end of what is typed -----------------------------------------------------------------------
+
+
+def test_what_was_typed_before_the_end_of_input_is_answered(
+    service: Service, come: Come, clock: Clock
+) -> None:
+    r"""``printf 'slow\n' | nc -N``: the answer takes a moment, and the peer still reads."""
+    alice, heard = come(service), echo(service)
+
+    @service.listen(events.Receive)
+    async def slow(event: events.Receive) -> None:
+        await deferLater(clock, 0.5, lambda: None)
+        event.client.write("done")
+
+    alice.client.line_received("slow")
+    alice.client.line_received("again")
+    alice.client.input_ended()
+    clock.advance(0.5)
+    assert not alice.transport.closed, "the second line is at work"
+    clock.advance(0.5)
+    assert alice.new_text() == "done\ndone\n"
+    assert alice.transport.closed
+    alice.client.disconnected("closed by peer")
+    assert heard == ["slow", "again", "<closed by peer>"]
+    assert not alice.client.was_closed
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_close_timeout(
+    service: Service, come: Come, clock: Clock
+) -> None:
+    alice = come(service)
+
+    @service.listen(events.Receive)
+    async def never(event: events.Receive) -> None:
+        await Deferred()
+
+    alice.client.line_received("?")
+    alice.client.input_ended()
+    clock.advance(service.settings.close_timeout)
+    assert alice.transport.closed
+
+
+def test_a_question_after_the_end_of_input_has_no_answer(service: Service, come: Come) -> None:
+    alice = come(service)
+    answer = alice.client.ask("Name: ")
+    alice.client.input_ended()
+    with pytest.raises(Disconnected):
+        result_of(answer)
+    assert alice.transport.closed

@@ -80,7 +80,10 @@ class TelnetDoor:
         factory: Any = self._factory
         if self._tls:
             try:
-                factory = encrypted(factory, service.settings, self._host, service.reactor.seconds)
+                handshakes = ConnectionLimiter(service)
+                factory = encrypted(
+                    factory, service.settings, self._host, service.reactor, handshakes
+                )
             except CertificateError as error:
                 raise DoorError(self.address, str(error)) from error
         factory = ProxyProtocolFactory(factory, limiter.trusts, service.reactor)

@@ -186,11 +186,10 @@ class TelnetProtocol(Protocol):
         r"""Twisted's: the peer will send nothing more. Our output still goes out.
 
         Without this method Twisted would throw it away, and ``printf 'who\nquit\n' | nc -N`` would
-        show nothing.
+        show nothing. The client closes the connection when all lines have been answered.
         """
-        if self._state is not _State.REFUSED:
-            self._abort_later()
-            self._lose_connection()
+        if self._client is not None and self._state is _State.OPEN:
+            self._client.input_ended()
 
     def writeConnectionLost(self) -> None:
         """Twisted's: only our side has been closed. We never do that."""

@@ -36,6 +36,9 @@ class FakeClient:
     def resume_output(self) -> None:
         self.calls.append(("resume_output", ""))
 
+    def input_ended(self) -> None:
+        self.calls.append(("input_ended", ""))
+
     def disconnected(self, reason: str) -> None:
         self.calls.append(("disconnected", reason))
 
