@@ -101,7 +101,7 @@ class Input:
         client: the client.
         host: its service.
         transport: its connection; reading from it pauses while lines wait.
-        output: knows whether what is typed now is hidden.
+        output: knows whether what is typed now is hidden, and is told when code is at work.
         ended: called when nothing more is typed, all lines are handled and nobody is at work.
 
     Attributes:
@@ -173,6 +173,7 @@ class Input:
                     reader.take(line)
         finally:
             self._pumping = False
+        self._output.line_at_work(self.reader.is_busy)
         waiting = bool(self._lines) and not self._over
         if waiting is not self._paused:
             self._pause(waiting)

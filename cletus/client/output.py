@@ -73,6 +73,7 @@ class Output:
         In character mode it becomes the ``shown_prompt``.
         """
         self.shown_prompt = None
+        self.put(self.echo.settle())
         self.put(terminal.encoder.encode(text) + self._transport.prompt_mark())
         if terminal.character_mode:
             self.shown_prompt = Prompt(text, terminal)
@@ -85,9 +86,16 @@ class Output:
     def show_input(self) -> bool:
         """What is typed from now on is shown; returns whether it was hidden until now.
 
-        The terminal is told at the end of the turn, unless the next line is hidden as well.
+        The terminal is told at the end of the turn, unless the next line is hidden as well, or code is
+        still at work on the line that was hidden.
         """
         return self.echo.show()
+
+    def line_at_work(self, is_at_work: bool) -> None:
+        """Whether code is at work on a line. What it will ask next may be hidden as well."""
+        self.echo.is_undecided = is_at_work
+        if self.echo.terminal_hides and not is_at_work:
+            self._turn.flush(self.flush)
 
     # -- sending ----------------------------------------------------------------------------
 
@@ -113,8 +121,8 @@ class Output:
             self._peak.raise_to(self._size)
             self._overflow(self._size)
             return
-        if self.echo.terminal_hides:
-            self.put(self.echo.end_of_turn())
+        if self.echo.terminal_hides and not self.echo.is_undecided:
+            self.put(self.echo.settle())
         prompt = self.shown_prompt
         if prompt is not None and prompt.covered and not self._closed:
             self._pieces.append(prompt.redraw())
@@ -159,15 +167,17 @@ class Echo:
 
     Attributes:
         is_hidden: whether what is typed now is meant to be hidden.
+        is_undecided: whether code is at work that may ask for another hidden line.
         terminal_hides: whether the terminal was last told to hide.
     """
 
-    __slots__ = ("_command", "is_hidden", "terminal_hides")
+    __slots__ = ("_command", "is_hidden", "is_undecided", "terminal_hides")
 
     def __init__(self, command: Callable[[bool], bytes]) -> None:
         self._command = command
         self.terminal_hides = False
         self.is_hidden = False
+        self.is_undecided = False
 
     def hide(self) -> bytes:
         """What is typed from now on is hidden; returns what to send for that now, if anything."""
@@ -182,11 +192,12 @@ class Echo:
         before, self.is_hidden = self.is_hidden, False
         return before
 
-    def end_of_turn(self) -> bytes:
-        """What to send at the end of the turn, when it is known whether the next line is hidden.
+    def settle(self) -> bytes:
+        """What to send when it is known whether the next line is hidden: the turn or the work ends.
 
         Mudlet stops hiding after five switches in quick succession, so a terminal that hides two
-        passwords in a row is not told to show anything between them.
+        passwords in a row is not told to show anything between them, even if one of them is hashed
+        meanwhile.
         """
         if self.is_hidden or not self.terminal_hides:
             return b""

@@ -653,3 +653,41 @@ def test_a_question_after_the_end_of_input_has_no_answer(service: Service, come:
     with pytest.raises(Disconnected):
         result_of(answer)
     assert alice.transport.closed
+
+
+# -- hidden questions -------------------------------------------------------------------------------
+
+
+def test_two_hidden_questions_with_work_between_them_toggle_the_echo_twice_in_all(
+    service: Service, come: Come, clock: Clock
+) -> None:
+    """Mudlet gives up hiding after five switches; a mistyped password needs four questions."""
+    alice = come(service)
+
+    @service.listen(events.Receive)
+    async def sign_up(event: events.Receive) -> None:
+        for _ in range(4):
+            await event.client.ask("Password: ", hidden=True)
+            await deferLater(clock, 0.3, lambda: None)
+
+    alice.types("begin")
+    for _ in range(4):
+        alice.types("secret")
+        clock.advance(0.3)
+    alice.new_text()
+    assert alice.transport.hidings == [True, False]
+
+
+def test_the_echo_is_on_before_a_question_that_is_not_hidden(service: Service, come: Come) -> None:
+    alice, work = come(service), Deferred[None]()
+
+    @service.listen(events.Receive)
+    async def sign_in(event: events.Receive) -> None:
+        await event.client.ask("Password: ", hidden=True)
+        await event.client.ask("Colour (y/n)? ")
+        await work
+
+    alice.types("begin")
+    alice.types("secret")
+    assert alice.transport.hidings == [True, False]
+    work.callback(None)

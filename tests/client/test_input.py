@@ -42,7 +42,9 @@ class Typist:
             resume_reading=lambda: self.pauses.append(False),
         )
         client: Any = SimpleNamespace(connected=True)
-        output: Any = SimpleNamespace(echo=SimpleNamespace(is_hidden=False))
+        output: Any = SimpleNamespace(
+            echo=SimpleNamespace(is_hidden=False), line_at_work=lambda is_at_work: None
+        )
         self.input = Input(client, host, transport, output, lambda: None)
         self.task = ListenerTask(client)
 

@@ -79,7 +79,7 @@ def command(hidden: bool) -> bytes:
 def after(letters: str) -> str:
     """What a terminal is told: h hides, s shows, e is the end of a turn."""
     echo = Echo(command)
-    calls: dict[str, Any] = {"h": echo.hide, "s": echo.show, "e": echo.end_of_turn}
+    calls: dict[str, Any] = {"h": echo.hide, "s": echo.show, "e": echo.settle}
     told = [calls[letter]() for letter in letters]
     return b"".join(data for data in told if isinstance(data, bytes)).decode()
 
