@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run docs test test-all changelog lint types unit soak fuzz clients format clean
+.PHONY: run docs test test-all changelog lint types unit soak fuzz clients format lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/cletus run example_service
@@ -39,6 +39,11 @@ docs: $(VENV)/test.stamp
 # What has changed since the last release, as it will stand in CHANGELOG.md. See CONTRIBUTING.md.
 changelog: $(VENV)/test.stamp
 	@$(BIN)/towncrier build --draft
+
+# What a deployment needs, with versions and hashes, for this Python and system: see docs/deploy.md.
+LOCKED ?= tls metrics
+lock: $(VENV)/test.stamp
+	@$(BIN)/python .ci/lock.py requirements.lock $(LOCKED)
 
 # What takes minutes, or root: thousands of kills, power cuts on a mounted image.
 soak: $(VENV)/test.stamp clients

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -148,3 +149,18 @@ def test_every_option_of_a_command_is_one(command: list[str]) -> None:
 def test_a_crash_leaves_no_passwords_on_the_disk() -> None:
     """A core dump has the memory of the process in it."""
     assert Unit(DEPLOY / "cletus.service")["Service"]["LimitCORE"] == "0"
+
+
+def test_the_lock_of_a_deployment_has_versions_and_hashes() -> None:
+    """``make lock``; Cletus itself comes from a wheel of one's own."""
+    lock = runpy.run_path(str(ROOT / ".ci" / "lock.py"))
+    digest = {"archive_info": {"hashes": {"sha256": "abc"}}}
+    packages = [
+        {"metadata": {"name": "Twisted", "version": "24.1"}, "download_info": digest},
+        {"metadata": {"name": "attrs", "version": "2"}, "download_info": digest},
+        {"metadata": {"name": "cletus-live", "version": "0"}, "download_info": {"dir_info": {}}},
+    ]
+    assert list(lock["lines"](packages)) == [
+        "attrs==2 --hash=sha256:abc",
+        "Twisted==24.1 --hash=sha256:abc",
+    ]
