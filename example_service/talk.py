@@ -12,6 +12,7 @@ from example_service.users import (
     User,
     everyone_online,
     has_account,
+    is_guest,
     tell_everyone,
 )
 
@@ -120,6 +121,12 @@ def ignore(event: Receive, other: User) -> None:
     else:
         raise Refused("You cannot ignore yourself, nor more than 200 users.")
     user.save_when_possible()
+
+
+@people.register(requires=is_guest)
+def register(event: Receive) -> None:
+    """Create an account, and go on as its user."""
+    users.register(event.client)
 
 
 @people.register(requires=has_account)

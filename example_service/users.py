@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from cletus.contrib.commands import CooldownsMixin
+from cletus.contrib.commands import CooldownsMixin, Refused
 from cletus.contrib.rooms import OccupantMixin
 from cletus.contrib.users import (
     EVERYTHING,
@@ -32,9 +32,16 @@ class Guest(TempStoreMixin, User):
     """A user without an account, who is never saved."""
 
 
+def is_guest(event: ClientEvent) -> bool:
+    """For ``requires=`` of commands that are only for guests."""
+    return isinstance(event.user, Guest)
+
+
 def has_account(event: ClientEvent) -> bool:
     """For ``requires=`` of commands that guests cannot use."""
-    return not isinstance(event.user, Guest)
+    if is_guest(event):
+        raise Refused("You need an account for that. Type .register.")
+    return True
 
 
 def everyone_online() -> list[User]:

@@ -207,9 +207,10 @@ def test_roles_are_given_and_taken(evening):
 def test_a_guest_looks_in_and_nothing_is_kept_of_them(evening):
     guest = evening.person("guest")
     assert "--- The lamp room ---" in guest.transcript
-    assert "There is no command .mail" in evening.types(guest, ".mail")
-    assert "There is no command .password" in evening.types(guest, ".password")
-    assert "There is no command .create" in evening.types(guest, ".create lamps")
+    for line in (".mail", ".password", ".create lamps", ".chann"):
+        assert "You need an account for that. Type .register." in evening.types(guest, line)
+    assert ".mail" not in evening.types(guest, ".help")
+    evening.types(guest, "q")
     assert "has no mailbox" in evening.types(evening.ann, ".write guest-1 hello")
     assert isinstance(guest.client.user, TempStoreMixin)
     evening.types(guest, ".quit")
@@ -264,3 +265,22 @@ def test_twenty_reloads_leave_one_generation(evening):
         report = evening.reload(talk=lambda text, n=number: text + f"\n# {n}\n")
         assert report.ok
         assert report.holders == [], report.holders
+
+
+def test_a_guest_creates_an_account_and_goes_on(evening):
+    guest = evening.person("guest")
+    guest.says(".down", ".register", "Ann")
+    assert "That name is taken." in guest.transcript
+    evening.bob.reads()
+    guest.says("Cid", "lantern light", "lantern light", "he")
+    assert guest.client.user is evening.user("cid")
+    assert evening.active("guest") == {}
+    assert evening.bob.reads() == "* Guest-1 leaves.\n* Cid comes in.\n"
+    assert "There is no command .register" in evening.types(guest, ".register")
+    assert "Your mailbox is empty." in evening.types(guest, ".mail")
+
+
+def test_a_guest_may_change_their_mind(evening):
+    guest = evening.person("guest")
+    assert "Enter to stay a guest" in guest.says(".register")
+    assert guest.says("", "hello") == "You say: hello\n"

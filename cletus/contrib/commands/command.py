@@ -10,11 +10,13 @@ from typing import Any, TypeAlias
 from cletus.client.client import Client
 from cletus.contrib.commands.signature import Signature
 from cletus.contrib.permissions import has_permission
+from cletus.errors import Refused
 from cletus.events import ClientEvent
 from cletus.storage import Field
 
 #: The name of a permission, which ``event.user.has_permission()`` is asked for, or a function of the
-#: event that returns whether the command can be used.
+#: event that returns whether the command can be used. If it raises ``Refused``, whoever tries the command
+#: reads why they cannot use it, instead of that there is none.
 Requirement: TypeAlias = str | Callable[[Any], bool] | None
 
 
@@ -62,7 +64,14 @@ class Command:
 
     def is_for(self, event: ClientEvent) -> bool:
         """Whether the person of this event may use it."""
-        return all(_is_met(requirement, event) for requirement in self.requires)
+        return self.refusal(event) is None
+
+    def refusal(self, event: ClientEvent) -> str | None:
+        """``None`` if the person of this event may use it; else why not, or ``""`` if they are not told."""
+        try:
+            return None if all(_is_met(each, event) for each in self.requires) else ""
+        except Refused as refused:
+            return str(refused)
 
     @property
     def is_restricted(self) -> bool:

@@ -232,7 +232,12 @@ class CommandRegistry:
             raise Refused(
                 f"{self.prefix}{name} could be {language.listed(list(fitting)[:5], word='or')}."
             )
-        raise Refused(f"There is no command {self.prefix}{name}.{self._hint(name, event)}")
+        begun = {begun.name: begun for _, begun in self._commands.starting_with(name)}
+        refused = command or (next(iter(begun.values())) if len(begun) == 1 else None)
+        reason = refused.refusal(event) if refused is not None else ""
+        raise Refused(
+            reason or f"There is no command {self.prefix}{name}.{self._hint(name, event)}"
+        )
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:
         """Help for the person of this event, as lines of at most 79 columns.

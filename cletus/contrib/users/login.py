@@ -53,6 +53,7 @@ class LoginDialogue(Dialogue):
         name: the name that was given, of an account or for a new one.
         is_new: whether an account is being created.
         guest: the key of the guest that they have become.
+        registers_guest: whether a guest who is logged in is creating an account (``Users.register``).
         hashed: the hash of a new password, until it has been repeated.
         names_tried: how many names were tried.
         tries: how many passwords were wrong.
@@ -67,6 +68,7 @@ class LoginDialogue(Dialogue):
     name: Field[str] = Field("")
     is_new: Field[bool] = Field(False)
     guest: Field[str] = Field("")
+    registers_guest: Field[bool] = Field(False)
     hashed: Field[str] = Field("")
     names_tried: Field[int] = Field(0)
     tries: Field[int] = Field(0)
@@ -97,8 +99,10 @@ class LoginDialogue(Dialogue):
 
     # -- the steps --------------------------------------------------------------------------
 
-    def begin(self) -> Any:
+    def begin(self) -> None:
         """Show the banner and start the time limit."""
+        if self.registers_guest:
+            return
         seconds = self.client.service.settings.users_login_time
         if seconds:
             self.deadline = self.client.service.call_later(seconds, login_time_over, self.client)
@@ -110,11 +114,15 @@ class LoginDialogue(Dialogue):
         """A name: of an account, or for a new one."""
         name = line.strip()
         if not name:
-            return None
+            return self.done() if self.registers_guest else None
         self.names_tried += 1
         if self.names_tried > NAMES_MAX:
             return self.refuse("Too many names tried. Goodbye!", "too many names")
         self.name = name
+        if self.registers_guest:
+            self.name = await self.users.check_name(name)
+            self.is_new = True
+            return self.choose_password
         if name.lower() == "guest" and self.users.guest is not None:
             return self.enter_as_guest()
         if not self.registration or self.account is not None:
@@ -224,6 +232,8 @@ class LoginDialogue(Dialogue):
 
     def prompt_for_name(self) -> str:
         """The prompt of the first step."""
+        if self.registers_guest:
+            return "What name do you want (Enter to stay a guest)? "
         guests = " (or guest)" if self.users.guest is not None else ""
         return f"What is your name{guests}? "
 
@@ -303,6 +313,8 @@ class LoginDialogue(Dialogue):
             # They left while their password was checked: the user must not come online.
             return self.done()
         self._stop_deadline()
+        if self.registers_guest and client.user is not None:
+            client.user.leave_client("registered")
         users.note_login(user, client)
         if user.is_online:
             self.returned()

@@ -177,6 +177,12 @@ class PresenceMixin(MissedMixin, _Base):
         if not self.is_online:  # a listener may have brought them back online
             self.log_out()
 
+    def leave_client(self, reason: str) -> None:
+        """Go offline as ``leave`` does, but leave the connection to somebody else."""
+        self.client = None
+        self.link_lost = True  # so that they are online until ``leave``
+        self.leave(reason)
+
     def save_when_possible(self) -> None:
         """Save them soon, unless their store is temporary; a failure is logged."""
         if not isinstance(self, TempStoreMixin):

@@ -186,6 +186,15 @@ class Users:
         """A new login dialogue, of the class that was given."""
         return (self._login or LoginDialogue)(store=self.user.schema.name)
 
+    def register(self, client: Client) -> None:
+        """Let a guest create an account: the login dialogue asks for a name and a password.
+
+        The guest goes on as the new user. It is for a command, such as ``register``.
+        """
+        dialogue = self.login_dialogue()
+        dialogue.registers_guest = True
+        client.start_dialogue(dialogue)
+
     def new_guest(self) -> Any:
         """A new guest with a free name; ``None`` if guests are not allowed."""
         if self.guest is None:

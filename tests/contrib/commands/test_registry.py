@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from twisted.logger import LogLevel, globalLogPublisher
 
-from cletus.contrib.commands import CommandRegistry, Rest
+from cletus.contrib.commands import CommandRegistry, Refused, Rest
 from cletus.errors import CommandDeclarationError
 
 
@@ -383,3 +385,22 @@ def test_a_clock_that_is_set_back_lengthens_no_cooldown(talk):
     assert last(talk.bob, ".shout hi") == "You can use .shout again in 30 seconds."
     talk.clock.advance(30)
     assert last(talk.bob, ".shout hi") == "User1 shouts: hi"
+
+
+def test_who_may_not_use_a_command_can_be_told_why(talk):
+    """By a requirement that raises ``Refused``; help still leaves the command out."""
+
+    def needs_account(event):
+        raise Refused("You need an account for that.")
+
+    commands = CommandRegistry(talk.service, prefix=".")
+    commands.register(lambda event: None, name="mail", requires=needs_account)
+    commands.register(lambda event: None, name="moderate", requires=lambda event: False)
+    event = SimpleNamespace(client=talk.bob.client, user=talk.active("user")["user1"])
+    for typed in ("mail", "ma"):
+        with pytest.raises(Refused, match="You need an account"):
+            commands.find(typed, event)
+    for typed in ("m", "moderate"):
+        with pytest.raises(Refused, match="There is no command"):
+            commands.find(typed, event)
+    assert ".mail" not in "".join(commands.help(event))
