@@ -3,7 +3,7 @@
 from cletus.contrib.commands import Refused, Rest, online
 from cletus.contrib.users import ChangePassword, ago
 from cletus.events import Receive
-from cletus.text import style
+from cletus.text import hanging, style
 
 from example_service.commands import people, talking
 from example_service.layout import table
@@ -41,7 +41,7 @@ def tell(event: Receive, to: User, message: Rest) -> None:
         raise Refused(f"{to} ignores you.")
     to.reply_to = user.key
     line = "[magenta]{user} tells you: {message}[/]"
-    to.write(style(line, user=user, message=message))
+    to.write(hanging(style(line, user=user, message=message)))
     user.write(f"You tell {to}: {message}")
     if to.is_away:
         user.write(f"{to} is {to.away_text()}.")

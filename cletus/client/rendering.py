@@ -13,7 +13,7 @@ from typing import Any
 import wcwidth
 
 from cletus.protocol.terminal import RenderProfile
-from cletus.text.markup import Styled
+from cletus.text.markup import Hanging, Styled
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}
 
@@ -52,7 +52,7 @@ class Message:
 def is_rendered(line: object) -> bool:
     """Whether a line is more than its ``str()``."""
     cls = type(line)
-    return cls is Styled or hasattr(cls, "__rich_console__") or hasattr(cls, "__rich__")
+    return cls in (Styled, Hanging) or hasattr(cls, "__rich_console__") or hasattr(cls, "__rich__")
 
 
 def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
@@ -66,7 +66,19 @@ def shown(line: object, profile: RenderProfile) -> str:
     """One line as text for terminals of this profile: not wrapped, and without its newline."""
     if isinstance(line, Styled):
         return line.render(profile.colours)
+    if isinstance(line, Hanging):
+        return _hanging(line, profile)
     return _with_rich(line, profile) if is_rendered(line) else str(line)
+
+
+def _hanging(line: Hanging, profile: RenderProfile) -> str:
+    text, columns = shown(line.line, profile), profile.columns
+    if profile.screen_reader or wcwidth.width(text) <= columns:
+        return text
+    indent = " " * min(line.indent, columns // 2)
+    return "\n".join(
+        wcwidth.wrap(text, columns, subsequent_indent=indent, replace_whitespace=False)
+    )
 
 
 def _wrapped(text: str, columns: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cletus.client.client import write_all
+from cletus.text import hanging
 
 
 def write_users(
@@ -22,10 +23,13 @@ def write_users(
             keep the lines until they return.
         lines: without any, an empty line is sent.
         exclude: a user, or several, who do not get the lines.
-        by: the sender; users who ignore them do not get the lines.
+        by: the sender; users who ignore them do not get the lines. Since the lines are somebody's
+            words, their continuation is indented where they are longer than a window.
         filter: called with each user; those for whom it is false do not get the lines.
     """
     excluded = _as_tuple(exclude)
+    if by is not None:
+        lines = tuple(map(hanging, lines))
     audience = [
         user
         for user in users

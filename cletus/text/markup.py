@@ -101,6 +101,30 @@ class Styled:
         return "".join(_with_sgr(text, style.sequence(colours)) for text, style in self.pieces)
 
 
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """A line whose continuation is indented where it is longer than the window.
+
+    What somebody else has written can then never stand at the left edge, where it would look like a line
+    of another person or of the service.
+
+    Attributes:
+        line: the text, styled or not.
+        indent: columns of the indentation.
+    """
+
+    line: object
+    indent: int = 2
+
+    def __str__(self) -> str:
+        return str(self.line)
+
+
+def hanging(line: object, indent: int = 2) -> object:
+    """Indent the continuation of somebody's words: ``write(hanging(f"{user} says: {text}"))``."""
+    return line if isinstance(line, Hanging) else Hanging(line, indent)
+
+
 def style(markup: LiteralString, /, **values: object) -> Styled:
     r"""Text in colour, for ``client.write`` and the like.
 

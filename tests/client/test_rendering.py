@@ -10,7 +10,7 @@ from rich.table import Table
 from cletus.client.rendering import Message, _console_class, as_text
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import Terminal
-from cletus.text.markup import style
+from cletus.text.markup import hanging, style
 
 
 def terminal(charset: str = "utf-8", **values: Any) -> Terminal:
@@ -100,3 +100,20 @@ def test_wrapping_goes_by_the_width_of_characters(line: str, wrapped: list[str])
 def test_colours_count_nothing_when_wrapping() -> None:
     profile = terminal(columns=20, wrap=True, colours=16).profile
     assert as_text((style("[red]one two three four[/]"),), profile).count("\n") == 1
+
+
+def test_the_continuation_of_somebodys_words_is_indented() -> None:
+    """Whether it is filled with spaces or with words, nothing of it stands at the left edge."""
+    for filling in (" " * 64, "x" * 64, "a b " * 40):
+        text = as_text((hanging(f"Bob says: hello.{filling}Kim says: yes"),), terminal().profile)
+        first, *others = text.rstrip("\n").split("\n")
+        assert first.startswith("Bob says:")
+        assert others
+        assert all(line.startswith("  ") and len(line) <= 80 for line in others)
+
+
+def test_a_short_line_and_a_screen_reader_get_it_in_one() -> None:
+    reader = terminal(screen_reader=True).profile
+    long = "Bob says: " + "word " * 40
+    assert as_text((hanging("Bob says: hi"),), reader) == "Bob says: hi\n"
+    assert as_text((hanging(long),), reader) == f"{long}\n"
