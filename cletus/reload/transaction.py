@@ -335,6 +335,7 @@ class Transaction:
             set_class(service, self._service_class)
         assert session.staged is not None  # noqa: S101 - it was made in _prepare
         session.current, session.staged = session.staged, None
+        self._conversion.commit()
         self._lead_to_new_code()
         self._staging.commit()
         self._undo.forget()
@@ -356,11 +357,12 @@ class Transaction:
         self._staging.rollback()
         self._session.staged = None
         self._service_class = type(self._service)  # the refused class must not be kept alive
-        self._undo.run()  # before what was noted before it
+        failures = self._undo.run()  # before what was noted before it
         forget_classes()
         self._checkpoint.restore()
         self._report.generation = self._session.generation
-        self._report.notes = self.ledger.undo()  # what had been noted has not come true
+        # What had been noted has not come true.
+        self._report.notes = [*failures, *self.ledger.undo()]
 
     # -- after it ---------------------------------------------------------------------------
 

@@ -108,8 +108,11 @@ class Session:
         self.defining.add_store(store_cls, imported=self.application.is_importing())
 
     def find(self, name: str) -> type[Store] | None:
-        """The store class of this name, in whatever case, of the generation being defined."""
-        return self.defining.stores.get(name.lower())
+        """The store class that has or had this name, in whatever case, of the generation being defined."""
+        stores, name = self.defining.stores, name.lower()
+        if name in stores:
+            return stores[name]
+        return next((cls for cls in stores.values() if name in cls.schema.names), None)
 
     def open_with(self, open_writer: Callable[[], Writer]) -> None:
         """Open the backend with this function when it is first used, whatever the settings say."""
@@ -133,8 +136,11 @@ class Session:
             self._writer = self._open_writer()
         return self._writer
 
-    def save_all(self) -> list[Unsaved]:
+    def save_all(self, *, rescue: bool = False) -> list[Unsaved]:
         """Save all active objects of all stores that can be saved, as one group.
+
+        Args:
+            rescue: save objects without the fields that cannot be serialised, as when the service stops.
 
         Returns:
             What could not be saved, and why.
@@ -142,12 +148,13 @@ class Session:
         active = [(cls, cls.manager.active()) for cls in self.current.stores.values()]
         # Of stores that the code has ceased to define, too: they are saved as they are.
         active += [(parked.store_cls, parked.objects) for parked in self.current.parked.values()]
-        return save_all(
+        objects = [
             obj
-            for store_cls, objects in active
+            for store_cls, active_objects in active
             if not issubclass(store_cls, TempStoreMixin)
-            for obj in objects.values()
-        )
+            for obj in active_objects.values()
+        ]
+        return save_all(objects, rescue=rescue)
 
     def flushed(self) -> Deferred[None]:
         """Write what is pending; fires when all of it is safe, or has failed and told so."""

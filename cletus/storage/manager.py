@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Generic, Self
 
 from twisted.logger import Logger
@@ -22,7 +23,7 @@ from cletus.errors import (
 )
 from cletus.storage.interfaces import BufferedBackend, StoreObject
 from cletus.storage.keys import as_it_is, normalise
-from cletus.storage.saving import Unsaved, save_all
+from cletus.storage.saving import Unsaved, read_saved, save_all
 from cletus.storage.schema import Schema
 
 S = TypeVar("S", bound=StoreObject, default=Any)
@@ -120,7 +121,8 @@ class Manager(Generic[S]):
         """
         if self._schema.is_temporary:
             return []
-        return self._backend().keys(self._schema.name)
+        backend = self._backend()
+        return list(dict.fromkeys(key for name in self._schema.names for key in backend.keys(name)))
 
     def saved(self) -> dict[str, S]:
         """Every saved object as it was last saved, by key.
@@ -191,11 +193,8 @@ class Manager(Generic[S]):
         """
         key = normalise(key)
         if not self._schema.is_temporary:
-            try:
-                self._backend().delete(self._schema.name, key)
-            except NotSaved:
-                if key not in self._active:
-                    raise
+            if not self._delete_saved(key) and key not in self._active:
+                raise NotSaved(self._schema.name, key)
         elif key not in self._active:
             raise NotSaved(self._schema.name, key)
         self._schema.unreadable.pop(key, None)
@@ -226,11 +225,20 @@ class Manager(Generic[S]):
         backend: BufferedBackend = store_cls.session.writer
         return backend
 
+    def _delete_saved(self, key: str) -> bool:
+        """Remove what is saved under a key, also under earlier names; whether there was anything."""
+        deleted = False
+        for name in self._schema.names:
+            with suppress(NotSaved):
+                self._backend().delete(name, key)
+                deleted = True
+        return deleted
+
     def _is_saved(self, key: str) -> bool:
         if self._schema.is_temporary:
             return False
         try:
-            self._backend().read(self._schema.name, key)
+            read_saved(self._backend(), self._schema, key)
         except NotSaved:
             return False
         return True

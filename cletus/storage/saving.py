@@ -7,6 +7,7 @@ The rule that must not break: a document that cannot be read is never overwritte
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,11 @@ from cletus.errors import (
     StorageError,
     UnreadableStore,
 )
+from cletus.storage.document import decode, encode
 from cletus.storage.interfaces import Backend, BufferedBackend, Document, StoreObject
 from cletus.storage.json_text import line_of
-from cletus.storage.schema import DocumentState, schema_of
+from cletus.storage.schema import DocumentState, Schema, schema_of
+from cletus.storage.versions import extra_fields_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,13 @@ class Unsaved:
         return f"{self.obj!r} was not saved: {self.error}"
 
 
-def save_all(objects: Iterable[StoreObject]) -> list[Unsaved]:
+def save_all(objects: Iterable[StoreObject], *, rescue: bool = False) -> list[Unsaved]:
     """Save these objects, of whichever stores, with shared flushes; on return they are durable.
+
+    Args:
+        objects: the objects.
+        rescue: whether an object with a field whose ``serialise`` raises is saved without it; what its
+            document has for the field stays. The object is returned nevertheless.
 
     Returns:
         those that could not be saved, each with the reason. They hinder no other.
@@ -53,12 +61,37 @@ def save_all(objects: Iterable[StoreObject]) -> list[Unsaved]:
             continue
         except Exception as error:  # noqa: BLE001 - a field's serialise() is the application's code
             unsaved.append(Unsaved(obj, SerialiseFailed(schema_of(obj).name, obj.key, error)))
-            continue
+            if not rescue:
+                continue
+            try:
+                document = _rescued(obj)
+            except Exception:  # noqa: BLE001, S112 - there is nothing that could be saved of it
+                continue
         backend = _backend_of(obj)
         groups.setdefault(id(backend), (backend, []))[1].append((obj, document))
     for backend, group in groups.values():
         unsaved += _write(backend, group)
     return unsaved
+
+
+def _rescued(obj: StoreObject) -> Document:
+    """The document of an object, with what is saved for the fields that cannot be serialised."""
+    schema = schema_of(obj)
+    saved: dict[str, Any] = {}
+    with suppress(NotSaved):
+        saved = decode(read_saved(_backend_of(obj), schema, obj.key)[1], schema.name, obj.key)
+    values: dict[str, Any] = {}
+    for name, field in schema.fields.items():
+        if getattr(field, "session", False):
+            continue
+        try:
+            values[name] = field.serialise(obj, name)
+        except Exception:  # noqa: BLE001 - as in save_all
+            if name in saved:
+                values[name] = saved[name]
+    values |= extra_fields_of(obj).get("_unknown", {})
+    text = encode(obj, values, schema.typed, schema.version, schema.untyped)
+    return Document(schema.name, obj.key, text.encode())
 
 
 def _write(backend: BufferedBackend, group: list[tuple[StoreObject, Document]]) -> list[Unsaved]:
@@ -117,8 +150,8 @@ def load(obj: StoreObject) -> None:
     must_be_savable(obj)
     try:
         backend = _backend_of(obj)
-        raw = backend.read(schema.name, obj.key)
-        understand(obj, raw, backend)
+        name, raw = read_saved(backend, schema, obj.key)
+        understand(obj, raw, backend, name)
     except NotSaved:
         raise
     except StorageError as error:
@@ -128,8 +161,29 @@ def load(obj: StoreObject) -> None:
     schema.warn_of_types(obj)
 
 
-def understand(obj: StoreObject, raw: bytes, backend: Backend) -> None:
+def read_saved(backend: Backend, schema: Schema, key: str) -> tuple[str, bytes]:
+    """The text that is saved under a key, and the name of the store under which it is.
+
+    Raises:
+        NotSaved: neither under the present name of the store nor under an earlier one.
+        StoreIOError: it cannot be read.
+    """
+    for name in schema.names:
+        try:
+            return name, backend.read(name, key)
+        except NotSaved:
+            continue
+    raise NotSaved(schema.name, key)
+
+
+def understand(obj: StoreObject, raw: bytes, backend: Backend, saved_as: str = "") -> None:
     """Fill an object from the text of its document; errors name the location of the document.
+
+    Args:
+        obj: the object.
+        raw: the text.
+        backend: has the document.
+        saved_as: the name of the store under which it is, if that is an earlier one.
 
     Raises:
         CorruptStore: it cannot be parsed or converted.
@@ -139,13 +193,13 @@ def understand(obj: StoreObject, raw: bytes, backend: Backend) -> None:
     try:
         obj.from_json(raw)
     except NewerStore as error:
-        location = backend.location(store, key)
+        location = backend.location(saved_as or store, key)
         raise NewerStore(store, key, error.version, error.ours, path=location) from error
     except Exception as error:
         line = getattr(error, "line", 0)
         if isinstance(error, FieldValueError):
             line = _line_of_field(obj, raw, error)
-        location = backend.location(store, key)
+        location = backend.location(saved_as or store, key)
         raise CorruptStore(store, key, _reason(error), path=location, line=line) from error
 
 

@@ -206,6 +206,13 @@ class Schema(FieldSchema):
         version: int = self._owner.version
         return version
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of the store, and those that it had before (``renamed_from``), in lower case."""
+        earlier: str | tuple[str, ...] = vars(self._owner).get("renamed_from", ())
+        earlier = (earlier,) if isinstance(earlier, str) else earlier
+        return (self.name, *(name.lower() for name in earlier))
+
     def detached(self, key: str) -> Any:
         """A new object of the class that is not among the active ones."""
         obj: Any = self._owner.__new__(self._owner, key)

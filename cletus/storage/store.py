@@ -74,6 +74,7 @@ class Store:
     session: ClassVar[Any] = None
     abstract: ClassVar[bool] = True
     version: ClassVar[int] = 0
+    renamed_from: ClassVar[str | tuple[str, ...]] = ()
     fields: ClassVar[dict[str, Field[Any]]] = {}
     manager: ClassVar[Manager[Any]] = Manager()
     schema: ClassVar[Schema] = Schema({})

@@ -104,6 +104,8 @@ class Conversion:
         self._new_class: dict[type, type] = {}
         # Objects of the new code whose place is taken must stay alive, or others could get their id().
         self._joined: list[Any] = []
+        # Objects of the old code whose place is taken.
+        self._replaced: list[Any] = []
         self._is_remembered = False
         self.whereabouts = Whereabouts()
         self.namespaces: list[dict[str, Any]] = []
@@ -161,6 +163,8 @@ class Conversion:
 
     def _report_fields(self, changes: FieldChanges) -> None:
         name = changes.new.__name__
+        if changes.old.schema.name != changes.new.schema.name:
+            self._report.notes.append(f"renamed: store {changes.old.__name__} → {name}")
         self._report.fields_added += [f"{name}.{field}" for field in changes.added]
         for old, new in changes.renamed.items():
             self._report.notes.append(f"renamed: {name}.{old} → {new}")
@@ -325,6 +329,7 @@ class Conversion:
             key = f"{new_class.__name__}.{name}"
             self._report.fields_dropped[key] = self._report.fields_dropped.get(key, 0) + 1
         self.exchanger.succeed(obj, new)
+        self._replaced.append(obj)
         self._undo.add(silence, new)  # it shares what the old one is going to use
         return new
 
@@ -358,7 +363,7 @@ class Conversion:
 
     def _put_in_place(self, successors: dict[int, Any], heap: list[Any]) -> None:
         own = {id(heap), *map(id, self._objects.values()), *map(id, self._new_objects)}
-        own |= {id(self.exchanger.kept), id(self._joined), self._undo.own}
+        own |= {id(self.exchanger.kept), id(self._joined), id(self._replaced), self._undo.own}
         self.exchanger.replace(dict(successors), heap, own)
 
     # -- what module bodies state -----------------------------------------------------------
@@ -506,6 +511,11 @@ class Conversion:
                 [obj for obj in now if not (strict or id(obj) in active)], lenient=True
             )
 
+    def commit(self) -> None:
+        """The new code is in force."""
+        for obj in self._replaced:
+            silence(obj)  # what it holds is in use by the one that has its place
+
     def now_all(self, objects: dict[str, Any]) -> dict[str, Any]:
         """These objects as they are now."""
         if not self.exchanger.successors:
@@ -535,6 +545,8 @@ def _has_class_attribute(cls: type, name: str) -> bool:
 
 
 def _is_hashed(cls: type, new_class: type) -> bool:
+    if issubclass(cls, Store) and cls.schema.name != new_class.schema.name:  # type: ignore[attr-defined]  # it is a store, too
+        return True  # it is hashed by the name of the store
     return any(
         each.__hash__ is not None and id(each.__hash__) not in _OWN_HASHES
         for each in (cls, new_class)

@@ -226,6 +226,7 @@ class Exchanger:
             own: the ``id()`` of containers that are not to be touched, since the reload needs them.
         """
         class_dicts = _class_dicts(heap)
+        heap = [*heap, *_untracked_defaults(heap)]
         while successors:
             rebuilt: dict[int, Any] = {}
             wanted = successors.keys()
@@ -378,6 +379,15 @@ def _holders(heap: Sequence[Any], wanted: Any) -> Iterator[Any]:
             for holder in chunk:
                 if not wanted.isdisjoint(map(id, gc.get_referents(holder))):
                     yield holder
+
+
+def _untracked_defaults(heap: Sequence[Any]) -> Iterator[Any]:
+    """Defaults of functions that Python does not track: ``object()`` in them may be exchanged, too."""
+    for obj in heap:
+        if type(obj) is types.FunctionType:
+            for defaults in (obj.__defaults__, obj.__kwdefaults__):
+                if defaults and not gc.is_tracked(defaults):
+                    yield defaults
 
 
 def _class_dicts(heap: Sequence[Any]) -> dict[int, type]:

@@ -185,7 +185,7 @@ class NewCode:
         if name in staged:
             return staged[name]
         for store_cls in staged.values():
-            if name in earlier_names(store_cls):
+            if name in store_cls.schema.names:
                 return store_cls
         return None
 
@@ -260,12 +260,6 @@ class NewCode:
         if self._young is None:
             self._young = set(map(id, gc.get_objects(generation=0)))
         return self._young
-
-
-def earlier_names(store_cls: type[Store]) -> tuple[str, ...]:
-    """The names that a store class says it had before, in lower case."""
-    names = vars(store_cls).get("renamed_from", ())
-    return tuple(name.lower() for name in ((names,) if isinstance(names, str) else names))
 
 
 def _mangled(path: str) -> str:

@@ -16,8 +16,10 @@ from typing import Any
 import attrs
 import msgspec
 
+_KINDS_OF_TYPE = (1 << 9) | (1 << 8)
 _HEAP_TYPE = 1 << 9
-"""``Py_TPFLAGS_HEAPTYPE``: the class was made by a class statement."""
+"""``Py_TPFLAGS_HEAPTYPE``, and ``Py_TPFLAGS_IMMUTABLETYPE``, which those of the standard library have
+in addition: with the former alone, a class was made by a class statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,16 @@ def has_same_layout(old: type, new: type) -> bool:
     return True
 
 
+def _is_of_class_statement(cls: type) -> bool:
+    return cls.__flags__ & _KINDS_OF_TYPE == _HEAP_TYPE
+
+
 @cache
 def _slots(cls: type) -> dict[str, MemberDescriptorType]:
     return {
         name: attribute
         for base in reversed(cls.__mro__)
-        if base.__flags__ & _HEAP_TYPE
+        if _is_of_class_statement(base)
         for name, attribute in vars(base).items()
         if isinstance(attribute, MemberDescriptorType)
     }
@@ -123,7 +129,7 @@ def make_anew(old: Any, new_class: Any) -> tuple[Any, list[str]]:
         return new, [name for name in values if name not in names]
     if is_named_tuple(new_class):
         known = {**new_class._field_defaults, **values}
-        return new_class._make([known[name] for name in names]), [
+        return tuple.__new__(new_class, [known[name] for name in names]), [
             name for name in values if name not in names
         ]
     new = _empty(old, new_class)
@@ -148,7 +154,7 @@ def set_value(obj: Any, name: str, value: Any) -> bool:
 
 def builtin_base(cls: type) -> Any:
     """The nearest base that was not made by a class statement: ``object``, ``list``, ``Exception``."""
-    return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    return next(base for base in cls.__mro__ if not _is_of_class_statement(base))
 
 
 def _empty(old: Any, new_class: type) -> Any:

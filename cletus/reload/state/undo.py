@@ -52,12 +52,22 @@ class Undo:
         self._steps.clear()
         self._noted.clear()
 
-    def run(self) -> None:
-        """Take everything back, the latest change first."""
+    def run(self) -> list[str]:
+        """Take everything back, the latest change first.
+
+        Returns:
+            What could not be taken back, a sentence each. It hinders no other step.
+        """
+        failures = []
         while self._steps:
             restore, arguments = self._steps.pop()
-            restore(*arguments)
+            try:
+                restore(*arguments)
+            except Exception as error:  # noqa: BLE001 - it may call code of the application
+                obj = type(arguments[0]).__qualname__
+                failures.append(f"an object of {obj} could not be restored: {error!r}")
         self._noted.clear()
+        return failures
 
 
 def base_of(container: Any) -> Any:
