@@ -173,7 +173,7 @@ class Lifecycle:
             self.log.failure("A part of the service could not be closed")
 
     def _save(self) -> None:
-        for failure in self._service.session.save_all(rescue=True):
+        for failure in self._service.save_all():
             self.log.error("{unsaved}", unsaved=str(failure))
 
     def _ended(self) -> None:

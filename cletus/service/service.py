@@ -404,7 +404,7 @@ class Service(ApplicationAttributes):
         Returns:
             The objects that could not be saved, and why. All others are saved.
         """
-        return self.session.save_all()
+        return self.session.save_all(rescue=True)
 
     def start_timers(self) -> None:
         """Start all timers that have not been started."""
