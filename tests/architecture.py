@@ -52,6 +52,14 @@ WITHOUT_REACTOR = ("twisted.internet.defer", "twisted.logger", "twisted.python.f
 #: Names that say nothing; what is in such a module belongs somewhere.
 DRAWERS = frozenset({"common", "helper", "helpers", "misc", "tools", "util", "utils"})
 
+#: Names of others that happen to be called as some of ours are, by the module that uses them.
+FOREIGN = frozenset(
+    {
+        ("reload.state.records", "_make"),  # of named tuples, documented
+        ("reload.effects.registrations", "_name"),  # of Prometheus's collectors
+    }
+)
+
 #: Folders so called that say enough with the room they are in.
 NAMED_BY_ROOM = frozenset({"storage.tools"})
 
@@ -178,6 +186,7 @@ class House:
                     isinstance(node, ast.Attribute)
                     and node.attr in ours
                     and node.attr not in defined[module]
+                    and (self._short(module), node.attr) not in FOREIGN
                     and not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"})
                 ):
                     yield f"{module}:{node.lineno} reaches for {node.attr}, another module's"

@@ -19,6 +19,7 @@ import click
 from cletus.cli.main import HELP, refuse
 from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_of
 from cletus.cli.program import Program
+from cletus.cli.store.stored import ReadOnlyLoader
 from cletus.errors import CletusError
 from cletus.reload.load import apply_settings, load
 from cletus.service.service import Service
@@ -98,8 +99,6 @@ def _show_help(ctx: click.Context, target: str) -> NoReturn:
 
     If its import fails, those are the ones at the creation of its service.
     """
-    from cletus.cli.store.stored import ReadOnlyLoader  # noqa: PLC0415 - only help needs it
-
     loader = ReadOnlyLoader()
     try:
         loader.load(target, {})
