@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 from zlib import crc32
 
@@ -81,13 +83,39 @@ def channel_players(users: Iterable[Any], channels: Iterable[Any]) -> list[dict[
 
 
 def reload_report(report: Any) -> Mapping[str, Any]:
-    """``Cletus.Reload``: one reload, for who may reload."""
-    first, *details = str(report).splitlines()
+    """``Cletus.Reload``: one reload, for who may reload.
+
+    Of a refused reload, ``title`` is the error and ``frames`` are the lines of code that it names.
+    """
+    title, *details = str(report).splitlines()
+    frames = [] if report.ok else [_frame(match) for match in _FRAME.finditer(report.error)]
+    if frames:
+        error = _ERROR.search(_FRAME.sub("", report.error)) or _ERROR.search(report.error)
+        title, details = error[1] if error else title, []
     return {
         "ok": report.ok,
         "generation": report.generation,
         "pause": round(report.pause * 1000, 1),
-        "title": first,
+        "title": title,
         "details": [line.strip() for line in details if line.strip()][:40],
+        "frames": frames[:20],
         "phase": report.phase,
+    }
+
+
+# As ``reload/error_text.py`` writes them: ``file:line in name`` or ``file:line: SyntaxError: ...``, and
+# the line of code below.
+_FRAME = re.compile(
+    r"^(?:.*: )?(?P<file>[^\n:]+\.py):(?P<line>\d+)(?: in (?P<name>[^\n]+)|: [^\n]*)?\n {4}(?P<code>[^\n]*)",
+    re.MULTILINE,
+)
+_ERROR = re.compile(r"(?:^|: )([A-Z]\w*: .*)$", re.MULTILINE)
+
+
+def _frame(match: re.Match[str]) -> dict[str, Any]:
+    return {
+        "file": "/".join(PurePath(match["file"]).parts[-2:]),
+        "line": int(match["line"]),
+        "name": match["name"] or "",
+        "code": match["code"].strip(),
     }
