@@ -211,7 +211,13 @@ def test_accounts_of_a_running_service(
     assert cletus("user", "list", "house.py").stdout == "Ann\tadmin\n"
     refused = cletus("user", "password", "house.py", "bob", "--stdin", script="x\n")
     assert (refused.returncode, refused.stderr) == (2, "cletus: There is no user called 'bob'.\n")
-    assert "banned permanently" in cletus("user", "ban", "house.py", "ann").stdout
+    cletus(
+        "user", "add", "house.py", "Eve", "--role", "admin", "--stdin", script="battery staple\n"
+    )
+    assert cletus("user", "rename", "house.py", "ann", "Anna").stdout == "Ann is now called Anna.\n"
+    deleted = cletus("user", "delete", "house.py", "anna", "--yes")
+    assert (deleted.stdout, deleted.stderr) == ("The account of Anna is deleted.\n", "")
     ann.sees_the_end()
+    assert "banned permanently" in cletus("user", "ban", "house.py", "mallory").stdout
     assert "correct horse" not in talker.output
     assert talker.stop() == 0

@@ -173,6 +173,22 @@ async def _find(users: Users, name: str) -> str:
     return str(find_user(users, name))
 
 
+async def _rename(users: Users, name: str, new: str) -> str:
+    user = find_user(users, name)
+    before = str(user)
+    user.name = await users.check_name(new, user=user)
+    user.save()
+    audit("account renamed", f"{before} to {user}", actor=_CONSOLE)
+    return f"{before} is now called {user}."
+
+
+async def _delete(users: Users, name: str) -> str:
+    user = find_user(users, name)
+    users.user.manager.delete(user.key)
+    audit("account deleted", user.key, actor=_CONSOLE)
+    return f"The account of {user} is deleted."
+
+
 async def _list(users: Users) -> str:
     accounts = sorted(users.user.manager.all().values(), key=lambda user: str(user.key))
     return "\n".join(f"{user}\t{', '.join(sorted(user.roles))}" for user in accounts)
@@ -187,6 +203,8 @@ ACTIONS: Final[dict[str, Callable[..., Coroutine[Any, Any, str]]]] = {
     "role": _role,
     "ban": _ban,
     "unban": _unban,
+    "rename": _rename,
+    "delete": _delete,
     "list": _list,
 }
 
@@ -204,6 +222,7 @@ async def control(service: Service, action: str, arguments: dict[str, Any]) -> s
 
 def perform(service: Service, action: str, arguments: dict[str, Any]) -> str:
     """Perform an action without a running service. Raises as ``control`` does."""
+    users_of(service).names.load()  # as at the start of the service: renamed users have two names
     return result_of(Deferred.fromCoroutine(control(service, action, arguments)))
 
 

@@ -66,6 +66,31 @@ def password(target: str, name: str, stdin: bool, store: str | None) -> None:
         click.echo(perform("password", name=name, password=_password(stdin)))
 
 
+@user.command()
+@_target
+@click.argument("name")
+@click.argument("new")
+@_store
+def rename(target: str, name: str, new: str, store: str | None) -> None:
+    """Give a user another name. They can still log in with the old one."""
+    with _performing(target, store) as perform:
+        click.echo(perform("rename", name=name, new=new))
+
+
+@user.command()
+@_target
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="do not ask whether to delete it")
+@_store
+def delete(target: str, name: str, yes: bool, store: str | None) -> None:
+    """Delete an account, and what depends on it, such as its mail. This cannot be undone."""
+    with _performing(target, store) as perform:
+        found = perform("find", name=name)
+        if not yes:
+            click.confirm(f"Delete the account of {found}?", abort=True)
+        click.echo(perform("delete", name=name))
+
+
 @user.command("list")
 @_target
 @_store

@@ -162,3 +162,21 @@ def test_the_command_is_found_by_its_entry_point():
     output = CliRunner().invoke(main, ["--help"]).output
     assert "user" in output
     assert "run" in output
+
+
+def test_accounts_are_listed_renamed_and_deleted(cletus, tmp_path):
+    for name in ("Bob", "Ann"):
+        cletus("add", "house", name, "--stdin", text=PASSWORD)
+    cletus("role", "house", "ann", "admin")
+    assert cletus("list", "house").output == "Ann\tadmin\nBob\t\n"
+    assert cletus("rename", "house", "bob", "Robert").output == "Bob is now called Robert.\n"
+    assert "name is taken" in cletus("rename", "house", "robert", "Ann").output
+    assert "no user called" in cletus("rename", "house", "nobody", "Somebody").output
+    kept = cletus("delete", "house", "robert", text="n\n")
+    assert kept.exit_code == 1
+    assert "Delete the account of Robert?" in kept.output
+    assert cletus("list", "house").output == "Ann\tadmin\nRobert\t\n"
+    done = cletus("delete", "house", "robert", "--yes")
+    assert (done.exit_code, done.output) == (0, "The account of Robert is deleted.\n")
+    assert cletus("list", "house").output == "Ann\tadmin\n"
+    assert not (tmp_path / "store" / "user" / "bob.json").exists()
