@@ -76,7 +76,7 @@ class Listening:
             raise self._error(_UNKNOWN_HOST) from error
         except OSError as error:
             raise self._error(_reason(error)) from error
-        self._probe_silent_peers()
+        self._set_options()
         self._accept_limit = AcceptLimit(self._port, self._reactor)
         return self._port.getHost()
 
@@ -109,11 +109,13 @@ class Listening:
     def _error(self, reason: str) -> DoorError:
         return DoorError(self._address, reason.format(**self._options))
 
-    def _probe_silent_peers(self) -> None:
-        """Set the options of TCP. Linux hands them on to each connection that is accepted."""
+    def _set_options(self) -> None:
+        """Set the options of sockets. Linux hands them on to each connection that is accepted."""
         listening = getattr(self._port, "socket", None)
         if listening is None or listening.family not in (socket.AF_INET, socket.AF_INET6):
             return
+        # Telnet's Synch sends a byte as urgent data (RFC 854), which would be missing from the stream.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         for name, value in _probing(self._keep_alive).items():
             if hasattr(socket, name):  # each system has some of them
                 listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

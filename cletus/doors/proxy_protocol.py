@@ -28,9 +28,11 @@ class ProxiedTransport:
     Args:
         transport: Twisted's.
         peer: where the person is.
+        tls: whether the person came to the proxy over TLS.
     """
 
-    def __init__(self, transport: Any, peer: Any) -> None:
+    def __init__(self, transport: Any, peer: Any, *, tls: bool = False) -> None:
+        self.came_over_tls = tls
         self._transport = transport
         self._peer = peer
         directlyProvides(self, providedBy(transport))
@@ -101,7 +103,9 @@ class ProxiedConnection(Protocol):
         transport = self.transport
         if origin.host:
             address: Any = IPv6Address if ":" in origin.host else IPv4Address
-            transport = ProxiedTransport(transport, address("TCP", origin.host, origin.port))
+            transport = ProxiedTransport(
+                transport, address("TCP", origin.host, origin.port), tls=origin.tls
+            )
         self._inner.makeConnection(transport)
         if data:
             self._inner.dataReceived(data)

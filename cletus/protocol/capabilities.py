@@ -71,9 +71,18 @@ def _colours_of(name: str) -> int:
 
 
 def colours_of_environment(variables: dict[str, str]) -> int:
-    """How many colours these variables promise (``COLORTERM=truecolor``)."""
-    promised = variables.get("COLORTERM", "").lower() in ("truecolor", "24bit")
-    return TRUE_COLOUR if promised else MONOCHROME
+    """How many colours these variables promise (``COLORTERM=truecolor``, MTTS, TERMINAL_TYPE)."""
+    if variables.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return TRUE_COLOUR
+    return colours(types_of_environment(variables))
+
+
+def types_of_environment(variables: dict[str, str]) -> tuple[str, ...]:
+    """What these variables say in the way of TERMINAL-TYPE (the MNES standard)."""
+    types = [variables["TERMINAL_TYPE"].upper()] if "TERMINAL_TYPE" in variables else []
+    if "MTTS" in variables:
+        types.append(f"MTTS {variables['MTTS']}")
+    return tuple(types)
 
 
 def charset_of_types(types: tuple[str, ...]) -> str:
@@ -89,7 +98,8 @@ def charset_of_environment(variables: dict[str, str]) -> str:
     if "CHARSET" in variables:
         return variables["CHARSET"]
     locale = variables.get("LC_ALL") or variables.get("LANG", "")
-    return locale.partition(".")[2].partition("@")[0]
+    charset = locale.partition(".")[2].partition("@")[0]
+    return charset or charset_of_types(types_of_environment(variables))
 
 
 def is_windows_telnet(types: tuple[str, ...]) -> bool:

@@ -65,6 +65,14 @@ __all__ = [
 TOO_LONG = "Your line was too long: only the first {} bytes were taken."
 """What to tell a person whose ``Line`` was cut."""
 
+HELD_MAX = 16 * 1024
+"""Bytes of answers that wait for a peer that does not read; its commands beyond them are ignored, so that
+nothing is agreed on that it is not told. Our choice: a negotiation takes three."""
+
+SUBNEGOTIATION_TIMEOUT = 10.0
+"""Seconds after which an unfinished subnegotiation is given up. Our choice: programs send them
+in one piece."""
+
 _DEL = b"\x7f"
 _HANDOVER = frozenset({Mccp3.code})
 
@@ -125,8 +133,8 @@ class Connection:
 
     Attributes:
         terminal: the person's terminal, as far as it is known.
-        congested: set by the door while the peer does not read. Commands are then not answered, or
-            the answers would pile up.
+        congested: set by the door while the peer does not read. Answers then wait, and the door sends
+            ``held_answers()`` when the peer reads again.
     """
 
     __slots__ = (
@@ -135,12 +143,15 @@ class Connection:
         "_events",
         "_has_flooded",
         "_has_received_line",
+        "_held",
         "_inflated_max",
         "_inflater",
         "_lines",
         "_mark_is_due",
         "_negotiator",
         "_parser",
+        "_seconds",
+        "_subnegotiation_since",
         "congested",
         "terminal",
     )
@@ -176,6 +187,9 @@ class Connection:
         self._mark_is_due = False
         self._has_received_line = False
         self._has_flooded = False
+        self._held = b""
+        self._seconds = clock
+        self._subnegotiation_since: float | None = None
 
     # -- what arrives -----------------------------------------------------------------------
 
@@ -215,6 +229,8 @@ class Connection:
     def _parse(self, data: bytes) -> Generator[Event, None, bytes]:
         """Handle plain telnet. Returns the bytes after the beginning of a compressed stream."""
         remainder = replies = b""
+        ended = False  # whether a subnegotiation has
+        self._give_up_subnegotiation()
         for item in self._parser.receive(data):
             if isinstance(item, Data):
                 for line in self._lines.receive(item.data):
@@ -225,6 +241,9 @@ class Connection:
                 remainder, self._inflater = item.data, Inflater()
                 self._parser.handover = frozenset()  # a stream cannot begin within another
                 continue
+            if len(self._held) + len(replies) > HELD_MAX and self.congested:
+                continue  # neither agreed nor answered
+            ended = ended or isinstance(item, Subnegotiation)
             try:
                 replies += self._answer(item)
             except Exception as error:  # noqa: BLE001 - it must not cost the rest of the chunk
@@ -237,14 +256,30 @@ class Connection:
                 # go out even if the peer does not read at the moment: without them it could not
                 # understand what follows.
                 self._deflate_next = False
-                yield Reply(self.send(replies))
-                replies, self._deflater = b"", Deflater()
-        if not self.congested:
-            if self._mark_is_due:
-                replies += self.prompt_mark()
-            if replies:
-                yield Reply(self.send(replies))
+                yield Reply(self.send(self._held + replies))
+                replies, self._held, self._deflater = b"", b"", Deflater()
+        self._note_subnegotiation(ended)
+        if self.congested:
+            self._held += replies
+            return remainder
+        if self._mark_is_due:
+            replies += self.prompt_mark()
+        if replies:
+            yield Reply(self.send(replies))
         return remainder
+
+    def _note_subnegotiation(self, ended: bool) -> None:
+        """Remember since when one is unfinished; ``ended`` if another has ended in this chunk."""
+        if not self._parser.in_subnegotiation:
+            self._subnegotiation_since = None
+        elif self._subnegotiation_since is None or ended:
+            self._subnegotiation_since = self._seconds()
+
+    def _give_up_subnegotiation(self) -> None:
+        """After a while without its end, what follows is not taken for a part of it."""
+        since = self._subnegotiation_since
+        if since is not None and self._seconds() - since > SUBNEGOTIATION_TIMEOUT:
+            self._parser.give_up_subnegotiation()
 
     def _answer(self, item: ControlFunction | Negotiation | Subnegotiation) -> bytes:
         match item:
@@ -290,6 +325,11 @@ class Connection:
         if self._mark_is_due and data.endswith(b"\n"):
             self._mark_is_due = False  # the prompt has become part of a line
         return data if self._deflater is None or not data else self._deflater.compress(data)
+
+    def held_answers(self) -> bytes:
+        """The answers that waited while the peer did not read; for the door, when it reads again."""
+        held, self._held = self._held, b""
+        return self.send(held)
 
     def keep_alive(self) -> bytes:
         """A sign of life; none for a peer that would show it on the screen, or does not read."""

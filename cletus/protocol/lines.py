@@ -1,8 +1,8 @@
 """Splits bytes into lines.
 
 A line ends with whatever clients are known to send (telnet notes, section 0, rule 2): CR LF, LF, CR
-NUL, or a bare CR. A CR ends the line at once, without waiting for the byte after it: a LF or NUL that
-follows is skipped, also if it comes in a later chunk.
+NUL, a bare CR, or LF CR. The first byte of an end ends the line at once, without waiting for the byte
+after it: the second is skipped when it comes, also in a later chunk.
 
 Backspace and DEL stay in the line. They erase a character, and only the decoded text shows where
 characters begin, so ``text.clean`` applies them.
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 
-_CR = 13
-_LF = 10
+_END = re.compile(rb"\r[\n\0]?|\n\r?")
+
+_SECOND = {b"\r": b"\n\0", b"\n": b"\r"}
+"""What may follow the byte that has ended a line, as the second byte of the same end."""
 
 
 class CutLine(bytes):
@@ -30,28 +32,29 @@ class LineBuffer:
             comes as a ``CutLine``. 0 means no limit.
     """
 
-    __slots__ = ("_after_cr", "_max", "_partial")
+    __slots__ = ("_max", "_partial", "_skipped")
 
     def __init__(self, line_max: int) -> None:
         self._max = line_max
         self._partial = bytearray()
-        self._after_cr = False
+        self._skipped = b""  # bytes of which one, if it is next, belongs to the end before it
 
     def receive(self, data: bytes) -> list[bytes]:
         """The lines that these bytes complete, in order and without their ends."""
-        if self._after_cr and data:
-            self._after_cr = False
-            if data[0] in b"\n\0":
+        if self._skipped and data:
+            if data[0] in self._skipped:
                 data = data[1:]
+            self._skipped = b""
         if not data:
             return []
-        if b"\0" in data:
-            data = data.replace(b"\r\0", b"\r\n")
+        end = data[-1:] if data[-2:] != b"\r\n" else b""
+        if b"\n\r" in data or b"\0" in data:
+            ends = _END.findall(data)
+            data = _END.sub(b"\n", data)
+            end = ends[-1] if data[-1:] == b"\n" else b""
         lines = data.splitlines()  # of bytes: ends at CR LF, LF and CR, and at nothing else
-        last = data[-1]
-        if last == _CR:
-            self._after_cr = True
-        partial = b"" if last in (_LF, _CR) else lines.pop()
+        self._skipped = _SECOND.get(end, b"")
+        partial = b"" if data[-1:] in (b"\n", b"\r") else lines.pop()
         if self._partial and lines:
             lines[0] = self._completed(lines[0])
         if partial:

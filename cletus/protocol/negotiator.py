@@ -131,11 +131,11 @@ class Negotiator:
 
     def receive(self, event: Negotiation) -> bytes:
         """Answer a negotiation. Returns what to send."""
-        replies = self.options.receive(event)
         if not self.speaks_telnet:
             self.speaks_telnet = True
-            replies += self._ask_more()
-        return replies
+            # Before the replies: the last of them may begin MCCP2, and what follows it is compressed.
+            return self._ask_more() + self.options.receive(event)
+        return self.options.receive(event)
 
     def subnegotiation(self, event: Subnegotiation) -> bytes:
         """Handle a subnegotiation. Returns what to send."""
@@ -184,12 +184,17 @@ class Negotiator:
     def _may_ask_environment(self) -> bool:
         return self._types_known and not capabilities.is_windows_telnet(self._terminal.types)
 
-    def _environment(self, variables: dict[str, str]) -> None:
+    def _environment(self, variables: dict[str, str], changed: bool) -> None:
         terminal = self._terminal
         terminal.colours = max(terminal.colours, capabilities.colours_of_environment(variables))
-        if variables.get("SCREEN_READER", "0") != "0":
-            terminal.screen_reader = True
+        bits = capabilities.mtts(capabilities.types_of_environment(variables))
+        if bits is not None:
+            terminal.screen_reader = bool(bits & capabilities.MTTS_SCREEN_READER)
+        if "SCREEN_READER" in variables:
+            terminal.screen_reader = variables["SCREEN_READER"] != "0"
         self._name(variables.get("CLIENT_NAME"), variables.get("CLIENT_VERSION"))
+        if changed and "CHARSET" in variables:
+            self.charset_known = False  # the newest word counts
         self._suggest(capabilities.charset_of_environment(variables))
 
     def _window(self, columns: int, rows: int) -> None:

@@ -45,7 +45,8 @@ class NewEnviron(Option):
 
     Args:
         may_ask: whether the peer is known to survive the question.
-        learnt: called with the ``WANTED`` variables that have come, by name.
+        learnt: called with the ``WANTED`` variables that have come, by name, and whether they have
+            changed (INFO).
     """
 
     code = 39
@@ -54,7 +55,7 @@ class NewEnviron(Option):
     __slots__ = ("_learnt", "_may_ask", "_on")
 
     def __init__(
-        self, may_ask: Callable[[], bool], learnt: Callable[[dict[str, str]], None]
+        self, may_ask: Callable[[], bool], learnt: Callable[[dict[str, str], bool], None]
     ) -> None:
         self._may_ask = may_ask
         self._learnt = learnt
@@ -74,7 +75,7 @@ class NewEnviron(Option):
         if payload[:1] in (b"\0", b"\2"):
             variables = dict(_variables(payload))
             if variables:
-                self._learnt(variables)
+                self._learnt(variables, payload[0] == INFO)
         return b""
 
 

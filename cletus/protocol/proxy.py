@@ -16,15 +16,21 @@ _V1 = re.compile(rb"PROXY (TCP4|TCP6) (\S+) (\S+) (\d{1,5}) (\d{1,5})")
 _V1_MAX = 107  # the document's own count, with CR LF
 
 _LOCAL = 0
+_TYPE_SSL, _CLIENT_SSL = 0x20, 0x01
 _HOSTS = {0x1: 4, 0x2: 16}  # AF_INET, AF_INET6
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a connection comes from; an empty host if it comes from the proxy itself."""
+    """Where a connection comes from; an empty host if it comes from the proxy itself.
+
+    Attributes:
+        tls: whether the person came to the proxy over TLS (version 2, PP2_TYPE_SSL).
+    """
 
     host: str
     port: int
+    tls: bool = False
 
 
 class ProxyHeader:
@@ -78,7 +84,18 @@ class ProxyHeader:
         if len(body) < 2 * size + 4:
             raise ProtocolError("a PROXY header that is too short")
         port = int.from_bytes(body[2 * size : 2 * size + 2])
-        return Origin(str(ipaddress.ip_address(body[:size])), port), tail
+        host = str(ipaddress.ip_address(body[:size]))
+        return Origin(host, port, _came_over_tls(body[2 * size + 4 :])), tail
+
+
+def _came_over_tls(fields: bytes) -> bool:
+    """Whether PP2_TYPE_SSL among these TLVs has the bit PP2_CLIENT_SSL (section 2.2.6)."""
+    while len(fields) >= 3:
+        end = 3 + int.from_bytes(fields[1:3])
+        if fields[0] == _TYPE_SSL and end > 3:
+            return bool(fields[3:4] and fields[3] & _CLIENT_SSL)
+        fields = fields[end:]
+    return False
 
 
 def _host(text: str) -> str:

@@ -114,6 +114,7 @@ class _State(Enum):
 
 
 _DATA = _State.DATA  # a global is found faster than a member of an Enum; each chunk asks for it
+_SUBNEGOTIATING = (_State.OPTION, _State.OPTION_IAC, _State.PAYLOAD, _State.PAYLOAD_IAC)
 _VERBS = {verb.value: verb for verb in Verb}
 _SIGNALS = {signal.value: signal for signal in Signal}
 
@@ -141,6 +142,17 @@ class TelnetParser:
         self._verb = Verb.WILL
         self._option = 0
         self._payload = bytearray()
+
+    @property
+    def in_subnegotiation(self) -> bool:
+        """Whether a subnegotiation has begun and not ended."""
+        return self._state in _SUBNEGOTIATING
+
+    def give_up_subnegotiation(self) -> None:
+        """Throw away a subnegotiation that does not end: what follows is data."""
+        if self.in_subnegotiation:
+            self._payload.clear()
+            self._state = _State.DATA
 
     def receive(self, data: bytes) -> list[Event]:
         """What these bytes mean, in order. Never raises, whatever the bytes are."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cletus.errors import InflationTooLarge, ProtocolError
 from cletus.protocol.charset import Encoder, telnet_encoder
 from cletus.protocol.connection import (
+    SUBNEGOTIATION_TIMEOUT,
     Connection,
     Event,
     Failed,
@@ -364,3 +365,11 @@ def test_an_invalid_stream_ends_the_connection() -> None:
     read(peer, DO + MCCP3)
     with pytest.raises(ProtocolError):
         read(peer, BEGIN_MCCP3 + b"\x78\x9c" + b"\xff" * 20)
+
+
+def test_an_unfinished_subnegotiation_does_not_swallow_lines_for_ever() -> None:
+    now = 0.0
+    peer = connection(clock=lambda: now)
+    assert heard(read(peer, b"\xff\xfa\xc9Core.Hello", b"lost\r\n")) == []
+    now = SUBNEGOTIATION_TIMEOUT + 1
+    assert heard(read(peer, b"hello\r\n")) == [Line("hello")]

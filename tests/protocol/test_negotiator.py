@@ -62,7 +62,7 @@ def test_it_opens_with_six_bytes() -> None:
 def test_more_is_asked_when_the_peer_answers_in_telnet() -> None:
     peer = Peer()
     rest = DO + NAWS + WILL + CHARSET + WILL + EOR + WILL + GMCP
-    assert peer.says(WONT + TTYPE) == DO + ENVIRON + rest
+    assert peer.says(WONT + TTYPE) == rest + DO + ENVIRON
     assert peer.says(DONT + MSSP) == b""
 
 
@@ -152,6 +152,25 @@ def test_screen_readers_are_known_by_mtts_or_their_environment() -> None:
     peer.is_called(b"XTERM")
     peer.says(WILL + ENVIRON + sub(ENVIRON, b"\0\3SCREEN_READER\1" + b"1"))
     assert peer.terminal.screen_reader
+
+
+def test_the_newest_word_about_a_terminal_counts() -> None:
+    """MNES gives the bits of MTTS by NEW-ENVIRON, and their changes by INFO."""
+    peer = Peer()
+    peer.says(WONT + TTYPE)
+    peer.says(WILL + ENVIRON)
+    peer.says(sub(ENVIRON, b"\0\0MTTS\0012861\0TERMINAL_TYPE\1ANSI-TRUECOLOR\0CHARSET\1CP437"))
+    assert peer.terminal.colours == 1 << 24
+    assert (peer.terminal.screen_reader, peer.terminal.encoding) == (False, "cp437")
+    peer.says(sub(ENVIRON, b"\2\0MTTS\0012925"))
+    assert peer.terminal.screen_reader
+    peer.says(sub(ENVIRON, b"\2\0SCREEN_READER\0010\0CHARSET\1UTF-8"))
+    assert (peer.terminal.screen_reader, peer.terminal.encoding) == (False, "utf-8")
+
+
+def test_nothing_plain_follows_the_beginning_of_compression() -> None:
+    """DO COMPRESS2 may be the first word of a peer."""
+    assert Peer(compression=True).says(DO + MCCP2).endswith(sub(MCCP2, b""))
 
 
 def test_msdp_is_offered_to_a_client_that_refuses_gmcp() -> None:

@@ -14,7 +14,7 @@ SEND = b"\xff\xfa\x27\x01\xff\xf0"
 
 def option(safe: bool = True) -> tuple[NewEnviron, list[dict[str, str]]]:
     learnt: list[dict[str, str]] = []
-    return NewEnviron(lambda: safe, learnt.append), learnt
+    return NewEnviron(lambda: safe, lambda variables, changed: learnt.append(variables)), learnt
 
 
 def test_it_is_asked_at_once_when_that_is_known_to_be_safe() -> None:

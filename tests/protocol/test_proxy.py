@@ -13,6 +13,8 @@ from cletus.protocol.proxy import Origin, ProxyHeader
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
+SSL = b"\x20\0\5\1\0\0\0\0"  # PP2_TYPE_SSL with PP2_CLIENT_SSL
+
 
 def v2(body: bytes, command: int = 1, family: int = 0x11) -> bytes:
     return SIGNATURE + bytes((0x20 | command, family)) + len(body).to_bytes(2) + body
@@ -28,6 +30,8 @@ CASES = [
     (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", Origin("", 0)),
     (v2(IPV4), Origin("203.0.113.9", 8080)),
     (v2(IPV6 + b"\x03\x00\x04abcd", family=0x21), Origin("2001:db8::1", 8080)),
+    (v2(IPV4 + b"\x03\0\1x" + SSL), Origin("203.0.113.9", 8080, tls=True)),
+    (v2(IPV4 + SSL[:3] + bytes(5)), Origin("203.0.113.9", 8080)),
     (v2(b"", command=0, family=0), Origin("", 0)),
     (v2(b"x" * 216, family=0x31), Origin("", 0)),  # from a Unix socket
 ]

@@ -121,22 +121,13 @@ class TelnetProtocol(Protocol):
     factory: Any  # Twisted's: a TelnetFactory, or None if the connection was not accepted by a door
 
     def __init__(self, service: Service, *, door: str = "telnet", tls: bool = False) -> None:
-        settings = service.settings
         self.address = "nowhere"
         self._service = service
         self._door = door
         self._sent = service.metrics.sent
         self._received = service.metrics.received
         self._client: Client | None = None
-        self._connection = Connection(
-            line_max=settings.line_max,
-            subnegotiation_max=settings.subnegotiation_max,
-            inflated_max=settings.inflated_max,
-            clock=service.reactor.seconds,
-            status=partial(status_of, service),
-            compression=settings.compression,
-            tls=tls,
-        )
+        self._connection = self._new_connection(tls)
         self.terminal: Terminal = self._connection.terminal
         self._sends_now = False
         self._reading = True
@@ -149,6 +140,9 @@ class TelnetProtocol(Protocol):
     def connectionMade(self) -> None:
         """Twisted's: the connection is up."""
         self.address = printable(self.transport.getPeer())
+        if getattr(self.transport, "came_over_tls", False):  # to a proxy, as its header says
+            self._connection = self._new_connection(True)
+            self.terminal = self._connection.terminal
         self._sends_now = can_fast_send(self.transport)
         refusal = None if self.factory is None else self.factory.admit(self)
         if refusal is not None:
@@ -218,6 +212,7 @@ class TelnetProtocol(Protocol):
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
         self._connection.congested = False
+        self._put(self._connection.held_answers())
         if self._client is not None:
             self._client.resume_output()
         if self._state is _State.CLOSING:
@@ -277,6 +272,18 @@ class TelnetProtocol(Protocol):
         self._put(self._connection.keep_alive())
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _new_connection(self, tls: bool) -> Connection:
+        settings = self._service.settings
+        return Connection(
+            line_max=settings.line_max,
+            subnegotiation_max=settings.subnegotiation_max,
+            inflated_max=settings.inflated_max,
+            clock=self._service.reactor.seconds,
+            status=partial(status_of, self._service),
+            compression=settings.compression,
+            tls=tls,
+        )
 
     def _handle(self, event: Event, client: Client) -> None:
         """Handle one event. If that fails, the events after it are still handled."""
