@@ -62,6 +62,8 @@ class Store:
         schema: the definition of the store: its name, fields, versions, and whether it is temporary.
         fields: the class's fields by name, in the order of declaration.
         version: of the meaning of the fields; see ``migrate``.
+        renamed_from: the name, or names, that the store had before: its objects and files are found
+            under those, too.
 
     Raises:
         InvalidKey: it cannot be a key.
