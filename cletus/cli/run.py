@@ -8,6 +8,7 @@ has created its service, with the application's settings as options.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,8 +22,11 @@ from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_o
 from cletus.cli.program import Program
 from cletus.cli.store.stored import ReadOnlyLoader
 from cletus.errors import CletusError
-from cletus.reload.load import apply_settings, load
+from cletus.reload.load import apply_settings, load, locate
+from cletus.reload.watch.file_tree import FileTree
+from cletus.reload.watch.survey import Stamp, survey, wait_for_change
 from cletus.service.service import Service
+from cletus.settings.files import file_in
 from cletus.settings.settings import Settings
 
 _ARGUMENTS: Final = "cletus.arguments"
@@ -78,6 +82,8 @@ def _loaded(ctx: click.Context, target: str) -> Service:
     if {"-h", "--help"} & set(ctx.meta[_ARGUMENTS]):
         _show_help(ctx, target)
     presets: list[str] = []
+    tree = _files_of(target) if "--dev" in ctx.meta[_ARGUMENTS] else None
+    before = {} if tree is None else survey(tree).stamps
 
     def configure(service: Service) -> None:
         try:
@@ -89,9 +95,34 @@ def _loaded(ctx: click.Context, target: str) -> Service:
         with _answers():
             service = load(target, Path.cwd(), configure)
     except CletusError as error:
-        refuse(error)
+        if tree is None:
+            refuse(error)
+        _restart_when_mended(error, tree, before)
     _note_missing_tls(service, presets[-1])
     return service
+
+
+def _files_of(target: str) -> FileTree | None:
+    """The files of the application; ``None`` if there is none of this name."""
+    try:
+        application = locate(target, Path.cwd())
+    except CletusError:
+        return None
+    return FileTree(application, single=(file_in(application.roots[0].path.parent),))
+
+
+def _restart_when_mended(error: CletusError, tree: FileTree, stamps: dict[str, Stamp]) -> NoReturn:
+    """With ``--dev``, wait until a file is saved, and begin again from the very beginning.
+
+    A new program, and not a second import: the first one may have left anything behind.
+    """
+    click.echo(f"cletus: {error}", err=True)
+    click.echo("Waiting for a file to be saved. Stop with Ctrl-C.", err=True)
+    try:
+        wait_for_change(tree, stamps)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
 
 
 def _show_help(ctx: click.Context, target: str) -> NoReturn:

@@ -563,3 +563,28 @@ def test_shells_complete_commands_and_options(
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
     result = CliRunner().invoke(main, [], prog_name="cletus")
     assert completion in result.output.splitlines()
+
+
+def test_dev_waits_for_the_mended_file_and_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake at the start is mended as one during a reload is: by saving the file."""
+    (tmp_path / "app.py").write_text("def (\n")
+    programs: list[list[str]] = []
+
+    def execv(_path: str, arguments: list[str]) -> None:
+        programs.append(arguments)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("cletus.cli.run.os.execv", execv)
+    monkeypatch.setattr("cletus.cli.run.wait_for_change", lambda *_: None)
+    result = run("--dev", "app.py")
+    assert "app.py:1" in result.output
+    assert "Waiting for a file to be saved" in result.output
+    assert programs == [[sys.executable, *sys.orig_argv[1:]]]
+
+
+def test_dev_does_not_wait_for_an_application_that_there_is_not(
+    refused: Callable[..., str],
+) -> None:
+    assert "nowhere" in refused("--dev", "nowhere.py")

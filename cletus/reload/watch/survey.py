@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,22 @@ def survey(tree: FileTree) -> Survey:
             stamps[str(path)] = stamp
     latest = max((stamp[-1] for stamp in (*stamps.values(), *folders)), default=0)
     return Survey(stamps, watches.watches, latest / 1e9)
+
+
+def wait_for_change(tree: FileTree, stamps: dict[str, Stamp], interval: float = 0.2) -> None:
+    """Block until a file differs from its stamp, and then until no file changes any more.
+
+    Args:
+        tree: the files.
+        stamps: of all files, as ``survey`` has found them.
+        interval: seconds between two looks.
+    """
+    latest = stamps
+    while True:
+        time.sleep(interval)
+        before, latest = latest, survey(tree).stamps
+        if latest == before != stamps:
+            return
 
 
 def stamp_of(path: Path) -> Stamp | None:

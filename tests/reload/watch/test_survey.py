@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cletus.reload.watch.file_tree import FileTree
-from cletus.reload.watch.survey import Survey, survey
+from cletus.reload.watch.survey import Survey, survey, wait_for_change
 from cletus.service.application import Application, Root
 
 
@@ -179,3 +179,20 @@ def test_the_settings_file_is_looked_at_and_its_name_watched(tmp_path):
     assert tree.matters(str(path))
     path.write_text("port = 4000\n")
     assert str(path) in survey(tree).stamps
+
+
+def test_a_change_is_waited_for_and_then_the_end_of_the_saving(tmp_path, monkeypatch):
+    """As ``cletus run --dev`` does after a start that has failed."""
+    path = tmp_path / "talker.py"
+    path.write_text("1")
+    tree = FileTree(Application((Root("talker", path, False),), ("talker",)))
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) in {3, 4}:
+            path.write_text("x" * len(naps))
+
+    monkeypatch.setattr("cletus.reload.watch.survey.time.sleep", nap)
+    wait_for_change(tree, survey(tree).stamps)
+    assert len(naps) == 5
