@@ -89,12 +89,14 @@ class Log:
         self._standard = standard
         self._take_lost: Callable[[], int] | None = getattr(stream, "take_lost", None)
         self._limit = ClientLimit(time.monotonic)
-        self._settings: LogSettings | None = None
+        # Not the settings themselves: their class may be of old code, which they would keep alive.
+        self._applied: tuple[Any, Any] = (None, None)
         self._apply_settings()
 
     def __call__(self, event: LogEvent) -> None:
         """Write one event. Twisted calls this."""
-        if self._service.settings is not self._settings:
+        settings = self._service.settings
+        if (settings.log_format, settings.log_levels) != self._applied:
             self._apply_settings()
         if not self._levels.admit(event):
             return
@@ -116,11 +118,12 @@ class Log:
         return len(text)
 
     def _apply_settings(self) -> None:
-        before, settings = self._settings, self._service.settings
-        self._settings = settings
-        if before is None or settings.log_format != before.log_format:
+        settings = self._service.settings
+        log_format, log_levels = self._applied
+        self._applied = settings.log_format, settings.log_levels
+        if settings.log_format != log_format:
             self._render = RENDERERS[settings.log_format]()
-        if before is None or settings.log_levels != before.log_levels:
+        if settings.log_levels != log_levels:
             self._levels = Levels(settings.log_levels)
             if self._standard is not None:
                 self._standard.apply(self._levels)

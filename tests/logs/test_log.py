@@ -140,6 +140,22 @@ def test_a_reload_changes_the_level(run, written):
     assert "after" in stream.getvalue()
 
 
+def test_the_log_does_not_keep_old_settings_alive(run, written):
+    """Their class may be the application's own: each reload would report that old code is alive."""
+    text = """
+    import cletus
+    from cletus import Service
+    class Settings(cletus.Settings):
+        motto: str = "hello"
+    service = Service(Settings)
+    """
+    app = run(core=text)
+    written(app.service)
+    for number in range(2):
+        report = app.reload(core=lambda text, number=number: text + f"\n# {number}")
+        assert report.holders == []
+
+
 def test_an_unknown_level_in_new_code_refuses_the_reload(run, written):
     app = run(core=CORE)
     report = app.reload(core=lambda text: text.replace('"warn"', '"loud"'))
