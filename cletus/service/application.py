@@ -65,13 +65,24 @@ class Application:
         registered while the service runs is not: a reload carries that over.
         """
         for frame in _callers():
-            if frame.f_code.co_name == "<module>" and self.owns(frame.f_globals.get("__name__")):
+            if frame.f_code.co_name == "<module>" and self.owns(_module_name(frame)):
                 return True
         return False
 
     def loaded(self) -> dict[str, ModuleType]:
         """The modules of the application that are imported now, by name."""
         return {name: module for name, module in list(sys.modules.items()) if self.owns(name)}
+
+    def with_main(self) -> Application:
+        """This application with the module that runs as ``__main__``, if that is one of its own.
+
+        ``python -m talker`` imports the package first: while its ``__init__.py`` makes the service,
+        it is not known yet what will run as ``__main__``.
+        """
+        name = next(filter(None, map(_main_name, self.roots)), "")
+        if not name or self.main:
+            return self
+        return replace(self, entries=(*self.entries, "__main__"), main=name)
 
     def merged(self, other: Application) -> Application:
         """This application with the roots of another as well."""
@@ -109,6 +120,13 @@ def _callers() -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _module_name(frame: FrameType) -> str | None:
+    """The dotted name of a frame's module, also if ``python -m`` runs it as ``__main__``."""
+    name = frame.f_globals.get("__name__")
+    spec = frame.f_globals.get("__spec__") if name == "__main__" else None
+    return name if spec is None else spec.name
 
 
 def application_of(frame: FrameType) -> Application:

@@ -126,7 +126,7 @@ class Lifecycle:
         session = self._service.session
         try:
             names = self._service.settings.reload_modules
-            session.application = with_siblings(session.application.including(names))
+            session.application = with_siblings(session.application.with_main().including(names))
         except ImportError as error:
             reason = f"names a module that cannot be imported: {error}"
             raise SettingError("reload_modules", reason) from error

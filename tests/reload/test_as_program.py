@@ -95,6 +95,23 @@ def test_single_file_as_program(tmp_path, arguments, package):
     assert facts["heard"] == ["1 True __main__", "2 True __main__"]
 
 
+def test_package_whose_init_makes_the_service_as_program(tmp_path):
+    """``python -m pkg``: while ``pkg/__init__.py`` runs, nothing says yet what runs as ``__main__``."""
+    package = tmp_path / "pkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("from cletus import Service\nservice = Service()\n")
+    program = PROGRAM.replace("from cletus import Service, events", "from cletus import events")
+    (package / "__main__.py").write_text(
+        program.replace("service = Service()", "from pkg import service")
+    )
+    facts = run_program(tmp_path, "-m", "pkg")
+    assert facts["ok"], facts["report"]
+    assert facts["main"] == 2
+    assert facts["holders"] == []
+    assert facts["modules"] == ["__main__", "pkg"]
+    assert facts["heard"] == ["1 True __main__", "2 True __main__"]
+
+
 def test_package_as_program(tmp_path):
     """``python -m pkg``: what only ``__main__`` imports is rebuilt, and so is ``__main__``."""
     package = tmp_path / "pkg"
