@@ -86,8 +86,7 @@ export class Log {
     line.dataset.time = new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
     if (DRAWN.test(text)) line.classList.add("drawn");
     if (!text.trim()) line.classList.add("empty");
-    const me = this.options.me();
-    if (me && kind !== "own" && !line.classList.contains("drawn") && mentions(text, me)) line.classList.add("calls");
+    if (kind !== "own" && !line.classList.contains("drawn") && this.calls(text)) line.classList.add("calls");
     let first = this.options.settings.names;
     for (const { text: piece, style, href } of pieces) {
       let node;
@@ -105,6 +104,12 @@ export class Log {
       line.append(node);
     }
     return line;
+  }
+
+  // Whether somebody else calls me in this line: it has my name and theirs. What the service says to me has mine alone.
+  calls(text) {
+    const me = this.options.me();
+    return mentions(text, me) && [...this.options.names()].some((name) => name !== me && mentions(text, name));
   }
 
   // Colour the name that a line begins with, if it is somebody's.
@@ -180,7 +185,7 @@ export class Log {
   say(text, kind) {
     const how = this.options.settings.aloud;
     if (kind === "own" || how === "nothing" || !/[\p{L}\p{N}]/u.test(text)) return;
-    if (how === "calls" && !mentions(text, this.options.me())) return;
+    if (how === "calls" && !this.calls(text)) return;
     this.spoken.push(/[.!?:…]\s*$/.test(text) ? text.trim() : `${text.trim()}.`);
     this.speaking ||= setTimeout(() => {
       this.speaking = 0;

@@ -1,7 +1,7 @@
 // Joins the parts: bytes to text, text to the log, GMCP to the panel, what is typed to the wire.
 import { Telnet } from "./telnet.js";
 import { Wire } from "./wire.js";
-import { Log, element, isDark, mentions } from "./log.js";
+import { Log, element, isDark } from "./log.js";
 import { Input } from "./input.js";
 import { Panel } from "./panel.js";
 import { Settings } from "./settings.js";
@@ -127,7 +127,7 @@ function called() {
   const text = log.latest(1);
   const last = log.kept.at(-1);
   const line = last && last[1] !== "own" ? log.waiting.at(-1)?.text ?? text : "";
-  if (!document.hidden || !mentions(line, panel.me)) { if (document.hidden) unread(); return; }
+  if (!document.hidden || !log.calls(line)) { if (document.hidden) unread(); return; }
   unread();
   if (settings.sound) beep();
   if (settings.notify && globalThis.Notification?.permission === "granted") new Notification(document.title, { body: line, tag: "called", icon: "/icon.svg" });
@@ -187,7 +187,8 @@ function drawState() {
   const others = panel.count - (panel.me ? 1 : 0);
   const people = !loggedIn && !panel.count ? "" : others < 1 ? say("aboutNobody") : panel.count === 1 ? say("aboutOne") : say("about", { n: panel.count });
   const word = { connected: "connected", connecting: "connecting" }[state] ?? "connecting";
-  get("state-text").textContent = [say(word), people].filter(Boolean).join(" · ");
+  // The dot says that it is connected; a phone has room for one of the two.
+  get("state-text").textContent = state === "connected" && people ? people : say(word);
   document.title = (unreadCount ? `(${unreadCount}) ` : "") + get("name").textContent;
 }
 

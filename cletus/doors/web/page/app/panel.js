@@ -150,7 +150,7 @@ export class Panel {
     const card = document.getElementById("author");
     card.hidden = false;
     const item = element("li", data.ok ? "good" : "bad");
-    const title = element("p", "title", `${say(data.ok ? "reloadGood" : "reloadFailed")}: ${data.title}`);
+    const title = element("p", "title", data.ok ? data.title : `${say("reloadFailed")}: ${data.title}`);
     item.append(title);
     for (const text of data.details ?? []) item.append(element("p", "", text));
     for (const frame of data.frames ?? []) {

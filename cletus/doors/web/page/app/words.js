@@ -46,7 +46,6 @@ export const WORDS = {
   reconnect: "Connect again",
   reconnecting: "The connection broke. Connecting again …",
   reloadFailed: "Refused",
-  reloadGood: "In force",
   reloadWhere: "{file}, line {line}",
   rollback: "Go back to the code before",
   saveLog: "Save what was said",
