@@ -128,6 +128,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.contrib.language.lists": "cletus.contrib.language.articles",
     "cletus.contrib.mail.manager": "cletus.contrib.mail.mailbox",
     "cletus.contrib.rooms.manager": "cletus.contrib.rooms.room",
+    "cletus.contrib.users.addresses": "cletus.contrib.addresses",
     "cletus.contrib.users.away": "cletus.contrib.users.mixins",
     "cletus.contrib.users.client_field": "cletus.contrib.users.user",
     "cletus.contrib.users.command": "cletus.contrib.users.cli",

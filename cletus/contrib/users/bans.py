@@ -9,7 +9,7 @@ from typing import ClassVar
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cletus.contrib.users.addresses import Network, host_of, network_of
+from cletus.contrib.addresses import Network, host_of, network_of
 from cletus.errors import InvalidKey, Refused
 from cletus.logs.audit import audit
 from cletus.renamed import with_old_names

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from cletus.client.dialogue import Dialogue, step
-from cletus.contrib.users.addresses import origin_of
+from cletus.contrib.addresses import origin_of
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.logs.audit import audit

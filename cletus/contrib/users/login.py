@@ -26,7 +26,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
-from cletus.contrib.users.addresses import origin_of
+from cletus.contrib.addresses import origin_of
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.interfaces import Accounts
 from cletus.contrib.users.password import check_new_password, matches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cletus.contrib.users.addresses import origin_of
+from cletus.contrib.addresses import origin_of
 
 if TYPE_CHECKING:
     from cletus.client.client import Client

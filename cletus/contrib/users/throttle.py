@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from cletus.contrib.users.addresses import prefix_of
+from cletus.contrib.addresses import prefix_of
 from cletus.meters import Counter, Meters
 from cletus.storage import Field, Store, TempStoreMixin
 

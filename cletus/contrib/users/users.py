@@ -20,8 +20,8 @@ from twisted.internet.defer import Deferred
 
 from cletus import events
 from cletus.client.client import Client
+from cletus.contrib.addresses import is_within, origin_of
 from cletus.contrib.audience import write_users
-from cletus.contrib.users.addresses import is_within, origin_of
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import index_skeletons

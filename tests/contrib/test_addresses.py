@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.contrib.users.addresses import host_of, network_of, origin_of
+from cletus.contrib.addresses import host_of, network_of, origin_of
 
 HOSTS = {
     "127.0.0.1:9000": "127.0.0.1",
