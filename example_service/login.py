@@ -63,7 +63,7 @@ users = Users(service, User, login=Login, guest=Guest, reserved={"lantern"})
 def logged_in(event: LoggedIn) -> None:
     """Somebody has come online."""
     user = event.user
-    tell_everyone(f"* {user} comes in.", exclude=user)
+    tell_everyone(f"* {user} comes in.", exclude=user, by=user)
     user.enter_room(user.room or Room.manager.get(START), quietly=True)
     if not isinstance(user, Guest):
         news = Mailbox.manager.of(user).summary()
@@ -75,14 +75,17 @@ def logged_in(event: LoggedIn) -> None:
 def link_lost(event: LinkLost) -> None:
     """Somebody's connection broke; they stay online for a while."""
     user = event.user
-    tell_everyone(f"* {user} has lost the connection.", exclude=user)
+    tell_everyone(f"* {user} has lost the connection.", exclude=user, by=user)
 
 
 @service.listen(Reconnected)
 def reconnected(event: Reconnected) -> None:
     """Somebody has returned before that while was over."""
+    user = event.user
     if event.was_lost:
-        tell_everyone(f"* {event.user} is back.", exclude=event.user)
+        tell_everyone(f"* {user} is back.", exclude=user, by=user)
+    if user.room is not None:
+        user.write(*user.room.look(user))
 
 
 @service.listen(LoggedOut)
@@ -90,4 +93,4 @@ def logged_out(event: LoggedOut) -> None:
     """Somebody has gone offline, for whatever reason."""
     event.user.leave_room(quietly=True)
     Mailbox.manager.release(event.user)
-    tell_everyone(f"* {event.user} leaves.")
+    tell_everyone(f"* {event.user} leaves.", by=event.user)

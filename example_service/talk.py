@@ -43,8 +43,8 @@ def tell(event: Receive, to: User, message: Rest) -> None:
     line = "[magenta]{user} tells you: {message}[/]"
     to.write(hanging(style(line, user=user, message=message)))
     user.write(f"You tell {to}: {message}")
-    if to.is_away:
-        user.write(f"{to} is {to.away_text()}.")
+    if to.state_text():
+        user.write(f"{to} is {to.state_text()}.")
 
 
 @talking.register
@@ -67,7 +67,7 @@ def shout(event: Receive, message: Rest) -> None:
 def who(event: Receive) -> None:
     """List who is online."""
     rows = [
-        (user, user.room or "", user.away_text() or user.title)
+        (user, user.room or "", user.state_text() or user.title)
         for user in everyone_online()
     ]
     event.user.write(*table(("Name", "Room", "Doing"), rows))

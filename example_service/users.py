@@ -27,6 +27,10 @@ class User(CooldownsMixin, OccupantMixin, BaseAccount):
     lines_said = Field(0, session=True)
     reply_to = Field("", session=True)
 
+    def state_text(self) -> str:
+        """What others should know before they talk to this user."""
+        return "disconnected" if self.link_lost else self.away_text()
+
 
 class Guest(TempStoreMixin, User):
     """A user without an account, who is never saved."""

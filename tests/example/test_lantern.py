@@ -284,3 +284,14 @@ def test_a_guest_may_change_their_mind(evening):
     guest = evening.person("guest")
     assert "Enter to stay a guest" in guest.says(".register")
     assert guest.says("", "hello") == "You say: hello\n"
+
+
+def test_who_has_lost_the_link_shows_so_and_sees_their_room_when_back(evening):
+    evening.types(evening.bob, ".down")
+    evening.bob.hangs_up()
+    assert "disconnected" in evening.types(evening.ann, ".who")
+    assert "Bob is disconnected." in evening.types(evening.ann, ".tell bob hey")
+    bob = evening.connect()
+    bob.says("Bob", "lantern light")
+    assert "Ann tells you: hey" in bob.transcript
+    assert "--- The winding stairs ---" in bob.transcript

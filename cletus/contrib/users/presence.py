@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.logger import Logger
 
 from cletus.client.rendering import is_rendered, shown
+from cletus.contrib.addresses import origin_of
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
 from cletus.errors import StoreIOError, StoreUnusable
 from cletus.logs.audit import NAMESPACE
@@ -100,12 +101,14 @@ class PresenceMixin(MissedMixin, _Base):
         users: what the application made with ``Users(service, User)``; ``None`` before that.
         link_lost: whether their connection broke and they may still return.
         grace: the timer that takes them offline.
+        origin: where they have connected from last, as ``addresses.origin_of`` returns it.
     """
 
     users: ClassVar[Any] = None
     _unsaved_told = False
     link_lost: Field[bool] = Field(False, session=True)
     grace: Field[Timer | None] = Field(None, session=True)
+    origin: Field[str] = Field("", session=True)
 
     @property
     def is_online(self) -> bool:
@@ -126,6 +129,7 @@ class PresenceMixin(MissedMixin, _Base):
         """
         was_online, was_lost = self.is_online, self.link_lost
         self._end_grace()
+        self.origin = origin_of(client.address)
         self.log_in(client)
         audit_log.info(
             "{who} logged in at {client}", who=repr(self), user=self.key, client=repr(client)
