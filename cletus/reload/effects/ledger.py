@@ -34,7 +34,7 @@ class Ledger:
         self._application = application
         self._modules = set(sys.modules)
         self._types = [(type_, type_.entries()) for type_ in resource_types(reactor)]
-        self._state = ProcessState()
+        self._state = ProcessState(application)
         self._files = _open_files()
         self.recorder = Recorder(application)
 

@@ -6,18 +6,26 @@ They are noted before new code runs, and restored if it is refused.
 from __future__ import annotations
 
 import builtins
+import decimal
+import locale
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
+from types import ModuleType
 from typing import Any
 
 from cletus.reload.effects.resources import loggers
+from cletus.service.application import Application
 
 _MISSING = object()
+#: The attributes of a decimal context.
+_DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "flags", "traps")
 #: Names in ``builtins`` that Python or the import guard sets.
 _OF_PYTHON = frozenset({"__import__", "_"})
 #: Hooks that are attributes of modules.
@@ -29,9 +37,22 @@ _HOOKS = (
 
 
 class ProcessState:
-    """These values, as they are when it is made."""
+    """These values, as they are when it is made.
 
-    def __init__(self) -> None:
+    Args:
+        application: functions of its modules do not stay in modules of Python.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._python = {
+            module: dict(vars(module))
+            for name, module in [*sys.modules.items()]
+            if name.partition(".")[0] in sys.stdlib_module_names and isinstance(module, ModuleType)
+        }
+        self._decimal = decimal.getcontext().copy()
+        self._timeout = socket.getdefaulttimeout()
+        self._locale = locale.setlocale(locale.LC_ALL)
         self._signals = dict(_signals())
         self._hooks = [
             (module, name, getattr(module, name)) for module, names in _HOOKS for name in names
@@ -76,7 +97,8 @@ class ProcessState:
             if getattr(owner, name) is not value:
                 setattr(owner, name, value)
         _restore(vars(builtins), self._builtins, builtins.__dict__.__setitem__)
-        _restore(os.environ, self._environment, os.environ.__setitem__)
+        self._restore_python()
+        self._restore_defaults()
         if self._folder and _folder() != self._folder:
             os.chdir(self._folder)
         for logger, level, propagate, disabled in self._loggers:
@@ -88,6 +110,35 @@ class ProcessState:
                 variable.set(_default(variable))  # it cannot be unset without its token
             elif value is not self._context[variable]:
                 variable.set(self._context[variable])
+
+    def _restore_defaults(self) -> None:
+        time_zone = os.environ.get("TZ")
+        _restore(os.environ, self._environment, os.environ.__setitem__)
+        if os.environ.get("TZ") != time_zone and hasattr(time, "tzset"):
+            time.tzset()
+        context = decimal.getcontext()
+        if repr(context) != repr(self._decimal):
+            for name in _DECIMAL:  # the very object: the context variable holds it
+                setattr(context, name, getattr(self._decimal, name))
+        if socket.getdefaulttimeout() != self._timeout:
+            socket.setdefaulttimeout(self._timeout)
+        if locale.setlocale(locale.LC_ALL) != self._locale:
+            locale.setlocale(locale.LC_ALL, self._locale)
+
+    def _restore_python(self) -> None:
+        """Take functions and classes of the application out of Python's own modules.
+
+        Only these: modules of Python also set names of their own, on first use.
+        """
+        for module, before in self._python.items():
+            for name, value in [*vars(module).items()]:
+                if value is not before.get(name) and self._application.owns(
+                    getattr(value, "__module__", None)
+                ):
+                    if name in before:
+                        setattr(module, name, before[name])
+                    else:
+                        delattr(module, name)
 
 
 def _signals() -> Iterator[tuple[signal.Signals, Any]]:

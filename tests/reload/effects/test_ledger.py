@@ -5,10 +5,14 @@ from __future__ import annotations
 import atexit
 import codecs
 import copyreg
+import decimal
 import gc
+import json
+import locale
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -59,6 +63,11 @@ def traces() -> dict[str, object]:
         "output": (sys.stdout, sys.stderr),
         "builtins": sorted(vars(__import__("builtins"))),
         "shared": SHARED.get(),
+        "decimal": repr(decimal.getcontext()),
+        "timeout": socket.getdefaulttimeout(),
+        "time_zone": time.tzname,
+        "locale": locale.setlocale(locale.LC_ALL),
+        "patches": (json.dumps, json.JSONEncoder, vars(json).get("more")),
     }
 
 
@@ -111,6 +120,15 @@ UNDONE = {
     "gc": "import gc\ngc.callbacks.append(lambda *_: None)",
     "copyreg": "import copyreg\nclass Mine: pass\ncopyreg.pickle(Mine, lambda one: 'x')",
     "environment": "import os\nos.environ['CLETUS_TEST'] = '1'\nos.environ.pop('PATH')",
+    "decimal": "import decimal\ndecimal.getcontext().prec = 3",
+    "timeout": "import socket\nsocket.setdefaulttimeout(1)",
+    "time_zone": "import os, time\nos.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()",
+    "locale": "import locale\nlocale.setlocale(locale.LC_ALL, 'C.UTF-8')",
+    "patches": (
+        "import json\ndef dumps(*_): return 'patched'\n"
+        "class Mine(json.JSONEncoder): pass\n"
+        "json.dumps, json.JSONEncoder, json.more = dumps, Mine, dumps"
+    ),
     "folder": "import os\nos.chdir('/')",
     "excepthook": (
         "import sys, threading\nsys.excepthook = threading.excepthook = lambda *_: None"
