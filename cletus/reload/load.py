@@ -152,7 +152,7 @@ def _by_name(target: str) -> Application:
     search: list[str] | None = None
     for end in range(1, len(names) + 1):
         name = ".".join(names[:end])
-        spec = PathFinder.find_spec(name, search)
+        spec = _find_spec(name, search)
         if spec is None:
             break
         if spec.origin is not None and spec.has_location:
@@ -163,6 +163,14 @@ def _by_name(target: str) -> Application:
         f"{target}: {missing}; give a package or module that Python can import "
         "from here, or the path of a .py file"
     )
+
+
+def _find_spec(name: str, search: list[str] | None) -> ModuleSpec | None:
+    """By ``sys.path``, or else by the finders of other packages: some editable installs use one."""
+    spec = PathFinder.find_spec(name, search)
+    finders = (finder for finder in sys.meta_path if not isinstance(finder, ApplicationFinder))
+    found = (finder.find_spec(name, search) for finder in finders) if spec is None and name else ()
+    return spec or next(filter(None, found), None)
 
 
 def _root(name: str, spec: ModuleSpec) -> Root:

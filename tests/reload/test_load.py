@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from functools import partial
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_the_settings_are_in_force_while_the_application_is_imported(tmp_path, m
     options = partial(apply_settings, options={"line_max": 3})
     service = load("early", tmp_path, options)
     seen = sys.modules["early"].SEEN
-    assert (seen.store, seen.port, seen.line_max) == ("of-file", 2, 3)
+    assert (seen.store, seen.port, seen.line_max) == (str(tmp_path / "of-file"), 2, 3)
     assert service.settings == seen
 
 
@@ -157,3 +157,21 @@ def test_an_application_that_was_imported_before_gets_its_settings(tmp_path, mon
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module("before")
     assert load("before", tmp_path).settings.port == 1
+
+
+def test_a_package_that_only_a_finder_knows_is_found(tmp_path, monkeypatch):
+    """As with an editable install that maps names to folders."""
+    package = write_package(tmp_path / "elsewhere", "mapped", {"init": CORE})
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "mapped":
+                return importlib.util.spec_from_file_location(
+                    name, package / "__init__.py", submodule_search_locations=[str(package)]
+                )
+            return None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    service = load("mapped", tmp_path)
+    assert service.session.application.roots[0].path == package
