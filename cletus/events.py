@@ -131,6 +131,14 @@ class Receive(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt(ClientEvent):
+    """A person has pressed Ctrl-C or BREAK, and their program has sent it as telnet's IP or BRK.
+
+    What they had typed of the line is forgotten. Nothing else happens: stop what they wait for.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Resize(ClientEvent):
     """The size of a person's window has changed or become known: ``client.terminal``.
 

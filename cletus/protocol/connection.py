@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from cletus.protocol import echo
+from cletus.protocol import echo, mssp
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.lines import CutLine, LineBuffer, is_request
 from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp3
@@ -56,6 +56,7 @@ __all__ = [
     "Failed",
     "Flooded",
     "HttpRequest",
+    "Interrupted",
     "Line",
     "Message",
     "Reply",
@@ -98,6 +99,11 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Ctrl-C or BREAK: the telnet commands IP and BRK. What was typed of the line is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """The first line is an HTTP request: the peer is a browser or a scanner, not a person."""
 
@@ -114,7 +120,7 @@ class Failed:
     error: Exception
 
 
-Event = Line | Message | Resized | Reply | HttpRequest | Flooded | Failed
+Event = Line | Message | Resized | Reply | Interrupted | HttpRequest | Flooded | Failed
 
 
 class Connection:
@@ -130,6 +136,7 @@ class Connection:
         compression: whether MCCP2 and MCCP3 are offered. They are not offered over TLS, where the
             length of compressed data can reveal its content (CRIME).
         tls: whether the transport is encrypted.
+        msdp_variables: packages that are listed as variables of MSDP before they are sent.
 
     Attributes:
         terminal: the person's terminal, as far as it is known.
@@ -151,6 +158,7 @@ class Connection:
         "_negotiator",
         "_parser",
         "_seconds",
+        "_status",
         "_subnegotiation_since",
         "congested",
         "terminal",
@@ -166,6 +174,7 @@ class Connection:
         status: Callable[[], Status] = dict,
         compression: bool = False,
         tls: bool = False,
+        msdp_variables: tuple[str, ...] = (),
     ) -> None:
         compression = compression and not tls
         self.terminal = Terminal(telnet_encoder(), tls=tls)
@@ -180,6 +189,7 @@ class Connection:
             status=status,
             clock=clock,
             compress=self._compress if compression else None,
+            msdp_variables=msdp_variables,
         )
         self._inflater: Inflater | None = None
         self._deflater: Deflater | None = None
@@ -189,6 +199,7 @@ class Connection:
         self._has_flooded = False
         self._held = b""
         self._seconds = clock
+        self._status = status
         self._subnegotiation_since: float | None = None
 
     # -- what arrives -----------------------------------------------------------------------
@@ -289,6 +300,9 @@ class Connection:
                 return self._negotiator.subnegotiation(item)
             case ControlFunction(Signal.AYT) if self._negotiator.options.admits():
                 return HERE
+            case ControlFunction(Signal.IP | Signal.BRK):
+                self._lines.erase()
+                self._events.append(Interrupted())
             case ControlFunction(Signal.EC):
                 self._lines.receive(_DEL)  # ``text.clean`` erases the character before it
             case ControlFunction(Signal.EL):
@@ -301,6 +315,8 @@ class Connection:
             self._has_received_line = True
             if is_request(line):
                 return HttpRequest()
+            if line == mssp.REQUEST:  # a crawler that does not negotiate
+                return Reply(self.send(mssp.plain_reply(self._status())))
         cut = isinstance(line, CutLine)
         charset, known = self.terminal.encoder.charset, self._negotiator.charset_known
         try:

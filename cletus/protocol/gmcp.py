@@ -7,6 +7,7 @@ telnetlib3 sends them in lower case. Invalid JSON is ignored, and so is JSON tha
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,9 @@ from cletus.protocol.text import clean
 
 DEPTH_MAX = 32
 """Lists and objects inside each other. Our choice; clients send no more than three."""
+
+ALWAYS = frozenset({"client", "core", "external"})
+"""Packages that a client takes without listing them, as Mudlet takes ``Client.GUI``."""
 
 SUPPORTS_MAX = 128
 """Packages that one client may list as supported."""
@@ -63,7 +67,7 @@ class GmcpOption(Option):
     def message(self, package: str, data: Any = None) -> bytes:
         """The bytes of a message; none if the peer does not want this package.
 
-        A peer that has not listed what it supports is sent everything.
+        A peer that has not listed what it supports is sent everything; all are sent ``ALWAYS``.
 
         Args:
             package: such as ``Room.Info``.
@@ -74,14 +78,14 @@ class GmcpOption(Option):
         """
         if not self.on or not self.wants(package):
             return b""
-        text = package if data is None else f"{package} {json.dumps(data, separators=(',', ':'))}"
+        text = package if data is None else f"{package} {_json(data)}"
         return subnegotiation(self.code, text.encode())
 
     def wants(self, package: str) -> bool:
         """Whether the peer supports this package or one that contains it (``Comm``: Comm.Channel)."""
-        if self.supports is None:
-            return True
         parts = package.lower().split(".")
+        if self.supports is None or parts[0] in ALWAYS:
+            return True
         return any(".".join(parts[:end]) in self.supports for end in range(1, len(parts) + 1))
 
     def received(self, payload: bytes) -> bytes:
@@ -117,6 +121,18 @@ class GmcpOption(Option):
             self.supports = {name: former[name] for name in former if name not in names}
 
 
+def _json(data: Any) -> str:
+    """The JSON text.
+
+    Raises:
+        TypeError: JSON cannot represent the data; it has neither NaN nor Infinity (RFC 8259, section 6).
+    """
+    try:
+        return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise TypeError(str(error)) from error
+
+
 def _parsed(text: str) -> Any:
     """What the JSON means; ``None`` for an empty text.
 
@@ -132,7 +148,7 @@ def _parsed(text: str) -> Any:
             deepest = max(deepest, depth)
         if deepest > DEPTH_MAX:
             raise ValueError("nested too deep")
-    return _cleaned(json.loads(text, parse_constant=_refuse))
+    return _cleaned(json.loads(text, parse_constant=_refuse, parse_float=_finite))
 
 
 def _cleaned(data: Any) -> Any:
@@ -145,6 +161,13 @@ def _cleaned(data: Any) -> Any:
         case dict():
             return {_cleaned(name): _cleaned(item) for name, item in data.items()}
     return data
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # such as 1e999, which could not be sent on
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _refuse(constant: str) -> None:

@@ -6,7 +6,8 @@ of a variable (REPORT), or for its present value (SEND); LIST names the variable
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cletus.protocol.options import Option, Side
@@ -37,15 +38,17 @@ class Msdp(Option):
 
     Args:
         received: called with name and value of each variable that the peer sets.
+        declared: packages that the application may send, so that they are listed before they are.
     """
 
     code = 69
     accepts = frozenset({Side.LOCAL})
 
-    __slots__ = ("_received", "_reported", "_values", "on")
+    __slots__ = ("_declared", "_received", "_reported", "_values", "on")
 
-    def __init__(self, received: Callable[[str, Any], None]) -> None:
+    def __init__(self, received: Callable[[str, Any], None], declared: Iterable[str] = ()) -> None:
         self._received = received
+        self._declared = tuple(name.upper().replace(".", "_") for name in declared)
         self._values: dict[str, Any] = {}
         self._reported: dict[str, None] = {}
         self.on = False
@@ -56,12 +59,17 @@ class Msdp(Option):
         return b""
 
     def message(self, package: str, data: Any = None) -> bytes:
-        """Remember a value. Returns the bytes that report it, if the peer wants this variable."""
-        if not self.on:
-            return b""
+        """Remember a value. Returns the bytes that report it, if the peer wants this variable.
+
+        Values from before MSDP was agreed on are remembered as well: a client asks for them then.
+
+        Raises:
+            TypeError: the data contains NaN or an infinite number.
+        """
         name = package.upper().replace(".", "_")
+        report = self._report(name, data)
         self._values[name] = data
-        return self._report(name, data) if name in self._reported else b""
+        return report if self.on and name in self._reported else b""
 
     def received(self, payload: bytes) -> bytes:
         """The peer has sent variables: commands, and what it says about itself."""
@@ -99,7 +107,7 @@ class Msdp(Option):
                 return list(LISTS)
             case "REPORTED_VARIABLES":
                 return list(self._reported)
-        return list(self._values)
+        return list(dict.fromkeys((*self._declared, *self._values)))
 
     def _known(self, name: str) -> bytes:
         return self._report(name, self._values[name]) if name in self._values else b""
@@ -120,6 +128,8 @@ def _value(value: Any) -> bytes:
     if isinstance(value, list | tuple):
         inside = b"".join(bytes((VAL,)) + _value(item) for item in value)
         return bytes((ARRAY_OPEN,)) + inside + bytes((ARRAY_CLOSE,))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"{value} cannot be sent")
     if isinstance(value, bool):
         return b"1" if value else b"0"
     return b"" if value is None else _plain(str(value))

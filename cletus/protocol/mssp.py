@@ -47,5 +47,19 @@ def encode(status: Status) -> bytes:
     )
 
 
+REQUEST = b"MSSP-REQUEST"
+"""The first line of a crawler that asks without telnet (the MSSP standard, "plaintext")."""
+
+
+def plain_reply(status: Status) -> bytes:
+    """The answer to ``REQUEST``: names and values, each on a line, with tabs between them."""
+    lines = [
+        "\t".join((name, *map(str, [value] if isinstance(value, str | int) else value)))
+        for name, value in status.items()
+    ]
+    text = "\r\n".join(("", "MSSP-REPLY-START", *lines, "MSSP-REPLY-END", ""))
+    return text.encode().replace(b"\xff", b"")
+
+
 def _plain(value: object) -> bytes:
     return str(value).encode().translate(None, _RESERVED)

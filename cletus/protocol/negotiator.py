@@ -61,6 +61,7 @@ class Negotiator:
         clock: seconds, from any start.
         compress: called with ``True`` when what follows the replies at hand is to be compressed,
             and with ``False`` when it is to be plain again. Without it, compression is not offered.
+        msdp_variables: packages that the application has declared.
 
     Attributes:
         options: the state of all options.
@@ -90,12 +91,13 @@ class Negotiator:
         status: Callable[[], Status],
         clock: Callable[[], float],
         compress: Callable[[bool], None] | None = None,
+        msdp_variables: tuple[str, ...] = (),
     ) -> None:
         self._terminal = terminal
         self._emit = emit
         self._compress = compress
         self._gmcp = GmcpOption(self._message, self._offer_msdp)
-        self._msdp = Msdp(self._message)
+        self._msdp = Msdp(self._message, msdp_variables)
         self._environ = NewEnviron(self._may_ask_environment, self._environment)
         self._types_known = False
         self._named = False

@@ -88,6 +88,11 @@ class Connections:
         if client.connected:
             self._dispatcher.message(events.Gmcp(self._service, client, package, data))
 
+    def interrupted(self, client: Client) -> None:
+        """They have pressed Ctrl-C or BREAK. Fires ``Interrupt``."""
+        if client.connected:
+            self._dispatcher.fire(events.Interrupt(self._service, client))
+
     def resized(self, client: Client) -> None:
         """Their window has another size. Fires ``Resize``."""
         if client.connected:

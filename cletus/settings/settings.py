@@ -78,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         setting("addresses or networks of proxies that use the PROXY protocol", restart=True),
     ] = ()
+    msdp_variables: Annotated[
+        tuple[str, ...],
+        setting(
+            "GMCP messages that clients with MSDP see listed before they are sent: Char.Vitals"
+        ),
+    ] = ()
     web_port: Annotated[Port, setting("port of the web page; 0 has none", restart=True)] = 9080
     web_folder: Annotated[
         str, setting("folder of files in place of the page's own, or beside them", restart=True)

@@ -29,7 +29,16 @@ GROUPS = (
     ("The store", ("store",)),
     (
         "Budgets",
-        ("line", "subnegotiation", "inflated", "connections", "output", "keep", "compression"),
+        (
+            "line",
+            "subnegotiation",
+            "inflated",
+            "connections",
+            "output",
+            "keep",
+            "compression",
+            "msdp",
+        ),
     ),
     ("The reload", ("reload",)),
     ("What people are told, and stopping", ("error", "stop", "close")),

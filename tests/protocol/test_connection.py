@@ -19,6 +19,7 @@ from cletus.protocol.connection import (
     Failed,
     Flooded,
     HttpRequest,
+    Interrupted,
     Line,
     Message,
     Reply,
@@ -373,3 +374,16 @@ def test_an_unfinished_subnegotiation_does_not_swallow_lines_for_ever() -> None:
     assert heard(read(peer, b"\xff\xfa\xc9Core.Hello", b"lost\r\n")) == []
     now = SUBNEGOTIATION_TIMEOUT + 1
     assert heard(read(peer, b"hello\r\n")) == [Line("hello")]
+
+
+def test_a_crawler_may_ask_in_plain_text() -> None:
+    peer = connection(status=lambda: {"NAME": "Lantern", "PORT": [9000, 9001]})
+    (answer,) = read(peer, b"MSSP-REQUEST\r\n")
+    assert isinstance(answer, Reply)
+    assert b"MSSP-REPLY-START\r\nNAME\tLantern\r\nPORT\t9000\t9001\r\n" in answer.data
+    assert heard(read(peer, b"MSSP-REQUEST\r\n")) == [Line("MSSP-REQUEST")]
+
+
+def test_ctrl_c_and_break_are_events_and_forget_the_line() -> None:
+    for signal in (b"\xff\xf4", b"\xff\xf3"):
+        assert heard(read(connection(), b"rm" + signal + b"ls\r\n")) == [Interrupted(), Line("ls")]

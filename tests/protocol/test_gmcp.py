@@ -132,3 +132,24 @@ def test_depth_is_counted_outside_of_strings() -> None:
 def test_no_bytes_raise(payload: bytes) -> None:
     option()[0].received(payload)
     option()[0].received(b"A " + payload)
+
+
+@pytest.mark.parametrize("package", ["Client.GUI", "Core.Goodbye", "External.Discord.Status"])
+def test_some_packages_need_not_be_listed(package: str) -> None:
+    """Mudlet lists neither ``Client.GUI`` nor ``Core``, and takes both."""
+    option = GmcpOption(lambda name, data: None)
+    option.switched(Side.LOCAL, True)
+    option.received(b'Core.Supports.Set ["Char 1"]')
+    assert option.message(package)
+    assert not option.message("Room.Info")
+
+
+def test_numbers_that_json_does_not_have_neither_leave_nor_enter() -> None:
+    received: list[str] = []
+    option = GmcpOption(lambda name, data: received.append(name))
+    option.switched(Side.LOCAL, True)
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(TypeError):
+            option.message("Char.Vitals", {"hp": number})
+    option.received(b'Char.X {"a": 1e999}')
+    assert received == []

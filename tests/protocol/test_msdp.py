@@ -107,3 +107,13 @@ def test_no_bytes_raise(payload: bytes) -> None:
 def test_no_nesting_raises(codes: list[int]) -> None:
     parse(bytes(codes))
     parse(b"\1A" + b"\2\3\1A" * 1000)
+
+
+def test_declared_variables_and_those_sent_before_are_listed() -> None:
+    option = Msdp(lambda name, value: None, ["Room.Info"])
+    option.message("Char.Vitals", {"hp": 1})
+    option.switched(Side.LOCAL, True)
+    answer = option.received(b"\1LIST\2REPORTABLE_VARIABLES")
+    assert b"\2ROOM_INFO" in answer
+    assert b"\2CHAR_VITALS" in answer
+    assert b"hp" in option.received(b"\1SEND\2CHAR_VITALS")

@@ -106,3 +106,11 @@ def test_whoever_comes_in_afterwards_is_told_and_closed(service: Service, come: 
     late = come(service)
     assert late.screen == service.settings.stop_notice + "\n"
     assert not late.client.connected
+
+
+def test_ctrl_c_is_an_event(start: Callable[..., Service], clock: Clock) -> None:
+    service, pressed = start(), list[events.Event]()
+    service.listen(events.Interrupt)(pressed.append)
+    client = service.connections.connected(MemoryTransport(), door="telnet")
+    service.connections.interrupted(client)
+    assert pressed == [events.Interrupt(service, client)]

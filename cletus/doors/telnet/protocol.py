@@ -31,6 +31,7 @@ from cletus.protocol.connection import (
     Failed,
     Flooded,
     HttpRequest,
+    Interrupted,
     Line,
     Message,
     Reply,
@@ -60,8 +61,11 @@ def status_of(service: Service) -> dict[str, Any]:
         "UPTIME": int(service.started_at),
         "CODEBASE": f"Cletus {__version__}",
     }
+    ports: dict[str, list[int]] = {}  # of several doors of a sort, MSSP takes all
     for door in service.doors:
-        values.update(getattr(door, "advertised", {}))
+        for name, port in getattr(door, "advertised", {}).items():
+            ports.setdefault(name, []).append(port)
+    values.update(ports)
     service.fire(events.Status(service, values))
     return values
 
@@ -283,6 +287,7 @@ class TelnetProtocol(Protocol):
             status=partial(status_of, self._service),
             compression=settings.compression,
             tls=tls,
+            msdp_variables=settings.msdp_variables,
         )
 
     def _handle(self, event: Event, client: Client) -> None:
@@ -299,6 +304,8 @@ class TelnetProtocol(Protocol):
                     self._service.connections.message_received(client, event.package, event.data)
                 case Resized():
                     self._service.connections.resized(client)
+                case Interrupted():
+                    self._service.connections.interrupted(client)
                 case Flooded():
                     self._pause_for_flood()
                 case HttpRequest():
