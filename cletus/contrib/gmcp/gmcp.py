@@ -61,15 +61,15 @@ class Gmcp:
         self._say = say
         self._developer = developer
         for event, listener in (
-            (LoggedIn, self._came),
-            (Reconnected, self._came),
-            (LoggedOut, self._went),
-            (LinkLost, self._went),
+            (LoggedIn, self._arrived),
+            (Reconnected, self._arrived),
+            (LoggedOut, self._departed),
+            (LinkLost, self._departed),
             (Entered, self._entered),
             (Left, self._left),
             (Joined, self._membership),
             (Parted, self._membership),
-            (Said, self._said),
+            (Said, self._spoken),
             (events.PostReload, self._reloaded),
             (events.ReloadFailed, self._refused),
         ):
@@ -116,7 +116,9 @@ class Gmcp:
         self._state(user.client, "Comm.Channel.List", messages.channel_list(joined, self._say))
 
     def _send_players(self, client: Client) -> None:
-        visible = [one for one in self._all_channels() if one.is_visible_to(client.user)]
+        visible = [
+            channel for channel in self._all_channels() if channel.is_visible_to(client.user)
+        ]
         data = messages.channel_players(self._users.online(), visible)
         self._state(client, "Comm.Channel.Players", data)
 
@@ -133,14 +135,14 @@ class Gmcp:
 
     # -- listeners -----------------------------------------------------------------------------
 
-    def _came(self, event: LoggedIn | Reconnected) -> None:
+    def _arrived(self, event: LoggedIn | Reconnected) -> None:
         client = event.user.client
         client.__dict__.pop(_SENT, None)
         client.gmcp.send("Char.Login.Result", {"success": True})
         self.send_state(client)
         self._everybody()
 
-    def _went(self, event: LoggedOut | LinkLost) -> None:
+    def _departed(self, event: LoggedOut | LinkLost) -> None:
         self._everybody()
 
     def _everybody(self) -> None:
@@ -155,20 +157,20 @@ class Gmcp:
     def _entered(self, event: Entered) -> None:
         self._send_room(event.user)
         data = messages.person(event.user)
-        for other in event.room.occupants:
-            if other is not event.user and other.client is not None:
-                other.client.gmcp.send("Room.AddPlayer", data)
+        for occupant in event.room.occupants:
+            if occupant is not event.user and occupant.client is not None:
+                occupant.client.gmcp.send("Room.AddPlayer", data)
 
     def _left(self, event: Left) -> None:
-        for other in event.room.occupants:
-            if other.client is not None:
-                other.client.gmcp.send("Room.RemovePlayer", str(event.user))
+        for occupant in event.room.occupants:
+            if occupant.client is not None:
+                occupant.client.gmcp.send("Room.RemovePlayer", str(event.user))
 
     def _membership(self, event: ChannelEvent) -> None:
         self._send_channels(event.user)
         self._everybody()
 
-    def _said(self, event: Said) -> None:
+    def _spoken(self, event: Said) -> None:
         data = {
             "channel": event.channel.key,
             "talker": str(event.user),

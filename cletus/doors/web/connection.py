@@ -27,7 +27,7 @@ from cletus.doors.web.site import FIELDS
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from cletus.doors.web.interfaces import ConnectionHost, Place, Visit
+    from cletus.doors.web.interfaces import Admission, ConnectionHost, Visit
 
 HEAD_TIMEOUT: Final = 10.0
 """Seconds in which the head of a request has to come, also of the next one on the same connection."""
@@ -66,7 +66,7 @@ class WebConnection(Protocol):
         self._door = door
         self._http = HttpConnection()
         self._timer: Any = None
-        self._place: Place | None = None
+        self._admission: Admission | None = None
         self._requests = 0
         self._messages = 0
         self._since = 0.0
@@ -80,8 +80,8 @@ class WebConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Twisted's: the connection is up, if there is room for it."""
-        self._place = self._door.admit(self)
-        if self._place is None:
+        self._admission = self._door.admit(self)
+        if self._admission is None:
             return
         if ITCPTransport.providedBy(self.transport):
             with suppress(OSError):  # the peer may be gone already; we hear of that by itself
@@ -118,8 +118,8 @@ class WebConnection(Protocol):
                 timer.cancel()
         self._timer = self._resting = None
         session, self.session = self.session, None
-        if self._place is not None:
-            self._door.leave(self._place)
+        if self._admission is not None:
+            self._door.leave(self._admission)
         self._door.disconnected(self)
         if session is not None:
             session.socket_closed(self, self._close_code)
@@ -208,7 +208,7 @@ class WebConnection(Protocol):
         if problem is not None:
             self._refuse(*problem)
             return []
-        if self._place is None or not self._door.settle(self._place, request, self):
+        if self._admission is None or not self._door.settle(self._admission, request, self):
             self._refuse(503, "Too many people are here. Please come back later.")
             return []
         if request.is_upgrade:
@@ -224,9 +224,9 @@ class WebConnection(Protocol):
         return self._http.next_request()
 
     def _upgrade(self, request: Request) -> list[Event]:
-        place = self._place
-        assert place is not None  # noqa: S101 - who has none was refused
-        start = self._door.starts(request, self, place)
+        admission = self._admission
+        assert admission is not None  # noqa: S101 - who has none was refused
+        start = self._door.starts(request, self, admission)
         if isinstance(start, str):
             self._refuse(400, start)
             return []
@@ -238,10 +238,10 @@ class WebConnection(Protocol):
         self._stop_waiting()
         self.transport.write(response)
         self._since = self._door.seconds()
-        if start.session.place is place:
-            self._place = None  # the session has it from now on, also without a socket
+        if start.session.admission is admission:
+            self._admission = None  # the session has it from now on, also without a socket
         else:
-            self._door.leave(place)
+            self._door.leave(admission)
         self.session = start.session
         self._door.connected(self)
         start.begin(self)

@@ -28,7 +28,7 @@ from cletus.doors.telnet.protocol import TelnetProtocol, status_of
 from cletus.doors.tls import certificate_of
 from cletus.doors.web.connection import WebConnection
 from cletus.doors.web.http import Request
-from cletus.doors.web.interfaces import Place, Socket, Start
+from cletus.doors.web.interfaces import Admission, Socket, Start
 from cletus.doors.web.session import Session
 from cletus.doors.web.site import FIELDS, PAGE, Site
 from cletus.errors import CertificateError, DoorError
@@ -163,7 +163,7 @@ class WebDoor:
 
     # -- for connections: who may come in --------------------------------------------------------
 
-    def admit(self, connection: WebConnection) -> Place | None:
+    def admit(self, connection: WebConnection) -> Admission | None:
         """Count a new connection; of one that comes through a proxy, later, by its head.
 
         Returns:
@@ -171,24 +171,24 @@ class WebDoor:
         """
         host = getattr(connection.transport.getPeer(), "host", "")
         if self._is_proxy(host):
-            return Place(host)
+            return Admission(host)
         if self._limiter.admit(host) is not None:
             connection.transport.loseConnection()
             return None
-        return Place(host, counted=True)
+        return Admission(host, counted=True)
 
-    def settle(self, place: Place, request: Request, connection: WebConnection) -> bool:
+    def settle(self, admission: Admission, request: Request, connection: WebConnection) -> bool:
         """Count a connection that comes through a proxy. Returns whether there is room."""
-        if not place.counted:
-            place.host = getattr(self._peer_of(request, connection), "host", "")
-            place.counted = self._limiter.admit(place.host) is None
-        return place.counted
+        if not admission.counted:
+            admission.host = getattr(self._peer_of(request, connection), "host", "")
+            admission.counted = self._limiter.admit(admission.host) is None
+        return admission.counted
 
-    def leave(self, place: Place) -> None:
+    def leave(self, admission: Admission) -> None:
         """Whoever was counted is gone; leaving twice is harmless."""
-        if place.counted:
-            place.counted = False
-            self._limiter.release(place.host)
+        if admission.counted:
+            admission.counted = False
+            self._limiter.release(admission.host)
 
     def problem_with(self, request: Request, connection: WebConnection) -> tuple[int, str] | None:
         """Why a request is refused: by the names that the page is asked for under (W1, W2).
@@ -204,22 +204,22 @@ class WebDoor:
             )
         origin = request.get("origin")
         if request.is_upgrade and origin is not None:
-            place = _netloc(origin)
-            if place != host.lower() and not self._is_ours(place, origin):
+            netloc = _netloc(origin)
+            if netloc != host.lower() and not self._is_ours(netloc, origin):
                 return 403, (
                     f"Pages of {origin[:100]!r} may not talk to this service. "
                     "Its operator can let them: web_origins."
                 )
         return None
 
-    def _is_ours(self, place: str, origin: str = "") -> bool:
+    def _is_ours(self, netloc: str, origin: str = "") -> bool:
         origins = self._service.settings.web_origins
         names = {_netloc(known) for known in origins}
         if origin:
             return "*" in origins or origin.lower() in {
                 known.lower().rstrip("/") for known in origins
             }
-        return "*" in origins or (bool(place) and place.lower() in names)
+        return "*" in origins or (bool(netloc) and netloc.lower() in names)
 
     def _is_local(self, connection: WebConnection) -> bool:
         return _is_loopback(getattr(connection.transport.getHost(), "host", ""))
@@ -275,7 +275,9 @@ class WebDoor:
 
     # -- for connections: sessions ---------------------------------------------------------------
 
-    def starts(self, request: Request, connection: WebConnection, place: Place) -> Start | str:
+    def starts(
+        self, request: Request, connection: WebConnection, admission: Admission
+    ) -> Start | str:
         """How a WebSocket begins: with a new session, or by going on with an old one.
 
         Returns:
@@ -292,16 +294,16 @@ class WebDoor:
             return f"Of these subprotocols one must be offered: {', '.join(CODECS)}."
         peer = self._peer_of(request, connection)
         if codec is not TelnetCodec:
-            session = Session(self, (codec or TerminalCodec)(), peer, place)
+            session = Session(self, (codec or TerminalCodec)(), peer, admission)
             return self._new(session, None if codec is None else codec.name)
         words = next((match for name in offered if (match := _RESUME.fullmatch(name))), None)
         if words is None:
-            return self._new(Session(self, TelnetCodec(), peer, place), TelnetCodec.name)
+            return self._new(Session(self, TelnetCodec(), peer, admission), TelnetCodec.name)
         if words[1]:
             known, have = self._sessions.get(_digest(words[1])), int(words[2])
             if known is not None and known.can_resume(have):
                 return Start(TelnetCodec.name, known, partial(known.resume, have=have))
-        session = Session(self, TelnetCodec(), peer, place, resumable=True)
+        session = Session(self, TelnetCodec(), peer, admission, resumable=True)
         return self._new(session, TelnetCodec.name)
 
     def _new(self, session: Session, subprotocol: str | None) -> Start:
@@ -325,7 +327,7 @@ class WebDoor:
     def session_ended(self, session: Session) -> None:
         """A session is over, and nobody can go on with it."""
         self._sessions.pop(session.secret_hash, None)
-        self.leave(session.place)
+        self.leave(session.admission)
 
     def connected(self, connection: WebConnection) -> None:
         """A connection is a WebSocket now."""

@@ -10,7 +10,7 @@ from cletus.doors.web.http import Request
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class Admission:
     """What somebody takes of the budgets of connections.
 
     Attributes:
@@ -46,7 +46,7 @@ class Socket(Protocol):
 class Visit(Protocol):
     """A session, as its socket sees it."""
 
-    place: Place
+    admission: Admission
 
     @property
     def is_congested(self) -> bool:
@@ -127,13 +127,13 @@ class ConnectionHost(Protocol):
     def message_max(self) -> int:
         """Bytes of a message."""
 
-    def admit(self, connection: Any) -> Place | None:
+    def admit(self, connection: Any) -> Admission | None:
         """Count a new connection."""
 
-    def settle(self, place: Place, request: Request, connection: Any) -> bool:
+    def settle(self, admission: Admission, request: Request, connection: Any) -> bool:
         """Count a connection that comes through a proxy."""
 
-    def leave(self, place: Place) -> None:
+    def leave(self, admission: Admission) -> None:
         """Whoever was counted is gone."""
 
     def problem_with(self, request: Request, connection: Any) -> tuple[int, str] | None:
@@ -142,7 +142,7 @@ class ConnectionHost(Protocol):
     def response(self, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
         """The answer to a request."""
 
-    def starts(self, request: Request, connection: Any, place: Place) -> Start | str:
+    def starts(self, request: Request, connection: Any, admission: Admission) -> Start | str:
         """How a WebSocket begins."""
 
     def connected(self, connection: Any) -> None:

@@ -23,7 +23,7 @@ from cletus.protocol.subprotocols import BINARY, TEXT, Codec, TelnetCodec
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
-    from cletus.doors.web.interfaces import Place, SessionHost, Socket
+    from cletus.doors.web.interfaces import Admission, SessionHost, Socket
 
 GOING_GRACE: Final = 15.0
 """Seconds that a page which said that it goes (1001) is waited for: F5 and a closed tab look the same."""
@@ -42,7 +42,7 @@ class Session:
         door: where it is.
         codec: turns telnet into messages and back.
         peer: where the person is.
-        place: what it takes of the budgets.
+        admission: what it takes of the budgets.
         resumable: whether another socket can go on with it.
 
     Attributes:
@@ -58,7 +58,7 @@ class Session:
         door: SessionHost,
         codec: Codec,
         peer: IAddress,
-        place: Place,
+        admission: Admission,
         *,
         resumable: bool = False,
     ) -> None:
@@ -66,7 +66,7 @@ class Session:
         self.received = 0
         self.resumable = resumable
         self.secret_hash = b""
-        self.place = place
+        self.admission = admission
         self._door = door
         self._codec = codec
         self._peer = peer
