@@ -6,6 +6,7 @@ is shown by its ``str()``.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from io import StringIO
 from typing import Any
@@ -16,6 +17,9 @@ from cletus.protocol.terminal import RenderProfile
 from cletus.text.markup import Hanging, Styled
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}
+
+# The beginning or the end of a link (OSC 8); the text of the link stands between two of them.
+_LINK = re.compile(r"\x1b\]8;[^\x1b\x07]*(?:\x1b\\|\x07)")
 
 # What screen readers would read aloud, character by character: box drawing, blocks and braille patterns.
 _DRAWINGS = dict.fromkeys((*range(0x2500, 0x25A0), *range(0x2800, 0x2900)), " ")
@@ -108,6 +112,8 @@ def _with_rich(line: object, profile: RenderProfile) -> str:
         _environ={},
     ).print(line, end="")
     text = file.getvalue()
+    if not profile.links and "\x1b]8;" in text:
+        text = _LINK.sub("", text)
     if profile.screen_reader:
         text = "\n".join(row.strip() for row in text.translate(_DRAWINGS).split("\n"))
     return text.removesuffix("\n")

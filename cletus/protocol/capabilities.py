@@ -37,6 +37,10 @@ _ANSI = re.compile(
     r"(XTERM|ANSI|VT[1-5]|LINUX|SCREEN|TMUX|RXVT|KONSOLE|GNOME|PUTTY|CYGWIN|VTNT|ITERM|ETERM)"
 )
 
+# Terminals that know OSC 8 and have a name of their own. VTE and others call themselves XTERM-256COLOR,
+# as do many that do not know it.
+_LINKS = re.compile(r"KITTY|GHOSTTY|WEZTERM|FOOT|ALACRITTY|ITERM|KONSOLE|CONTOUR")
+
 #: Its Debian build strips the eighth bit, so that nothing but ASCII arrives (telnet notes).
 _ASCII_ONLY = ("TINYFUGUE",)
 
@@ -83,6 +87,11 @@ def types_of_environment(variables: dict[str, str]) -> tuple[str, ...]:
     if "MTTS" in variables:
         types.append(f"MTTS {variables['MTTS']}")
     return tuple(types)
+
+
+def links(types: tuple[str, ...]) -> bool:
+    """Whether a terminal of these names (upper-case) knows links (OSC 8). MTTS has no bit for them."""
+    return any(map(_LINKS.search, types))
 
 
 def charset_of_types(types: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import encodings
 import pkgutil
+import unicodedata
 from dataclasses import dataclass
 from encodings.aliases import aliases
 from functools import cache
@@ -25,6 +26,69 @@ _NAME_MAX = 40
 _ASCII = "".join(map(chr, range(128)))
 
 
+NEAREST = "cletus.nearest"
+"""The name of the error handler that replaces characters by the nearest ASCII."""
+
+# What Unicode does not take apart (NFKD) into something with ASCII in it.
+_LOOKALIKES = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u2032\u00b4", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+        **dict.fromkeys("\u2022\u00b7\u2219\u25cf\u2605\u2606", "*"),
+        **dict.fromkeys("\u2500\u2501\u2504\u2508\u2550", "-"),
+        **dict.fromkeys("\u2502\u2503\u2506\u250a\u2551", "|"),
+        **dict.fromkeys(map(chr, range(0x250C, 0x2550)), "+"),
+        **dict.fromkeys(map(chr, range(0x2552, 0x2570)), "+"),
+        **dict.fromkeys("\u2588\u2593\u2592\u2591\u25a0", "#"),
+        "\u2039": "<",
+        "\u203a": ">",
+        "\u2190": "<-",
+        "\u2192": "->",
+        "\u00d7": "x",
+        "\u00f7": "/",
+        "\u20ac": "EUR",
+        "\u00a3": "GBP",
+        "\u00a9": "(c)",
+        "\u00ae": "(R)",
+        "\u00df": "ss",
+        "\u00e6": "ae",
+        "\u00c6": "AE",
+        "\u00f8": "o",
+        "\u00d8": "O",
+        "\u0153": "oe",
+        "\u0152": "OE",
+        "\u0142": "l",
+        "\u0141": "L",
+        "\u00f0": "d",
+        "\u00d0": "D",
+        "\u00fe": "th",
+        "\u00de": "Th",
+        "\u0111": "d",
+        "\u0110": "D",
+        "\u0131": "i",
+    }
+)  # fmt: skip - a table
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    """For ``str.encode``: e for \u0119, ... for an ellipsis, and ? for what is like nothing in ASCII."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_in_ascii, error.object[error.start : error.end])), error.end
+
+
+def _in_ascii(char: str) -> str:
+    category = unicodedata.category(char)
+    if category in ("Mn", "Me", "Cf"):  # marks on the character before, and what is invisible
+        return ""
+    parts = unicodedata.normalize("NFKD", char.translate(_LOOKALIKES)).translate(_LOOKALIKES)
+    return "".join(part for part in parts if part.isascii()) or "?"
+
+
+codecs.register_error(NEAREST, _nearest)
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # compared by identity, since encoders are shared
 class Encoder:
     """Turns text into the bytes that are sent.
@@ -39,15 +103,15 @@ class Encoder:
     network: bool = True
 
     def encode(self, text: str) -> bytes:
-        r"""The bytes for this text. Never raises: what the character set lacks becomes ``?``.
+        r"""The bytes for this text. Never raises: what the character set lacks becomes the nearest ASCII.
 
         A line ends in ``\n``; ``\r\n`` is accepted as well.
         """
         if not self.network:
-            return text.encode(self.charset, "replace")
+            return text.encode(self.charset, NEAREST)
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\r\0")
-        data = text.replace("\n", "\r\n").encode(self.charset, "replace")
+        data = text.replace("\n", "\r\n").encode(self.charset, NEAREST)
         return data.replace(b"\xff", b"\xff\xff")
 
 

@@ -61,6 +61,7 @@ __all__ = [
     "Message",
     "Reply",
     "Resized",
+    "TlsHello",
 ]
 
 TOO_LONG = "Your line was too long: only the first {} bytes were taken."
@@ -75,6 +76,7 @@ SUBNEGOTIATION_TIMEOUT = 10.0
 in one piece."""
 
 _DEL = b"\x7f"
+_TLS_HELLO = b"\x16\x03"  # a record of the type "handshake", of any version (RFC 8446, section 5.1)
 _HANDOVER = frozenset({Mccp3.code})
 
 
@@ -109,6 +111,11 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsHello:
+    """The first bytes are a TLS handshake: the peer has taken this door for one with TLS."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flooded:
     """The peer has exceeded the limit of negotiations a second; those beyond it were ignored."""
 
@@ -120,7 +127,7 @@ class Failed:
     error: Exception
 
 
-Event = Line | Message | Resized | Reply | Interrupted | HttpRequest | Flooded | Failed
+Event = Line | Message | Resized | Reply | Interrupted | HttpRequest | TlsHello | Flooded | Failed
 
 
 class Connection:
@@ -148,6 +155,7 @@ class Connection:
         "_deflate_next",
         "_deflater",
         "_events",
+        "_first",
         "_has_flooded",
         "_has_received_line",
         "_held",
@@ -198,6 +206,7 @@ class Connection:
         self._has_received_line = False
         self._has_flooded = False
         self._held = b""
+        self._first: bytes | None = b""  # the first bytes, until they show whether they are TLS
         self._seconds = clock
         self._status = status
         self._subnegotiation_since: float | None = None
@@ -213,6 +222,13 @@ class Connection:
             ProtocolError: the peer's compressed stream is invalid, or inflates to too much
                 (``InflationTooLarge``). Nothing more can be understood: abort the connection.
         """
+        if self._first is not None:
+            self._first += data[: len(_TLS_HELLO)]
+            if self._first.startswith(_TLS_HELLO):
+                yield TlsHello()
+                return
+            if not _TLS_HELLO.startswith(self._first):
+                self._first = None
         budget = None
         # A loop, and not a call for each stream: a chunk may contain thousands of short streams. All
         # of them share one budget, or a peer could send one bomb after another.

@@ -172,6 +172,7 @@ class Negotiator:
     def _types(self, types: tuple[str, ...]) -> bytes:
         terminal = self._terminal
         terminal.types = types
+        terminal.links = terminal.links or capabilities.links(types)
         terminal.colours = max(terminal.colours, capabilities.colours(types))
         bits = capabilities.mtts(types) or 0
         terminal.screen_reader = bool(bits & capabilities.MTTS_SCREEN_READER)
@@ -192,6 +193,10 @@ class Negotiator:
         bits = capabilities.mtts(capabilities.types_of_environment(variables))
         if bits is not None:
             terminal.screen_reader = bool(bits & capabilities.MTTS_SCREEN_READER)
+        if "OSC_HYPERLINKS" in variables:  # Mudlet's word for it, "0" when switched off
+            terminal.links = variables["OSC_HYPERLINKS"] != "0"
+        elif capabilities.links(capabilities.types_of_environment(variables)):
+            terminal.links = True
         if "SCREEN_READER" in variables:
             terminal.screen_reader = variables["SCREEN_READER"] != "0"
         self._name(variables.get("CLIENT_NAME"), variables.get("CLIENT_VERSION"))

@@ -26,6 +26,7 @@ WANTED = frozenset(
         "LANG",
         "LC_ALL",
         "MTTS",
+        "OSC_HYPERLINKS",
         "TERMINAL_TYPE",
         "SCREEN_READER",
     )

@@ -31,6 +31,7 @@ class RenderProfile:
         colours: how many; 0 for none.
         wraps: whether lines are broken at ``columns``.
         screen_reader: whether what is shown is read aloud.
+        links: whether links can be followed (OSC 8).
         plain: the profile for text without colours: terminals that differ in colours only share it.
     """
 
@@ -39,6 +40,7 @@ class RenderProfile:
     colours: int
     wraps: bool
     screen_reader: bool
+    links: bool = False
     plain: RenderProfile | None = None
 
 
@@ -49,10 +51,10 @@ def _plain_profile(encoder: Encoder, columns: int) -> RenderProfile:
 
 @lru_cache(_PROFILES_MAX)
 def _profile(
-    encoder: Encoder, columns: int, colours: int, wraps: bool, screen_reader: bool
+    encoder: Encoder, columns: int, colours: int, wraps: bool, screen_reader: bool, links: bool
 ) -> RenderProfile:
     plain = _plain_profile(encoder, columns if wraps else 0)
-    return RenderProfile(encoder, columns, colours, wraps, screen_reader, plain)
+    return RenderProfile(encoder, columns, colours, wraps, screen_reader, links, plain)
 
 
 @with_old_names
@@ -67,6 +69,7 @@ class Terminal:
         encoder: turns text into bytes.
         colours: how many it shows: 0, 16, 256 or 16,777,216.
         screen_reader: whether what is shown is read aloud: then no colours and no drawn boxes.
+        links: whether it knows links (OSC 8); others are shown their text only.
         tls: whether the connection is encrypted.
         reflows: whether it breaks long lines between words itself, at whatever width it has at the
             moment, as a browser does: paragraphs are best sent whole.
@@ -81,6 +84,7 @@ class Terminal:
         "colours",
         "columns",
         "encoder",
+        "links",
         "name",
         "profile",
         "reflows",
@@ -99,6 +103,7 @@ class Terminal:
     encoder: Encoder
     colours: int
     screen_reader: bool
+    links: bool
     tls: bool
     reflows: bool
     wrap: bool
@@ -115,6 +120,7 @@ class Terminal:
             "encoder": encoder,
             "colours": 0,
             "screen_reader": False,
+            "links": False,
             "tls": tls,
             "reflows": False,
             "wrap": False,
@@ -145,8 +151,10 @@ class Terminal:
 
     def _update_profile(self) -> None:
         colours = 0 if self.screen_reader else self.colours
-        profile = _profile(self.encoder, self.columns, colours, self.wrap, self.screen_reader)
+        profile = _profile(
+            self.encoder, self.columns, colours, self.wrap, self.screen_reader, self.links
+        )
         object.__setattr__(self, "profile", profile)
 
 
-_IN_PROFILE = frozenset({"encoder", "columns", "colours", "wrap", "screen_reader"})
+_IN_PROFILE = frozenset({"encoder", "columns", "colours", "wrap", "screen_reader", "links"})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rich.table import Table
+from rich.text import Text
 
 from cletus.client.rendering import Message, _console_class, as_text
 from cletus.protocol.charset import telnet_encoder
@@ -117,3 +118,10 @@ def test_a_short_line_and_a_screen_reader_get_it_in_one() -> None:
     long = "Bob says: " + "word " * 40
     assert as_text((hanging("Bob says: hi"),), reader) == "Bob says: hi\n"
     assert as_text((hanging(long),), reader) == f"{long}\n"
+
+
+def test_a_link_is_its_text_where_links_are_unknown() -> None:
+    text = Text.assemble("see ", ("the site", "link https://example.org"))
+    assert "see the site" in as_text((text,), terminal(colours=0).profile)
+    assert "\x1b]8;" not in as_text((text,), terminal(colours=256).profile)
+    assert "https://example.org" in as_text((text,), terminal(colours=256, links=True).profile)

@@ -27,11 +27,11 @@ from cletus.protocol.charset import Encoder, decode, telnet_encoder
         ("latin-1", "ÿ", b"\xff\xff"),
         ("latin-1", "é☕", b"\xe9?"),
         ("cp437", "\xa0", b"\xff\xff"),
-        ("ascii", "é", b"?"),
+        ("ascii", "é", b"e"),
     ],
 )
 def test_what_goes_out(charset: str, text: str, data: bytes) -> None:
-    """Line ends are CR LF, a byte 255 is doubled, and what the character set lacks becomes ``?``."""
+    """Line ends are CR LF, a byte 255 is doubled, and what the character set lacks becomes ASCII."""
     assert telnet_encoder(charset).encode(text) == data
 
 
@@ -139,3 +139,16 @@ def test_a_cut_line_that_was_never_utf_8_is_cp1252() -> None:
 @given(st.binary(), st.booleans(), st.booleans())
 def test_no_bytes_raise(line: bytes, negotiated: bool, cut: bool) -> None:
     decode(line, negotiated=negotiated, cut=cut)
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("Łódź, \u201cZażółć\u201d \u2014 gęślą\u2026", b'Lodz, "Zazolc" - gesla...'),
+        ("\u250c\u2500\u2500\u2510 \u2502 \u2022 \u2192 \ufb01", b"+--+ | * -> fi"),
+        ("\u2615 \u4e16", b"? ?"),
+        ("e\u0301", b"e"),
+    ],
+)
+def test_outside_unicode_the_nearest_ascii_is_sent(text: str, data: bytes) -> None:
+    assert telnet_encoder("ascii").encode(text) == data

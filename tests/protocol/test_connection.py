@@ -24,6 +24,7 @@ from cletus.protocol.connection import (
     Message,
     Reply,
     Resized,
+    TlsHello,
 )
 from cletus.protocol.options import NEGOTIATIONS_PER_SECOND
 from cletus.protocol.telnet import HERE, subnegotiation
@@ -387,3 +388,10 @@ def test_a_crawler_may_ask_in_plain_text() -> None:
 def test_ctrl_c_and_break_are_events_and_forget_the_line() -> None:
     for signal in (b"\xff\xf4", b"\xff\xf3"):
         assert heard(read(connection(), b"rm" + signal + b"ls\r\n")) == [Interrupted(), Line("ls")]
+
+
+def test_a_tls_hello_is_recognised_and_no_line() -> None:
+    hello = b"\x16\x03\x01\x02\x00\x01\r\n"
+    assert read(connection(), hello) == [TlsHello()]
+    assert TlsHello() in read(connection(), hello[:1], hello[1:])
+    assert heard(read(connection(), b"\x16hello\r\n")) == [Line("hello")]

@@ -208,3 +208,16 @@ def test_a_window_of_unknown_size_is_taken_for_80_by_24() -> None:
     peer = Peer()
     peer.says(WILL + NAWS + sub(NAWS, b"\0\0\0\0"))
     assert (peer.terminal.columns, peer.terminal.rows, peer.emitted) == (80, 24, [])
+
+
+def test_links_go_to_terminals_that_know_them() -> None:
+    known, unknown, mudlet = Peer(), Peer(), Peer()
+    known.is_called(b"XTERM-KITTY")
+    unknown.is_called(b"ANSI", b"VT100")
+    assert (known.terminal.links, unknown.terminal.links) == (True, False)
+    mudlet.is_called(b"MUDLET", b"ANSI-TRUECOLOR", b"MTTS 2349")
+    mudlet.says(WILL + ENVIRON)
+    mudlet.says(sub(ENVIRON, b"\0\3OSC_HYPERLINKS\0011"))
+    assert mudlet.terminal.links
+    mudlet.says(sub(ENVIRON, b"\2\3OSC_HYPERLINKS\0010"))
+    assert not mudlet.terminal.links

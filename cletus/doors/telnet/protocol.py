@@ -36,6 +36,7 @@ from cletus.protocol.connection import (
     Message,
     Reply,
     Resized,
+    TlsHello,
 )
 from cletus.protocol.lines import REFUSAL, redirection
 from cletus.protocol.terminal import Terminal
@@ -312,6 +313,9 @@ class TelnetProtocol(Protocol):
                     url = _page_of(self._service, self.transport.getHost())
                     client.write_encoded(redirection(url) if url else REFUSAL)
                     client.close("spoke HTTP")
+                case TlsHello():
+                    self.log.info("{address} spoke TLS at a door without", address=self.address)
+                    client.close("spoke TLS")
                 case Failed():
                     self._log_failure(Failure(event.error))
         except Exception:  # noqa: BLE001 - Twisted would close the connection
