@@ -109,10 +109,12 @@ def _backend_of(obj: StoreObject) -> BufferedBackend:
     return backend
 
 
-def must_be_savable(obj: StoreObject) -> None:
-    """Raises ``NotSavable`` for an object of a temporary store."""
-    if schema_of(obj).is_temporary:
+def must_be_savable(obj: StoreObject) -> Schema:
+    """The object's schema. Raises ``NotSavable`` if its store is temporary."""
+    schema = schema_of(obj)
+    if schema.is_temporary:
         raise NotSavable(type(obj).__name__, obj.key)
+    return schema
 
 
 def document_of(obj: StoreObject, *, force: bool) -> Document:
@@ -121,9 +123,8 @@ def document_of(obj: StoreObject, *, force: bool) -> Document:
     Raises:
         StorageError: as ``Store.save``, except for errors of the backend.
     """
-    must_be_savable(obj)
+    schema = must_be_savable(obj)
     data = obj.to_json().encode()
-    schema = schema_of(obj)
     if not force and schema.state_of(obj) is not DocumentState.CLEAN:
         _look_first(obj)
     schema.warn_of_types(obj)
@@ -146,8 +147,7 @@ def load(obj: StoreObject) -> None:
     Raises:
         StorageError: what ``Store.load`` says.
     """
-    schema = schema_of(obj)
-    must_be_savable(obj)
+    schema = must_be_savable(obj)
     try:
         backend = _backend_of(obj)
         name, raw = read_saved(backend, schema, obj.key)
