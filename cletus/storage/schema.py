@@ -174,6 +174,7 @@ class Schema(FieldSchema):
 
     Attributes:
         name: of the store: the class name in lower case, which is the name of its folder.
+        names: its name, and those that it had before (``renamed_from``), in lower case.
         is_temporary: whether objects of the store cannot be saved.
         unreadable: the error of each saved document that could not be read when last tried, by key.
     """
@@ -187,7 +188,10 @@ class Schema(FieldSchema):
         is_temporary: bool = False,
     ) -> None:
         super().__init__(fields, owner)
+        earlier: str | tuple[str, ...] = vars(owner).get("renamed_from", ())
+        earlier = (earlier,) if isinstance(earlier, str) else earlier
         self.name = name
+        self.names = (name, *(former.lower() for former in earlier))
         self.is_temporary = is_temporary
         self.unreadable: dict[str, StorageError] = {}
         self._owner = owner
@@ -205,13 +209,6 @@ class Schema(FieldSchema):
         """The version of the class; see ``Store.migrate``."""
         version: int = self._owner.version
         return version
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The name of the store, and those that it had before (``renamed_from``), in lower case."""
-        earlier: str | tuple[str, ...] = vars(self._owner).get("renamed_from", ())
-        earlier = (earlier,) if isinstance(earlier, str) else earlier
-        return (self.name, *(name.lower() for name in earlier))
 
     def detached(self, key: str) -> Any:
         """A new object of the class that is not among the active ones."""
