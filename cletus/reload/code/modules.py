@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
 from typing import Any
@@ -157,15 +157,13 @@ class ApplicationFinder(MetaPathFinder):
         extension = self.sources.extensions.get(fullname)
         if extension is not None:
             return self.extensions.spec(extension)
-        if source is None and not self.sources.is_namespace(fullname):
+        namespace = self._namespace(fullname, path) if source is None else None
+        if source is None and namespace is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if not self.staging:
             self.late[fullname] = None
         if source is None:
-            folder = fullname.rpartition(".")[2]
-            spec = ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [os.path.join(above, folder) for above in path or ()]
-            return spec
+            return namespace
         return spec_from_file_location(
             fullname,
             source.path,
@@ -178,6 +176,22 @@ class ApplicationFinder(MetaPathFinder):
             ),
             submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
         )
+
+    def _namespace(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """The spec of a package without an ``__init__.py``: a folder of modules, or of data.
+
+        It is Python's own, which ``importlib.resources`` can read.
+        """
+        spec = PathFinder.find_spec(fullname, path)
+        folders = () if spec is None else spec.submodule_search_locations or ()
+        if spec is not None and spec.loader is None and any(map(_has_data, folders)):
+            return spec
+        if not self.sources.is_namespace(fullname):
+            return None
+        folder = fullname.rpartition(".")[2]
+        spec = ModuleSpec(fullname, None, is_package=True)
+        spec.submodule_search_locations = [os.path.join(above, folder) for above in path or ()]
+        return spec
 
 
 class Staging:
@@ -297,6 +311,15 @@ def quote(sources: Sources) -> None:
             continue  # a file that nobody imports may be in any encoding
         # Without a time stamp, linecache never compares the entry with the file.
         linecache.cache[str(source.path)] = (len(source.data), None, lines, str(source.path))
+
+
+def _has_data(folder: str) -> bool:
+    """Whether there is more in it than what Python has compiled: a removed package leaves that."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
+    return any(name != "__pycache__" and not name.endswith(".pyc") for name in names)
 
 
 def _remove(modules: dict[str, ModuleType]) -> None:

@@ -286,3 +286,18 @@ def test_a_module_may_put_something_else_in_its_own_place(run, stand_in):
     if before is not None:
         assert sys.modules[f"{app.name}.config"] is not before
     assert app.reload().ok
+
+
+def test_resources_in_a_folder_without_init_are_read(run, tmp_path):
+    """A folder of texts, and one of texts and modules; as without Cletus."""
+    text = "from importlib.resources import files\n"
+    text += "def read(folder, name): return files(f'APP.{folder}').joinpath(name).read_text()\n"
+    app = run(talk=text)
+    for folder in ("texts", "plugins"):
+        (tmp_path / "app0" / folder).mkdir()
+        (tmp_path / "app0" / folder / "motd.txt").write_text(f"of {folder}")
+    (tmp_path / "app0" / "plugins" / "dice.py").write_text("")
+    assert app.module("talk").read("texts", "motd.txt") == "of texts"
+    assert app.module("talk").read("plugins", "motd.txt") == "of plugins"
+    assert app.reload(talk=lambda text: text + "# more").ok
+    assert app.module("talk").read("texts", "motd.txt") == "of texts"
