@@ -1,6 +1,6 @@
 """What a reload costs: the pause, and the time from a save to the new code.
 
-    python benchmarks/reload.py [--plot docs/reload-pause.svg] [--objects 0,1000,10000,100000]
+    python benchmarks/reload.py [--plot docs/reload-pause.svg] [--objects 0,1000,10000,100000] [--items 2]
 
 For each number of active objects (8 fields each: text, numbers, a list, a dict, a reference), with an
 application of 20 modules and 1,000 connections in memory:
@@ -47,6 +47,10 @@ service = Service()
 THINGS = """
 from bench_app.core import service
 from cletus.storage import Field, Store
+
+class Item:
+    def __init__(self, name):
+        self.name, self.worth, self.tags = name, 1, []
 
 class Thing(Store):
     service = service
@@ -102,8 +106,8 @@ def write_application(folder: Path) -> Path:
     return package / "talk.py"
 
 
-def populate(service, count: int) -> None:
-    """So many active objects, each referring to another one."""
+def populate(service, count: int, items: int = 0) -> None:
+    """So many active objects, each referring to another one, and with some objects of its own."""
     thing = service.session.current.stores["thing"]
     made = [
         thing(f"t{n}", text=f"text {n}", count=n, tags=["a", n], marks={"n": n})
@@ -111,6 +115,9 @@ def populate(service, count: int) -> None:
     ]
     for one, other in zip(made, reversed(made), strict=True):
         one.other = other
+    if items:
+        for one in made:
+            one.tags = [sys.modules[thing.__module__].Item("a thing") for _ in range(items)]
 
 
 def memory() -> float:
@@ -122,7 +129,8 @@ def memory() -> float:
 def floor(service) -> float:
     """Milliseconds to import the same modules fresh and to copy the same dictionaries."""
     finder = service.reloader._finder
-    objects = service.session.current.stores["thing"].manager.active().values()
+    objects = list(service.session.current.stores["thing"].manager.active().values())
+    objects += [item for one in objects for item in one.tags if type(item).__name__ == "Item"]
     gc.disable()
     start = time.perf_counter()
     copies = [dict(vars(one)) for one in objects]
@@ -171,9 +179,9 @@ async def until(condition) -> None:
         await turn
 
 
-async def measure(service, edited: Path, count: int) -> dict[str, float]:
+async def measure(service, edited: Path, count: int, items: int) -> dict[str, float]:
     """Edit the file several times and look at what happens."""
-    populate(service, count)
+    populate(service, count, items)
     transports = [MemoryTransport() for _ in range(CLIENTS)]
     clients = [service.connections.connected(one, door="memory") for one in transports]
     gc.collect()
@@ -281,7 +289,7 @@ async def run(options: argparse.Namespace) -> None:
         await service.start(reactor, doors=())
         rows = {}
         for count in options.objects:
-            rows[count] = await measure(service, edited, count)
+            rows[count] = await measure(service, edited, count, options.items)
         load_average = os.getloadavg()[0]
         print(
             f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load_average:.1f}; ",
@@ -306,6 +314,7 @@ def main() -> None:
         type=lambda text: [int(one) for one in text.split(",")],
         default=[0, 1_000, 10_000, 100_000],
     )
+    parser.add_argument("--items", type=int, default=0, help="objects that each object has")
     options = parser.parse_args()
     task.react(lambda _reactor: Deferred.fromCoroutine(run(options)))
 

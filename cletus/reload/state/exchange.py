@@ -33,6 +33,9 @@ _CHUNK = 500
 #: Containers that refer to more than so many values between them are remembered.
 _MANY = 20 * _CHUNK
 
+#: So deep inside an object containers are not remembered, unless they are large.
+_SHALLOW = 3
+
 #: What is never looked into: it is not state, or it cannot be changed.
 _CLOSED = (type, types.FrameType, types.CodeType, types.GeneratorType, types.CoroutineType)
 
@@ -155,18 +158,21 @@ class Exchanger:
         return getattr(self._rewriter, "rehashing", None)
 
     def _renew_inner(self, level: Sequence[Any], foreign: dict[int, Any]) -> None:
+        depth = 0
         while level:
+            depth += 1
             ids = set(map(id, level))
-            if len(ids) < len(level) or not self._seen.isdisjoint(ids):
+            if len(ids) < len(level) or (self._seen and not self._seen.isdisjoint(ids)):
                 by_id = {id(each): each for each in level if id(each) not in self._seen}
                 level = list(by_id.values())
             chunks, level = _chunks(level), []
             for chunk in chunks:
                 inner = self._renew_chunk(chunk, foreign)
-                # Most containers hold plain data: one that is met again is not worth remembering.
-                if inner or len(self._parts) > _MANY:
+                level += inner
+                # Most containers are not shared, and their contents are soon looked at again. They
+                # are remembered if they are large, and where a cycle would have no end.
+                if depth > _SHALLOW or len(self._parts) > _MANY:
                     self._seen.update(map(id, chunk))
-                    level += inner
 
     def _renew_chunk(
         self, chunk: Sequence[Any], foreign: dict[int, Any], metaclass: type | None = None
@@ -186,11 +192,12 @@ class Exchanger:
         for cls in present - self._clean:
             self._handler_of(cls)
         unclean = present - self._clean - self._foreign
-        if metaclass in unclean:
-            # Each object refers to its class; a class beyond that is a value.
-            classes = list(map(type, filter(gc.is_tracked, parts))).count(metaclass)
-            if classes == len(chunk):
-                unclean.discard(metaclass)
+        # What Python does not track holds plain data alone.
+        tracked = list(filter(gc.is_tracked, parts))
+        types_of_tracked = list(map(type, tracked))
+        # Each object refers to its class; a class beyond that is a value.
+        if metaclass in unclean and types_of_tracked.count(metaclass) == len(chunk):
+            unclean.discard(metaclass)
         hashed = not self._hashed.isdisjoint(present)
         if unclean or hashed or not WEAK.isdisjoint(map(type, chunk)):
             for container in chunk:
@@ -198,14 +205,14 @@ class Exchanger:
                 rehash = hashed and self._has_hashed_keys(container)
                 self._rewriter.rewrite(container, self.exchange, rehash=rehash)
             parts = self._parts = gc.get_referents(*chunk)
+            tracked = list(filter(gc.is_tracked, parts))
+            types_of_tracked = list(map(type, tracked))
         if not self._foreign.isdisjoint(present):
             others = compress(parts, map(self._foreign.__contains__, map(type, parts)))
             foreign.update((id(other), other) for other in others)
         if _FOLLOWED.isdisjoint(present):
             return []
-        # What Python does not track holds plain data alone.
-        tracked = list(filter(gc.is_tracked, parts))
-        inner = list(compress(tracked, map(_FOLLOWED.__contains__, map(type, tracked))))
+        inner = list(compress(tracked, map(_FOLLOWED.__contains__, types_of_tracked)))
         return inner if present.isdisjoint(WEAK) else [*inner, *_weak(parts)]
 
     def _has_hashed_keys(self, container: Any) -> bool:
@@ -303,9 +310,7 @@ class Exchanger:
             isinstance(value, frozenset) and any(type(item) in self._hashed for item in items)
         ):
             return value
-        new = _rebuild(value, items)
-        self.succeed(value, new)
-        return new
+        return self._remembered(value, _rebuild(value, items))
 
     def _exchange_code(self, value: Any) -> Any:
         if isinstance(value, types.MethodType):
@@ -361,6 +366,7 @@ class Exchanger:
 
     def _remembered(self, value: Any, new: Any) -> Any:
         self.succeed(value, new)
+        self.succeed(new, new)  # it may be met in a container that is looked into again
         return new
 
 

@@ -55,7 +55,10 @@ class FieldChanges:
     @property
     def runs_code(self) -> bool:
         """Whether code of the application may be called to convert an object."""
-        return bool(self.added or self.own or self.retyped or self.whole)
+        added = (self.new.fields[name] for name in self.added)
+        return bool(
+            self.own or self.retyped or self.whole or not all(map(_has_plain_default, added))
+        )
 
 
 def compare_fields(old: Any, new: Any) -> FieldChanges:
@@ -315,6 +318,16 @@ def _is_ordinary(declared: Any) -> bool:
     return isinstance(declared, Field) and all(
         getattr(type(declared), method) is getattr(Field, method)
         for method in ("serialise", "deserialise")
+    )
+
+
+def _has_plain_default(declared: Any) -> bool:
+    """Whether a new object gets the field without a call of the application's code."""
+    return (
+        _is_ordinary(declared)
+        and type(declared).contribute_to_instance is Field.contribute_to_instance
+        and type(declared).make_default is Field.make_default
+        and (not callable(declared.default) or declared.default in (list, dict, set))
     )
 
 
