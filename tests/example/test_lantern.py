@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import globalLogPublisher
 from wcwidth import width
 
 from cletus.storage import TempStoreMixin
@@ -295,3 +296,21 @@ def test_who_has_lost_the_link_shows_so_and_sees_their_room_when_back(evening):
     bob.says("Bob", "lantern light")
     assert "Ann tells you: hey" in bob.transcript
     assert "--- The winding stairs ---" in bob.transcript
+
+
+def test_what_people_say_is_not_in_the_audit_log(evening):
+    """Neither on channels nor in letters; what keepers and admins do is."""
+    lines = []
+
+    def observe(event):
+        lines.append(
+            str(event.get("log_format")) + str({k: event[k] for k in event if k[:3] != "log"})
+        )
+
+    globalLogPublisher.addObserver(observe)
+    for line in (".create lamps", ".on lamps my secret", ".write bob my secret", ".quit"):
+        evening.types(evening.ann, line)
+    evening.types(evening.ann, ".announce hear ye")
+    globalLogPublisher.removeObserver(observe)
+    assert not [line for line in lines if "my secret" in line]
+    assert [line for line in lines if "hear ye" in line]
