@@ -323,7 +323,7 @@ def test_thousands_of_short_connections_leave_nothing_behind(tmp_path: Path) -> 
             assert victim.rss() - before < 8 * MIB, "had each kept a client's, it would be 30"
         log = victim.log.read_text()
         assert "Traceback" not in log
-        assert log.count(" connected") >= 6000
+        assert log.count(" connected") >= 50, "the log limits lines of one sort (logs/limit.py)"
     finally:
         victim.stop()
 
