@@ -78,7 +78,7 @@ class Transaction:
             report,
             strict=service.settings.reload_strict,
         )
-        self._checkpoint = Checkpoint(self._persistent())
+        self._checkpoint = Checkpoint(self._persistent(), new_code.owns)
         self._settings = (service.sources, service.settings)
         self._service_class: type = type(service)
         self._timers = CarriedTimers([], [], [])

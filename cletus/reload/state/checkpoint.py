@@ -7,12 +7,18 @@ must be as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
+from cletus.reload.state.records import attributes_of
+from cletus.storage import Store
 
 _CONTAINERS = frozenset({list, dict, set})
+
+#: So many containers are noted, the nearest first: registries, and not the world that people play in.
+_MANY = 2_000
 
 
 class Contents:
@@ -32,22 +38,49 @@ class Contents:
                 container.clear()
                 (container.extend if type(container) is list else container.update)(content)
 
+    def note_deeply(self, values: Iterable[Any], owns: Callable[[type], bool]) -> None:
+        """As ``note``, and what these hold in turn, as far as containers and the application's objects go.
+
+        Args:
+            values: what to begin with.
+            owns: whether a class is of the application.
+        """
+        seen: set[int] = set()
+        level = list(values)
+        while level and len(self._noted) < _MANY:
+            level = [each for each in level if id(each) not in seen]
+            seen.update(map(id, level))
+            attributes = [
+                held
+                for each in level
+                if owns(type(each))
+                and not isinstance(each, Store)
+                and (held := attributes_of(each))
+            ]
+            containers = [each for each in level if type(each) in _CONTAINERS] + attributes
+            self.note(containers)
+            parts = gc.get_referents(*containers)
+            level = [each for each in parts if type(each) in _CONTAINERS or gc.is_tracked(each)]
+
 
 class Checkpoint:
     """One state to go back to.
 
     Args:
         holders: the service and its clients.
+        owns: whether a class is of the application.
     """
 
-    def __init__(self, holders: Iterable[ApplicationAttributes]) -> None:
+    def __init__(
+        self, holders: Iterable[ApplicationAttributes], owns: Callable[[type], bool]
+    ) -> None:
         self._attachments = [(holder, holder.attachments()) for holder in holders]
         self._contents = Contents()
         for _, attachments in self._attachments:
-            self._contents.note(attachments.values())
+            self._contents.note_deeply(attachments.values(), owns)
 
     def restore(self) -> None:
-        """Go back to it. What is inside of other objects stays as it is."""
+        """Go back to it. What is inside of objects of others stays as it is."""
         for holder, attachments in self._attachments:
             holder.attach(attachments)
         self._contents.restore()

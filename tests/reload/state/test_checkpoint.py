@@ -38,3 +38,30 @@ def test_what_was_registered_in_containers_on_the_service_is_taken_back(run):
     assert app.reload(talk=lambda text: text.replace("v1", "v2")).ok
     assert bob.types("look") == "v2\n"
     assert service.names == ["v1", "v2"]
+
+
+def test_registries_inside_of_others_are_taken_back_too(run):
+    """Also those of an object of the application's own class."""
+    app = run(
+        talk="""
+        from APP.core import service
+
+        class Registry:
+            def __init__(self):
+                self.table = {"say": {}}
+
+        service.commands = getattr(service, "commands", {"say": {"short": []}})
+        service.registry = getattr(service, "registry", None) or Registry()
+        """
+    )
+    commands, registry = app.service.commands, app.service.registry
+    report = app.reload(
+        talk=lambda text: (
+            text
+            + "service.commands['say']['short'].append('refused')\n"
+            + "service.registry.table['say']['x'] = service.registry.new = 'refused'\n1/0\n"
+        )
+    )
+    assert not report.ok
+    assert commands == {"say": {"short": []}}
+    assert vars(registry) == {"table": {"say": {}}}
