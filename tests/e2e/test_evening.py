@@ -482,4 +482,5 @@ def test_an_evening(tmp_path, seconds):
         for line in house.log.splitlines()
         if re.search(r"error:|critical:|Traceback|warn:", line)
     ]
-    assert [line for line in errors if "Reload refused" not in line] == []
+    expected = re.compile("Reload refused|lines were left out")  # all 21 people are of one address
+    assert [line for line in errors if not expected.search(line)] == []
