@@ -80,6 +80,18 @@ def test_a_field_that_goes_and_comes_back_has_its_value_back(app):
     assert app.active("user")["bob"].title == "the old"
 
 
+def test_a_field_comes_back_while_another_one_goes(app):
+    """What is parked for the one is not forgotten when the other's value is parked."""
+    without(app, "title")
+    report = app.reload(
+        users=lambda text: text.replace(LINES["pet"], LINES["title"].replace("new", "fresh"))
+    )
+    assert report.ok, str(report)
+    assert app.active("user")["bob"].title == "the old"
+    restored(app)
+    assert app.active("user")["bob"].pet.name == "cat"
+
+
 def test_session_fields_with_values_of_application_classes_come_back(app):
     without(app, "mood", "pet")
     app.reload()

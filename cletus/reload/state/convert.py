@@ -495,10 +495,7 @@ class Conversion:
         Raises:
             ReloadError: an object cannot be converted.
         """
-        if not any(
-            conversion.changes.runs_code or conversion.changes.dropped
-            for conversion, _ in self._fields
-        ):
+        if not any(conversion.changes.differ for conversion, _ in self._fields):
             return
         active = {id(self.now(obj)) for objects in in_use for obj in objects.values()}
         for conversion, objects in self._fields:

@@ -167,8 +167,9 @@ def stated(former: Statements | None, path: Path, new: Any, now: dict[str, Any])
             with suppress(StorageError):
                 loaded = described_values(type(new).schema.detached(new.key).load())
             now = {name: value for name, value in now.items() if loaded.get(name) != value}
-        if before is None:
-            before = _initial_values(new)
+        # A field that has its default is not stated: the service may have given it a value since.
+        initial = _initial_values(new)
+        now = {name: value for name, value in now.items() if initial.get(name) != value}
     before = before or {}
     for name, value in now.items():
         if name not in _NOT_STATED and before.get(name) != value and name in values_of(new):

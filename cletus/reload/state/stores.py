@@ -53,6 +53,11 @@ class FieldChanges:
     whole: bool = False
 
     @property
+    def differ(self) -> bool:
+        """Whether there is anything to be done for an object."""
+        return bool(self.added or self.dropped or self.own or self.retyped or self.whole)
+
+    @property
     def runs_code(self) -> bool:
         """Whether code of the application may be called to convert an object."""
         added = (self.new.fields[name] for name in self.added)
@@ -181,14 +186,15 @@ class FieldConversion:
         if changes.whole:
             return [(self._take_anew, with_data)]
         steps: list[tuple[Callable[[Any, Any], None], Callable[[Any], Any]]] = []
+        # First: what is parked for a field that is declared again is forgotten by the next step.
+        if changes.added and issubclass(changes.new, Store):
+            steps.append((self._take_back, bare))
         if changes.dropped and issubclass(changes.new, Store):
             steps.append((self._park_dropped, with_data if changes.own else bare))
         if changes.own:
             steps.append((self._deserialise, with_data))
         if changes.retyped:
             steps.append((self._retype, bare))
-        if changes.added and issubclass(changes.new, Store):
-            steps.append((self._take_back, bare))
         return steps
 
     def _take_anew(self, obj: Any, data: Any) -> None:
