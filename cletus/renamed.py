@@ -92,6 +92,7 @@ NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "Texts": "SourceMap",
     },
     "cletus.protocol.terminal": {"Look": "RenderProfile"},
+    "cletus.reload.load": {"load_target": "load"},
     "cletus.settings": {"about": "setting"},
     "cletus.settings.settings": {"about": "setting"},
     "cletus.testing": {"Stage": "App"},

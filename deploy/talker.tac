@@ -6,10 +6,10 @@ from twisted.internet.endpoints import serverFromString
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from cletus.cli.target import load_target
+from cletus.reload.load import load
 from cletus.twisted_service import CletusService
 
-talk = load_target("talk.py")  # with its settings, as `cletus run` has them
+talk = load("talk.py")  # with its settings, as `cletus run` has them
 
 
 class Page(Resource):

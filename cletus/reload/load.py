@@ -26,6 +26,7 @@ from cletus.reload.code.sources import CodeCache, Sources, read_now
 from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
 from cletus.reload.watch.file_tree import FileTree
+from cletus.renamed import names_of
 from cletus.service.application import Application, Root, absolute_path
 from cletus.service.construction import Loading, constructing
 from cletus.service.service import Service
@@ -58,7 +59,9 @@ def apply_settings(
 
 
 def load(
-    target: str, folder: Path, configure: Callable[[Service], object] = apply_settings
+    target: str,
+    folder: Path | None = None,
+    configure: Callable[[Service], object] = apply_settings,
 ) -> Service:
     """Import an application and return the service that it makes.
 
@@ -68,8 +71,8 @@ def load(
     Args:
         target: a dotted module or package name, or the path of a Python file, of a package, or of a
             folder that contains a package of its own name.
-        folder: where names and relative paths are looked up first; it goes to the front of
-            ``sys.path``, as ``python -m`` puts the current folder there.
+        folder: where names and relative paths are looked up first, by default the current folder; it
+            goes to the front of ``sys.path``, as ``python -m`` puts the current folder there.
         configure: called with the service as soon as it is made, before the application uses it;
             by default ``apply_settings``, to which ``functools.partial`` can give options.
 
@@ -80,7 +83,7 @@ def load(
         ServiceNotFound: none of its modules makes a service, or they make several.
         CletusError: what ``configure`` raised.
     """
-    application = locate(target, folder)
+    application = locate(target, Path.cwd() if folder is None else folder)
     _refuse_taken_names(application)
     cache = CodeCache()
     sources = read_now(FileTree(application))
@@ -236,3 +239,6 @@ def find_service(application: Application, target: str) -> Service:
             f"{target}: none of its modules makes a service; add: service = Service()"
         )
     return next(iter(services.values()))
+
+
+__getattr__ = names_of(__name__)

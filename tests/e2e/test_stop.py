@@ -34,15 +34,15 @@ def receive(event):
 
 @service.listen(events.Disconnect)
 def disconnect(event):
-    print("gone:", event.reason, flush=True)
+    print(f"gone: {event.reason}\\n", end="", flush=True)  # in one piece: the log has a thread
 
 @service.listen(events.PreStop)
 def prestop(event):
-    print("prestop:", len(service.clients), "here", flush=True)
+    print(f"prestop: {len(service.clients)} here\\n", end="", flush=True)
 
 @service.listen(events.PostStop)
 def poststop(event):
-    print("poststop:", len(service.clients), "here", flush=True)
+    print(f"poststop: {len(service.clients)} here\\n", end="", flush=True)
 """
 
 
