@@ -37,6 +37,7 @@ from cletus.protocol.mssp import Status
 from cletus.protocol.negotiator import Message, Negotiator, Resized
 from cletus.protocol.telnet import (
     HERE,
+    IAC,
     NOP,
     ControlFunction,
     Data,
@@ -77,6 +78,7 @@ in one piece."""
 
 _DEL = b"\x7f"
 _TLS_HELLO = b"\x16\x03"  # a record of the type "handshake", of any version (RFC 8446, section 5.1)
+_IAC = bytes((IAC,))
 _HANDOVER = frozenset({Mccp3.code})
 
 
@@ -256,10 +258,11 @@ class Connection:
     def _parse(self, data: bytes) -> Generator[Event, None, bytes]:
         """Handle plain telnet. Returns the bytes after the beginning of a compressed stream."""
         remainder = replies = b""
-        ended = False  # whether a subnegotiation has
+        ended = is_text = False  # whether a subnegotiation has ended, whether there was text
         self._give_up_subnegotiation()
         for item in self._parser.receive(data):
             if isinstance(item, Data):
+                is_text = True
                 for line in self._lines.receive(item.data):
                     yield self._line(line)
                 continue
@@ -285,7 +288,9 @@ class Connection:
                 self._deflate_next = False
                 yield Reply(self.send(self._held + replies))
                 replies, self._held, self._deflater = b"", b"", Deflater()
-        self._note_subnegotiation(ended)
+        # Text alone neither begins nor ends one, and most chunks are text alone.
+        if self._subnegotiation_since is not None or not is_text or _IAC in data:
+            self._note_subnegotiation(ended)
         if self.congested:
             self._held += replies
             return remainder
