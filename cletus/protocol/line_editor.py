@@ -107,7 +107,7 @@ class LineEditor:
 
     Attributes:
         columns: as given; change it when the window is resized.
-        prompt: what stands before the text, without escape sequences.
+        prompt: the text in front of the line, without escape sequences.
         hidden: whether the text is not shown, and not remembered.
     """
 

@@ -15,8 +15,8 @@ from cletus.events import ClientEvent
 from cletus.storage import Field
 
 #: The name of a permission, which ``event.user.has_permission()`` is asked for, or a function of the
-#: event that returns whether the command can be used. If it raises ``Refused``, whoever tries the command
-#: reads why they cannot use it, instead of that there is none.
+#: event that returns whether the command can be used. If it raises ``Refused``, the person who tries the
+#: command reads why they cannot use it, instead of that there is none.
 Requirement: TypeAlias = str | Callable[[Any], bool] | None
 
 

@@ -254,7 +254,7 @@ class LoginDialogue(Dialogue):
                     answer = account.check_password(password)
             correct = await answer
         except BaseException as error:
-            # Not checked, or they did not wait: whoever leaves before the answer has made a guess.
+            # Not checked, or they did not wait: leaving before the answer counts as a guess.
             report = throttle.succeeded if isinstance(error, PasswordsBusy) else throttle.failed
             report(self.key, self.origin, familiar=familiar)
             raise
@@ -265,7 +265,7 @@ class LoginDialogue(Dialogue):
         return bool(correct)
 
     async def wait_in_line(self, seconds: float) -> None:
-        """Wait until the try is due. Whoever leaves does not keep a place in the line."""
+        """Wait until the try is due. Those who leave lose their place in the line."""
         account, origin, familiar = self.key, self.origin, self.is_familiar
         try:
             await self.pause(seconds)

@@ -26,7 +26,7 @@ class SeenMixin:
         last_login: when they last logged in.
         last_seen: when they last logged out, or lost their link.
         visits: how often they have logged in.
-        origins: where they have logged in from, the latest last. These are digests: whoever reads the
+        origins: where they have logged in from, the latest last. These are digests: those who read the
             file does not learn the addresses.
     """
 

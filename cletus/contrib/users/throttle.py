@@ -143,7 +143,7 @@ class BaseThrottle(TempStoreMixin, Store):
             self._end_pending(counter.name)
 
     def failed(self, account: str, origin: str, *, familiar: bool) -> None:
-        """The password was wrong, or whoever typed it did not wait for the answer."""
+        """The password was wrong, or the person who typed it did not wait for the answer."""
         slowed = False
         for counter in _counters(account, origin, familiar=familiar):
             self._end_pending(counter.name)

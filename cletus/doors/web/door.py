@@ -185,7 +185,7 @@ class WebDoor:
         return admission.counted
 
     def leave(self, admission: Admission) -> None:
-        """Whoever was counted is gone; leaving twice is harmless."""
+        """A counted person has left; calling it twice is harmless."""
         if admission.counted:
             admission.counted = False
             self._limiter.release(admission.host)

@@ -134,7 +134,7 @@ class ConnectionHost(Protocol):
         """Count a connection that comes through a proxy."""
 
     def leave(self, admission: Admission) -> None:
-        """Whoever was counted is gone."""
+        """A counted person has left."""
 
     def problem_with(self, request: Request, connection: Any) -> tuple[int, str] | None:
         """Why a request is refused."""

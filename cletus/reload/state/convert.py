@@ -1,9 +1,9 @@
 """Converts every living object of the application to the class of its name in the new code.
 
-An object stays the same object, whoever holds it: it is found by the garbage collector and its class is
-exchanged. Only an object of another layout (slots added or taken, a frozen dataclass for a plain one)
-is made anew, by the names of its values, and put into the place of the old one in everything that holds
-it. All of this is taken back if the reload is refused.
+An object stays the same object, so every reference to it stays valid: it is found by the garbage
+collector and its class is exchanged. Only an object of another layout (slots added or taken, a frozen
+dataclass for a plain one) is made anew, by the names of its values, and put into the place of the old
+one in everything that holds it. All of this is taken back if the reload is refused.
 """
 
 from __future__ import annotations

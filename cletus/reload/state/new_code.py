@@ -192,7 +192,7 @@ class NewCode:
     def _named(self, value: Any, module: str, path: str) -> Any:
         successor = self._lookup(module, path)
         if successor is None and "<" in path:
-            # A lambda or a decorated function may have a name all the same: that of a variable.
+            # A lambda or a decorated function may have a name nevertheless: that of a variable.
             names = self._names_of_old_values().get(id(value))
             if names is None:
                 raise Unnamed(

@@ -16,7 +16,7 @@ from cletus.storage import Field, Store
 
 @dataclass(frozen=True, slots=True)
 class ParkedStore:
-    """The objects of one store. Whoever refers to them goes on doing so.
+    """The objects of one store. References to them stay valid.
 
     Attributes:
         store_cls: their class, of the last generation that defined it.

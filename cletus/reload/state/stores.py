@@ -119,7 +119,7 @@ class FieldConversion:
     def serialise(self, objects: Sequence[Any]) -> None:
         """Have the old code serialise what has to be serialised.
 
-        An error of it is no reason to refuse the code that mends it: the new code is asked later.
+        Its error must not refuse the code that mends it: the new code is asked later.
         """
         changes = self.changes
         fields = {name: changes.old.fields[name] for name in changes.own}
@@ -273,7 +273,7 @@ class FieldConversion:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """What stands for data that could not be serialised."""
+    """A placeholder for data that could not be serialised."""
 
     error: Exception
 

@@ -4,7 +4,7 @@ Write every temporary file, flush them all, rename each, flush each folder once.
 all is one syncfs(2): on a journaled ext4 that makes a group cost about as much as no durability at
 all (section 5 of the reliability notes). Where syncfs is missing or reports an error (it cannot say
 which file failed) every temporary file is written anew from memory and flushed by itself, in a
-bounded number of threads: after a failed flush the kernel may call the same pages clean.
+bounded number of threads: after a failed flush the kernel may report these pages as clean.
 """
 
 from __future__ import annotations
