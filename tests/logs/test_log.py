@@ -190,7 +190,7 @@ service.configure(log_levels="error")
 Logger("cletus.service").error("after")
 logging.getLogger("__main__").warning("not any more")
 logging.getLogger("library.x").info("neither")
-print("a print")
+print("a print\\n", end="")  # in one piece: the log has a thread
 """
 
 
