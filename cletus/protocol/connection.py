@@ -163,6 +163,7 @@ class Connection:
         "_held",
         "_inflated_max",
         "_inflater",
+        "_is_tls",
         "_lines",
         "_mark_is_due",
         "_negotiator",
@@ -211,6 +212,7 @@ class Connection:
         self._first: bytes | None = b""  # the first bytes, until they show whether they are TLS
         self._seconds = clock
         self._status = status
+        self._is_tls = False  # nothing of a TLS stream can be understood here
         self._subnegotiation_since: float | None = None
 
     # -- what arrives -----------------------------------------------------------------------
@@ -224,9 +226,12 @@ class Connection:
             ProtocolError: the peer's compressed stream is invalid, or inflates to too much
                 (``InflationTooLarge``). Nothing more can be understood: abort the connection.
         """
+        if self._is_tls:
+            return
         if self._first is not None:
             self._first += data[: len(_TLS_HELLO)]
             if self._first.startswith(_TLS_HELLO):
+                self._is_tls = True
                 yield TlsHello()
                 return
             if not _TLS_HELLO.startswith(self._first):

@@ -135,8 +135,11 @@ class Negotiator:
         """Answer a negotiation. Returns what to send."""
         if not self.speaks_telnet:
             self.speaks_telnet = True
-            # Before the replies: the last of them may begin MCCP2, and what follows it is compressed.
-            return self._ask_more() + self.options.receive(event)
+            if event.option == Mccp2.code:  # the answer may begin compression of what follows it
+                return self._ask_more() + self.options.receive(event)
+            # The answer first: telnetlib3 compresses from its DO for MCCP3 on, but not its answer to a
+            # question that came behind the offer.
+            return self.options.receive(event) + self._ask_more()
         return self.options.receive(event)
 
     def subnegotiation(self, event: Subnegotiation) -> bytes:

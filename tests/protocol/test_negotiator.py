@@ -62,8 +62,17 @@ def test_it_opens_with_six_bytes() -> None:
 def test_more_is_asked_when_the_peer_answers_in_telnet() -> None:
     peer = Peer()
     rest = DO + NAWS + WILL + CHARSET + WILL + EOR + WILL + GMCP
-    assert peer.says(WONT + TTYPE) == rest + DO + ENVIRON
+    assert peer.says(WONT + TTYPE) == DO + ENVIRON + rest
     assert peer.says(DONT + MSSP) == b""
+
+
+def test_the_answer_comes_before_what_is_asked_unless_it_begins_compression() -> None:
+    """telnetlib3 compresses from its DO for MCCP3 on, but not its answer to a question behind the offer."""
+    asked = WILL + MCCP2 + WILL + MCCP3
+    assert Peer(compression=True).says(WILL + TTYPE).endswith(asked)
+    replies = Peer(compression=True).says(DO + MCCP2)
+    assert replies.endswith(sub(MCCP2, b""))
+    assert WILL + MCCP3 in replies
 
 
 def test_echo_and_sga_are_never_among_what_is_asked() -> None:
