@@ -26,6 +26,9 @@ from cletus.service.service import Service
 #: The attribute of a client: the messages of state that were sent, as JSON by package.
 _SENT = "gmcp_sent"
 
+#: The attribute of a client whose program has said what it supports.
+_LISTED = "gmcp_listed"
+
 LOGIN = {"type": ["password-credentials"], "version": 2}
 
 
@@ -92,12 +95,17 @@ class Gmcp:
         self._send_channels(user)
         self._send_players(client)
 
+    def _send(self, client: Client, package: str, data: Any) -> None:
+        """Send a message to a program that has said what it supports: some show all that they get."""
+        if getattr(client, _LISTED, False):
+            client.gmcp.send(package, data)
+
     def _state(self, client: Client, package: str, data: Any) -> None:
         sent = client.__dict__.setdefault(_SENT, {})
         text = json.dumps(data, sort_keys=True)
         if sent.get(package) != text:
             sent[package] = text
-            client.gmcp.send(package, data)
+            self._send(client, package, data)
 
     def _send_room(self, user: Any) -> None:
         room = getattr(user, "room", None)
@@ -138,7 +146,7 @@ class Gmcp:
     def _arrived(self, event: LoggedIn | Reconnected) -> None:
         client = event.user.client
         client.__dict__.pop(_SENT, None)
-        client.gmcp.send("Char.Login.Result", {"success": True})
+        self._send(client, "Char.Login.Result", {"success": True})
         self.send_state(client)
         self._everybody()
 
@@ -159,12 +167,12 @@ class Gmcp:
         data = messages.person(event.user)
         for occupant in event.room.occupants:
             if occupant is not event.user and occupant.client is not None:
-                occupant.client.gmcp.send("Room.AddPlayer", data)
+                self._send(occupant.client, "Room.AddPlayer", data)
 
     def _left(self, event: Left) -> None:
         for occupant in event.room.occupants:
             if occupant.client is not None:
-                occupant.client.gmcp.send("Room.RemovePlayer", str(event.user))
+                self._send(occupant.client, "Room.RemovePlayer", str(event.user))
 
     def _membership(self, event: ChannelEvent) -> None:
         self._send_channels(event.user)
@@ -178,7 +186,7 @@ class Gmcp:
         }
         for user in event.channel.online():
             if user.client is not None and not ignores(user, event.user):
-                user.client.gmcp.send("Comm.Channel.Text", data)
+                self._send(user.client, "Comm.Channel.Text", data)
 
     def _reloaded(self, event: events.PostReload) -> None:
         for client in self._service.clients:
@@ -193,14 +201,15 @@ class Gmcp:
         data = messages.reload_report(report)
         for client in self._service.clients:
             if self._developer(client):
-                client.gmcp.send("Cletus.Reload", data)
+                self._send(client, "Cletus.Reload", data)
 
     # -- what programs say -----------------------------------------------------------------------
 
     def _supports(self, event: events.Gmcp) -> None:
         client = event.client
+        setattr(client, _LISTED, True)
         if client.user is None:
-            client.gmcp.send("Char.Login.Default", LOGIN)
+            self._send(client, "Char.Login.Default", LOGIN)
             return
         client.__dict__.pop(_SENT, None)
         self.send_state(client)
@@ -219,7 +228,9 @@ class Gmcp:
         if not isinstance(account, str) or not isinstance(password, str) or not account:
             return  # an empty object means that they want to type it
         if not self._exists(account):
-            client.gmcp.send("Char.Login.Result", {"success": False, "message": "Wrong password."})
+            self._send(
+                client, "Char.Login.Result", {"success": False, "message": "Wrong password."}
+            )
             return
         client.line_received(account)
         client.line_received(password)
