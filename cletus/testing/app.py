@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -69,6 +70,10 @@ def staged(
         yield service
 
 
+#: Name the stores of apps, each of its own.
+_numbers = itertools.count(1)
+
+
 class App:
     """An application that can be started, stopped and restarted in memory, with what it has saved.
 
@@ -79,7 +84,8 @@ class App:
     def __init__(
         self, target: str, folder: Path, clock: Clock, settings: Mapping[str, Any] | None = None
     ) -> None:
-        store = f"memory:{id(self)}"
+        # Not id(self): it may be that of an earlier App, whose backend is not collected yet.
+        store = f"memory:app-{next(_numbers)}"
         settings = {"store": store, **(settings or {})}
         self._enter = partial(staged, target, folder, clock, settings)
         self._backend = from_url(store, Settings())  # held, so that it outlives each service

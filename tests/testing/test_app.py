@@ -227,3 +227,15 @@ def test_an_application_without_users_needs_no_hashes(write, clock, monkeypatch)
     with staged("staged_talk.py", write(APPLICATION), clock) as service:
         assert service.state is State.RUNNING
     assert "cletus.contrib.users.hashing" not in sys.modules
+
+
+def test_no_app_has_the_store_of_another(tmp_path: Path) -> None:
+    """Not even if it gets the address in memory of one that is gone, whose backend is still held."""
+    (tmp_path / "apart.py").write_text(textwrap.dedent(APPLICATION))
+    held, stores = [], set()
+    for _ in range(20):
+        app = App("apart.py", tmp_path, StepClock())
+        held.append(app._backend)
+        stores.add(id(app._backend))
+        del app
+    assert len(stores) == 20
