@@ -21,6 +21,8 @@ from cletus.client.output import Gmcp, Output
 from cletus.client.rendering import Message, as_text, shown
 from cletus.errors import Disconnected
 from cletus.protocol.charset import Encoder
+from cletus.protocol.line_editor import End, Interrupt, Line, LineEditor
+from cletus.protocol.text import clean
 from cletus.renamed import with_old_names
 
 if TYPE_CHECKING:
@@ -85,13 +87,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self._transport = transport
         self._timeout: Any = None
         self._is_lost = False  # the connection is gone
-        self.output = Output(
-            transport,
-            host.turn,
-            limit=host.settings.output_max,
-            peak=host.metrics.output_peak,
-            overflow=self._drop,
-        )
+        self.output = Output(transport, host, overflow=self._drop)
         self.input = Input(self, host, transport, self.output, self._leave)
         self.connected_at = self.input.last_at
         self._seal("service", "id", "input", "output")
@@ -156,7 +152,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
 
     def write_raw(self, text: str) -> None:
         """Send this text as it is, without a newline at its end."""
-        self.output.put(self.encoder.encode(text))
+        self.output.put_unfinished(text)
 
     def write_encoded(self, data: bytes) -> None:
         """Send bytes made for ``terminal.profile``; a broadcast makes them once for many."""
@@ -165,16 +161,17 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
     def prompt(self, text: object) -> None:
         """Send a prompt: no newline, and their program is told that it is one.
 
-        In character mode it stays below what others say until the line is complete.
+        It stays below what others say until the line is complete: at once in character mode, else it
+        is sent again after ``prompt_again``.
         """
         words = shown(text, self.terminal.profile)
         if words:
-            self.output.prompt(words, self.terminal)
+            self.output.prompt(words)
 
     @property
     def gmcp(self) -> Gmcp:
         """Messages to their program, beside the text: ``client.gmcp.send("Room.Info", {...})``."""
-        return Gmcp(self._transport.message, self.output.put)
+        return Gmcp(self._transport.message, self.output.put_message)
 
     def hide_input(self) -> None:
         """Ask the terminal not to show what is typed from now on; for dialogues."""
@@ -212,6 +209,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
             answer.addBoth(self.show_input)
         self.prompt(prompt)
+        answer.addErrback(self._no_answer, shown(prompt, self.terminal.profile))
         # An answer may have been typed ahead; it is taken when the asking code has returned to wait.
         self._host.turn.at_end(self.input.pump)
         return answer
@@ -276,8 +274,33 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
         if self._state is _State.CONNECTED:
-            self.output.shown_prompt = None
+            self.output.line_typed()
             self.input.put(text)
+
+    def keys_received(self, data: bytes) -> None:
+        """In character mode, the person has pressed keys: ``data`` is what their terminal sends for them.
+
+        What they have typed is shown by ``terminal.editor``; complete lines go to their readers.
+        """
+        editor = self.terminal.editor
+        if editor is None:
+            return
+        self.output.show_edited_line()
+        for event, echo in editor.feed(data, self.terminal.encoding):
+            self.output.show_typed(echo)
+            match event:
+                case Line():
+                    self.line_received(clean(event.text))
+                    self.output.show_edited_line()
+                case Interrupt():
+                    self._host.interrupted(self)
+                case End():
+                    self.input_ended()
+
+    def use_editor(self, editor: LineEditor | None) -> None:
+        """What is typed is edited by this editor from now on, or by the person's terminal (``None``)."""
+        self.terminal.editor = editor
+        self.output.use_editor(editor)
 
     def pause_output(self) -> None:
         """The connection takes no more for now."""
@@ -318,6 +341,10 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self._host.failed(code, failure, client=self)
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _no_answer(self, failure: Failure, prompt: str) -> Failure:
+        self.output.withdraw_prompt(prompt)
+        return failure
 
     def _close_after_input(self) -> None:
         self.close("closed by peer")

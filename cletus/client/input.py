@@ -169,6 +169,7 @@ class Input:
                 if reader.is_busy or not self._rate_allows():
                     break
                 line = self._lines.popleft()
+                self._output.line_taken()
                 with log_context(self._client, hidden=line if self._output.echo.is_hidden else ""):
                     reader.take(line)
         finally:

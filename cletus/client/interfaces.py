@@ -74,6 +74,9 @@ class Host(Protocol):
     def metrics(self) -> Meters:
         """Counts lines, deliveries and slow readers."""
 
+    def interrupted(self, client: Any) -> None:
+        """They have pressed Ctrl-C."""
+
     def received(self, client: Any, line: str) -> None:
         """They have typed a line that no question or dialogue waited for."""
 

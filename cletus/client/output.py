@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import wcwidth
+from cletus.client.interfaces import Host, Transport
+from cletus.client.open_line import EditedLine, OpenPrompt
+from cletus.protocol.line_editor import LineEditor
 
-from cletus.client.interfaces import Transport
-from cletus.meters import Gauge
-from cletus.protocol.terminal import Terminal
-from cletus.reactor.turn import Turn
+_INSTANT = 1e-6  # seconds; a timer may fire this much early
 
 
 class Output:
@@ -21,35 +20,31 @@ class Output:
 
     Args:
         transport: its connection.
-        turn: ``flush`` is called at its end.
-        limit: how many bytes may wait while the peer does not read; 0 means no limit.
-        peak: a gauge of the most bytes that have ever waited for anybody.
+        host: its service. ``flush`` is called at the end of its turns; its settings limit how many
+            bytes may wait while the peer does not read (``output_max``), and say when a prompt that
+            output has covered is sent again (``prompt_again``).
         overflow: called at the end of the turn in which the limit was exceeded, with the number of
             bytes that waited.
 
     Attributes:
         echo: whether what is typed is hidden.
         overflowed: whether the limit was exceeded.
-        shown_prompt: in character mode, the prompt that is to stay below what is shown; ``None``
-            once its line is complete.
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        turn: Turn,
-        *,
-        limit: int,
-        peak: Gauge,
-        overflow: Callable[[int], None],
+        self, transport: Transport, host: Host, *, overflow: Callable[[int], None]
     ) -> None:
         self._transport = transport
-        self._turn = turn
-        self._limit = limit
-        self._peak = peak
+        self._host = host
+        self._turn = host.turn
+        self._limit = host.settings.output_max
+        self._peak = host.metrics.output_peak
         self._overflow = overflow
-        self.echo = Echo(transport.hide_input)
-        self.shown_prompt: Prompt | None = None
+        self.echo = Echo(self._hide)
+        #: The last line of the screen, while it is not complete.
+        self._open: OpenPrompt | EditedLine | None = None
+        self._again_at = 0.0  # when a covered prompt is sent again, by the host's clock
+        self._again_timer: Any = None
         self._pieces: list[bytes] = []
         #: flush() will be called, and is free to send: put() has nothing to think about.
         self._is_due = False
@@ -57,6 +52,7 @@ class Output:
         self._closed = False
         self._size = 0
         self.overflowed = False
+        self.use_editor(transport.terminal.editor)
 
     # -- what is shown ----------------------------------------------------------------------
 
@@ -67,35 +63,98 @@ class Output:
         elif data and not self._closed:
             self._put_first(data)
 
-    def prompt(self, text: str, terminal: Terminal) -> None:
+    def put_message(self, data: bytes) -> None:
+        """Queue bytes that are not shown: a message to their program, or a telnet command."""
+        if self._is_due:
+            self._pieces.append(data)
+        elif data and not self._closed:
+            self._append(data)
+
+    def put_unfinished(self, text: str) -> None:
+        """Queue text that may end within a line; what is put next continues it."""
+        if isinstance(self._open, EditedLine):
+            self._put_before_typed(text, is_prompt=False)
+        else:
+            self.put(self._encode(text))
+
+    def prompt(self, text: str) -> None:
         """Show a prompt, without a newline, and tell the peer's program that it is one.
 
-        In character mode it becomes the ``shown_prompt``.
+        When output follows before it is answered, its line is ended first. In character mode it is
+        shown again below that at once; otherwise it is sent again when nothing has come for
+        ``prompt_again``.
         """
-        self.shown_prompt = None
-        self.put(self.echo.settle())
-        self.put(terminal.encoder.encode(text) + self._transport.prompt_mark())
-        if terminal.character_mode:
-            self.shown_prompt = Prompt(text, terminal)
-            self._is_due = False  # the next piece has to take it off the screen first
+        self.put_message(self.echo.settle())
+        if isinstance(self._open, EditedLine):
+            self._put_before_typed(text, is_prompt=True)
+            return
+        self.put(self._encode(text) + self._transport.prompt_mark())
+        last = text.rpartition("\n")[2]
+        self._open = OpenPrompt(last, self._transport.terminal) if last else None
+        self._is_due = False  # the next piece has to end its line first
 
     def hide_input(self) -> None:
         """What is typed from now on is hidden."""
-        self.put(self.echo.hide())
+        self.put_message(self.echo.hide())
 
     def show_input(self) -> bool:
-        """What is typed from now on is shown; returns whether it was hidden until now.
+        """What is typed from now on is shown; returns whether the end of the line was hidden as well.
 
         The terminal is told at the end of the turn, unless the next line is hidden as well, or code is
         still at work on the line that was hidden.
         """
-        return self.echo.show()
+        return self.echo.show() and not isinstance(self._open, EditedLine)
 
     def line_at_work(self, is_at_work: bool) -> None:
         """Whether code is at work on a line. What it will ask next may be hidden as well."""
         self.echo.is_undecided = is_at_work
         if self.echo.terminal_hides and not is_at_work:
             self._turn.flush(self.flush)
+
+    # -- what is typed ----------------------------------------------------------------------
+
+    def line_typed(self) -> None:
+        """They have pressed Enter, so that nothing is behind the prompt any more."""
+        if isinstance(self._open, OpenPrompt):
+            self._open = None
+
+    def line_taken(self) -> None:
+        """A line goes to its reader. A prompt that is open is answered by it: it was typed ahead."""
+        if isinstance(self._open, OpenPrompt):
+            self._open.is_wanted = False
+        elif self._open is not None and self._open.editor.prompt:
+            self._append(self._encode(self._open.finish_prompt()))
+
+    def withdraw_prompt(self, text: str) -> None:
+        """Nobody waits for an answer to this prompt any more."""
+        if isinstance(self._open, OpenPrompt) and self._open.text == text.rpartition("\n")[2]:
+            self._open.is_wanted = False
+
+    def use_editor(self, editor: LineEditor | None) -> None:
+        """What is typed is edited by this from now on, or by their terminal (``None``)."""
+        before, self._open = self._open, None
+        if editor is not None:
+            line = self._open = EditedLine(editor, self._transport.terminal)
+            editor.hidden = self.echo.terminal_hides
+            if isinstance(before, OpenPrompt):
+                editor.prompt, line.is_covered = before.text, before.is_covered
+                editor.put_back()  # it knows where the cursor is then
+                self._turn.flush(self.flush)
+        elif isinstance(before, EditedLine) and before.editor.prompt:
+            self._open = OpenPrompt(before.editor.prompt, self._transport.terminal)
+            self._open.is_covered = before.is_covered
+        self._is_due = False
+
+    def show_typed(self, text: str) -> None:
+        """What the editor shows for keys; ``show_edited_line`` was called before it got them."""
+        if text:
+            self.put_message(self._encode(text))
+
+    def show_edited_line(self) -> None:
+        """See to it that what the editor has shown is on the screen."""
+        if isinstance(self._open, EditedLine) and self._open.is_covered:
+            self._append(self._open.show())
+            self._is_due = False
 
     # -- sending ----------------------------------------------------------------------------
 
@@ -122,11 +181,10 @@ class Output:
             self._overflow(self._size)
             return
         if self.echo.terminal_hides and not self.echo.is_undecided:
-            self.put(self.echo.settle())
-        prompt = self.shown_prompt
-        if prompt is not None and prompt.covered and not self._closed:
-            self._pieces.append(prompt.redraw())
-            self._is_due = False
+            self.put_message(self.echo.settle())
+        line = self._open
+        if line is not None and line.is_covered and not (self._paused or self._closed):
+            self._show_again(line)
         if self._paused or not self._pieces:
             return
         pieces, self._pieces, self._is_due = self._pieces, [], False
@@ -136,6 +194,9 @@ class Output:
     def close(self) -> None:
         """Take nothing more; what waits is still sent. For a client that is being closed."""
         self._closed, self._is_due = True, False
+        timer, self._again_timer = self._again_timer, None
+        if timer is not None:
+            timer.cancel()
 
     def discard(self) -> None:
         """Throw away what waits, and take nothing more. For a client that is gone."""
@@ -143,13 +204,35 @@ class Output:
         self._pieces.clear()
         self.overflowed = False
 
+    # -- inside -----------------------------------------------------------------------------
+
+    def _encode(self, text: str) -> bytes:
+        return self._transport.terminal.encoder.encode(text)
+
+    def _hide(self, hidden: bool) -> bytes:
+        if isinstance(self._open, EditedLine):
+            self._open.editor.hidden = hidden
+            return b""
+        return self._transport.hide_input(hidden)
+
     def _put_first(self, data: bytes) -> None:
-        prompt = self.shown_prompt
-        if prompt is not None and not prompt.covered:
-            self._pieces.append(prompt.cover())
+        line = self._open
+        if line is not None and not line.is_out_of_the_way:
+            self._append(line.cover())
+        self._append(data)
+        self._is_due = not self._paused and not self._closed
+
+    def _put_before_typed(self, text: str, *, is_prompt: bool) -> None:
+        line = self._open
+        if isinstance(line, EditedLine):
+            self._append(self._encode(line.begin(text, is_prompt=is_prompt)))
+            self._is_due = False
+
+    def _append(self, data: bytes) -> None:
+        if self._closed:
+            return
         self._pieces.append(data)
         if not self._paused:
-            self._is_due = True
             self._turn.flush(self.flush)
             return
         self._size += len(data)
@@ -157,6 +240,30 @@ class Output:
             self.overflowed = self._closed = True
             self._pieces.clear()
             self._turn.flush(self.flush)
+
+    def _show_again(self, line: OpenPrompt | EditedLine) -> None:
+        """The line is covered: show it below the output, in line mode after a while."""
+        if isinstance(line, EditedLine):
+            self._pieces.append(line.show())
+            self._is_due = False
+            return
+        wait = self._host.settings.prompt_again
+        if line.is_wanted and wait:
+            self._again_at = self._host.clock.seconds() + wait
+            if self._again_timer is None:
+                self._again_timer = self._host.clock.callLater(wait, self._prompt_again)
+
+    def _prompt_again(self) -> None:
+        self._again_timer = None
+        line = self._open
+        if not isinstance(line, OpenPrompt) or not line.is_covered or self._paused:
+            return  # answered meanwhile; resume() sees to those who do not read
+        rest = self._again_at - self._host.clock.seconds()
+        if rest > _INSTANT:
+            self._again_timer = self._host.clock.callLater(rest, self._prompt_again)
+        elif line.is_wanted:
+            self._append(line.show() + self._transport.prompt_mark())
+            self._is_due = False
 
 
 class Echo:
@@ -203,33 +310,6 @@ class Echo:
             return b""
         self.terminal_hides = False
         return self._command(False)
-
-
-class Prompt:
-    """A prompt on the screen of a terminal in character mode, until the line is complete.
-
-    Attributes:
-        covered: whether output has taken its place.
-    """
-
-    __slots__ = ("_terminal", "_text", "covered")
-
-    def __init__(self, text: str, terminal: Terminal) -> None:
-        self._text = text
-        self._terminal = terminal
-        self.covered = False
-
-    def cover(self) -> bytes:
-        """What takes it off the screen, with what was typed after it; output follows."""
-        self.covered = True
-        width = wcwidth.width(self._text + self._terminal.typed)
-        up = max(0, width - 1) // self._terminal.columns
-        return b"\x1b[%dA\r\x1b[J" % up if up else b"\r\x1b[K"
-
-    def redraw(self) -> bytes:
-        """What puts it back."""
-        self.covered = False
-        return self._terminal.encoder.encode(self._text + self._terminal.typed)
 
 
 class Gmcp:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,7 +128,8 @@ class LineEditor:
         self._pending = ""
         self._after_cr = False
         self._row = 0  # of the cursor, below the first row of the prompt
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._charset = ""
+        self._decoder: codecs.IncrementalDecoder
 
     @property
     def text(self) -> str:
@@ -140,6 +142,22 @@ class LineEditor:
         Returns:
             the lines that are complete, and what to show for all of it.
         """
+        steps = list(self.feed(data))
+        return [event for event, _ in steps if event], "".join(shown for _, shown in steps)
+
+    def feed(self, data: bytes, charset: str = "utf-8") -> Iterator[tuple[Event | None, str]]:
+        """As ``receive``, one event after another: handling one may change how the next line is taken.
+
+        Args:
+            data: what the terminal sends; a character may be cut between two calls.
+            charset: what it is encoded in.
+
+        Yields:
+            an event, or ``None`` at the end, and what to show before it is handled.
+        """
+        if charset != self._charset:
+            self._charset = charset
+            self._decoder = codecs.getincrementaldecoder(charset)("replace")
         text = self._pending + self._decoder.decode(data)
         self._pending = ""
         events: list[Event] = []
@@ -147,7 +165,11 @@ class LineEditor:
         position = 0
         while position < len(text):
             position = self._take(text, position, events, shown)
-        return events, "".join(shown)
+            if events:
+                yield events.pop(), "".join(shown)
+                shown.clear()
+        if shown:
+            yield None, "".join(shown)
 
     def cover(self) -> str:
         """What takes prompt and text off the screen; others' output follows."""
@@ -220,6 +242,7 @@ class LineEditor:
         elif key == "\x03":
             shown.append(self._leave() + "^C\r\n")
             self._clear()
+            shown.append(self.put_back())
             events.append(Interrupt())
         elif key == "\x0c":
             self._row = 0

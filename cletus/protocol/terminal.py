@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from cletus.protocol.charset import UTF_8, Encoder
+from cletus.protocol.line_editor import LineEditor
 from cletus.renamed import names_of, with_old_names
 
 __getattr__ = names_of(__name__)
@@ -74,24 +75,25 @@ class Terminal:
         reflows: whether it breaks long lines between words itself, at whatever width it has at the
             moment, as a browser does: paragraphs are best sent whole.
         wrap: whether we break lines at ``columns``; otherwise the terminal breaks them as it likes.
-        character_mode: whether each key arrives by itself, and we show what is typed.
-        typed: in character mode, what has been typed of the current line; set by the door.
+        prompts_apart: whether it shows the latest prompt apart from the text, as our page does.
+        editor: in character mode, where each key arrives by itself, what edits and shows the line that
+            is typed; ``None`` when the terminal does that.
         profile: everything that the bytes of a text depend on.
     """
 
     __slots__ = (
-        "character_mode",
         "colours",
         "columns",
+        "editor",
         "encoder",
         "links",
         "name",
         "profile",
+        "prompts_apart",
         "reflows",
         "rows",
         "screen_reader",
         "tls",
-        "typed",
         "types",
         "wrap",
     )  # fmt: skip - a list of names reads better on two lines
@@ -107,11 +109,11 @@ class Terminal:
     tls: bool
     reflows: bool
     wrap: bool
-    character_mode: bool
-    typed: str
+    prompts_apart: bool
+    editor: LineEditor | None
     profile: RenderProfile
 
-    def __init__(self, encoder: Encoder, *, tls: bool = False, character_mode: bool = False):
+    def __init__(self, encoder: Encoder, *, tls: bool = False):
         initial: dict[str, Any] = {
             "name": "",
             "types": (),
@@ -124,8 +126,8 @@ class Terminal:
             "tls": tls,
             "reflows": False,
             "wrap": False,
-            "character_mode": character_mode,
-            "typed": "",
+            "prompts_apart": False,
+            "editor": None,
         }  # fmt: skip - a table
         for name, value in initial.items():
             object.__setattr__(self, name, value)
@@ -138,6 +140,11 @@ class Terminal:
 
     def __repr__(self) -> str:
         return f"<Terminal {self.name or 'unknown'} {self.columns}x{self.rows} {self.encoding}>"
+
+    @property
+    def character_mode(self) -> bool:
+        """Whether each key arrives by itself, and we show what is typed."""
+        return self.editor is not None
 
     @property
     def encoding(self) -> str:

@@ -141,6 +141,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     output_max: Annotated[
         Count, setting("maximum bytes that wait for a slow client; beyond, it is dropped")
     ] = 1024 * 1024
+    prompt_again: Annotated[
+        Seconds,
+        setting(
+            "seconds without output after which a prompt that others' words have followed is sent again"
+        ),
+    ] = 0.25
     line_rate: Annotated[
         Seconds, setting("lines a second accepted from one client, on average")
     ] = 20.0

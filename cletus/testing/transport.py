@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 
 from cletus.client.client import Client
 from cletus.protocol.charset import Encoder
+from cletus.protocol.line_editor import LineEditor
 from cletus.protocol.terminal import Terminal
 from cletus.service.service import Service
 
@@ -37,7 +38,9 @@ class MemoryTransport:
 
     def __init__(self, address: str = "memory", *, character_mode: bool = False) -> None:
         self.address = address
-        self.terminal = Terminal(_PLAIN, character_mode=character_mode)
+        self.terminal = Terminal(_PLAIN)
+        if character_mode:
+            self.terminal.editor = LineEditor(self.terminal.columns)
         self.messages: list[tuple[str, Any]] = []
         self.sent: list[bytes] = []
         self._text: list[str] = []

@@ -102,7 +102,7 @@ def test_only_the_dialogue_in_front_asks_and_the_one_behind_asks_again_when_it_h
 def test_a_dialogue_begun_from_elsewhere_leaves_the_person_at_their_prompt(world: World) -> None:
     bob = world.person()
     bob.client.start_dialogue(Inner())
-    assert bob.new_text() == "outer? inner? "
+    assert bob.new_text() == "outer? \ninner? "
     assert bob.types("answer") == "outer? "
 
 

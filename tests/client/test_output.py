@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from twisted.internet.task import Clock
 from cletus.client.output import Echo, Output
 from cletus.meters import Meters
 from cletus.reactor.turn import Turn
+from cletus.settings.settings import Settings
 from cletus.testing import MemoryTransport
 
 
@@ -20,11 +22,14 @@ class Shown:
         self.transport = MemoryTransport()
         self.sent = self.transport.sent
         self.overflows: list[int] = []
+        host: Any = SimpleNamespace(
+            turn=Turn(Clock().callLater),
+            settings=Settings(output_max=limit),
+            metrics=Meters(),
+        )
         self.output = Output(
             self.transport,
-            Turn(Clock().callLater),
-            limit=limit,
-            peak=Meters().output_peak,
+            host,
             overflow=self.overflows.append,
         )
 

@@ -320,6 +320,7 @@ class WebDoor:
             protocol = TelnetProtocol(self._service, door="web", tls=self._is_secure(socket))
             # The page breaks lines itself, and so do programs that are sent text and nothing of telnet.
             protocol.terminal.reflows = session.resumable or not session.speaks_telnet
+            protocol.terminal.prompts_apart = session.resumable
             session.begin(protocol, socket, words)
 
         return Start(subprotocol, session, begin)
