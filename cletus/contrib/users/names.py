@@ -77,6 +77,8 @@ def _check_letters(name: str) -> None:
     for character in name:
         if unicodedata.category(character) not in LETTERS or script_of(character) == "COMMON":
             raise NameRefused("A name can contain only letters.")
+    if not name.lower().isalpha():  # the Turkish capital I with a dot: a letter and a mark
+        raise NameRefused("A name can contain only letters whose small forms are letters too.")
     if unicodedata.normalize("NFKC", name) != name:
         raise NameRefused("A name can contain only ordinary letters.")
     if any(wcwidth(character) <= 0 for character in name):  # vowels of Hangul without a syllable

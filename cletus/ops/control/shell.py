@@ -16,7 +16,6 @@ import traceback
 from codeop import Compile
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from rlcompleter import Completer
 from types import CodeType, TracebackType
 from typing import IO, Any, Final
 
@@ -252,6 +251,8 @@ class Namespace(dict[str, Any]):
         """The names that begin with this text, which may be dotted; sorted."""
         if "." not in text:
             return [name for name in self.names() if name.startswith(text)]
+        from rlcompleter import Completer  # noqa: PLC0415 - it loads readline, which a service does not need
+
         try:
             matches = Completer(self).attr_matches(text)
         except Exception:  # noqa: BLE001 - a property of the application may raise anything

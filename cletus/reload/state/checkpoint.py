@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
@@ -59,7 +60,10 @@ class Contents:
             ]
             containers = [each for each in level if type(each) in _CONTAINERS] + attributes
             self.note(containers)
-            parts = gc.get_referents(*containers)
+            # Not gc.get_referents: from Python 3.13, an object's dict does not list values kept inline.
+            parts = chain.from_iterable(
+                each.values() if type(each) is dict else each for each in containers
+            )
             level = [each for each in parts if type(each) in _CONTAINERS or gc.is_tracked(each)]
 
 

@@ -99,6 +99,13 @@ def test_capitals_stay_unless_they_are_a_disguise():
     assert check_name("mI") == "Mi"
 
 
+@pytest.mark.parametrize("name", ["Aİ", "iİ", "İstanbul"])
+def test_a_capital_whose_small_form_has_a_mark_is_refused(name):
+    """The Turkish capital I with a dot is, in small letters, an i and a combining dot."""
+    with pytest.raises(NameRefused, match="small forms"):
+        check_name(name)
+
+
 @given(st.text(max_size=24) | st.text(st.characters(categories=["L", "M"]), max_size=24))
 def test_whatever_is_typed_is_refused_or_harmless(text):
     """A name is a key, is printable, is what the door would leave of it, and looks as it is known to."""
