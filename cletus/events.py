@@ -163,6 +163,16 @@ class Gmcp(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Closing(ClientEvent):
+    """The service is about to close a connection. What is written now is still sent.
+
+    ``reason`` is a short phrase for the log, as for ``Disconnect``.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnect(ClientEvent):
     """A person is gone. What is written to the client from now on is thrown away.
 

@@ -250,13 +250,14 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
 
     def close(self, reason: str = "closed by the service") -> None:
         """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
-        if self._state is not _State.CONNECTED:
+        if self._state is not _State.CONNECTED or self.was_closed:
             return
+        self.was_closed = True
+        self._host.closing(self, reason)
         self.output.flush()
         if self._state is not _State.CONNECTED:
             return  # that was one byte too many for a slow reader, who has been dropped
         self._state = _State.CLOSING
-        self.was_closed = True
         self._reason = reason
         self.output.close()
         self.input.clear()

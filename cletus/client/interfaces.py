@@ -80,6 +80,9 @@ class Host(Protocol):
     def received(self, client: Any, line: str) -> None:
         """They have typed a line that no question or dialogue waited for."""
 
+    def closing(self, client: Any, reason: str) -> None:
+        """Their connection is about to be closed by us; what is written now is still sent."""
+
     def disconnected(self, client: Any, reason: str) -> None:
         """They are gone, and nothing of theirs is left to do."""
 

@@ -107,6 +107,10 @@ class Connections:
         """They have typed a line that no question or dialogue waited for. Fires ``Receive``."""
         self._dispatcher.fire(events.Receive(self._service, client, line))
 
+    def closing(self, client: Client, reason: str) -> None:
+        """Their connection is about to be closed by us. Fires ``Closing``."""
+        self._dispatcher.fire(events.Closing(self._service, client, reason))
+
     def disconnected(self, client: Client, reason: str) -> None:
         """They are gone. Fires ``Disconnect``."""
         self.clients.pop(client, None)

@@ -49,6 +49,9 @@ def lantern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talker]:
     shutil.copytree(REPOSITORY / "example_service", folder / "example_service", ignore=ignored)
     gmcp = folder / "example_service" / "gmcp.py"
     gmcp.write_text(gmcp.read_text().replace("is_developer,", "lambda _client: True,"))
+    admin = folder / "example_service" / "admin.py"
+    everybody = ("admin.register(rollback)", "keeping.register(rollback)")
+    admin.write_text(admin.read_text().replace(*everybody))
     options = ("--port=0", "--store=saved", "--web-port", str(free_port()))
     talker = Talker(folder, "-m", "cletus", "run", "example_service", *options)
     yield talker
@@ -223,7 +226,16 @@ def test_browsers_and_telnet_talk_through_good_and_broken_edits(
     ann.sees("Bob mumbles: still here?")
     cas.sees("Bob mumbles: still here?")
     lantern.write("example_service/talk.py", talk)
-    lantern.prints(r"Reloaded, generation 2")
+    ann.tab.wait_for_selector("#generation >> text=generation 2")
+    assert ann.tab.locator("#aloud").inner_text().count("Refused, generation 1 goes on") == 1
+    ann.tab.reload()
+    assert ann.tab.locator("#reloads > li").count() == 3
+    ann.tab.click("#rollback")
+    ann.tab.wait_for_selector("#generation >> text=generation 3")
+    cas.types("again as before")
+    bob.sees("Cas mumbles: again as before")
+    ann.tab.click("#rollback")
+    ann.tab.wait_for_selector("#generation >> text=generation 4")
     cas.types("back to normal")
     bob.sees("Cas says: back to normal")
     cas.hang_up()

@@ -49,7 +49,7 @@ def test_nothing_is_reported_of_a_client_that_is_closing(
     client.close()
     service.connections.resized(client)
     service.connections.message_received(client, "Core.Hello", None)
-    assert [type(event) for event in heard] == [events.Connect]
+    assert [type(event) for event in heard] == [events.Connect, events.Closing]
 
 
 def test_a_client_who_leaves_is_out_of_the_table_before_listeners_hear_of_it(

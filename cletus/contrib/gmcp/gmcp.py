@@ -10,7 +10,7 @@ program says what it supports, all of it is sent anew. A program that speaks no 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cletus import events
@@ -19,7 +19,16 @@ from cletus.contrib.audience import ignores
 from cletus.contrib.channels.events import ChannelEvent, Joined, Parted, Said
 from cletus.contrib.gmcp import messages
 from cletus.contrib.rooms.events import Entered, Left
-from cletus.contrib.users import LinkLost, LoggedIn, LoggedOut, Reconnected
+from cletus.contrib.users import (
+    LinkLost,
+    LoggedIn,
+    LoggedOut,
+    LoginDialogue,
+    LoginFailed,
+    Reconnected,
+    TokensMixin,
+    is_private,
+)
 from cletus.errors import InvalidKey
 from cletus.service.service import Service
 
@@ -28,6 +37,16 @@ _SENT = "gmcp_sent"
 
 #: The attribute of a client whose program has said what it supports.
 _LISTED = "gmcp_listed"
+
+#: The attribute of a client that wants a token: the name of its device; after the login the token itself.
+_DEVICE = "gmcp_device"
+_TOKEN = "gmcp_token"  # noqa: S105 - the name of an attribute
+
+#: Reloads that a developer who comes later is still told of.
+_RELOADS_MAX = 12
+
+#: The attribute of the service: the reports of the latest reloads. Old code must not stay alive by it.
+_RELOADS = "gmcp_reloads"
 
 LOGIN = {"type": ["password-credentials"], "version": 2}
 
@@ -43,6 +62,7 @@ class Gmcp:
         go: how an exit is taken; ``{exit}`` is the direction.
         say: how something is said on a channel; ``{channel}`` is its key.
         developer: whether somebody is told of reloads.
+        gui: a package for Mudlet, ``{"version": "1", "url": "https://..."}``; none by default.
     """
 
     def __init__(
@@ -55,6 +75,7 @@ class Gmcp:
         go: str = ".go {exit}",
         say: str = ".on {channel}",
         developer: Callable[[Client], bool] = lambda _client: False,
+        gui: Mapping[str, str] | None = None,
     ) -> None:
         self._service = service
         self._users = users
@@ -63,6 +84,7 @@ class Gmcp:
         self._go = go
         self._say = say
         self._developer = developer
+        self._gui = gui
         for event, listener in (
             (LoggedIn, self._arrived),
             (Reconnected, self._arrived),
@@ -73,13 +95,48 @@ class Gmcp:
             (Joined, self._membership),
             (Parted, self._membership),
             (Said, self._spoken),
+            (LoginFailed, self._not_let_in),
+            (events.Closing, self._closing),
             (events.PostReload, self._reloaded),
             (events.ReloadFailed, self._refused),
         ):
             service.listen(event)(listener)
         service.gmcp("Core.Supports")(self._supports)
         service.gmcp("Char.Login.Credentials")(self._credentials)
+        service.gmcp("Char.Login.Reconnect")(self._reconnect)
         service.gmcp("Comm.Channel.Players")(self._asked_for_players)
+
+    # -- for the application ----------------------------------------------------------------------
+
+    def tell(self, sender: Any, to: Any, text: str) -> None:
+        """Something was said to one person: both programs get it as channel ``tell``.
+
+        Args:
+            sender: the user who says it.
+            to: the user who hears it.
+            text: their words.
+        """
+        for user, line in ((to, f"{sender} tells you: {text}"), (sender, f"You tell {to}: {text}")):
+            if user.client is not None:
+                data = {"channel": "tell", "talker": str(sender), "text": line}
+                self._send(user.client, "Comm.Channel.Text", data)
+
+    def play(self, clients: Iterable[Client], name: str, **options: Any) -> None:
+        """Play a sound (``Client.Media.Play``).
+
+        Args:
+            clients: whose programs play it.
+            name: the file: ``"bell.mp3"``. The page plays what is in ``web_folder``.
+            options: others of the message, such as ``volume`` (0 to 100), ``loops`` (-1 is for ever),
+                ``key`` (the next sound with this key ends it) and ``url``.
+        """
+        for client in clients:
+            self._send(client, "Client.Media.Play", {"name": name, **options})
+
+    def stop(self, clients: Iterable[Client], **options: Any) -> None:
+        """Stop sounds (``Client.Media.Stop``): all, or those with this ``name`` or ``key``."""
+        for client in clients:
+            self._send(client, "Client.Media.Stop", options)
 
     # -- state --------------------------------------------------------------------------------
 
@@ -91,6 +148,8 @@ class Gmcp:
         self._state(client, "Char.Name", messages.person(user))
         if self._commands is not None:
             self._state(client, "Cletus.Commands", self._commands_of(client))
+        if self._developer(client):
+            self._state(client, "Cletus.Generation", self._generation())
         self._send_room(user)
         self._send_channels(user)
         self._send_players(client)
@@ -147,6 +206,7 @@ class Gmcp:
         client = event.user.client
         client.__dict__.pop(_SENT, None)
         self._send(client, "Char.Login.Result", {"success": True})
+        self._send_token(event.user)
         self.send_state(client)
         self._everybody()
 
@@ -189,27 +249,62 @@ class Gmcp:
                 self._send(user.client, "Comm.Channel.Text", data)
 
     def _reloaded(self, event: events.PostReload) -> None:
+        self._tell_developers(event.report)
+        self._remember(event.report)
         for client in self._service.clients:
             client.__dict__.pop(_SENT, None)
             self.send_state(client)
-        self._tell_developers(event.report)
 
     def _refused(self, event: events.ReloadFailed) -> None:
+        self._remember(event.report)
         self._tell_developers(event.report)
 
     def _tell_developers(self, report: Any) -> None:
         data = messages.reload_report(report)
         for client in self._service.clients:
-            if self._developer(client):
+            if client.user is not None and self._developer(client):
                 self._send(client, "Cletus.Reload", data)
+
+    def _remember(self, report: Any) -> None:
+        reloads = self._service.__dict__.setdefault(_RELOADS, [])
+        reloads.append(messages.reload_report(report))
+        del reloads[:-_RELOADS_MAX]
+
+    def _generation(self) -> dict[str, Any]:
+        reloads = self._service.__dict__.get(_RELOADS, [])
+        return {"generation": self._service.session.generation, "reloads": list(reversed(reloads))}
+
+    def _not_let_in(self, event: LoginFailed) -> None:
+        self._send(event.client, "Char.Login.Result", {"success": False, "message": event.message})
+
+    def _closing(self, event: events.Closing) -> None:
+        self._send(event.client, "Core.Goodbye", event.reason)
+
+    def _send_token(self, user: Any) -> None:
+        """Give a program that wants to stay signed in a token, in place of the one that it had."""
+        client = user.client
+        device = getattr(client, _DEVICE, None)
+        if device is None or not isinstance(user, TokensMixin) or not is_private(client):
+            return
+        old = getattr(client, _TOKEN, "")
+        if old:
+            user.revoke_token(old)
+        token = user.issue_token(self._users.now(), device)
+        setattr(client, _TOKEN, token)
+        user.save_when_possible()  # type: ignore[attr-defined]  # every account is a store
+        self._send(client, "Char.Login.Token", {"account": str(user), "token": token})
 
     # -- what programs say -----------------------------------------------------------------------
 
     def _supports(self, event: events.Gmcp) -> None:
         client = event.client
         setattr(client, _LISTED, True)
+        if self._gui is not None:
+            self._send(client, "Client.GUI", dict(self._gui))
         if client.user is None:
-            self._send(client, "Char.Login.Default", LOGIN)
+            names = event.data if isinstance(event.data, list) else []
+            if any(str(name).lower().startswith("char.login") for name in names):
+                self._send(client, "Char.Login.Default", LOGIN)
             return
         client.__dict__.pop(_SENT, None)
         self.send_state(client)
@@ -220,23 +315,53 @@ class Gmcp:
             self._send_players(event.client)
 
     def _credentials(self, event: events.Gmcp) -> None:
-        """A name and a password are the answers to the two questions of the login dialogue."""
+        """A name and a password are the answers to the two questions of the login dialogue.
+
+        ``token_storage`` asks for a token with which the program can log in the next time; false gives
+        the one that it has back.
+        """
         client, data = event.client, event.data
-        if client.user is not None or not isinstance(data, dict):
+        if not isinstance(data, dict):
             return
-        account, password = data.get("account"), data.get("password")
-        if not isinstance(account, str) or not isinstance(password, str) or not account:
+        self._note_storage(client, data)
+        self._answer(client, data.get("account"), data.get("password"))
+
+    def _note_storage(self, client: Client, data: dict[str, Any]) -> None:
+        wanted = data.get("token_storage")
+        if wanted is True and not hasattr(client, _DEVICE):
+            setattr(client, _DEVICE, str(data.get("device", ""))[:60])
+            if client.user is not None:
+                self._send_token(client.user)
+        elif wanted is False:
+            client.__dict__.pop(_DEVICE, None)
+            token = client.__dict__.pop(_TOKEN, "")
+            if token and client.user is not None:
+                client.user.revoke_token(token)
+                client.user.save_when_possible()
+
+    def _reconnect(self, event: events.Gmcp) -> None:
+        """A token is the answer to the question for the password, under the same limits."""
+        client, data = event.client, event.data
+        if not isinstance(data, dict) or not is_private(client):
+            return
+        setattr(client, _DEVICE, str(data.get("device", ""))[:60])
+        self._answer(client, data.get("account"), data.get("token"))
+
+    def _answer(self, client: Client, account: Any, secret: Any) -> None:
+        if not isinstance(account, str) or not isinstance(secret, str) or not account:
             return  # an empty object means that they want to type it
+        dialogue = client.dialogues[-1] if client.dialogues else None
+        if not isinstance(dialogue, LoginDialogue) or dialogue.step != dialogue.steps[0]:
+            return
         if not self._exists(account):
-            self._send(
-                client, "Char.Login.Result", {"success": False, "message": "Wrong password."}
-            )
+            message = {"success": False, "message": "Wrong password."}
+            self._send(client, "Char.Login.Result", message)
             return
         client.line_received(account)
-        client.line_received(password)
+        client.line_received(secret)
 
     def _exists(self, account: str) -> bool:
         try:
-            return self._users.user.manager.get(account) is not None
+            return self._users.user.manager.peek(account) is not None
         except InvalidKey:
             return False

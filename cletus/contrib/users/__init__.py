@@ -5,7 +5,14 @@ from cletus.contrib.permissions import has_permission
 from cletus.contrib.users.account import BaseAccount
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.change_password import ChangePassword
-from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected, UserEvent
+from cletus.contrib.users.events import (
+    LinkLost,
+    LoggedIn,
+    LoggedOut,
+    LoginFailed,
+    Reconnected,
+    UserEvent,
+)
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import UserManager
 from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin, ago
@@ -21,6 +28,7 @@ from cletus.contrib.users.permissions import (
 )
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import Pronouns, PronounsField, PronounsMixin, parse_pronouns
+from cletus.contrib.users.tokens import TokensMixin, is_private
 from cletus.contrib.users.user import BaseUser, ClientField
 from cletus.contrib.users.users import Users
 from cletus.renamed import names_of
@@ -40,6 +48,7 @@ __all__ = [
     "LoggedIn",
     "LoggedOut",
     "LoginDialogue",
+    "LoginFailed",
     "PasswordMixin",
     "PermissionsMixin",
     "PresenceMixin",
@@ -48,6 +57,7 @@ __all__ = [
     "PronounsMixin",
     "Reconnected",
     "SeenMixin",
+    "TokensMixin",
     "UserEvent",
     "UserManager",
     "Users",
@@ -57,6 +67,7 @@ __all__ = [
     "has_permission",
     "if_admin",
     "if_can",
+    "is_private",
     "parse_pronouns",
     "requires",
     "write_users",

@@ -7,10 +7,12 @@ from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.permissions import PermissionsMixin
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import PronounsMixin
+from cletus.contrib.users.tokens import TokensMixin
 from cletus.contrib.users.user import BaseUser
 
 
 class BaseAccount(
+    TokensMixin,
     PasswordMixin,
     PermissionsMixin,
     PronounsMixin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.events import Event
+from cletus.events import ClientEvent, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,10 @@ class LoggedOut(UserEvent):
     """A user has gone offline. ``reason`` is a short phrase for the log."""
 
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed(ClientEvent):
+    """Somebody was not let in. ``message`` is what they were told."""
+
+    message: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -30,6 +31,9 @@ class Accounts(Protocol):
 
     def new_guest(self) -> Any:
         """A new guest; ``None`` if guests are not allowed."""
+
+    def now(self) -> datetime:
+        """The current time."""
 
     def note_login(self, user: Any, client: Client) -> None:
         """A user has proved who they are, and is about to ``arrive``."""

@@ -27,9 +27,11 @@ from twisted.internet.defer import Deferred
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.addresses import origin_of
+from cletus.contrib.users.events import LoginFailed
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.interfaces import Accounts
 from cletus.contrib.users.password import check_new_password, matches
+from cletus.contrib.users.tokens import TokensMixin, is_private
 from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
 from cletus.logs.audit import audit
 from cletus.service.timers import Timer
@@ -55,6 +57,7 @@ class LoginDialogue(Dialogue):
         guest: the key of the guest that they have become.
         registers_guest: whether a guest who is logged in is creating an account (``Users.register``).
         hashed: the hash of a new password, until it has been repeated.
+        token: the token that they have logged in with, in place of a password.
         names_tried: how many names were tried.
         tries: how many passwords were wrong.
         deadline: the timer that ends the dialogue.
@@ -70,6 +73,7 @@ class LoginDialogue(Dialogue):
     guest: Field[str] = Field("")
     registers_guest: Field[bool] = Field(False)
     hashed: Field[str] = Field("")
+    token: Field[str] = Field("")
     names_tried: Field[int] = Field(0)
     tries: Field[int] = Field(0)
     deadline: Field[Timer | None] = Field(None, session=True)
@@ -178,6 +182,7 @@ class LoginDialogue(Dialogue):
         if self.tries >= TRIES_MAX:
             return self.refuse("Too many wrong passwords. Goodbye!", "wrong passwords")
         self.client.write("Wrong password.")
+        self.client.service.fire(LoginFailed(self.client.service, self.client, "Wrong password."))
         return self.ask_name
 
     def left(self) -> None:
@@ -245,6 +250,10 @@ class LoginDialogue(Dialogue):
         """
         account, throttle = self.account, self.users.throttle
         familiar = account is not None and account.has_logged_in_from(self.origin)
+        if self._is_token(account, password):
+            throttle.succeeded(self.key, self.origin, familiar=familiar)
+            self.token = password
+            return True
         urgency = Urgency.KNOWN if familiar else Urgency.LOGIN
         try:
             with queued_as(urgency, self.origin):
@@ -263,6 +272,12 @@ class LoginDialogue(Dialogue):
         if not correct:
             audit("wrong password", self.key)
         return bool(correct)
+
+    def _is_token(self, account: Any, text: str) -> bool:
+        """Whether this is a token of the account, and came on a way that nobody can listen on."""
+        if not isinstance(account, TokensMixin) or not is_private(self.client):
+            return False
+        return account.has_token(text, self.users.now())
 
     async def wait_in_line(self, seconds: float) -> None:
         """Wait until the try is due. Those who leave lose their place in the line."""
@@ -315,6 +330,9 @@ class LoginDialogue(Dialogue):
         self._stop_deadline()
         if self.registers_guest and client.user is not None:
             client.user.leave_client("registered")
+        if self.token:
+            user.revoke_token(self.token)
+            self.token = ""
         users.note_login(user, client)
         if user.is_online:
             self.returned()
@@ -332,6 +350,7 @@ class LoginDialogue(Dialogue):
         """
         self._stop_deadline()
         self.client.write(text)
+        self.client.service.fire(LoginFailed(self.client.service, self.client, text))
         self.client.close(reason)
         return self.done()
 

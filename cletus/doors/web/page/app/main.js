@@ -15,6 +15,7 @@ const get = (id) => document.getElementById(id);
 fill(document);
 const settings = new Settings((name) => {
   if (name === "reader") announceTerminal();
+  if (name === "signedIn") storeToken();
 });
 let telnet = newTelnet();
 let state = "connecting";
@@ -27,10 +28,10 @@ const input = new Input({
   submit, commands: () => panel.commands, names: () => [...panel.names].sort(),
   resize: () => { if (log.follows) log.toEnd(); },
 });
-const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState });
+const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState, aloud: (text) => get("aloud").append(element("p", "", text)) });
 const wire = new Wire({
   data: received, state: setState,
-  fresh: (had) => { telnet = newTelnet(); if (had) { notice("visit", say("newVisit")); stage("door"); loggedIn = false; } },
+  fresh: (had) => { telnet = newTelnet(); if (had) { notice("visit", say("newVisit")); stage("door"); loggedIn = false; panel.clear(); } },
   resumed: (lost) => { if (lost) notice("lost", say("lost", { n: lost })); },
   files: pageChanged,
   silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
@@ -86,8 +87,27 @@ function message(name, data) {
   if (lower === "core.ping") { pinged = 0; return; }
   if (lower === "core.goodbye") { notice("goodbye", String(data ?? "")); return; }
   if (lower.startsWith("client.media.")) { media(lower, data ?? {}); return; }
+  if (lower.startsWith("char.login.")) { login(lower, data ?? {}); return; }
   panel.gmcp(name, data);
   if (lower === "char.name" && data?.name) { loggedIn = true; stage("inside"); input.account.value = data.name; }
+}
+
+// Staying signed in: the service gives a token for the next visit, if the person wants that.
+const TOKEN = "token";
+function login(name, data) {
+  if (name === "char.login.default" && settings.signedIn) {
+    storeToken();
+    const kept = JSON.parse(localStorage.getItem(TOKEN) ?? "null");
+    if (kept) wire.send(telnet.gmcp("Char.Login.Reconnect", { ...kept, device: "browser" }));
+  } else if (name === "char.login.token" && settings.signedIn) {
+    localStorage.setItem(TOKEN, JSON.stringify({ account: data.account, token: data.token }));
+  } else if (name === "char.login.result" && data.success === false) {
+    localStorage.removeItem(TOKEN);
+  }
+}
+function storeToken() {
+  if (!settings.signedIn) localStorage.removeItem(TOKEN);
+  if (telnet.speaksGmcp) wire.send(telnet.gmcp("Char.Login.Credentials", { token_storage: settings.signedIn, device: "browser" }));
 }
 
 function submit(line, hidden) {
@@ -261,7 +281,7 @@ get("find-button").addEventListener("click", openFind);
 get("find-close").addEventListener("click", closeFind);
 get("find-text").addEventListener("input", () => { get("find-count").textContent = say("found", { n: log.find(get("find-text").value) }); });
 get("find").addEventListener("submit", (event) => event.preventDefault());
-get("leave").addEventListener("click", () => { get("settings").close(); sessionStorage.removeItem(SAVED); wire.end(); });
+get("leave").addEventListener("click", () => { get("settings").close(); sessionStorage.removeItem(SAVED); if (settings.signedIn) settings.set("signedIn", false); wire.end(); });
 get("save-log").addEventListener("click", () => {
   const link = element("a");
   link.href = URL.createObjectURL(new Blob([log.all], { type: "text/plain" }));

@@ -7,7 +7,7 @@ const WORDS = { n: "north", s: "south", e: "east", w: "west", ne: "northeast", n
 const RELOADS_MAX = 12, CHANNEL_LINES_MAX = 500;
 
 export class Panel {
-  // on: {command(text), channel(channel or null), people()}
+  // on: {command(text), channel(channel or null), people(), aloud(text)}
   constructor(on) {
     this.on = on;
     this.me = "";
@@ -35,6 +35,7 @@ export class Panel {
       case "comm.channel.list": this.setChannels(data); break;
       case "comm.channel.text": this.spoken(data); break;
       case "cletus.commands": this.commands = data; break;
+      case "cletus.generation": this.generation(data); break;
       case "cletus.reload": this.reloaded(data); break;
       default: return false;
     }
@@ -145,22 +146,57 @@ export class Panel {
     this.tabs.querySelector("[aria-selected=true]").focus();
   }
 
+  // Which code runs, and the reloads before; who is told of it is one who may reload.
+  generation({ generation, reloads = [] }) {
+    document.getElementById("author").hidden = false;
+    document.getElementById("generation").textContent = say("generation", { n: generation });
+    if (this.reloads.length) return;
+    for (const data of [...reloads].reverse()) this.reloaded(data, true);
+  }
+
+  // Somebody else may use this page now: nothing of the one before stays.
+  clear() {
+    this.me = "";
+    this.room = null;
+    this.here = new Map();
+    this.everybody = [];
+    this.commands = [];
+    this.reloads = [];
+    this.setChannels([]);
+    this.drawRoom();
+    this.drawPeople();
+    document.getElementById("author").hidden = true;
+    document.getElementById("reloads").replaceChildren();
+  }
+
   // Each reload as it happens, for those who may reload.
-  reloaded(data) {
+  reloaded(data, quiet = false) {
     const card = document.getElementById("author");
     card.hidden = false;
+    document.getElementById("generation").textContent = say("generation", { n: data.generation });
     const item = element("li", data.ok ? "good" : "bad");
-    const title = element("p", "title", data.ok ? data.title : `${say("reloadFailed")}: ${data.title}`);
-    item.append(title);
-    for (const text of data.details ?? []) item.append(element("p", "", text));
+    const [first, ...rest] = data.title.split(": ");
+    const title = data.ok ? rest.join(": ") || first : data.title;
+    const head = element("h3", "", say(data.ok ? "reloaded" : "reloadFailed", { n: data.generation }));
+    if (data.ok) head.append(" ", element("small", "", `${data.pause} ms`));
+    item.append(head, element("p", "title", title));
+    if (data.details?.length) {
+      const list = element("ul", "warnings");
+      list.append(...data.details.map((text) => element("li", "", text)));
+      item.append(list);
+    }
     for (const frame of data.frames ?? []) {
       item.append(element("p", "where", say("reloadWhere", frame)));
-      if (frame.code) item.append(element("code", "", frame.code.trim()));
+      if (!frame.code) continue;
+      const code = element("code", "", frame.code.trim());
+      code.tabIndex = 0; // a long line is scrolled, by keys as well
+      item.append(code);
     }
     const list = document.getElementById("reloads");
     list.prepend(item);
     while (list.childElementCount > RELOADS_MAX) list.lastElementChild.remove();
     this.reloads = [data, ...this.reloads].slice(0, RELOADS_MAX);
+    if (!quiet) this.on.aloud([head, ...item.querySelectorAll("p, code")].map((part) => part.textContent).join(". "));
   }
 
   save() {
@@ -173,7 +209,7 @@ export class Panel {
     this.everybody = saved.everybody;
     this.channels = new Map(saved.channels.map((channel) => [channel.name, channel]));
     this.commands = saved.commands;
-    for (const data of [...saved.reloads].reverse()) this.reloaded(data);
+    for (const data of [...saved.reloads].reverse()) this.reloaded(data, true);
     this.drawRoom();
     this.drawPeople();
     this.show(saved.current);

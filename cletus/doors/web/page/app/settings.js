@@ -2,14 +2,14 @@
 import { element } from "./log.js";
 import { say } from "./words.js";
 
-const DEFAULTS = { theme: "", letters: "book", size: 16, times: false, names: true, sound: false, notify: false, aloud: "all", reader: false };
+const DEFAULTS = { theme: "", letters: "book", size: 16, times: false, names: true, sound: false, notify: false, aloud: "all", reader: false, signedIn: false };
 const FIELDS = [
   ["theme", "select", [["", "themeAuto"], ["dark", "themeDark"], ["light", "themeLight"]]],
   ["letters", "select", [["book", "lettersBook"], ["typewriter", "lettersTypewriter"]]],
   ["size", "range", [13, 26]],
   ["times", "check"], ["names", "check"], ["sound", "check"], ["notify", "check"],
   ["aloud", "select", [["all", "aloudAll"], ["calls", "aloudCalls"], ["nothing", "aloudNothing"]]],
-  ["reader", "check"],
+  ["reader", "check"], ["signedIn", "check"],
 ];
 
 export class Settings {
