@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import close_all_sessions
 from sqlalchemy.pool import Pool
 
 
@@ -21,5 +22,6 @@ def connections() -> Iterator[list[Any]]:
     event.listen(Pool, "connect", note)
     yield opened
     event.remove(Pool, "connect", note)
+    close_all_sessions()  # else a session that is collected later would roll back on a closed connection
     for connection in opened:
         connection.close()
