@@ -86,6 +86,20 @@ class CertificateError(StartError):
         super().__init__(f"{path} {reason}" if path == "TLS" else f"{path}: {reason}")
 
 
+class HostKeyError(StartError):
+    """The host key of an SSH door cannot be used.
+
+    Attributes:
+        path: of its file.
+        reason: why.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
 class StartFailed(StartError, SystemExit):
     """A start under Twisted's ``twist`` or ``twistd`` failed. Unless caught, it ends the process.
 

@@ -95,6 +95,53 @@ class ReloadFailed(Event):
     report: ReloadReport
 
 
+@dataclass(frozen=True, slots=True)
+class Authenticate(Event):
+    """A door asks whether somebody may come in by this name, before they are a client.
+
+    A listener that knows the name calls ``accept()`` or ``refuse()``. If no listener does, nobody has that
+    name: they come in without a proof, and the application may ask them. A refusal outweighs all else.
+
+    Attributes:
+        name: as it was given, without control characters.
+        method: ``"none"``, ``"password"`` or ``"publickey"``.
+        secret: the password; or the public key, such as ``ssh-ed25519 AAAA...``. The door itself checks
+            that they hold the private key.
+        address: where they are: ``192.0.2.1:54321``.
+        door: the name of the door: ``ssh``.
+        answers: what the listeners have said so far: true for ``accept()``.
+    """
+
+    name: str
+    method: str
+    secret: str = field(repr=False)
+    address: str
+    door: str
+    answers: list[bool] = field(default_factory=list)
+
+    def accept(self) -> None:
+        """This proves that they are who they say. For ``"none"``, it lets them in unasked."""
+        self.answers.append(True)
+
+    def refuse(self) -> None:
+        """They must not come in by this name with this."""
+        self.answers.append(False)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a listener has refused."""
+        return False in self.answers
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a listener has accepted, and none has refused."""
+        return bool(self.answers) and not self.is_refused
+
+    def log_fields(self) -> dict[str, Any]:
+        """``event``, and ``client``, which names the door and the address."""
+        return {"event": type(self).__name__, "client": f"<{self.door} {self.address}>"}
+
+
 # -- clients ------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """Talking, and what users say about themselves."""
 
 from cletus.contrib.commands import Refused, Rest, online
-from cletus.contrib.users import ChangePassword, ago
+from cletus.contrib.users import ChangePassword, ago, edit_keys
 from cletus.events import Receive
 from cletus.text import hanging, style
 
@@ -127,6 +127,13 @@ def ignore(event: Receive, other: User) -> None:
 def register(event: Receive) -> None:
     """Create an account, and go on as its user."""
     users.register(event.client)
+
+
+@people.register(requires=has_account)
+def keys(event: Receive, text: Rest = "") -> None:
+    """Your SSH keys: .keys, .keys add ssh-ed25519 AAAA..., .keys remove 1."""
+    event.user.write(*edit_keys(event.user, text))
+    event.user.save_when_possible()
 
 
 @people.register(requires=has_account)

@@ -16,17 +16,20 @@ from cletus.renamed import SETTINGS
 from cletus.settings.settings import Settings, describe, shown_of
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "dev": {"reload": True, "log_format": "colour", "tls_self_signed": True},
+    "dev": {"reload": True, "log_format": "colour", "tls_self_signed": True, "ssh_port": 9022},
     "production": {"reload": False, "log_format": "json"},
 }
 
 _PRESET_HELP: Final = {
-    "dev": "for development: reload on save, log in colour, TLS with a self-signed certificate",
+    "dev": "for development: reload on save, log in colour, SSH, TLS with a self-signed certificate",
     "production": "for production: reload on SIGHUP only, log as JSON",
 }
 
 #: The modules of the extra ``tls`` that a TLS door needs.
 _TLS: Final = ("OpenSSL", "cryptography")
+
+#: The modules of the extra ``ssh`` that an SSH door needs.
+_SSH: Final = ("cryptography", "bcrypt")
 
 #: Types of settings whose option may be given several times, each time with one of the values.
 _COLLECTIONS: Final = (tuple, list, set, frozenset)
@@ -59,10 +62,12 @@ def preset_of(parameters: Mapping[str, Any]) -> str:
 
 
 def implied(preset: str) -> dict[str, Any]:
-    """The settings of a preset: TLS only if it is installed, colour only on a terminal."""
+    """The settings of a preset: TLS and SSH only if they are installed, colour only on a terminal."""
     settings = dict(PRESETS.get(preset, {}))
     if not can_tls():
         settings.pop("tls_self_signed", None)
+    if not can_ssh():
+        settings.pop("ssh_port", None)
     if settings.get("log_format") == "colour" and not _shows_colour():
         del settings["log_format"]
     return settings
@@ -71,6 +76,11 @@ def implied(preset: str) -> dict[str, Any]:
 def can_tls() -> bool:
     """Whether the extra ``tls`` is installed."""
     return all(find_spec(name) is not None for name in _TLS)
+
+
+def can_ssh() -> bool:
+    """Whether the extra ``ssh`` is installed."""
+    return all(find_spec(name) is not None for name in _SSH)
 
 
 def _shows_colour() -> bool:

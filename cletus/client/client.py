@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from typing_extensions import TypeVar  # typing's own knows defaults from Python 3.13 on
 
 from cletus.client.attributes import ApplicationAttributes
+from cletus.client.claim import Claim
 from cletus.client.input import Input
 from cletus.client.interfaces import Host, StackedReader, Transport
 from cletus.client.output import Gmcp, Output
@@ -56,6 +57,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         id: a number that no other client of this service has had, for logs.
         address: where they come from, for logs: ``127.0.0.1:54321``.
         door: the name of the door that they came in by: ``telnet``.
+        claim: who they said they are, if their door has asked (SSH); else ``None``.
         terminal: what is in front of them, as far as it is known.
         was_closed: whether ``close()`` ended the connection; else it broke, or they left.
         connected_at: when they connected, in seconds of ``service.clock``.
@@ -74,10 +76,12 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         *,
         id: int,  # noqa: A002 - it is their id
         door: str,
+        claim: Claim | None = None,
     ) -> None:
         self.service = service
         self.id = id
         self.door = door
+        self.claim = claim
         self.address = transport.address
         self.terminal = transport.terminal
         self.was_closed = False

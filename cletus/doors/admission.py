@@ -47,7 +47,7 @@ class ConnectionLimiter:
         Returns:
             ``None``; or, if there is no room for it, what to tell the peer. It is not counted then.
         """
-        settings, address = self._service.settings, _counted_address(host)
+        settings, address = self._service.settings, counted_address(host)
         from_there = self._by_address.get(address, 0)
         if settings.connections_max and self._count >= settings.connections_max:
             self._log_refusal(host)
@@ -63,7 +63,7 @@ class ConnectionLimiter:
     def release(self, host: str) -> None:
         """A connection that was admitted has gone."""
         self._count -= 1
-        address = _counted_address(host)
+        address = counted_address(host)
         if not address:
             return
         self._by_address[address] -= 1
@@ -108,8 +108,12 @@ def _parsed(host: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _counted_address(host: str) -> str:
-    """What is counted as one address: an IPv4 address, or the /64 network of an IPv6 address."""
+def counted_address(host: str) -> str:
+    """What is counted as one address: an IPv4 address, or the /64 network of an IPv6 address.
+
+    Args:
+        host: an address; empty for a Unix socket.
+    """
     if ":" not in host:
         return host
     address = _parsed(host)

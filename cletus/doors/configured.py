@@ -39,15 +39,30 @@ def _web_door(service: Service, **arguments: Any) -> Door:
     return door
 
 
+def _ssh(service: Service, endpoint: str, limiter: ConnectionLimiter) -> Door:
+    return _ssh_door(service, endpoint=endpoint, limiter=limiter)
+
+
+def _ssh_door(service: Service, **arguments: Any) -> Door:
+    """Conch and cryptography are an extra, so they are imported when there is an SSH door."""
+    try:
+        factory = resolve_name("cletus.doors.ssh.door:SshDoor")
+    except ImportError as error:
+        reason = "SSH needs an extra: pip install 'cletus-live[ssh]'"
+        raise DoorError("ssh", reason) from error
+    door: Door = factory(service, **arguments)
+    return door
+
+
 #: The names that ``--listen NAME:ENDPOINT`` takes.
-DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls, "web": _web}
+DOOR_TYPES: Final[dict[str, DoorType]] = {"telnet": _telnet, "tls": _tls, "web": _web, "ssh": _ssh}
 
 
 def configured_doors(service: Service) -> Iterator[Door]:
-    """The doors in the setting ``listen``, or else telnet and the web; and TLS if there is a certificate.
+    """The doors in the setting ``listen``, or else telnet, the web and SSH; and TLS with a certificate.
 
     Raises:
-        DoorError: ``listen`` names an unknown door.
+        DoorError: ``listen`` names an unknown door, or SSH is wanted and its extra is not installed.
         SettingError: ``tls_key`` is set and ``tls_certificate`` is not.
     """
     settings = service.settings
@@ -64,6 +79,9 @@ def configured_doors(service: Service) -> Iterator[Door]:
             # Two services on one machine both get a page, unless somebody has chosen the port.
             fall_back = not service.sources.is_set("web_port")
             yield _web_door(service, fall_back=fall_back, limiter=limiter)
+        if settings.ssh_port:
+            fall_back = not service.sources.is_set("ssh_port")  # only --dev has asked for it
+            yield _ssh_door(service, fall_back=fall_back, limiter=limiter)
     has_tls = any(entry.startswith("tls:") for entry in settings.listen)
     if (settings.tls_certificate or settings.tls_self_signed) and not has_tls:
         yield TelnetDoor(service, tls=True, limiter=limiter)

@@ -33,9 +33,10 @@ class WindowSize(Option):
         """Two 16-bit numbers; anything else is ignored."""
         if len(payload) == 4:
             columns, rows = int.from_bytes(payload[:2]), int.from_bytes(payload[2:])
-            self._resized(_bounded(columns, COLUMNS), _bounded(rows, ROWS))
+            self._resized(bounded(columns, COLUMNS), bounded(rows, ROWS))
         return b""
 
 
-def _bounded(value: int, bounds: range) -> int:
+def bounded(value: int, bounds: range) -> int:
+    """A number of columns or rows within its bounds; 0, which means unknown, stays 0."""
     return value and min(max(value, bounds[0]), bounds[-1])

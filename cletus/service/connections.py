@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus import events
+from cletus.client.claim import Claim
 from cletus.client.client import Client
 from cletus.client.interfaces import Transport
 from cletus.meters import Meters
@@ -66,14 +67,15 @@ class Connections:
 
     # -- what doors report ------------------------------------------------------------------
 
-    def connected(self, transport: Transport, *, door: str) -> Client:
+    def connected(self, transport: Transport, *, door: str, claim: Claim | None = None) -> Client:
         """Somebody has connected. Fires ``Connect``.
 
         Args:
             transport: the door's end of the connection.
             door: the name of the door, for logs and metrics: ``telnet``.
+            claim: who they said they are, if the door has asked.
         """
-        client = Client(self._service, self, transport, id=self._next_id, door=door)
+        client = Client(self._service, self, transport, id=self._next_id, door=door, claim=claim)
         self._next_id += 1
         self.clients[client] = None
         self.metrics.connections.add(door=door)

@@ -102,6 +102,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     resume_max: Annotated[
         Count, setting("bytes that are kept for each page, to be sent again after a cut")
     ] = 64 * 1024
+    ssh_port: Annotated[
+        Port, setting("port of SSH; 0 has none (needs the extra ssh)", restart=True)
+    ] = 0
+    ssh_host_key: Annotated[
+        str,
+        setting("file of the SSH host key; by default one in the store folder", restart=True),
+    ] = ""
+    ssh_login_time: Annotated[
+        Seconds, setting("seconds from connecting by SSH until the terminal opens")
+    ] = 60.0
     store: Annotated[
         Annotated[str, Meta(min_length=1)],
         setting("folder or URL where stores are saved", restart=True, takes="a folder or URL"),
@@ -387,8 +397,10 @@ class Sources:
             self.replace("file", from_folder(folder))
 
     def is_set(self, name: str) -> bool:
-        """Whether any source sets this setting; else it has its default."""
-        return any(name in changes for changes in self._changes.values())
+        """Whether any source but a preset sets this setting."""
+        return any(
+            name in changes for source, changes in self._changes.items() if source != "preset"
+        )
 
     def copy(self) -> Sources:
         """A copy, to try changes on."""

@@ -39,7 +39,7 @@ def pem(days: int = 90) -> tuple[str, str]:
 
 
 WRONG = {
-    'listen = ["ssh:tcp:22"]': ("listen", "'ssh:tcp:22' does not name a door"),
+    'listen = ["window:tcp:22"]': ("listen", "'window:tcp:22' does not name a door"),
     'listen = ["telnet"]': ("listen", "'telnet' does not name a door"),
     'listen = ["telnet:tcp:nine"]': ("listen", "is not an endpoint of Twisted"),
     'listen = ["telnet:nonsense:9"]': ("listen", "is not an endpoint of Twisted"),

@@ -13,6 +13,7 @@ from cletus.contrib.users.events import (
     Reconnected,
     UserEvent,
 )
+from cletus.contrib.users.keys import KeysMixin, check_key, edit_keys
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import UserManager
 from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin, ago
@@ -44,6 +45,7 @@ __all__ = [
     "ChangePassword",
     "ClientField",
     "IgnoringMixin",
+    "KeysMixin",
     "LinkLost",
     "LoggedIn",
     "LoggedOut",
@@ -62,8 +64,10 @@ __all__ = [
     "UserManager",
     "Users",
     "ago",
+    "check_key",
     "check_name",
     "check_new_password",
+    "edit_keys",
     "has_permission",
     "if_admin",
     "if_can",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cletus.contrib.users.keys import KeysMixin
 from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin
 from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.permissions import PermissionsMixin
@@ -14,6 +15,7 @@ from cletus.contrib.users.user import BaseUser
 class BaseAccount(
     TokensMixin,
     PasswordMixin,
+    KeysMixin,
     PermissionsMixin,
     PronounsMixin,
     SeenMixin,

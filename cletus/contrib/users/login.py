@@ -27,12 +27,13 @@ from twisted.internet.defer import Deferred
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.addresses import origin_of
+from cletus.contrib.users.authenticate import check_password
 from cletus.contrib.users.events import LoginFailed
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.interfaces import Accounts
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.contrib.users.tokens import TokensMixin, is_private
-from cletus.errors import InvalidKey, KeyInUse, NameRefused, PasswordsBusy, StorageError
+from cletus.errors import InvalidKey, KeyInUse, NameRefused, StorageError
 from cletus.logs.audit import audit
 from cletus.service.timers import Timer
 from cletus.storage import Field
@@ -53,6 +54,7 @@ class LoginDialogue(Dialogue):
             password and refused like a wrong one.
         store: the name of the store of users.
         name: the name that was given, of an account or for a new one.
+        claimed: the name that they gave at their door (SSH), until it has been taken as the first line.
         is_new: whether an account is being created.
         guest: the key of the guest that they have become.
         registers_guest: whether a guest who is logged in is creating an account (``Users.register``).
@@ -69,6 +71,7 @@ class LoginDialogue(Dialogue):
 
     store: Field[str] = Field("user")
     name: Field[str] = Field("")
+    claimed: Field[str] = Field("")
     is_new: Field[bool] = Field(False)
     guest: Field[str] = Field("")
     registers_guest: Field[bool] = Field(False)
@@ -112,11 +115,19 @@ class LoginDialogue(Dialogue):
             self.deadline = self.client.service.call_later(seconds, login_time_over, self.client)
         if self.banner:
             self.client.write(*self.banner.split("\n"))
+        claim = self.client.claim
+        if claim is not None and claim.name:
+            self.claimed = claim.name
+            self.client.put_back(claim.name)  # as if they had typed it
 
     @step(lambda self: self.prompt_for_name())
     async def ask_name(self, line: str) -> Any:
         """A name: of an account, or for a new one."""
         name = line.strip()
+        claimed, self.claimed = self.claimed, ""
+        if claimed == name and self.has_proven(name):
+            self.name = name
+            return self.check_ban() or self.enter()
         if not name:
             return self.done() if self.registers_guest else None
         self.names_tried += 1
@@ -237,10 +248,18 @@ class LoginDialogue(Dialogue):
 
     def prompt_for_name(self) -> str:
         """The prompt of the first step."""
+        if self.claimed:  # it is answered already
+            return ""
         if self.registers_guest:
             return "What name do you want (Enter to stay a guest)? "
         guests = " (or guest)" if self.users.guest is not None else ""
         return f"What is your name{guests}? "
+
+    def has_proven(self, name: str) -> bool:
+        """Whether they have proved at their door (SSH) that this is their account."""
+        claim = self.client.claim
+        is_proven = claim is not None and claim.proven and claim.name == name
+        return is_proven and self.users.user.manager.peek(name) is not None
 
     async def check(self, password: str) -> bool:
         """Whether this is the password of the account, which need not exist.
@@ -248,30 +267,15 @@ class LoginDialogue(Dialogue):
         Raises:
             PasswordsBusy: too many passwords are waiting to be hashed; the try is not counted.
         """
-        account, throttle = self.account, self.users.throttle
-        familiar = account is not None and account.has_logged_in_from(self.origin)
+        account = self.account
         if self._is_token(account, password):
-            throttle.succeeded(self.key, self.origin, familiar=familiar)
+            familiar = account.has_logged_in_from(self.origin)
+            self.users.throttle.succeeded(self.key, self.origin, familiar=familiar)
             self.token = password
             return True
-        urgency = Urgency.KNOWN if familiar else Urgency.LOGIN
-        try:
-            with queued_as(urgency, self.origin):
-                if account is None:
-                    answer = Deferred.fromCoroutine(matches(self.client.service, None, password))
-                else:
-                    answer = account.check_password(password)
-            correct = await answer
-        except BaseException as error:
-            # Not checked, or they did not wait: leaving before the answer counts as a guess.
-            report = throttle.succeeded if isinstance(error, PasswordsBusy) else throttle.failed
-            report(self.key, self.origin, familiar=familiar)
-            raise
-        report = throttle.succeeded if correct else throttle.failed
-        report(self.key, self.origin, familiar=familiar)
-        if not correct:
-            audit("wrong password", self.key)
-        return bool(correct)
+        return await check_password(
+            self.users, self.client.service, account, self.key, self.origin, password
+        )
 
     def _is_token(self, account: Any, text: str) -> bool:
         """Whether this is a token of the account, and came on a way that nobody can listen on."""

@@ -22,6 +22,7 @@ from cletus import events
 from cletus.client.client import Client
 from cletus.contrib.addresses import is_within, origin_of
 from cletus.contrib.audience import write_users
+from cletus.contrib.users.authenticate import authenticate
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import index_skeletons
@@ -94,6 +95,7 @@ class Users:
         service.listen(events.PreStart)(self._starting)
         service.listen(events.Connect)(self._connected)
         service.listen(events.Disconnect)(self._disconnected)
+        service.listen(events.Authenticate)(self._authenticate)
         service.every(60.0, self._prune)
 
     # -- for applications -------------------------------------------------------------------
@@ -287,6 +289,10 @@ class Users:
             user.leave(event.reason)
         else:
             user.lose_link(event.reason)
+
+    async def _authenticate(self, event: events.Authenticate) -> None:
+        registration = (self._login or LoginDialogue).registration
+        await authenticate(self, event, registration=registration)
 
     def _covers(self, ban: BaseBan, client: Client) -> bool:
         return ban.network is not None and self.bans.of_address(client.address) is not None

@@ -1,0 +1,147 @@
+"""Public keys on an account: who holds the private one logs in by SSH without a password.
+
+They are checked without any library for SSH, so that an account works wherever it is loaded.
+"""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64decode, b64encode
+from binascii import Error
+from hashlib import sha256
+from typing import Any, Final
+
+from cletus.errors import Refused
+from cletus.logs.audit import audit
+from cletus.storage import Field
+
+KEYS_MAX: Final = 10
+"""Keys of one account. Our choice."""
+
+COMMENT_MAX: Final = 40
+"""Characters of the comment behind a key that are kept."""
+
+RSA_BITS_MIN: Final = 2048
+
+#: The types of keys that are taken, and how many strings and numbers a key of that type has.
+_PARTS: Final = {
+    "ssh-ed25519": 2,
+    "sk-ssh-ed25519@openssh.com": 3,
+    "ecdsa-sha2-nistp256": 3,
+    "ecdsa-sha2-nistp384": 3,
+    "ecdsa-sha2-nistp521": 3,
+    "sk-ecdsa-sha2-nistp256@openssh.com": 4,
+    "ssh-rsa": 3,
+}
+
+_SIZE_MAX: Final = 2200  # bytes: RSA with 16,384 bits
+
+_HOW: Final = "Say add and the line of your public key: add ssh-ed25519 AAAA... me@home"
+
+
+class KeysMixin:
+    """Gives a user SSH keys.
+
+    Attributes:
+        ssh_keys: public keys, each as OpenSSH writes it: type, key in base64, comment.
+    """
+
+    ssh_keys: Field[list[str]] = Field(list)
+
+    def has_ssh_key(self, key: str) -> bool:
+        """Whether this key is one of theirs; its comment does not matter."""
+        return _without_comment(key) in map(_without_comment, self.ssh_keys)
+
+
+def edit_keys(user: Any, text: str) -> list[str]:
+    """What a command ``keys`` does: list a user's keys, add one, or remove one.
+
+    Args:
+        user: with ``KeysMixin``; the caller saves them.
+        text: empty; ``add`` and a key; or ``remove`` and a number.
+
+    Returns:
+        lines for the user.
+
+    Raises:
+        Refused: it is not a key that can be used, or there is no such key.
+    """
+    action, _, rest = text.strip().partition(" ")
+    if action == "add":
+        key = check_key(rest)
+        if user.has_ssh_key(key):
+            raise Refused("You have that key already.")
+        if len(user.ssh_keys) >= KEYS_MAX:
+            raise Refused(f"You can have at most {KEYS_MAX} keys. Remove one first.")
+        user.ssh_keys.append(key)
+        audit("SSH key added", user.key, outcome=fingerprint(key))
+        return [f"Added {fingerprint(key)}. With it you log in by SSH without your password."]
+    if action == "remove":
+        if not rest.strip().isascii() or not rest.strip().isdigit():
+            raise Refused("Say remove and the number of the key: remove 1")
+        number = int(rest.strip()[:4])
+        if not 1 <= number <= len(user.ssh_keys):
+            raise Refused("There is no key of that number.")
+        key = user.ssh_keys.pop(number - 1)
+        audit("SSH key removed", user.key, outcome=fingerprint(key))
+        return [f"Removed {fingerprint(key)}."]
+    if action:
+        raise Refused(f"{_HOW}\nOr remove and its number: remove 1")
+    if not user.ssh_keys:
+        return ["You have no SSH keys.", _HOW]
+    return [f"{number}. {_shown(key)}" for number, key in enumerate(user.ssh_keys, 1)]
+
+
+def check_key(text: str) -> str:
+    """Check a public key that somebody has typed, and return it as it is kept.
+
+    Args:
+        text: a line as in ``~/.ssh/id_ed25519.pub``.
+
+    Raises:
+        Refused: with the reason.
+    """
+    name, encoded, *comment = [*text.split(None, 2), "", ""][:3]
+    if "PRIVATE" in text:
+        raise Refused("That is a private key! Keep it to yourself; the public one ends in .pub.")
+    if name not in _PARTS:
+        known = ", ".join(name for name in _PARTS if "@" not in name)
+        raise Refused(f"That is not a public key that can be used. Known types: {known}.\n{_HOW}")
+    try:
+        blob = b64decode(encoded, validate=True)
+    except (Error, ValueError):
+        raise Refused("That key is damaged. Is it all on one line?") from None
+    parts = _strings(blob)
+    if len(blob) > _SIZE_MAX or len(parts) != _PARTS[name] or parts[0] != name.encode():
+        raise Refused("That key is damaged. Is it all on one line?")
+    if name == "ssh-rsa" and int.from_bytes(parts[2]).bit_length() < RSA_BITS_MIN:
+        raise Refused(f"That RSA key is too short: it needs {RSA_BITS_MIN} bits.")
+    kept = f"{name} {b64encode(blob).decode()}"
+    return f"{kept} {comment[0][:COMMENT_MAX]}".strip() if comment else kept
+
+
+def fingerprint(key: str) -> str:
+    """The fingerprint of a key, as ``ssh-keygen -l`` shows it: ``SHA256:...``."""
+    blob = b64decode(key.split()[1])
+    return f"SHA256:{b64encode(sha256(blob).digest()).decode().rstrip('=')}"
+
+
+def _strings(blob: bytes) -> list[bytes]:
+    """The strings and numbers of a key (RFC 4251, section 5); none if it is cut or has more."""
+    parts = []
+    while blob:
+        (size,) = struct.unpack(">L", blob[:4]) if len(blob) >= 4 else (len(blob),)
+        if len(blob) < 4 + size:
+            return []
+        parts.append(blob[4 : 4 + size])
+        blob = blob[4 + size :]
+    return parts
+
+
+def _without_comment(key: str) -> tuple[str, ...]:
+    return tuple(key.split()[:2])
+
+
+def _shown(key: str) -> str:
+    name, _, *comment = key.split(None, 2)
+    return " ".join((name, fingerprint(key), *comment))

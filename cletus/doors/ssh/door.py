@@ -1,0 +1,227 @@
+"""The SSH door: opens and closes the listening socket, and counts those who have not come in yet."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.conch.ssh.keys import FingerprintFormats
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+
+from cletus.doors.address import host_and_port, printable
+from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter, counted_address
+from cletus.doors.listening import Listening
+from cletus.doors.proxy_protocol import ProxyProtocolFactory
+from cletus.doors.ssh.host_key import NAME, host_key
+from cletus.doors.ssh.transport import SshTransport
+from cletus.errors import DoorError, HostKeyError
+from cletus.storage.backends.urls import folder_of
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+    from twisted.python.failure import Failure
+
+    from cletus.service.service import Service
+
+UNPROVEN_MAX: Final = 100
+"""Connections that have not come in yet. Our choice; each costs a key exchange, some 2 ms."""
+
+UNPROVEN_PER_ADDRESS: Final = 20
+"""Those from one address (IPv6: one /64). Our choice."""
+
+_LOG_INTERVAL: Final = 1.0
+_REASON_MAX: Final = 200
+
+_log = Logger()
+
+
+class SshDoor:
+    """SSH on a TCP port or on any other endpoint that Twisted has.
+
+    Args:
+        service: those who come in become its clients; its reactor listens.
+        host: the address to listen on; by default the setting ``host``.
+        port: by default the setting ``ssh_port``; 0 takes any free one.
+        endpoint: an endpoint string of Twisted's, in place of host and port.
+        limiter: shared by all doors of the service; by default one of its own.
+        fall_back: if the port is in use, take any free one.
+
+    Attributes:
+        address: what it listens on, for people: ``ssh 127.0.0.1:9022``.
+        advertised: the variables of MSSP that tell of this door, once it is open.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        endpoint: str = "",
+        limiter: ConnectionLimiter | None = None,
+        fall_back: bool = False,
+    ) -> None:
+        settings = service.settings
+        self._service = service
+        self._host = settings.host if host is None else host
+        port = settings.ssh_port if port is None else port
+        self._limiter = limiter or ConnectionLimiter(service)
+        self._fall_back = fall_back
+        self._factory: SshFactory | None = None
+        self._timer: Any = None
+        self.address = f"ssh {endpoint or host_and_port(self._host, port)}"
+        self.advertised: dict[str, int] = {}
+        self._listening = self._listening_on(endpoint or (self._host, port))
+
+    def open(self) -> Deferred[None]:
+        """Start to accept connections.
+
+        Raises:
+            DoorError: through the Deferred: the address cannot be listened on, or the host key cannot
+                be used, and why.
+        """
+        return Deferred.fromCoroutine(self._open())
+
+    async def _open(self) -> None:
+        service = self._service
+        try:
+            key = self._host_key()
+        except HostKeyError as error:
+            raise DoorError(self.address, str(error)) from error
+        self._factory = SshFactory(service, self._limiter, key)
+        factory = ProxyProtocolFactory(self._factory, self._limiter.trusts, service.reactor)
+        host = await self._listen(factory)
+        self.address = f"ssh {printable(host)}"
+        port = getattr(host, "port", None)
+        if port is not None:
+            self.advertised = {"SSH": port}
+        _log.info("the SSH host key is {fingerprint}", fingerprint=fingerprint(key))
+        self._schedule_keep_alive()
+
+    def close(self) -> Deferred[None]:
+        """Accept no more connections; those that are open stay open. Closing twice is harmless."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return maybeDeferred(self._listening.close)
+
+    def _host_key(self) -> Any:
+        settings = self._service.settings
+        if settings.ssh_host_key:
+            return host_key(Path(settings.ssh_host_key), create=False)
+        folder = folder_of(settings.store)
+        if not folder:
+            _log.warn("the SSH host key is forgotten at the end: set ssh_host_key to a file")
+            return host_key(None, create=True)
+        return host_key(Path(folder) / NAME, create=True)
+
+    async def _listen(self, factory: Any) -> Any:
+        try:
+            return await self._listening.open(factory)
+        except DoorError as error:
+            cause = getattr(error.__cause__, "socketError", None)
+            if not self._fall_back or getattr(cause, "errno", None) != errno.EADDRINUSE:
+                raise
+        _log.info("{address} is in use; SSH gets a free port", address=self.address)
+        self._listening = self._listening_on((self._host, 0))
+        return await self._listening.open(factory)
+
+    def _listening_on(self, endpoint: tuple[str, int] | str) -> Listening:
+        return Listening(
+            self._service.reactor,
+            endpoint,
+            self.address,
+            keep_alive=self._service.settings.keep_alive,
+            port_option="--ssh-port",
+        )
+
+    def _schedule_keep_alive(self) -> None:
+        interval = self._service.settings.keep_alive
+        if interval:
+            self._timer = self._service.reactor.callLater(interval, self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        """Send a sign of life on all connections: one timer, and not one for each."""
+        assert self._factory is not None  # noqa: S101 - the timer runs while the door is open
+        for connection in tuple(self._factory.connections):
+            connection.keep_alive()
+        self._schedule_keep_alive()
+
+
+class SshFactory(ServerFactory):
+    """Makes a connection for each peer, and counts those who have not come in yet.
+
+    Args:
+        service: the service of the door.
+        limiter: admits connections, or refuses them.
+        key: the host key, as conch has it.
+
+    Attributes:
+        connections: the open connections, each with the address under which it is counted.
+        algorithms: the signature algorithms of the host key; none with SHA-1.
+        publicKeys, privateKeys: the host key by its type, for conch.
+    """
+
+    noisy = False  # the service logs where it listens
+
+    def __init__(self, service: Service, limiter: ConnectionLimiter, key: Any) -> None:
+        self._service = service
+        self._limiter = limiter
+        weak = (b"ssh-rsa", b"ssh-dss")
+        self.algorithms = [name for name in key.supportedSignatureAlgorithms() if name not in weak]
+        self.publicKeys = {key.sshType(): key.public()}
+        self.privateKeys = {key.sshType(): key}
+        self.connections: dict[SshTransport, str] = {}
+        self._unproven: dict[SshTransport, str] = {}
+        self._failures = 0
+        self._logged_at = -_LOG_INTERVAL
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Twisted's: somebody has connected."""
+        connection = SshTransport(self._service)
+        connection.factory = self
+        return connection
+
+    def admit(self, connection: SshTransport) -> bytes | None:
+        """Count a new connection. Returns ``None``, or what to tell the peer if there is no room."""
+        host = getattr(connection.transport.getPeer(), "host", "")
+        address = counted_address(host)
+        if len(self._unproven) >= UNPROVEN_MAX:
+            return FULL
+        if address and list(self._unproven.values()).count(address) >= UNPROVEN_PER_ADDRESS:
+            return CROWDED
+        refusal = self._limiter.admit(host)
+        if refusal is None:
+            self.connections[connection] = host
+            self._unproven[connection] = address
+        return refusal
+
+    def came_in(self, connection: SshTransport) -> None:
+        """A connection has become a client."""
+        self._unproven.pop(connection, None)
+
+    def release(self, connection: SshTransport) -> None:
+        """A connection that was admitted has gone."""
+        self._unproven.pop(connection, None)
+        self._limiter.release(self.connections.pop(connection))
+
+    def log_failure(self, connection: SshTransport, failure: Failure) -> None:
+        """Log why connections were dropped: one line a second, for any number of them."""
+        self._failures += 1
+        now = self._service.reactor.seconds()
+        if now - self._logged_at >= _LOG_INTERVAL:
+            _log.warn(
+                "{count} SSH connections dropped, the latest from {address}: {reason}",
+                count=self._failures,
+                address=connection.address,
+                reason=f"{type(failure.value).__name__}: {failure.getErrorMessage()}"[:_REASON_MAX],
+            )
+            self._logged_at, self._failures = now, 0
+
+
+def fingerprint(key: Any) -> str:
+    """The fingerprint of a key as ``ssh`` shows it: ``SHA256:...``."""
+    return f"SHA256:{key.fingerprint(FingerprintFormats.SHA256_BASE64).rstrip('=')}"
