@@ -1,7 +1,7 @@
 """Talking, and what users say about themselves."""
 
 from cletus.contrib.commands import Refused, Rest, online
-from cletus.contrib.users import ChangePassword, ago, edit_keys
+from cletus.contrib.users import ago
 from cletus.events import Receive
 from cletus.text import hanging, style
 
@@ -11,8 +11,6 @@ from example_service.login import users
 from example_service.users import (
     User,
     everyone_online,
-    has_account,
-    is_guest,
     tell_everyone,
 )
 
@@ -121,22 +119,3 @@ def ignore(event: Receive, other: User) -> None:
     else:
         raise Refused("You cannot ignore yourself, nor more than 200 users.")
     user.save_when_possible()
-
-
-@people.register(requires=is_guest)
-def register(event: Receive) -> None:
-    """Create an account, and go on as its user."""
-    users.register(event.client)
-
-
-@people.register(requires=has_account)
-def keys(event: Receive, text: Rest = "") -> None:
-    """Your SSH keys: .keys, .keys add ssh-ed25519 AAAA..., .keys remove 1."""
-    event.user.write(*edit_keys(event.user, text))
-    event.user.save_when_possible()
-
-
-@people.register(requires=has_account)
-def password(event: Receive) -> None:
-    """Change your password."""
-    event.client.start_dialogue(ChangePassword())

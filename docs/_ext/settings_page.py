@@ -35,6 +35,7 @@ GROUPS = (
             "inflated",
             "connections",
             "output",
+            "prompt",
             "keep",
             "compression",
             "msdp",

@@ -1,6 +1,6 @@
 """The session of an SSH connection (RFC 4254): one shell, and the client's ``Transport``.
 
-With a terminal (``pty-req``), a ``LineEditor`` shows what is typed, below what others say. Without one
+With a terminal (``pty-req``), the terminal's ``editor`` shows what is typed, below what others say. Without one
 (``ssh -T``) lines come and go as they are.
 
 What is typed waits in ``_typed`` until it is taken. The peer may send as many bytes as its window allows,
@@ -29,7 +29,7 @@ from cletus.logs.context import log_context
 from cletus.protocol.capabilities import colours_of_environment
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.connection import TOO_LONG
-from cletus.protocol.line_editor import PASTE_MODE, End, Interrupt, Line, LineEditor
+from cletus.protocol.line_editor import PASTE_MODE, LineEditor
 from cletus.protocol.lines import CutLine, LineBuffer
 from cletus.protocol.naws import COLUMNS, ROWS, bounded
 from cletus.protocol.new_environ import VALUE_MAX, WANTED
@@ -48,9 +48,6 @@ WINDOW: Final = 32 * 1024
 PACKET_MIN: Final = 1024
 """Bytes that a peer must take in a packet; each packet costs us an encryption. Our choice."""
 
-PROMPT_MAX: Final = 1024
-"""Characters of a prompt that are drawn again below what others say. Our choice."""
-
 KEYS_PER_SECOND: Final = 200
 KEYS_AT_ONCE: Final = 2000
 """Keys, or runs of letters, that are taken. More of them wait. Each costs the more the longer the line
@@ -62,7 +59,6 @@ _RUN = re.compile(
     rb"\x1b(?:\[[0-9;?<=>]{0,16}[@-~]|O[@-~]|[^\[O])|[^\x00-\x1f\x7f]{1,512}|\r\n|[\x00-\xff]",
     re.DOTALL,
 )
-_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _DUMB: Final = frozenset({"", "dumb", "unknown"})
 
 _Connection: Any = SSHConnection  # conch is not annotated
@@ -147,7 +143,6 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         self.terminal = Terminal(telnet_encoder(), tls=True)
         self.client: Client | None = None
         self._has_begun = False  # a shell or a command was asked for
-        self._editor: LineEditor | None = None
         self._lines = LineBuffer(self._service.settings.line_max)
         self._environment: dict[str, str] = {}
         self._pastes = False
@@ -218,7 +213,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         columns, rows = struct.unpack(">2L", rest[:8])
         text = clean(name[:VALUE_MAX].decode("latin-1"))
         self._environment["TERMINAL_TYPE"] = text
-        self._editor = LineEditor(line_max=self._service.settings.line_max)
+        self.terminal.editor = LineEditor(line_max=self._service.settings.line_max)
         self.terminal.name = text.upper()
         self.terminal.types = (text.upper(),)
         self._resize(columns, rows)
@@ -255,7 +250,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             return False
         self._has_begun = True
         terminal = self.terminal
-        if self._editor is not None:
+        if self.terminal.editor is not None:
             terminal.colours = colours_of_environment(self._environment)
             terminal.screen_reader = self._environment.get("SCREEN_READER") == "1"
         # Whatever the application does when somebody connects, it does after the answer to this request.
@@ -276,7 +271,10 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         if self._transport.is_closing or self._is_gone or self.localClosed:
             return
         self._transport.came_in(self)
-        if self._editor is not None and self._environment["TERMINAL_TYPE"].lower() not in _DUMB:
+        if (
+            self.terminal.editor is not None
+            and self._environment["TERMINAL_TYPE"].lower() not in _DUMB
+        ):
             self._pastes = True
             self._put(PASTE_MODE.encode())
         try:
@@ -301,8 +299,8 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         """Take a size; whether it is another one."""
         terminal = self.terminal
         size = bounded(columns, COLUMNS) or COLUMNS_UNKNOWN, bounded(rows, ROWS) or ROWS_UNKNOWN
-        if self._editor is not None:
-            self._editor.columns = size[0]
+        if terminal.editor is not None:
+            terminal.editor.columns = size[0]
         if size == (terminal.columns, terminal.rows):
             return False
         terminal.columns, terminal.rows = size
@@ -343,7 +341,8 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
 
     def _wait(self, now: float) -> float:
         """Seconds until the next key may be taken."""
-        cost = 1 if self._editor is None else 1 + len(self._editor.text) // 64
+        editor = self.terminal.editor
+        cost = 1 if editor is None else 1 + len(editor.text) // 64
         return max(self._keys.take(now) for _ in range(cost))
 
     def _timer_fired(self) -> None:
@@ -360,10 +359,10 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         """Take one key, or a run of letters. If its line fails, the next one is still handled."""
         with log_context(client):
             try:
-                if self._editor is None:
+                if self.terminal.editor is None:
                     self._plain(data, client)
                 else:
-                    self._edited(data, client, self._editor)
+                    client.keys_received(data)
             except Exception:  # noqa: BLE001 - the input is left out of the log: it may be a password
                 _log.failure("handling input from {address} failed", address=self.address)
 
@@ -374,39 +373,11 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
                 client.write(TOO_LONG.format(len(line)))
             client.line_received(clean(decode(line, cut=cut)))
 
-    def _edited(self, data: bytes, client: Client, editor: LineEditor) -> None:
-        was_hidden = editor.hidden
-        events, shown = editor.receive(data)
-        if was_hidden:
-            shown = shown.removesuffix("\r\n")  # the client itself begins a new line then
-        if shown and not self._is_gone:
-            self._put(shown.encode("utf-8", "replace"))
-        for event in events:
-            if isinstance(event, Line):
-                client.line_received(clean(event.text))
-            elif isinstance(event, Interrupt):
-                self._service.connections.interrupted(client)
-            elif isinstance(event, End):
-                client.input_ended()
-
     # -- called by the client: ``cletus.client.interfaces.Transport`` ------------------------
 
     def send(self, data: bytes) -> None:
-        """Send encoded text. With a terminal, what is typed stays below it."""
-        editor = self._editor
-        if editor is None:
-            self._put(data.replace(b"\r\n", b"\n"))
-            return
-        last = data.rpartition(b"\n")[2]
-        is_empty = not (editor.prompt or editor.text)
-        if is_empty and not last:
-            self._put(data)  # nearly always: a line of others, to somebody who types nothing
-            return
-        before = b"" if is_empty else editor.cover().encode()
-        if last:
-            self._set_prompt(editor, last, continues=b"\n" not in data)
-            data = data[: -len(last)]
-        self._put(before + data + editor.put_back().encode("utf-8", "replace"))
+        """Send encoded text."""
+        self._put(data if self.terminal.editor is not None else data.replace(b"\r\n", b"\n"))
 
     def pause_reading(self) -> None:
         """Take nothing more of what is typed. Calling it twice is harmless."""
@@ -419,9 +390,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             self._service.reactor.callLater(0, self._take_typed)
 
     def hide_input(self, hidden: bool) -> bytes:
-        """Show nothing of what is typed, or show it again. A terminal without a pty decides itself."""
-        if self._editor is not None:
-            self._editor.hidden = hidden
+        """None: with a terminal, the editor hides what is typed; without one, nobody shows it."""
         return b""
 
     def prompt_mark(self) -> bytes:
@@ -465,8 +434,3 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             self._put(PASTE_MODE.replace("h", "l").encode())
         self.conn.sendRequest(self, b"exit-status", struct.pack(">L", status))
         self.loseConnection()
-
-    def _set_prompt(self, editor: LineEditor, last: bytes, *, continues: bool) -> None:
-        """What follows the last newline is the prompt; without a newline, it goes on."""
-        text = _ESCAPE.sub("", last.decode("utf-8", "replace")).rpartition("\r")[2]
-        editor.prompt = ((editor.prompt if continues else "") + text)[-PROMPT_MAX:]
