@@ -752,10 +752,6 @@ class CarryFailed(ReloadError):
         super().__init__(f"{location}: {type(error).__name__}: {error}")
 
 
-class StoreGone(CarryError):
-    """A value refers to an object of a store that the new code does not define."""
-
-
 class ImportDuringReload(ReloadError, ImportError):
     """A thread imported a module of the application during a reload, and could not wait for its end."""
 

@@ -206,7 +206,7 @@ class ServiceReloader:
         earlier = self._history.latest
         if earlier is None:
             raise ReloadError("no earlier generation is kept to go back to")
-        return self.request(earlier)
+        return self.request(earlier.earlier())
 
     @property
     def sources(self) -> Sources:

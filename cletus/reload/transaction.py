@@ -22,6 +22,7 @@ from cletus.events import ClientEvent
 from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import TimedOut, run_with_timeout
+from cletus.reload.effects.file_caches import FileCaches
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.effects.registrations import Withdrawal
 from cletus.reload.error_text import describe_error
@@ -85,6 +86,7 @@ class Transaction:
         self._dialogues: list[DialogueUnderWay] = []
         self._attached: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self._events: dict[ListenerTask, ClientEvent | None] = {}
+        self._file_caches = FileCaches(service.session.application)
         self.ledger = Ledger(service.reactor, service.session.application)
         self.old_code = OldCode(self._staging.old_modules)
 
@@ -100,6 +102,7 @@ class Transaction:
         # What is made from here on is all that a collector lists as young: none is at work meanwhile.
         gc.collect(0)
         try:
+            self._file_caches.forget()
             with self.ledger:
                 run_with_timeout(self._service.settings.reload_timeout, self._prepare)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
@@ -181,8 +184,14 @@ class Transaction:
     def _import(self) -> None:
         service = self._service
         rebuild = Rebuild(service)
+        known = set(self._plan.sources.modules)
         with constructing(rebuild):
             self._staging.run()
+        self._report.notes += [
+            f"{name} is newer than what is gone back to, and a module body looks for it: "
+            "its file is imported"
+            for name in self._plan.sources.modules.keys() - known
+        ]
         self._check_service()
         self._service_class = rebuild.service_class
         self._check_layout(rebuild.service_class)
@@ -360,6 +369,7 @@ class Transaction:
         failures = self._undo.run()  # before what was noted before it
         forget_classes()
         self._checkpoint.restore()
+        self._file_caches.restore()
         self._report.generation = self._session.generation
         # What had been noted has not come true.
         self._report.notes = [*failures, *self.ledger.undo()]

@@ -18,6 +18,8 @@ from cletus import events
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client, Clients, write_all
 from cletus.errors import ServiceStateError, SettingError
+from cletus.events import PostReload
+from cletus.logs.context import subject
 from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
@@ -278,8 +280,9 @@ class Service(ApplicationAttributes):
         """Call a function again and again: ``@service.every(60)``, or with the arguments of ``call_later``.
 
         The interval is in seconds; it precedes the first call, too. A reload keeps the time of the next
-        call if name and interval are unchanged. A call that is due while an ``async`` target is still
-        running is skipped.
+        call if name and interval are unchanged. A listener of ``events.PostReload`` that asks again for a
+        timer that the reload has carried gets that one. A call that is due while an ``async`` target is
+        still running is skipped.
 
         Returns:
             The timer, for ``cancel()``; used as a decorator, the function.
@@ -288,10 +291,10 @@ class Service(ApplicationAttributes):
             TimerError: the interval is not more than 0, or not finite.
         """
         if target is not None:
-            return self._add_timer(Timer(interval, interval, target, args, kwargs))
+            return self._add_repeating(Timer(interval, interval, target, args, kwargs))
 
         def register(function: ListenerFunction) -> ListenerFunction:
-            self._add_timer(Timer(interval, interval, function))
+            self._add_repeating(Timer(interval, interval, function))
             return function
 
         return register
@@ -413,6 +416,14 @@ class Service(ApplicationAttributes):
 
     def _open_writer(self) -> Writer:
         return open_writer(self.settings, self.clock, self.run_in_thread, self.metrics)
+
+    def _add_repeating(self, timer: Timer) -> Timer:
+        # A reload carries timers, but its listeners often start again what they start at PreStart.
+        if isinstance(subject.get(), PostReload):
+            carried = self.session.current.timers.carried(timer)
+            if carried is not None:
+                return carried
+        return self._add_timer(timer)
 
     def _add_timer(self, timer: Timer) -> Timer:
         timer.imported = self.session.application.is_importing()

@@ -36,6 +36,7 @@ class Timer:
     Attributes:
         active: whether it will call the target (again).
         is_busy: whether its ``async`` target is still at work.
+        is_carried: whether a reload has carried it, and nothing has asked for it again since.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Timer:
         self.imported = imported
         self.active = True
         self.is_busy = False
+        self.is_carried = False
         self._due = 0.0
         self._call: Any = None
         self._clock: Clock | None = None
@@ -107,6 +109,15 @@ class Timer:
             timer.interval,
         )
 
+    def makes_calls_of(self, timer: Timer) -> bool:
+        """Whether this timer calls the same target with the same arguments at the same interval."""
+        return (self.interval, self.target, self.args, self.kwargs) == (
+            timer.interval,
+            timer.target,
+            timer.args,
+            timer.kwargs,
+        )
+
     def _ring(self) -> None:
         self._call = None
         assert self._clock is not None  # noqa: S101 - start() was called
@@ -139,6 +150,17 @@ class Timers:
         if len(self._all) > self._limit:
             self.tidy()
             self._limit = 2 * len(self._all) + _SLACK
+
+    def carried(self, timer: Timer) -> Timer | None:
+        """The timer of before the reload that makes the same calls as this one, if there is one.
+
+        It is found once: who asks for two of them gets two.
+        """
+        for former in self._all:
+            if former.active and former.is_carried and former.makes_calls_of(timer):
+                former.is_carried = False
+                return former
+        return None
 
     def tidy(self) -> None:
         """Forget the timers that are not active any more."""

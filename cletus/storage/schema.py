@@ -33,8 +33,6 @@ class FieldSchema:
         fields: as given.
         typed: the ordinary fields that state a type, and these types.
         untyped: the names of the ordinary fields that state no type.
-        is_transparent: whether the fields of an object are just the entries of its ``__dict__``: no
-            field overrides a method, and the class sets attributes in the ordinary way.
         renames: (name, earlier names) of each field that has been renamed.
         slots: names of the attributes that ``__slots__`` of the class lists; they are not fields.
     """
@@ -58,25 +56,7 @@ class FieldSchema:
         )
         self._initial = tuple(_initial(name, field) for name, field in fields.items())
         self._parts = {session: _Part(owner, fields, session=session) for session in (False, True)}
-        whole = self._parts[True]
         self.slots: tuple[str, ...] = _slots(owner)
-        self.is_transparent = (
-            whole.direct
-            and not self.slots
-            and all(contribute is None for _, _, _, contribute in self._initial)
-            and not whole.deserialisers
-            and all(serialise is None for _, serialise in whole.serialisers)
-        )
-
-    def agrees_with(self, older: FieldSchema) -> bool:
-        """Whether values of an older schema's fields are right for this one without conversion.
-
-        They are if it has all those fields, and with the same types. A type that the application
-        defines is never the same after a reload.
-        """
-        return older.fields.keys() <= self.fields.keys() and all(
-            _stated(older.typed.get(name)) == _stated(self.typed.get(name)) for name in older.fields
-        )
 
     def initialise(self, obj: Any) -> None:
         """Give a new object its default values, in the order of declaration."""
@@ -343,10 +323,6 @@ def _slots(owner: type[Any]) -> tuple[str, ...]:
         for name, attribute in vars(base).items()
         if isinstance(attribute, types.MemberDescriptorType)
     )
-
-
-def _stated(typed: Typed | None) -> tuple[Any, bool] | None:
-    return None if typed is None else (typed.type, typed.optional)
 
 
 def _is_flat(default: list[Any] | dict[Any, Any] | set[Any]) -> bool:

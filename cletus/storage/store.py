@@ -118,17 +118,6 @@ class Store:
         """Class and key, but no values: a field may hold a password."""
         return f"<{type(self).__name__} {getattr(self, 'key', '?')!r}>"
 
-    def __eq__(self, other: object) -> bool:
-        """Whether this is the same object, before or after a reload.
-
-        An old object that is still referenced after a reload shares ``__dict__`` with its successor.
-        """
-        if self is other:
-            return True
-        if type(self) is not type(other) or not isinstance(other, Store):
-            return NotImplemented
-        return self.key == other.key and self.__dict__ is other.__dict__
-
     def __hash__(self) -> int:
         """By store and key, so that it stays the same over reloads."""
         return hash((type(self).schema.name, self.key))

@@ -75,7 +75,7 @@ def edited(sources: Sources, edits: Mapping[str, Edit]) -> Sources:
         else:
             text = edit if isinstance(edit, str) else edit(modules[name].data.decode())
             modules[name] = _with_text(modules, name, text)
-    return replace(sources, modules=modules)
+    return replace(sources, modules=modules, is_earlier=False)
 
 
 def reloaded(service: Service, edits: Mapping[str, Edit] | None = None) -> ReloadReport:

@@ -212,3 +212,43 @@ def test_a_time_that_cannot_be_waited_for_is_refused_at_once(app, delay):
 def test_an_interval_of_nothing_is_refused(app):
     with pytest.raises(TimerError):
         app.service.every(0, app.module("clocks").once, "x")
+
+
+AGAIN = """
+    from cletus import events
+    from APP.core import service
+    ticks = service.ticks = getattr(service, "ticks", [])
+
+    def tick(word="tick"):
+        ticks.append(word)
+
+    @service.listen(events.PreStart)
+    def start(event):
+        service.every(1, tick)
+        service.every(1, tick, "tock")
+        service.every(1, tick, "tock")
+
+    @service.listen(events.PostReload)
+    async def again(event):
+        service.every(1, tick)
+        for _ in range(2):
+            service.every(1, tick, "tock")
+"""
+
+
+def test_a_timer_that_is_started_at_the_start_and_after_each_reload_is_one_timer(run):
+    """The reload has carried it; a listener of PostReload that starts it again gets that one."""
+    app = run(again=AGAIN)
+    for _ in range(3):
+        app.clock.advance(0.25)
+        assert app.reload().ok
+    app.clock.advance(0.25)
+    assert sorted(app.service.ticks) == ["tick", "tock", "tock"]
+
+
+def test_another_timer_after_a_reload_is_another_timer(run):
+    app = run(again=AGAIN)
+    assert app.reload(again=lambda text: text.replace("range(2)", "range(3)")).ok
+    app.service.every(1, app.module("again").tick)
+    app.clock.advance(1)
+    assert sorted(app.service.ticks) == ["tick", "tick", "tock", "tock", "tock"]

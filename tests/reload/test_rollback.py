@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cletus import Service
 from cletus.errors import ReloadError, ServiceStateError
+from tests.reload.code.test_modules import reload_files
+from tests.reload.conftest import CORE
 
 TALK = """
     from cletus import events
@@ -93,3 +97,56 @@ def test_the_files_are_not_touched(app, tmp_path):
 def test_a_service_that_does_not_run_has_nothing_to_go_back_to():
     with pytest.raises(ServiceStateError):
         Service().rollback()
+
+
+PLUGINS = {
+    "pkgutil": """
+        import importlib, pkgutil
+        from APP.core import service
+        loaded = {
+            one.name: importlib.import_module(f"{__name__}.{one.name}")
+            for one in pkgutil.iter_modules(__path__)
+        }
+    """,
+    "glob": """
+        import importlib, pathlib
+        loaded = {
+            path.stem: importlib.import_module(f"{__name__}.{path.stem}")
+            for path in sorted(pathlib.Path(__file__).parent.glob("*.py"))
+            if path.stem != "__init__"
+        }
+    """,
+}
+
+
+@pytest.fixture(params=PLUGINS)
+def plugins(run, request):
+    """An application with a folder of plugins, and one that has come since its start."""
+    texts = {"plugins.__init__": PLUGINS[request.param], "plugins.dice": "FACES = 6"}
+    app = run({"reload_keep": 3}, init="from APP import core, plugins\n", core=CORE, **texts)
+    app.how = request.param
+    Path(app.module("plugins").__file__).with_name("curse.py").write_text("DAMAGE = 100\n")
+    assert reload_files(app).ok
+    assert list(app.module("plugins").loaded) == ["curse", "dice"]
+    return app
+
+
+def test_rollback_before_a_plugin_came_leaves_its_file_and_succeeds(plugins):
+    """Code that lists its folder finds the new file there."""
+    report = back(plugins)
+    if plugins.how == "pkgutil":
+        assert list(plugins.module("plugins").loaded) == ["dice"]
+        assert not report.notes
+    else:
+        assert "app0.plugins.curse is newer than what is gone back to" in "".join(report.notes)
+    assert not reload_files(plugins).notes
+    assert list(plugins.module("plugins").loaded) == ["curse", "dice"]
+
+
+@pytest.mark.parametrize("plugins", ["pkgutil"], indirect=True)
+def test_rollback_before_a_plugin_was_removed_has_it_again(plugins):
+    Path(plugins.module("plugins").__file__).with_name("dice.py").unlink()
+    assert reload_files(plugins).ok
+    assert list(plugins.module("plugins").loaded) == ["curse"]
+    back(plugins)
+    assert plugins.module("plugins").loaded["dice"].FACES == 6

@@ -15,6 +15,7 @@ import linecache
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
@@ -23,7 +24,9 @@ from typing import Any
 
 from cletus.reload.code.c_extensions import LoadedExtensions, is_extension
 from cletus.reload.code.import_names import ImportCache
-from cletus.reload.code.sources import CodeCache, Source, Sources
+from cletus.reload.code.module_listing import listing
+from cletus.reload.code.sources import CodeCache, Source, Sources, source_in
+from cletus.reload.code.subclasses import HiddenSubclasses
 from cletus.reload.effects.registrations import CallSites, Registration
 from cletus.service.application import Application, Root
 
@@ -157,6 +160,8 @@ class ApplicationFinder(MetaPathFinder):
         extension = self.sources.extensions.get(fullname)
         if extension is not None:
             return self.extensions.spec(extension)
+        if source is None and self.sources.is_earlier:
+            source = self._source_since(fullname, path)
         namespace = self._namespace(fullname, path) if source is None else None
         if source is None and namespace is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
@@ -176,6 +181,16 @@ class ApplicationFinder(MetaPathFinder):
             ),
             submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
         )
+
+    def _source_since(self, fullname: str, path: Sequence[str] | None) -> Source | None:
+        """A module that has come since the sources were read, and that a module body looks for.
+
+        Code that lists its folder itself finds it there: a rollback must not fail for that.
+        """
+        source = next(filter(None, (source_in(folder, fullname) for folder in path or ())), None)
+        if source is not None:
+            self.sources.modules[fullname] = source
+        return source
 
     def _namespace(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
         """The spec of a package without an ``__init__.py``: a folder of modules, or of data.
@@ -210,8 +225,9 @@ class Staging:
         self._old_number = finder.generation
         self._old_modules = finder.application.loaded()
         self._old_attributes = [
-            (holder, name, getattr(holder, name, None))
+            (holder, name, vars(holder)[name])
             for holder, name in _attributes_of_parents(finder.application.roots)
+            if name in vars(holder)
         ]
 
     @property
@@ -237,19 +253,28 @@ class Staging:
         finder = self._finder
         finder.namespaces.clear()
         _remove(self._old_modules)
+        # ``from parent import child`` takes the attribute that is there, and imports nothing.
+        for holder, name, module in self._old_attributes:
+            if isinstance(module, ModuleType):
+                delattr(holder, name)
         finder.sources = self._sources
         finder.generation = self._old_number + 1
         finder.staging = True
         importlib.invalidate_caches()
         quote(self._sources)
+        owns = finder.application.owns
         try:
-            for entry in finder.application.entries:
-                importlib.import_module(entry)
-            for name in self._old_late:
-                if name not in sys.modules and self._is_wanted(name):
-                    importlib.import_module(name)
+            with HiddenSubclasses(self.old_modules.values(), owns), self._listing():
+                for entry in finder.application.entries:
+                    importlib.import_module(entry)
+                for name in self._old_late:
+                    if name not in sys.modules and self._is_wanted(name):
+                        importlib.import_module(name)
         finally:
             finder.staging = False
+
+    def _listing(self) -> AbstractContextManager[None]:
+        return listing(self._finder.application, self._sources)
 
     def _is_wanted(self, name: str) -> bool:
         """Whether to import a late module: not if its file, or the statement that named it, is gone."""

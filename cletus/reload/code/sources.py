@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType
@@ -88,6 +89,7 @@ class Sources:
         files: the data files that the setting ``reload_patterns`` names.
         stamps: path of each file to its stamp at that moment.
         application: whose files they are; an empty one if they were not read.
+        is_earlier: whether the files have changed since, as in a rollback.
     """
 
     modules: dict[str, Source]
@@ -95,6 +97,11 @@ class Sources:
     files: dict[str, Content] = field(default_factory=dict)
     stamps: dict[str, Stamp] = field(default_factory=dict, compare=False)
     application: Application = field(default=Application(), compare=False)
+    is_earlier: bool = field(default=False, compare=False)
+
+    def earlier(self) -> Sources:
+        """These sources, to go back to; modules that have come since may be added to them."""
+        return replace(self, modules=dict(self.modules), is_earlier=True)
 
     def digests(self) -> dict[str, bytes]:
         """Name to digest, of all files: equal for equal content."""
@@ -115,6 +122,18 @@ class Sources:
     def is_namespace(self, name: str) -> bool:
         """Whether this is a package without an ``__init__.py``, that is, there are modules below it."""
         return any(module.startswith(name + ".") for module in (*self.modules, *self.extensions))
+
+
+def source_in(folder: str, name: str) -> Source | None:
+    """The module of this dotted name that a file in this folder holds now; ``None`` without a file."""
+    base = Path(folder, name.rpartition(".")[2])
+    for path, is_package in ((base / "__init__.py", True), (base.with_suffix(".py"), False)):
+        with suppress(OSError):
+            data = path.read_bytes()
+            return Source(
+                name, path, is_package, data, hashlib.blake2b(data, digest_size=16).digest()
+            )
+    return None
 
 
 def read(tree: FileTree) -> Sources:
@@ -266,7 +285,7 @@ class History:
         Returns:
             All that are kept.
         """
-        if self._kept and self._kept[-1] is now:
+        if self._kept and now.is_earlier:
             self._kept.pop()
         elif before.digests() != now.digests():
             self._kept.append(before)

@@ -122,12 +122,13 @@ class Conversion:
             others: objects of other classes that are looked into, too.
         """
         heap = gc.get_objects()
+        types_of_heap = list(map(type, heap))
         wanted = {Mark} | {
             cls
-            for cls in set(map(type, heap))
+            for cls in set(types_of_heap)
             if self.new_code.owns(cls) and not self._goes_elsewhere(cls)
         }
-        mine = compress(heap, map(wanted.__contains__, map(type, heap)))
+        mine = compress(heap, map(wanted.__contains__, types_of_heap))
         for cls, objects in groupby(mine, type):
             self._objects.setdefault(cls, []).extend(objects)
         self.namespaces = [mark.namespace for mark in self._objects.pop(Mark, ())]

@@ -161,16 +161,16 @@ class Exchanger:
         depth = 0
         while level:
             depth += 1
-            ids = set(map(id, level))
-            if len(ids) < len(level) or (self._seen and not self._seen.isdisjoint(ids)):
+            # Most containers are small and not shared: looking at some of them again costs less than
+            # finding out which ones those are.
+            if depth > _SHALLOW or _is_large(level):
                 by_id = {id(each): each for each in level if id(each) not in self._seen}
                 level = list(by_id.values())
             chunks, level = _chunks(level), []
             for chunk in chunks:
                 inner = self._renew_chunk(chunk, foreign)
                 level += inner
-                # Most containers are not shared, and their contents are soon looked at again. They
-                # are remembered if they are large, and where a cycle would have no end.
+                # They are remembered if they are large, and where a cycle would have no end.
                 if depth > _SHALLOW or len(self._parts) > _MANY:
                     self._seen.update(map(id, chunk))
 
@@ -189,6 +189,8 @@ class Exchanger:
         """
         parts = self._parts = gc.get_referents(*chunk)
         present = set(map(type, parts))
+        if present == {dict, metaclass} and (attributes := _attributes_alone(parts, len(chunk))):
+            return attributes
         for cls in present - self._clean:
             self._handler_of(cls)
         unclean = present - self._clean - self._foreign
@@ -368,6 +370,22 @@ class Exchanger:
         self.succeed(value, new)
         self.succeed(new, new)  # it may be met in a container that is looked into again
         return new
+
+
+def _attributes_alone(parts: list[Any], count: int) -> list[Any] | None:
+    """The attributes of so many objects that refer to these and to their class, and to nothing else."""
+    for attributes in (parts[::2], parts[1::2]):
+        if len(parts) == 2 * count == 2 * list(map(type, attributes)).count(dict):
+            return attributes
+    return None
+
+
+def _is_large(containers: Sequence[Any]) -> bool:
+    """Whether these hold many values between them; containers without a length count as such."""
+    try:
+        return sum(map(len, containers)) > _MANY
+    except TypeError:
+        return True
 
 
 def _chunks(containers: Sequence[Any]) -> Iterator[Sequence[Any]]:

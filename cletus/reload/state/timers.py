@@ -71,6 +71,7 @@ def commit_timers(carried: CarriedTimers) -> None:
     """Have them call the new code. Plain assignments, and calls of the reactor that cannot fail."""
     for timer, target, args, kwargs in carried.kept:
         timer.target, timer.args, timer.kwargs = target, args, kwargs
+        timer.is_carried = not timer.imported
     for timer in carried.dropped:
         timer.cancel()
     for handle, timer in carried.handles:

@@ -1,0 +1,56 @@
+"""A registry made of ``__subclasses__()`` holds the classes of one generation."""
+
+from __future__ import annotations
+
+from cletus import Dialogue
+
+REGISTRY = """
+    import abc, collections, json
+    from cletus import Dialogue, step
+
+    class Menu(Dialogue):
+        @step("menu> ")
+        def first(self, line):
+            return self.done()
+
+    class Shop(Dialogue):
+        @step("shop> ")
+        def first(self, line):
+            return self.done()
+
+    class Encoder(json.JSONEncoder):
+        pass
+
+    class Cart(collections.UserDict):
+        pass
+
+    def below(base):
+        for child in base.__subclasses__():
+            if child.__module__ == __name__:
+                yield child
+            yield from below(child)
+
+    BASES = Dialogue, json.JSONEncoder, collections.UserDict
+    NAMES = [child.__name__ for base in BASES for child in below(base)]
+    CLASSES = [child for base in BASES for child in below(base)]
+"""
+
+
+def test_a_module_body_sees_the_classes_of_its_own_generation(run):
+    app = run(registry=REGISTRY)
+    first = app.module("registry").NAMES
+    assert first == ["Menu", "Shop", "Encoder", "Cart"]
+    for old, new in (("Shop(", "Store("), ("Cart(", "Basket(")):
+        assert app.reload(registry=lambda text, o=old, n=new: text.replace(o, n)).ok
+    assert app.module("registry").NAMES == ["Menu", "Store", "Encoder", "Basket"]
+    assert all(
+        vars(app.module("registry"))[one.__name__] is one for one in app.module("registry").CLASSES
+    )
+
+
+def test_outside_of_an_import_python_lists_them_itself(run):
+    app = run(registry=REGISTRY)
+    menu = app.module("registry").Menu
+    assert not app.reload(registry=lambda text: text + "1 / 0\n").ok
+    assert "__subclasses__" not in vars(Dialogue)
+    assert menu in Dialogue.__subclasses__()
