@@ -89,6 +89,8 @@ class ServiceReloader:
         #: Since when a file is empty that was not, by the reactor's clock.
         self._empty_since: float | None = None
         self._history = History()
+        #: What the report of the last reload has said, and the next one need not repeat.
+        self._told: frozenset[str] = frozenset()
         self._queue = ReloadQueue()
         self._running = False
         self._scheduled: Any = None
@@ -257,7 +259,9 @@ class ServiceReloader:
             if sources is None:
                 return None
             diff = compare(self.sources, sources)
-            report = ReloadReport(changed=diff.changed, added=diff.added, removed=diff.removed)
+            report = ReloadReport(
+                changed=diff.changed, added=diff.added, removed=diff.removed, known=self._told
+            )
             await run_in_thread(self._compile, diff, report)
         except ReloadError as error:
             application = self._service.session.application
@@ -458,7 +462,10 @@ class ServiceReloader:
             self.log.error("{report}", report=str(report))
             self._service.fire(events.ReloadFailed(self._service, report))
         else:
-            self.log.info("{report}", report=str(report))
+            if report.outcome is Outcome.COMMITTED:
+                self._told = report.recurring()
+            log = self.log.warn if report.has_warnings else self.log.info
+            log("{report}", report=str(report))
         self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
 
     def _end(self, report: ReloadReport) -> None:

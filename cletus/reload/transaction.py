@@ -294,7 +294,9 @@ class Transaction:
                 function = self._conversion.carry(listener.function, place)
                 event = self._conversion.carry(listener.event, place)
             except CarryError as error:
-                self._report.notes.append(f"{error}; it is not called any more")
+                self._report.warnings.append(
+                    f"{error}; it is not called any more: register it in a module body"
+                )
                 continue
             staged.listeners.add(replace(listener, function=function, event=event))
 
@@ -310,7 +312,9 @@ class Transaction:
             try:
                 self._events[task] = self._conversion.carry(event, f"{type(event).__name__}")
             except CarryError as error:
-                self._report.notes.append(f"{error}; what waits for an answer is not begun again")
+                self._report.warnings.append(
+                    f"{error}; what waits for an answer is not begun again"
+                )
                 self._events[task] = None
 
     def _attachments(self) -> list[dict[str, Any]]:
@@ -373,6 +377,7 @@ class Transaction:
         self._report.generation = self._session.generation
         # What had been noted has not come true.
         self._report.notes = [*failures, *self.ledger.undo()]
+        self._report.warnings.clear()
 
     # -- after it ---------------------------------------------------------------------------
 
@@ -394,7 +399,8 @@ class Transaction:
 
     def _restart(self, client: Client, task: ListenerTask, listener: Listener) -> None:
         if task.asking is None:
-            self._report.notes.append(f"{listener.function_name} is still running for {client!r}")
+            running = self._report.still_running
+            running[listener.function_name] = running.get(listener.function_name, 0) + 1
             return
         task.dismiss()
         event = self._events.get(task, task.event)

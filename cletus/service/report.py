@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import enum
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+#: How the line of a loss begins.
+_WARNING = "warning: "
 
 
 class Outcome(enum.Enum):
@@ -38,11 +42,16 @@ class ReloadReport:
         stores_parked: names of removed stores, with the number of objects parked.
         stores_returned: names of stores that are back, with the number of objects returned.
         restarted: how many conversations were started again.
+        still_running: names of ``async`` listeners that run on in the old code, with how many of each.
+        warnings: what is lost or left in the old code, and what to do about it, a sentence each; those of
+            ``fields_dropped`` and ``stores_parked`` are not among them.
         notes: further facts, a sentence each.
         phases: seconds by phase, in order.
         holders: what keeps old code alive, a sentence each; known a turn later.
         error: why it was refused; "" if it was not.
         phase: in which it was refused; "" if it was not.
+        known: sentences that the report before has said, and would recur with each save; its text leaves
+            them out.
     """
 
     outcome: Outcome = Outcome.UNCHANGED
@@ -56,11 +65,14 @@ class ReloadReport:
     stores_parked: dict[str, int] = field(default_factory=dict)
     stores_returned: dict[str, int] = field(default_factory=dict)
     restarted: int = 0
+    still_running: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     holders: list[str] = field(default_factory=list)
     error: str = ""
     phase: str = ""
+    known: frozenset[str] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -88,12 +100,21 @@ class ReloadReport:
         self.outcome = Outcome.REFUSED
         self.error = error
 
+    @property
+    def has_warnings(self) -> bool:
+        """Whether its text has a warning."""
+        return any(line.startswith(_WARNING) for line in self._details())
+
+    def recurring(self) -> frozenset[str]:
+        """The sentences that the next report need not repeat: its ``known``."""
+        return frozenset({*self.warnings, *map(_without_names, self.holders)})
+
     def __str__(self) -> str:
         if self.outcome is Outcome.UNCHANGED:
             return f"Nothing to reload: the files hold what runs (generation {self.generation})"
         if self.outcome is Outcome.REFUSED:
             head = f"Reload refused ({self.phase}), generation {self.generation} goes on"
-            left = (f"    left behind: {one}" for one in (*self.notes, *self.holders))
+            left = (f"    left behind: {line}" for line in (*self.notes, *self._holders()))
             return "\n".join((f"{head}: {self.error}", *left))
         return "\n".join((self._summary(), *(f"    {line}" for line in self._details())))
 
@@ -101,8 +122,7 @@ class ReloadReport:
         objects = sum(self.stores.values())
         return (
             f"Reloaded, generation {self.generation}: {self._modules()};"
-            f" {objects} object{'' if objects == 1 else 's'} carried"
-            f" in {self.pause * 1000:.1f} ms"
+            f" {_counted(objects, 'object')} carried in {self.pause * 1000:.1f} ms"
         )
 
     def _modules(self) -> str:
@@ -118,15 +138,52 @@ class ReloadReport:
         return "; ".join(parts) or "no file changed"
 
     def _details(self) -> Iterator[str]:
+        yield from (f"{_WARNING}{sentence}" for sentence in self._losses())
         if self.fields_added:
             yield f"new fields: {', '.join(self.fields_added)}"
         for name, count in self.fields_dropped.items():
-            yield f"field {name} is gone: {count} values parked"
-        for name, count in self.stores_parked.items():
-            yield f"store {name} is gone: {count} objects parked"
+            if not count:
+                yield f"field {name} is gone: no object had a value"
         for name, count in self.stores_returned.items():
-            yield f"store {name} is back: {count} objects returned"
+            yield f"store {name} is back: {_counted(count, 'object')} returned"
         if self.restarted:
-            yield f"{self.restarted} conversations started again"
+            yield f"{_counted(self.restarted, 'conversation')} started again"
         yield from self.notes
-        yield from self.holders
+        yield from self._holders()
+
+    def _losses(self) -> Iterator[str]:
+        """What is lost, or no longer in use, with what to do about it."""
+        for name, count in self.fields_dropped.items():
+            if count:
+                field_name = name.rpartition(".")[2]
+                yield (
+                    f"field {name} is gone: {_counted(count, 'value')} parked; they are back when the "
+                    f'field is, or with Field(renamed_from="{field_name}") if it has a new name'
+                )
+        for name, count in self.stores_parked.items():
+            yield (
+                f"store {name} is gone: {_counted(count, 'object')} parked; they are back when the "
+                f'store is, or with renamed_from = "{name}" in its class if it has a new name'
+            )
+        for name, count in self.still_running.items():
+            people = "1 person" if count == 1 else f"{count:,} people"
+            yield (
+                f"{name} is still running for {people}, in the old code, and ends there; "
+                "a Dialogue goes on in the new code"
+            )
+        yield from (sentence for sentence in self.warnings if sentence not in self.known)
+
+    def _holders(self) -> Iterator[str]:
+        for sentence, count in Counter(self.holders).items():
+            if _without_names(sentence) not in self.known:
+                yield sentence if count == 1 else f"{sentence} ({count:,} times)"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _without_names(holder: str) -> str:
+    """A sentence about a holder without the modules it keeps alive, which differ from save to save."""
+    head, colon, tail = holder.partition("): ")
+    return tail if colon and head.startswith("old code is still alive (") else holder

@@ -149,7 +149,7 @@ def test_a_field_that_one_edit_takes_away_the_next_brings_back_with_its_value(
     talk.edit(USERS, field, "")
     talk.edit(COMMANDS, "user.lines_said += 1", "pass")
     talk.edit(COMMANDS, "{person.lines_said:>6}", "{0:>6}")
-    talk.prints("field User.lines_said is gone: 1 values parked")
+    talk.prints("field User.lines_said is gone: 1 value parked")
     talk.prints(r"Reloaded, .*talk\.commands.* changed")
     alice.types("three", ".who")
     assert re.search(r"alice +0  ", alice.sees("1 here."))

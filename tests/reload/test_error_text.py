@@ -38,13 +38,13 @@ def test_it_tells_of_modules_added_and_removed_of_fields_and_of_stores(run):
     assert "app0.talk changed; app0.extra added" in text
     assert "1 object carried" in text
     assert "new fields: Room.size" in text
-    assert "field Room.text is gone: 1 values parked" in text
+    assert "field Room.text is gone: 1 value parked" in text
     report = app.reload(talk=lambda text: text[: text.index("class Room")], extra=None)
     text = str(report)
     assert "app0.extra removed" in text
-    assert "store room is gone: 1 objects parked" in text
+    assert "store room is gone: 1 object parked" in text
     report = app.reload(talk=TALK.replace("APP", "app0"))
-    assert "store room is back: 1 objects returned" in str(report)
+    assert "store room is back: 1 object returned" in str(report)
 
 
 def test_a_refusal_names_phase_file_line_and_source_line_and_no_frame_of_ours(run):
@@ -146,3 +146,14 @@ def test_the_cause_of_an_error_is_named(run):
     )
     assert "ValueError: no x\n  raised from " in report.error
     assert report.error.endswith("{}['x']\nKeyError: 'x'")
+
+
+def test_what_recurs_with_each_save_is_said_once(run):
+    """A value that the new code cannot name stays on the service for as long as the service runs."""
+    app = run(talk=TALK + "\n    def maker():\n        return lambda: 1\n")
+    app.service.answer = app.module("talk").maker()
+    first = app.reload(talk=lambda text: text + "\n# 1\n")
+    again = app.reload(talk=lambda text: text + "\n# 2\n")
+    assert "warning: " in str(first)
+    assert "warning: " not in str(again)
+    assert again.warnings

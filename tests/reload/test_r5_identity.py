@@ -196,7 +196,7 @@ def test_every_kind_of_value_is_carried_to_the_new_classes(app, what):
     before = describe(value)
     report = app.reload()
     assert report.ok, str(report)
-    assert report.notes == []
+    assert report.warnings == []
     one = thing(app, "one")
     assert describe(one.a) == before
     assert one.a is one.b[0] or one.a == one.b[0]
@@ -221,7 +221,7 @@ def test_what_is_neither_data_nor_ours_stays_as_it_is(app):
     thing(app, "one").a = [lock, deferred]
     report = app.reload()
     assert thing(app, "one").a == [lock, deferred]
-    assert report.notes == []
+    assert report.warnings == []
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,9 @@ def test_what_the_new_code_cannot_name_stays_and_is_named_or_refuses_a_strict_re
     assert report.ok is (not strict or not reason)
     assert thing(app, "one").a["deep"][0] is held
     if not reason:
-        assert report.notes == []  # a generator is not a value of the old code
+        assert report.warnings == []  # a generator is not a value of the old code
         return
-    said = report.error if strict else "\n".join(report.notes)
+    said = report.error if strict else "\n".join(report.warnings)
     for word in ("Thing 'one'", "field 'a'", reason):
         assert word in said
 

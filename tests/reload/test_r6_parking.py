@@ -108,8 +108,8 @@ def test_a_field_that_goes_together_with_the_class_of_its_value_comes_back(app):
     app.active("room")["hall"].guests.pop()
     report = app.reload(users=gone)
     assert report.ok, str(report)
-    assert "app0.users.Pet is gone; it stays as it is" in report.notes[0]
-    assert "User 'bob'" in report.notes[0]
+    assert "app0.users.Pet is gone; it stays as it is" in report.warnings[0]
+    assert "User 'bob'" in report.warnings[0]
     restored(app)
     assert app.active("user")["bob"].pet.name == "cat"
     assert type(app.active("user")["bob"].pet) is app.module("users").Pet

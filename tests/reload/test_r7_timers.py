@@ -117,7 +117,7 @@ def test_a_target_that_is_gone_is_reported_and_dropped(app):
     report = reload(
         app, lambda text: text.replace("def once", "def twice").replace("once,", "twice,")
     )
-    assert [note for note in report.notes if "once" in note and "cancelled" in note]
+    assert [note for note in report.warnings if "once" in note and "cancelled" in note]
     app.clock.advance(5)
     assert ("gone", 2) not in rang(app)
 

@@ -134,7 +134,7 @@ def test_a_class_that_is_gone_ends_the_dialogue_and_its_lines_go_to_listeners(ap
     bob.types("bob")
     report = app.reload(login=lambda text: text.replace("Login", "Entry"))
     assert report.ok
-    assert [note for note in report.notes if "Login" in note]
+    assert [note for note in report.warnings if "Login" in note]
     assert bob.client.dialogues == []
     assert bob.transport.hidden is False
     assert bob.types("hi") == "None says v1 hi\n"
@@ -252,6 +252,6 @@ def test_a_class_without_steps_ends_the_dialogue(run, old, new):
     bob = app.person()
     report = app.reload(talk=lambda text: text.replace(old, new).replace('@step("went? ")', "#"))
     assert report.ok
-    assert any("has no steps any more" in note for note in report.notes)
+    assert any("has no steps any more" in note for note in report.warnings)
     assert bob.client.dialogues == []
     assert app.reload().ok

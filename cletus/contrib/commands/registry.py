@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import difflib
 import secrets
+import traceback
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from inspect import iscoroutine
+from pathlib import Path
 from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -41,6 +43,7 @@ from cletus.contrib.commands.events import CommandFailed
 from cletus.contrib.commands.prefix_table import PrefixTable
 from cletus.contrib.commands.signature import Signature, UsageError, take_word
 from cletus.contrib.language import say_duration
+from cletus.contrib.permissions import has_permission
 from cletus.errors import CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
@@ -51,6 +54,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: What people read when a command raises; the log has the same reference.
 FAILURE_TEXT = "Something went wrong in {name}. It has been logged as {reference}."
+#: The permission of those who read the error itself: they are told of reloads, too.
+DEVELOPER: Final = "reload"
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
@@ -58,6 +63,17 @@ _log = Logger()
 
 def _random_reference() -> str:
     return secrets.token_hex(3)
+
+
+def _error_lines(error: BaseException, service: Service) -> list[str]:
+    """An error, with the frames of the application: the others are of Cletus and of libraries."""
+    roots = [root.path for root in service.session.application.roots]
+    frames = [
+        f"{frame.filename}:{frame.lineno} in {frame.name}\n    {frame.line}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if any(Path(frame.filename).is_relative_to(root) for root in roots)
+    ]
+    return "\n".join([*frames, f"{type(error).__name__}: {error}"]).split("\n")
 
 
 class Options(TypedDict, total=False):
@@ -378,7 +394,10 @@ class CommandRegistry:
             client=repr(event.client),
             reference=reference,
         )
-        event.client.write(FAILURE_TEXT.format(name=name, reference=reference))
+        if has_permission(event.client.user, DEVELOPER):
+            event.client.write(f"{name} failed:", *_error_lines(error, self.service))
+        else:
+            event.client.write(FAILURE_TEXT.format(name=name, reference=reference))
 
 
 class Group:

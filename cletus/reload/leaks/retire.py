@@ -85,4 +85,4 @@ class LeakFinder:
         if self._search.cut_off:
             holders.append(f"the search was cut off after {SEARCH_SECONDS:g} seconds")
         head = f"old code is still alive ({', '.join(alive)})"
-        return [f"{head}: {holder}" for holder in dict.fromkeys(holders)]
+        return [f"{head}: {holder}" for holder in holders]

@@ -461,7 +461,7 @@ class Conversion:
         if self._strict:
             raise CarryError(place, reason)
         more = f" (and {count - 1} more)" if count > 1 else ""
-        self._report.notes.append(f"{place}{more}: {reason}; {LEFT}")
+        self._report.warnings.append(f"{place}{more}: {reason}; {LEFT}")
 
     def carry(self, value: Any, place: str) -> Any:
         """What takes the place of a value that is of no use if the new code does not have it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,12 +37,16 @@ def find_dialogues(
 ) -> list[DialogueUnderWay]:
     """All dialogues under way, before they are converted."""
     under_way = []
+    ended: Counter[str] = Counter()
     for client in clients:
         for dialogue in client.input.dialogues:
             reason = _reason_to_end(dialogue, new_code)
             if reason:
-                report.notes.append(f"{reason}: a dialogue of it is ended")
+                ended[reason] += 1
             under_way.append(DialogueUnderWay(client, dialogue, bool(reason)))
+    for reason, count in ended.items():
+        dialogues = "a dialogue of it is" if count == 1 else f"{count:,} dialogues of it are"
+        report.warnings.append(f"{reason}: {dialogues} ended; put the class back to keep them")
     return under_way
 
 

@@ -168,7 +168,7 @@ class FieldConversion:
                 except ReloadError as error:
                     if not lenient:
                         raise
-                    self._report.notes.append(f"{error}; it is left as it is")
+                    self._report.warnings.append(f"{error}; it is left as it is")
         self._note_failures()
 
     # -- inside -----------------------------------------------------------------------------
@@ -265,9 +265,10 @@ class FieldConversion:
 
     def _note_failures(self) -> None:
         for name, (error, count) in self._failed.items():
-            self._report.notes.append(
+            objects = "1 object" if count == 1 else f"{count:,} objects"
+            self._report.warnings.append(
                 f"{self.changes.new.__name__}, {name}: serialise raised {error!r} in the old code and "
-                f"in the new; the values of {count} objects stay as they are"
+                f"in the new; the values of {objects} stay as they are: mend it, and save again"
             )
 
 

@@ -90,5 +90,8 @@ def _found(
             {name: conversion.carry(value, place) for name, value in timer.kwargs.items()},
         )
     except CarryError as error:
-        report.notes.append(f"{error}; it was due in {timer.remaining:.1f} s and is cancelled")
+        report.warnings.append(
+            f"{error}; it was due in {timer.remaining:.1f} s and is cancelled: start it anew, with a "
+            "function of a module"
+        )
         return None

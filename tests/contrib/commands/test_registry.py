@@ -404,3 +404,14 @@ def test_who_may_not_use_a_command_can_be_told_why(talk):
         with pytest.raises(Refused, match="There is no command"):
             commands.find(typed, event)
     assert ".mail" not in "".join(commands.help(event))
+
+
+def test_a_developer_reads_the_error_with_the_frames_of_the_application(talk):
+    talk.bob.client.user.powers.add("reload")
+    with Log():
+        answer = last(talk.bob, ".crash")
+    assert "reference" not in talk.bob.screen
+    assert ".crash failed:\n" in talk.bob.screen
+    assert "talk.py:" in answer
+    assert "KeyError" in answer
+    assert "cletus/contrib" not in talk.bob.screen

@@ -350,7 +350,7 @@ def test_private_and_decorated_methods_and_named_lambdas_are_found(moody):
     box.two = weakref.WeakMethod(door.creak)
     moody.service.call_later(1, door.closer())
     report = edited(moody, '"v1"', '"v2"')
-    assert report.notes == []
+    assert report.warnings == []
     assert [call() for call in box.one] == ["v2", "v2!", "v2", "v2!"]
     assert box.two()() == "v2!"
     assert [timer.active for timer in moody.service.session.current.timers] == [True]
@@ -373,8 +373,10 @@ def test_one_value_without_a_name_hinders_nobody(run):
     for box in boxes:
         box.one, box.two = [app.module("world").ask(box.key)], app.module("world").ask
     report = edited(app, "return lambda: word", "return lambda: word + word")
-    assert len(report.notes) == 1
-    assert "Box 'a', field 'one' (and 2 more): app0.world.ask.<locals>.<lambda>" in report.notes[0]
+    assert len(report.warnings) == 1
+    assert (
+        "Box 'a', field 'one' (and 2 more): app0.world.ask.<locals>.<lambda>" in report.warnings[0]
+    )
     assert [box.one[0]() for box in boxes] == ["a", "b", "c"]
     assert boxes[0].two("x")() == "xx"
 
@@ -547,7 +549,7 @@ def test_a_serialise_that_raises_does_not_lock_its_author_out(heroic):
     edited(heroic, "getattr(obj, name))", "getattr(obj, nam))")
     heroic.hero.deeds.append("slept")
     report = edited(heroic, "class Player", "class Gamer")
-    assert "field 'deeds': serialise raised" in report.notes[0]
+    assert "field 'deeds': serialise raised" in report.warnings[0]
     edited(heroic, "getattr(obj, nam))", "getattr(obj, name))")
     assert heroic.hero.deeds == ["ate", "drank", "slept"]
 
@@ -615,7 +617,9 @@ def test_objects_of_a_plain_class_that_went_are_the_same_ones_when_it_is_back(ap
     box.one = [app.module("world").Player()]
     player = box.one[0]
     report = edited(app, "class Player", "class Gamer")
-    assert "Box 'box', field 'one': app0.world.Player is gone; it stays as it is" in report.notes[0]
+    assert (
+        "Box 'box', field 'one': app0.world.Player is gone; it stays as it is" in report.warnings[0]
+    )
     player.regenerate()
     edited(app, "class Gamer", "class Player")
     assert box.one[0] is player
@@ -630,7 +634,7 @@ def test_a_plain_class_that_moved_is_found_by_its_name_where_only_one_has_it(run
     box.one = app.module("a").Player()
     report = app.reload(a="", b=player, c=player if ambiguous else "")
     assert report.ok, str(report)
-    assert bool(report.notes) is ambiguous
+    assert bool(report.warnings) is ambiguous
     assert (type(box.one) is app.module("b").Player) is not ambiguous
 
 

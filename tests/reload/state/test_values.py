@@ -188,8 +188,8 @@ def test_what_the_new_code_cannot_name_hinders_nothing_beside_it(app, box):
     inactive.one, inactive.two = nameless, [app.module("values").cached]
     app.service.first, app.service.second = [[inactive]], nameless
     report = app.reload()
-    assert len(report.notes) == 1
-    assert "(and 1 more)" in report.notes[0]
+    assert len(report.warnings) == 1
+    assert "(and 1 more)" in report.warnings[0]
     assert app.service.first == [[inactive]]
     assert (inactive.one, inactive.two) == (nameless, [app.module("values").cached])
 
@@ -249,5 +249,5 @@ def test_flags_go_by_the_names_of_their_members_as_other_enums_do(app, box):
     assert box.one == app.module("values").Can(9), "by its value, where it does not have its names"
     box.one = one = app.module("values").Can.CHANGE
     report = app.reload(values=lambda text: text.replace("CHANGE = 1", "LEAVE = 4"))
-    assert "Box 'box', field 'one': app0.values.Can does not have" in report.notes[0]
+    assert "Box 'box', field 'one': app0.values.Can does not have" in report.warnings[0]
     assert box.one is one
