@@ -62,7 +62,7 @@ def channels(event: Receive) -> None:
     event.user.write(*table(("Channel", "Joined", "Online", "Topic"), rows))
 
 
-@channel.register
+@channel.register(aliases=("found",))
 def create(event: Receive, name: str) -> None:
     """Create a channel. You become its moderator."""
     if len(Channel.manager.active()) >= CHANNELS_MAX:

@@ -1,7 +1,7 @@
 """A running ``async`` listener of one client: its state is a frame.
 
-A frame cannot be carried over to new code. While its client is being asked something, a reload can
-start the listener again from its top; while it waits for anything else it runs on to its end, in the
+A frame cannot be carried over to new code. While its client is being asked something, or it sleeps, a
+reload can start the listener again from its top; while it waits for anything else it runs on to its end, in the
 old code.
 """
 
@@ -41,7 +41,7 @@ class ListenerTask:
         event: what the listener was called with; a restart is called with the same.
 
     Attributes:
-        asking: the answer that it waits for, while its client is being asked something in it.
+        asking: what it waits for, while its client is being asked something in it or it sleeps.
         hidden: the latest line that it was given, if that was typed without echo; the log leaves
             it out.
         dismissed: whether it was cancelled on purpose.
@@ -51,7 +51,7 @@ class ListenerTask:
         self.client = client
         self.listener = listener
         self.event = event
-        self.asking: Deferred[str] | None = None
+        self.asking: Deferred[Any] | None = None
         self.hidden = hidden_line()
         self._done: Deferred[Any] | None = None
         self.dismissed = False
@@ -65,6 +65,11 @@ class ListenerTask:
             _current.reset(token)
         return self._done
 
+    def sleeps(self, slept: Deferred[None]) -> None:
+        """It waits for this, and a reload treats that as a question to its client."""
+        self.asking = slept
+        slept.addBoth(self._slept)
+
     def dismiss(self) -> None:
         """Cancel it, so that its ``finally`` blocks run. What it raises from then on is expected."""
         self.dismissed = True
@@ -76,3 +81,7 @@ class ListenerTask:
         if self.dismissed:
             return failure.check(CancelledError, Disconnected) is not None
         return failure.check(Disconnected) is not None and not self.client.connected
+
+    def _slept(self, result: Any) -> Any:
+        self.asking = None
+        return result

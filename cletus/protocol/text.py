@@ -41,7 +41,8 @@ _UNWANTED = re.compile(
 )
 
 # Characters of no width by Unicode's tables, as terminals use them: they fall on the cell before them.
-_ZERO_WIDTH = "".join(
+# Soft hyphens have a width in these tables, but many terminals and all browsers show nothing of them.
+_ZERO_WIDTH = "\u00ad" + "".join(
     rf"\U{first:08x}-\U{last:08x}"
     for first, last in ZERO_WIDTH[list_versions()[-1]]
     if first > 0x7F

@@ -6,6 +6,7 @@ the call then returns the running instance.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,7 +18,8 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client, Clients, write_all
-from cletus.errors import ServiceStateError, SettingError
+from cletus.client.listener_task import current_task
+from cletus.errors import ServiceStateError, SettingError, TimerError
 from cletus.events import PostReload
 from cletus.logs.context import subject
 from cletus.meters import Meters
@@ -298,6 +300,31 @@ class Service(ApplicationAttributes):
             return function
 
         return register
+
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """Await this in an ``async def`` to wait.
+
+        A reload treats an ``async`` listener or step that sleeps as one that waits in ``client.ask()``:
+        it starts again from its top, or is cancelled. Lines of its client wait as long as it does.
+
+        Args:
+            seconds: 0 waits for the next turn of the reactor.
+
+        Returns:
+            Fires when the time is over. Cancelling it ends the wait.
+
+        Raises:
+            TimerError: the time is negative or not finite.
+            ServiceStateError: the service is not started yet.
+        """
+        if not 0 <= seconds < math.inf:
+            raise TimerError(seconds, "it is only possible to sleep for a finite time")
+        slept: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = self.clock.callLater(seconds, slept.callback, None)
+        task = current_task()
+        if task is not None:
+            task.sleeps(slept)
+        return slept
 
     # -- lifecycle -------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ CASES = {
         "q" + (ACUTE + "\u200d") * 9,
         "q" + (ACUTE + "\u200d") * 4 + "\u200d" * 5,
     ),
+    "soft hyphens": ("a" + "\u00ad" * 50, "a" + "\u00ad" * INVISIBLE_MAX),
     "enclosing marks": ("a" + "\u20dd" * 9, "a" + "\u20dd" * MARKS_MAX),
     "a character that NFC takes apart": ("\ufb2c" + ACUTE * 9, "\u05e9\u05bc\u05c1" + ACUTE * 2),
     "a vowel that composes when a mark before it goes": (

@@ -194,3 +194,63 @@ def test_an_event_of_the_application_is_of_the_new_class_and_its_listeners_go_on
     assert bob.new_text() == f"\n{NOTICE}\nv2? "
     assert bob.types("yes") == "v2 hello yes\n"
     assert bob.types("again") == "v2? v2 heard again\n"
+
+
+SLEEPER = """
+    from cletus import events
+    from APP.core import service
+
+    @service.listen(events.Receive)
+    async def receive(event):
+        event.client.write("v1 counts")
+        await service.sleep(5)
+        event.client.write("v1 is awake")
+
+    @service.every(60)
+    async def strike():
+        await service.sleep(5)
+        service.write_all("v1 strikes")
+"""
+
+
+def test_who_sleeps_goes_on_when_the_time_is_over_and_lines_wait_meanwhile(run):
+    app = run(talk=SLEEPER)
+    bob = app.person()
+    bob.types("a")
+    bob.client.line_received("b")
+    app.clock.advance(4.9)
+    assert bob.screen.count("v1 counts") == 1
+    assert not bob.sees("v1 is awake")
+    app.clock.advance(0.1)
+    assert bob.sees("v1 is awake")
+    assert bob.screen.count("v1 counts") == 2
+
+
+def test_a_listener_that_sleeps_starts_again_in_the_new_code_as_one_that_asks(run):
+    app = run(talk=SLEEPER)
+    bob = app.person()
+    bob.types("a")
+    report = app.reload(talk=newer)
+    assert report.restarted == 1
+    assert bob.sees(NOTICE)
+    assert bob.sees("v2 counts")
+    app.clock.advance(5)
+    assert bob.sees("v2 is awake")
+    assert not bob.sees("v1 is awake")
+
+
+def test_a_timer_may_sleep(run):
+    app = run(talk=SLEEPER)
+    bob = app.person()
+    app.clock.advance(60)
+    app.clock.advance(5)
+    assert bob.sees("v1 strikes")
+
+
+def test_who_leaves_while_code_sleeps_ends_it_quietly(run):
+    app = run(talk=SLEEPER)
+    bob = app.person()
+    bob.types("a")
+    bob.hangs_up()
+    app.clock.advance(100)
+    assert app.service.clients == ()

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from cletus import Service, Settings, events
-from cletus.errors import ServiceStateError, SettingError
+from cletus.errors import ServiceStateError, SettingError, TimerError
 from cletus.service.application import Application
 from cletus.service.construction import Loading, constructing
 from cletus.storage import Field, Store, TempStoreMixin
@@ -189,3 +189,17 @@ def test_an_application_may_have_a_log_of_its_own_on_the_service(
     service.log = []  # type: ignore[attr-defined]  # an attachment
     come(service).hangs_up()
     assert service.clients == ()
+
+
+@pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
+def test_only_a_finite_time_can_be_slept(service: Service, seconds: float) -> None:
+    with pytest.raises(TimerError):
+        service.sleep(seconds)
+
+
+def test_a_sleep_that_is_cancelled_leaves_no_call_behind(service: Service, clock: Clock) -> None:
+    before = len(clock.getDelayedCalls())
+    slept = service.sleep(5).addErrback(lambda _: None)
+    assert len(clock.getDelayedCalls()) == before + 1
+    slept.cancel()
+    assert len(clock.getDelayedCalls()) == before
