@@ -52,6 +52,8 @@ from cletus.settings.files import file_in
 _RETRY = 0.05
 #: Seconds for which an emptied file is waited for: some editors empty a file, and write it later.
 _EMPTY_WAIT = 2.0
+#: Seconds by which the time of a file may be behind the clock: the kernel counts it in ticks.
+_COARSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class ServiceReloader:
         self._attempted: dict[str, bytes] = {}
         #: When that was refused, in seconds since the epoch; ``None`` if it was not.
         self._refused_at: float | None = None
+        #: Between which times, in seconds since the epoch, the application was imported last.
+        self._imported = (0.0, 0.0)
+        #: Whether the last reload took modules that the import before it had written.
+        self._took_generated = False
         #: Since when a file is empty that was not, by the reactor's clock.
         self._empty_since: float | None = None
         self._history = History()
@@ -309,7 +315,11 @@ class ServiceReloader:
         if not forced and digests == self._attempted and not self._is_saved_again(sources):
             self._end(ReloadReport())
             return None
+        is_generated = not forced and self._is_generated(sources)
         self._attempted = digests
+        if is_generated:
+            self._end(ReloadReport())
+            return None
         if not forced and digests == self.sources.digests():
             report = ReloadReport(generation=self._service.session.generation)
             self._tell(report)
@@ -339,6 +349,31 @@ class ServiceReloader:
         if self._refused_at is None:
             return False
         return any(stamp[-1] / 1e9 > self._refused_at for stamp in sources.stamps.values())
+
+    def _is_generated(self, sources: Sources) -> bool:
+        """Whether nothing but files that the last import has written has changed since.
+
+        They would be written again by each reload. Modules are taken once, since they may have been
+        imported from their former text; data was read by the import itself.
+        """
+        before = self._attempted or self.sources.digests()
+        changed = {name for name, digest in sources.digests().items() if before.get(name) != digest}
+        files = {**sources.modules, **sources.extensions, **sources.files}
+        start, end = self._imported
+        is_written = bool(changed) and all(
+            start <= sources.stamps[str(files[name].path)][-1] / 1e9 <= end for name in changed
+        )
+        if not is_written:
+            self._took_generated = False
+            return False
+        if not self._took_generated and not changed.isdisjoint(sources.modules):
+            self._took_generated = True
+            return False
+        self.log.warn(
+            "{names}: written by a module body while it was imported; that is not reloaded",
+            names=", ".join(sorted(changed)),
+        )
+        return True
 
     def _compile(self, diff: Diff, report: ReloadReport) -> None:
         """In a thread: compile what has changed."""
@@ -385,7 +420,9 @@ class ServiceReloader:
             self._set_application(former.merged(diff.sources.application))
             transaction = Transaction(self._service, finder, diff, report)
             self._resume_collection = pause_collection()
+            started_at = time.time() - _COARSE
             committed = transaction.run()
+            self._imported = (started_at, time.time())
             self._set_application(diff.sources.application if committed else former)
         if not committed:
             # Only the ledger: the transaction holds objects made by the refused code.

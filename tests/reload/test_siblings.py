@@ -96,3 +96,32 @@ def test_a_refused_edit_brings_nothing_in(bot):
     assert "Reload refused" in bot.reload(bot=BOT + "import bot_extra\n", bot_extra="1 / 0")
     assert bot.service.session.application == before
     assert bot.ann.types("x") == "score 1\n"
+
+
+@pytest.mark.parametrize(("pattern", "reloads"), [("bot_stamp.py", 2), ("stamp.txt", 1)])
+def test_what_a_module_body_writes_is_not_reloaded_for_ever(tmp_path, pattern, reloads):
+    """A module is taken once more, since its former text was imported; data is not."""
+    (tmp_path / "bot_stamp.py").write_text("text = 0\n")
+    text = BOT + f"import time, pathlib, bot_stamp\npathlib.Path(__file__).with_name('{pattern}')"
+    text += ".write_text(f'text = {time.time_ns()}')\n"
+    (tmp_path / "bot_models.py").write_text(MODELS)
+    (tmp_path / "bot_commands.py").write_text(COMMANDS)
+    (tmp_path / "bot.py").write_text(text)
+    service = load("bot.py", tmp_path)
+    clock = start_in_memory(service, reload_patterns=("*.txt",))
+    try:
+        (tmp_path / "bot.py").write_text(text + "# an edit\n")
+        for _ in range(8):
+            service.reloader._files_changed()
+            for _ in range(10):
+                clock.advance(0.1)
+        assert service.session.generation == reloads
+        (tmp_path / "bot.py").write_text(text + "# another edit\n")
+        for _ in range(8):
+            service.reloader._files_changed()
+            for _ in range(10):
+                clock.advance(0.1)
+        assert service.session.generation == 2 * reloads
+    finally:
+        service.stop()
+        clock.advance(10)
