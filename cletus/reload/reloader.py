@@ -26,7 +26,9 @@ from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.code.sources import (
     UNSETTLED,
     CodeCache,
+    Content,
     History,
+    Source,
     Sources,
     Unsettled,
     read,
@@ -358,7 +360,11 @@ class ServiceReloader:
         """
         before = self._attempted or self.sources.digests()
         changed = {name for name, digest in sources.digests().items() if before.get(name) != digest}
-        files = {**sources.modules, **sources.extensions, **sources.files}
+        files: dict[str, Source | Content] = {
+            **sources.modules,
+            **sources.extensions,
+            **sources.files,
+        }
         start, end = self._imported
         is_written = bool(changed) and all(
             start <= sources.stamps[str(files[name].path)][-1] / 1e9 <= end for name in changed
