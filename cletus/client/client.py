@@ -302,6 +302,12 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
                 case End():
                     self.input_ended()
 
+    def resized(self) -> None:
+        """Their window has another size."""
+        editor = self.terminal.editor
+        if editor is not None:
+            self.output.resize(editor, self.terminal.columns)
+
     def use_editor(self, editor: LineEditor | None) -> None:
         """What is typed is edited by this editor from now on, or by the person's terminal (``None``)."""
         self.terminal.editor = editor

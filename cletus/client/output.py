@@ -145,6 +145,14 @@ class Output:
             self._open.is_covered = before.is_covered
         self._is_due = False
 
+    def resize(self, editor: LineEditor, columns: int) -> None:
+        """The terminal has this width, and has broken the edited line anew or not: draw it again."""
+        line = self._open
+        if isinstance(line, EditedLine) and not line.is_covered:
+            self._append(line.cover())
+        editor.columns = max(2, columns)
+        self._is_due = False
+
     def show_typed(self, text: str) -> None:
         """What the editor shows for keys; ``show_edited_line`` was called before it got them."""
         if text:

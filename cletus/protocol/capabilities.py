@@ -37,6 +37,12 @@ _ANSI = re.compile(
     r"(XTERM|ANSI|VT[1-5]|LINUX|SCREEN|TMUX|RXVT|KONSOLE|GNOME|PUTTY|CYGWIN|VTNT|ITERM|ETERM)"
 )
 
+# As terminfo names them. A MUD client gives its own name first (telnet notes, section 1).
+_TERMINAL = re.compile(
+    r"(XTERM|ANSI$|VT\d|VTNT$|LINUX|SCREEN|TMUX|RXVT|KONSOLE|GNOME|PUTTY|CYGWIN|ITERM|ETERM|VTE|ST-|FOOT"
+    r"|KITTY|ALACRITTY|GHOSTTY|WEZTERM|CONTOUR)"
+)
+
 # Terminals that know OSC 8 and have a name of their own. VTE and others call themselves XTERM-256COLOR,
 # as do many that do not know it.
 _LINKS = re.compile(r"KITTY|GHOSTTY|WEZTERM|FOOT|ALACRITTY|ITERM|KONSOLE|CONTOUR")
@@ -109,6 +115,11 @@ def charset_of_environment(variables: dict[str, str]) -> str:
     locale = variables.get("LC_ALL") or variables.get("LANG", "")
     charset = locale.partition(".")[2].partition("@")[0]
     return charset or charset_of_types(types_of_environment(variables))
+
+
+def is_terminal(types: tuple[str, ...]) -> bool:
+    """Whether these are the names of a terminal behind a plain telnet program, and not a MUD client."""
+    return bool(types) and mtts(types) is None and all(map(_TERMINAL.match, types))
 
 
 def is_windows_telnet(types: tuple[str, ...]) -> bool:

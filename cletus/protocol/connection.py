@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from cletus.protocol import echo, mssp
+from cletus.protocol import mssp
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.lines import CutLine, LineBuffer, is_request
 from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp3
@@ -58,8 +58,10 @@ __all__ = [
     "Flooded",
     "HttpRequest",
     "Interrupted",
+    "Keys",
     "Line",
     "Message",
+    "ModeChanged",
     "Reply",
     "Resized",
     "TlsHello",
@@ -77,6 +79,9 @@ SUBNEGOTIATION_TIMEOUT = 10.0
 in one piece."""
 
 _DEL = b"\x7f"
+_AS_KEYS = {Signal.IP: b"\x03", Signal.BRK: b"\x03", Signal.EC: _DEL, Signal.EL: b"\x15"}
+"""What the editor of character mode takes for telnet's own keys."""
+
 _TLS_HELLO = b"\x16\x03"  # a record of the type "handshake", of any version (RFC 8446, section 5.1)
 _IAC = bytes((IAC,))
 _HANDOVER = frozenset({Mccp3.code})
@@ -93,6 +98,20 @@ class Line:
 
     text: str
     cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """The peer is in character mode from now on, or in line mode."""
+
+    by_character: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """In character mode: what the peer's terminal sends for the keys that were pressed."""
+
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +148,19 @@ class Failed:
     error: Exception
 
 
-Event = Line | Message | Resized | Reply | Interrupted | HttpRequest | TlsHello | Flooded | Failed
+Event = (
+    Line
+    | Keys
+    | Message
+    | Resized
+    | ModeChanged
+    | Reply
+    | Interrupted
+    | HttpRequest
+    | TlsHello
+    | Flooded
+    | Failed
+)
 
 
 class Connection:
@@ -146,6 +177,7 @@ class Connection:
             length of compressed data can reveal its content (CRIME).
         tls: whether the transport is encrypted.
         msdp_variables: packages that are listed as variables of MSDP before they are sent.
+        character_mode: whether character mode is offered to terminals that are not MUD clients.
 
     Attributes:
         terminal: the person's terminal, as far as it is known.
@@ -186,6 +218,7 @@ class Connection:
         compression: bool = False,
         tls: bool = False,
         msdp_variables: tuple[str, ...] = (),
+        character_mode: bool = False,
     ) -> None:
         compression = compression and not tls
         self.terminal = Terminal(telnet_encoder(), tls=tls)
@@ -201,6 +234,8 @@ class Connection:
             clock=clock,
             compress=self._compress if compression else None,
             msdp_variables=msdp_variables,
+            mode_changed=self._mode_changed,
+            character_mode=character_mode,
         )
         self._inflater: Inflater | None = None
         self._deflater: Deflater | None = None
@@ -260,7 +295,7 @@ class Connection:
         self._inflater, self._parser.handover = None, _HANDOVER
         return inflater.unused
 
-    def _parse(self, data: bytes) -> Generator[Event, None, bytes]:
+    def _parse(self, data: bytes) -> Generator[Event, None, bytes]:  # noqa: PLR0912 - the loop of all
         """Handle plain telnet. Returns the bytes after the beginning of a compressed stream."""
         remainder = replies = b""
         ended = is_text = False  # whether a subnegotiation has ended, whether there was text
@@ -268,8 +303,11 @@ class Connection:
         for item in self._parser.receive(data):
             if isinstance(item, Data):
                 is_text = True
-                for line in self._lines.receive(item.data):
-                    yield self._line(line)
+                if self._negotiator.mode.is_on:
+                    yield Keys(item.data)
+                else:
+                    for line in self._lines.receive(item.data):
+                        yield self._line(line)
                 continue
             if isinstance(item, Remainder):
                 # Always the last item: the parser has not looked at these bytes.
@@ -326,6 +364,8 @@ class Connection:
                 return self._negotiator.subnegotiation(item)
             case ControlFunction(Signal.AYT) if self._negotiator.options.admits():
                 return HERE
+            case ControlFunction(signal) if signal in _AS_KEYS and self._negotiator.mode.is_on:
+                self._events.append(Keys(_AS_KEYS[signal]))
             case ControlFunction(Signal.IP | Signal.BRK):
                 self._lines.erase()
                 self._events.append(Interrupted())
@@ -350,6 +390,17 @@ class Connection:
         except Exception as error:  # noqa: BLE001 - as above: an application may set any encoder
             return Failed(error)
         return Line(text, len(line) if cut else 0)
+
+    def _mode_changed(self, by_character: bool) -> None:
+        self._events.append(ModeChanged(by_character))
+        if by_character:
+            self._mark_is_due = False
+            if begun := self._lines.take():
+                self._events.append(Keys(begun))
+
+    def put_back(self, data: bytes) -> None:
+        """Bytes that were ``Keys`` are the beginning of the next line: the peer is in line mode again."""
+        self._lines.receive(data)
 
     # -- what is sent: write these bytes to the transport, in the order of the calls -------------
 
@@ -385,7 +436,7 @@ class Connection:
 
     def hide_input(self, hidden: bool) -> bytes:
         """The bytes that make the terminal stop (or go on) showing what is typed; often none."""
-        return echo.hide_input(self._negotiator.options, hidden)
+        return self._negotiator.mode.hide_input(hidden)
 
     def prompt_mark(self) -> bytes:
         """The bytes that tell the peer's program that the text before them is a prompt; often none.

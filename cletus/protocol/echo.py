@@ -1,4 +1,4 @@
-"""ECHO (RFC 857), used for one purpose: to hide what a person types.
+"""ECHO (RFC 857), used to hide what a person types, and for the character mode of terminals.
 
 A server that says WILL ECHO promises to show what is typed, and the client stops showing it. We
 promise and then show nothing, as every service that asks for a password does. So the option is on only
@@ -8,13 +8,28 @@ to echo for good (PuTTY does) is refused.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cletus.protocol.options import Option, Options, Side
 
 
 class Echo(Option):
-    """The option: only we switch it on."""
+    """The option: only we switch it on.
+
+    Args:
+        switched: called when it was switched on or off. Returns what to send then.
+    """
 
     code = 1
+
+    __slots__ = ("_switched",)
+
+    def __init__(self, switched: Callable[[], bytes] = bytes) -> None:
+        self._switched = switched
+
+    def switched(self, side: Side, on: bool) -> bytes:
+        """It may be a part of character mode."""
+        return self._switched()
 
 
 def hide_input(options: Options, hidden: bool) -> bytes:

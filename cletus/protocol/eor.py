@@ -7,6 +7,8 @@ nothing, since it would show the bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cletus.protocol.options import Option, Options, Side, State
 from cletus.protocol.telnet import IAC, Signal
 
@@ -15,10 +17,23 @@ _GA = bytes((IAC, Signal.GA))
 
 
 class SuppressGoAhead(Option):
-    """SUPPRESS GO AHEAD: accepted whenever the peer asks."""
+    """SUPPRESS GO AHEAD: accepted whenever the peer asks.
+
+    Args:
+        switched: called when our side was switched on or off. Returns what to send then.
+    """
 
     code = 3
     accepts = frozenset(Side)
+
+    __slots__ = ("_switched",)
+
+    def __init__(self, switched: Callable[[], bytes] = bytes) -> None:
+        self._switched = switched
+
+    def switched(self, side: Side, on: bool) -> bytes:
+        """It may be a part of character mode."""
+        return self._switched() if side is Side.LOCAL else b""
 
 
 class EndOfRecord(Option):

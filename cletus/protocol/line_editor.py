@@ -27,6 +27,10 @@ SEQUENCE_MAX: Final = 32
 PASTE_MODE: Final = "\x1b[?2004h"
 """Asks a terminal to mark what is pasted."""
 
+WORK_MAX: Final = 200_000
+"""Characters of the line that the keys of one chunk may have moved or drawn; what would edit beyond that is
+ignored. Our choice: a tenth of a second, and more than anybody types in one."""
+
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?<=>]*[@-~]|O[@-~]|[^\[O])")
 _BEGUN = re.compile(r"\x1b(?:\[[0-9;?<=>]*|O)?")
 _PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
@@ -108,8 +112,9 @@ class LineEditor:
 
     Attributes:
         columns: as given; change it when the window is resized.
-        prompt: the text in front of the line, without escape sequences.
+        prompt: the text in front of the line; its escape sequences may set colours, and no more.
         hidden: whether the text is not shown, and not remembered.
+        flooded: whether keys of the latest chunk were ignored, since they were too much work.
     """
 
     def __init__(self, columns: int = 80, line_max: int = 0) -> None:
@@ -128,6 +133,8 @@ class LineEditor:
         self._pending = ""
         self._after_cr = False
         self._row = 0  # of the cursor, below the first row of the prompt
+        self.flooded = False
+        self._work = 0
         self._charset = ""
         self._decoder: codecs.IncrementalDecoder
 
@@ -160,6 +167,7 @@ class LineEditor:
             self._decoder = codecs.getincrementaldecoder(charset)("replace")
         text = self._pending + self._decoder.decode(data)
         self._pending = ""
+        self.flooded, self._work = False, 0
         events: list[Event] = []
         shown: list[str] = []
         position = 0
@@ -275,7 +283,14 @@ class LineEditor:
 
     # -- editing ------------------------------------------------------------------------------
 
+    def _is_too_much(self) -> bool:
+        self._work += len(self._before) + len(self._after)
+        self.flooded = self._work > WORK_MAX
+        return self.flooded
+
     def _insert(self, text: str, shown: list[str]) -> None:
+        if self._is_too_much():
+            return
         if self._line_max:
             room = self._line_max - self._size
             text = text.encode("utf-8", "ignore")[: max(0, room)].decode("utf-8", "ignore")
@@ -296,6 +311,8 @@ class LineEditor:
             self._draw(shown)
 
     def _edit(self, key: str, shown: list[str]) -> None:
+        if self._is_too_much():
+            return
         before = self.text, len(self._before)
         getattr(self, _KEYS[key])()
         if (self.text, len(self._before)) == before:
@@ -409,6 +426,8 @@ class LineEditor:
     def _place(self, text: str) -> tuple[int, int]:
         """Row and column of the cursor behind this text, which begins at the left edge."""
         row = column = 0
+        if "\x1b" in text:  # colours of the prompt
+            text = wcwidth.strip_sequences(text)
         for grapheme in wcwidth.iter_graphemes(text):
             width = max(0, wcwidth.width(grapheme))
             if (

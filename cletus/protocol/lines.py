@@ -65,6 +65,12 @@ class LineBuffer:
         """Forget the line that is not complete yet (telnet's EL)."""
         self._partial.clear()
 
+    def take(self) -> bytes:
+        """Take out what has come of a line that is not complete."""
+        partial = bytes(self._partial)
+        self._partial.clear()
+        return partial
+
     def _keep(self, piece: bytes) -> None:
         """Add to the partial line. One byte over the limit is kept, to show that it was exceeded."""
         if self._max:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cletus.protocol import capabilities
+from cletus.protocol.character_mode import CharacterMode
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.charset_option import CharsetOption
 from cletus.protocol.echo import Echo
@@ -22,7 +23,7 @@ from cletus.protocol.msdp import Msdp
 from cletus.protocol.mssp import Mssp, Status
 from cletus.protocol.naws import WindowSize
 from cletus.protocol.new_environ import NewEnviron
-from cletus.protocol.options import Option, Options, Side
+from cletus.protocol.options import Option, Options, Side, State
 from cletus.protocol.telnet import Negotiation, Subnegotiation
 from cletus.protocol.terminal import COLUMNS, ROWS, Terminal
 from cletus.protocol.ttype import TerminalType
@@ -62,8 +63,11 @@ class Negotiator:
         compress: called with ``True`` when what follows the replies at hand is to be compressed,
             and with ``False`` when it is to be plain again. Without it, compression is not offered.
         msdp_variables: packages that the application has declared.
+        character_mode: whether character mode is offered to terminals.
+        mode_changed: called with whether the peer is in character mode from now on.
 
     Attributes:
+        mode: whether the peer is in character mode.
         options: the state of all options.
         speaks_telnet: whether the peer has ever answered in telnet.
         charset_known: whether the peer has said what character set it sends.
@@ -76,9 +80,11 @@ class Negotiator:
         "_gmcp",
         "_msdp",
         "_named",
+        "_offers_characters",
         "_terminal",
         "_types_known",
         "charset_known",
+        "mode",
         "options",
         "speaks_telnet",
     )  # fmt: skip - a list of names reads better on two lines
@@ -92,6 +98,8 @@ class Negotiator:
         clock: Callable[[], float],
         compress: Callable[[bool], None] | None = None,
         msdp_variables: tuple[str, ...] = (),
+        character_mode: bool = False,
+        mode_changed: Callable[[bool], None] = bool,
     ) -> None:
         self._terminal = terminal
         self._emit = emit
@@ -101,14 +109,16 @@ class Negotiator:
         self._environ = NewEnviron(self._may_ask_environment, self._environment)
         self._types_known = False
         self._named = False
+        self._offers_characters = character_mode
         self.options = Options(self._known(status), clock)
+        self.mode = CharacterMode(self.options, mode_changed)
         self.speaks_telnet = False
         self.charset_known = False
 
     def _known(self, status: Callable[[], Status]) -> list[Option]:
         known: list[Option] = [
-            Echo(),
-            SuppressGoAhead(),
+            Echo(self._mode_option_switched),
+            SuppressGoAhead(self._mode_option_switched),
             EndOfRecord(),
             TerminalType(self._types),
             WindowSize(self._window),
@@ -167,6 +177,9 @@ class Negotiator:
             replies += self._ask(Side.LOCAL, Mccp2) + self._ask(Side.LOCAL, Mccp3)
         return replies
 
+    def _mode_option_switched(self) -> bytes:
+        return self.mode.switched()
+
     def _offer_msdp(self) -> bytes:
         return self._ask(Side.LOCAL, Msdp)
 
@@ -183,9 +196,14 @@ class Negotiator:
             terminal.name = types[0]
         self._suggest(capabilities.charset_of_types(types))
         self._types_known = True
+        offers = b""
+        # Programs that take messages or mark prompts are MUD clients, whatever terminal they name.
+        marks = self.options.state(Side.LOCAL, EndOfRecord.code) is State.YES
+        if self._offers_characters and not (self._gmcp.on or marks):
+            offers = self.mode.offer() if capabilities.is_terminal(types) else b""
         if capabilities.is_windows_telnet(types):
-            return b""
-        return self._ask(Side.REMOTE, NewEnviron) + self._environ.ask()
+            return offers
+        return offers + self._ask(Side.REMOTE, NewEnviron) + self._environ.ask()
 
     def _may_ask_environment(self) -> bool:
         return self._types_known and not capabilities.is_windows_telnet(self._terminal.types)

@@ -99,6 +99,7 @@ class Connections:
         """Their window has another size. Fires ``Resize``."""
         if client.connected:
             terminal = client.terminal
+            client.resized()
             self._dispatcher.fire(
                 events.Resize(self._service, client, terminal.columns, terminal.rows)
             )

@@ -157,6 +157,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "seconds without output after which a prompt that others' words have followed is sent again"
         ),
     ] = 0.25
+    character_mode: Annotated[
+        bool,
+        setting("edit the line that is typed, for terminals that are not MUD clients"),
+    ] = True
     line_rate: Annotated[
         Seconds, setting("lines a second accepted from one client, on average")
     ] = 20.0

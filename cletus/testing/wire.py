@@ -130,16 +130,12 @@ class Wire:
 
 
 class _ServiceEchoes(Option):
-    """ECHO (RFC 857): while it is on, the person's terminal does not show what they type."""
+    """ECHO (RFC 857): while it is on, the person's terminal does not show what they type.
+
+    SUPPRESS GO AHEAD is refused, and so the person stays in line mode.
+    """
 
     code = 1
-    accepts = frozenset({Side.REMOTE})
-
-
-class _NoGoAhead(Option):
-    """SUPPRESS GO AHEAD (RFC 858), which is negotiated together with ECHO."""
-
-    code = 3
     accepts = frozenset({Side.REMOTE})
 
 
@@ -213,7 +209,7 @@ class TelnetPeer:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._window = _Window(columns, rows)
         self._messages = _Messages()
-        known: list[Option] = [_ServiceEchoes(), _NoGoAhead(), _Name(terminal), self._window]
+        known: list[Option] = [_ServiceEchoes(), _Name(terminal), self._window]
         if gmcp:
             known.append(self._messages)
         # A clock on which each look is a second later: tests may negotiate as much as they like.

@@ -36,6 +36,7 @@ GROUPS = (
             "connections",
             "output",
             "prompt",
+            "character",
             "keep",
             "compression",
             "msdp",

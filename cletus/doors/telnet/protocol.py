@@ -32,12 +32,15 @@ from cletus.protocol.connection import (
     Flooded,
     HttpRequest,
     Interrupted,
+    Keys,
     Line,
     Message,
+    ModeChanged,
     Reply,
     Resized,
     TlsHello,
 )
+from cletus.protocol.line_editor import LineEditor
 from cletus.protocol.lines import REFUSAL, redirection
 from cletus.protocol.terminal import Terminal
 from cletus.version import __version__
@@ -289,9 +292,10 @@ class TelnetProtocol(Protocol):
             compression=settings.compression,
             tls=tls,
             msdp_variables=settings.msdp_variables,
+            character_mode=settings.character_mode,
         )
 
-    def _handle(self, event: Event, client: Client) -> None:
+    def _handle(self, event: Event, client: Client) -> None:  # noqa: PLR0912 - a case for each event
         """Handle one event. If that fails, the events after it are still handled."""
         try:
             match event:
@@ -299,8 +303,14 @@ class TelnetProtocol(Protocol):
                     if event.cut:
                         client.write(TOO_LONG.format(event.cut))
                     client.line_received(event.text)
+                case Keys():
+                    client.keys_received(event.data)
+                    if self.terminal.editor is not None and self.terminal.editor.flooded:
+                        self._pause_for_flood()
                 case Reply():
                     self._put(event.data)
+                case ModeChanged():
+                    self._change_mode(event.by_character, client)
                 case Message():
                     self._service.connections.message_received(client, event.package, event.data)
                 case Resized():
@@ -320,6 +330,16 @@ class TelnetProtocol(Protocol):
                     self._log_failure(Failure(event.error))
         except Exception:  # noqa: BLE001 - Twisted would close the connection
             self._log_failure(Failure())
+
+    def _change_mode(self, by_character: bool, client: Client) -> None:
+        editor = self.terminal.editor
+        if by_character:
+            line_max = self._service.settings.line_max
+            client.use_editor(LineEditor(self.terminal.columns, line_max))
+        else:
+            client.use_editor(None)
+            if editor is not None:
+                self._connection.put_back(client.encoder.encode(editor.text))
 
     def _log_failure(self, failure: Failure) -> None:
         """Log an exception with its traceback. The input is left out: it may be a password."""
