@@ -28,7 +28,7 @@ class CharacterMode:
 
     __slots__ = ("_changed", "_is_hidden", "_is_offered", "_options", "is_on")
 
-    def __init__(self, options: Options, changed: Callable[[bool], None]) -> None:
+    def __init__(self, options: Options, changed: Callable[[bool], object]) -> None:
         self._options = options
         self._changed = changed
         self._is_offered = False

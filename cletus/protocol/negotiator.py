@@ -99,7 +99,7 @@ class Negotiator:
         compress: Callable[[bool], None] | None = None,
         msdp_variables: tuple[str, ...] = (),
         character_mode: bool = False,
-        mode_changed: Callable[[bool], None] = bool,
+        mode_changed: Callable[[bool], object] = bool,
     ) -> None:
         self._terminal = terminal
         self._emit = emit
