@@ -142,6 +142,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")
     ] = 100
+    greeting_delay: Annotated[
+        Seconds,
+        setting(
+            "seconds in which a browser, TLS client or health check shows itself, before a greeting"
+        ),
+    ] = 0.05
+    tls_detect: Annotated[
+        bool,
+        setting(
+            "serve TLS at the plain telnet port as well, if a peer begins with it", restart=True
+        ),
+    ] = False
     keep_alive: Annotated[
         Seconds, setting("seconds between keep-alives on a silent connection; 0 sends none")
     ] = 60.0

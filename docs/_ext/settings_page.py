@@ -36,6 +36,7 @@ GROUPS = (
             "connections",
             "output",
             "prompt",
+            "greeting",
             "character",
             "keep",
             "compression",

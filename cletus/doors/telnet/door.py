@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from cletus.doors.address import host_and_port, printable
 from cletus.doors.admission import ConnectionLimiter
+from cletus.doors.first_bytes import FirstBytesFactory
 from cletus.doors.listening import Listening
 from cletus.doors.proxy_protocol import ProxyProtocolFactory
-from cletus.doors.telnet.protocol import TelnetFactory
+from cletus.doors.telnet.protocol import TelnetFactory, answer_to_http
 from cletus.doors.tls import encrypted
 from cletus.errors import CertificateError, DoorError
 
@@ -53,6 +55,7 @@ class TelnetDoor:
         self._tls = tls
         self._limiter = limiter
         self._factory: TelnetFactory | None = None
+        self._detected: TelnetFactory | None = None  # of TLS at the plain port
         self._timer: Any = None
         self._name = "tls" if tls else "telnet"
         self.address = f"{self._name} {endpoint or host_and_port(self._host, port)}"
@@ -77,22 +80,36 @@ class TelnetDoor:
         service = self._service
         limiter = self._limiter or ConnectionLimiter(service)
         self._factory = TelnetFactory(service, limiter, door=self._name, tls=self._tls)
-        factory: Any = self._factory
-        if self._tls:
-            try:
-                handshakes = ConnectionLimiter(service)
-                factory = encrypted(
-                    factory, service.settings, self._host, service.reactor, handshakes
-                )
-            except CertificateError as error:
-                raise DoorError(self.address, str(error)) from error
+        detected = None
+        try:
+            if service.settings.tls_detect and not self._tls:
+                secure = self._detected = TelnetFactory(service, limiter, door="tls", tls=True)
+                detected = self._encrypted(secure)
+            factory: Any = FirstBytesFactory(
+                self._factory,
+                service.reactor,
+                delay=lambda: service.settings.greeting_delay,
+                answer=partial(answer_to_http, service),
+                tls=detected,
+            )
+            if self._tls:
+                factory = self._encrypted(factory)
+        except CertificateError as error:
+            raise DoorError(self.address, str(error)) from error
         factory = ProxyProtocolFactory(factory, limiter.trusts, service.reactor)
         host = await self._listening.open(factory)
         self.address = f"{self._name} {printable(host)}"
         port = getattr(host, "port", None)
         if port is not None:
             self.advertised = {"TLS" if self._tls else "PORT": port}
+            if detected is not None:
+                self.advertised["TLS"] = port
         self._schedule_keep_alive()
+
+    def _encrypted(self, factory: Any) -> Any:
+        service = self._service
+        handshakes = ConnectionLimiter(service)
+        return encrypted(factory, service.settings, self._host, service.reactor, handshakes)
 
     def close(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay open. Closing twice is harmless."""
@@ -109,6 +126,7 @@ class TelnetDoor:
     def _keep_alive(self) -> None:
         """Send a sign of life on all connections: one timer, and not one for each."""
         assert self._factory is not None  # noqa: S101 - the timer runs while the door is open
-        for connection in tuple(self._factory.connections):
-            connection.keep_alive()
+        for factory in filter(None, (self._factory, self._detected)):
+            for connection in tuple(factory.connections):
+                connection.keep_alive()
         self._schedule_keep_alive()

@@ -86,6 +86,12 @@ def _page_of(service: Service, host: Any) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{ports[0]}/"
 
 
+def answer_to_http(service: Service, host: Any) -> bytes:
+    """What a browser at this address of the telnet door is told: where the page is, if there is one."""
+    url = _page_of(service, host)
+    return redirection(url) if url else REFUSAL
+
+
 FLOOD_PAUSE = 1.0
 """Seconds for which nothing is read from a peer that negotiates without end. Our choice: such a peer
 then costs one read a second."""
@@ -320,8 +326,7 @@ class TelnetProtocol(Protocol):
                 case Flooded():
                     self._pause_for_flood()
                 case HttpRequest():
-                    url = _page_of(self._service, self.transport.getHost())
-                    client.write_encoded(redirection(url) if url else REFUSAL)
+                    client.write_encoded(answer_to_http(self._service, self.transport.getHost()))
                     client.close("spoke HTTP")
                 case TlsHello():
                     self.log.info("{address} spoke TLS at a door without", address=self.address)

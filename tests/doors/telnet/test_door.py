@@ -32,6 +32,7 @@ class NoReactor(MemoryReactorClock):
 
 
 def service(reactor: Any = None, **settings: Any) -> Any:
+    settings.setdefault("greeting_delay", 0.0)
     return FakeService(MemoryReactorClock() if reactor is None else reactor, **settings)
 
 
@@ -193,4 +194,4 @@ def connected(made: Any) -> Any:
     [(_, factory, _, _)] = made.reactor.tcpServers
     protocol, transport = factory.buildProtocol(IPv4Address("TCP", "::1", 5)), StringTransport()
     protocol.makeConnection(transport)
-    return protocol, transport
+    return protocol.inner, transport
