@@ -19,7 +19,7 @@ from cletus import events
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client, Clients, write_all
 from cletus.client.listener_task import current_task
-from cletus.errors import ServiceStateError, SettingError, TimerError
+from cletus.errors import ServiceNotFound, ServiceStateError, SettingError, TimerError
 from cletus.events import PostReload
 from cletus.logs.context import subject
 from cletus.meters import Meters
@@ -27,7 +27,7 @@ from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import call_in_thread
 from cletus.reactor.turn import Turn
 from cletus.renamed import ARGUMENTS, new_name, with_old_names
-from cletus.service.application import application_of, maker_of
+from cletus.service.application import Application, absolute_path, application_of, maker_of
 from cletus.service.connections import Connections
 from cletus.service.construction import current_loading, current_rebuild
 from cletus.service.dispatch import Dispatcher
@@ -110,6 +110,8 @@ class Service(ApplicationAttributes):
         application = (
             loading.application if loading else with_siblings(application_of(maker_of(self)))
         )
+        if loading is None:
+            _refuse_second_import(application)
         self.session = Session(application, self._open_writer, self)
         self.sources = Sources(settings_class)
         self.settings: Settings = self.sources.settings()
@@ -467,3 +469,26 @@ def _pop_class(settings: dict[str, Any], default: type[Settings]) -> type[Settin
             new_name(ARGUMENTS["Service"], name, stacklevel=5)
             default = settings.pop(name)
     return default
+
+
+def _refuse_second_import(application: Application) -> None:
+    """Refuse a second service that the program's own file makes, imported under its name.
+
+    With ``python app.py``, Python knows that file as ``__main__``: ``from app import service`` in another
+    module runs it once more, and that module's listeners would be those of a service that nobody runs.
+
+    Raises:
+        ServiceNotFound: this is such an import.
+    """
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if main is None or file is None or not application.roots:
+        return
+    root = application.roots[0]
+    is_second = root.name != "__main__" and root.path == absolute_path(file)
+    if is_second and any(isinstance(value, Service) for value in list(vars(main).values())):
+        raise ServiceNotFound(
+            f"{root.path.name} runs as __main__, and a module imports it again as {root.name!r}, which "
+            f"would make a second service; start it with: cletus run {root.path.name}, or make the "
+            "service in a module of its own"
+        )

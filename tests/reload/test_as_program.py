@@ -154,3 +154,22 @@ def test_start_script_outside(tmp_path):
     assert facts["ok"], facts["report"]
     assert facts["modules"] == ["pkg", "pkg.commands", "pkg.core"]
     assert facts["heard"] == ["1 True pkg.commands", "2 True pkg.commands"]
+
+
+def test_a_program_that_is_imported_again_under_its_name_is_an_error_with_advice(tmp_path):
+    """There would be two services, and the listeners of the one that nobody runs."""
+    (tmp_path / "app.py").write_text(
+        "from cletus import Service\nservice = Service()\nimport commands_of_app\nservice.run()\n"
+    )
+    (tmp_path / "commands_of_app.py").write_text("from app import service\n")
+    done = subprocess.run(
+        [sys.executable, "app.py", "--store", "memory:", "--port", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode
+    assert "would make a second service; start it with: cletus run app.py" in done.stderr
