@@ -77,7 +77,7 @@ def shown(line: object, profile: RenderProfile) -> str:
 
 def _hanging(line: Hanging, profile: RenderProfile) -> str:
     text, columns = shown(line.line, profile), profile.columns
-    if profile.screen_reader or wcwidth.width(text) <= columns:
+    if profile.screen_reader or profile.reflows or wcwidth.width(text) <= columns:
         return text
     indent = " " * min(line.indent, columns // 2)
     return "\n".join(

@@ -33,6 +33,7 @@ class RenderProfile:
         wraps: whether lines are broken at ``columns``.
         screen_reader: whether what is shown is read aloud.
         links: whether links can be followed (OSC 8).
+        reflows: whether the terminal breaks long lines itself.
         plain: the profile for text without colours: terminals that differ in colours only share it.
     """
 
@@ -42,6 +43,7 @@ class RenderProfile:
     wraps: bool
     screen_reader: bool
     links: bool = False
+    reflows: bool = False
     plain: RenderProfile | None = None
 
 
@@ -52,10 +54,16 @@ def _plain_profile(encoder: Encoder, columns: int) -> RenderProfile:
 
 @lru_cache(_PROFILES_MAX)
 def _profile(
-    encoder: Encoder, columns: int, colours: int, wraps: bool, screen_reader: bool, links: bool
+    encoder: Encoder,
+    columns: int,
+    colours: int,
+    wraps: bool,
+    screen_reader: bool,
+    links: bool,
+    reflows: bool,
 ) -> RenderProfile:
     plain = _plain_profile(encoder, columns if wraps else 0)
-    return RenderProfile(encoder, columns, colours, wraps, screen_reader, links, plain)
+    return RenderProfile(encoder, columns, colours, wraps, screen_reader, links, reflows, plain)
 
 
 @with_old_names
@@ -159,9 +167,17 @@ class Terminal:
     def _update_profile(self) -> None:
         colours = 0 if self.screen_reader else self.colours
         profile = _profile(
-            self.encoder, self.columns, colours, self.wrap, self.screen_reader, self.links
+            self.encoder,
+            self.columns,
+            colours,
+            self.wrap,
+            self.screen_reader,
+            self.links,
+            self.reflows,
         )
         object.__setattr__(self, "profile", profile)
 
 
-_IN_PROFILE = frozenset({"encoder", "columns", "colours", "wrap", "screen_reader", "links"})
+_IN_PROFILE = frozenset(
+    {"encoder", "columns", "colours", "wrap", "screen_reader", "links", "reflows"}
+)

@@ -120,6 +120,11 @@ def test_a_short_line_and_a_screen_reader_get_it_in_one() -> None:
     assert as_text((hanging(long),), reader) == f"{long}\n"
 
 
+def test_a_terminal_that_breaks_lines_itself_gets_it_in_one() -> None:
+    long = "Bob says: " + "word " * 40
+    assert as_text((hanging(long),), terminal(reflows=True).profile) == f"{long}\n"
+
+
 def test_a_link_is_its_text_where_links_are_unknown() -> None:
     text = Text.assemble("see ", ("the site", "link https://example.org"))
     assert "see the site" in as_text((text,), terminal(colours=0).profile)

@@ -132,7 +132,9 @@ export class Log {
     const shrink = () => {
       const columns = Math.max(1, ...block.map((line) => [...line.textContent.trimEnd()].length));
       const size = Math.max(9.5, Math.min(15, width / (columns * 0.605)));
-      for (const line of block) { line.style.fontSize = size < 15 ? `${size}px` : ""; line.dataset.fit = ""; }
+      // Too wide even in small letters: broken lines can be read, and many that scroll are many stops for the keyboard.
+      const wraps = columns * 0.605 * 9.5 > width;
+      for (const line of block) { line.classList.toggle("wraps", wraps); line.style.fontSize = wraps ? "12px" : size < 15 ? `${size}px` : ""; line.dataset.fit = ""; }
       block = [];
     };
     for (const line of this.root.querySelectorAll(all ? ".drawn" : ".drawn:not([data-fit])")) {
