@@ -53,6 +53,7 @@ def lantern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talker]:
     everybody = ("admin.register(rollback)", "keeping.register(rollback)")
     admin.write_text(admin.read_text().replace(*everybody))
     options = ("--port=0", "--store=saved", "--web-port", str(free_port()))
+    options += ("--users-accounts-per-hour=0",)  # all come from one address
     talker = Talker(folder, "-m", "cletus", "run", "example_service", *options)
     yield talker
     talker.kill()
