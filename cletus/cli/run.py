@@ -22,6 +22,7 @@ from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_o
 from cletus.cli.program import Program
 from cletus.cli.store.stored import ReadOnlyLoader
 from cletus.errors import CletusError
+from cletus.reactor.clock import use_monotonic_clock
 from cletus.reload.load import apply_settings, load, locate
 from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.survey import Stamp, survey, wait_for_change
@@ -206,6 +207,7 @@ def serve(service: Service) -> int:
     """Run the service as the program of this process; returns the exit code."""
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
 
+    use_monotonic_clock(reactor)
     return Program(service, reactor).run()
 
 

@@ -15,6 +15,7 @@ import click
 from twisted.python.usage import Options as TwistedOptions
 
 from cletus.cli.run import command_for
+from cletus.reactor.clock import use_monotonic_clock
 from cletus.twisted_service import CletusService
 
 _command = command_for(lambda service: service)
@@ -55,6 +56,7 @@ def makeService(options: Options) -> CletusService:
 
     with _exiting(), options.context() as context:
         service = _command.invoke(context)
+    use_monotonic_clock(reactor)
     return CletusService(service, reactor)
 
 

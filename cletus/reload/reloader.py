@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
+from cletus.reactor.threads import RELOADS
 from cletus.reload.code.diff import Diff, compare, compile_all
 from cletus.reload.code.import_guard import ImportGuard
 from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
@@ -176,7 +177,7 @@ class ServiceReloader:
         self._watcher = Watcher(
             self._service.reactor,
             self._file_tree,
-            self._service.run_in_thread,
+            self._in_thread,
             pace=Pace(
                 settings.reload_debounce,
                 settings.reload_debounce_max,
@@ -261,7 +262,7 @@ class ServiceReloader:
         Returns:
             What is to be reported; ``None`` if the reload was postponed or ended silently.
         """
-        run_in_thread, reactor = self._service.run_in_thread, self._service.reactor
+        reactor = self._service.reactor
         try:
             sources = await self._read(forced) if given is None else given
             if sources is None:
@@ -270,7 +271,7 @@ class ServiceReloader:
             report = ReloadReport(
                 changed=diff.changed, added=diff.added, removed=diff.removed, known=self._told
             )
-            await run_in_thread(self._compile, diff, report)
+            await self._in_thread(self._compile, diff, report)
         except ReloadError as error:
             application = self._service.session.application
             return self._refused("check", describe_error(error, application, self.sources))
@@ -292,6 +293,9 @@ class ServiceReloader:
         report.holders += await holders
         return report
 
+    def _in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return self._service.run_in_thread(call, *args, pool=RELOADS)
+
     async def _read(self, forced: bool) -> Sources | None:
         """The files; ``None`` if they hold nothing new, or must be read again later.
 
@@ -299,7 +303,7 @@ class ServiceReloader:
             SourceError: a file cannot be read, or the files do not settle.
         """
         try:
-            sources: Sources = await self._service.run_in_thread(read, self._file_tree())
+            sources: Sources = await self._in_thread(read, self._file_tree())
             if self._watcher and (path := self._watcher.moved_since(sources.stamps)):
                 raise Unsettled(path)
         except Unsettled as error:

@@ -48,6 +48,13 @@ class Lifecycle:
         self.reloader: Reloader | None = None
         self._attachments: list[Attachment] = []
         self._waiting: list[Deferred[None]] = []
+        self._started = 0.0  # by the service's clock
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start; 0.0 before it."""
+        clock = self._service.clock
+        return 0.0 if self.state is State.IDLE else float(clock.seconds() - self._started)
 
     def start(
         self,
@@ -61,6 +68,7 @@ class Lifecycle:
         self.state = State.STARTING
         self._service.started_at = time.time()
         self._service.reactor = reactor
+        self._started = reactor.seconds()
         return Deferred.fromCoroutine(self._start(doors, attachments))
 
     def stop(self) -> Deferred[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -24,7 +25,7 @@ from cletus.events import PostReload
 from cletus.logs.context import subject
 from cletus.meters import Meters
 from cletus.reactor.clock import ServiceClock
-from cletus.reactor.threads import call_in_thread
+from cletus.reactor.threads import SAVES, Pool, call_in_thread
 from cletus.reactor.turn import Turn
 from cletus.renamed import ARGUMENTS, new_name, with_old_names
 from cletus.service.application import Application, absolute_path, application_of, maker_of
@@ -422,13 +423,21 @@ class Service(ApplicationAttributes):
         """The addresses of the open doors, such as ``telnet 127.0.0.1:9000``."""
         return tuple(door.address for door in self.lifecycle.doors)
 
-    def run_in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Call a function in one of the reactor's threads; at once if it has none, as in tests.
+    def run_in_thread(
+        self, call: Callable[..., Any], *args: Any, pool: Pool | None = None
+    ) -> Deferred[Any]:
+        """Call a function in a thread; at once if the reactor has none, as in tests.
+
+        Args:
+            call: the function.
+            args: its arguments.
+            pool: the threads that make the call. By default those of the reactor, which are for the
+                application; saves, passwords and reloads have threads of their own.
 
         Returns:
             Fires in the reactor's thread with what the function returns or raises.
         """
-        return call_in_thread(self.reactor, call, *args)
+        return call_in_thread(self.reactor, call, *args, pool=pool)
 
     def save_all(self) -> list[Unsaved]:
         """Save all active objects of all stores that can be saved, as one group.
@@ -444,7 +453,8 @@ class Service(ApplicationAttributes):
             timer.start(self.clock, self.dispatcher.ring)
 
     def _open_writer(self) -> Writer:
-        return open_writer(self.settings, self.clock, self.run_in_thread, self.metrics)
+        in_thread = partial(self.run_in_thread, pool=SAVES)
+        return open_writer(self.settings, self.clock, in_thread, self.metrics)
 
     def _add_repeating(self, timer: Timer) -> Timer:
         # A reload carries timers, but its listeners often start again what they start at PreStart.

@@ -126,7 +126,7 @@ class BaseChannel(Store):
         """Send a message to all members, the speaker included."""
         if not self.has(user):
             raise Refused(f"Join {self} first.")
-        self.history.append((self.service.clock.seconds(), str(user), text, user.key))
+        self.history.append((self.service.clock.now(), str(user), text, user.key))
         del self.history[: -self.history_max]
         self.write_all(self.said_text(user, text), by=user)
         self.service.fire(Said(self.service, user, self, text))

@@ -160,7 +160,7 @@ class BaseMailbox(Store):
         self.letters.append(
             Letter(
                 sender=sender,
-                sent=self.service.clock.seconds(),
+                sent=self.service.clock.now(),
                 subject=" ".join(subject.split())[: self.subject_max],
                 text=text,
                 read=False,

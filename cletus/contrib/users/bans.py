@@ -57,6 +57,15 @@ class BaseBan(Store):
         until = self.until if self.until.tzinfo else self.until.replace(tzinfo=UTC)
         return until <= now
 
+    def begin_by(self, now: datetime) -> None:
+        """Begin now, if it would begin in the future: it was made while the clock was ahead."""
+        since = self.since
+        if since is None or not since.tzinfo or since <= now:
+            return
+        self.since = now
+        if self.until is not None and self.until.tzinfo:
+            self.until -= since - now
+
     def __str__(self) -> str:
         """The sentence shown to those who are turned away."""
         until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
@@ -84,6 +93,7 @@ class Bans:
         active = manager.active()
         for key, ban in manager.all().items():
             if key not in active:
+                ban.begin_by(self._now())
                 manager.add_active(ban)
 
     def __iter__(self) -> Iterator[BaseBan]:

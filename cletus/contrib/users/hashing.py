@@ -1,9 +1,10 @@
 """Hash passwords in threads, a few at a time, with a fair and bounded queue.
 
-A hash takes tens of milliseconds and 19 MiB on purpose. It is computed in one of the reactor's
-threads, so that nobody waits for another person's login; at most ``AT_ONCE`` run at a time, so that
-logins leave threads and cores to others; and at most ``WAITING_MAX`` of each urgency are queued, so
-that a flood of logins takes no memory. Users at a known address come first, registrations last.
+A hash takes tens of milliseconds and 19 MiB on purpose. It is computed in threads of its own, so
+that nobody waits for another person's login, and no login for calls of the application; at most
+``AT_ONCE`` run at a time, so that logins leave cores to others; and at most ``WAITING_MAX`` of each
+urgency are queued, so that a flood of logins takes no memory. Users at a known address come first,
+registrations last.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from twisted.internet.defer import Deferred
 
 from cletus.errors import PasswordsBusy
+from cletus.reactor.threads import Pool
 
 #: OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
@@ -30,6 +32,9 @@ HASHER = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
 #: Hashes at once, in all services of this process together: each takes 19 MiB and a core, and one
 #: core is left to the reactor.
 AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))
+
+HASHES = Pool("hashes", AT_ONCE)
+"""The threads that hash passwords."""
 
 #: Hashes of one urgency that may wait, at some 30 ms each. Our choice.
 WAITING_MAX = 100
@@ -40,8 +45,10 @@ BUSY = "Many people are logging in. Try again in a moment."
 class HasThreads(Protocol):
     """The part of a service that hashing uses."""
 
-    def run_in_thread(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Call a function in a thread."""
+    def run_in_thread(
+        self, call: Callable[..., Any], *args: Any, pool: Pool | None = None
+    ) -> Deferred[Any]:
+        """Call a function in a thread of this pool."""
 
 
 def hash_password(service: HasThreads, password: str) -> Deferred[str]:
@@ -175,7 +182,7 @@ class FairQueue:
 
 def _in_turn(service: HasThreads, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
     urgency, origin = _place.get()
-    return _queue().run(urgency, origin, lambda: service.run_in_thread(call, *args))
+    return _queue().run(urgency, origin, lambda: service.run_in_thread(call, *args, pool=HASHES))
 
 
 @cache

@@ -44,7 +44,7 @@ async def status(service: Service) -> Value:
         "state": service.state.value,
         "generation": session.generation,
         "started": service.started_at,
-        "uptime": max(0.0, time.time() - service.started_at),
+        "uptime": service.lifecycle.uptime,
         "doors": list(service.addresses),
         "clients": len(service.clients),
         "stores": {

@@ -270,3 +270,15 @@ def test_the_only_admin_is_not_banned_by_anybody(talker, ranks):
     talker.account("Tess", roles={"admin"})
     talker.users.ban("rita", by="tess")
     assert not ranks["Rita"].client.connected
+
+
+def test_a_ban_that_begins_in_the_future_begins_now(bans, monkeypatch):
+    """The clock was an hour ahead when it was made: the ban does not take an hour longer for that."""
+    now = bans._now()
+    monkeypatch.setattr(bans, "_now", lambda: now + HOUR)
+    ban = bans.ban("mallory", duration=HOUR)
+    type(ban).manager.remove(ban)
+    monkeypatch.setattr(bans, "_now", lambda: now)
+    bans.load()
+    (loaded,) = bans
+    assert (loaded.since, loaded.until) == (now, now + HOUR)

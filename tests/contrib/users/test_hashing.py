@@ -18,7 +18,7 @@ class Threads:
     def __init__(self):
         self.working = []
 
-    def run_in_thread(self, call, *args):
+    def run_in_thread(self, call, *args, **_):
         done = Deferred()
         self.working.append((done, call, args))
         return done

@@ -285,7 +285,9 @@ class Threads:
 
     def __init__(self, service, monkeypatch):
         self._waiting = []
-        monkeypatch.setattr(type(service), "run_in_thread", lambda _, *args: self._later(*args))
+        monkeypatch.setattr(
+            type(service), "run_in_thread", lambda _, *args, **__: self._later(*args)
+        )
 
     def _later(self, call, *args):
         done = Deferred()

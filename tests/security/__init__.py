@@ -1,0 +1,1 @@
+"""Attacks by kind; ``docs/security.md`` names these tests."""
