@@ -123,6 +123,17 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
         base = absolute_name(node.module or "", package, node.level)
         yield base
         yield from (f"{base}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Call) and node.args and _imports(node.func):
+        name = node.args[0]
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            level = len(name.value) - len(name.value.lstrip("."))
+            yield absolute_name(name.value.lstrip("."), package, level)
+
+
+def _imports(function: ast.expr) -> bool:
+    """Whether this is ``importlib.import_module`` or ``__import__``."""
+    name = getattr(function, "attr", None) or getattr(function, "id", None)
+    return name in {"import_module", "__import__"}
 
 
 def absolute_name(name: str, package: str, level: int) -> str:

@@ -75,3 +75,8 @@ def test_siblings_that_nothing_imports_any_more_are_left_out(tmp_path):
 @pytest.mark.parametrize("text", [b"import (", b"\0", b"\xff"])
 def test_a_text_that_cannot_be_parsed_imports_nothing(text):
     assert names_in(text, "") == frozenset()
+
+
+def test_names_in_calls_that_import_count_if_they_are_written_out():
+    text = b"import_module('a.b'); importlib.import_module('.c', __package__); __import__(name)"
+    assert names_in(text, "p") >= {"a", "a.b", "p.c"}
