@@ -588,3 +588,12 @@ def test_dev_does_not_wait_for_an_application_that_there_is_not(
     refused: Callable[..., str],
 ) -> None:
     assert "nowhere" in refused("--dev", "nowhere.py")
+
+
+def test_the_command_is_imported_without_rich():
+    """It takes a third of a small service's start, and only a terminal needs it."""
+    script = "import sys, cletus.cli.run; print('rich' in sys.modules, 'readline' in sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split() == ["False", "False"]
