@@ -759,3 +759,14 @@ class ImportDuringReload(ReloadError, ImportError):
         self.module = module
         self.reason = reason
         super().__init__(f"{module} is just being reloaded, {reason}; import it again")
+
+
+class CallTimedOut(BaseException):
+    """A call of the application's code took longer than ``call_timeout``, and was interrupted.
+
+    Not an ``Exception``, so that ``except Exception`` in the code that is interrupted does not catch it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"not finished after {seconds:.1f} seconds (setting call_timeout)")

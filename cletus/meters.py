@@ -161,6 +161,8 @@ class Meters:
         reloads, reload_pause, reload_phases: reloads by ``outcome``; how long each kept lines
             waiting; how long each ``phase`` took.
         loop_lag: by how much the event loop was late.
+        held_up: how often the reactor was busy with one thing for more than a quarter of a second.
+        interrupted: calls of the application's code that took longer than ``call_timeout``.
     """
 
     def __init__(self) -> None:
@@ -194,6 +196,12 @@ class Meters:
         )
         self.loop_lag = timing(
             "cletus_event_loop_lag_seconds", "How late the event loop came to what was due."
+        )
+        self.held_up = count(
+            "cletus_held_up", "How often one thing has held the event loop up for over 0.25 s."
+        )
+        self.interrupted = count(
+            "cletus_interrupted", "Calls of the application's code that took too long."
         )
         self._begin()
 

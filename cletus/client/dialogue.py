@@ -29,7 +29,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cletus.client.listener_task import ListenerTask
-from cletus.errors import DialogueError, Disconnected, Refused
+from cletus.errors import CallTimedOut, DialogueError, Disconnected, Refused
 from cletus.logs.context import log_context
 from cletus.storage.schema import FieldSchema
 
@@ -241,7 +241,7 @@ class Dialogue:
         """Call a step, and go where it says; if it fails, stay."""
         try:
             result = method(*args)
-        except Exception:  # noqa: BLE001 - an error of a step must not end the dialogue
+        except (Exception, CallTimedOut):  # noqa: BLE001 - an error of a step must not end the dialogue
             self._failed(Failure())
             return
         if iscoroutine(result):
@@ -327,7 +327,7 @@ class Dialogue:
     def _guard(self, call: Callable[[], Any]) -> None:
         try:
             call()
-        except Exception:  # noqa: BLE001 - as in _run
+        except (Exception, CallTimedOut):  # noqa: BLE001 - as in _run
             self.client.failed(f"{type(self).__qualname__}.{self._step}", Failure())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from cletus.errors import CallTimedOut
 from cletus.meters import Counter
 
 _log = Logger()
@@ -49,7 +50,7 @@ class Turn:
         for call in (*calls, *flushes):
             try:
                 call()
-            except Exception:  # noqa: BLE001 - an error with one client must not cost others their output
+            except (Exception, CallTimedOut):  # noqa: BLE001 - an error with one client must not cost others their output
                 _log.failure("A call at the end of a reactor turn has failed")
         self._pieces, self._joined = [], b""
 

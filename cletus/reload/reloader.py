@@ -431,7 +431,8 @@ class ServiceReloader:
             transaction = Transaction(self._service, finder, diff, report)
             self._resume_collection = pause_collection()
             started_at = time.time() - _COARSE
-            committed = transaction.run()
+            with self._service.call_timeout.protected():
+                committed = transaction.run()
             self._imported = (started_at, time.time())
             self._set_application(diff.sources.application if committed else former)
         if not committed:

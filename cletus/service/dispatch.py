@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from cletus import events
 from cletus.client.client import Client
 from cletus.client.listener_task import ListenerTask
+from cletus.errors import CallTimedOut
 from cletus.logs.context import log_context, subject
 from cletus.meters import Meters
 from cletus.service.listeners import Listener
@@ -72,7 +73,7 @@ class Dispatcher:
     def _call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
         try:
             result = listener.function(event)
-        except (Exception, SystemExit):  # noqa: BLE001 - a stray sys.exit() must not close a connection
+        except (Exception, SystemExit, CallTimedOut):  # noqa: BLE001 - a stray sys.exit() must not close a connection
             self._listener_failed(listener, event, Failure())
             return None
         if iscoroutine(result):
@@ -107,7 +108,7 @@ class Dispatcher:
             return
         try:
             result = timer.target(*timer.args, **timer.kwargs)
-        except (Exception, SystemExit):  # noqa: BLE001 - as for listeners
+        except (Exception, SystemExit, CallTimedOut):  # noqa: BLE001 - as for listeners
             self.failed(f"Timer {timer.target_name}", Failure())
             return
         if iscoroutine(result):

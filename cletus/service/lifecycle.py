@@ -100,6 +100,7 @@ class Lifecycle:
         self, doors: Iterable[Door] | None, attachments: Iterable[Attachment] | None
     ) -> None:
         service, components = self._service, self._components
+        service.call_timeout.start(service.reactor)
         try:
             self._include_modules()
             _ = service.session.writer  # opens it: an unusable store folder stops the start here
@@ -185,6 +186,7 @@ class Lifecycle:
             self.log.error("{unsaved}", unsaved=str(failure))
 
     def _ended(self) -> None:
+        self._service.call_timeout.stop()
         waiting, self._waiting = self._waiting, []
         for ended in waiting:
             ended.callback(None)

@@ -24,6 +24,7 @@ from cletus.errors import ServiceNotFound, ServiceStateError, SettingError, Time
 from cletus.events import PostReload
 from cletus.logs.context import subject
 from cletus.meters import Meters
+from cletus.reactor.call_timeout import CallTimeout
 from cletus.reactor.clock import ServiceClock
 from cletus.reactor.threads import SAVES, Pool, call_in_thread
 from cletus.reactor.turn import Turn
@@ -67,6 +68,7 @@ class Service(ApplicationAttributes):
         metrics: counters; ``metrics.counter("talker_logins", "...")`` makes one of your own.
         connections: the table of clients; doors report connections to it.
         dispatcher: calls listeners and timers.
+        call_timeout: interrupts calls of the application that do not return.
         turn: calls that are made once at the end of a reactor turn.
         started_at: the time of the start, in seconds since the epoch; 0.0 before it.
         last_reload: the report of the latest reload, or ``None``.
@@ -120,11 +122,18 @@ class Service(ApplicationAttributes):
         self.clock = ServiceClock()
         self.metrics = Meters()
         self.dispatcher = Dispatcher(self.session, self.metrics, lambda: self.settings.error_notice)
+        self.call_timeout = CallTimeout(
+            lambda: self.settings.call_timeout,
+            lambda module: self.session.application.owns(module),  # noqa: PLW0108 - a reload replaces it
+            self.metrics,
+        )
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
         self.last_reload: Any = None
         self.started_at = 0.0
         self.connections = Connections(self, self.turn, self.dispatcher, self.metrics)
-        self._seal("session", "lifecycle", "clock", "connections", "dispatcher", "turn")
+        self._seal(
+            "session", "lifecycle", "clock", "connections", "dispatcher", "turn", "call_timeout"
+        )
         self.configure(**settings)
         if loading is not None:
             loading.configure(self)

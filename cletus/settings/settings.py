@@ -234,6 +234,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = True
 
+    call_timeout: Annotated[
+        Seconds,
+        setting(
+            "seconds after which a call of the application's code that does not return is cut off"
+        ),
+    ] = 2.0
     error_notice: Annotated[
         str, setting("text for a person whose line caused an error in the code")
     ] = "Something went wrong here. It has been logged."

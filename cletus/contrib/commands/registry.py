@@ -44,7 +44,7 @@ from cletus.contrib.commands.prefix_table import PrefixTable
 from cletus.contrib.commands.signature import Signature, UsageError, take_word
 from cletus.contrib.language import say_duration
 from cletus.contrib.permissions import has_permission
-from cletus.errors import CommandDeclarationError, Disconnected, Refused
+from cletus.errors import CallTimedOut, CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
 from cletus.renamed import ARGUMENTS, new_name
@@ -349,7 +349,7 @@ class CommandRegistry:
     def _call(self, command: Command, event: ClientEvent, values: list[Any]) -> Any:
         try:
             result = command.function(event, *values)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is reported, with a reference
+        except (Exception, SystemExit, CallTimedOut) as error:  # noqa: BLE001 - it is reported, with a reference
             self._failed(command, event, error)
             return None
         if iscoroutine(result):
@@ -366,7 +366,7 @@ class CommandRegistry:
             await coroutine
         except (Disconnected, CancelledError):
             raise  # they left, or a reload restarts it: the dispatcher handles both
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as in _call
+        except (Exception, SystemExit, CallTimedOut) as error:  # noqa: BLE001 - as in _call
             self._failed(command, event, error)
         else:
             self._succeeded(command, event)
