@@ -761,6 +761,13 @@ class ImportDuringReload(ReloadError, ImportError):
         super().__init__(f"{module} is just being reloaded, {reason}; import it again")
 
 
+class ConversationEnded(BaseException):
+    """A conversation asks again although it was ended, by a reload or because the person has left.
+
+    It has swallowed the exception that told it so. Not an ``Exception``, as ``CallTimedOut``.
+    """
+
+
 class CallTimedOut(BaseException):
     """A call of the application's code took longer than ``call_timeout``, and was interrupted.
 

@@ -26,8 +26,8 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_is_below_the_root_and_says_when_it_is_raised(kind: type[BaseException]) -> None:
-    # CallTimedOut must pass `except Exception` in the code that it interrupts.
-    assert issubclass(kind, CletusError) or kind is errors.CallTimedOut
+    # These must pass `except Exception` in the code that they end.
+    assert issubclass(kind, CletusError) or kind in (errors.CallTimedOut, errors.ConversationEnded)
     assert kind.__doc__
     assert kind.__doc__.rstrip().endswith("."), "a sentence"
 

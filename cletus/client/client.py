@@ -206,8 +206,9 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         Raises:
             Disconnected: through the Deferred, when the person leaves before they answer.
         """
-        if not self.input.can_answer:
-            return fail(self.input.no_answer())
+        refusal = self.input.refusal()
+        if refusal is not None:
+            return fail(refusal)
         answer = self.input.ask()
         if hidden:
             self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
@@ -233,8 +234,9 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             Disconnected: through the Deferred, when the person leaves before its end.
             DialogueError: it has no step, or was started already.
         """
-        if not self.input.can_answer:
-            return fail(Disconnected(f"{self!r} left before {dialogue!r}"))
+        refusal = self.input.refusal(f"{self!r} left before {dialogue!r}")
+        if refusal is not None:
+            return fail(refusal)
         return self.input.start_dialogue(dialogue)
 
     def start_dialogue(self, dialogue: StackedReader) -> None:

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from cletus.client.interfaces import Host, Person, Reader, StackedReader, Transport
 from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.output import Output
-from cletus.errors import DialogueError, Disconnected
+from cletus.errors import ConversationEnded, DialogueError, Disconnected
 from cletus.logs.context import hidden_line, log_context
 
 
@@ -235,10 +235,23 @@ class Input:
 
     # -- questions --------------------------------------------------------------------------
 
-    @property
-    def can_answer(self) -> bool:
-        """Whether a question can get an answer: after they have left, only lines that still wait can."""
-        return (self._client.connected and not self._over) or bool(self._lines)
+    def refusal(self, reason: str = "") -> BaseException | None:
+        """Why a question cannot be asked; ``None`` if it can.
+
+        After they have left, only lines that still wait can answer. A task is told that once. If it
+        goes on asking, what it gets passes ``except Exception``: it would ask for ever.
+
+        Args:
+            reason: that they have left, in words; by default those of a question.
+        """
+        task = self._present_task()
+        if task is not None and task.is_over:
+            return ConversationEnded()
+        if (self._client.connected and not self._over) or self._lines:
+            return None
+        if task is not None:
+            task.is_over = True
+        return Disconnected(reason) if reason else self.no_answer()
 
     def ask(self) -> Deferred[str]:
         """Add a question; the Deferred fires with the line that answers it.
@@ -248,11 +261,15 @@ class Input:
         """
         question = Question(self._withdraw)
         self._questions.append(question)
-        task = current_task()
-        if task is not None and task.client is self._client:
+        task = self._present_task()
+        if task is not None:
             task.asking = question.answer
             question.answer.addBoth(_answered, task)
         return question.answer
+
+    def _present_task(self) -> ListenerTask | None:
+        task = current_task()
+        return task if task is not None and task.client is self._client else None
 
     def no_answer(self) -> Disconnected:
         """The error of a question that nobody will answer any more."""

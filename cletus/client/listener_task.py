@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from cletus.client.interfaces import Person
-from cletus.errors import Disconnected
+from cletus.errors import ConversationEnded, Disconnected
 from cletus.logs.context import hidden_line
 from cletus.renamed import names_of
 
@@ -45,6 +45,7 @@ class ListenerTask:
         hidden: the latest line that it was given, if that was typed without echo; the log leaves
             it out.
         dismissed: whether it was cancelled on purpose.
+        is_over: whether it was told that it gets no further answer; if it asks again, it is ended.
     """
 
     def __init__(self, client: Person, listener: Any = None, event: Any = None) -> None:
@@ -55,6 +56,7 @@ class ListenerTask:
         self.hidden = hidden_line()
         self._done: Deferred[Any] | None = None
         self.dismissed = False
+        self.is_over = False
 
     def start(self, coroutine: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
         """Run the coroutine; the Deferred fires with its result or its failure."""
@@ -72,12 +74,14 @@ class ListenerTask:
 
     def dismiss(self) -> None:
         """Cancel it, so that its ``finally`` blocks run. What it raises from then on is expected."""
-        self.dismissed = True
+        self.dismissed = self.is_over = True
         if self._done is not None:
             self._done.cancel()
 
     def ended_as_expected(self, failure: Failure) -> bool:
         """Whether it ended because it was dismissed or its client has left, not by an error of its code."""
+        if failure.check(ConversationEnded):
+            return True
         if self.dismissed:
             return failure.check(CancelledError, Disconnected) is not None
         return failure.check(Disconnected) is not None and not self.client.connected

@@ -254,3 +254,40 @@ def test_who_leaves_while_code_sleeps_ends_it_quietly(run):
     bob.hangs_up()
     app.clock.advance(100)
     assert app.service.clients == ()
+
+
+MENU = """
+    from cletus import events
+    from APP.core import service
+
+    @service.listen(events.Receive)
+    async def receive(event):
+        client = event.client
+        while event.data == "menu":
+            try:
+                client.write("v1 " + await client.ask("Menu? "))
+            except Exception:
+                client.write("oops")
+        client.write("v1 " + event.data)
+"""
+
+
+def test_a_conversation_that_swallows_its_cancellation_is_ended_for_good(run):
+    app = run(talk=MENU)
+    bob = app.person()
+    bob.types("menu", "a")
+    app.reload(talk=newer)
+    bob.types("b")
+    assert "v2 b" in bob.screen
+    assert "v1 b" not in bob.screen
+    assert bob.screen.count("oops") == 1
+
+
+def test_a_conversation_that_swallows_the_leaving_of_its_person_is_ended(run):
+    app = run(talk=MENU)
+    bob, ann = app.person(), app.person()
+    bob.types("menu")
+    bob.leaves()
+    ann.types("hello")
+    assert "v1 hello" in ann.screen
+    assert len(app.service.clients) == 1
