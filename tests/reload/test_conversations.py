@@ -287,7 +287,7 @@ def test_a_conversation_that_swallows_the_leaving_of_its_person_is_ended(run):
     app = run(talk=MENU)
     bob, ann = app.person(), app.person()
     bob.types("menu")
-    bob.leaves()
+    bob.hangs_up()
     ann.types("hello")
     assert "v1 hello" in ann.screen
     assert len(app.service.clients) == 1
