@@ -5,8 +5,6 @@ from typing import Any, ClassVar
 
 from cletus.contrib.channels import BaseChannel
 from cletus.contrib.commands import Refused, Rest
-from cletus.contrib.language import sentence
-from cletus.errors import InvalidKey, KeyInUse
 from cletus.events import PreStart, Receive
 from cletus.storage import Manager
 from cletus.text import style
@@ -20,7 +18,7 @@ CHANNELS_MAX = 100
 
 
 class Channel(BaseChannel):
-    """A channel. Admins moderate all channels."""
+    """A channel. Admins moderate and close all channels."""
 
     service = service
     manager: ClassVar[Manager["Channel"]] = Manager()
@@ -28,6 +26,10 @@ class Channel(BaseChannel):
     def is_moderator(self, user: Any) -> bool:
         """Whether somebody moderates this channel."""
         return super().is_moderator(user) or user.is_admin
+
+    def may_close(self, user: Any) -> bool:
+        """Whether somebody may close this channel."""
+        return super().may_close(user) or user.is_admin
 
     def said_text(self, who: object, text: str) -> object:
         """A message as it is shown."""
@@ -67,12 +69,14 @@ def create(event: Receive, name: str) -> None:
     """Create a channel. You become its moderator."""
     if len(Channel.manager.active()) >= CHANNELS_MAX:
         raise Refused("There are too many channels. Join one of them.")
-    try:
-        new = Channel.manager.create(name, name=name)
-    except (InvalidKey, KeyInUse) as error:
-        raise Refused(sentence(error)) from None
-    new.moderators.add(event.user.key)
-    new.join(event.user)
+    Channel.create(name, by=event.user)
+
+
+@channel.register(in_full=True)
+def close(event: Receive, channel: Channel) -> None:
+    """Close a channel for good. Its owner can, and admins."""
+    channel.close(by=event.user)
+    event.user.write(f"{channel} is closed.")
 
 
 @channel.register

@@ -283,6 +283,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     linkdead_timeout: Annotated[
         Seconds, setting("seconds that a user stays logged in after the connection broke")
     ] = 120.0
+    channels_max_owned: Annotated[Count, setting("maximum channels that one account may have")] = 5
 
     def __repr__(self) -> str:
         """As Python writes it, with ``***`` for secrets."""

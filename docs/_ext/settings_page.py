@@ -48,6 +48,7 @@ GROUPS = (
     ("Logs and metrics", ("log", "metrics")),
     ("Control", ("control", "shell")),
     ("Users (contrib.users)", ("users", "linkdead")),
+    ("Channels (contrib.channels)", ("channels",)),
 )
 REST = "Others"
 COLUMNS = (("Setting", 24), ("Type", 12), ("Default", 14), ("Meaning", 40), ("A change", 10))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from cletus.contrib.audience import ignores, write_users
 from cletus.contrib.channels.events import Joined, Parted, Said
-from cletus.errors import Refused
+from cletus.contrib.language import sentence
+from cletus.errors import InvalidKey, KeyInUse, Refused
 from cletus.storage import Field, Store, TempStoreMixin
 
 #: Time by the service's clock, name of the speaker, text, key of the speaker.
@@ -34,6 +35,7 @@ class BaseChannel(Store):
         topic: what it is about.
         private: whether only invited users can join.
         members: keys of the users who have joined, online or not.
+        owner: the key of the user who has created it; empty if it was made otherwise.
         moderators, invited, banned: keys of users.
         history: the latest messages of this run of the service.
     """
@@ -47,6 +49,7 @@ class BaseChannel(Store):
     name: Field[str] = Field("")
     topic: Field[str] = Field("")
     private: Field[bool] = Field(False)
+    owner: Field[str] = Field("")
     members: Field[set[str]] = Field(set, type=set[str])
     moderators: Field[set[str]] = Field(set, type=set[str])
     invited: Field[set[str]] = Field(set, type=set[str])
@@ -61,6 +64,10 @@ class BaseChannel(Store):
     def is_moderator(self, user: Any) -> bool:
         """Whether they moderate this channel. An application may let its admins moderate all."""
         return user.key in self.moderators
+
+    def may_close(self, user: Any) -> bool:
+        """Whether they may close this channel. An application may let its admins close all."""
+        return user.key == self.owner
 
     def said_text(self, who: object, text: str) -> object:
         """A message as it is shown."""
@@ -82,10 +89,44 @@ class BaseChannel(Store):
         """Called when an account is deleted: it is no longer a member, moderator or banned."""
         for channel in cls.manager.all().values():
             groups = (channel.members, channel.moderators, channel.invited, channel.banned)
-            if any(key in group for group in groups):
+            if key == channel.owner or any(key in group for group in groups):
                 for group in groups:
                     group.discard(key)
+                channel.owner = "" if channel.owner == key else channel.owner
                 channel.changed()
+
+    # -- creating and closing ---------------------------------------------------------------
+
+    @classmethod
+    def create(cls, name: str, *, by: Any) -> Self:
+        """Create a channel. The user owns it, moderates it, and joins it.
+
+        Raises:
+            Refused: the name cannot be used or is taken, or they have as many channels as the setting
+                ``channels_max_owned`` allows (0: any number). This reads all saved channels.
+        """
+        limit = cls.service.settings.channels_max_owned
+        owned = sum(channel.owner == by.key for channel in cls.manager.all().values())
+        if 0 < limit <= owned:
+            raise Refused(f"You have {owned} channels already. Close one of them first.")
+        try:
+            channel: Self = cls.manager.create(name, name=name, owner=by.key)
+        except InvalidKey as error:
+            raise Refused(sentence(error)) from None
+        except KeyInUse:
+            raise Refused(f"The name {name!r} is taken.") from None
+        channel.moderators.add(by.key)
+        channel.join(by)
+        return channel
+
+    def close(self, *, by: Any) -> None:
+        """Delete the channel; for its owner, and others whom ``may_close`` allows it."""
+        if not self.may_close(by):
+            raise Refused(f"Only the owner of {self} can do that.")
+        self._report(f"{by} has closed the channel.", by)
+        for user in self.online():
+            self._fire(Parted, user)
+        self.manager.delete(self.key)
 
     # -- members ------------------------------------------------------------------------
 

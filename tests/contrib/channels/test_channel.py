@@ -233,3 +233,34 @@ def test_the_history_leaves_out_who_is_ignored(app):
     read = app.cid.reads()
     assert "hello" in read
     assert "rude words" not in read
+
+
+def test_an_account_has_only_so_many_channels(app):
+    app.service.configure(channels_max_owned=2)
+    channels, ann = app.store("channel"), user(app, "ann")
+    channels.create("one", by=ann)
+    channels.create("two", by=ann)
+    with pytest.raises(Refused, match="You have 2 channels already"):
+        channels.create("three", by=ann)
+    channels.create("three", by=user(app, "bob"))
+    app.active("channel")["one"].close(by=ann)
+    channels.create("four", by=ann)
+    assert sorted(app.active("channel")) == ["four", "lamp", "three", "two"]
+
+
+def test_its_owner_closes_a_channel_and_all_members_are_told(app):
+    channel = app.store("channel").create("wicks", by=user(app, "ann"))
+    channel.join(user(app, "bob"))
+    app.bob.reads()
+    with pytest.raises(Refused, match="Only the owner"):
+        channel.close(by=user(app, "bob"))
+    channel.close(by=user(app, "ann"))
+    assert "[wicks] Ann has closed the channel." in app.bob.reads()
+    assert "wicks" not in app.active("channel")
+    assert app.store("channel").manager.get("wicks") is None
+
+
+def test_a_name_that_cannot_be_used_is_refused(app):
+    for name, reason in (("lamp", "taken"), ("../etc", "cannot be a key")):
+        with pytest.raises(Refused, match=reason):
+            app.store("channel").create(name, by=user(app, "ann"))
