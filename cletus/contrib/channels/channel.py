@@ -67,7 +67,7 @@ class BaseChannel(Store):
 
     def may_close(self, user: Any) -> bool:
         """Whether they may close this channel. An application may let its admins close all."""
-        return user.key == self.owner
+        return bool(user.key == self.owner)
 
     def said_text(self, who: object, text: str) -> object:
         """A message as it is shown."""
