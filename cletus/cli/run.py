@@ -20,6 +20,7 @@ import click
 from cletus.cli.main import HELP, refuse
 from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_of
 from cletus.cli.program import Program
+from cletus.cli.read_only_loader import ReadOnlyLoader
 from cletus.errors import CletusError
 from cletus.reactor.clock import use_monotonic_clock
 from cletus.reload.load import apply_settings, load, locate
@@ -130,8 +131,6 @@ def _show_help(ctx: click.Context, target: str) -> NoReturn:
 
     If its import fails, those are the ones at the creation of its service.
     """
-    from cletus.cli.store.stored import ReadOnlyLoader  # noqa: PLC0415 - its package imports rich
-
     loader = ReadOnlyLoader()
     try:
         loader.load(target, {})

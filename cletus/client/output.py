@@ -103,7 +103,7 @@ class Output:
         The terminal is told at the end of the turn, unless the next line is hidden as well, or code is
         still at work on the line that was hidden.
         """
-        return self.echo.show() and not isinstance(self._open, EditedLine)
+        return self.echo.show() and self._open is None  # what is put next ends the line of a prompt
 
     def line_at_work(self, is_at_work: bool) -> None:
         """Whether code is at work on a line. What it will ask next may be hidden as well."""

@@ -1,7 +1,7 @@
 """Looks at what a peer says first, before it is greeted: programs at the wrong port, and health checks.
 
 Browsers and TLS clients speak first, people's programs mostly wait for the greeting. So the connection
-begins with the first bytes, or after ``greeting_delay``, whichever comes first. A peer that closes without
+begins with the first bytes, or after ``detect_delay``, whichever comes first. A peer that closes without
 a byte until then, as a proxy's health check does, never becomes a client.
 """
 

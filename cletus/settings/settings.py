@@ -142,7 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")
     ] = 100
-    greeting_delay: Annotated[
+    detect_delay: Annotated[
         Seconds,
         setting(
             "seconds in which a browser, TLS client or health check shows itself, before a greeting"

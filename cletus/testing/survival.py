@@ -109,7 +109,11 @@ def _of_client(client: Client) -> dict[str, Any]:
 
 
 def _attachments(owner: str, holder: Service | Client) -> dict[str, Any]:
-    return {f"{owner}.{name}": describe(value) for name, value in holder.attachments().items()}
+    return {
+        f"{owner}.{name}": describe(value)
+        for name, value in holder.attachments().items()
+        if not name.startswith("_")  # a library's own: contrib.gmcp counts reloads there
+    }
 
 
 def _fields(obj: Store) -> dict[str, Any]:

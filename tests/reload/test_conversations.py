@@ -85,7 +85,7 @@ def test_what_waits_for_something_else_ends_in_the_old_code_and_is_named(app):
     bob.client.line_received("typed meanwhile")
     app.service.gate.callback(None)
     app.clock.advance(0)
-    assert bob.sees("Really? v1 wait typed meanwhile")
+    assert bob.sees("Really? \nv1 wait typed meanwhile")
 
 
 def test_no_line_that_was_typed_ahead_is_lost_by_a_restart(app):
@@ -193,7 +193,7 @@ def test_an_event_of_the_application_is_of_the_new_class_and_its_listeners_go_on
     assert app.reload(talk=newer).ok
     assert bob.new_text() == f"\n{NOTICE}\nv2? "
     assert bob.types("yes") == "v2 hello yes\n"
-    assert bob.types("again") == "v2? v2 heard again\n"
+    assert bob.types("again") == "v2? \nv2 heard again\n"
 
 
 SLEEPER = """

@@ -18,6 +18,8 @@ import cletus.storage
 from cletus import Client, Service
 from cletus.contrib.users import ClientField
 from cletus.errors import InvalidKey, NotSavable, NotSaved, StoreDeclarationError
+from cletus.protocol.charset import Encoder
+from cletus.protocol.terminal import Terminal
 from cletus.storage import Field, Manager, Store, TempStoreMixin
 from tests.reload.conftest import Running, clean_imports, run
 from tests.storage.rig import make_service, raw, reload
@@ -555,6 +557,7 @@ def test_core_objects_persist_and_old_code_is_collected(run: Callable[..., Runni
 class _Transport:
     address = "nowhere"
     encoder = None
+    terminal = Terminal(Encoder("utf-8"))
 
     def hide_input(self, hidden: bool) -> bytes:
         return b""

@@ -10,17 +10,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
+from cletus.cli.read_only_loader import ReadOnlyLoader
 from cletus.errors import StoreInUse, StoreLocked, UnknownStore, without_passwords
-from cletus.reload.load import apply_settings, load, locate
-from cletus.service.service import Service
+from cletus.reload.load import locate
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings, beside, merge
-from cletus.storage import Backend, Store, Writer, backend_for
-from cletus.storage.backends.read_only import ReadOnlyBackend
+from cletus.storage import Backend, Store, backend_for
 from cletus.storage.tools.browse import looked_into, stores_in
 
 #: The settings by which documents are found without the application's code.
@@ -112,39 +109,6 @@ def owning(stored: Stored, action: str) -> Iterator[None]:
         yield
     finally:
         stored.backend.close()
-
-
-class ReadOnlyLoader:
-    """Imports an application that can read its documents during the import, but not change them.
-
-    Attributes:
-        service: as soon as the application has created it.
-    """
-
-    def __init__(self) -> None:
-        self.service: Service | None = None
-        self._backend: Backend | None = None
-
-    def load(self, target: str, options: Mapping[str, Any]) -> Service:
-        """Raises ``CletusError`` as ``load()`` does."""
-        return load(target, Path.cwd(), partial(self._configure, options=options))
-
-    def backend(self, service: Service) -> Backend:
-        """The backend of the settings, once they are known."""
-        if self._backend is None:
-            self._backend = backend_for(service.settings)
-        return self._backend
-
-    def _configure(self, service: Service, options: Mapping[str, Any]) -> None:
-        self.service = service
-        apply_settings(service, options=options)
-        if not service.session.is_open:
-            service.session.open_with(partial(self._open, service))
-
-    def _open(self, service: Service) -> Writer:
-        backend = ReadOnlyBackend(self.backend(service))
-        backend.open()
-        return Writer(backend, service.clock, service.run_in_thread)
 
 
 def _settings_alone(target: str, store: str | None) -> Settings:

@@ -46,7 +46,7 @@ _TOKEN = "gmcp_token"  # noqa: S105 - the name of an attribute
 _RELOADS_MAX = 12
 
 #: The attribute of the service: the reports of the latest reloads. Old code must not stay alive by it.
-_RELOADS = "gmcp_reloads"
+_RELOADS = "_gmcp_reloads"  # an underscore: not of the application's state
 
 LOGIN = {"type": ["password-credentials"], "version": 2}
 

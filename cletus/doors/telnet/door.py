@@ -88,7 +88,7 @@ class TelnetDoor:
             factory: Any = FirstBytesFactory(
                 self._factory,
                 service.reactor,
-                delay=lambda: service.settings.greeting_delay,
+                delay=lambda: service.settings.detect_delay,
                 answer=partial(answer_to_http, service),
                 tls=detected,
             )

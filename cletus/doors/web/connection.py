@@ -96,8 +96,11 @@ class WebConnection(Protocol):
             return
         if not self._has_begun:
             self._has_begun = True
-            if data[0] == TLS_HANDSHAKE and self._door.certificate is not None:
-                self._begin_tls(data)
+            if data[0] == TLS_HANDSHAKE:
+                if self._door.certificate is not None:
+                    self._begin_tls(data)
+                else:  # it waits for an answer to its hello, which plain HTTP would wait to see ended
+                    self.abort()
                 return
         try:
             self._handle(self._http.receive(data))

@@ -168,7 +168,7 @@ def test_answers_to_a_negotiation_flood_are_few(victim: Victim) -> None:
 
 def test_a_slow_reader_is_dropped_and_its_memory_comes_back(tmp_path: Path) -> None:
     """Statements 21 and 22: two megabytes for each of forty clients that do not read, and one that does."""
-    victim = Victim(tmp_path, "--output-max", "200000", "--line-rate", "0")
+    victim = Victim(tmp_path, "--output-max", "200000", "--line-rate", "0", "--detect-delay", "0")
     try:
         with ExitStack() as stack:
             idle = [stack.enter_context(closing(victim.connect())) for _ in range(40)]

@@ -32,7 +32,7 @@ class NoReactor(MemoryReactorClock):
 
 
 def service(reactor: Any = None, **settings: Any) -> Any:
-    settings.setdefault("greeting_delay", 0.0)
+    settings.setdefault("detect_delay", 0.0)
     return FakeService(MemoryReactorClock() if reactor is None else reactor, **settings)
 
 
