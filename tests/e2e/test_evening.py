@@ -397,6 +397,8 @@ async def evening(house: House, seconds: float) -> tuple[World, list[Person], Ad
             await asyncio.gather(*(one.registers() for one in people[some : some + 5]))
         await keeper.logs_in("Welcome, Keeper")
         await keeper.does(".create lobby")
+        for line in (".create backroom", ".close backroom", ".keys"):
+            await keeper.does(line)
         await keeper.does(".help", "a")
         await asyncio.gather(*(one.does(".join lobby") for one in people))
         await people[0].changes_password()

@@ -94,7 +94,8 @@ def test_a_key_is_refused_or_stable(key: str) -> None:
     assert normalise(normal) == normal == normal.lower() == unicodedata.normalize("NFC", normal)
     assert 0 < len(normal.encode()) <= MAX_BYTES
     assert not set(normal) & set("/\\.\0 \n")
-    assert normalise(key.upper().lower()) == normalise(normal.upper().lower())
+    plain = key.replace("\u0130", "i")  # its lower case is two characters; a key has one
+    assert normalise(plain.upper().lower()) == normalise(normal.upper().lower())
 
 
 def test_keys_are_one_where_file_systems_fold_case() -> None:
