@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import math
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 
 from cletus.doors.accept_limit import AcceptLimit
 from cletus.doors.systemd_socket import PREFIX, SystemdSocketEndpoint
@@ -27,8 +29,23 @@ _REASONS = {
 }
 _UNKNOWN_HOST = "there is no host of this name; choose another with {host}"
 
+_log = Logger()
+
 _PROBES = 4
 _IDLE_MAX = 32767  # seconds; Linux takes no more
+
+
+@dataclass(frozen=True, slots=True)
+class FreePort:
+    """Any port that is free, in place of one that is in use.
+
+    Attributes:
+        who: gets it, for the log: ``the page``.
+        host: the address to listen on.
+    """
+
+    who: str
+    host: str
 
 
 class Listening:
@@ -40,6 +57,7 @@ class Listening:
         address: the endpoint as people know it, for ``DoorError``.
         keep_alive: seconds of silence after which TCP probes whether the peer is still there; 0: never.
         port_option: the option that chooses another port, for ``DoorError``.
+        fall_back: what to listen on if the port is in use.
     """
 
     def __init__(
@@ -49,11 +67,14 @@ class Listening:
         address: str,
         keep_alive: float = 0,
         port_option: str = "--port",
+        *,
+        fall_back: FreePort | None = None,
     ) -> None:
         self._reactor = reactor
         self._where = endpoint
         self._address = address
         self._keep_alive = math.ceil(keep_alive)
+        self._fall_back = fall_back
         by_string = isinstance(endpoint, str)
         self._options = {
             "host": "--listen" if by_string else "--host",
@@ -71,6 +92,9 @@ class Listening:
         try:
             self._port = await self._endpoint().listen(factory)
         except CannotListenError as error:
+            in_use = getattr(error.socketError, "errno", None) == errno.EADDRINUSE
+            if self._fall_back is not None and in_use:
+                return await self._open_free_port(factory, self._fall_back)
             raise self._error(_reason(error.socketError)) from error
         except UnicodeError as error:  # a name that cannot be one, such as "a..b"
             raise self._error(_UNKNOWN_HOST) from error
@@ -79,6 +103,13 @@ class Listening:
         self._set_options()
         self._accept_limit = AcceptLimit(self._port, self._reactor)
         return self._port.getHost()
+
+    async def _open_free_port(self, factory: Any, free: FreePort) -> Any:
+        _log.info(
+            "{address} is in use; {who} gets a free port", address=self._address, who=free.who
+        )
+        self._fall_back, self._where = None, (free.host, 0)
+        return await self.open(factory)
 
     def close(self) -> Any:
         """Accept no more. Returns a Deferred or ``None``; closing twice is harmless."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,8 @@ from twisted.logger import Logger
 
 from cletus.doors.address import host_and_port, printable
 from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter, counted_address
-from cletus.doors.listening import Listening
+from cletus.doors.keep_alive import KeepAlive
+from cletus.doors.listening import FreePort, Listening
 from cletus.doors.proxy_protocol import ProxyProtocolFactory
 from cletus.doors.ssh.host_key import NAME, host_key
 from cletus.doors.ssh.transport import SshTransport
@@ -69,12 +70,18 @@ class SshDoor:
         self._host = settings.host if host is None else host
         port = settings.ssh_port if port is None else port
         self._limiter = limiter or ConnectionLimiter(service)
-        self._fall_back = fall_back
         self._factory: SshFactory | None = None
-        self._timer: Any = None
+        self._keep_alive = KeepAlive(service, self._connections)
         self.address = f"ssh {endpoint or host_and_port(self._host, port)}"
         self.advertised: dict[str, int] = {}
-        self._listening = self._listening_on(endpoint or (self._host, port))
+        self._listening = Listening(
+            service.reactor,
+            endpoint or (self._host, port),
+            self.address,
+            keep_alive=settings.keep_alive,
+            port_option="--ssh-port",
+            fall_back=FreePort("SSH", self._host) if fall_back else None,
+        )
 
     def open(self) -> Deferred[None]:
         """Start to accept connections.
@@ -93,19 +100,17 @@ class SshDoor:
             raise DoorError(self.address, str(error)) from error
         self._factory = SshFactory(service, self._limiter, key)
         factory = ProxyProtocolFactory(self._factory, self._limiter.trusts, service.reactor)
-        host = await self._listen(factory)
+        host = await self._listening.open(factory)
         self.address = f"ssh {printable(host)}"
         port = getattr(host, "port", None)
         if port is not None:
             self.advertised = {"SSH": port}
         _log.info("the SSH host key is {fingerprint}", fingerprint=fingerprint(key))
-        self._schedule_keep_alive()
+        self._keep_alive.start()
 
     def close(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay open. Closing twice is harmless."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._keep_alive.stop()
         return maybeDeferred(self._listening.close)
 
     def _host_key(self) -> Any:
@@ -118,37 +123,8 @@ class SshDoor:
             return host_key(None, create=True)
         return host_key(Path(folder) / NAME, create=True)
 
-    async def _listen(self, factory: Any) -> Any:
-        try:
-            return await self._listening.open(factory)
-        except DoorError as error:
-            cause = getattr(error.__cause__, "socketError", None)
-            if not self._fall_back or getattr(cause, "errno", None) != errno.EADDRINUSE:
-                raise
-        _log.info("{address} is in use; SSH gets a free port", address=self.address)
-        self._listening = self._listening_on((self._host, 0))
-        return await self._listening.open(factory)
-
-    def _listening_on(self, endpoint: tuple[str, int] | str) -> Listening:
-        return Listening(
-            self._service.reactor,
-            endpoint,
-            self.address,
-            keep_alive=self._service.settings.keep_alive,
-            port_option="--ssh-port",
-        )
-
-    def _schedule_keep_alive(self) -> None:
-        interval = self._service.settings.keep_alive
-        if interval:
-            self._timer = self._service.reactor.callLater(interval, self._keep_alive)
-
-    def _keep_alive(self) -> None:
-        """Send a sign of life on all connections: one timer, and not one for each."""
-        assert self._factory is not None  # noqa: S101 - the timer runs while the door is open
-        for connection in tuple(self._factory.connections):
-            connection.keep_alive()
-        self._schedule_keep_alive()
+    def _connections(self) -> Iterable[SshTransport]:
+        return () if self._factory is None else self._factory.connections
 
 
 class SshFactory(ServerFactory):

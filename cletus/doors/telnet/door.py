@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from cletus.doors.address import host_and_port, printable
 from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.first_bytes import FirstBytesFactory
+from cletus.doors.keep_alive import KeepAlive
 from cletus.doors.listening import Listening
 from cletus.doors.proxy_protocol import ProxyProtocolFactory
-from cletus.doors.telnet.protocol import TelnetFactory, answer_to_http
+from cletus.doors.telnet.protocol import TelnetFactory, TelnetProtocol, answer_to_http
 from cletus.doors.tls import encrypted
 from cletus.errors import CertificateError, DoorError
 
@@ -56,7 +58,7 @@ class TelnetDoor:
         self._limiter = limiter
         self._factory: TelnetFactory | None = None
         self._detected: TelnetFactory | None = None  # of TLS at the plain port
-        self._timer: Any = None
+        self._keep_alive = KeepAlive(service, self._connections)
         self._name = "tls" if tls else "telnet"
         self.address = f"{self._name} {endpoint or host_and_port(self._host, port)}"
         self.advertised: dict[str, int] = {}
@@ -104,7 +106,7 @@ class TelnetDoor:
             self.advertised = {"TLS" if self._tls else "PORT": port}
             if detected is not None:
                 self.advertised["TLS"] = port
-        self._schedule_keep_alive()
+        self._keep_alive.start()
 
     def _encrypted(self, factory: Any) -> Any:
         service = self._service
@@ -113,20 +115,9 @@ class TelnetDoor:
 
     def close(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay open. Closing twice is harmless."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._keep_alive.stop()
         return maybeDeferred(self._listening.close)
 
-    def _schedule_keep_alive(self) -> None:
-        interval = self._service.settings.keep_alive
-        if interval:
-            self._timer = self._service.reactor.callLater(interval, self._keep_alive)
-
-    def _keep_alive(self) -> None:
-        """Send a sign of life on all connections: one timer, and not one for each."""
-        assert self._factory is not None  # noqa: S101 - the timer runs while the door is open
+    def _connections(self) -> Iterator[TelnetProtocol]:
         for factory in filter(None, (self._factory, self._detected)):
-            for connection in tuple(factory.connections):
-                connection.keep_alive()
-        self._schedule_keep_alive()
+            yield from factory.connections

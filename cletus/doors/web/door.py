@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import re
@@ -23,7 +22,7 @@ from websockets.frames import Frame, Opcode
 
 from cletus.doors.address import printable
 from cletus.doors.admission import ConnectionLimiter
-from cletus.doors.listening import Listening
+from cletus.doors.listening import FreePort, Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, status_of
 from cletus.doors.tls import certificate_of
 from cletus.doors.web.connection import WebConnection
@@ -96,8 +95,14 @@ class WebDoor:
         self._connections: dict[WebConnection, None] = {}
         self._last: tuple[int, bytes, bytes] = (0, b"", b"")
         self._timers: list[Any] = []
-        self._fall_back = fall_back
-        self._listening = self._listening_on(endpoint or (self._name, port))
+        self._listening = Listening(
+            service.reactor,
+            endpoint or (self._name, port),
+            self.address,
+            keep_alive=settings.keep_alive,
+            port_option="--web-port",
+            fall_back=FreePort("the page", self._name) if fall_back else None,
+        )
 
     # -- opening and closing ---------------------------------------------------------------------
 
@@ -116,32 +121,13 @@ class WebDoor:
                 self.certificate = certificate_of(settings, self._name, self.seconds)
             except CertificateError as error:
                 raise DoorError(self.address, str(error)) from error
-        self.host = await self._listen(_Factory(self))
+        self.host = await self._listening.open(_Factory(self))
         self.address = f"web {printable(self.host)}"
         port = getattr(self.host, "port", None)
         if port is not None:
             self.advertised = {"WEB": port}
         self._repeat(PING_INTERVAL, self._ping)
         self._repeat(LOOK_INTERVAL, self._look)
-
-    async def _listen(self, factory: Any) -> Any:
-        try:
-            return await self._listening.open(factory)
-        except DoorError as error:
-            if not self._fall_back or not _is_in_use(error):
-                raise
-        _log.info("{address} is in use; the page gets a free port", address=self.address)
-        self._listening = self._listening_on((self._name, 0))
-        return await self._listening.open(factory)
-
-    def _listening_on(self, endpoint: tuple[str, int] | str) -> Listening:
-        return Listening(
-            self._service.reactor,
-            endpoint,
-            self.address,
-            keep_alive=self._service.settings.keep_alive,
-            port_option="--web-port",
-        )
 
     def close(self) -> Deferred[None]:
         """Accept no more; those who are connected stay so. Closing twice is harmless."""
@@ -426,11 +412,6 @@ class _Factory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> WebConnection:
         """Twisted's: somebody has connected."""
         return WebConnection(self._door)
-
-
-def _is_in_use(error: DoorError) -> bool:
-    cause = getattr(error.__cause__, "socketError", None)
-    return getattr(cause, "errno", None) == errno.EADDRINUSE
 
 
 def _digest(secret: str) -> bytes:
