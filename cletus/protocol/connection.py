@@ -200,6 +200,7 @@ class Connection:
         "_mark_is_due",
         "_negotiator",
         "_parser",
+        "_prompt_is_sent",
         "_seconds",
         "_status",
         "_subnegotiation_since",
@@ -241,6 +242,7 @@ class Connection:
         self._deflater: Deflater | None = None
         self._deflate_next = False
         self._mark_is_due = False
+        self._prompt_is_sent = False  # the prompt whose mark is due
         self._has_received_line = False
         self._has_flooded = False
         self._held = b""
@@ -329,7 +331,7 @@ class Connection:
                 # go out even if the peer does not read at the moment: without them it could not
                 # understand what follows.
                 self._deflate_next = False
-                yield Reply(self.send(self._held + replies))
+                yield Reply(self._out(self._held + replies))
                 replies, self._held, self._deflater = b"", b"", Deflater()
         # Text alone neither begins nor ends one, and most chunks are text alone.
         if self._subnegotiation_since is not None or not is_text or _IAC in data:
@@ -337,10 +339,10 @@ class Connection:
         if self.congested:
             self._held += replies
             return remainder
-        if self._mark_is_due:
-            replies += self.prompt_mark()
+        if self._mark_is_due and self._prompt_is_sent:
+            replies += self._mark()
         if replies:
-            yield Reply(self.send(replies))
+            yield Reply(self._out(replies))
         return remainder
 
     def _note_subnegotiation(self, ended: bool) -> None:
@@ -417,20 +419,23 @@ class Connection:
         """
         if self._mark_is_due and data.endswith(b"\n"):
             self._mark_is_due = False  # the prompt has become part of a line
-        return data if self._deflater is None or not data else self._deflater.compress(data)
+        elif self._mark_is_due and data and not self._prompt_is_sent:
+            self._prompt_is_sent = True
+            data += self._mark()  # the peer may have turned out to want it since
+        return self._out(data)
 
     def held_answers(self) -> bytes:
         """The answers that waited while the peer did not read; for the door, when it reads again."""
         held, self._held = self._held, b""
-        return self.send(held)
+        return self._out(held)
 
     def keep_alive(self) -> bytes:
         """A sign of life; none for a peer that would show it on the screen, or does not read."""
-        return self.send(NOP) if self._negotiator.speaks_telnet and not self.congested else b""
+        return self._out(NOP) if self._negotiator.speaks_telnet and not self.congested else b""
 
     def close(self) -> bytes:
         """The last bytes: they show what is typed again, and end the compressed stream."""
-        return self.send(self.hide_input(False)) + self._end_deflating()
+        return self._out(self.hide_input(False)) + self._end_deflating()
 
     # -- what is sent among text: pass these bytes to ``send``, in their place -------------------
 
@@ -445,9 +450,8 @@ class Connection:
         not show a prompt without one. So the mark is sent later, as soon as the peer turns out to
         want it, unless something else has been sent or typed since.
         """
-        mark = self._negotiator.prompt_mark()
-        self._mark_is_due = not mark
-        return mark
+        self._prompt_is_sent = False
+        return self._mark()
 
     def message(self, package: str, data: object) -> bytes:
         """The bytes of a message to the peer's program, by GMCP or MSDP; none if it has neither.
@@ -456,6 +460,14 @@ class Connection:
             TypeError: JSON cannot represent the data.
         """
         return self._negotiator.message(package, data)
+
+    def _mark(self) -> bytes:
+        mark = self._negotiator.prompt_mark()
+        self._mark_is_due = not mark
+        return mark
+
+    def _out(self, data: bytes) -> bytes:
+        return data if self._deflater is None or not data else self._deflater.compress(data)
 
     # -- compression of what is sent --------------------------------------------------------
 

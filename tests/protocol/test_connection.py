@@ -259,6 +259,15 @@ def test_a_prompt_is_marked_late_when_the_peer_turns_out_to_want_a_mark() -> Non
     assert read(peer, b"\xff\xf1") == []
 
 
+def test_a_late_mark_follows_a_prompt_that_is_not_sent_yet() -> None:
+    """A peer may answer while the prompt still waits for the end of the reactor's turn."""
+    peer = connection()
+    prompt = b"Name? " + peer.prompt_mark()
+    assert not replies(read(peer, WILL + TTYPE)).endswith(b"\xff\xf9")
+    assert peer.send(prompt) == b"Name? \xff\xf9"
+    assert read(peer, b"\xff\xf1") == []
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_what_is_not_a_prompt_any_more_is_not_marked_late(answered: bool) -> None:
     peer = connection()
