@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pyte
 import pytest
 import wcwidth
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cletus.protocol.line_editor import SEQUENCE_MAX, End, Interrupt, Line, LineEditor
@@ -13,12 +15,26 @@ from cletus.protocol.line_editor import SEQUENCE_MAX, End, Interrupt, Line, Line
 COLUMNS, ROWS = 12, 40
 
 
+class Terminal(pyte.Screen):
+    """As xterm and VTE: a mark stays with the last character of a full row. pyte begins the next row."""
+
+    def draw(self, data: str) -> None:
+        for character in data:
+            if not unicodedata.combining(character) or self.cursor.x < self.columns:
+                super().draw(character)
+                continue
+            row = self.buffer[self.cursor.y]
+            last = row[self.columns - 1]
+            text = unicodedata.normalize("NFC", last.data + character)
+            row[self.columns - 1] = last._replace(data=text)
+
+
 class Screen:
     """A terminal in memory that shows an editor."""
 
     def __init__(self, prompt: str = "> ", columns: int = COLUMNS) -> None:
         self.editor = LineEditor(columns)
-        self._screen = pyte.Screen(columns, ROWS)
+        self._screen = Terminal(columns, ROWS)
         self._stream = pyte.Stream(self._screen)
         self.editor.prompt = prompt
         self.feed(self.editor.put_back())
@@ -170,6 +186,7 @@ KEYS = st.lists(
 
 
 @given(KEYS)
+@example([*"aaa", "漢", "漢", "漢", "e\u0301", "a"])
 def test_the_screen_shows_the_line_and_the_cursor_stands_in_it(keys: list[str]) -> None:
     """Whatever keys are pressed: screen = prompt + text, as a terminal in memory shows it."""
     screen = Screen()
