@@ -34,18 +34,13 @@ class HiddenSubclasses:
             id(base): base for cls in classes for base in cls.__mro__ if not owns(base.__module__)
         }
         # They are kept until the end: another class could get the id() of one that is gone.
-        self._hidden: dict[int, type[Any]] = {
-            id(cls): cls
-            for base in bases.values()
-            if _is_listed_by_type(base)
-            for cls in _subclasses(base)
-            if owns(cls.__module__)
-        }
-        self._bases = [
-            base
-            for base in bases.values()
-            if any(id(cls) in self._hidden for cls in base.__subclasses__())
-        ]
+        self._hidden: dict[int, type[Any]] = {}
+        self._bases: list[type[Any]] = []
+        for base in filter(_is_listed_by_type, bases.values()):
+            hidden = {id(cls): cls for cls in _subclasses(base) if owns(cls.__module__)}
+            if hidden:
+                self._bases.append(base)
+                self._hidden |= hidden
         self._changed: list[type] = []
 
     def __enter__(self) -> None:

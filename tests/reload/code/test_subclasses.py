@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+from types import ModuleType
+
 from cletus import Dialogue
+from cletus.reload.code.subclasses import HiddenSubclasses
 
 REGISTRY = """
     import abc, collections, json
@@ -54,3 +58,22 @@ def test_outside_of_an_import_python_lists_them_itself(run):
     assert not app.reload(registry=lambda text: text + "1 / 0\n").ok
     assert "__subclasses__" not in vars(Dialogue)
     assert menu in Dialogue.__subclasses__()
+
+
+class Listing:
+    """A library's class that lists its subclasses itself."""
+
+    @classmethod
+    def __subclasses__(cls):
+        return [*type.__subclasses__(cls)]
+
+
+def test_a_class_that_lists_its_subclasses_itself_is_left_alone():
+    """Also if one of them has a base that Python lists."""
+    module = ModuleType("child")
+    module.Child = type("Child", (Listing, UserDict), {"__module__": "child"})
+    with HiddenSubclasses([module], lambda name: name == "child"):
+        assert module.Child in Listing.__subclasses__()
+        assert module.Child not in UserDict.__subclasses__()
+    assert "__subclasses__" in vars(Listing)
+    assert module.Child in UserDict.__subclasses__()
