@@ -117,11 +117,6 @@ def size(count: int) -> str:
     return f"{amount / 1000:.1f} TB"
 
 
-def counted(count: int, singular: str) -> str:
-    """``1 document``, ``1,234 documents``."""
-    return f"{count:,} {singular}{'' if count == 1 else 's'}"
-
-
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 

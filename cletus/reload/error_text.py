@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 from types import TracebackType
 
 from cletus.errors import ReloadError, SourceError
@@ -54,9 +53,7 @@ def _frames(trace: TracebackType | None, application: Application) -> list[trace
     The import statements that have led to that module say nothing of the error.
     """
     frames = [
-        frame
-        for frame in traceback.extract_tb(trace)
-        if any(Path(frame.filename).is_relative_to(root.path) for root in application.roots)
+        frame for frame in traceback.extract_tb(trace) if application.has_file(frame.filename)
     ]
     bodies = [position for position, frame in enumerate(frames) if frame.name == "<module>"]
     return frames[bodies[-1] :] if bodies else frames

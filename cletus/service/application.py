@@ -62,6 +62,10 @@ class Application:
                 return True
         return False
 
+    def has_file(self, path: str) -> bool:
+        """Whether this file is one of its modules, or below one of its packages."""
+        return any(Path(path).is_relative_to(root.path) for root in self.roots)
+
     def is_importing(self) -> bool:
         """Whether a module body of the application is running, and has called the calling code.
 

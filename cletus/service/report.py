@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cletus.text.plural import counted
+
 #: How the line of a loss begins.
 _WARNING = "warning: "
 
@@ -122,7 +124,7 @@ class ReloadReport:
         objects = sum(self.stores.values())
         return (
             f"Reloaded, generation {self.generation}: {self._modules()};"
-            f" {_counted(objects, 'object')} carried in {self.pause * 1000:.1f} ms"
+            f" {counted(objects, 'object')} carried in {self.pause * 1000:.1f} ms"
         )
 
     def _modules(self) -> str:
@@ -145,9 +147,9 @@ class ReloadReport:
             if not count:
                 yield f"field {name} is gone: no object had a value"
         for name, count in self.stores_returned.items():
-            yield f"store {name} is back: {_counted(count, 'object')} returned"
+            yield f"store {name} is back: {counted(count, 'object')} returned"
         if self.restarted:
-            yield f"{_counted(self.restarted, 'conversation')} started again"
+            yield f"{counted(self.restarted, 'conversation')} started again"
         yield from self.notes
         yield from self._holders()
 
@@ -157,12 +159,12 @@ class ReloadReport:
             if count:
                 field_name = name.rpartition(".")[2]
                 yield (
-                    f"field {name} is gone: {_counted(count, 'value')} parked; they are back when the "
+                    f"field {name} is gone: {counted(count, 'value')} parked; they are back when the "
                     f'field is, or with Field(renamed_from="{field_name}") if it has a new name'
                 )
         for name, count in self.stores_parked.items():
             yield (
-                f"store {name} is gone: {_counted(count, 'object')} parked; they are back when the "
+                f"store {name} is gone: {counted(count, 'object')} parked; they are back when the "
                 f'store is, or with renamed_from = "{name}" in its class if it has a new name'
             )
         for name, count in self.still_running.items():
@@ -177,10 +179,6 @@ class ReloadReport:
         for sentence, count in Counter(self.holders).items():
             if _without_names(sentence) not in self.known:
                 yield sentence if count == 1 else f"{sentence} ({count:,} times)"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _without_names(holder: str) -> str:

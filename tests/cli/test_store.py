@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from cletus.cli import display, main
 from cletus.reload.code.modules import ApplicationFinder
 from cletus.storage.backends.json_files import JsonFiles
+from cletus.text.plural import counted
 
 APP = """
 from cletus import Service
@@ -310,8 +311,8 @@ def test_sizes_and_counts_are_for_people() -> None:
         "3.0 GB",
         "10.0 TB",
     ]
-    assert display.counted(1, "document") == "1 document"
-    assert display.counted(1200, "document") == "1,200 documents"
+    assert counted(1, "document") == "1 document"
+    assert counted(1200, "document") == "1,200 documents"
 
 
 def test_a_terminal_gets_a_table_and_colours(

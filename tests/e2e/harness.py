@@ -257,7 +257,7 @@ class Terminal:
     """
 
     def __init__(self, program: str, arguments: list[str], home: Path) -> None:
-        self._screen = _Screen()
+        self._screen = Record()
         environment: Any = {
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
@@ -311,7 +311,7 @@ class Terminal:
         self.child.close(force=True)
 
 
-class _Screen:
+class Record:
     """Where pexpect writes what it reads."""
 
     def __init__(self) -> None:

@@ -17,6 +17,7 @@ import pytest
 from pexpect.popen_spawn import PopenSpawn
 
 from .clients import CLIENTS, RealClient
+from .harness import Record
 from .place import PASSWORD, Place
 
 pytestmark = pytest.mark.e2e
@@ -135,19 +136,6 @@ class Seat:
             if self._client.leaves:
                 self._program.send(self._client.leaves)
             self._program.close(force=True)
-
-
-class Record:
-    """What has come onto the screen."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-
-    def write(self, text: str) -> None:
-        self.pieces.append(text)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=[client.name for client in CLIENTS])

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
 
-from .harness import Talker
+from .harness import Talker, Terminal
 from .place import PASSWORD, Place
-from .test_clients import Record, logged_in
+from .test_clients import logged_in
 
 pytestmark = pytest.mark.e2e
 
@@ -153,7 +152,7 @@ class Running:
         self.store = talker.folder / "saved"
 
 
-class Seat:
+class Seat(Terminal):
     """Somebody at one of the programs, in a terminal of their own."""
 
     def __init__(
@@ -165,32 +164,10 @@ class Seat:
         key: Path | None = None,
     ) -> None:
         argv = program.argv(place.ports["ssh"], host_key(place), key)
-        self.record = Record()
-        environment: Any = {
-            "TERM": "xterm-256color",
-            "LANG": "C.UTF-8",
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(home),
-        }
-        self.child = pexpect.spawn(
-            program.program,
-            [*argv, f"{name}@127.0.0.1"],
-            encoding="utf-8",
-            dimensions=(30, 100),
-            timeout=TIMEOUT,
-            env=environment,
-        )
-        self.child.logfile_read = self.record
-        self.child.delaybeforesend = None
-
-    @property
-    def screen(self) -> str:
-        return "".join(self.record.pieces)
-
-    def sees(self, text: str) -> None:
-        self.child.expect_exact(text)
+        super().__init__(program.program, [*argv, f"{name}@127.0.0.1"], home)
 
     def types(self, line: str) -> None:
+        """Type a line; SSH sends what the key Enter sends."""
         self.child.send(f"{line}\r")
 
     def leaves(self) -> int:

@@ -21,6 +21,7 @@ from cletus.storage.backends.atomic_file import atomic_file
 from cletus.storage.tools import export as exporting
 from cletus.storage.tools.dump_format import FORMAT, VERSION, Header
 from cletus.storage.tools.import_ import Fate, Import, Plan, Taken
+from cletus.text.plural import counted
 from cletus.version import __version__
 
 
@@ -56,7 +57,7 @@ def export_to(stored: Stored, stores: list[str], path: str) -> exporting.Exporte
     if exported.missing > len(exported.errors):
         display.note(f"and {exported.missing - len(exported.errors)} more")
     destination = "" if path == "-" else f" to {path}"
-    display.note(f"Exported {display.counted(exported.count, 'document')}{destination}")
+    display.note(f"Exported {counted(exported.count, 'document')}{destination}")
     return exported
 
 
@@ -152,7 +153,7 @@ def _show_plan(plan: Plan, *, dry_run: bool) -> None:
     for store, fates in sorted(plan.fates.items()):
         words = ", ".join(f"{fates[fate]:,} {fate.value}" for fate in Fate if fates[fate])
         display.line(f"{store}: {words}")
-    written = display.counted(plan.total(Fate.NEW, Fate.REPLACED), "document")
+    written = counted(plan.total(Fate.NEW, Fate.REPLACED), "document")
     display.note(f"{written} would be imported" if dry_run else f"Imported {written}")
 
 

@@ -16,6 +16,7 @@ from cletus.cli.store.stored import Stored, owning, reading
 from cletus.errors import NotTransferable
 from cletus.storage.tools.migrate import Migration, in_words
 from cletus.storage.tools.verify import Category, Finding, Severity, verify
+from cletus.text.plural import counted
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "bright_black"}
 
@@ -149,9 +150,9 @@ def _show_finding(finding: Finding, *, as_json: bool, verbose: bool) -> None:
 
 
 def _show_summary(read: int, count: Counter[Severity], target: str) -> None:
-    errors = display.counted(count[Severity.ERROR], "error")
-    warnings = display.counted(count[Severity.WARNING], "warning")
-    words = f"{display.counted(read, 'document')}: {errors}, {warnings}"
+    errors = counted(count[Severity.ERROR], "error")
+    warnings = counted(count[Severity.WARNING], "warning")
+    words = f"{counted(read, 'document')}: {errors}, {warnings}"
     if count[Severity.NOTE]:
         words += (
             f"; {count[Severity.NOTE]:,} of an earlier version, which is not a problem "

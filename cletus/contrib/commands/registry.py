@@ -23,7 +23,6 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from inspect import iscoroutine
-from pathlib import Path
 from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -67,11 +66,11 @@ def _random_reference() -> str:
 
 def _error_lines(error: BaseException, service: Service) -> list[str]:
     """An error, with the frames of the application: the others are of Cletus and of libraries."""
-    roots = [root.path for root in service.session.application.roots]
+    application = service.session.application
     frames = [
         f"{frame.filename}:{frame.lineno} in {frame.name}\n    {frame.line}"
         for frame in traceback.extract_tb(error.__traceback__)
-        if any(Path(frame.filename).is_relative_to(root) for root in roots)
+        if application.has_file(frame.filename)
     ]
     return "\n".join([*frames, f"{type(error).__name__}: {error}"]).split("\n")
 

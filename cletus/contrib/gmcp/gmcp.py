@@ -29,6 +29,7 @@ from cletus.contrib.users import (
     TokensMixin,
     is_private,
 )
+from cletus.contrib.users.tokens import DEVICE_MAX
 from cletus.errors import InvalidKey
 from cletus.service.service import Service
 
@@ -329,7 +330,7 @@ class Gmcp:
     def _note_storage(self, client: Client, data: dict[str, Any]) -> None:
         wanted = data.get("token_storage")
         if wanted is True and not hasattr(client, _DEVICE):
-            setattr(client, _DEVICE, str(data.get("device", ""))[:60])
+            setattr(client, _DEVICE, _device_in(data))
             if client.user is not None:
                 self._send_token(client.user)
         elif wanted is False:
@@ -344,7 +345,7 @@ class Gmcp:
         client, data = event.client, event.data
         if not isinstance(data, dict) or not is_private(client):
             return
-        setattr(client, _DEVICE, str(data.get("device", ""))[:60])
+        setattr(client, _DEVICE, _device_in(data))
         self._answer(client, data.get("account"), data.get("token"))
 
     def _answer(self, client: Client, account: Any, secret: Any) -> None:
@@ -365,3 +366,7 @@ class Gmcp:
             return self._users.user.manager.peek(account) is not None
         except InvalidKey:
             return False
+
+
+def _device_in(data: dict[str, Any]) -> str:
+    return str(data.get("device", ""))[:DEVICE_MAX]

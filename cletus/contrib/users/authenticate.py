@@ -90,9 +90,7 @@ async def _is_password(users: Accounts, account: Any, event: Authenticate) -> bo
     if wait < 0:
         return False
     if wait:
-        waited: Deferred[None] = Deferred()
-        event.service.clock.callLater(wait, waited.callback, None)
-        await waited
+        await event.service.sleep(wait)
     try:
         return await check_password(users, event.service, account, key, origin, event.secret)
     except PasswordsBusy:

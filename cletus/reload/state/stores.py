@@ -16,6 +16,7 @@ from cletus.errors import CarryError, CletusError, ReloadError
 from cletus.reload.state.undo import Undo
 from cletus.service.report import ReloadReport
 from cletus.storage import Field, Store, versions
+from cletus.text.plural import counted
 
 #: Methods of a store by which a class could have its own way of being taken apart and filled.
 _OWN_WAY = ("to_dict", "from_dict", "restore")
@@ -265,10 +266,10 @@ class FieldConversion:
 
     def _note_failures(self) -> None:
         for name, (error, count) in self._failed.items():
-            objects = "1 object" if count == 1 else f"{count:,} objects"
             self._report.warnings.append(
                 f"{self.changes.new.__name__}, {name}: serialise raised {error!r} in the old code and "
-                f"in the new; the values of {objects} stay as they are: mend it, and save again"
+                f"in the new; the values of {counted(count, 'object')} stay as they are: mend it, "
+                "and save again"
             )
 
 
