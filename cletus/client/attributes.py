@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -39,8 +40,8 @@ class ApplicationAttributes:
         Args:
             *fixed: the attributes that cannot be set any more.
         """
-        self._fixed = frozenset(fixed)
-        self._own = frozenset({*vars(self), "_own"})
+        self._fixed = _shared(frozenset(fixed))
+        self._own = _shared(frozenset({*vars(self), "_own"}))
 
     def attachments(self) -> dict[str, Any]:
         """The application's attributes, by name."""
@@ -53,3 +54,9 @@ class ApplicationAttributes:
         for name in self.attachments().keys() - attachments.keys():
             del self.__dict__[name]
         self.__dict__.update(attachments)
+
+
+@cache
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """The same set for all objects whose names are the same: a client would need 1.5 KiB for its own."""
+    return names
