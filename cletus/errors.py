@@ -141,6 +141,20 @@ class TimerError(CletusError, ValueError):
         super().__init__(f"{seconds!r} seconds: {wanted}")
 
 
+class WaitTimedOut(CletusError, TimeoutError):
+    """``service.wait_for()`` heard no such event in time.
+
+    Attributes:
+        event: the name of the class of events.
+        seconds: how long it waited.
+    """
+
+    def __init__(self, event: str, seconds: float) -> None:
+        self.event = event
+        self.seconds = seconds
+        super().__init__(f"no {event} event within {seconds:g} seconds")
+
+
 class MeterError(CletusError, ValueError):
     """A counter or another meter was asked for under a name that it cannot have."""
 

@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -98,7 +99,7 @@ def come(clock: Clock) -> Callable[..., Person]:
     return come
 
 
-def result_of(deferred: Deferred[object]) -> object:
+def result_of(deferred: Deferred[Any]) -> Any:
     """What a Deferred has fired with; it fails the test if it has not, or failed."""
     results: list[object] = []
     deferred.addBoth(results.append)

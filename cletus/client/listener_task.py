@@ -1,8 +1,8 @@
 """A running ``async`` listener of one client: its state is a frame.
 
-A frame cannot be carried over to new code. While its client is being asked something, or it sleeps, a
-reload can start the listener again from its top; while it waits for anything else it runs on to its end, in the
-old code.
+A frame cannot be carried over to new code. While its client is being asked something, or while it waits in
+``service.sleep()`` or ``service.wait_for()``, a reload can start the listener again from its top; while it
+waits for anything else it runs on to its end, in the old code.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class ListenerTask:
         event: what the listener was called with; a restart is called with the same.
 
     Attributes:
-        asking: what it waits for, while its client is being asked something in it or it sleeps.
+        asking: what it waits for, while a reload can start it again: an answer of its client, a time
+            or an event.
         hidden: the latest line that it was given, if that was typed without echo; the log leaves
             it out.
         dismissed: whether it was cancelled on purpose.
@@ -67,10 +68,10 @@ class ListenerTask:
             _current.reset(token)
         return self._done
 
-    def sleeps(self, slept: Deferred[None]) -> None:
+    def waits_for(self, wait: Deferred[Any]) -> None:
         """It waits for this, and a reload treats that as a question to its client."""
-        self.asking = slept
-        slept.addBoth(self._slept)
+        self.asking = wait
+        wait.addBoth(self._waited)
 
     def dismiss(self) -> None:
         """Cancel it, so that its ``finally`` blocks run. What it raises from then on is expected."""
@@ -86,6 +87,6 @@ class ListenerTask:
             return failure.check(CancelledError, Disconnected) is not None
         return failure.check(Disconnected) is not None and not self.client.connected
 
-    def _slept(self, result: Any) -> Any:
+    def _waited(self, result: Any) -> Any:
         self.asking = None
         return result

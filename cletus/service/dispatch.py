@@ -24,6 +24,7 @@ from cletus.meters import Meters
 from cletus.service.listeners import Listener
 from cletus.service.session import Session
 from cletus.service.timers import Timer
+from cletus.service.waits import Waits
 
 
 class Dispatcher:
@@ -33,6 +34,9 @@ class Dispatcher:
         session: knows that generation.
         metrics: counts errors of the application's code.
         error_notice: returns what a client is sent when code that handles them has failed.
+
+    Attributes:
+        waits: code that waits for an event; it hears the event after the listeners.
     """
 
     log = Logger()
@@ -41,6 +45,7 @@ class Dispatcher:
         self._session = session
         self._metrics = metrics
         self._error_notice = error_notice
+        self.waits = Waits()
 
     def fire(self, event: events.Event) -> Deferred[None]:
         """Call the listeners of an event.
@@ -54,6 +59,7 @@ class Dispatcher:
             result = self.call(listener, event)
             if result is not None:
                 waiting.append(result)
+        self.waits.heard(event)
         return DeferredList(waiting).addCallback(lambda _: None) if waiting else succeed(None)
 
     def message(self, event: events.Gmcp) -> None:
@@ -61,6 +67,7 @@ class Dispatcher:
         for listener in self._session.current.listeners.of(type(event)):
             if listener.hears(event.package):
                 self.call(listener, event)
+        self.waits.heard(event)
 
     def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
         """Call one listener; returns a Deferred of its end, or ``None`` if it has ended already."""

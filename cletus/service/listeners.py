@@ -73,14 +73,13 @@ class Listeners:
 
     def named_like(self, old: Listener) -> Listener | None:
         """The listener with the names of this one of another generation: same function, same event."""
+        wanted = old.function_name, event_name(old.event)
         for listener in self._all:
-            if listener.function_name == old.function_name and _name(listener.event) == _name(
-                old.event
-            ):
+            if (listener.function_name, event_name(listener.event)) == wanted:
                 return listener
         return None
 
 
-def _name(event: type[Event]) -> tuple[str, str]:
-    """Compared by name: an event class of the application is another class after a reload."""
+def event_name(event: type) -> tuple[str, str]:
+    """What classes of events are compared by: the application's own are other classes after a reload."""
     return event.__module__, event.__qualname__

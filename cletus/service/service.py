@@ -40,11 +40,13 @@ from cletus.service.report import ReloadReport
 from cletus.service.session import Session
 from cletus.service.siblings import with_siblings
 from cletus.service.timers import Timer
+from cletus.service.waits import EventT
 from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
+T = TypeVar("T")
 
 #: The module's, not the class's: an application may use the name ``service.log`` for itself.
 _log = Logger()
@@ -333,10 +335,40 @@ class Service(ApplicationAttributes):
             raise TimerError(seconds, "it is only possible to sleep for a finite time")
         slept: Deferred[None] = Deferred(lambda _: call.cancel())
         call = self.clock.callLater(seconds, slept.callback, None)
-        task = current_task()
-        if task is not None:
-            task.sleeps(slept)
-        return slept
+        return _noted(slept)
+
+    def wait_for(
+        self,
+        event: type[EventT],
+        *,
+        match: Callable[[EventT], object] | None = None,
+        timeout: float | None = None,
+    ) -> Deferred[EventT]:
+        """Await this in an ``async def`` to wait for an event.
+
+        The listeners of the event are called first. A reload treats the code that waits as one that
+        waits in ``sleep()``; what it lets run on in the old code hears events of the new classes.
+        Lines of the client of the code wait until it has ended: await ``client.ask()`` for those.
+
+        Args:
+            event: a class of ``cletus.events``, or the application's own; subclasses are included.
+            match: called with each such event; the wait ends with the first for which it returns true.
+            timeout: seconds; by default the setting ``wait_timeout``. 0 means no limit.
+
+        Returns:
+            Fires with the event; fails with what ``match`` raises. Cancelling it ends the wait.
+
+        Raises:
+            WaitTimedOut: through the Deferred; it is a ``TimeoutError``.
+            TimerError: the timeout is negative or not finite.
+            ServiceStateError: the service is not started yet.
+        """
+        seconds = self.settings.wait_timeout if timeout is None else timeout
+        if not 0 <= seconds < math.inf:
+            raise TimerError(
+                seconds, "it is only possible to wait for a finite time; 0 is no limit"
+            )
+        return _noted(self.dispatcher.waits.add(event, match, seconds, self.clock))
 
     # -- lifecycle -------------------------------------------------------------------------------
 
@@ -479,6 +511,14 @@ class Service(ApplicationAttributes):
         if self.session.staged is None and self.state in (State.STARTING, State.RUNNING):
             timer.start(self.clock, self.dispatcher.ring)
         return timer
+
+
+def _noted(wait: Deferred[T]) -> Deferred[T]:
+    """The Deferred; the listener task that is running, if any, is noted as waiting for it."""
+    task = current_task()
+    if task is not None:
+        task.waits_for(wait)
+    return wait
 
 
 def _pop_class(settings: dict[str, Any], default: type[Settings]) -> type[Settings]:

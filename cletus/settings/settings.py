@@ -240,6 +240,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "seconds after which a call of the application's code that does not return is cut off"
         ),
     ] = 2.0
+    wait_timeout: Annotated[
+        Seconds,
+        setting("seconds that service.wait_for() waits for an event, unless it is told how long"),
+    ] = 3600.0
     error_notice: Annotated[
         str, setting("text for a person whose line caused an error in the code")
     ] = "Something went wrong here. It has been logged."

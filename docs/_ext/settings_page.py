@@ -38,6 +38,7 @@ GROUPS = (
             "prompt",
             "detect",
             "call",
+            "wait",
             "character",
             "keep",
             "compression",

@@ -256,6 +256,78 @@ def test_who_leaves_while_code_sleeps_ends_it_quietly(run):
     assert app.service.clients == ()
 
 
+WAITER = """
+    from dataclasses import dataclass
+    from cletus import events
+    from APP.core import service
+
+    @dataclass(frozen=True, slots=True)
+    class Struck(events.Event):
+        hour: int
+
+    @service.listen(events.Connect)
+    async def connect(event):
+        event.client.write("v1 waits")
+        struck = await service.wait_for(Struck, match=lambda event: event.hour > 6)
+        event.client.write(f"v1 heard {struck.hour}")
+
+    @service.every(60)
+    async def bell():
+        struck = await service.wait_for(Struck)
+        assert type(struck) is Struck
+        service.write_all(f"v1 bell {struck.hour}")
+
+    @service.listen(events.Interrupt)
+    def strike(event):
+        service.fire(Struck(service, event.client.hour))
+"""
+
+
+def strike(person, hour):
+    person.client.hour = hour
+    person.client.service.connections.interrupted(person.client)
+    person.client.service.reactor.advance(0)
+
+
+def test_who_waits_for_an_event_goes_on_with_it(run):
+    app = run(talk=WAITER)
+    bob = app.person()
+    strike(bob, 6)
+    assert not bob.sees("v1 heard")
+    strike(bob, 7)
+    assert bob.sees("v1 heard 7")
+
+
+def test_a_listener_that_waits_for_an_event_starts_again_in_the_new_code_as_one_that_asks(run):
+    app = run(talk=WAITER)
+    bob = app.person()
+    report = app.reload(talk=newer)
+    assert report.restarted == 1
+    assert bob.sees(NOTICE)
+    assert bob.sees("v2 waits")
+    strike(bob, 7)
+    assert bob.sees("v2 heard 7")
+    assert not bob.sees("v1 heard")
+
+
+def test_what_waits_in_the_old_code_hears_events_of_the_new_classes(run):
+    app = run(talk=WAITER)
+    bob = app.person()
+    app.clock.advance(60)
+    assert app.reload(talk=newer).ok
+    strike(bob, 3)
+    assert bob.sees("v1 bell 3")
+
+
+def test_who_leaves_while_code_waits_for_an_event_ends_it_quietly(run):
+    app = run(talk=WAITER)
+    bob = app.person()
+    bob.hangs_up()
+    app.clock.advance(10)
+    assert app.service.clients == ()
+    assert len(app.service.dispatcher.waits) == 0
+
+
 MENU = """
     from cletus import events
     from APP.core import service
