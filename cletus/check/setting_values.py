@@ -138,7 +138,8 @@ def _proxies(target: Target) -> Iterator[Finding]:
     try:
         ConnectionLimiter(target.service)
     except SettingError as wrong:
-        yield _wrong("proxy_from", f"proxy_from {wrong.reason}", "give addresses or networks")
+        name = wrong.name
+        yield _wrong(name, f"{name} {wrong.reason}", "give addresses or networks")
 
 
 def _modules(target: Target) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -25,7 +25,8 @@ class ConnectionLimiter:
         service: its settings are read at each call, since a reload may change them.
 
     Raises:
-        SettingError: ``proxy_from`` contains something that is neither an address nor a network.
+        SettingError: ``proxy_from`` or ``web_proxies`` contains something that is neither an address nor
+            a network.
     """
 
     log = Logger()
@@ -34,7 +35,9 @@ class ConnectionLimiter:
         self._service = service
         self._count = 0
         self._by_address: dict[str, int] = {}
-        self._proxies = [_network(text) for text in service.settings.proxy_from]
+        settings = service.settings
+        self._proxies = [_network("proxy_from", text) for text in settings.proxy_from]
+        self._web_proxies = [_network("web_proxies", text) for text in settings.web_proxies]
         self._refused = 0
         self._logged_at = -_LOG_INTERVAL
 
@@ -72,12 +75,11 @@ class ConnectionLimiter:
 
     def trusts(self, host: str) -> bool:
         """Whether this is a proxy of ours, which says by the PROXY protocol who connects."""
-        if not self._proxies or not host:
-            return False
-        address = _parsed(host)
-        return address is not None and any(
-            address.version == network.version and address in network for network in self._proxies
-        )
+        return _is_in(host, self._proxies)
+
+    def believes(self, host: str) -> bool:
+        """Whether this is a proxy of ours, which says by HTTP headers whose request it sends."""
+        return _is_in(host, self._proxies) or _is_in(host, self._web_proxies)
 
     def _log_refusal(self, host: str) -> None:
         """Log one line a second at the most: refusing must cost less than asking."""
@@ -93,11 +95,20 @@ class ConnectionLimiter:
             self._logged_at, self._refused = now, 0
 
 
-def _network(text: str):  # type: ignore[no-untyped-def]  # one of two types that share no base
+def _network(setting: str, text: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(text, strict=False)
     except ValueError as error:
-        raise SettingError("proxy_from", f"cannot have {text!r}: {error}") from None
+        raise SettingError(setting, f"cannot have {text!r}: {error}") from None
+
+
+def _is_in(host: str, networks: list[IPv4Network | IPv6Network]) -> bool:
+    if not networks or not host:
+        return False
+    address = _parsed(host)
+    return address is not None and any(
+        address.version == network.version and address in network for network in networks
+    )
 
 
 def _parsed(host: str) -> IPv4Address | IPv6Address | None:

@@ -94,7 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     web_proxies: Annotated[
         tuple[str, ...],
-        setting("addresses of proxies whose X-Forwarded-For is believed: 127.0.0.1"),
+        setting(
+            "addresses or networks of proxies that say by HTTP headers who comes, and how: 127.0.0.1",
+            restart=True,
+        ),
     ] = ()
     resume_grace: Annotated[
         Seconds, setting("seconds for which a page whose connection broke is waited for")

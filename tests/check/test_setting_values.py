@@ -44,6 +44,7 @@ WRONG = {
     'listen = ["telnet:tcp:nine"]': ("listen", "is not an endpoint of Twisted"),
     'listen = ["telnet:nonsense:9"]': ("listen", "is not an endpoint of Twisted"),
     'proxy_from = ["here"]': ("proxy-from", "cannot have 'here'"),
+    'web_proxies = ["here"]': ("web-proxies", "cannot have 'here'"),
     "tls_self_signed = true\nport = 9443": ("port-twice", "port and tls_port are both 9443"),
     "metrics_port = 9000": ("port-twice", "port and metrics_port are both 9000"),
     'reload_modules = ["nowhere"]': ("reload-modules", "No module named 'nowhere'"),

@@ -87,6 +87,18 @@ def test_only_the_proxies_that_are_named_are_trusted(
     assert limiter(proxy_from=proxies).trusts(host) is trusted
 
 
-def test_a_proxy_that_is_not_an_address_stops_the_start() -> None:
-    with pytest.raises(SettingError, match="proxy_from"):
-        limiter(proxy_from=("everywhere",))
+def test_those_that_are_named_for_the_page_are_believed_there_and_nowhere_else() -> None:
+    counting = limiter(proxy_from=("10.0.0.0/8",), web_proxies=("192.0.2.0/24",))
+    assert [counting.believes(host) for host in ("10.1.1.1", "192.0.2.1", "8.8.8.8", "")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not counting.trusts("192.0.2.1")
+
+
+@pytest.mark.parametrize("setting", ["proxy_from", "web_proxies"])
+def test_a_proxy_that_is_not_an_address_stops_the_start(setting: str) -> None:
+    with pytest.raises(SettingError, match=setting):
+        limiter(**{setting: ("everywhere",)})

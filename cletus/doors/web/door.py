@@ -26,11 +26,12 @@ from cletus.doors.listening import FreePort, Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, status_of
 from cletus.doors.tls import certificate_of
 from cletus.doors.web.connection import WebConnection
+from cletus.doors.web.forwarded import Forwarded, forwarded
 from cletus.doors.web.http import Request
 from cletus.doors.web.interfaces import Admission, Socket, Start
 from cletus.doors.web.session import Session
 from cletus.doors.web.site import FIELDS, PAGE, Site
-from cletus.errors import CertificateError, DoorError
+from cletus.errors import CertificateError, DoorError, ProtocolError
 from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
 from cletus.service.lifecycle import State
 
@@ -156,18 +157,23 @@ class WebDoor:
             ``None`` if there is no room, and the connection is being closed.
         """
         host = getattr(connection.transport.getPeer(), "host", "")
-        if self._is_proxy(host):
-            return Admission(host)
+        if self._is_proxy(connection):
+            return Admission(host, proxied=True)
         if self._limiter.admit(host) is not None:
             connection.transport.loseConnection()
             return None
         return Admission(host, counted=True)
 
     def settle(self, admission: Admission, request: Request, connection: WebConnection) -> bool:
-        """Count a connection that comes through a proxy. Returns whether there is room."""
-        if not admission.counted:
-            admission.host = getattr(self._peer_of(request, connection), "host", "")
-            admission.counted = self._limiter.admit(admission.host) is None
+        """Count a connection that comes through a proxy. Returns whether there is room.
+
+        A proxy sends requests of several people on one connection, so each is asked whose it is.
+        """
+        host = getattr(self._peer_of(request, connection), "host", "")
+        if admission.proxied and (not admission.counted or admission.host != host):
+            self.leave(admission)
+            admission.host = host
+            admission.counted = self._limiter.admit(host) is None
         return admission.counted
 
     def leave(self, admission: Admission) -> None:
@@ -177,11 +183,15 @@ class WebDoor:
             self._limiter.release(admission.host)
 
     def problem_with(self, request: Request, connection: WebConnection) -> tuple[int, str] | None:
-        """Why a request is refused: by the names that the page is asked for under (W1, W2).
+        """Why a request is refused: what its proxy says, or by which name it asks (W1, W2).
 
         Returns:
             status and reason, or ``None`` if it is fine.
         """
+        try:
+            self._forwarded(request, connection)
+        except ProtocolError as error:
+            return 400, f"{error}. The proxy has to set one, and to take out the other."
         host = request.get("host") or ""
         if self._is_local(connection) and not _is_local_name(host) and not self._is_ours(host):
             return 403, (
@@ -210,29 +220,22 @@ class WebDoor:
     def _is_local(self, connection: WebConnection) -> bool:
         return _is_loopback(getattr(connection.transport.getHost(), "host", ""))
 
-    def _is_proxy(self, host: str) -> bool:
-        return bool(host) and host in self._service.settings.web_proxies
+    def _is_proxy(self, connection: WebConnection) -> bool:
+        return self._limiter.believes(getattr(connection.transport.getPeer(), "host", ""))
+
+    def _forwarded(self, request: Request, connection: WebConnection) -> Forwarded:
+        """What a trusted proxy says; nothing, if the peer is not one (W15)."""
+        if not self._is_proxy(connection):
+            return Forwarded()
+        return forwarded(request, self._limiter.believes)
 
     def _peer_of(self, request: Request, connection: WebConnection) -> Any:
-        """Where the person is: of a proxied request, the rightmost address that is not a proxy (W15)."""
-        peer = connection.transport.getPeer()
-        if not self._is_proxy(getattr(peer, "host", "")):
-            return peer
-        forwarded = [
-            entry.strip()
-            for name, value in request.fields
-            if name == "x-forwarded-for"
-            for entry in value.split(",")
-        ]
-        for entry in reversed(forwarded):
-            try:
-                address = ip_address(entry.strip("[]"))
-            except ValueError:
-                break
-            if not self._is_proxy(str(address)):
-                make: Any = IPv6Address if address.version == 6 else IPv4Address
-                return make("TCP", str(address), 0)
-        return peer
+        """Where the person is."""
+        host = self._forwarded(request, connection).host
+        if not host:
+            return connection.transport.getPeer()
+        make: Any = IPv6Address if ":" in host else IPv4Address
+        return make("TCP", host, 0)
 
     # -- for connections: files ------------------------------------------------------------------
 
@@ -279,20 +282,25 @@ class WebDoor:
         if offered and codec is None:
             return f"Of these subprotocols one must be offered: {', '.join(CODECS)}."
         peer = self._peer_of(request, connection)
+        secure = (
+            ISSLTransport.providedBy(connection.transport)
+            or self._forwarded(request, connection).secure
+        )
+        new = partial(self._new, secure=secure)
         if codec is not TelnetCodec:
             session = Session(self, (codec or TerminalCodec)(), peer, admission)
-            return self._new(session, None if codec is None else codec.name)
+            return new(session, None if codec is None else codec.name)
         words = next((match for name in offered if (match := _RESUME.fullmatch(name))), None)
         if words is None:
-            return self._new(Session(self, TelnetCodec(), peer, admission), TelnetCodec.name)
+            return new(Session(self, TelnetCodec(), peer, admission), TelnetCodec.name)
         if words[1]:
             known, have = self._sessions.get(_digest(words[1])), int(words[2])
             if known is not None and known.can_resume(have):
                 return Start(TelnetCodec.name, known, partial(known.resume, have=have))
         session = Session(self, TelnetCodec(), peer, admission, resumable=True)
-        return self._new(session, TelnetCodec.name)
+        return new(session, TelnetCodec.name)
 
-    def _new(self, session: Session, subprotocol: str | None) -> Start:
+    def _new(self, session: Session, subprotocol: str | None, *, secure: bool) -> Start:
         """A session that begins with the telnet connection inside it."""
 
         def begin(socket: Socket) -> None:
@@ -303,7 +311,7 @@ class WebDoor:
                 self._sessions[session.secret_hash] = session
                 grace = round(self.resume_grace)
                 words = json.dumps({"session": secret, "grace": grace, **self.page})
-            protocol = TelnetProtocol(self._service, door="web", tls=self._is_secure(socket))
+            protocol = TelnetProtocol(self._service, door="web", tls=secure)
             # The page breaks lines itself, and so do programs that are sent text and nothing of telnet.
             protocol.terminal.reflows = session.resumable or not session.speaks_telnet
             protocol.terminal.prompts_apart = session.resumable
@@ -369,10 +377,6 @@ class WebDoor:
         self._service.metrics.received.value += size
 
     # -- inside ----------------------------------------------------------------------------------
-
-    def _is_secure(self, connection: Socket) -> bool:
-        is_secure: bool = ISSLTransport.providedBy(connection.transport)
-        return is_secure
 
     @property
     def page(self) -> dict[str, Any]:

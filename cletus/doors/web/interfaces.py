@@ -16,10 +16,12 @@ class Admission:
     Attributes:
         host: the address that it is counted for.
         counted: whether it is.
+        proxied: whether the connection is a proxy's, so that each request may be somebody else's.
     """
 
     host: str
     counted: bool = False
+    proxied: bool = False
 
 
 class Socket(Protocol):

@@ -75,6 +75,7 @@ class Tab(Wire):
         peer: str = "127.0.0.1",
         url: str = "ws://127.0.0.1:9080/ws",
         forwarded: str = "",
+        proto: str = "",
     ) -> None:
         super().__init__(door, peer)
         self.client = ClientProtocol(
@@ -83,6 +84,8 @@ class Tab(Wire):
         request = self.client.connect()
         if forwarded:
             request.headers["X-Forwarded-For"] = forwarded
+        if proto:
+            request.headers["X-Forwarded-Proto"] = proto
         self.client.send_request(request)
         self.frames: list[Frame] = []
         self.response: Response | None = None

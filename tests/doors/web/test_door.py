@@ -498,9 +498,41 @@ def test_the_budget_of_proxied_people_is_their_own(made: Made) -> None:
 
 
 def test_a_header_of_a_stranger_means_nothing(door: WebDoor) -> None:
-    Tab(door, TELNET, forwarded="192.0.2.1")
+    Tab(door, TELNET, forwarded="192.0.2.1", proto="https")
     (client,) = clients(door)
     assert client.address == "127.0.0.1:50000"
+    assert not client.terminal.tls
+
+
+@pytest.mark.parametrize("setting", ["web_proxies", "proxy_from"])
+@pytest.mark.parametrize(("proto", "secure"), [("https", True), ("http", False), ("", False)])
+def test_a_page_behind_an_https_proxy_is_secure(
+    made: Made, setting: str, proto: str, secure: bool
+) -> None:
+    door = made(web_origins=("*",), **{setting: ("127.0.0.0/8",)})
+    Tab(door, TELNET, SESSION, forwarded="192.0.2.1", proto=proto)
+    (client,) = clients(door)
+    assert client.terminal.tls is secure
+    assert client.address == "192.0.2.1:0"
+
+
+def test_headers_of_a_proxy_that_disagree_are_refused(made: Made) -> None:
+    wire = Wire(made(web_proxies=("127.0.0.1",)))
+    status, _, body = wire.get(X_Forwarded_For="192.0.2.1", Forwarded="for=192.0.2.2")
+    assert status == 400
+    assert b"disagree" in body
+
+
+def test_a_connection_of_a_proxy_counts_for_those_whose_request_it_sends(made: Made) -> None:
+    door = made(web_proxies=("127.0.0.1",), connections_per_address=1)
+    shared = Wire(door)
+    assert shared.get(X_Forwarded_For="192.0.2.1")[0] == 200
+    assert shared.get(X_Forwarded_For="192.0.2.2")[0] == 200
+    other = Wire(door)
+    assert other.get(X_Forwarded_For="192.0.2.1")[0] == 200, "it does not count for them any more"
+    assert Wire(door).get(X_Forwarded_For="192.0.2.2")[0] == 503
+    shared.lose()
+    assert Wire(door).get(X_Forwarded_For="192.0.2.2")[0] == 200
 
 
 def test_a_slow_reader_is_dropped_at_the_bound(made: Made, clock: Clock) -> None:
