@@ -34,6 +34,10 @@ WITHOUT_LIMITS = (
     "--users-accounts-per-hour=0",
     "--users-login-time=0",
     "--line-rate=0",
+    "--screen-lines-per-account=0",
+    "--screen-lines-per-address=0",
+    "--screen-lines-of-newcomers=0",
+    "--screen-lines-per-room=0",
     "--no-reload",
 )
 

@@ -96,3 +96,19 @@ def unban(event: Receive, whom: str) -> None:
     was_banned = users.bans.unban(whom)
     word = "no longer" if was_banned else "not"
     event.user.write(f"{whom} is {word} banned.")
+
+
+@keeping.register(requires="hush")
+def hush(
+    event: Receive, user: User, duration: timedelta, reason: Rest = ""
+) -> None:
+    """Silence somebody: .hush bob 10m shouting. Guests: all of an address."""
+    users.hush(user, duration=duration, by=event.user.key, reason=reason)
+    event.user.write(f"{user} is hushed.")
+
+
+@keeping.register(requires="hush")
+def unhush(event: Receive, user: User) -> None:
+    """Let somebody speak again."""
+    word = "no longer" if users.unhush(user) else "not"
+    event.user.write(f"{user} is {word} hushed.")

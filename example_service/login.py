@@ -56,6 +56,11 @@ class Login(LoginDialogue):
         )
 
 
+def notice(text: str, user: User) -> None:
+    """Tell the others about somebody who comes or goes."""
+    tell_everyone(f"* {user} {text}", exclude=user, by=user, notice=True)
+
+
 users = Users(service, User, login=Login, guest=Guest, reserved={"lantern"})
 
 
@@ -63,7 +68,7 @@ users = Users(service, User, login=Login, guest=Guest, reserved={"lantern"})
 def logged_in(event: LoggedIn) -> None:
     """Somebody has come online."""
     user = event.user
-    tell_everyone(f"* {user} comes in.", exclude=user, by=user)
+    notice("comes in.", user)
     user.enter_room(user.room or Room.manager.get(START), quietly=True)
     if not isinstance(user, Guest):
         news = Mailbox.manager.of(user).summary()
@@ -74,8 +79,7 @@ def logged_in(event: LoggedIn) -> None:
 @service.listen(LinkLost)
 def link_lost(event: LinkLost) -> None:
     """Somebody's connection broke; they stay online for a while."""
-    user = event.user
-    tell_everyone(f"* {user} has lost the connection.", exclude=user, by=user)
+    notice("has lost the connection.", event.user)
 
 
 @service.listen(Reconnected)
@@ -83,7 +87,7 @@ def reconnected(event: Reconnected) -> None:
     """Somebody has returned before that while was over."""
     user = event.user
     if event.was_lost:
-        tell_everyone(f"* {user} is back.", exclude=user, by=user)
+        notice("is back.", user)
     if user.room is not None:
         user.write(*user.room.look(user))
 
@@ -93,4 +97,4 @@ def logged_out(event: LoggedOut) -> None:
     """Somebody has gone offline, for whatever reason."""
     event.user.leave_room(quietly=True)
     Mailbox.manager.release(event.user)
-    tell_everyone(f"* {event.user} leaves.", by=event.user)
+    notice("leaves.", event.user)

@@ -1,9 +1,9 @@
 """Talking, and what users say about themselves."""
 
 from cletus.contrib.commands import Refused, Rest, online
-from cletus.contrib.users import ago
+from cletus.contrib.users import ago, write_users
 from cletus.events import Receive
-from cletus.text import hanging, style
+from cletus.text import style
 
 from example_service.commands import people, talking
 from example_service.layout import table
@@ -19,9 +19,10 @@ from example_service.users import (
 def say(event: Receive, message: Rest) -> None:
     """Say something to everybody in your room. The command is optional."""
     user = event.user
-    user.lines_said += 1
-    user.write(f"You say: {message}")
-    user.room.write_all(f"{user} says: {message}", exclude=user, by=user)
+    text = f"{user} says: {message}"
+    if user.room.write_all(text, exclude=user, by=user):
+        user.lines_said += 1
+        user.write(f"You say: {message}")
 
 
 @talking.register(aliases=(":",))
@@ -37,9 +38,11 @@ def tell(event: Receive, to: User, message: Rest) -> None:
     user = event.user
     if to.ignores(user):
         raise Refused(f"{to} ignores you.")
-    to.reply_to = user.key
     line = "[magenta]{user} tells you: {message}[/]"
-    to.write(hanging(style(line, user=user, message=message)))
+    text = style(line, user=user, message=message)
+    if not write_users([to], text, by=user, room=to):
+        return
+    to.reply_to = user.key
     user.write(f"You tell {to}: {message}")
     if to.state_text():
         user.write(f"{to} is {to.state_text()}.")
@@ -109,7 +112,7 @@ def away(event: Receive, message: Rest = "") -> None:
 
 @people.register
 def ignore(event: Receive, other: User) -> None:
-    """Ignore somebody, or stop ignoring them."""
+    """Ignore somebody, or stop ignoring them. Guests: all of an address."""
     user = event.user
     if user.ignores(other):
         user.unignore(other)

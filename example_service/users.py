@@ -21,7 +21,10 @@ class User(CooldownsMixin, OccupantMixin, BaseAccount):
 
     service = service
     manager: ClassVar[UserManager["User"]] = UserManager()
-    ROLES = {"admin": EVERYTHING, "keeper": {"ban", "announce", "build"}}
+    ROLES = {
+        "admin": EVERYTHING,
+        "keeper": {"ban", "hush", "announce", "build"},
+    }
 
     title = Field("has just arrived")
     lines_said = Field(0, session=True)
@@ -53,6 +56,6 @@ def everyone_online() -> list[User]:
     return User.manager.online()
 
 
-def tell_everyone(*lines: object, exclude: Any = None, by: Any = None) -> None:
-    """Write to all users, except those who ignore ``by``."""
-    write_users(everyone_online(), *lines, exclude=exclude, by=by)
+def tell_everyone(*lines: object, **options: Any) -> None:
+    """Write to all users. Options are those of ``write_users``."""
+    write_users(everyone_online(), *lines, **options)

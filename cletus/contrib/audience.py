@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from cletus.client.client import write_all
-from cletus.contrib.addresses import origin_of
-from cletus.protocol.terminal import COLUMNS
+from cletus.contrib.budgets import spend
 from cletus.text import hanging
 
 
@@ -17,26 +15,35 @@ def write_users(
     *lines: object,
     exclude: Any = None,
     by: Any = None,
+    room: Any = None,
+    notice: bool = False,
     filter: Callable[[Any], bool] | None = None,  # noqa: A002 - as service.write_all has it
-) -> None:
+) -> bool:
     """Send whole lines to these users. The text is encoded once per encoding, not once per user.
+
+    Lines of a sender are limited by their account, by their address, and for the room (the settings
+    ``screen_lines_*``). What is too much is not sent, and the sender is told; so is somebody who was
+    hushed (``Users.hush``).
 
     Args:
         users: each has a ``client``, which may be ``None``, and ``write()``. Users whose link is lost
             keep the lines until they return.
         lines: without any, an empty line is sent.
         exclude: a user, or several, who do not get the lines.
-        by: the sender; users who ignore them do not get the lines. Since the lines are somebody's
-            words, their continuation is indented where they are longer than a window, and all people
-            of one address together get as many lines through as one person may type (``line_rate``,
-            ``line_burst``); what is too much is dropped, and the sender is told.
+        by: the sender; users who ignore them do not get the lines. The continuation of their words is
+            indented where they are longer than a window.
+        room: the room, channel or person that the lines are for; ``None`` for the whole service.
+        notice: whether the lines tell what the sender does, such as leaving, and are not their words.
+            Those of people who were hushed are sent.
         filter: called with each user; those for whom it is false do not get the lines.
+
+    Returns:
+        Whether the lines were sent.
     """
     excluded = _as_tuple(exclude)
     if by is not None:
-        if not _has_budget(by, lines):
-            by.write(TOO_MUCH)
-            return
+        if not may_send(by, *lines, room=room, notice=notice):
+            return False
         lines = tuple(map(hanging, lines))
     audience = [
         user
@@ -47,6 +54,7 @@ def write_users(
     for user in audience:
         if user.client is None:
             user.write(*lines)
+    return True
 
 
 def ignores(listener: Any, speaker: Any) -> bool:
@@ -55,35 +63,21 @@ def ignores(listener: Any, speaker: Any) -> bool:
     return speaker is not None and check is not None and bool(check(speaker))
 
 
-#: What a sender reads whose line was dropped.
-TOO_MUCH = "Too many lines come from your address. That one was not sent."
+def may_send(sender: Any, *lines: object, room: Any = None, notice: bool = False) -> bool:
+    """Whether the sender may put these lines on others' screens; if not, they are told why.
 
-#: Addresses whose budget is remembered for a service.
-_ADDRESSES_MAX = 10_000
+    The lines are counted. Arguments are as for ``write_users``, which asks this.
+    """
+    refusal = ("" if notice else hush_of(sender)) or spend(sender, lines, room)
+    if refusal:
+        sender.write(refusal)
+    return not refusal
 
-#: Service to address to what it may still send, in rows of a screen, and when that was so.
-_budgets: WeakKeyDictionary[Any, dict[str, tuple[float, float]]] = WeakKeyDictionary()
 
-
-def _has_budget(sender: Any, lines: tuple[object, ...]) -> bool:
-    """Whether the sender's address may put these lines on other people's screens. They are counted."""
-    client = getattr(sender, "client", None)
-    origin = getattr(sender, "origin", "") or (origin_of(client.address) if client else "")
-    service = getattr(sender, "service", None)
-    if not origin or service is None:
-        return True  # a character of the game, for instance
-    rate, burst = service.settings.line_rate, service.settings.line_burst
-    if not rate or not burst:
-        return True
-    budgets, now = _budgets.setdefault(service, {}), float(service.clock.seconds())
-    if len(budgets) >= _ADDRESSES_MAX and origin not in budgets:
-        budgets.clear()
-    left, then = budgets.get(origin, (float(burst), now))
-    left = min(burst, left + max(0.0, now - then) * rate)
-    rows = min(burst, sum(1 + len(str(line)) // COLUMNS for line in lines))
-    is_enough = bool(left >= rows)
-    budgets[origin] = (left - rows if is_enough else left, now)
-    return is_enough
+def hush_of(speaker: Any) -> str:
+    """The sentence for somebody who was hushed and may not speak; empty if they may."""
+    check = getattr(speaker, "hush_text", None)
+    return "" if check is None else str(check())
 
 
 def _as_tuple(users: Any) -> tuple[Any, ...]:

@@ -287,10 +287,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     users_accounts_per_hour: Annotated[
         Count, setting("maximum new accounts from one address in an hour")
     ] = 10
+    users_newcomer_time: Annotated[
+        Seconds, setting("seconds for which a new account counts as a newcomer's")
+    ] = 86400.0
     linkdead_timeout: Annotated[
         Seconds, setting("seconds that a user stays logged in after the connection broke")
     ] = 120.0
     channels_max_owned: Annotated[Count, setting("maximum channels that one account may have")] = 5
+    screen_lines_per_account: Annotated[
+        Seconds,
+        setting("lines a second that one account puts on others' screens (80 bytes a line)"),
+    ] = 20.0
+    screen_lines_per_address: Annotated[
+        Seconds, setting("lines a second that all people of one address put on others' screens")
+    ] = 40.0
+    screen_lines_of_newcomers: Annotated[
+        Seconds,
+        setting("lines a second that guests and newcomers of one address put on others' screens"),
+    ] = 10.0
+    screen_lines_per_room: Annotated[
+        Seconds,
+        setting("lines a second in one room or channel, or to one person, of all who speak"),
+    ] = 100.0
 
     def __repr__(self) -> str:
         """As Python writes it, with ``***`` for secrets."""

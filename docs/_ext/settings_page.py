@@ -51,6 +51,7 @@ GROUPS = (
     ("Control", ("control", "shell")),
     ("Users (contrib.users)", ("users", "linkdead")),
     ("Channels (contrib.channels)", ("channels",)),
+    ("What people put on others' screens (contrib)", ("screen",)),
 )
 REST = "Others"
 COLUMNS = (("Setting", 24), ("Type", 12), ("Default", 14), ("Meaning", 40), ("A change", 10))

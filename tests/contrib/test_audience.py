@@ -1,79 +1,65 @@
-"""Writing to several users: who gets it, and how much one address can put on everybody's screen."""
+"""Writing to several users: who gets it, and who may put lines on others' screens."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
-import pytest
-
-from cletus.contrib.audience import TOO_MUCH, write_users
-
-
-class Service:
-    """A service whose clock stands still until it is set."""
-
-    def __init__(self, rate=20.0, burst=40):
-        self.now = 0.0
-        self.clock = SimpleNamespace(seconds=lambda: self.now)
-        self.settings = SimpleNamespace(line_rate=rate, line_burst=burst)
+from cletus.contrib.audience import may_send, write_users
+from cletus.contrib.budgets import TOO_MUCH
 
 
 class User:
     """Somebody whose link is lost, so that ``write`` gets everything."""
 
     client = None
+    hush = ""
 
-    def __init__(self, service, origin="192.0.2.1"):
-        self.service, self.origin, self.read = service, origin, []
+    def __init__(self, name):
+        self.key, self.read = name, []
 
     def write(self, *lines):
         self.read += map(str, lines)
 
-
-@pytest.fixture
-def service():
-    return Service()
+    def hush_text(self):
+        return self.hush
 
 
-def test_all_people_of_one_address_share_one_budget(service):
-    ann = User(service, "198.51.100.1")
-    crowd = [User(service) for _ in range(18)]
-    for second in range(10):
-        service.now = second
-        for _ in range(10):
-            for guest in crowd:
-                write_users([ann], "spam", by=guest)
-    assert len(ann.read) <= 40 + 9 * 20
-    assert TOO_MUCH in crowd[-1].read
+ANN, BOB, CID = User("ann"), User("bob"), User("cid")
 
 
-def test_another_address_is_heard_meanwhile(service):
-    ann, bob, spammer = User(service), User(service, "198.51.100.2"), User(service)
-    for _ in range(100):
-        write_users([ann], "spam", by=spammer)
-    write_users([ann], "hello", by=bob)
-    assert ann.read[-1] == "hello"
-    assert bob.read == []
+def reads(*users):
+    """What they have read since the last look."""
+    lines = [user.read for user in users]
+    for user in users:
+        user.read = []
+    return lines
 
 
-def test_a_long_line_counts_by_its_rows(service):
-    ann, spammer = User(service), User(service)
-    for _ in range(10):
-        write_users([ann], "x" * 4000, by=spammer)
-    assert len(ann.read) == 1
+def test_lines_go_to_all_but_those_who_are_excluded():
+    assert write_users([ANN, BOB, CID], "hello", exclude=[CID], filter=lambda user: user is not BOB)
+    assert reads(ANN, BOB, CID) == [["hello"], [], []]
 
 
-def test_what_nobody_has_written_is_not_counted(service):
-    ann, spider = User(service), SimpleNamespace(key="spider", client=None)
-    for _ in range(100):
-        write_users([ann], "news")
-        write_users([ann], "The spider moves.", by=spider)
-    assert len(ann.read) == 200
+def test_somebody_who_was_hushed_reads_why_and_nobody_else_reads_anything(monkeypatch):
+    monkeypatch.setattr(BOB, "hush", "You are hushed.", raising=False)
+    assert not write_users([ANN, BOB], "hello", by=BOB)
+    assert not may_send(BOB, "hello")
+    assert reads(ANN, BOB) == [[], ["You are hushed."] * 2]
 
 
-def test_without_a_rate_there_is_no_limit():
-    service = Service(rate=0)
-    ann = User(service)
-    for _ in range(100):
-        write_users([ann], "words", by=ann)
-    assert len(ann.read) == 100
+def test_what_somebody_does_who_was_hushed_is_told(monkeypatch):
+    monkeypatch.setattr(BOB, "hush", "You are hushed.", raising=False)
+    assert write_users([ANN], "* Bob leaves.", by=BOB, notice=True)
+    assert reads(ANN) == [["* Bob leaves."]]
+
+
+def test_a_line_beyond_the_budget_is_not_sent(monkeypatch):
+    monkeypatch.setattr("cletus.contrib.audience.spend", lambda *_: TOO_MUCH)
+    assert not write_users([ANN], "hello", by=BOB)
+    assert reads(ANN, BOB) == [[], [TOO_MUCH]]
+
+
+def test_what_nobody_has_written_is_not_counted(monkeypatch):
+    monkeypatch.setattr("cletus.contrib.audience.spend", lambda *_: TOO_MUCH)
+    assert write_users([ANN], "news", room=SimpleNamespace(key="lobby"))
+    assert reads(ANN) == [["news"]]

@@ -26,6 +26,11 @@ ROOT = Path(__file__).parents[2]
 PEOPLE = 30
 #: So many of them have a bad line.
 WANDERERS = 4
+#: All people of this evening come from one address, and have new accounts.
+NO_BUDGETS = [
+    f"--screen-lines-{budget}=0"
+    for budget in ("per-account", "per-address", "of-newcomers", "per-room")
+]
 PATIENCE = 60.0
 PASSWORD = "a lantern at night"
 #: Telnet commands, subnegotiations, and colours: of no matter here.
@@ -104,6 +109,7 @@ class House:
             "0",
             "--users-accounts-per-hour",
             "0",
+            *NO_BUDGETS,
             "--store-sync",
             "rename",
             cwd=self.folder,
@@ -356,6 +362,8 @@ class Admin(Person):
             await self.does(f".role {self.other()} keeper")
             await self.does(".ban Nobodyhere 1d shouting")
             await self.does(".unban Nobodyhere")
+            await self.does(".hush Nobodyhere 1m shouting")
+            await self.does(".unhush Nobodyhere")
             await self.does(".shutdown 10m tea")
             await self.does(".cancel")
             await self.does(".reload")

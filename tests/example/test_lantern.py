@@ -191,6 +191,30 @@ def test_a_banned_user_goes_and_cannot_come_back(evening):
     assert "no longer banned" in evening.types(evening.ann, ".unban bob")
 
 
+@pytest.mark.parametrize(
+    "line", ["hello", ".emote waves", ".tell ann hey", ".shout hey", ".wave", ".on lamps hey"]
+)
+def test_a_hushed_user_is_heard_by_no_command(evening, line):
+    evening.types(evening.bob, ".create lamps")
+    evening.types(evening.ann, ".join lamps")
+    assert evening.types(evening.ann, ".hush bob 10m shouting") == "Bob is hushed.\n"
+    evening.bob.reads()
+    evening.ann.reads()
+    assert "You are hushed until" in evening.types(evening.bob, line)
+    assert evening.ann.reads() == ""
+    assert evening.types(evening.ann, ".unhush bob") == "Bob is no longer hushed.\n"
+    evening.clock.advance(20)  # there is a pause between shouts
+    evening.types(evening.bob, line)
+    assert evening.ann.reads() != ""
+
+
+def test_a_flood_of_tells_is_not_sent(evening):
+    for number in range(30):
+        said = evening.types(evening.bob, f".tell ann {number}")
+    assert said == "Too many lines come from your address. That one was not sent.\n"
+    assert evening.ann.reads().count("tells you") == 19  # and one line said that Bob comes in
+
+
 def test_a_shutdown_is_announced_to_all_and_can_be_called_off(evening):
     evening.types(evening.ann, ".shutdown in 5m tea")
     assert "*** Shutdown in 5 minutes (tea). ***" in evening.bob.reads()

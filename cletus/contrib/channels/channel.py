@@ -146,7 +146,7 @@ class BaseChannel(Store):
             raise Refused(f"You are banned from {self}.")
         if not self.is_visible_to(user):
             raise Refused(f"{self} is private. Ask one of its moderators to invite you.")
-        self.notify(f"{user} has joined.")
+        self.notify(f"{user} has joined.", by=user)
         self.members.add(user.key)
         self.invited.discard(user.key)
         self.changed()
@@ -161,15 +161,16 @@ class BaseChannel(Store):
         self.changed()
         self._fire(Parted, user)
         user.write(self.notice_text("You have left."))
-        self.notify(f"{user} has left.")
+        self.notify(f"{user} has left.", by=user)
 
     def say(self, user: Any, text: str) -> None:
         """Send a message to all members, the speaker included."""
         if not self.has(user):
             raise Refused(f"Join {self} first.")
+        if not self.write_all(self.said_text(user, text), by=user):
+            return
         self.history.append((self.service.clock.now(), str(user), text, user.key))
         del self.history[: -self.history_max]
-        self.write_all(self.said_text(user, text), by=user)
         self.service.fire(Said(self.service, user, self, text))
 
     def greeting(self, user: Any = None) -> list[object]:
@@ -186,13 +187,13 @@ class BaseChannel(Store):
         """The members whom a message may reach."""
         return [user for user in self.everybody() if user.key in self.members]
 
-    def write_all(self, *lines: object, by: Any = None) -> None:
-        """Write to all online members, except those who ignore ``by``."""
-        write_users(self.online(), *lines, by=by)
+    def write_all(self, *lines: object, by: Any = None, notice: bool = False) -> bool:
+        """Write to all online members. Arguments and result are as for ``write_users``."""
+        return write_users(self.online(), *lines, by=by, room=self, notice=notice)
 
-    def notify(self, text: str) -> None:
-        """Send a notice to all members."""
-        self.write_all(self.notice_text(text))
+    def notify(self, text: str, *, by: Any = None) -> None:
+        """Send a notice to all members, except those who ignore ``by``, who has caused it."""
+        self.write_all(self.notice_text(text), by=by, notice=True)
 
     # -- moderation -----------------------------------------------------------------------------
 
@@ -225,7 +226,8 @@ class BaseChannel(Store):
             raise Refused(f"{user} ignores you.")
         self.invited.add(user.key)
         self.changed()
-        user.write(f"{by} invites you to join {self}.")
+        if not write_users([user], f"{by} invites you to join {self}.", by=by, room=user):
+            return
         by.write(f"You have invited {user} to {self}.")
 
     def kick(self, user: Any, *, by: Any) -> None:
@@ -294,7 +296,7 @@ class BaseChannel(Store):
 
     def _report(self, text: str, by: Any) -> None:
         """Send a notice to all members, and to ``by``, who need not be a member."""
-        self.notify(text)
+        self.notify(text, by=by)
         if not self.has(by):
             by.write(self.notice_text(text))
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from wcwidth import clip, ljust, width, wrap
 
+from cletus.contrib.audience import hush_of
 from cletus.errors import NotSaved, Refused
 from cletus.storage import Field, Manager, Store
 
@@ -41,13 +42,15 @@ class MailboxManager(Manager[M]):
             A Deferred that fires when the letter is saved. It fails with what ``save`` raises.
 
         Raises:
-            Refused: the letter is empty or too long, the mailbox is full, or the recipient ignores
-                the sender.
+            Refused: the letter is empty or too long, the mailbox is full, the recipient ignores the
+                sender, or the sender was hushed.
             StorageError: the mailbox cannot be read.
         """
         ignores = getattr(to, "ignores", None)
         if ignores is not None and ignores(sender):
             raise Refused(f"{to} takes no mail from you.")
+        if hush_of(sender):
+            raise Refused(hush_of(sender))
         box = self.of(to)
         try:
             box.put(str(sender), text, subject, sender_key=sender.key)

@@ -62,7 +62,7 @@ class OccupantMixin:
         room.check_entry(self)
         self.leave_room(by=by, quietly=quietly)
         if not quietly:
-            room.write_all(self.arrival_text(by), by=self)
+            room.write_all(self.arrival_text(by), by=self, notice=True)
         room.occupants.append(self)
         self.room = room
         self.write(*room.look(self))
@@ -76,6 +76,6 @@ class OccupantMixin:
             return
         room.occupants.remove(self)
         if not quietly:
-            room.write_all(self.departure_text(by), by=self)
+            room.write_all(self.departure_text(by), by=self, notice=True)
         room.left(self)
         self.service.fire(Left(self.service, self, room, by))

@@ -147,6 +147,8 @@ class BaseRoom(Store):
 
     # -- talking ----------------------------------------------------------------------------
 
-    def write_all(self, *lines: object, exclude: Any = None, by: Any = None) -> None:
-        """Write to everybody here. Arguments are as for ``write_users``."""
-        write_users(self.occupants, *lines, exclude=exclude, by=by)
+    def write_all(
+        self, *lines: object, exclude: Any = None, by: Any = None, notice: bool = False
+    ) -> bool:
+        """Write to everybody here. Arguments and result are as for ``write_users``."""
+        return write_users(self.occupants, *lines, exclude=exclude, by=by, room=self, notice=notice)

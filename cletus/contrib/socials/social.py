@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.contrib.audience import ignores
+from cletus.contrib.audience import ignores, may_send
 from cletus.contrib.socials.template import Template, View
 from cletus.errors import Refused
 
@@ -46,10 +46,12 @@ class Social:
         if target is not actor and ignores(target, actor):
             raise Refused(f"{target} ignores you.")
         how = how.strip()[:ADVERB_MAX].rstrip(".")
+        sentence = template.render(View(actor, target, None, how))
+        if not may_send(actor, sentence, room=getattr(actor, "room", None)):
+            return
         involved = [actor] if target is None or target is actor else [actor, target]
         for reader in involved:
             reader.write(template.render(View(actor, target, reader, how)))
-        sentence = template.render(View(actor, target, None, how))
         for reader in others:
             if reader not in involved and not ignores(reader, actor):
                 reader.write(sentence)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus.contrib.addresses import Network, host_of, network_of
+from cletus.contrib.dates import not_after, with_zone
 from cletus.errors import InvalidKey, Refused
 from cletus.logs.audit import audit
 from cletus.renamed import with_old_names
@@ -37,6 +38,8 @@ class BaseBan(Store):
 
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
+    #: What those are whom it covers, in sentences.
+    word: ClassVar[str] = "banned"
 
     name: Field[str | None] = Field(type=str)
     network: Field[str | None] = Field(type=str)
@@ -52,24 +55,39 @@ class BaseBan(Store):
 
     def has_expired(self, now: datetime) -> bool:
         """Whether it has ended. A date without a zone, written into the file by hand, is in UTC."""
-        if self.until is None:
-            return False
-        until = self.until if self.until.tzinfo else self.until.replace(tzinfo=UTC)
-        return until <= now
+        return self.until is not None and with_zone(self.until) <= now
 
     def begin_by(self, now: datetime) -> None:
         """Begin now, if it would begin in the future: it was made while the clock was ahead."""
-        since = self.since
-        if since is None or not since.tzinfo or since <= now:
+        if self.since is None:
             return
-        self.since = now
-        if self.until is not None and self.until.tzinfo:
-            self.until -= since - now
+        ahead = with_zone(self.since) - not_after(self.since, now)
+        if ahead:
+            self.since = now
+            self.until = None if self.until is None else self.until - ahead
 
     def __str__(self) -> str:
-        """The sentence shown to those who are turned away."""
+        """The sentence shown to those whom it covers."""
         until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
-        return f"You are banned{until}{f': {self.reason}' if self.reason else ''}."
+        return f"You are {self.word}{until}{f': {self.reason}' if self.reason else ''}."
+
+
+class BaseHush(BaseBan):
+    """As a ban, but those whom it covers are not kept out: they may not speak.
+
+    Its key is made as that of a ban. Of a network it covers the guests and newcomers.
+    """
+
+    abstract = True
+    manager: ClassVar[Manager[BaseBan]] = Manager()
+    word = "hushed"
+
+    @classmethod
+    def forget_user(cls, key: str) -> None:
+        """Called when an account is deleted: the next account of its name may speak."""
+        for hush in cls.manager.active().values():
+            if hush.name == key:
+                hush.delete()
 
 
 class Bans:
@@ -150,7 +168,7 @@ class Bans:
         ban.network = None if network is None else str(network)
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
-        audit("banned", ban.name or ban.network, actor=by, outcome=_terms(ban))
+        audit(ban.word, ban.name or ban.network, actor=by, outcome=_terms(ban))
         return ban
 
     def unban(self, whom: str) -> bool:
@@ -166,7 +184,7 @@ class Bans:
         if ban is None:
             return False
         ban.delete()
-        audit("ban ended", whom)
+        audit("ban ended" if ban.word == "banned" else "hush ended", whom)
         return True
 
     def of_name(self, name: str) -> BaseBan | None:

@@ -295,7 +295,8 @@ class LoginDialogue(Dialogue):
 
     def check_ban(self) -> Any:
         """``None``, or what a step returns to turn away a user whose name is banned."""
-        ban = self.users.bans.of_name(self.name)
+        bans = self.users.bans
+        ban = bans.of_name(self.key) or bans.of_name(self.name)  # an account may have two names
         return None if ban is None else self.refuse(str(ban), "banned")
 
     async def register(self) -> Any:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from cletus.storage import Field
+from cletus.contrib.addresses import origin_of
+from cletus.contrib.dates import not_after, with_zone
+from cletus.storage import Field, TempStoreMixin
 
 #: Origins that are remembered for each user. Our choice.
 ORIGINS_MAX = 10
@@ -31,6 +33,7 @@ class SeenMixin:
     """
 
     key: str
+    users: ClassVar[Any]
     created: Field[datetime | None] = Field(type=datetime)
     last_login: Field[datetime | None] = Field(type=datetime)
     last_seen: Field[datetime | None] = Field(type=datetime)
@@ -50,15 +53,30 @@ class SeenMixin:
         """Whether they have logged in from this origin before."""
         return self._digest(origin) in self.origins
 
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether the account is newer than the setting ``users_newcomer_time``."""
+        users = getattr(self, "users", None)
+        if users is None or self.created is None:
+            return False
+        now = users.now()
+        age = (now - not_after(self.created, now)).total_seconds()
+        return bool(age < users.service.settings.users_newcomer_time)
+
     def _digest(self, origin: str) -> str:
-        return hashlib.blake2b(f"{self.key} {origin}".encode(), digest_size=8).hexdigest()
+        return digest_of(f"{self.key} {origin}")
+
+
+def digest_of(text: str) -> str:
+    """A short digest, for addresses that must not be readable in files."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def ago(then: datetime | None, now: datetime) -> str:
     """How long ago that was, in words: ``3 days ago``, ``just now``; ``never`` for ``None``."""
     if then is None:
         return "never"
-    seconds = (now - then).total_seconds()
+    seconds = (now - with_zone(then)).total_seconds()
     for unit, size in _UNITS:
         count = int(seconds // size)
         if count > 0:
@@ -100,8 +118,10 @@ class AwayMixin:
 class IgnoringMixin:
     """Gives a user a list of users whom they ignore.
 
+    To ignore a guest is to ignore all guests of their address, since the names of guests are reused.
+
     Attributes:
-        ignored: the keys of these users.
+        ignored: what ``identity_of`` returns for these users.
     """
 
     key: str
@@ -114,14 +134,14 @@ class IgnoringMixin:
         Returns:
             False if that is themselves, or the list is full.
         """
-        if other.key == self.key or len(self.ignored) >= IGNORED_MAX:
+        if other is self or other.key == self.key or len(self.ignored) >= IGNORED_MAX:
             return False
-        self.ignored = {*self.ignored, other.key}
+        self.ignored = {*self.ignored, identity_of(other)}
         return True
 
     def unignore(self, other: Any) -> None:
         """Stop ignoring this user; the caller saves."""
-        self.ignored = self.ignored - {other.key}
+        self.ignored = self.ignored - {identity_of(other)}
 
     @classmethod
     def forget_user(cls, key: str) -> None:
@@ -141,9 +161,21 @@ class IgnoringMixin:
         last_login: datetime | None = getattr(self, "last_login", None)
         for key in self.ignored:
             at = deleted_at(key)
-            if at is not None and (last_login is None or at > last_login):
+            if at is not None and (last_login is None or with_zone(at) > with_zone(last_login)):
                 self.ignored = self.ignored - {key}
 
     def ignores(self, other: Any) -> bool:
         """Whether they ignore this user; ``None`` is never ignored."""
-        return other is not None and other.key in self.ignored
+        if other is None or not self.ignored:
+            return False
+        return other is not self and identity_of(other) in self.ignored
+
+
+def identity_of(user: Any) -> str:
+    """What a user is ignored by: the key of an account, and a digest of the address of a guest."""
+    is_guest = isinstance(user, TempStoreMixin)
+    if not is_guest:
+        return str(user.key)
+    client = getattr(user, "client", None)
+    origin = getattr(user, "origin", "") or (origin_of(client.address) if client else "")
+    return f"guest {digest_of(origin)}" if origin else str(user.key)

@@ -187,6 +187,11 @@ class PresenceMixin(MissedMixin, _Base):
         self.link_lost = True  # so that they are online until ``leave``
         self.leave(reason)
 
+    def hush_text(self) -> str:
+        """Why they may not speak, as a sentence for them; empty if they may (see ``Users.hush``)."""
+        hush = None if self.users is None else self.users.hush_of(self)
+        return "" if hush is None else str(hush)
+
     def save_when_possible(self) -> None:
         """Save them soon, unless their store is temporary; a failure is logged."""
         if not isinstance(self, TempStoreMixin):

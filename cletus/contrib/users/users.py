@@ -20,10 +20,11 @@ from twisted.internet.defer import Deferred
 
 from cletus import events
 from cletus.client.client import Client
-from cletus.contrib.addresses import is_within, origin_of
+from cletus.contrib.addresses import is_within, network_of, origin_of
 from cletus.contrib.audience import write_users
+from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.users.authenticate import authenticate
-from cletus.contrib.users.bans import Bans, BaseBan
+from cletus.contrib.users.bans import Bans, BaseBan, BaseHush
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import index_skeletons
 from cletus.contrib.users.mixins import IgnoringMixin
@@ -35,6 +36,7 @@ from cletus.contrib.users.throttle import BaseThrottle
 from cletus.errors import NameRefused, Refused
 from cletus.logs.context import subject
 from cletus.service.service import Service
+from cletus.storage import TempStoreMixin
 
 TOO_MANY: Final = "Too many people are logging in from your address. Please try again later."
 
@@ -59,6 +61,7 @@ class Users:
     Attributes:
         service, user, guest, reserved, now: as given; ``reserved`` includes ``names.RESERVED``.
         bans: names and addresses that are kept out.
+        hushes: names, and addresses of guests and newcomers, that may not speak.
         names: names of users who were renamed, and of deleted accounts.
         pending_logins: connections that are logging in.
     """
@@ -79,6 +82,7 @@ class Users:
         self.reserved = RESERVED | frozenset(reserved)
         self.now = now
         self.bans = Bans(type("Ban", (BaseBan,), {"service": service}), now)
+        self.hushes = Bans(type("Hush", (BaseHush,), {"service": service}), now)
         self.names = NameRecords(
             type("Alias", (BaseAlias,), {"service": service}),
             type("DeletedAccount", (BaseDeletedAccount,), {"service": service}),
@@ -109,10 +113,14 @@ class Users:
         self,
         *lines: object,
         exclude: Any = None,
+        by: Any = None,
+        notice: bool = False,
         filter: Callable[[Any], bool] | None = None,  # noqa: A002 - as service.write_all has it
-    ) -> None:
-        """Send whole lines to everybody who is online. Arguments are as for ``write_users``."""
-        write_users(self.online(), *lines, exclude=exclude, filter=filter)
+    ) -> bool:
+        """Write to everybody who is online. Arguments and result are as for ``write_users``."""
+        return write_users(
+            self.online(), *lines, exclude=exclude, by=by, notice=notice, filter=filter
+        )
 
     def ban(
         self, whom: str, *, duration: timedelta | None = None, by: str = "", reason: str = ""
@@ -125,6 +133,8 @@ class Users:
             Refused: as ``bans.ban``; or as ``check_ban`` for the user whose key is ``by``.
         """
         self.check_ban(whom, self.user.manager.get_active(by) if by else None)
+        account = self.user.manager.peek(whom)
+        whom = whom if account is None else account.key  # they may have been renamed
         ban = self.bans.ban(whom, duration=duration, by=by, reason=reason)
         for user in self.online():
             if user.key == ban.name or (user.client and self._covers(ban, user.client)):
@@ -135,6 +145,42 @@ class Users:
                 client.write("", str(ban))
                 client.close("banned")
         return ban
+
+    def hush(
+        self, user: Any, *, duration: timedelta | None = None, by: str = "", reason: str = ""
+    ) -> BaseBan:
+        """Keep a user from speaking, for a time or permanently, and tell them. The hush is saved soon.
+
+        Names of guests are reused, so that of a guest covers all guests and newcomers of their address.
+
+        Args:
+            user: the user, online or not.
+            duration: for how long; ``None`` for good.
+            by: the key of the user who does it.
+            reason: shown to the user.
+
+        Raises:
+            Refused: the user is ``by``, or ranks above them; or as ``bans.ban``.
+        """
+        author = self.user.manager.get_active(by) if by else None
+        if user is author:
+            raise Refused("You cannot hush yourself.")
+        self.check_rank(user, author)
+        hush = self.hushes.ban(_hushed_as(user), duration=duration, by=by, reason=reason)
+        user.write(str(hush))
+        return hush
+
+    def unhush(self, user: Any) -> bool:
+        """Let a user speak again; whether they had been hushed."""
+        hushes = [hush for hush in (self.hush_of(user),) if hush is not None]
+        return any(self.hushes.unban(hush.target) for hush in hushes)
+
+    def hush_of(self, user: Any) -> BaseBan | None:
+        """The hush in force that keeps a user from speaking, or ``None``."""
+        hush = self.hushes.of_name(user.key)
+        if hush is None and is_newcomer(user):
+            hush = self.hushes.of_address(user.origin)
+        return hush
 
     def check_ban(self, whom: str, author: Any = None) -> None:
         """Whether a ban of this name, address or network may be made.
@@ -262,6 +308,7 @@ class Users:
 
     def _starting(self, _: events.PreStart) -> None:
         self.bans.load()
+        self.hushes.load()
         self.names.load()
 
     def _connected(self, event: events.Connect) -> None:
@@ -299,8 +346,8 @@ class Users:
 
     def _prune(self) -> None:
         self.throttle.prune()
-        for _ in self.bans:
-            pass  # iterating removes bans that have expired
+        for _ in (*self.bans, *self.hushes):
+            pass  # iterating removes what has expired
 
     # -- names ------------------------------------------------------------------------------
 
@@ -326,3 +373,9 @@ class Users:
             raise NameRefused("That name is taken.")  # not: somebody has left
         if manager.has_skeletons and manager.lookalike_of(name, own=own) is not None:
             raise NameRefused("That name looks too much like the name of another user.")
+
+
+def _hushed_as(user: Any) -> str:
+    """What a hush of this user covers: the name of an account, the address of a guest."""
+    is_guest = isinstance(user, TempStoreMixin)
+    return str(user.origin if is_guest and network_of(user.origin) is not None else user.key)

@@ -282,3 +282,15 @@ def test_a_ban_that_begins_in_the_future_begins_now(bans, monkeypatch):
     bans.load()
     (loaded,) = bans
     assert (loaded.since, loaded.until) == (now, now + HOUR)
+
+
+def test_a_ban_of_somebody_with_two_names_holds_for_both(talker):
+    """They have been renamed, and log in by the old name, too."""
+    talker.account("Bob")
+    bob = talker.login("bob").client.user
+    bob.name = "Robert"
+    bob.save()
+    talker.users.ban("robert")
+    assert bob.client is None
+    for name in ("robert", "bob"):
+        assert talker.login(name).sees("You are banned")

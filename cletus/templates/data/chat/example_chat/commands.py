@@ -24,15 +24,16 @@ def receive(event: Receive) -> Any:
 @commands.register(aliases=("'",))
 def say(event: Receive, message: Rest) -> None:
     """Say something to everybody. The command is optional."""
-    event.user.lines_said += 1
-    event.user.write(f"You say: {message}")
-    tell_everyone(f"{event.user} says: {message}", exclude=event.user)
+    user = event.user
+    user.lines_said += 1
+    user.write(f"You say: {message}")
+    tell_everyone(f"{user} says: {message}", exclude=user, by=user)
 
 
 @commands.register(aliases=(":",))
 def emote(event: Receive, action: Rest) -> None:
     """Do something: .emote waves, or .:waves."""
-    tell_everyone(f"{event.user} {action}")
+    tell_everyone(f"{event.user} {action}", by=event.user)
 
 
 @commands.register

@@ -51,7 +51,7 @@ class Login(Dialogue):
         person.log_in(self.client)
         names = ", ".join(map(str, everyone()))
         person.write(f"Online: {names}. Type .help for a list of commands.")
-        tell_everyone(f"* {person} comes in.", exclude=person)
+        tell_everyone(f"* {person} comes in.", exclude=person, by=person)
         return self.done()
 
 
@@ -67,4 +67,4 @@ def disconnect(event: events.Disconnect) -> None:
     person = event.user
     if person is not None:
         person.log_out()
-        tell_everyone(f"* {person} leaves.")
+        tell_everyone(f"* {person} leaves.", by=person)

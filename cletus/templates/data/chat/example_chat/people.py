@@ -1,6 +1,6 @@
 """The store of people."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cletus.contrib.users import BaseUser, UserManager, write_users
 from cletus.storage import Field
@@ -28,6 +28,6 @@ def everyone() -> list[Person]:
     return Person.manager.online()
 
 
-def tell_everyone(*lines: object, exclude: Person | None = None) -> None:
-    """Write to everybody who has logged in."""
-    write_users(everyone(), *lines, exclude=exclude)
+def tell_everyone(*lines: object, **options: Any) -> None:
+    """Write to everybody online. Options are those of write_users."""
+    write_users(everyone(), *lines, **options)
