@@ -26,7 +26,6 @@ from cletus.errors import (
     ServiceNotFound,
     SettingError,
     SourceError,
-    StoreUnusable,
 )
 from cletus.reload.code.modules import installed
 from cletus.reload.code.sources import Sources, compiled, read_now
@@ -36,10 +35,8 @@ from cletus.reload.load import load, locate
 from cletus.reload.watch.file_tree import FileTree
 from cletus.service.application import Application
 from cletus.service.service import Service
-from cletus.storage import Writer, backend_for
-from cletus.storage.backends.memory import Memory
-from cletus.storage.backends.read_only import ReadOnlyBackend
-from cletus.storage.interfaces import Backend, Browsable
+from cletus.storage import Writer
+from cletus.storage.backends.read_only import read_only_backend, readable_backend
 
 _MEND = "mend it; the application can be checked when it can be imported"
 
@@ -92,7 +89,7 @@ class Importer:
         service.set("command line", self._options)
 
         def open_writer() -> Writer:
-            backend = ReadOnlyBackend(readable_backend(service) or _empty())
+            backend = read_only_backend(service.settings)
             backend.open()
             # Objects in save_soon() wait for the trial reload, which flushes as each reload does.
             return Writer(backend, Clock(), maybeDeferred)
@@ -121,7 +118,7 @@ class Importer:
         self.findings += (replace(finding, group="Import") for finding in unused)
         finder = installed(self._application)
         source_map = SourceMap({} if finder is None else finder.sources.modules)
-        backend = readable_backend(service)
+        backend = readable_backend(service.settings)
         return Target(service, source_map, self._reactor, ledger, changed, backend, progress)
 
     def _imported(self) -> Service:
@@ -163,21 +160,6 @@ class Importer:
                 yield warning(
                     "syntax", f"nothing imports this file yet: {message}", _MEND, location
                 )
-
-
-def readable_backend(service: Service) -> Backend | None:
-    """The backend that the settings name, if it can be read without opening it."""
-    try:
-        backend = backend_for(service.settings)
-    except StoreUnusable:
-        return None  # the check of the settings reports it
-    return backend if isinstance(backend, Browsable) else None
-
-
-def _empty() -> Backend:
-    backend = Memory()
-    backend.open()
-    return backend
 
 
 @contextmanager

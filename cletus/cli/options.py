@@ -17,12 +17,12 @@ from cletus.settings.settings import Settings, describe, shown_of
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "dev": {"reload": True, "log_format": "colour", "tls_self_signed": True, "ssh_port": 9022},
-    "production": {"reload": False, "log_format": "json"},
+    "production": {"reload": False, "reload_trial": True, "log_format": "json"},
 }
 
 _PRESET_HELP: Final = {
     "dev": "for development: reload on save, log in colour, SSH, TLS with a self-signed certificate",
-    "production": "for production: reload on SIGHUP only, log as JSON",
+    "production": "for production: reload on SIGHUP only, after a trial; log as JSON",
 }
 
 #: The modules of the extra ``tls`` that a TLS door needs.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from types import TracebackType
+from collections.abc import Iterable
+from typing import Final
 
 from cletus.errors import ReloadError, SourceError
 from cletus.reload.code.sources import Sources
 from cletus.service.application import Application
+
+#: Frames that are shown of each end of a long stack, as of an endless recursion.
+_SHOWN: Final = 10
 
 
 def describe_error(error: BaseException, application: Application, sources: Sources) -> str:
@@ -37,23 +41,30 @@ def describe_error(error: BaseException, application: Application, sources: Sour
     return "".join(words)
 
 
-def _location(error: BaseException, application: Application, sources: Sources) -> str:
-    """``file:line`` and source line of each frame of the application, the innermost last."""
-    parts = []
-    for frame in _frames(error.__traceback__, application):
-        text = sources.line(frame.filename, frame.lineno or 0)
-        quoted = f"\n    {text}\n" if text else ": "
-        parts.append(f"{frame.filename}:{frame.lineno} in {frame.name}{quoted}")
-    return "".join(parts)
+def quoted(
+    frames: Iterable[traceback.FrameSummary], application: Application, sources: Sources
+) -> str:
+    """``file:line`` and source line of each frame of the application.
 
-
-def _frames(trace: TracebackType | None, application: Application) -> list[traceback.FrameSummary]:
-    """The frames of the application, from the innermost module body on.
-
-    The import statements that have led to that module say nothing of the error.
+    Args:
+        frames: the innermost last; of a long stack, the middle is left out.
+        application: whose frames are shown.
+        sources: the text that they are quoted from.
     """
-    frames = [
-        frame for frame in traceback.extract_tb(trace) if application.has_file(frame.filename)
-    ]
-    bodies = [position for position, frame in enumerate(frames) if frame.name == "<module>"]
-    return frames[bodies[-1] :] if bodies else frames
+    ours = [frame for frame in frames if application.has_file(frame.filename)]
+    lines = [_quoted(frame, sources) for frame in ours]
+    if len(lines) > 2 * _SHOWN:
+        omitted = f"... {len(lines) - 2 * _SHOWN:,} more frames ...\n"
+        lines = [*lines[:_SHOWN], omitted, *lines[-_SHOWN:]]
+    return "".join(lines)
+
+
+def _quoted(frame: traceback.FrameSummary, sources: Sources) -> str:
+    text = sources.line(frame.filename, frame.lineno or 0)
+    return f"{frame.filename}:{frame.lineno} in {frame.name}" + (
+        f"\n    {text}\n" if text else ": "
+    )
+
+
+def _location(error: BaseException, application: Application, sources: Sources) -> str:
+    return quoted(traceback.extract_tb(error.__traceback__), application, sources)

@@ -88,6 +88,25 @@ def load(
     cache = CodeCache()
     sources = read_now(FileTree(application))
     compile_all(Diff(sources), cache, application.entries)
+    return import_application(target, application, sources, cache, configure)
+
+
+def import_application(
+    target: str,
+    application: Application,
+    sources: Sources,
+    cache: CodeCache,
+    configure: Callable[[Service], object],
+) -> Service:
+    """Import an application from texts that were read, and install the finder of its modules.
+
+    Args:
+        target: its name in errors.
+        application: it has not been imported.
+        sources: its texts.
+        cache: their code.
+        configure: as for ``load()``, which raises the same errors.
+    """
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
     quote(sources)

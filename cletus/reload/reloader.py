@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorProcess
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -43,6 +44,7 @@ from cletus.reload.leaks.retire import LeakFinder
 from cletus.reload.queue import ReloadQueue
 from cletus.reload.state.statements import note_statements
 from cletus.reload.transaction import Transaction
+from cletus.reload.trial.process import Trial, request_for
 from cletus.reload.watch.file_tree import FileTree, check_patterns
 from cletus.reload.watch.watcher import Pace, Watcher
 from cletus.service.application import Application
@@ -103,6 +105,8 @@ class ServiceReloader:
         self._queue = ReloadQueue()
         self._running = False
         self._scheduled: Any = None
+        #: The process that imports an edit, while there is one.
+        self._trial: Trial | None = None
         #: Whether files have changed while a reload was running.
         self._dirty = False
         #: How often in a row files have changed while they were being read.
@@ -136,6 +140,8 @@ class ServiceReloader:
     def stop(self) -> None:
         """Stop watching and reloading. A reload that was requested is given up."""
         self._stopped = True
+        if self._trial is not None:
+            self._trial.kill()
         if self._watcher is not None:
             self._watcher.stop()
         if self._finder is not None:
@@ -275,6 +281,9 @@ class ServiceReloader:
         except ReloadError as error:
             application = self._service.session.application
             return self._refused("check", describe_error(error, application, self.sources))
+        refusal = await self._try(diff, report)
+        if refusal and not self._stopped:
+            return self._refused("trial", refusal, report)
         await self._service.session.flushed()
         # In a turn of its own, no function of the application is on the stack.
         from_files = given is None
@@ -391,6 +400,29 @@ class ServiceReloader:
             application = self._service.session.application
             names = (*application.entries, *application.loaded(), application.main)
             compile_all(diff, self._cache, names)
+
+    async def _try(self, diff: Diff, report: ReloadReport) -> str:
+        """Import the edit in a process of its own, if the settings say so; a rollback has been in force.
+
+        Returns:
+            What refuses it, in words; "" if nothing does.
+        """
+        service, finder = self._service, self._finder
+        if not service.settings.reload_trial or diff.sources.is_earlier or self._stopped:
+            return ""
+        reactor: Any = IReactorProcess(service.reactor, None)
+        if reactor is None:
+            report.notes.append("reload_trial: this reactor starts no processes; nothing was tried")
+            return ""
+        assert finder is not None  # noqa: S101 - start() made it
+        self._trial = Trial(reactor, request_for(service, diff.sources, tuple(finder.late)))
+        started_at = time.time() - _COARSE
+        with report.timed("trial"):
+            refusal: str = await self._trial.run(await self._in_thread(self._trial.payload))
+        self._trial = None
+        if refusal:  # what its modules have written must not start the next trial
+            self._imported = (started_at, time.time())
+        return refusal
 
     def _start(
         self, diff: Diff, report: ReloadReport, forced: bool, from_files: bool

@@ -216,6 +216,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reload_timeout: Annotated[
         Seconds, setting("seconds after which an import that does not finish is cut off")
     ] = 10.0
+    reload_trial: Annotated[
+        bool,
+        setting(
+            "import an edit in a process of its own first, and refuse it if that fails or hangs"
+        ),
+    ] = False
     reload_keep: Annotated[
         Count, setting("earlier generations of the code kept for service.rollback()")
     ] = 5
@@ -443,6 +449,14 @@ class Sources:
         self.folder = folder
         if folder is not None:
             self.replace("file", from_folder(folder))
+
+    def set_elsewhere(self) -> dict[str, dict[str, Any]]:
+        """What is set neither by the code nor by the file, by source, as plain values."""
+        return {
+            source: msgspec.to_builtins(changes, enc_hook=str)
+            for source, changes in self._changes.items()
+            if source not in {"file", "environment", "module body"}
+        }
 
     def is_set(self, name: str) -> bool:
         """Whether any source but a preset sets this setting."""

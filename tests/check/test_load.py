@@ -71,7 +71,7 @@ def test_an_endless_import_is_cut_off(tmp_path, clean_imports):
     importer = Importer("app.py", tmp_path, {}, {}, reactor, timeout=0.2)
     assert importer.load() is None
     (found,) = importer.findings
-    assert found.what == "not finished after 0.2 seconds"
+    assert found.what == "not finished after 0.2 s"
     assert found.file == str(tmp_path / "app.py")
 
 

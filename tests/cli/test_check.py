@@ -121,7 +121,7 @@ def test_another_store_can_be_named(check, tmp_path):
 def test_an_endless_import_comes_to_an_end(check):
     result = check("import time\nwhile True: time.sleep(0.01)\n", "--timeout", "0.2")
     assert result.exit_code == 2
-    assert "not finished after 0.2 seconds" in result.stdout
+    assert "not finished after 0.2 s" in result.stdout
 
 
 def test_square_brackets_in_what_the_code_says_are_shown_as_they_are(check):

@@ -116,7 +116,7 @@ def test_the_service_keeps_the_latest_report(run):
 
 
 def test_every_line_of_the_application_that_led_to_the_error_is_quoted(run):
-    """A helper that validates is not where the mistake is; nor are the imports that led there."""
+    """A helper that validates is not where the mistake is."""
     app = run(
         helper="""
         def room(name):
@@ -131,12 +131,21 @@ def test_every_line_of_the_application_that_led_to_the_error_is_quoted(run):
     report = app.reload(world=lambda text: text + 'room("inn")\n')
     lines = [line.partition("app0/")[2] or line for line in report.error.splitlines()]
     assert lines == [
+        "__init__.py:3 in <module>",
+        "    from app0 import world",
         "world.py:4 in <module>",
         '    room("inn")',
         "helper.py:4 in room",
         '    raise ValueError(f"there is a room {name!r} already")',
         "ValueError: there is a room 'inn' already",
     ]
+
+
+def test_the_ends_of_an_endless_recursion_are_quoted(run):
+    app = run(talk="X = 1")
+    report = app.reload(talk="def deep():\n    deep()\n\ndeep()\n")
+    assert report.error.count("in deep\n") < 30
+    assert " more frames ...\n" in report.error
 
 
 def test_the_cause_of_an_error_is_named(run):

@@ -104,7 +104,7 @@ class _Timer:
         raise self._timed_out()
 
     def _timed_out(self) -> TimedOut:
-        return TimedOut(f"not finished after {self._seconds:g} seconds")
+        return TimedOut(f"not finished after {self._seconds:g} s")
 
     def _trace_all(self, innermost: FrameType) -> None:
         """Raise at the next line of every frame of the call, since this one catches everything."""

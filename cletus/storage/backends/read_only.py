@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cletus.errors import NotSaved, StoreUnusable
+from cletus.settings.settings import Settings
 from cletus.storage.backends.memory import Memory
+from cletus.storage.backends.urls import backend_for
 from cletus.storage.interfaces import Backend, Browsable, Document, Failure
 
 
@@ -75,3 +77,21 @@ class ReadOnlyBackend:
         """The keys of what is in the backend and what was written here."""
         keys = {*self._backend.keys(store), *self._written.keys(store)}
         return [key for key in keys if (store, key) not in self._deleted]
+
+
+def readable_backend(settings: Settings) -> Backend | None:
+    """The backend that the settings name, if it can be read without opening it."""
+    try:
+        backend = backend_for(settings)
+    except StoreUnusable:
+        return None
+    return backend if isinstance(backend, Browsable) else None
+
+
+def read_only_backend(settings: Settings) -> ReadOnlyBackend:
+    """A view of the backend that the settings name; an empty one if it must be opened to be read."""
+    backend = readable_backend(settings)
+    if backend is None:
+        backend = Memory()
+        backend.open()
+    return ReadOnlyBackend(backend)
