@@ -100,6 +100,20 @@ class HostKeyError(StartError):
         super().__init__(f"{path}: {reason}")
 
 
+class ReactorError(StartError):
+    """The setting ``reactor`` names a reactor that cannot be installed.
+
+    Attributes:
+        reactor: its name.
+        reason: why.
+    """
+
+    def __init__(self, reactor: str, reason: str) -> None:
+        self.reactor = reactor
+        self.reason = reason
+        super().__init__(f"the reactor {reactor} cannot be used: {reason}")
+
+
 class StartFailed(StartError, SystemExit):
     """A start under Twisted's ``twist`` or ``twistd`` failed. Unless caught, it ends the process.
 

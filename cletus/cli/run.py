@@ -20,6 +20,7 @@ import click
 from cletus.cli.main import HELP, refuse
 from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_of
 from cletus.cli.program import Program
+from cletus.cli.reactor import install_reactor
 from cletus.cli.read_only_loader import ReadOnlyLoader
 from cletus.errors import CletusError
 from cletus.reactor.clock import use_monotonic_clock
@@ -154,11 +155,15 @@ def _apply_command_line(ctx: click.Context, service: Service) -> str:
     Raises:
         click.UsageError: it is wrong.
         SettingError: a value is of the wrong type.
+        ReactorError: the reactor cannot be installed.
     """
     command = _command_for(service)
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
-    return _settle(service, read.params)
+    preset = _settle(service, read.params)
+    if service.settings.reactor != "default":
+        install_reactor(service.settings.reactor)  # what is imported next may import the reactor
+    return preset
 
 
 def _command_for(service: Service) -> ServiceCommand:
@@ -205,8 +210,10 @@ def command_for(serve: Callable[[Service], Any]) -> click.Command:
 
 def serve(service: Service) -> int:
     """Run the service as the program of this process; returns the exit code."""
-    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it, so not before
-
+    try:
+        reactor = install_reactor(service.settings.reactor)
+    except CletusError as error:
+        refuse(error)
     use_monotonic_clock(reactor)
     return Program(service, reactor).run()
 

@@ -7,6 +7,7 @@ waits for anything else it runs on to its end, in the old code.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,10 @@ class ListenerTask:
         if failure.check(ConversationEnded):
             return True
         if self.dismissed:
-            return failure.check(CancelledError, Disconnected) is not None
+            # Importing asyncio takes its time, and most services do without.
+            asyncio = sys.modules.get("asyncio")
+            of_asyncio = getattr(asyncio, "CancelledError", CancelledError)
+            return failure.check(CancelledError, of_asyncio, Disconnected) is not None
         return failure.check(Disconnected) is not None and not self.client.connected
 
     def _waited(self, result: Any) -> Any:

@@ -41,7 +41,7 @@ _C_PATIENCE: Final = 1.0
 """Seconds past the time limit after which code is taken not to be interruptible."""
 _STACK_MAX: Final = 30
 """Innermost frames that are logged."""
-_NEVER_TORN: Final = frozenset({"cletus", "twisted", "importlib", "_frozen_importlib"})
+_NEVER_TORN: Final = frozenset({"cletus", "twisted", "asyncio", "importlib", "_frozen_importlib"})
 _DEBUGGERS: Final = frozenset({"bdb", "pdb", "ipdb", "pudb", "debugpy", "pydevd", "_pydevd_bundle"})
 
 _log = Logger()

@@ -29,6 +29,7 @@ Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
 StoreSync = Literal["full", "rename"]
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Reactor = Literal["default", "asyncio", "epoll", "kqueue", "poll", "select"]
 LogFormat = Literal["text", "colour", "json"]
 LevelRule = Annotated[str, Meta(pattern=r"^([\w.-]+=)?(debug|info|warn|error|critical)$")]
 
@@ -243,6 +244,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = True
 
+    reactor: Annotated[
+        Reactor, setting("Twisted's reactor; asyncio for libraries made for asyncio", restart=True)
+    ] = "default"
     call_timeout: Annotated[
         Seconds,
         setting(

@@ -47,6 +47,7 @@ GROUPS = (
     ),
     ("The reload", ("reload",)),
     ("What people are told, and stopping", ("error", "stop", "close")),
+    ("The reactor", ("reactor",)),
     ("Logs and metrics", ("log", "metrics")),
     ("Control", ("control", "shell")),
     ("Users (contrib.users)", ("users", "linkdead")),

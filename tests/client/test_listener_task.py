@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -100,13 +101,19 @@ def test_a_conversation_may_be_dismissed_before_it_begins_or_after_it_has_ended(
         (Disconnected(), False, True, False),
         (Disconnected(), True, True, True),
         (CancelledError(), True, True, True),
+        (asyncio.CancelledError(), True, True, True),
         (CancelledError(), False, False, False),
         (ValueError(), True, False, False),
         (ValueError(), False, False, False),
     ],
 )
 def test_which_end_is_an_ordinary_one(
-    service: Service, come: Come, error: Exception, dismissed: bool, connected: bool, expected: bool
+    service: Service,
+    come: Come,
+    error: BaseException,
+    dismissed: bool,
+    connected: bool,
+    expected: bool,
 ) -> None:
     """That its person has left, or that it was dismissed; anything else is a mistake of the code."""
     alice = come(service)

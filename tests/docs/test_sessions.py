@@ -1,7 +1,8 @@
-"""The pages of docs/contrib are true: their code runs, and their sessions go as they are printed.
+"""The sessions in the guides and in docs/contrib go as they are printed.
 
-All ``python`` blocks of a page, joined, are an application. In ``console`` blocks ``ann> .who`` is
-what Ann types; lines after it are what she gets back; ``bob| text`` is a line that Bob has got by then.
+All ``python`` blocks of a page before its last session, joined, are an application. In ``console`` blocks
+``ann> .who`` is what Ann types; lines after it are what she gets back; ``bob| text`` is a line that Bob has
+got by then. ``(40 seconds later)`` lets that time pass. The tutorial is in test_tutorial.py.
 """
 
 from __future__ import annotations
@@ -14,16 +15,25 @@ import pytest
 from cletus.reload.load import load
 from cletus.testing import Person, start_in_memory
 
-FOLDER = Path(__file__).parents[2] / "docs" / "contrib"
+FOLDER = Path(__file__).parents[2] / "docs"
 #: The pages that are written so.
-PAGES = [page for page in sorted(FOLDER.glob("*.md")) if "```console" in page.read_text()]
+PAGES = [
+    page
+    for page in sorted([*FOLDER.glob("*.md"), *FOLDER.glob("contrib/*.md")])
+    if "```console" in page.read_text() and not page.name.startswith("tutorial")
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"(\w+)> ?(.*)")
 GOT = re.compile(r"(\w+)\| ?(.*)")
+LATER = re.compile(r"\((\d+) seconds later\)")
 
 
 def blocks(page, kind):
-    return [text for name, text in BLOCK.findall(page.read_text()) if name == kind]
+    """The blocks of this language, up to the last session."""
+    found = BLOCK.findall(page.read_text())
+    while found[-1][0] != "console":
+        found.pop()
+    return [text for name, text in found if name == kind]
 
 
 class Stage:
@@ -54,6 +64,9 @@ class Stage:
                 answer = [one for one in person.screen[start:].splitlines() if one.strip()]
             elif got := GOT.fullmatch(line):
                 assert got[2] in self.person(got[1]).new_text().splitlines()
+            elif later := LATER.fullmatch(line):
+                assert not answer, f"not in the page: {answer}"
+                self._clock.advance(int(later[1]))
             elif line:
                 assert answer, f"{line!r} was not written"
                 assert answer.pop(0).rstrip() == line.rstrip()
@@ -61,7 +74,8 @@ class Stage:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_does_as_it_says(page, tmp_path):
+def test_a_page_does_as_it_says(page, tmp_path, log):
+    """And nothing that it does logs an error."""
     app = tmp_path / f"page_{page.stem}.py"
     for name, text in re.findall(
         r"^```(?:toml|yaml) (\S+)\n(.*?)^```$", page.read_text(), re.M | re.S
