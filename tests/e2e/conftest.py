@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import Caller, Talker, Terminal, program
+from tests.e2e.page import browser, join, lantern
+
+__all__ = ["browser", "join", "lantern"]
 
 #: The property of a test's report that names the real client which it drove.
 CLIENT = "real client"

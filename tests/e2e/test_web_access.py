@@ -13,10 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import REPOSITORY, Talker
-
-from .test_web import Page, browser, lantern
-
-__all__ = ["browser", "lantern"]
+from tests.e2e.page import Page
 
 AXE = REPOSITORY / "build" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 #: Where to put pictures of each state, for people who work on the page; none by default.

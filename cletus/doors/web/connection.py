@@ -39,7 +39,7 @@ REQUESTS_MAX: Final = 100
 """Requests on one connection; the page makes a dozen."""
 
 FRAMES_MAX: Final = 200
-"""Messages in a second; past that nothing is read for a second."""
+"""Frames in a second, pings and fragments among them; past that nothing is read for a second."""
 
 TLS_HANDSHAKE: Final = 22
 """The first byte of TLS (RFC 8446, section 5.1), which no request begins with."""
@@ -68,7 +68,8 @@ class WebConnection(Protocol):
         self._timer: Any = None
         self._admission: Admission | None = None
         self._requests = 0
-        self._messages = 0
+        self._frames = 0  # those that had come at the beginning of the second
+        self._counted = 0
         self._since = 0.0
         self._reading = True
         self._resting: Any = None
@@ -194,7 +195,6 @@ class WebConnection(Protocol):
                     self._refuse(event.status, event.reason)
                     return
                 case Message():
-                    self._count_message()
                     if self.session is not None:
                         self.session.message(self, text=event.text, data=event.data)
                 case Pong():
@@ -203,6 +203,8 @@ class WebConnection(Protocol):
                 case Closed():
                     self._peer_closed(event.code)
                     return
+        if self._http.is_websocket:
+            self._count_frames()
         self._send_replies()
 
     def _answer(self, request: Request) -> list[Event]:
@@ -277,12 +279,12 @@ class WebConnection(Protocol):
         if data:
             self.transport.write(data)
 
-    def _count_message(self) -> None:
+    def _count_frames(self) -> None:
         now = self._door.seconds()
         if now - self._since >= 1.0:
-            self._since, self._messages = now, 0
-        self._messages += 1
-        if self._messages > FRAMES_MAX and self._resting is None:
+            self._since, self._frames = now, self._counted
+        self._counted = self._http.frames
+        if self._counted - self._frames > FRAMES_MAX and self._resting is None:
             self._resting = self._door.call_later(1.0, self._rested)
             if self._reading:
                 self.transport.pauseProducing()

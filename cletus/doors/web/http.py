@@ -120,9 +120,13 @@ class HttpConnection:
 
     After each ``receive()``, what is to be sent is in ``replies()``. A ``Request`` is answered by
     ``respond()`` or ``upgrade()`` before the next one is looked at.
+
+    Attributes:
+        frames: WebSocket frames that have come, of every type.
     """
 
     def __init__(self) -> None:
+        self.frames = 0
         self._head = bytearray()
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self._websocket: WebSocket | None = None
@@ -290,6 +294,7 @@ class HttpConnection:
         events: list[Event] = []
         for frame in websocket.events_received():
             assert isinstance(frame, Frame)  # noqa: S101 - it is past its handshake
+            self.frames += 1
             if frame.opcode is Opcode.PONG:
                 events.append(Pong(bytes(frame.data)))
             elif frame.opcode is Opcode.CLOSE:

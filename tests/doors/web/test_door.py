@@ -16,7 +16,7 @@ from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
 from cletus.doors.web.door import WebDoor
 from cletus.doors.web.session import GOING_GRACE
-from cletus.doors.web.site import FILE_MAX
+from cletus.doors.web.site import FILE_MAX, PAGE
 
 from .browser import HOST, Tab, Wire
 
@@ -109,8 +109,7 @@ def test_files_are_packed_for_those_who_take_it(door: WebDoor) -> None:
         "/.hidden",
     ],
 )
-def test_no_path_is_ever_made_of_a_request(door: WebDoor, path: str) -> None:
-    """W14."""
+def test_w14_no_path_is_ever_made_of_a_request(door: WebDoor, path: str) -> None:
     assert Wire(door).get(path)[0] == 404
 
 
@@ -120,14 +119,40 @@ def test_one_connection_serves_many_requests(door: WebDoor) -> None:
     assert not wire.transport.disconnecting
 
 
-def test_half_a_head_is_closed_after_a_while(door: WebDoor, clock: Clock) -> None:
-    """W13."""
+def test_w13_half_a_head_is_closed_after_a_while(door: WebDoor, clock: Clock) -> None:
     wire = Wire(door)
     wire.send(b"GET / HTTP/1.1\r\n")
     clock.advance(HEAD_TIMEOUT - 0.1)
     assert not wire.transport.aborted
     clock.advance(0.2)
     assert wire.transport.aborted
+
+
+def test_w13_so_is_half_a_head_that_follows_a_request_and_one_that_comes_in_drops(
+    door: WebDoor, clock: Clock
+) -> None:
+    wire = Wire(door)
+    assert wire.get()[0] == 200
+    for byte in b"GET / HT":
+        clock.advance(HEAD_TIMEOUT / 10)
+        wire.send(bytes((byte,)))
+    assert not wire.transport.aborted
+    clock.advance(HEAD_TIMEOUT / 4)
+    assert wire.transport.aborted
+
+
+@pytest.mark.parametrize("field", ["Content-Length: 5", "Host: b", "X: a\r\n b", "X: \0"])
+def test_w12_a_refused_connection_is_closed_and_what_follows_is_not_looked_at(
+    door: WebDoor, field: str
+) -> None:
+    wire = Wire(door)
+    head = f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n{field}\r\n\r\n"
+    wire.send(f"{head}GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    answer = wire.taken()
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer[9:12] in (b"400", b"413")
+    assert b"Connection: close" in answer
+    assert wire.transport.disconnecting
 
 
 def test_status_tells_what_crawlers_are_told(made: Made) -> None:
@@ -174,8 +199,8 @@ def test_a_local_name_is_fine_on_a_local_address(door: WebDoor, host: str) -> No
     assert Wire(door).get(host=host)[0] == 200
 
 
-def test_another_name_on_a_local_address_is_refused(door: WebDoor) -> None:
-    """W2: DNS rebinding; the answer names the setting."""
+def test_w02_another_name_on_a_local_address_is_refused(door: WebDoor) -> None:
+    """DNS rebinding; the answer names the setting."""
     status, _, body = Wire(door).get(host="evil.example:9080")
     assert status == 403
     assert b"web_origins" in body
@@ -194,21 +219,26 @@ def test_any_name_is_fine_on_a_public_address(door: WebDoor) -> None:
     ("origin", "status"),
     [
         ("http://127.0.0.1:9080", 101),
-        (None, 101),  # W3: not a browser
         ("http://evil.example", 403),
         ("null", 403),
         ("http://127.0.0.1:9081", 403),
+        ("http://127.0.0.1:9080@evil.example", 403),
     ],
 )
-def test_pages_of_others_may_not_talk_to_it(door: WebDoor, origin: str | None, status: int) -> None:
-    """W1."""
+def test_w01_pages_of_others_may_not_talk_to_it(door: WebDoor, origin: str, status: int) -> None:
     tab = Tab(door, TELNET, origin=origin)
     assert tab.response is not None
     assert tab.response.status_code == status
     assert len(clients(door)) == (status == 101)
 
 
-def test_pages_that_the_operator_has_stated_may(made: Made) -> None:
+def test_w03_a_program_without_an_origin_is_let_in(door: WebDoor) -> None:
+    """It is not a browser: nobody's page can be behind it."""
+    Tab(door, TELNET, origin=None)
+    assert len(clients(door)) == 1
+
+
+def test_w01_pages_that_the_operator_has_stated_may(made: Made) -> None:
     door = made(web_origins=("https://talk.example.org",))
     for origin, status in (("https://talk.example.org", 101), ("http://talk.example.org", 403)):
         response = Tab(door, TELNET, origin=origin).response
@@ -264,6 +294,31 @@ def test_gmcp_comes_as_text(door: WebDoor, clock: Clock) -> None:
     assert b'Char.Name {"name": "Ann"}' in [
         bytes(frame.data).replace(b":", b": ").replace(b":  ", b": ") for frame in tab.frames
     ]
+
+
+def test_w04_no_cookie_is_set_and_none_means_anything(door: WebDoor) -> None:
+    """Every kind of answer: a file, an error, a refusal, an upgrade, a session that goes on."""
+    answers = [
+        Wire(door).get("/", Cookie="a=b"),
+        Wire(door).get("/status"),
+        Wire(door).get("/nothing"),
+        Wire(door).get("/", method="PUT"),
+        Wire(door).get(host="evil.example"),
+    ]
+    assert [status for status, _, _ in answers] == [200, 200, 404, 405, 403]
+    assert answers[0] == Wire(door).get("/")
+    tab = visit(door)
+    again = visit(door, secret_of(tab))
+    for response in (tab.response, again.response):
+        assert response is not None
+        assert "set-cookie" not in response.headers
+    assert all("set-cookie" not in fields for _, fields, _ in answers)
+
+
+def test_w04_the_page_puts_no_secret_into_a_url_and_knows_no_cookie() -> None:
+    source = "".join(path.read_text() for path in PAGE.rglob("*.js"))
+    assert "document.cookie" not in source
+    assert "://${host}/ws`" in source, "the address of the WebSocket has neither query nor fragment"
 
 
 # -- sessions ---------------------------------------------------------------------------------
@@ -343,8 +398,7 @@ def test_what_could_not_be_kept_is_counted(made: Made, clock: Clock) -> None:
     assert b"".join(again.binary()) == b"8" * 48 + b"\r\n" + b"9" * 48 + b"\r\n"
 
 
-def test_a_wrong_secret_gives_a_new_visit_and_no_hint(door: WebDoor) -> None:
-    """W18."""
+def test_w18_a_wrong_secret_gives_a_new_visit_and_no_hint(door: WebDoor) -> None:
     first = visit(door)
     secret = secret_of(first)
     for wrong in ("x" * 24, secret[:-1] + ("a" if secret[-1] != "a" else "b")):
@@ -352,8 +406,7 @@ def test_a_wrong_secret_gives_a_new_visit_and_no_hint(door: WebDoor) -> None:
     assert secret_of(visit(door, secret, 10**6)) != secret
 
 
-def test_the_newer_of_two_windows_has_the_session(door: WebDoor, clock: Clock) -> None:
-    """W19."""
+def test_w19_the_newer_of_two_windows_has_the_session(door: WebDoor, clock: Clock) -> None:
     first = visit(door)
     secret = secret_of(first)
     clock.advance(0)
@@ -439,18 +492,27 @@ def test_a_password_field_is_asked_for_by_telnet_echo(door: WebDoor, clock: Cloc
 # -- budgets ----------------------------------------------------------------------------------
 
 
-def test_a_message_that_is_too_long_ends_the_visit(made: Made) -> None:
-    """W5."""
+def test_w05_a_message_that_is_too_long_ends_the_visit(made: Made) -> None:
     tab = visit(made(line_max=100, subnegotiation_max=100))
     tab.says(b"a" * 200)
     assert tab.close_code == 1009
 
 
-def test_too_many_messages_are_read_slowly(door: WebDoor, clock: Clock) -> None:
-    """W11."""
+@pytest.mark.parametrize("kind", ["message", "ping", "pong", "fragment"])
+def test_w11_too_many_frames_are_read_slowly(door: WebDoor, clock: Clock, kind: str) -> None:
+    """Whatever they are: an answer to a ping costs as much as a message."""
     tab = visit(door)
-    for _ in range(FRAMES_MAX + 1):
-        tab.client.send_binary(b"a")
+    tab.client.send_binary(b"a", fin=kind != "fragment")
+    for number in range(FRAMES_MAX):
+        match kind:
+            case "message":
+                tab.client.send_binary(b"a")
+            case "fragment":
+                tab.client.send_continuation(b"", fin=number % 100 == 99)
+                if number % 100 == 99:
+                    tab.client.send_binary(b"a", fin=False)
+            case _:
+                getattr(tab.client, f"send_{kind}")(b"")
     tab.pump()
     assert tab.transport.producerState == "paused"
     clock.advance(1.1)
@@ -483,8 +545,8 @@ def test_a_resumed_session_counts_once(made: Made) -> None:
     assert not Wire(door).transport.disconnecting
 
 
-def test_the_budget_of_proxied_people_is_their_own(made: Made) -> None:
-    """W15: the rightmost address that is not a proxy; from anybody else the header means nothing."""
+def test_w15_the_budget_of_proxied_people_is_their_own(made: Made) -> None:
+    """The rightmost address that is not a proxy; from anybody else the header means nothing."""
     door = made(web_proxies=("127.0.0.1",), connections_per_address=1, web_origins=("*",))
     first = Tab(door, TELNET, SESSION, forwarded="6.6.6.6, 192.0.2.1")
     second = Tab(door, TELNET, SESSION, forwarded="192.0.2.2, 127.0.0.1")
@@ -497,7 +559,7 @@ def test_the_budget_of_proxied_people_is_their_own(made: Made) -> None:
     assert [client.address.split(":")[0] for client in clients(door)] == ["192.0.2.1", "192.0.2.2"]
 
 
-def test_a_header_of_a_stranger_means_nothing(door: WebDoor) -> None:
+def test_w15_a_header_of_a_stranger_means_nothing(door: WebDoor) -> None:
     Tab(door, TELNET, forwarded="192.0.2.1", proto="https")
     (client,) = clients(door)
     assert client.address == "127.0.0.1:50000"
@@ -535,8 +597,7 @@ def test_a_connection_of_a_proxy_counts_for_those_whose_request_it_sends(made: M
     assert Wire(door).get(X_Forwarded_For="192.0.2.2")[0] == 200
 
 
-def test_a_slow_reader_is_dropped_at_the_bound(made: Made, clock: Clock) -> None:
-    """W10."""
+def test_w10_a_slow_reader_is_dropped_at_the_bound(made: Made, clock: Clock) -> None:
     door = made(output_max=1000)
     tab = visit(door)
     (client,) = clients(door)
@@ -551,8 +612,7 @@ def test_a_slow_reader_is_dropped_at_the_bound(made: Made, clock: Clock) -> None
     assert clients(door) == ()
 
 
-def test_pings_are_not_answered_while_nobody_reads(door: WebDoor) -> None:
-    """W9."""
+def test_w09_pings_are_not_answered_while_nobody_reads(door: WebDoor) -> None:
     tab = visit(door)
     tab.pump()
     tab.connection.pauseProducing()

@@ -71,7 +71,9 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_heads_of_strangers_never_raise(door: WebDoor, clock: Clock, log: Log, seed: int) -> None:
+def test_w06_w07_heads_of_strangers_never_raise(
+    door: WebDoor, clock: Clock, log: Log, seed: int
+) -> None:
     rng = random.Random(seed)
     before = len(log.events)
     for _ in range(60):
@@ -89,7 +91,9 @@ def test_heads_of_strangers_never_raise(door: WebDoor, clock: Clock, log: Log, s
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_frames_of_strangers_never_raise(door: WebDoor, clock: Clock, log: Log, seed: int) -> None:
+def test_w07_frames_of_strangers_never_raise(
+    door: WebDoor, clock: Clock, log: Log, seed: int
+) -> None:
     rng = random.Random(seed)
     for _ in range(60):
         tab = Tab(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from cletus.doors.web.site import PAGE
 
 TESTS = sorted((Path(__file__).parent / "page").glob("*.test.mjs"))
 
@@ -31,3 +34,10 @@ def test_a_module_of_the_page(file: Path) -> None:
 
 def test_there_are_tests() -> None:
     assert [file.name for file in TESTS] == ["ansi.test.mjs", "telnet.test.mjs", "wire.test.mjs"]
+
+
+def test_the_service_worker_keeps_every_file_that_the_page_opens_with() -> None:
+    files = {path.relative_to(PAGE).as_posix() for path in PAGE.rglob("*.*")}
+    files -= {"index.html", "sw.js"} | {name for name in files if name.endswith(".png")}
+    listed = re.findall(r'"/([\w/.-]*)"', (PAGE / "sw.js").read_text().partition("];")[0])
+    assert sorted(listed) == sorted(files | {""})

@@ -1,6 +1,13 @@
 // Network first; without a network the page still opens, and says that it is offline.
 const CACHE = "page";
-self.addEventListener("install", () => self.skipWaiting());
+const FILES = [
+  "/", "/style.css", "/theme.css", "/icon.svg", "/manifest.webmanifest", "/app/ansi.js", "/app/input.js", "/app/log.js",
+  "/app/main.js", "/app/panel.js", "/app/settings.js", "/app/telnet.js", "/app/wire.js", "/app/words.js",
+];
+self.addEventListener("install", (event) => {
+  self.skipWaiting();
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+});
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Wire } from "../../../../cletus/doors/web/page/app/wire.js";
+import { LINE, SECRET, Wire } from "../../../../cletus/doors/web/page/app/wire.js";
 
 class FakeSocket {
   static all = [];
@@ -14,7 +14,7 @@ class FakeSocket {
 
 function made() {
   FakeSocket.all = [];
-  const heard = [], states = [], lost = [], fresh = [];
+  const heard = [], states = [], lost = [], unsent = [], fresh = [];
   let timer = 0;
   const waiting = new Map();
   const timers = {
@@ -23,10 +23,10 @@ function made() {
   };
   const run = () => { for (const [id, { call }] of [...waiting]) { if (waiting.delete(id)) call(); } };
   const wire = new Wire({
-    data: (bytes) => heard.push(...bytes), state: (name) => states.push(name), resumed: (count) => lost.push(count),
-    fresh: (had) => fresh.push(had), files: () => {}, silent: () => true,
+    data: (bytes) => heard.push(...bytes), state: (name) => states.push(name), resumed: (count, ours) => { lost.push(count); unsent.push(ours); },
+    fresh: (why, ours) => { fresh.push(why); unsent.push(ours); }, files: () => {}, silent: () => true,
   }, { url: "ws://x/ws", socket: (u, p) => new FakeSocket(u, p), timers });
-  return { wire, heard, states, lost, fresh, run, last: () => FakeSocket.all.at(-1) };
+  return { wire, heard, states, lost, unsent, fresh, run, last: () => FakeSocket.all.at(-1) };
 }
 
 test("a new visit offers a session, and sends what was waiting", () => {
@@ -64,15 +64,16 @@ test("after a cut it says what it has, and sends again what did not arrive, befo
 });
 
 test("a visit that was given up begins anew, and what belonged to it is not sent", () => {
-  const { wire, run, last, fresh } = made();
+  const { wire, run, last, fresh, unsent } = made();
   wire.connect();
   last().say({ session: "S" });
   last().lose();
-  wire.send(Uint8Array.of(9));
+  wire.send(Uint8Array.of(9), LINE);
   run();
   last().say({ session: "T" });
   assert.deepEqual(last().sent, []);
-  assert.deepEqual(fresh, [false, true]);
+  assert.deepEqual(fresh, ["", "away"]);
+  assert.deepEqual(unsent, [0, 1]);
 });
 
 test("a page that was taken over does not fight", () => {
@@ -87,12 +88,16 @@ test("a page that was taken over does not fight", () => {
 });
 
 test("a service that stops is waited for, as a new visit", () => {
-  const { wire, run, last } = made();
+  const { wire, run, last, fresh } = made();
   wire.connect();
   last().say({ session: "S" });
   last().lose(1012);
+  wire.send(Uint8Array.of(9), LINE);
   run();
   assert.deepEqual(last().protocols[1], "session.cletus");
+  last().say({ session: "T" });
+  assert.deepEqual(last().sent, [], "a line for the service before is no answer to the question of a name");
+  assert.deepEqual(fresh, ["", "stopped"]);
 });
 
 test("a socket that does not answer is given up", () => {
@@ -119,4 +124,64 @@ test("a saved wire goes on where it was", () => {
   assert.deepEqual(second.last().protocols[1], "session.cletus.S.1");
   second.last().say({ resumed: { received: 0, lost: 0 } });
   assert.deepEqual(second.last().sent, [[7]]);
+});
+
+test("a long line goes in messages that the service takes", () => {
+  const { wire, last } = made();
+  wire.connect();
+  last().say({ session: "S" });
+  wire.send(new Uint8Array(2500), LINE);
+  assert.deepEqual(last().sent.map((message) => message.length), [1024, 1024, 452]);
+});
+
+test("what is not here any more when it has to be sent again is counted, and the numbers go on", () => {
+  const { wire, run, last, unsent } = made();
+  wire.connect();
+  last().say({ session: "S" });
+  for (let n = 0; n < 1010; n++) wire.send(Uint8Array.of(n & 255), LINE);
+  last().lose();
+  run();
+  last().say({ resumed: { received: 0, lost: 0 } });
+  assert.equal(last().sent.length, 1000);
+  assert.deepEqual(unsent, [0, 10]);
+  last().lose();
+  run();
+  last().say({ resumed: { received: 1000, lost: 0 } });
+  assert.deepEqual(last().sent, [], "nothing is doubled");
+  assert.deepEqual(unsent, [0, 10, 0]);
+});
+
+test("w17: what was typed hidden is not saved; if it did not arrive, that is said", () => {
+  const first = made();
+  first.wire.connect();
+  first.last().say({ session: "S" });
+  first.wire.send(Uint8Array.of(1), LINE);
+  first.wire.send(Uint8Array.of(2), SECRET);
+  first.last().lose();
+  first.wire.send(Uint8Array.of(3), LINE);
+  first.wire.send(Uint8Array.from({ length: 2000 }, () => 4), SECRET);
+  const text = JSON.stringify(first.wire.save());
+  assert.doesNotMatch(text, /\[2\]|\b4\b/);
+  const second = made();
+  second.wire.restore(JSON.parse(text));
+  second.wire.connect();
+  second.last().say({ resumed: { received: 1, lost: 0 } });
+  assert.deepEqual(second.last().sent, [[3]]);
+  assert.deepEqual(second.unsent, [3]);
+  second.last().lose();
+  second.run();
+  second.last().say({ resumed: { received: 2, lost: 0 } });
+  assert.deepEqual(second.last().sent, []);
+});
+
+test("a page that was saved before it had sent its latest lines counts from what has arrived", () => {
+  const { wire, run, last } = made();
+  wire.restore({ secret: "S", received: 0, sent: 1, kept: [{ bytes: [1], is: LINE }], waiting: [] });
+  wire.connect();
+  last().say({ resumed: { received: 5, lost: 0 } });
+  wire.send(Uint8Array.of(6), LINE);
+  last().lose();
+  run();
+  last().say({ resumed: { received: 5, lost: 0 } });
+  assert.deepEqual(last().sent, [[6]]);
 });

@@ -1,6 +1,6 @@
 // Joins the parts: bytes to text, text to the log, GMCP to the panel, what is typed to the wire.
 import { Telnet } from "./telnet.js";
-import { Wire } from "./wire.js";
+import { LINE, SECRET, Wire } from "./wire.js";
 import { Log, element, isDark } from "./log.js";
 import { Input } from "./input.js";
 import { Panel } from "./panel.js";
@@ -31,8 +31,8 @@ const input = new Input({
 const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState, aloud: (text) => get("aloud").append(element("p", "", text)) });
 const wire = new Wire({
   data: received, state: setState,
-  fresh: (had) => { telnet = newTelnet(); if (had) { notice("visit", say("newVisit")); stage("door"); loggedIn = false; panel.clear(); } },
-  resumed: (lost) => { if (lost) notice("lost", say("lost", { n: lost })); },
+  fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); },
+  resumed: missed,
   files: pageChanged,
   silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
 });
@@ -40,6 +40,23 @@ const wire = new Wire({
 function newTelnet() {
   const bits = 1 + 4 + 8 + 256 + (settings.reader ? 64 : 0);
   return new Telnet({ types: ["CLETUS", "XTERM-TRUECOLOR", `MTTS ${bits}`], size: columns });
+}
+
+// The service knows nothing of what this page was in the middle of.
+function startAgain(why) {
+  if (why !== "closed") notice("visit", say(why === "away" ? "newVisit" : "serviceRestarted"));
+  loggedIn = false;
+  input.hide(false);
+  input.question("", placeholder());
+  log.partial = "";
+  panel.clear();
+  stage("door");
+}
+
+// What could not be kept over a cut is counted, in both directions, and said.
+function missed(lost, unsent) {
+  if (lost) notice("lost", say("lost", { n: lost }));
+  if (unsent) notice("unsent", say("unsent", { n: unsent }));
 }
 
 function announceTerminal() {
@@ -112,7 +129,7 @@ function storeToken() {
 
 function submit(line, hidden) {
   const text = channel && !hidden && line.trim() && !/^[./]/.test(line) && channel.command ? `${channel.command} ${line}` : line;
-  wire.send(telnet.line(text));
+  wire.send(telnet.line(text), hidden ? SECRET : LINE);
   const asked = input.asked;
   if (asked) log.line(`${asked} ${hidden ? say("hidden") : line}`, "own");
   else if (!hidden && line.trim()) log.line(line, "own");
@@ -298,7 +315,7 @@ visualViewport?.addEventListener("resize", () => document.documentElement.style.
 for (const event of ["online", "pageshow", "focus"]) addEventListener(event, () => wire.wake());
 addEventListener("offline", () => setState("offline"));
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
+  if (document.hidden) { remember(); return; } // a phone may end the page now, and says nothing more
   unreadCount = 0;
   drawState();
   wire.wake();
@@ -306,13 +323,14 @@ document.addEventListener("visibilitychange", () => {
 
 // -- a visit survives F5 ----------------------------------------------------------------------------
 
-addEventListener("pagehide", () => {
+function remember() {
   if (!wire.secret || wire.over) { sessionStorage.removeItem(SAVED); return; }
   const visit = { wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn };
   let text = JSON.stringify(visit);
   while (text.length > SAVED_MAX && visit.log.length) { visit.log = visit.log.slice(Math.ceil(visit.log.length / 2)); text = JSON.stringify(visit); }
   try { sessionStorage.setItem(SAVED, text); } catch { /* then it is a new visit */ }
-});
+}
+addEventListener("pagehide", remember);
 
 function goOn() {
   const text = sessionStorage.getItem(SAVED);

@@ -1,19 +1,25 @@
 // The WebSocket, and the session that outlives it: exactly once in both directions.
 const TELNET = "telnet.mudstandards.org";
-const KEPT_MAX = 1000;
+// Messages are pieces of a stream of bytes: however long a line is, each is shorter than the service takes.
+const MESSAGE_MAX = 1024, KEPT_MAX = 1000;
+// What a message is: a line that was typed, one that was typed hidden, or something of the protocol's own.
+export const LINE = "line", SECRET = "secret", OTHER = "";
 const FIRST_WAIT = 250, LONGEST_WAIT = 15000, SILENCE = 20000, ANSWER = 4000;
 
 export class Wire {
-  // on: {data(bytes), state(name), fresh(hadSession), resumed(lost), files(words), silent()}
+  // on: {data(bytes), state(name), fresh(why, unsent), resumed(lost, unsent), files(words), silent()}
+  // why: "" for the first session, or why the one before ended: "away", "stopped", "closed".
+  // lost: pieces that the service could not keep; unsent: lines of ours that have not arrived and are not here any more.
   constructor(on, { url = address(), socket = (u, p) => new WebSocket(u, p), timers = globalThis } = {}) {
     this.on = on;
     this.url = url;
     this.make = socket;
     this.timers = timers;
     this.secret = "";
+    this.ended = "";
     this.received = 0;
     this.sent = 0; // numbered messages, in all
-    this.kept = []; // the latest of them, for sending again
+    this.kept = []; // the latest of them, for sending again: {bytes, is}
     this.waiting = []; // not numbered yet: there was no socket
     this.socket = null;
     this.open = false;
@@ -41,30 +47,45 @@ export class Wire {
   }
 
   // Send a message now, or when there is a connection again.
-  send(bytes) {
-    if (!bytes.length) return;
-    if (!this.open) { this.waiting.push(bytes); return; }
-    this.sent++;
-    this.kept.push(bytes);
-    if (this.kept.length > KEPT_MAX) this.kept.shift();
-    this.socket.send(bytes);
+  send(bytes, is = OTHER) {
+    for (let start = 0; start < bytes.length; start += MESSAGE_MAX) {
+      this.waiting.push({ bytes: bytes.subarray(start, start + MESSAGE_MAX), is: start && is === LINE ? OTHER : is });
+    }
+    if (this.open) this.flush();
+  }
+
+  flush() {
+    for (const message of this.waiting.splice(0)) {
+      this.sent++;
+      this.kept.push(message);
+      if (this.kept.length > KEPT_MAX) this.kept.shift();
+      this.socket.send(message.bytes);
+    }
   }
 
   words(words) {
     if (words.session) {
-      const had = this.secret !== "";
+      const why = this.secret ? "away" : this.ended;
+      // What was typed for the session before is no answer to the questions of this one.
+      const unsent = why ? typed(this.waiting) : 0;
+      if (why) this.waiting = [];
       this.secret = words.session;
+      this.ended = "";
       this.received = this.sent = 0;
       this.kept = [];
-      if (had) this.waiting = [];
       this.started();
-      this.on.fresh(had);
+      this.on.fresh(why, unsent);
     } else if (words.resumed) {
-      const missing = this.sent - words.resumed.received;
-      this.kept = missing > 0 ? this.kept.slice(-missing) : [];
-      for (const bytes of this.kept) this.socket.send(bytes); // before anything new
+      const missing = Math.max(0, this.sent - words.resumed.received);
+      const behind = missing ? this.kept.slice(-missing) : [];
+      const here = ({ bytes }) => bytes !== null;
+      const unsent = missing - behind.length + typed([...behind, ...this.waiting].filter((message) => !here(message)));
+      this.kept = behind.filter(here);
+      this.waiting = this.waiting.filter(here);
+      this.sent = words.resumed.received + this.kept.length;
+      for (const { bytes } of this.kept) this.socket.send(bytes); // before anything new
       this.started();
-      this.on.resumed(words.resumed.lost);
+      this.on.resumed(words.resumed.lost, unsent);
     }
     if (words.files) this.on.files(words);
   }
@@ -73,9 +94,7 @@ export class Wire {
     this.open = true;
     this.wait = FIRST_WAIT;
     this.on.state("connected");
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const bytes of waiting) this.send(bytes);
+    this.flush();
   }
 
   closed(code) {
@@ -83,8 +102,8 @@ export class Wire {
     this.open = false;
     this.timers.clearTimeout(this.quiet);
     if (code === 4001) { this.over = true; this.on.state("taken"); return; }
-    if (code === 1000) { this.over = true; this.secret = ""; this.on.state("gone"); return; }
-    if (code === 1012) this.secret = "";
+    if (code === 1000) { this.over = true; this.secret = ""; this.ended = "closed"; this.on.state("gone"); return; }
+    if (code === 1012) { this.secret = ""; this.ended = "stopped"; }
     this.on.state(code === 1012 ? "stopping" : globalThis.navigator?.onLine === false ? "offline" : "reconnecting");
     this.timer = this.timers.setTimeout(() => this.connect(), this.wait * (0.8 + 0.4 * Math.random()));
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
@@ -118,16 +137,20 @@ export class Wire {
     if (this.socket) this.socket.close(1000);
   }
 
+  // What was typed hidden is saved nowhere: of such a message, only that it was there.
   save() {
-    const list = (pieces) => pieces.map((bytes) => Array.from(bytes));
-    return { secret: this.secret, received: this.received, sent: this.sent, kept: list(this.kept.slice(-50)), waiting: list(this.waiting) };
+    const list = (messages) => messages.map(({ bytes, is }) => ({ bytes: bytes && is !== SECRET ? Array.from(bytes) : null, is }));
+    return { secret: this.secret, received: this.received, sent: this.sent, kept: list(this.kept.slice(-200)), waiting: list(this.waiting) };
   }
   restore(saved) {
+    const list = (messages) => messages.map(({ bytes, is }) => ({ bytes: bytes && Uint8Array.from(bytes), is }));
     Object.assign(this, { secret: saved.secret, received: saved.received, sent: saved.sent });
-    this.kept = saved.kept.map((bytes) => Uint8Array.from(bytes));
-    this.waiting = saved.waiting.map((bytes) => Uint8Array.from(bytes));
+    this.kept = list(saved.kept);
+    this.waiting = list(saved.waiting);
   }
 }
+
+function typed(messages) { return messages.filter(({ is }) => is !== OTHER).length; }
 
 function address() {
   const { protocol, host } = globalThis.location;
