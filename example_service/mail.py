@@ -7,6 +7,7 @@ from cletus.contrib.commands import Refused, Rest
 from cletus.contrib.editor import Editor
 from cletus.contrib.mail import BaseMailbox, MailboxManager
 from cletus.contrib.pager import page
+from cletus.contrib.users import save_for
 from cletus.events import Receive
 
 from example_service.commands import mail
@@ -32,7 +33,7 @@ def read(event: Receive, number: int) -> None:
     """Read a letter."""
     box = Mailbox.manager.of(event.user)
     page(event.client, box.read(number))
-    box.save_soon()
+    save_for(box, event.user)
 
 
 @mail.register(in_full=True)
@@ -40,7 +41,7 @@ def discard(event: Receive, number: int) -> None:
     """Delete a letter."""
     box = Mailbox.manager.of(event.user)
     box.discard(number)
-    box.save_soon()
+    save_for(box, event.user)
     event.user.write(*box.listing())
 
 

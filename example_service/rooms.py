@@ -8,6 +8,7 @@ from cletus.contrib.editor import Editor
 from cletus.contrib.language import sentence
 from cletus.contrib.rooms import BaseRoom, RoomFile, RoomManager
 from cletus.contrib.rooms.directions import OPPOSITES, SHORT, spelled_out
+from cletus.contrib.users import save_for
 from cletus.errors import InvalidKey, KeyInUse
 from cletus.events import Receive
 
@@ -29,10 +30,10 @@ class Room(BaseRoom):
         name, *lines = super().look(viewer)
         return [heading(name), *lines]
 
-    def describe(self, text: str) -> None:
-        """Set and save the description."""
+    def describe(self, text: str) -> object:
+        """Set and save the description. The editor waits until it is saved."""
         self.description = text
-        self.save_soon()
+        return self.save_soon()
 
 
 RoomFile(Room, Path(__file__).with_name("rooms.toml"))
@@ -76,8 +77,8 @@ def dig(event: Receive, direction: str, name: Rest) -> None:
     except (InvalidKey, KeyInUse) as error:
         raise Refused(sentence(error)) from None
     here.connect(direction, room)
-    room.save_soon()
-    here.save_soon()
+    save_for(room, event.user)
+    save_for(here, event.user)
     event.user.write(f"There is now an exit {direction}, to {room}.")
 
 

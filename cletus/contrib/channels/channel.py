@@ -7,21 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
 
 from cletus.contrib.audience import ignores, write_users
 from cletus.contrib.channels.events import Joined, Parted, Said
 from cletus.contrib.language import sentence
+from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, KeyInUse, Refused
-from cletus.storage import Field, Store, TempStoreMixin
+from cletus.storage import Field, Store
 
 #: Time by the service's clock, name of the speaker, text, key of the speaker.
 Message = tuple[float, str, str, str]
-
-#: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
-#: and would keep old code alive.
-_log = Logger()
 
 
 class BaseChannel(Store):
@@ -149,7 +145,7 @@ class BaseChannel(Store):
         self.notify(f"{user} has joined.", by=user)
         self.members.add(user.key)
         self.invited.discard(user.key)
-        self.changed()
+        self.changed(user)
         self._fire(Joined, user)
         user.write(*self.greeting(user))
 
@@ -158,7 +154,7 @@ class BaseChannel(Store):
         if not self.has(user):
             raise Refused(f"You are not on {self}.")
         self.members.discard(user.key)
-        self.changed()
+        self.changed(user)
         self._fire(Parted, user)
         user.write(self.notice_text("You have left."))
         self.notify(f"{user} has left.", by=user)
@@ -175,9 +171,10 @@ class BaseChannel(Store):
 
     def greeting(self, user: Any = None) -> list[object]:
         """The lines that a new member is shown: the topic, and what those said whom they do not ignore."""
+        now = self.service.clock.now()  # it may have been set back since then
         lines: list[object] = [self.notice_text(self.topic or "You have joined.")]
         lines += [
-            f"{_clock(when)} {self.said_text(who, text)}"
+            f"{_clock(min(when, now))} {self.said_text(who, text)}"
             for when, who, text, key in self.history
             if not ignores(user, _Speaker(key))
         ]
@@ -201,7 +198,7 @@ class BaseChannel(Store):
         """Change the topic; for moderators."""
         self._check_moderator(by)
         self.topic = text.strip()[: self.topic_max]
-        self.changed()
+        self.changed(by)
         new = f"changed the topic to: {self.topic}" if self.topic else "removed the topic."
         self._report(f"{by} has {new}", by)
 
@@ -209,7 +206,7 @@ class BaseChannel(Store):
         """Make it private or open; for moderators. Members remain members."""
         self._check_moderator(by)
         self.private = private
-        self.changed()
+        self.changed(by)
         self._report("The channel is now private." if private else "The channel is now open.", by)
 
     def invite(self, user: Any, *, by: Any) -> None:
@@ -225,7 +222,7 @@ class BaseChannel(Store):
         if ignores(user, by):
             raise Refused(f"{user} ignores you.")
         self.invited.add(user.key)
-        self.changed()
+        self.changed(by)
         if not write_users([user], f"{by} invites you to join {self}.", by=by, room=user):
             return
         by.write(f"You have invited {user} to {self}.")
@@ -236,7 +233,7 @@ class BaseChannel(Store):
         if not self.has(user):
             raise Refused(f"{user} is not on {self}.")
         self.members.discard(user.key)
-        self.changed()
+        self.changed(by)
         self._fire(Parted, user)
         user.write(f"{by} has removed you from {self}.")
         self._report(f"{by} has removed {user}.", by)
@@ -250,21 +247,21 @@ class BaseChannel(Store):
         self.invited.discard(user.key)
         if self.has(user):
             self.kick(user, by=by)
-        self.changed()
+        self.changed(by)
         by.write(f"You have banned {user} from {self}.")
 
     def unban(self, user: Any, *, by: Any) -> None:
         """End a ban; for moderators."""
         self._check_moderator(by)
         self.banned.discard(user.key)
-        self.changed()
+        self.changed(by)
         by.write(f"{user} is no longer banned from {self}.")
 
     def promote(self, user: Any, *, by: Any) -> None:
         """Make a user a moderator; for moderators."""
         self._check_moderator(by)
         self.moderators.add(user.key)
-        self.changed()
+        self.changed(by)
         self._report(f"{user} is now a moderator.", by)
 
     def demote(self, user: Any, *, by: Any) -> None:
@@ -273,22 +270,21 @@ class BaseChannel(Store):
         if self.moderators == {user.key}:
             raise Refused(f"{self} needs a moderator. Make another user a moderator first.")
         self.moderators.discard(user.key)
-        self.changed()
+        self.changed(by)
         self._report(f"{user} is no longer a moderator.", by)
 
-    def changed(self) -> Deferred[None]:
-        """Save it after a change, unless its store is temporary."""
-        if isinstance(self, TempStoreMixin):
-            return succeed(None)
-        return self.save_soon().addErrback(self._unsaved)
+    def changed(self, by: Any = None) -> Deferred[bool]:
+        """Save it after a change, unless its store is temporary.
+
+        Args:
+            by: who has changed it: they are told if it could not be saved, and when it is.
+        """
+        return save_for(self, by)
 
     # -- inside -----------------------------------------------------------------------------
 
     def _fire(self, event: type[Joined] | type[Parted], user: Any) -> None:
         self.service.fire(event(self.service, user, self))
-
-    def _unsaved(self, failure: Any) -> None:
-        _log.failure("{channel} could not be saved", failure=failure, channel=repr(self))
 
     def _is_welcome(self, user: Any) -> bool:
         insiders = self.members | self.invited | self.moderators

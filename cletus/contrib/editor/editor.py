@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from cletus.client.dialogue import Dialogue, step
-from cletus.errors import DialogueError, Refused
+from cletus.errors import DialogueError, Refused, StorageError
 from cletus.storage import Field
 
 GREETING = "Type your text, and a single dot to finish. Type .help for more."
@@ -26,6 +27,8 @@ HELP = """.            save the text and leave
 .replace 3   replace line 3 with the line that you type next
 .clear       delete all lines
 ..           starts a line that begins with a dot"""
+
+_log = Logger()
 
 
 class Editor(Dialogue):
@@ -131,8 +134,15 @@ class Editor(Dialogue):
         return self._wait(result, text) if isinstance(result, Deferred) else self._saved(text)
 
     async def _wait(self, result: Deferred[Any], text: str) -> Any:
-        """If it fails, the dialogue logs that, and the person stays here with their text."""
-        await result
+        """If it fails, the person stays here with their text."""
+        try:
+            await result
+        except StorageError as error:
+            _log.error("a text was not saved: {error}", error=error)
+            self.client.write(
+                "That could not be saved. You are still in the editor; try again later."
+            )
+            return None
         return self._saved(text)
 
     def _saved(self, text: str) -> Any:

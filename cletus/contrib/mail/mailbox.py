@@ -30,7 +30,7 @@ class MailboxManager(Manager[M]):
         return self.store_cls(user.key) if box is None else box
 
     def send(self, to: Any, *, sender: Any, text: str, subject: str = "") -> Deferred[None]:
-        """Put a letter into a user's mailbox, and tell them if they are online.
+        """Put a letter into a user's mailbox, and tell them when it is saved, if they are online.
 
         Args:
             to: the recipient, online or not.
@@ -58,11 +58,9 @@ class MailboxManager(Manager[M]):
             self.release(to)
             raise
         letter = box.letters[-1]
-        to.write(f"You have mail from {sender}.")
         saved: Deferred[None] = box.save_soon()
-        # The manager is looked up when the letter is saved: a reload in between gives the box another.
         return saved.addCallbacks(
-            lambda _: type(box).manager.release(to), partial(_take_back, box, letter)
+            partial(_delivered, box, to, str(sender)), partial(_take_back, box, letter)
         )
 
     def release(self, user: Any) -> None:
@@ -72,10 +70,17 @@ class MailboxManager(Manager[M]):
             self.remove_active(box)
 
 
+def _delivered(box: BaseMailbox, to: Any, sender: str, _: object) -> None:
+    to.write(f"You have mail from {sender}.")
+    # The manager is looked up now: a reload since then gives the box another.
+    type(box).manager.release(to)
+
+
 def _take_back(box: BaseMailbox, letter: Letter, failure: Failure) -> Failure:
     """Remove a letter that could not be saved: its sender is told, and will send it again.
 
-    The mailbox is saved without it, for otherwise the text with the letter would be tried again.
+    The mailbox is saved without it, for otherwise the text with the letter would be tried again, and
+    there would be two when the sender has sent it again.
     """
     if letter in box.letters:
         box.letters.remove(letter)
@@ -187,7 +192,7 @@ class BaseMailbox(Store):
         """The letters, one line of at most 79 columns each."""
         if not self.letters:
             return ["Your mailbox is empty."]
-        return [_line(number, letter) for number, letter in enumerate(self.letters, 1)]
+        return [self._line(number, letter) for number, letter in enumerate(self.letters, 1)]
 
     def read(self, number: int) -> list[str]:
         """Mark a letter as read and return it as lines. The caller saves.
@@ -197,7 +202,7 @@ class BaseMailbox(Store):
         """
         letter = self.letter(number)
         letter["read"] = True
-        lines = [f"From {letter['sender']}, {_date(letter['sent'], '%d %B %Y, %H:%M')}"]
+        lines = [f"From {letter['sender']}, {self._date(letter, '%d %B %Y, %H:%M')}"]
         if letter["subject"]:
             lines.append(f"Subject: {letter['subject']}")
         lines.append("")
@@ -224,19 +229,19 @@ class BaseMailbox(Store):
             raise Refused(f"There is no letter {number}.")
         return self.letters[number - 1]
 
+    # -- inside -----------------------------------------------------------------------------
+
+    def _line(self, number: int, letter: Letter) -> str:
+        about = letter["subject"] or letter["text"].strip().split("\n")[0]
+        new = "  " if letter["read"] else "* "
+        date = self._date(letter, "%d %b")
+        line = f"{number:>3} {new}{ljust(letter['sender'], 20)} {date}  {about}"
+        return line if width(line) <= WIDTH else clip(line, 0, WIDTH - 3) + "..."
+
+    def _date(self, letter: Letter, form: str) -> str:
+        """When it was sent; now, if that lies in the future: the machine's clock was ahead then."""
+        return time.strftime(form, time.gmtime(min(letter["sent"], self.service.clock.now())))
+
 
 def _account(letter: Letter) -> str:
     return letter.get("sender_key") or letter["sender"]
-
-
-def _line(number: int, letter: Letter) -> str:
-    about = letter["subject"] or letter["text"].strip().split("\n")[0]
-    new = "  " if letter["read"] else "* "
-    line = (
-        f"{number:>3} {new}{ljust(letter['sender'], 20)} {_date(letter['sent'], '%d %b')}  {about}"
-    )
-    return line if width(line) <= WIDTH else clip(line, 0, WIDTH - 3) + "..."
-
-
-def _date(sent: float, form: str) -> str:
-    return time.strftime(form, time.gmtime(sent))

@@ -2,6 +2,7 @@
 
 from cletus.contrib.audience import write_users
 from cletus.contrib.permissions import has_permission
+from cletus.contrib.saving import save_for
 from cletus.contrib.users.account import BaseAccount
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.change_password import ChangePassword
@@ -74,6 +75,7 @@ __all__ = [
     "is_private",
     "parse_pronouns",
     "requires",
+    "save_for",
     "write_users",
 ]
 

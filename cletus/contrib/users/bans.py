@@ -6,18 +6,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-
 from cletus.contrib.addresses import Network, host_of, network_of
 from cletus.contrib.dates import not_after, with_zone
+from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, Refused
 from cletus.logs.audit import audit
 from cletus.renamed import with_old_names
 from cletus.storage import Field, Manager, Store
 from cletus.storage.keys import normalise
-
-log = Logger()
 
 #: The widest networks that can be banned, by IP version: half of the internet is nobody's ban. Our choice.
 WIDEST = {4: 8, 6: 16}
@@ -139,15 +135,15 @@ class Bans:
             Refused: ``whom`` is neither a name nor an address, or is a network wider than ``WIDEST``;
                 or the ban would end after the last date that Python knows.
         """
-        whom = whom.strip()
         ban = self.prepare(whom, duration=duration, by=by, reason=reason)
-        ban.save_soon().addErrback(_not_saved, ban)
+        save_for(ban)
         return ban
 
     def prepare(
         self, whom: str, *, duration: timedelta | None = None, by: str = "", reason: str = ""
     ) -> BaseBan:
         """As ``ban``, but the caller saves."""
+        whom = whom.strip()
         network = network_of(whom)
         if network is not None and network.prefixlen < WIDEST[network.version]:
             raise Refused(
@@ -248,9 +244,3 @@ def _key_of_network(network: Network) -> str:
 def _terms(ban: BaseBan) -> str:
     until = "permanently" if ban.until is None else f"until {ban.until:%Y-%m-%d %H:%M} UTC"
     return f"{until} ({ban.reason})" if ban.reason else until
-
-
-def _not_saved(failure: Failure, ban: BaseBan) -> None:
-    """The ban stays in force until the service stops."""
-    reason = failure.getErrorMessage()
-    log.error("the ban of {target} was not saved: {reason}", target=ban.target, reason=reason)

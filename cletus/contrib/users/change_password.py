@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.addresses import origin_of
+from cletus.contrib.saving import save_for
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.logs.audit import audit
@@ -78,6 +79,6 @@ class ChangePassword(Dialogue):
             return self.done(False)
         user.password, self.hashed = self.hashed, ""
         audit("password changed", user.key)
-        await user.save_soon()
-        self.client.write("Your password has been changed.")
+        if await save_for(user, user):
+            self.client.write("Your password has been changed.")
         return self.done(True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, StorageError
 from cletus.storage import Field, Store
 from cletus.storage.keys import normalise
@@ -89,7 +90,7 @@ class NameRecords:
             return
         alias = self._alias(name) if alias is None else alias
         alias.user = user.key
-        alias.save_soon()
+        save_for(alias)
 
     def note_deleted(self, key: str) -> None:
         """Record that the account of this key was deleted, and forget its aliases."""
@@ -99,7 +100,7 @@ class NameRecords:
         record = self._deleted.manager.get(key)
         record = self._deleted(key) if record is None else record
         record.at = self._now()
-        record.save_soon()
+        save_for(record)
 
     def deleted_at(self, key: str) -> datetime | None:
         """When an account of this key was deleted last; ``None`` for never."""

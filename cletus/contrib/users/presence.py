@@ -16,18 +16,16 @@ from twisted.logger import Logger
 
 from cletus.client.rendering import is_rendered, shown
 from cletus.contrib.addresses import origin_of
+from cletus.contrib.saving import save_for
 from cletus.contrib.users.events import LinkLost, LoggedIn, LoggedOut, Reconnected
-from cletus.errors import StoreIOError, StoreUnusable
 from cletus.logs.audit import NAMESPACE
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import COLUMNS, RenderProfile
 from cletus.service.lifecycle import State
-from cletus.storage import Field, TempStoreMixin
+from cletus.storage import Field
 from cletus.text.markup import Styled
 
 if TYPE_CHECKING:
-    from twisted.python.failure import Failure
-
     from cletus.client.client import Client
     from cletus.contrib.users.user import BaseUser
     from cletus.service.timers import Timer
@@ -105,7 +103,6 @@ class PresenceMixin(MissedMixin, _Base):
     """
 
     users: ClassVar[Any] = None
-    _unsaved_told = False
     link_lost: Field[bool] = Field(False, session=True)
     grace: Field[Timer | None] = Field(None, session=True)
     origin: Field[str] = Field("", session=True)
@@ -193,9 +190,8 @@ class PresenceMixin(MissedMixin, _Base):
         return "" if hush is None else str(hush)
 
     def save_when_possible(self) -> None:
-        """Save them soon, unless their store is temporary; a failure is logged."""
-        if not isinstance(self, TempStoreMixin):
-            self.save_soon().addErrback(self._not_saved)
+        """Save them soon, unless their store is temporary. If that fails, it is logged and they are told."""
+        save_for(self, self)
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -208,18 +204,3 @@ class PresenceMixin(MissedMixin, _Base):
         if self.users is not None:
             self.users.note_seen(self)
         self.save_when_possible()
-
-    def _not_saved(self, failure: Failure) -> None:
-        reason = failure.getErrorMessage()
-        log.error("{who} was not saved: {reason}", who=repr(self), user=self.key, reason=reason)
-        is_tried_again = failure.check(StoreIOError, StoreUnusable) is not None
-        if is_tried_again and self.is_online and not self._unsaved_told:
-            self._unsaved_told = True
-            self.write("What you changed could not be saved yet. It is tried again.")
-            store = type(self).schema.name
-            self.service.session.writer.when_saved(store, self.key).addCallback(self._saved_at_last)
-
-    def _saved_at_last(self, _: object) -> None:
-        self._unsaved_told = False
-        if self.is_online:
-            self.write("What you changed is saved now.")

@@ -23,6 +23,7 @@ from cletus.client.client import Client
 from cletus.contrib.addresses import is_within, network_of, origin_of
 from cletus.contrib.audience import write_users
 from cletus.contrib.budgets import is_newcomer
+from cletus.contrib.saving import save_for
 from cletus.contrib.users.authenticate import authenticate
 from cletus.contrib.users.bans import Bans, BaseBan, BaseHush
 from cletus.contrib.users.login import LoginDialogue
@@ -132,10 +133,12 @@ class Users:
         Raises:
             Refused: as ``bans.ban``; or as ``check_ban`` for the user whose key is ``by``.
         """
-        self.check_ban(whom, self.user.manager.get_active(by) if by else None)
+        author = self.user.manager.get_active(by) if by else None
+        self.check_ban(whom, author)
         account = self.user.manager.peek(whom)
         whom = whom if account is None else account.key  # they may have been renamed
-        ban = self.bans.ban(whom, duration=duration, by=by, reason=reason)
+        ban = self.bans.prepare(whom, duration=duration, by=by, reason=reason)
+        save_for(ban, author)
         for user in self.online():
             if user.key == ban.name or (user.client and self._covers(ban, user.client)):
                 user.write(str(ban))
@@ -166,7 +169,8 @@ class Users:
         if user is author:
             raise Refused("You cannot hush yourself.")
         self.check_rank(user, author)
-        hush = self.hushes.ban(_hushed_as(user), duration=duration, by=by, reason=reason)
+        hush = self.hushes.prepare(_hushed_as(user), duration=duration, by=by, reason=reason)
+        save_for(hush, author)
         user.write(str(hush))
         return hush
 

@@ -69,7 +69,12 @@ def test_letters_come_after_each_other_also_when_the_first_is_not_saved_yet(app)
     assert [letter["text"] for letter in app.post.of(app.bob).letters] == ["one", "two"]
 
 
-def test_who_is_connected_is_told_at_once_and_stays_in_memory(app):
+def test_who_is_connected_is_told_when_the_letter_is_saved_and_it_stays_in_memory(app):
+    app.post.send(app.user, sender=app.user, text="Hello.")
+    assert app.ann.reads() == ""
+    app.clock.advance(1)
+    assert app.ann.reads() == "You have mail from Ann.\n"
+    app.post.of(app.user).discard(1)
     send(app, app.user)
     assert app.ann.reads() == "You have mail from Ann.\n"
     assert "ann" in app.active("mailbox")
@@ -215,12 +220,23 @@ def test_a_letter_that_could_not_be_saved_is_taken_back(app, monkeypatch):
         write(self, store, key, data)
 
     monkeypatch.setattr(Memory, "write", refuse)
+    app.bob.log_in(app.ann.client)
     outcomes = []
     app.post.send(app.bob, sender=app.user, text="hello").addBoth(outcomes.append)
     app.clock.advance(1)
     assert outcomes[0].check(StoreFull)
+    assert app.ann.reads() == "", "nobody is told of a letter that is not there"
     full[0] = False
     app.clock.advance(10)  # what is tried again is the mailbox without it
     assert app.post.saved()["bob"].letters == []
     send(app, app.bob, "hello")
     assert [letter["text"] for letter in app.post.saved()["bob"].letters] == ["hello"]
+
+
+def test_a_letter_from_the_future_is_of_today(app):
+    """The machine's clock was ahead when it was sent."""
+    send(app, app.user)
+    box = app.post.of(app.user)
+    box.letters[0]["sent"] = 4e9
+    assert box.read(1)[0] == "From Ann, 01 January 1970, 00:00"
+    assert "01 Jan" in box.listing()[0]

@@ -212,7 +212,7 @@ def test_a_ban_that_cannot_be_saved_is_in_force_and_told(talker, bans, monkeypat
     )
     ban = bans.ban("bob")
     assert bans.of_name("bob") is ban
-    assert any("the ban of bob was not saved: no space left" in line for line in logged)
+    assert any("<Ban 'name-bob'> was not saved: no space left" in line for line in logged)
 
 
 def test_nobody_puts_themself_out(talker):

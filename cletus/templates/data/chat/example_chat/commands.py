@@ -3,6 +3,7 @@
 from typing import Any
 
 from cletus.contrib.commands import CommandRegistry, Rest
+from cletus.contrib.users import save_for
 from cletus.events import Receive
 
 from example_chat.core import service
@@ -48,7 +49,7 @@ def who(event: Receive) -> None:
 def about(event: Receive, text: Rest) -> None:
     """Say something about yourself: .about likes tea."""
     event.user.about = text[:60]
-    event.user.save_soon()
+    save_for(event.user, event.user)
     event.user.write(f"About you: {event.user.about}")
 
 

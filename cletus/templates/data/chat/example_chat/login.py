@@ -2,7 +2,7 @@
 
 from cletus import Dialogue, events, step
 from cletus.contrib.commands import Refused
-from cletus.contrib.users import check_name
+from cletus.contrib.users import check_name, save_for
 from cletus.storage import Field
 
 from example_chat.core import service
@@ -47,7 +47,7 @@ class Login(Dialogue):
     def enter(self, person: Person) -> object:
         """Log in. From now on, commands.py gets the lines that they type."""
         person.visits += 1
-        person.save_soon()
+        save_for(person, person)
         person.log_in(self.client)
         names = ", ".join(map(str, everyone()))
         person.write(f"Online: {names}. Type .help for a list of commands.")
