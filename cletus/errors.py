@@ -713,7 +713,7 @@ class NotInDatabase(StorageError):
 
 
 class RoomFileError(CletusError):
-    """A file of rooms cannot be read, or does not describe rooms. It refuses the reload."""
+    """A file of rooms or things cannot be read, or does not describe them. It refuses the reload."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path

@@ -2,6 +2,7 @@
 
 from cletus.contrib.language.articles import an, listed, sentence
 from cletus.contrib.language.durations import parse_duration, say_duration
+from cletus.contrib.language.numbers import number_word, ordinal, parse_number, parse_ordinal
 from cletus.contrib.language.plurals import counted, plural
 from cletus.contrib.language.pronouns import THEY, YOU, Pronouns, pronouns_of
 from cletus.contrib.language.verbs import conjugated, third_person
@@ -14,7 +15,11 @@ __all__ = [
     "conjugated",
     "counted",
     "listed",
+    "number_word",
+    "ordinal",
     "parse_duration",
+    "parse_number",
+    "parse_ordinal",
     "plural",
     "pronouns_of",
     "say_duration",

@@ -83,7 +83,8 @@ class BaseRoom(Store):
         reflows = getattr(terminal, "reflows", False)
         paragraphs = self.description.strip().split("\n\n")
         lines: list[Any] = [str(self)]
-        for text in (*paragraphs, self.exits_text(), self.people_text(viewer)):
+        texts = (self.exits_text(), self.things_text(viewer), self.people_text(viewer))
+        for text in (*paragraphs, *texts):
             if reflows:
                 lines += [" ".join(text.split())] if text.strip() else []
             else:
@@ -93,6 +94,10 @@ class BaseRoom(Store):
     def exits_text(self) -> str:
         """The exits as a sentence: ``Exits: north and out.``."""
         return f"Exits: {listed(self.exits)}." if self.exits else "There are no exits."
+
+    def things_text(self, viewer: Any = None) -> str:
+        """What lies here, as a sentence; by itself a room has no things (see ``contrib.things``)."""
+        return ""
 
     def people_text(self, viewer: Any = None) -> str:
         """``Ann and Bob are here.``; empty if nobody is."""

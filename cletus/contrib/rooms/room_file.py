@@ -47,7 +47,7 @@ class RoomFile:
         self.path = path
         self._room_cls = room_cls
         self.rooms: dict[str, dict[str, Any]] = {}
-        for name, room in _read(path):
+        for name, room in read_tables(path):
             key = self._key(name)
             if key in self.rooms:
                 raise RoomFileError(path, f"the room {key!r} is described twice")
@@ -162,14 +162,19 @@ class RoomFile:
             manager.remove_active(room)
 
 
-def _read(path: Path) -> list[tuple[object, object]]:
+def read_tables(path: Path) -> list[tuple[object, object]]:
+    """The tables of a file in TOML or YAML, by key, in the order of the file.
+
+    Raises:
+        RoomFileError: the file cannot be read, or is not a mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
         data = tomllib.loads(text) if path.suffix == ".toml" else _from_yaml(path, text)
     except (OSError, ValueError) as error:  # tomllib's and the decoder's errors are ValueErrors
         raise RoomFileError(path, str(error)) from None
     if not isinstance(data, dict):
-        raise RoomFileError(path, "the file must map keys of rooms to their fields")
+        raise RoomFileError(path, "the file must map keys to their fields")
     return list(data.items())
 
 

@@ -12,6 +12,10 @@ from cletus.contrib.language import (
     conjugated,
     counted,
     listed,
+    number_word,
+    ordinal,
+    parse_number,
+    parse_ordinal,
     plural,
     pronouns_of,
     sentence,
@@ -138,3 +142,24 @@ def test_numbers_accents_and_french_by_their_sound(noun):
 @pytest.mark.parametrize("noun", ["uvula", "110 m hurdle", "1st prize"])
 def test_what_only_looks_like_a_vowel(noun):
     assert an(noun) == f"a {noun}"
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "rank"),
+    [(1, "one", "1st"), (2, "two", "2nd"), (12, "twelve", "12th"), (23, "23", "23rd")],
+)
+def test_numbers_in_words_and_back(number, word, rank):
+    assert (number_word(number), ordinal(number)) == (word, rank)
+    assert (parse_number(word), parse_ordinal(rank)) == (number, number)
+
+
+@pytest.mark.parametrize(
+    "word", ["", "no", "0", "-1", "two2", "12345", "²", "nd", "2st", "0th", "99999th"]
+)
+def test_what_is_not_a_number(word):
+    assert parse_number(word) is None
+    assert parse_ordinal(word) is None
+
+
+def test_ordinal_numbers_in_words():
+    assert (parse_ordinal("Second"), parse_ordinal("twelfth"), number_word(0)) == (2, 12, "no")

@@ -1,0 +1,107 @@
+"""Things from a file that people edit: TOML, or YAML where PyYAML is installed.
+
+    [lamp]
+    name = "brass lamp"
+    home = "room:inn"
+    weight = 2
+
+The file is read when its module is imported, so an error in it refuses the reload.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.logger import Logger
+
+from cletus import events
+from cletus.contrib.rooms.room_file import read_tables
+from cletus.contrib.things.thing import BaseThing
+from cletus.errors import InvalidKey, RoomFileError, StorageError
+from cletus.storage.keys import normalise
+
+#: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
+_log = Logger()
+
+#: What happens in the game, and is not for a file to say.
+_OF_THE_GAME: Final = frozenset({"place", "since", "worn"})
+
+
+class ThingFile:
+    """The things of one file. Make it after the stores of things and of rooms.
+
+    At the start and after each reload, the things are updated from the file. A thing that does not exist
+    is made, at its ``home``; a thing that exists stays where it is. A thing that is removed from the
+    file is deleted by the reload.
+
+    Args:
+        thing_cls: the store class of the things.
+        path: a ``.toml``, ``.yaml`` or ``.yml`` file.
+
+    Attributes:
+        path: as given.
+        things: key to the fields of each thing, in the order of the file.
+
+    Raises:
+        RoomFileError: the file cannot be read, or does not describe things.
+    """
+
+    def __init__(self, thing_cls: type[BaseThing], path: Path) -> None:
+        self.path = path
+        self._thing_cls = thing_cls
+        self.things: dict[str, dict[str, Any]] = {}
+        for name, values in read_tables(path):
+            key, checked = self._checked(name, values)
+            if key in self.things:
+                raise RoomFileError(path, f"the thing {key!r} is described twice")
+            self.things[key] = checked
+        service = thing_cls.service
+        service.listen(events.PreStart)(self.apply)
+        service.listen(events.PostReload)(self.apply)
+
+    def apply(self, _: events.Event | None = None) -> None:
+        """Update the things from the file."""
+        manager = self._thing_cls.manager
+        for key, values in self.things.items():
+            try:
+                thing = manager.get(key)
+                if thing is None:
+                    thing = self._thing_cls(key)
+                    thing.from_dict({**values, "place": values.get("home", "")})
+                else:
+                    thing.from_dict(values)
+            except StorageError as error:
+                _log.error("{path}, thing {key}: {error}", path=self.path, key=key, error=error)
+                continue
+            thing.source = str(self.path)
+        for thing in manager.active().values():
+            if thing.source == str(self.path) and thing.key not in self.things:
+                thing.delete()
+
+    def _checked(self, name: object, values: object) -> tuple[str, dict[str, Any]]:
+        where = f"thing {name!r}"
+        if not isinstance(name, str) or not isinstance(values, dict):
+            raise RoomFileError(self.path, f"{where} is not a table of fields")
+        fields = [
+            field
+            for field in self._thing_cls.fields
+            if not self._thing_cls.fields[field].session and field not in _OF_THE_GAME
+        ]
+        for field in values:
+            if field not in fields:
+                reason = (
+                    f"{where} has an unknown field {field!r}; the fields are {', '.join(fields)}"
+                )
+                raise RoomFileError(self.path, reason)
+        home = values.get("home", ":")
+        if not isinstance(home, str) or ":" not in home:
+            raise RoomFileError(self.path, f"{where}: home must be as in 'room:inn'")
+        # The store itself checks the values, on an object that is not active, as it does when it loads.
+        try:
+            trial = self._thing_cls.schema.detached(normalise(name))
+            trial.from_dict({**trial.to_dict(), **values})
+            trial.to_json()
+        except (InvalidKey, StorageError) as error:
+            raise RoomFileError(self.path, f"{where}: {error}") from None
+        return trial.key, values
