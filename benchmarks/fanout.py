@@ -1,6 +1,6 @@
 """Fan-out: what one line to everybody costs, beside rivals that do the same in the same run.
 
-    python benchmarks/fanout.py [--clients 10,200,1000] [--servers cletus,twisted] [--seconds 5]
+    python benchmarks/fanout.py [--clients 10,200,1000] [--servers cletus,web,ssh,twisted] [--seconds 5]
 
 The server runs on one core, the load on the other (``taskset``). Two measurements each:
 
@@ -21,17 +21,20 @@ import sys
 import time
 from pathlib import Path
 
-from load import Crowd, Result, cpu_seconds, rss
+from load import Crowd, Result, SshCrowd, WebCrowd, cpu_seconds, rss
 
 HERE = Path(__file__).resolve().parent
 SERVERS = {
     "cletus": "cletus_chat.py",
+    "web": "cletus_chat.py",
+    "ssh": "cletus_chat.py",
     "twisted": "twisted_chat.py",
     "conch": "conch_chat.py",
     "asyncio": "asyncio_chat.py",
     "telnetlib3": "telnetlib3_chat.py",
     "miniboa": "miniboa_chat.py",
 }
+CROWDS = {"web": WebCrowd, "ssh": SshCrowd}
 SPEAKERS = 10
 PADDING = b"x" * 24  # with its speaker, number and time a line has some fifty bytes
 
@@ -56,7 +59,7 @@ class Server:
         script = HERE / "rivals" / SERVERS[name]
         with open(f"/tmp/bench-{name}.log", "wb") as log:
             self._process = subprocess.Popen(
-                ["taskset", "-c", str(core), sys.executable, str(script), str(self.port)],
+                ["taskset", "-c", str(core), sys.executable, str(script), str(self.port), name],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -136,7 +139,7 @@ def measure(name: str, clients: int, seconds: float, rate: float) -> Result:
     result = Result(clients)
     try:
         empty = rss(server.pid)
-        crowd = Crowd(server.port)
+        crowd = CROWDS.get(name, Crowd)(server.port)
         result.connects_a_second = clients / crowd.connect(clients)
         crowd.synchronise()
         result.connected_rss = (rss(server.pid) - empty) // clients

@@ -1,4 +1,4 @@
-"""The load: people in one process, on another core than the server.
+"""The load: people in one process, on another core than the server; by telnet, WebSocket or SSH.
 
 Everybody must receive the same bytes in the same order, whatever the server; so each stream is
 compared, byte for byte, with the longest one so far. A line carries its speaker, its number and the
@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 _LINE = re.compile(rb"s(\d+) n(\d+) t(\d+) [^\r\n]*\r?\n")
 RECEIVE = 1 << 18
@@ -103,7 +104,25 @@ class Crowd:
             self._poll.register(one.fileno(), select.EPOLLIN)
             if self._greet:
                 one.send(self._greet)
+            self._open(one)
         return time.perf_counter() - start
+
+    # -- what telnet, WebSockets and SSH do differently
+
+    def _open(self, one: socket.socket) -> None:
+        """The handshake of a new connection."""
+
+    def _send(self, number: int, line: bytes) -> None:
+        self.sockets[number].send(line)
+
+    def _receive(self, number: int) -> bytes:
+        """The stream of one person, as far as it has come and everybody's is the same."""
+        data = self.sockets[number].recv(RECEIVE)
+        if not data:
+            sys.exit("the server has hung up")
+        return data
+
+    # -- what all have in common
 
     def synchronise(self, seconds: float = 120.0) -> None:
         """Wait until everybody has heard one word; what they received before does not count."""
@@ -116,7 +135,7 @@ class Crowd:
                 deaf = sum(word not in text for text in waiting.values())
                 sys.exit(f"{deaf} of {len(waiting)} never heard the word")
             # Again and again: who found the listening queue full comes in a second later.
-            next(iter(self.sockets.values())).send(self._prefix + word + b"\r\n")
+            self._send(next(iter(self.sockets)), self._prefix + word + b"\r\n")
             self._drain(1.0, waiting)
         self._drain(1.0, waiting)
         self._offsets = dict.fromkeys(self.sockets, 0)
@@ -125,10 +144,7 @@ class Crowd:
         quiet = time.perf_counter() + seconds
         while time.perf_counter() < quiet:
             for number, _ in self._poll.poll(0.05):
-                data = self.sockets[number].recv(RECEIVE)
-                if not data:
-                    sys.exit("the server has hung up")
-                texts[number] = (texts[number] + data)[-4096:]
+                texts[number] = (texts[number] + self._receive(number))[-4096:]
 
     def say(self, number: int, speaker: int, count: int, padding: bytes) -> None:
         line = b"%ss%d n%d t%d %s\r\n" % (
@@ -138,18 +154,16 @@ class Crowd:
             time.perf_counter_ns(),
             padding,
         )  # fmt: skip - one line a line
-        self.sockets[number].send(line)
+        self._send(number, line)
 
     def receive(self, timeout: float) -> None:
         """Take what has come; compares it all."""
-        reference, offsets, sockets = self._reference, self._offsets, self.sockets
+        reference, offsets = self._reference, self._offsets
         for number, _ in self._poll.poll(timeout):
             try:
-                data = sockets[number].recv(RECEIVE)
+                data = self._receive(number)
             except BlockingIOError:
                 continue
-            if not data:
-                sys.exit("the server has hung up")
             start = offsets[number]
             end = start + len(data)
             known = len(reference)
@@ -208,3 +222,52 @@ class Crowd:
         for one in self.sockets.values():
             one.close()
         self._poll.close()
+
+
+class WebCrowd(Crowd):
+    """People in browsers: a session each, as the page has it. What is compared are the frames."""
+
+    _UPGRADE = (
+        b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Protocol: telnet.mudstandards.org, session.cletus\r\n\r\n"
+    )
+    _PING = b"\x89\0"
+    _PONG = b"\x8a\x80\0\0\0\0"  # masked with zeros, as are the lines
+
+    def _open(self, one: socket.socket) -> None:
+        one.send(self._UPGRADE)
+
+    def _send(self, number: int, line: bytes) -> None:
+        self.sockets[number].send(b"\x82%c\0\0\0\0%s" % (128 + len(line), line))
+
+    def _receive(self, number: int) -> bytes:
+        data = super()._receive(number)
+        if self._PING in data:  # it may also be the length of a frame; a pong too many harms nobody
+            self.sockets[number].send(self._PONG)
+        return data
+
+
+class SshCrowd(Crowd):
+    """People at SSH without a terminal (``ssh -T``), so that nobody is sent what they type."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self._sides: dict[int, Any] = {}
+
+    def _open(self, one: socket.socket) -> None:
+        from ssh_side import Side  # noqa: PLC0415 - conch is loaded by those who need it
+
+        side = self._sides[one.fileno()] = Side(one.sendall)
+        one.setblocking(True)
+        while not side.is_in:
+            side.dataReceived(one.recv(RECEIVE))
+        one.setblocking(False)
+
+    def _send(self, number: int, line: bytes) -> None:
+        self._sides[number].types(line)
+
+    def _receive(self, number: int) -> bytes:
+        side = self._sides[number]
+        side.dataReceived(super()._receive(number))
+        return side.taken()

@@ -1,4 +1,4 @@
-"""Cletus: every line goes to everybody."""
+"""Cletus: every line goes to everybody. The door is telnet, or what comes after the port: web, ssh."""
 
 import sys
 
@@ -16,9 +16,11 @@ if __name__ == "__main__":
     from cletus.doors.accept_limit import raise_limit
 
     raise_limit(1 << 20)
+    port, *doors = sys.argv[1:]
+    door = doors[0] if doors and doors[0] in ("web", "ssh") else "telnet"
     sys.argv[1:] = [
-        "--port",
-        sys.argv[1],
+        "--listen",
+        f"{door}:tcp:{port}:interface=127.0.0.1",
         "--store",
         "memory:",
         "--no-reload",

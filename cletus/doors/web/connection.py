@@ -13,6 +13,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cletus.doors.fast_send import can_fast_send, fast_send
 from cletus.doors.web.http import (
     Closed,
     Event,
@@ -76,6 +77,7 @@ class WebConnection(Protocol):
         self._close_code = 1006
         self._has_begun = False
         self._over = False
+        self._sends_now = False
 
     # -- what Twisted says --------------------------------------------------------------------
 
@@ -88,6 +90,7 @@ class WebConnection(Protocol):
             with suppress(OSError):  # the peer may be gone already; we hear of that by itself
                 self.transport.setTcpKeepAlive(True)
                 self.transport.setTcpNoDelay(True)
+        self._sends_now = can_fast_send(self.transport)
         self.transport.registerProducer(self, True)
         self._wait(HEAD_TIMEOUT)
 
@@ -111,6 +114,7 @@ class WebConnection(Protocol):
 
     def _begin_tls(self, data: bytes) -> None:
         """From here on the transport decrypts; what it decrypts comes to ``dataReceived``."""
+        self._sends_now = False
         self.transport.startTLS(self._door.certificate)
         self.transport.protocol.dataReceived(data)
 
@@ -145,8 +149,13 @@ class WebConnection(Protocol):
 
     def send_frame(self, opcode: int, payload: bytes) -> None:
         """Send one message; everybody who is sent the same one gets the same bytes."""
-        if not self._over:
-            self.transport.write(self._door.framed(opcode, payload))
+        if self._over:
+            return
+        frame = self._door.framed(opcode, payload)
+        if self._sends_now:
+            fast_send(self.transport, frame)
+        else:
+            self.transport.write(frame)
 
     def ping(self) -> None:
         """Ask the browser for a sign of life, unless it does not read at the moment."""

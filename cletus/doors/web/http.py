@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import h11
 from websockets.datastructures import Headers
@@ -128,7 +128,8 @@ class HttpConnection:
     def __init__(self) -> None:
         self.frames = 0
         self._head = bytearray()
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
+        # None once it is a WebSocket, which would keep 1.5 KiB for nothing.
+        self._http: Any = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self._websocket: WebSocket | None = None
         self._fragments: list[bytes] = []
         self._is_text = False
@@ -186,7 +187,7 @@ class HttpConnection:
     @property
     def keeps_alive(self) -> bool:
         """Whether another request may come after the answer."""
-        return self._http.our_state is h11.IDLE
+        return self._http is not None and self._http.our_state is h11.IDLE
 
     def refuse(
         self, status: int, reason: str, fields: list[tuple[str, str]] | None = None
@@ -266,6 +267,7 @@ class HttpConnection:
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
         self._websocket = WebSocket(SERVER, state=State.OPEN, max_size=message_max)
+        self._http = None
         return response.serialize()
 
     def receive_rest(self) -> list[Event]:
