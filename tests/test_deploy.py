@@ -75,9 +75,9 @@ def instructions() -> list[tuple[str, str]]:
     return [(name, rest) for name, _, rest in (line.partition(" ") for line in lines if line)]
 
 
-def test_the_image_is_of_a_python_that_is_supported() -> None:
+def test_the_image_is_named_by_digest_and_of_a_python_that_is_supported() -> None:
     name, image = instructions()[0]
-    version = re.fullmatch(r"python:(3\.\d+)-slim", image)
+    version = re.fullmatch(r"python:(3\.\d+)-slim@sha256:[0-9a-f]{64}", image)
     assert name == "FROM"
     assert version is not None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from cletus.logs.audit import NAMESPACE
+
 WINDOW: Final = 10.0
 """Seconds over which lines are counted."""
 
@@ -19,6 +21,10 @@ LINES_MAX: Final = 50
 
 CHARACTERS_MAX: Final = 80_000
 """Characters of all lines that clients cause in that time: 8 kB a second."""
+
+AUDIT_CHARACTERS_MAX: Final = 20_000
+"""Characters of the audit log's lines about users in that time. They are counted apart, so that strangers who
+fill the log cannot hide what users do."""
 
 KINDS_MAX: Final = 1000
 """Kinds and addresses that are counted apart in that time; more of them are counted together."""
@@ -37,7 +43,7 @@ class ClientLimit:
         self._seconds = seconds
         self._window_ends = 0.0
         self._lines: dict[object, int] = {}
-        self._characters = 0
+        self._characters = {False: 0, True: 0}
         self._omitted: dict[object, tuple[int, Mapping[str, Any]]] = {}
 
     def admit(self, event: Mapping[str, Any]) -> bool:
@@ -58,7 +64,9 @@ class ClientLimit:
         if kind not in self._lines and len(self._lines) >= KINDS_MAX:
             kind = None
         count = self._lines[kind] = self._lines.get(kind, 0) + 1
-        if count <= LINES_MAX and self._characters < CHARACTERS_MAX:
+        is_audit = _is_audit_of_user(event)
+        limit = AUDIT_CHARACTERS_MAX if is_audit else CHARACTERS_MAX
+        if count <= LINES_MAX and self._characters[is_audit] < limit:
             return True
         omitted, _ = self._omitted.get(kind, (0, event))
         self._omitted[kind] = omitted + 1, event
@@ -67,7 +75,7 @@ class ClientLimit:
     def written(self, event: Mapping[str, Any], characters: int) -> None:
         """Count the characters of an event that was written."""
         if event.get("client") is not None:
-            self._characters += characters
+            self._characters[_is_audit_of_user(event)] += characters
 
     def finished(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """If a window of time is over: how many events of each kind were left out, and the latest."""
@@ -76,9 +84,13 @@ class ClientLimit:
             return
         self._window_ends = now + WINDOW
         self._lines.clear()
-        self._characters = 0
+        self._characters = {False: 0, True: 0}
         omitted, self._omitted = self._omitted, {}
         yield from omitted.values()
+
+
+def _is_audit_of_user(event: Mapping[str, Any]) -> bool:
+    return event.get("log_namespace") == NAMESPACE and bool(event.get("user"))
 
 
 def _network_of(client: str) -> str:

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.errors import ReloadError, SourceError
+from cletus.logs.audit import audit
 from cletus.reactor.threads import RELOADS
 from cletus.reload.code.diff import Diff, compare, compile_all
 from cletus.reload.code.import_guard import ImportGuard
@@ -536,6 +537,9 @@ class ServiceReloader:
 
     def _tell(self, report: ReloadReport) -> None:
         self._refused_at = None
+        if report.outcome is not Outcome.UNCHANGED:
+            outcome = f"{report.outcome.value}, generation {report.generation}"
+            audit("reload", ", ".join(report.changed), outcome=outcome)
         if report.outcome is Outcome.REFUSED:
             self._refused_at = time.time()
             self._service.last_reload = report

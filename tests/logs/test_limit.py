@@ -11,7 +11,14 @@ import pytest
 from twisted.logger import LogLevel
 
 from cletus.logs import Log
-from cletus.logs.limit import CHARACTERS_MAX, KINDS_MAX, LINES_MAX, WINDOW, ClientLimit
+from cletus.logs.limit import (
+    AUDIT_CHARACTERS_MAX,
+    CHARACTERS_MAX,
+    KINDS_MAX,
+    LINES_MAX,
+    WINDOW,
+    ClientLimit,
+)
 
 
 class Limit:
@@ -74,6 +81,22 @@ def test_all_of_them_together_are_limited(limit: Limit) -> None:
             break
         limit.limit.written(event, CHARACTERS_MAX // 100)
     assert number <= 101
+
+
+def test_strangers_who_fill_the_log_hide_nothing_that_users_do(limit: Limit) -> None:
+    """And both together write at most 10 kB a second."""
+    stranger = {"client": "<Client 1 telnet 192.0.2.9:1>"}
+    limit.limit.written(stranger, CHARACTERS_MAX)
+    assert not limit.limit.admit(stranger)
+    banned = {
+        "client": "<Client 2 telnet 192.0.2.1:1>",
+        "user": "ann",
+        "log_namespace": "cletus.audit",
+    }
+    assert limit.limit.admit(banned)
+    limit.limit.written(banned, AUDIT_CHARACTERS_MAX)
+    assert not limit.limit.admit(banned)
+    assert (CHARACTERS_MAX + AUDIT_CHARACTERS_MAX) / WINDOW <= 10_000
 
 
 def test_many_addresses_take_little_memory(limit: Limit) -> None:

@@ -99,6 +99,17 @@ def test_a_change_is_a_reload(scene):
     assert scene.generation == 1
 
 
+def test_each_reload_is_in_the_audit_log_with_its_outcome(scene, monkeypatch):
+    lines = []
+    monkeypatch.setattr(module, "audit", lambda *facts, outcome="": lines.append((*facts, outcome)))
+    scene.edit()
+    scene.tell()
+    scene.edit(text="1 / 0\n")
+    scene.tell()
+    assert [line[0] for line in lines] == ["reload", "reload"]
+    assert [line[2] for line in lines] == ["committed, generation 1", "refused, generation 1"]
+
+
 def test_no_change_is_none(scene):
     scene.tell()
     assert scene.generation == 0

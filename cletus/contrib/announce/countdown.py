@@ -9,6 +9,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 
 from cletus.contrib.language import say_duration
+from cletus.logs.audit import audit
 from cletus.service.timers import Timer
 from cletus.storage import Field, Store
 
@@ -109,6 +110,18 @@ class BaseShutdown(BaseCountdown):
     """A countdown to the stop of the service, and of the process that runs it."""
 
     abstract = True
+
+    def start(self, seconds: float, reason: str = "") -> None:
+        """Plan the shutdown, or plan it anew."""
+        audit("shutdown planned", f"in {say_duration(seconds)}", outcome=reason)
+        super().start(seconds, reason)
+
+    def cancel(self) -> bool:
+        """Cancel the shutdown; whether it was planned."""
+        was_planned = super().cancel()
+        if was_planned:
+            audit("shutdown cancelled")
+        return was_planned
 
     def announcement(self, remaining: str) -> str:
         """The announcement."""

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from cletus.contrib.announce import BaseCountdown
+from cletus.contrib.announce import BaseCountdown, countdown
 from cletus.contrib.announce.countdown import _stop
 from cletus.service.lifecycle import State
 from cletus.testing import assert_survives_reload
@@ -145,3 +145,15 @@ def test_a_reactor_that_is_stopping_already_is_no_error():
 def test_a_countdown_must_say_what_it_ends_in(app):
     with pytest.raises(NotImplementedError):
         BaseCountdown.finished(app.bell)
+
+
+def test_a_planned_shutdown_is_in_the_audit_log(app, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        countdown, "audit", lambda *facts, outcome="": lines.append((*facts, outcome))
+    )
+    shutdown = app.store("shutdown")("planned")
+    shutdown.start(300, "tea")
+    shutdown.cancel()
+    shutdown.cancel()
+    assert lines == [("shutdown planned", "in 5 minutes", "tea"), ("shutdown cancelled", "")]
