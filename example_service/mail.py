@@ -31,9 +31,7 @@ def list_(event: Receive) -> None:
 @mail.register
 def read(event: Receive, number: int) -> None:
     """Read a letter."""
-    box = Mailbox.manager.of(event.user)
-    page(event.client, box.read(number))
-    save_for(box, event.user)
+    page(event.client, Mailbox.manager.of(event.user).read(number))
 
 
 @mail.register(in_full=True)

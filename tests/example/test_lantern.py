@@ -192,6 +192,34 @@ def test_a_banned_user_goes_and_cannot_come_back(evening):
 
 
 @pytest.mark.parametrize(
+    "line", [".join {}", ".on {} hey", ".topic {} tea", ".part {}", ".invite {} bob", ".close {}"]
+)
+def test_a_private_channel_is_not_there_for_others(evening, line):
+    """Not even by the beginning of its name; its members and admins find it."""
+    cid = evening.person("Cid")
+    evening.types(cid, ".create lamps")
+    evening.types(cid, ".private lamps yes")
+    for name in ("lamps", "lam", "lampz"):
+        answer = evening.types(evening.bob, line.format(name))
+        assert answer == f"There is no channel called {name!r}.\n"
+    assert "lamps" not in evening.types(evening.bob, ".channels")
+    assert "[lamps]" in evening.types(cid, ".on lam hey")
+    assert "[lamps]" in evening.types(evening.ann, ".join lamps")
+
+
+def test_a_role_is_not_taken_from_somebody_who_ranks_above(evening):
+    evening.person("Cid")
+    evening.user("bob").grant("admin")
+    evening.user("ann").ROLES["warden"] = {"admin"}
+    try:
+        evening.user("ann").roles = {"warden"}
+        assert "Bob ranks above you." in evening.types(evening.ann, ".role bob admin")
+        assert "admin" in evening.user("bob").roles
+    finally:
+        del evening.user("ann").ROLES["warden"]
+
+
+@pytest.mark.parametrize(
     "line", ["hello", ".emote waves", ".tell ann hey", ".shout hey", ".wave", ".on lamps hey"]
 )
 def test_a_hushed_user_is_heard_by_no_command(evening, line):

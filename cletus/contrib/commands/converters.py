@@ -81,7 +81,7 @@ def stored(word: str, store_cls: Any, event: ClientEvent) -> Any:
     """An object of a store by name: a user, a room, a channel.
 
     An active object (of users: one that is online) is also found by the beginning of its name, if that
-    is unambiguous.
+    is unambiguous. What has a method ``is_visible_to`` is found only by those for whom it is true.
     """
     try:
         return online(word, store_cls, event)
@@ -90,7 +90,7 @@ def stored(word: str, store_cls: Any, event: ClientEvent) -> Any:
             obj = _look_up(store_cls.manager, word)
         except StorageError:
             obj = None  # the document cannot be read; the storage has logged that
-        if obj is None:
+        if obj is None or not _is_visible(obj, event):
             raise refused from None
         return obj
 
@@ -100,7 +100,8 @@ def online(word: str, store_cls: Any, event: ClientEvent) -> Any:
 
     If several have the same name, ``2.rat`` is the second one.
     """
-    return _find(word, _active(store_cls.manager), store_cls, event)
+    active = [obj for obj in _active(store_cls.manager) if _is_visible(obj, event)]
+    return _find(word, active, store_cls, event)
 
 
 def here(word: str, store_cls: Any, event: ClientEvent) -> Any:
@@ -173,6 +174,12 @@ def _active(manager: Any) -> list[Any]:
     if hasattr(manager, "online"):
         return list(manager.online())
     return list(manager.active().values())
+
+
+def _is_visible(obj: Any, event: ClientEvent) -> bool:
+    """Whether a person may know of it: a private channel is not found by those who are not on it."""
+    check = getattr(obj, "is_visible_to", None)
+    return check is None or event.user is None or bool(check(event.user))
 
 
 def _name(obj: Any) -> str:

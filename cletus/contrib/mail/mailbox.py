@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
 
@@ -11,8 +13,9 @@ from twisted.python.failure import Failure
 from wcwidth import clip, ljust, width, wrap
 
 from cletus.contrib.audience import hush_of
+from cletus.contrib.saving import save_for
 from cletus.errors import NotSaved, Refused
-from cletus.storage import Field, Manager, Store
+from cletus.storage import Field, Manager, Store, TempStoreMixin
 
 M = TypeVar("M", bound="BaseMailbox")
 
@@ -27,7 +30,10 @@ class MailboxManager(Manager[M]):
             StorageError: the saved mailbox cannot be read.
         """
         box = self.get(user.key)
-        return self.store_cls(user.key) if box is None else box
+        if box is None:
+            return self.store_cls(user.key)
+        box.apply_read_marks()
+        return box
 
     def send(self, to: Any, *, sender: Any, text: str, subject: str = "") -> Deferred[None]:
         """Put a letter into a user's mailbox, and tell them when it is saved, if they are online.
@@ -68,6 +74,9 @@ class MailboxManager(Manager[M]):
         box = self.active().get(user.key)
         if box is not None and getattr(user, "client", None) is None:
             self.remove_active(box)
+            marks = box.read_marks.manager.get_active(user.key)
+            if marks is not None:
+                box.read_marks.manager.remove_active(marks)
 
 
 def _delivered(box: BaseMailbox, to: Any, sender: str, _: object) -> None:
@@ -111,6 +120,19 @@ class Letter(TypedDict):
     sender_key: NotRequired[str]
 
 
+class BaseReadMarks(Store):
+    """Which letters of a mailbox have been read since it was saved last.
+
+    A mailbox with a hundred letters is large; so that reading one writes little, it writes this.
+
+    Attributes:
+        read: what ``_id`` returns for these letters.
+    """
+
+    abstract = True
+    read: Field[set[str]] = Field(set, type=set[str])
+
+
 class BaseMailbox(Store):
     """The base of an application's ``Mailbox`` store.
 
@@ -132,14 +154,29 @@ class BaseMailbox(Store):
     subject_max: ClassVar[int] = 60
 
     letters: Field[list[Letter]] = Field(list, type=list[Letter])
+    #: The store of read marks that belongs to this store.
+    read_marks: ClassVar[type[BaseReadMarks]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.abstract:
+            bases = (TempStoreMixin,) if issubclass(cls, TempStoreMixin) else ()
+            body = {"service": cls.service, "__module__": cls.__module__}
+            cls.read_marks = type(f"{cls.__name__}ReadMarks", (*bases, BaseReadMarks), body)
 
     @classmethod
     def forget_user(cls, key: str) -> None:
         """Called when an account is deleted: its mailbox is deleted, too."""
-        try:
-            cls.manager.delete(key)
-        except NotSaved:
-            return  # they had none
+        for manager in (cls.manager, cls.read_marks.manager):
+            with suppress(NotSaved):  # they had none
+                manager.delete(key)
+
+    def apply_read_marks(self) -> None:
+        """Mark the letters as read that were read since the mailbox was saved."""
+        marks = self.read_marks.manager.get(self.key)
+        read = set() if marks is None else marks.read
+        for letter in self.letters if read else ():
+            letter["read"] = letter["read"] or _id(letter) in read
 
     def put(self, sender: str, text: str, subject: str = "", *, sender_key: str = "") -> None:
         """Add a letter. The caller saves, as ``manager.send`` does.
@@ -195,13 +232,15 @@ class BaseMailbox(Store):
         return [self._line(number, letter) for number, letter in enumerate(self.letters, 1)]
 
     def read(self, number: int) -> list[str]:
-        """Mark a letter as read and return it as lines. The caller saves.
+        """Mark a letter as read, save the mark soon, and return the letter as lines.
 
         Raises:
             Refused: there is no such letter.
         """
         letter = self.letter(number)
-        letter["read"] = True
+        if not letter["read"]:
+            letter["read"] = True
+            self._save_read_mark(letter)
         lines = [f"From {letter['sender']}, {self._date(letter, '%d %B %Y, %H:%M')}"]
         if letter["subject"]:
             lines.append(f"Subject: {letter['subject']}")
@@ -231,6 +270,12 @@ class BaseMailbox(Store):
 
     # -- inside -----------------------------------------------------------------------------
 
+    def _save_read_mark(self, letter: Letter) -> None:
+        saved = self.read_marks.manager.get(self.key)
+        marks = self.read_marks(self.key) if saved is None else saved
+        marks.read = {*marks.read, _id(letter)} & set(map(_id, self.letters))
+        save_for(marks)
+
     def _line(self, number: int, letter: Letter) -> str:
         about = letter["subject"] or letter["text"].strip().split("\n")[0]
         new = "  " if letter["read"] else "* "
@@ -241,6 +286,12 @@ class BaseMailbox(Store):
     def _date(self, letter: Letter, form: str) -> str:
         """When it was sent; now, if that lies in the future: the machine's clock was ahead then."""
         return time.strftime(form, time.gmtime(min(letter["sent"], self.service.clock.now())))
+
+
+def _id(letter: Letter) -> str:
+    """What tells a letter from the others of its mailbox."""
+    parts = (letter["sent"], _account(letter), letter["subject"], letter["text"])
+    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _account(letter: Letter) -> str:

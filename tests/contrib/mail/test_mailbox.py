@@ -240,3 +240,44 @@ def test_a_letter_from_the_future_is_of_today(app):
     box.letters[0]["sent"] = 4e9
     assert box.read(1)[0] == "From Ann, 01 January 1970, 00:00"
     assert "01 Jan" in box.listing()[0]
+
+
+def test_reading_a_letter_writes_a_mark_and_not_the_mailbox(app, monkeypatch):
+    send(app, app.bob, "one")
+    send(app, app.bob, "two")
+    written = []
+    write = Memory.write
+
+    def note(self, store, key, data):
+        written.append((store, key))
+        write(self, store, key, data)
+
+    monkeypatch.setattr(Memory, "write", note)
+    box = app.post.of(app.bob)
+    box.read(2)
+    box.read(2)
+    app.clock.advance(1)
+    assert written == [("mailboxreadmarks", "bob")]
+    app.post.remove_active(box)
+    assert [letter["read"] for letter in app.post.of(app.bob).letters] == [False, True]
+    assert app.post.of(app.bob).unread == 1
+
+
+def test_marks_of_letters_that_are_gone_are_forgotten(app):
+    for text in ("one", "two"):
+        send(app, app.bob, text)
+    box = app.post.of(app.bob)
+    box.read(1)
+    box.discard(1)
+    box.read(1)
+    app.clock.advance(1)
+    (marks,) = app.store("mailboxreadmarks").manager.all().values()
+    assert len(marks.read) == 1
+
+
+def test_the_next_account_of_a_name_has_no_marks(app):
+    send(app, app.bob)
+    app.post.of(app.bob).read(1)
+    app.clock.advance(1)
+    app.store("mailbox").forget_user("bob")
+    assert app.store("mailboxreadmarks").manager.all() == {}
