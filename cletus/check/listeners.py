@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from cletus.check.dialogues import takes
 from cletus.check.finding import Finding, Location, error, warning
@@ -27,6 +27,7 @@ def check_listeners(target: Target) -> Iterator[Finding]:
         if not target.application.owns(getattr(function, "__module__", None)):
             continue
         yield from _listener(listener)
+        yield from _repeated(listener, target)
         key = (listener.event, function, listener.package)
         if key in seen:
             message = f"{listener.function_name} is registered for the same event twice, so it is called twice"
@@ -59,6 +60,45 @@ def _listener(listener: Listener) -> Iterator[Finding]:
             location,
         )
     yield from _generator(listener.function_name, listener.function)
+
+
+def _repeated(listener: Listener, target: Target) -> Iterator[Finding]:
+    """A conversation that adds to something before it asks: a reload starts it again, and it adds again."""
+    function = listener.function
+    if listener.on_reload != "restart" or not inspect.iscoroutinefunction(function):
+        return
+    file, line = target.source_map.file(function.__module__), of_function(function).line
+    for node in ast.walk(target.source_map.tree(function.__module__)):
+        first = min(map(_line, [node, *getattr(node, "decorator_list", ())]))
+        if not isinstance(node, ast.AsyncFunctionDef) or first != line:
+            continue
+        asks = [inner.lineno for inner in ast.walk(node) if _is_question(inner)]
+        changes = [
+            inner.lineno
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.AugAssign) and not isinstance(inner.target, ast.Name)
+        ]
+        if changes and asks and min(changes) < max(asks):
+            yield warning(
+                "listener-repeats",
+                f"{listener.function_name} changes a value before it asks: a reload starts it again "
+                "from its top, and so changes the value again",
+                'ask first, write it as a Dialogue, or register it with on_reload="continue"',
+                Location(file, min(changes)),
+            )
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
+
+
+def _is_question(node: ast.AST) -> TypeGuard[ast.Await]:
+    return (
+        isinstance(node, ast.Await)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr == "ask"
+    )
 
 
 def _timer(timer: Timer) -> Iterator[Finding]:

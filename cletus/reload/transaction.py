@@ -398,7 +398,7 @@ class Transaction:
         return self._session.application.owns(listener.function.__module__)
 
     def _restart(self, client: Client, task: ListenerTask, listener: Listener) -> None:
-        if task.asking is None:
+        if task.asking is None or listener.on_reload == "continue":
             running = self._report.still_running
             running[listener.function_name] = running.get(listener.function_name, 0) + 1
             return

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cletus.events import Event
 
-OnReload = Literal["restart", "cancel"]
+OnReload = Literal["restart", "cancel", "continue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Listener:
         event: the class; the function is called for events of its subclasses as well.
         function: a plain function or an ``async def``; it takes the event.
         on_reload: what happens to an ``async def`` that waits for a person's answer when the code is
-            reloaded: it starts again from its top, or it is cancelled.
+            reloaded: it starts again from its top, is cancelled, or goes on in the old code.
         imported: whether a module body of the application registered it. A reload does not carry
             such a listener over: the new module body registers its own.
         package: for ``events.Gmcp``, the only package that it is called for; empty for all.

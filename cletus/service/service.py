@@ -207,7 +207,8 @@ class Service(ApplicationAttributes):
             event: a class of ``cletus.events``, or the application's own; subclasses are included.
             on_reload: what a reload does with an ``async def`` that waits in ``client.ask()``:
                 ``"restart"`` runs the new code from its top with the same event; ``"cancel"``
-                ends it, so that its ``finally`` runs.
+                ends it, so that its ``finally`` runs; ``"continue"`` lets it go on in the old code
+                until it ends, so that nothing it has done before the question is done twice.
             package: with ``events.Gmcp``, the only package to call it for; ``gmcp()`` is shorter.
         """
 

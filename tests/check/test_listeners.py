@@ -55,6 +55,29 @@ CASES = {
             yield event.client.ask("? ")
         """,
     ),
+    "paid before the question": (
+        "listener-repeats",
+        "app.buy changes a value before it asks",
+        """
+        @service.listen(events.Receive)
+        async def buy(event):
+            event.client.gold -= 10  # HERE
+            event.client.write(await event.client.ask("What? "))
+        """,
+        """
+        @service.listen(events.Receive)
+        async def buy(event):
+            count = 0
+            count += 1
+            what = await event.client.ask("What? ")
+            event.client.gold -= 10
+
+        @service.listen(events.Receive, on_reload="continue")
+        async def pay(event):
+            event.client.gold -= 10
+            event.client.write(await event.client.ask("What? "))
+        """,
+    ),
     "twice": (
         "listener-twice",
         "app.receive is registered for the same event twice",

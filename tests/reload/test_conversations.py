@@ -75,6 +75,39 @@ def test_a_listener_that_wants_to_be_cancelled_is_cancelled_without_a_word(app):
     assert bob.types("hi", "yes").endswith("v2 hi yes\n")
 
 
+def test_what_goes_on_in_the_old_code_does_nothing_twice(run):
+    """It is still asked, and what it has done before the question is done once."""
+    app = run(
+        talk="""
+        from cletus import events
+        from cletus.storage import Field, Store
+        from APP.core import service
+
+        class Purse(Store):
+            service = service
+            gold = Field(100)
+
+        @service.listen(events.Receive, on_reload="continue")
+        async def buy(event):
+            purse = Purse.manager.get("bob") or Purse("bob")
+            purse.gold -= 10
+            goods = await event.client.ask("What? ")
+            purse.gold -= 1
+            event.client.write(f"v1 {goods} {purse.gold}")
+        """
+    )
+    bob = app.person()
+    bob.types("buy")
+    for _ in range(3):
+        report = app.reload(talk=lambda text: text + "# more\n")
+        assert (report.restarted, list(report.still_running.values())) == (0, [1])
+    assert not bob.sees(NOTICE)
+    app.reload(talk=newer)
+    assert bob.types("bread").endswith("v1 bread 89\n")
+    assert app.active("purse")["bob"].gold == 89
+    assert bob.types("buy", "milk").endswith("v2 milk 78\n")
+
+
 def test_what_waits_for_something_else_ends_in_the_old_code_and_is_named(app):
     app.service.gate = Deferred()
     bob = app.person()
