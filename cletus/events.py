@@ -96,6 +96,16 @@ class ReloadFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EditUndone(Event):
+    """The files hold the code in force again: an edit that was refused has been undone.
+
+    ``report`` says so; nothing was imported.
+    """
+
+    report: ReloadReport
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticate(Event):
     """A door asks whether somebody may come in by this name, before they are a client.
 
@@ -207,6 +217,19 @@ class Gmcp(ClientEvent):
 
     package: str
     data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFailed(ClientEvent):
+    """Code of the application has raised: for a line of this client, or in a timer that such a line has begun.
+
+    It has been logged. ``code`` names the code, and ``error`` is what it has raised. ``notice`` has the lines
+    that the client is going to be sent, for a timer none; a listener may change them.
+    """
+
+    code: str
+    error: BaseException = field(repr=False)
+    notice: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

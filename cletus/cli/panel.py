@@ -35,6 +35,9 @@ def lines_of(service: Service) -> Iterator[str]:
     names = ", ".join(_names(service))
     if service.settings.reload and names:
         yield f"Reloading {names} when its files change"
+        others = _others(service)
+        if others:
+            yield f"Not reloading {_unwatched(others)}"
     yield "Stop with Ctrl-C"
 
 
@@ -50,6 +53,9 @@ def rows_of(service: Service) -> Iterator[tuple[str, str]]:
         yield "Metrics", f"http://{address}/metrics"
     yield "Code", _code(service)
     yield "Reload", _how_to_reload(service)
+    others = _others(service) if service.settings.reload else []
+    if others:
+        yield "No reload", _unwatched(others)
     yield "Stop", f"Ctrl-C, or kill {os.getpid()}"
 
 
@@ -75,6 +81,15 @@ def _how_to_reload(service: Service) -> str:
     patterns = ", ".join(settings.reload_patterns)
     also = f" (also {patterns})" if patterns else ""
     return f"save a file{also}, or {signal}"
+
+
+def _others(service: Service) -> list[str]:
+    return service.session.application.others_in(Path.cwd())
+
+
+def _unwatched(names: list[str]) -> str:
+    options = " ".join(f"--reload-modules {name}" for name in names)
+    return f"{', '.join(names)}: add {options}"
 
 
 def _names(service: Service) -> list[str]:

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from cletus import events
 from cletus.service.interfaces import Attachment
-from cletus.service.report import ReloadReport
+from cletus.service.report import Outcome, ReloadReport
 from cletus.service.service import Service
 
 STATUS_MAX: Final = 300
@@ -68,6 +68,7 @@ class Notifier:
             events.PreReload: self._reload_begins,
             events.PostReload: self._reload_ended,
             events.ReloadFailed: self._reload_ended,
+            events.EditUndone: self._reload_ended,
             events.PreStop: self._stops,
         }
 
@@ -98,7 +99,9 @@ class Notifier:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._notify("RELOADING=1", f"MONOTONIC_USEC={now}")
 
-    def _reload_ended(self, event: events.PostReload | events.ReloadFailed) -> None:
+    def _reload_ended(
+        self, event: events.PostReload | events.ReloadFailed | events.EditUndone
+    ) -> None:
         if not self._reloading:  # refused before anything was imported; the manager may have asked
             self._reload_begins(events.PreReload(self._service))
         self._reloading = False
@@ -139,6 +142,8 @@ def _watchdog(environment: Mapping[str, str]) -> float:
 
 def _outcome(report: ReloadReport) -> str:
     at = time.strftime("%H:%M:%S")
+    if report.outcome is Outcome.UNCHANGED:
+        return f"edit undone at {at}"
     return f"reloaded at {at}" if report.ok else f"reload refused at {at}: {report.error}"
 
 

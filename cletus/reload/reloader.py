@@ -550,6 +550,9 @@ class ServiceReloader:
                 self._told = report.recurring()
             log = self.log.warn if report.has_warnings else self.log.info
             log("{report}", report=str(report))
+            if report.outcome is Outcome.UNCHANGED:
+                self._service.last_reload = report
+                self._service.fire(events.EditUndone(self._service, report))
         self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
 
     def _end(self, report: ReloadReport) -> None:

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, ModuleType
 
+#: Folders of installed packages.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
@@ -91,6 +94,25 @@ class Application:
         if not name or self.main:
             return self
         return replace(self, entries=(*self.entries, "__main__"), main=name)
+
+    def others_in(self, folder: Path) -> list[str]:
+        """Packages and modules inside this folder that are imported, but not the application's.
+
+        They are candidates for the setting ``reload_modules``: an editable install, for example. What
+        ``pip`` has installed into a virtual environment is not among them.
+        """
+        names = set()
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            top = name.partition(".")[0]
+            if not file or self.owns(name) or top in {"cletus", "__main__"}:
+                continue
+            path = Path(file)
+            if path.suffix == ".py" and path.is_relative_to(folder):
+                inner = path.relative_to(folder).parts
+                if not any(part in _INSTALLED or part.startswith(".") for part in inner):
+                    names.add(root_of(module).name)
+        return sorted(names)
 
     def merged(self, other: Application) -> Application:
         """This application with the roots of another as well."""

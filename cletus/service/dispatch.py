@@ -46,6 +46,7 @@ class Dispatcher:
         self._metrics = metrics
         self._error_notice = error_notice
         self.waits = Waits()
+        self._is_notifying = False
 
     def fire(self, event: events.Event) -> Deferred[None]:
         """Call the listeners of an event.
@@ -103,9 +104,23 @@ class Dispatcher:
         is_known = client is None or getattr(present, "client", present) is client
         with log_context(None if is_known else client):  # an event of this client says more
             self.log.failure("{code} failed{whom}", failure=failure, code=code, whom=whom)
-        notice = self._error_notice()
-        if client is not None and notice:
-            client.write(notice)
+        if client is not None:
+            self._notify(client, code, failure, self._error_notice())
+
+    def _notify(self, client: Client, code: str, failure: Failure, notice: str = "") -> None:
+        """Send a client what listeners of ``events.CodeFailed`` make of a notice."""
+        error = failure.value
+        if error is None:
+            return
+        event = events.CodeFailed(client.service, client, code, error, [notice] if notice else [])
+        if not self._is_notifying:  # a listener of this event may fail, too
+            self._is_notifying = True
+            try:
+                self.fire(event)
+            finally:
+                self._is_notifying = False
+        if event.notice:
+            client.write(*event.notice)
 
     def ring(self, timer: Timer) -> None:
         """Call the target of a timer that is due."""
@@ -116,13 +131,20 @@ class Dispatcher:
         try:
             result = timer.target(*timer.args, **timer.kwargs)
         except (Exception, SystemExit, CallTimedOut):  # noqa: BLE001 - as for listeners
-            self.failed(f"Timer {timer.target_name}", Failure())
+            self._timer_failed(timer, Failure())
             return
         if iscoroutine(result):
             timer.is_busy = True
             result = Deferred.fromCoroutine(result).addBoth(timer.target_ended)
         if isinstance(result, Deferred):
-            result.addErrback(partial(self.failed, f"Timer {timer.target_name}"))
+            result.addErrback(partial(self._timer_failed, timer))
+
+    def _timer_failed(self, timer: Timer, failure: Failure) -> None:
+        code = f"Timer {timer.target_name}"
+        self.failed(code, failure)
+        creator = timer.creator()
+        if creator is not None:
+            self._notify(creator, code, failure)
 
     def _listener_failed(self, listener: Listener, event: events.Event, failure: Failure) -> None:
         client = event.client if isinstance(event, events.ClientEvent) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -508,6 +509,10 @@ class Service(ApplicationAttributes):
 
     def _add_timer(self, timer: Timer) -> Timer:
         timer.imported = self.session.application.is_importing()
+        present: Any = subject.get()
+        client = present if isinstance(present, Client) else getattr(present, "client", None)
+        if client is not None:
+            timer.creator = weakref.ref(client)
         self.session.defining.timers.add(timer)
         if self.session.staged is None and self.state in (State.STARTING, State.RUNNING):
             timer.start(self.clock, self.dispatcher.ring)

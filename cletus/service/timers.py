@@ -34,6 +34,7 @@ class Timer:
         TimerError: the delay is negative or not finite, or the interval is not more than 0.
 
     Attributes:
+        creator: returns the client whose line has created it, while there is one.
         active: whether it will call the target (again).
         is_busy: whether its ``async`` target is still at work.
         is_carried: whether a reload has carried it, and nothing has asked for it again since.
@@ -59,6 +60,7 @@ class Timer:
         self.args = args
         self.kwargs = kwargs or {}
         self.imported = imported
+        self.creator: Callable[[], Any] = _nobody
         self.active = True
         self.is_busy = False
         self.is_carried = False
@@ -175,6 +177,10 @@ class Timers:
         for timer in self._all:
             timer.cancel()
         self._all.clear()
+
+
+def _nobody() -> None:
+    """The creator of a timer that no client's line has created."""
 
 
 def _nothing(_: Timer) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from twisted.internet.task import Clock
@@ -17,8 +18,9 @@ from tests.conftest import Log
 
 
 @pytest.fixture
-def service(log: Log, tmp_path: Path) -> Iterator[Service]:
+def service(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service that runs, and is the application of a package that is not there."""
+    monkeypatch.chdir(tmp_path)
     service = Service(store="memory:", reload=False)
     clock = Clock()
     service.start(clock, doors=())
@@ -48,6 +50,30 @@ def test_programs_find_each_fact_on_a_line(service: Service) -> None:
         "Reloading lighthouse when its files change",
         "Stop with Ctrl-C",
     ]
+
+
+def test_a_library_in_the_working_folder_is_offered_for_reloading(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An editable install, say; not what is installed into a virtual environment there."""
+    for name, file in (
+        ("oil", "libs/oil/src/oil/__init__.py"),
+        ("oil.lamp", "libs/oil/src/oil/lamp.py"),
+        ("wick", "wick.py"),
+        ("lighthouse.beam", "lighthouse/beam.py"),
+        ("pipped", "venv/lib/python3.11/site-packages/pipped.py"),
+        ("hidden", ".tox/hidden.py"),
+    ):
+        module = ModuleType(name)
+        module.__file__ = str(tmp_path / file)
+        if file.endswith("__init__.py"):
+            module.__path__ = []
+        monkeypatch.setitem(sys.modules, name, module)
+    assert "No reload" not in dict(rows_of(service))
+    service.configure(reload=True)
+    text = "oil, wick: add --reload-modules oil --reload-modules wick"
+    assert dict(rows_of(service))["No reload"] == text
+    assert f"Not reloading {text}" in lines_of(service)
 
 
 def test_a_terminal_gets_a_panel(

@@ -126,6 +126,21 @@ def test_a_refused_content_is_not_tried_again_until_it_changes(scene):
     assert len(scene.failed) == 2
 
 
+def test_who_undoes_a_refused_edit_is_told_that_the_files_hold_what_runs(scene):
+    undone: list[Any] = []
+    scene.service.listen(events.EditUndone)(lambda event: undone.append(event.report))
+    good = (scene.folder / "core.py").read_text()
+    scene.edit(text="1 / 0\n")
+    scene.tell()
+    (scene.folder / "core.py").write_text(good)
+    scene.tell()
+    scene.tell()
+    assert [str(report) for report in undone] == [
+        "Nothing to reload: the files hold what runs (generation 0)"
+    ]
+    assert scene.service.last_reload is undone[0]
+
+
 def test_files_that_move_are_read_again_when_it_is_quiet(scene, monkeypatch):
     restless = Restless(3)
     monkeypatch.setattr(module, "read", restless)

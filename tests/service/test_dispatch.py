@@ -60,6 +60,40 @@ def test_the_person_need_not_be_told(start: Callable[..., Service], come: Come, 
     assert len(log.take_failures()) == 1
 
 
+def test_a_listener_may_change_what_the_person_is_told(
+    service: Service, clock: Clock, come: Come, log: Log
+) -> None:
+    """For a timer, that is who has begun it; by default nobody is told of that."""
+
+    def ring() -> None:
+        raise KeyError("key")
+
+    @service.listen(events.Receive)
+    def receive(event: events.Receive) -> None:
+        if event.data == "timer":
+            service.call_later(1, ring)
+        else:
+            raise ValueError("text")
+
+    alice, bob = come(service), come(service)
+    bob.types("timer")
+    clock.advance(1)
+    assert bob.screen == ""
+
+    @service.listen(events.CodeFailed)
+    def failed(event: events.CodeFailed) -> None:
+        event.notice[:] = [event.code.rpartition(".")[2], repr(event.error)]
+        if event.client is bob.client:
+            raise RuntimeError("this listener fails, too")
+
+    alice.types("text", "timer")
+    clock.advance(1)
+    assert alice.screen == "receive of Receive\nValueError('text')\nring\nKeyError('key')\n"
+    bob.types("text")
+    assert bob.screen.endswith("It has been logged.\nreceive of Receive\nValueError('text')\n")
+    assert len(log.take_failures()) == 5
+
+
 def test_an_async_listener_that_raises_later_is_logged_as_well(
     service: Service, come: Come, log: Log
 ) -> None:

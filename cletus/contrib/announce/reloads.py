@@ -31,8 +31,12 @@ def announce_reloads(service: Service, to: Callable[[Client], bool]) -> None:
     def failed(event: events.ReloadFailed) -> None:
         service.write_all(*_lines(event.report), filter=gets_report)
 
+    def undone(event: events.EditUndone) -> None:
+        service.write_all(*_lines(event.report), filter=gets_report)
+
     service.listen(events.PostReload)(reloaded)
     service.listen(events.ReloadFailed)(failed)
+    service.listen(events.EditUndone)(undone)
 
 
 def reload(event: events.ClientEvent) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import difflib
 import secrets
-import traceback
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from inspect import iscoroutine
@@ -41,8 +40,8 @@ from cletus.contrib.commands.converters import BUILT_IN, Converter
 from cletus.contrib.commands.events import CommandFailed
 from cletus.contrib.commands.prefix_table import PrefixTable
 from cletus.contrib.commands.signature import Signature, UsageError, take_word
+from cletus.contrib.developers import error_lines, is_developer
 from cletus.contrib.language import say_duration
-from cletus.contrib.permissions import has_permission
 from cletus.errors import CallTimedOut, CommandDeclarationError, Disconnected, Refused
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
@@ -53,8 +52,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: What people read when a command raises; the log has the same reference.
 FAILURE_TEXT = "Something went wrong in {name}. It has been logged as {reference}."
-#: The permission of those who read the error itself: they are told of reloads, too.
-DEVELOPER: Final = "reload"
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
@@ -62,17 +59,6 @@ _log = Logger()
 
 def _random_reference() -> str:
     return secrets.token_hex(3)
-
-
-def _error_lines(error: BaseException, service: Service) -> list[str]:
-    """An error, with the frames of the application: the others are of Cletus and of libraries."""
-    application = service.session.application
-    frames = [
-        f"{frame.filename}:{frame.lineno} in {frame.name}\n    {frame.line}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if application.has_file(frame.filename)
-    ]
-    return "\n".join([*frames, f"{type(error).__name__}: {error}"]).split("\n")
 
 
 class Options(TypedDict, total=False):
@@ -393,8 +379,8 @@ class CommandRegistry:
             client=repr(event.client),
             reference=reference,
         )
-        if has_permission(event.client.user, DEVELOPER):
-            event.client.write(f"{name} failed:", *_error_lines(error, self.service))
+        if is_developer(event.client.user):
+            event.client.write(*error_lines(name, error, self.service))
         else:
             event.client.write(FAILURE_TEXT.format(name=name, reference=reference))
 

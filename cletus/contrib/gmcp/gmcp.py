@@ -99,7 +99,8 @@ class Gmcp:
             (LoginFailed, self._not_let_in),
             (events.Closing, self._closing),
             (events.PostReload, self._reloaded),
-            (events.ReloadFailed, self._refused),
+            (events.ReloadFailed, self._not_reloaded),
+            (events.EditUndone, self._not_reloaded),
         ):
             service.listen(event)(listener)
         service.gmcp("Core.Supports")(self._supports)
@@ -256,7 +257,7 @@ class Gmcp:
             client.__dict__.pop(_SENT, None)
             self.send_state(client)
 
-    def _refused(self, event: events.ReloadFailed) -> None:
+    def _not_reloaded(self, event: events.ReloadFailed | events.EditUndone) -> None:
         self._remember(event.report)
         self._tell_developers(event.report)
 

@@ -23,6 +23,7 @@ from cletus.client.client import Client
 from cletus.contrib.addresses import is_within, network_of, origin_of
 from cletus.contrib.audience import write_users
 from cletus.contrib.budgets import is_newcomer
+from cletus.contrib.developers import show_errors
 from cletus.contrib.saving import save_for
 from cletus.contrib.users.authenticate import authenticate
 from cletus.contrib.users.bans import Bans, BaseBan, BaseHush
@@ -101,6 +102,7 @@ class Users:
         service.listen(events.Connect)(self._connected)
         service.listen(events.Disconnect)(self._disconnected)
         service.listen(events.Authenticate)(self._authenticate)
+        service.listen(events.CodeFailed)(show_errors)
         service.every(60.0, self._prune)
 
     # -- for applications -------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cletus import ReloadReport, events
+
 CODE = """
     from cletus import events
     from cletus.contrib.announce import announce_reloads, reload, rollback
@@ -90,3 +92,10 @@ def test_without_code_to_go_back_to_they_are_told_so(app):
     answer = app.ann.types("rollback")
     assert "wrong" not in answer
     assert answer.endswith(".\n")
+
+
+def test_they_are_told_that_an_edit_was_undone(app):
+    app.service.fire(events.EditUndone(app.service, ReloadReport(generation=4)))
+    app.clock.advance(0)
+    assert "Nothing to reload: the files hold what runs (generation 4)" in app.bob.screen
+    assert app.ann.screen == ""
