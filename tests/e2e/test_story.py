@@ -66,7 +66,7 @@ def _break_and_mend(talk: Talker, alice: Caller, bob: Caller) -> None:
     assert "def broken(:" in found[0]
 
     talk.write(COMMANDS, commands + "1 / 0\n")
-    found = talk.prints(r"error: Reload refused \(stage\).*\n(?: +.*\n)?")
+    found = talk.prints(r"error: Reload refused \(stage\)[\s\S]*?ZeroDivisionError")
     assert f"{COMMANDS}:{line} in <module>" in found[0]
     talk.prints("ZeroDivisionError: division by zero")
 
