@@ -26,8 +26,8 @@ def write_users(
     hushed (``Users.hush``).
 
     Args:
-        users: each has a ``client``, which may be ``None``, and ``write()``. Users whose link is lost
-            keep the lines until they return.
+        users: each has ``write()``, and may have a ``client``. Users whose link is lost keep the lines
+            until they return.
         lines: without any, an empty line is sent.
         exclude: a user, or several, who do not get the lines.
         by: the sender; users who ignore them do not get the lines. The continuation of their words is
@@ -50,11 +50,17 @@ def write_users(
         for user in users
         if user not in excluded and not ignores(user, by) and (filter is None or filter(user))
     ]
-    write_all((user.client for user in audience if user.client is not None), *lines)
-    for user in audience:
-        if user.client is None:
+    clients = [client_of(user) for user in audience]
+    write_all((client for client in clients if client is not None), *lines)
+    for user, client in zip(audience, clients, strict=True):
+        if client is None:
             user.write(*lines)
     return True
+
+
+def client_of(user: Any) -> Any:
+    """The client of a user; ``None`` if they have none now, or never, as a character of the game."""
+    return getattr(user, "client", None)
 
 
 def ignores(listener: Any, speaker: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cletus import events
 from cletus.client.client import Client
-from cletus.contrib.audience import ignores
+from cletus.contrib.audience import client_of, ignores
 from cletus.contrib.channels.events import ChannelEvent, Joined, Parted, Said
 from cletus.contrib.gmcp import messages
 from cletus.contrib.rooms.events import Entered, Left
@@ -170,7 +170,7 @@ class Gmcp:
 
     def _send_room(self, user: Any) -> None:
         room = getattr(user, "room", None)
-        if room is None or user.client is None:
+        if room is None or client_of(user) is None:
             return
         self._state(user.client, "Room.Info", messages.room_info(room, self._go))
         user.client.__dict__.setdefault(_SENT, {}).pop(
@@ -228,13 +228,15 @@ class Gmcp:
         self._send_room(event.user)
         data = messages.person(event.user)
         for occupant in event.room.occupants:
-            if occupant is not event.user and occupant.client is not None:
-                self._send(occupant.client, "Room.AddPlayer", data)
+            client = client_of(occupant)
+            if occupant is not event.user and client is not None:
+                self._send(client, "Room.AddPlayer", data)
 
     def _left(self, event: Left) -> None:
         for occupant in event.room.occupants:
-            if occupant.client is not None:
-                self._send(occupant.client, "Room.RemovePlayer", str(event.user))
+            client = client_of(occupant)
+            if client is not None:
+                self._send(client, "Room.RemovePlayer", str(event.user))
 
     def _membership(self, event: ChannelEvent) -> None:
         self._send_channels(event.user)

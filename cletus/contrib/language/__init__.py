@@ -1,7 +1,8 @@
 """English grammar for messages. See ``docs/contrib/language.md``."""
 
-from cletus.contrib.language.articles import an, listed, sentence
+from cletus.contrib.language.articles import an, capitalised, listed, sentence
 from cletus.contrib.language.durations import parse_duration, say_duration
+from cletus.contrib.language.groups import grouped
 from cletus.contrib.language.numbers import number_word, ordinal, parse_number, parse_ordinal
 from cletus.contrib.language.plurals import counted, plural
 from cletus.contrib.language.pronouns import THEY, YOU, Pronouns, pronouns_of
@@ -12,8 +13,10 @@ __all__ = [
     "YOU",
     "Pronouns",
     "an",
+    "capitalised",
     "conjugated",
     "counted",
+    "grouped",
     "listed",
     "number_word",
     "ordinal",

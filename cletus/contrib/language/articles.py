@@ -76,6 +76,11 @@ def listed(items: Iterable[object], *, word: str = "and", nothing: str = "nothin
     return f"{', '.join(others)} {word} {last}" if others else last
 
 
+def capitalised(text: str) -> str:
+    """The text with a capital first letter; the others stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: object) -> str:
     """The text as a sentence, with a capital letter and a full stop: shows an error to a person.
 
@@ -83,4 +88,4 @@ def sentence(text: object) -> str:
     """
     words = str(text).strip()
     end = "" if not words or words[-1] in ".!?" else "."
-    return f"{words[:1].upper()}{words[1:]}{end}"
+    return capitalised(words) + end

@@ -31,3 +31,18 @@ class Entered(RoomEvent):
 @dataclass(frozen=True, slots=True)
 class Left(RoomEvent):
     """They are no longer in the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Event):
+    """An occupant has said something to everybody in the room (``OccupantMixin.say``).
+
+    Attributes:
+        user: the occupant.
+        room: the room.
+        text: their words.
+    """
+
+    user: Any
+    room: Any
+    text: str

@@ -1,17 +1,32 @@
-"""A mixin for users who are in rooms."""
+"""What a room needs of its occupants, and a mixin that gives it to users."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cletus.contrib.rooms.directions import arrival
-from cletus.contrib.rooms.events import Entered, Left
+from cletus.contrib.rooms.events import Entered, Left, Said
 from cletus.errors import Refused
 from cletus.storage import StoreField
 
 
+class Occupant(Protocol):
+    """What a room needs of an occupant: a store object with a room, to which lines can be written.
+
+    Its ``str`` is its name in sentences. It may also have ``client``, which is ``None`` while nobody is
+    connected; ``ignores(other)``; and ``noun``, ``article`` and ``counted(number)``, by which several of
+    one name are listed together.
+    """
+
+    key: str
+    room: Any
+
+    def write(self, *lines: object) -> None:
+        """Show them lines, or do nothing."""
+
+
 class OccupantMixin:
-    """Gives a user a room.
+    """Gives a user or a character a room: it makes them an ``Occupant``.
 
     Attributes:
         room: where they are, or were last if they are offline. It is saved. It refers to the store
@@ -34,6 +49,31 @@ class OccupantMixin:
     def arrival_text(self, direction: str) -> str:
         """Shown in the room that they enter. ``direction`` is the exit that they have used, or empty."""
         return f"{self} comes in {arrival(direction)}".rstrip() + "."
+
+    def said_text(self, text: str) -> str:
+        """Shown to the others in the room when they say something."""
+        return f"{self} says: {text}"
+
+    def see_room(self) -> None:
+        """Show them the room that they have entered."""
+        if self.room is not None:
+            self.write(*self.room.look(self))
+
+    # -- talking ----------------------------------------------------------------------------
+
+    def say(self, text: str) -> bool:
+        """Say something to everybody in the room; whether it was sent.
+
+        Raises:
+            Refused: they are not in a room.
+        """
+        if self.room is None:
+            raise Refused("You are not in a room.")
+        if not self.room.write_all(self.said_text(text), exclude=self, by=self):
+            return False
+        self.write(f"You say: {text}")
+        self.service.fire(Said(self.service, self, self.room, text))
+        return True
 
     # -- moving -----------------------------------------------------------------------------
 
@@ -65,7 +105,7 @@ class OccupantMixin:
             room.write_all(self.arrival_text(by), by=self, notice=True)
         room.occupants.append(self)
         self.room = room
-        self.write(*room.look(self))
+        self.see_room()
         room.entered(self)
         self.service.fire(Entered(self.service, self, room, by))
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 from wcwidth import wrap
 
 from cletus.contrib.audience import write_users
-from cletus.contrib.language import listed
+from cletus.contrib.language import capitalised, grouped, listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
 from cletus.errors import Refused
 from cletus.storage import Field, Manager, Store
@@ -101,10 +101,11 @@ class BaseRoom(Store):
 
     def people_text(self, viewer: Any = None) -> str:
         """``Ann and Bob are here.``; empty if nobody is."""
-        others = [str(user) for user in self.occupants if user != viewer]
+        others = [user for user in self.occupants if user != viewer]
         if not others:
             return ""
-        return f"{listed(others)} {'is' if len(others) == 1 else 'are'} here."
+        names = capitalised(listed(grouped(others)))
+        return f"{names} {'is' if len(others) == 1 else 'are'} here."
 
     # -- exits ------------------------------------------------------------------------------
 

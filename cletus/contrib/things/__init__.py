@@ -4,7 +4,7 @@ from cletus.contrib.things.choose import choose_object, choose_objects
 from cletus.contrib.things.commands import register_commands
 from cletus.contrib.things.events import Moved
 from cletus.contrib.things.holder import CarrierMixin, HolderMixin
-from cletus.contrib.things.nouns import NounMixin, grouped, named
+from cletus.contrib.things.nouns import NounMixin, named
 from cletus.contrib.things.place import PlaceField
 from cletus.contrib.things.thing import BaseThing, ThingManager
 from cletus.contrib.things.thing_file import ThingFile
@@ -20,7 +20,6 @@ __all__ = [
     "ThingManager",
     "choose_object",
     "choose_objects",
-    "grouped",
     "named",
     "register_commands",
 ]

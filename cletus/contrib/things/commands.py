@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cletus.contrib.audience import ignores
 from cletus.contrib.commands import CommandRegistry, Group, Rest
-from cletus.contrib.language import third_person
+from cletus.contrib.language import capitalised, third_person
 from cletus.contrib.things.choose import choose_object, choose_objects
 from cletus.contrib.things.nouns import NounMixin, named
 from cletus.contrib.things.thing import BaseThing
@@ -64,7 +64,7 @@ def give(event: ClientEvent, item: Rest) -> None:
     others = [other for other in _room(user).occupants if other is not user]
     receiver = choose_object(receiver_name, others, none=f"{receiver_name!r} is not here.")
     if not hasattr(receiver, "check_receive"):
-        raise Refused(f"{receiver} cannot take anything.")
+        raise Refused(f"{capitalised(str(receiver))} cannot take anything.")
     if ignores(receiver, user):
         raise Refused(f"{receiver} ignores you.")
     things = choose_objects(name, user.carried, none=f"You carry no {name}.")

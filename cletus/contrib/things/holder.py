@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cletus.contrib.language import listed, sentence
-from cletus.contrib.things.nouns import grouped
+from cletus.contrib.language import grouped, listed, sentence
 from cletus.contrib.things.place import place_of
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin, save_all

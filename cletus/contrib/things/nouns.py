@@ -1,11 +1,14 @@
-"""What things and characters are called: names, articles, plurals, and lists of them."""
+"""What things and characters are called, and lists of them."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from cletus.contrib.language import an, listed, number_word, plural
+from cletus.contrib.language import an, grouped, listed, number_word, plural
+from cletus.errors import KeyInUse
 from cletus.storage import Field
 
 
@@ -52,22 +55,26 @@ class NounMixin:
         return self.plural or plural(self.noun)
 
 
-def grouped(objects: Iterable[Any]) -> list[str]:
-    """The names of objects, those of one name together: ``["two rats", "an old lamp"]``.
-
-    Objects without ``NounMixin``, such as users, are listed by their ``str``.
-    """
-    groups: dict[tuple[str, str | None], list[Any]] = {}
-    for obj in objects:
-        is_noun = isinstance(obj, NounMixin)
-        name = (obj.noun, obj.article) if is_noun else (obj.key, "")
-        groups.setdefault(name, []).append(obj)
-    return [
-        group[0].counted(len(group)) if isinstance(group[0], NounMixin) else str(group[0])
-        for group in groups.values()
-    ]
-
-
 def named(objects: Iterable[Any], *, nothing: str = "nothing") -> str:
     """Objects in a sentence: ``two rats and an old lamp``."""
     return listed(grouped(objects), nothing=nothing)
+
+
+def make_numbered(manager: Any, name: str, values: dict[str, Any]) -> Any:
+    """A new object of a store with ``NounMixin`` under a key of its own: ``rat-1``. It is not saved yet.
+
+    Args:
+        manager: of the store; all saved objects are active.
+        name: of the object; its key begins with it.
+        values: of other fields.
+
+    Raises:
+        InvalidKey: the name has a character that no key can have.
+        UnknownField, FieldValueError: as for ``Manager.create``.
+    """
+    base = "-".join(name.lower().split())
+    for number in itertools.count(1):
+        if manager.get_active(f"{base}-{number}") is None:
+            with suppress(KeyInUse):  # by a document that cannot be read
+                return manager.create(f"{base}-{number}", name=name, **values)
+    raise AssertionError  # count() has no end

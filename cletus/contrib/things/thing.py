@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from twisted.logger import Logger
 
 from cletus import events
+from cletus.contrib.saving import save_for
 from cletus.contrib.things.events import Moved
 from cletus.contrib.things.holder import HolderMixin
-from cletus.contrib.things.nouns import NounMixin, named
+from cletus.contrib.things.nouns import NounMixin, make_numbered, named
 from cletus.contrib.things.place import Contents, PlaceField, holder_at, place_text
-from cletus.errors import KeyInUse, Refused, StorageError
+from cletus.errors import Refused, StorageError
 from cletus.service.service import Service
-from cletus.storage import Field, Manager, Store, TempStoreMixin
+from cletus.storage import Field, Manager, Store
 
 T = TypeVar("T", bound="BaseThing")
 
@@ -51,15 +51,7 @@ class ThingManager(Manager[T]):
             InvalidKey: the name has a character that no key can have.
             UnknownField, FieldValueError: as for ``create``.
         """
-        base = "-".join(name.split())
-        for number in itertools.count(1):
-            if f"{base}-{number}".lower() in self._active:
-                continue
-            try:
-                thing = self.create(f"{base}-{number}", name=name, **values)
-            except KeyInUse:  # by a document that cannot be read
-                continue
-            break
+        thing: T = make_numbered(self, name, values)
         thing.place_in(place)
         return thing
 
@@ -193,7 +185,7 @@ class BaseThing(NounMixin, HolderMixin, Store):
         self.place = holder
         self.worn = False
         self.since = self.service.clock.now()
-        self.save_when_possible()
+        save_for(self, by)
         self.service.fire(Moved(self.service, self, origin, holder, by))
 
     def check_receive(self, thing: Any, by: Any = None) -> None:
@@ -234,6 +226,10 @@ class BaseThing(NounMixin, HolderMixin, Store):
         """Its home, or ``lost_and_found``; ``None`` if neither exists."""
         return self.home or holder_at(self.session, self.lost_and_found)
 
+    def go_home(self) -> None:
+        """Put a thing that a file describes where it belongs. It is not saved, since the file has it."""
+        self.place = self.find_home()
+
     # -- wearing ----------------------------------------------------------------------------
 
     def wear(self) -> None:
@@ -250,7 +246,7 @@ class BaseThing(NounMixin, HolderMixin, Store):
             if thing.wearable == self.wearable:
                 raise Refused(f"You already wear {thing}.")
         self.worn = True
-        self.save_when_possible()
+        save_for(self, self.place)
 
     def take_off(self) -> None:
         """The person who wears it takes it off.
@@ -261,14 +257,9 @@ class BaseThing(NounMixin, HolderMixin, Store):
         if not self.worn:
             raise Refused(f"You do not wear {self.definite}.")
         self.worn = False
-        self.save_when_possible()
+        save_for(self, self.place)
 
     # -- keeping ----------------------------------------------------------------------------
-
-    def save_when_possible(self) -> None:
-        """Save it soon, unless its store is temporary; a failure is logged."""
-        if not isinstance(self, TempStoreMixin):
-            self.save_soon().addErrback(_not_saved, repr(self))
 
     @classmethod
     def forget_user(cls, key: str) -> None:
@@ -328,7 +319,3 @@ def _is_lost(thing: Any, saved: dict[str, set[str]]) -> bool:
             saved[store] = set(store_cls.manager.keys())
         return key not in saved[store]
     return thing in thing.containers()
-
-
-def _not_saved(failure: Any, thing: str) -> None:
-    _log.failure("{thing} could not be saved", failure=failure, thing=thing)

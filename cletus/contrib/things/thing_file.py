@@ -17,7 +17,6 @@ from twisted.logger import Logger
 
 from cletus import events
 from cletus.contrib.rooms.room_file import read_tables
-from cletus.contrib.things.thing import BaseThing
 from cletus.errors import InvalidKey, RoomFileError, StorageError
 from cletus.storage.keys import normalise
 
@@ -25,7 +24,7 @@ from cletus.storage.keys import normalise
 _log = Logger()
 
 #: What happens in the game, and is not for a file to say.
-_OF_THE_GAME: Final = frozenset({"place", "since", "worn"})
+_OF_THE_GAME: Final = frozenset({"place", "room", "since", "worn"})
 
 
 class ThingFile:
@@ -36,7 +35,7 @@ class ThingFile:
     file is deleted by the reload.
 
     Args:
-        thing_cls: the store class of the things.
+        thing_cls: the store class of the things, derived from ``BaseThing``.
         path: a ``.toml``, ``.yaml`` or ``.yml`` file.
 
     Attributes:
@@ -47,7 +46,7 @@ class ThingFile:
         RoomFileError: the file cannot be read, or does not describe things.
     """
 
-    def __init__(self, thing_cls: type[BaseThing], path: Path) -> None:
+    def __init__(self, thing_cls: type[Any], path: Path) -> None:
         self.path = path
         self._thing_cls = thing_cls
         self.things: dict[str, dict[str, Any]] = {}
@@ -68,7 +67,8 @@ class ThingFile:
                 thing = manager.get(key)
                 if thing is None:
                     thing = self._thing_cls(key)
-                    thing.from_dict({**values, "place": values.get("home", "")})
+                    thing.from_dict(values)
+                    thing.go_home()
                 else:
                     thing.from_dict(values)
             except StorageError as error:
