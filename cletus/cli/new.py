@@ -35,7 +35,7 @@ def new(name: str, template: str) -> None:
     click.echo(
         f"{article} {template} is in {folder}. Next:\n\n"
         f"    cd {name}\n"
-        f"    {program} run {name}          # then, in a second terminal: telnet 127.0.0.1 9000\n"
+        f"    {program} run {name}          # then open http://127.0.0.1:9080/, or: telnet 127.0.0.1 9000\n"
         f"    make test\n\n"
         f"Edit {name}/ while it runs. README.md describes its files."
     )

@@ -52,7 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, setting("address to listen on", restart=True)] = "127.0.0.1"
     port: Annotated[Port, setting("telnet port; 0 picks a free one", restart=True)] = 9000
-    name: Annotated[str, setting("name of the service for MUD crawlers (MSSP)")] = ""
+    name: Annotated[
+        str, setting("name of the service, for its page and for MUD crawlers (MSSP)")
+    ] = ""
     listen: Annotated[
         tuple[str, ...],
         setting(
@@ -380,6 +382,9 @@ SOURCES = (
     "command line",
 )
 
+#: The settings whose relative path is relative to the application.
+_PATHS = frozenset({"store", "web_folder"})
+
 #: The sources in which a relative path is relative to the current folder, as people type it in a shell.
 _SHELL = frozenset({"environment", "command line"})
 
@@ -387,19 +392,19 @@ _SHELL = frozenset({"environment", "command line"})
 _CODE = frozenset({"module body", "service.configure()", "service.run()"})
 
 
-def beside(store: Any, folder: Path) -> Any:
-    """The setting ``store`` as an absolute path, if it is a relative one.
+def beside(path: Any, folder: Path) -> Any:
+    """A setting such as ``store`` as an absolute path, if it is a relative one.
 
     It lies beside the application, wherever the command is called from. (Not beside one that is
     installed: nobody looks for data among packages.)
 
     Args:
-        store: a path or a URL.
+        path: a path or a URL.
         folder: the one beside the application.
     """
-    is_path = isinstance(store, str) and store and not _URL.match(store)
+    is_path = isinstance(path, str) and path and not _URL.match(path)
     is_installed = folder.name in {"site-packages", "dist-packages"}
-    return str(folder.absolute() / store) if is_path and not is_installed else store
+    return str(folder.absolute() / path) if is_path and not is_installed else path
 
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -432,13 +437,21 @@ class Sources:
     def settings(self) -> Settings:
         """All sources taken together."""
         settings = self.type()
-        if self.folder is not None:
-            settings = msgspec.structs.replace(settings, store=beside(settings.store, self.folder))
+        settings = msgspec.structs.replace(settings, **self._beside({"store": settings.store}))
         for source, changes in self._changes.items():
-            if "store" in changes and self.folder is not None and source not in _SHELL:
-                changes = {**changes, "store": beside(changes["store"], self.folder)}  # noqa: PLW2901
-            settings = merge(settings, changes, source)
+            settings = merge(
+                settings, changes if source in _SHELL else self._beside(changes), source
+            )
         return settings
+
+    def _beside(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, with absolute paths for what lies beside the application."""
+        if self.folder is None:
+            return dict(changes)
+        return {
+            name: beside(value, self.folder) if name in _PATHS else value
+            for name, value in changes.items()
+        }
 
     def replace(self, source: str, changes: Mapping[str, Any]) -> None:
         """Replace all settings of one of the ``SOURCES``. Raises as ``update`` does."""

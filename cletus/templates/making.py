@@ -28,6 +28,12 @@ TEMPLATES: Final = {
 #: The name of the package in the files that all templates share.
 _SHARED: Final = "example_package"
 
+#: What people call the service: in the files that all templates share, and the example.
+_TITLES: Final = ("Example Package", "The Lantern")
+
+#: How the example names itself; a new project does so in its settings.
+_CONFIGURED: Final = 'name="The Lantern", '
+
 #: Names of folders beside the package.
 _TAKEN: Final = frozenset({"tests", "store", "build", "dist"})
 
@@ -35,7 +41,7 @@ _TAKEN: Final = frozenset({"tests", "store", "build", "dist"})
 _NAME: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_]*[A-Za-z0-9])?")
 
 #: Files that are copied; others are left behind by tools. ``ruff.toml`` is for our repository.
-_COPIED: Final = re.compile(r"Makefile|gitignore|(?!ruff\.toml)\w[\w.-]*\.(py|toml|md)")
+_COPIED: Final = re.compile(r"Makefile|gitignore|(?!ruff\.toml)\w[\w.-]*\.(py|toml|md|css)")
 
 #: A folder for each template, and ``project`` with the files that they share.
 _DATA: Final = Path(__file__).with_name("data")
@@ -114,6 +120,9 @@ def _renamed(path: Path, name: str, template: str) -> Path:
 
 
 def _named(text: str, name: str, template: str) -> str:
+    title = name.replace("_", " ").capitalize()
+    for title_there in _TITLES:
+        text = text.replace(_CONFIGURED, "").replace(title_there, title)
     return text.replace(TEMPLATES[template], name).replace(_SHARED, name)
 
 

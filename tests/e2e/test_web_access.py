@@ -135,7 +135,7 @@ def test_an_evening_in_every_state(
     looks.at("choices")
     bea.tab.press("#entry", "Escape")
     bea.tab.fill("#entry", "")
-    bea.tab.keyboard.press("Control+Shift+f")
+    bea.tab.keyboard.press("Control+Shift+F")
     bea.tab.fill("#find-text", "lamp")
     looks.at("search")
     bea.tab.click("#find-close")

@@ -88,7 +88,7 @@ def test_the_whole_page_breaks_no_policy(watched: Callable[[str], Page]) -> None
             page.tab.click("#save-log")
         page.tab.keyboard.press("Escape")
         page.tab.click("#theme-button")
-        page.tab.keyboard.press("Control+Shift+f")
+        page.tab.keyboard.press("Control+Shift+F")
         page.tab.fill("#find-text", "lamp")
         page.tab.click("#find-close")
         page.types("\x1b[38;2;200;10;10mred\x1b[0m")

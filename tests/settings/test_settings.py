@@ -265,6 +265,14 @@ def test_a_relative_store_lies_beside_the_application(
     assert sources.copy().settings() == settings
 
 
+def test_a_relative_folder_of_the_page_lies_beside_the_application(tmp_path: Path) -> None:
+    sources = Sources()
+    sources.read_file(tmp_path)
+    assert sources.settings().web_folder == "", "none by default"
+    assert sources.update("file", {"web_folder": "web"}).web_folder == str(tmp_path / "web")
+    assert sources.update("command line", {"web_folder": "web"}).web_folder == "web"
+
+
 @pytest.mark.parametrize("store", ["/var/lib/talker", "memory:", "file:store", "sqlite:a.db"])
 def test_other_stores_stay_as_they_are(tmp_path: Path, store: str) -> None:
     sources = Sources()

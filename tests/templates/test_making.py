@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
+from cletus.doors.web import WebDoor
 from cletus.errors import TemplateError
 from cletus.settings.settings import Settings
 from cletus.templates import TEMPLATES, make, making
@@ -60,6 +61,19 @@ def test_its_settings_are_settings(template: str, tmp_path: Path) -> None:
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     assert project["project"]["name"] == "lighthouse"
     assert set(project["tool"]["cletus"]) <= set(Settings.__struct_fields__)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_its_page_has_its_name_and_its_look(template: str, tmp_path: Path, clock: Clock) -> None:
+    folder = make("night_owl", template, tmp_path)
+    theme = folder / "web" / "theme.css"
+    with staged("night_owl", folder, clock) as service:
+        door = WebDoor(service)
+        assert b"<title>Night owl</title>" in door.site.files["/index.html"].data
+        assert door.site.files["/theme.css"].data == theme.read_bytes()
+        assert b"Night owl" in door.site.files["/theme.css"].data
+    lines = [path.read_text() for path in folder.rglob("*") if path.is_file()]
+    assert not any("The Lantern" in text or "Example Package" in text for text in lines)
 
 
 def test_an_echo_is_a_dozen_lines(tmp_path: Path) -> None:

@@ -58,9 +58,8 @@ def status_of(service: Service) -> dict[str, Any]:
 
     A door with variables of its own has them in ``advertised``, such as ``{"TLS": 9443}``.
     """
-    names = [root.name for root in service.session.application.roots]
     values: dict[str, Any] = {
-        "NAME": service.settings.name or next(iter(names), "Cletus"),
+        "NAME": name_of(service),
         "PLAYERS": sum(getattr(client, "user", None) is not None for client in service.clients),
         "UPTIME": int(service.started_at),
         "CODEBASE": f"Cletus {__version__}",
@@ -72,6 +71,12 @@ def status_of(service: Service) -> dict[str, Any]:
     values.update(ports)
     service.fire(events.Status(service, values))
     return values
+
+
+def name_of(service: Service) -> str:
+    """What the service is called: by its setting ``name``, else as its package is."""
+    names = [root.name for root in service.session.application.roots]
+    return service.settings.name or next(iter(names), "Cletus")
 
 
 def _page_of(service: Service, host: Any) -> str:

@@ -23,7 +23,7 @@ from websockets.frames import Frame, Opcode
 from cletus.doors.address import printable
 from cletus.doors.admission import ConnectionLimiter
 from cletus.doors.listening import FreePort, Listening
-from cletus.doors.telnet.protocol import TelnetProtocol, status_of
+from cletus.doors.telnet.protocol import TelnetProtocol, name_of, status_of
 from cletus.doors.tls import certificate_of
 from cletus.doors.web.connection import WebConnection
 from cletus.doors.web.forwarded import Forwarded, forwarded
@@ -90,8 +90,11 @@ class WebDoor:
         self.advertised: dict[str, int] = {}
         self.host: Any = None
         self.certificate: Any = None
-        folder = settings.web_folder
-        self.site = Site(PAGE, *([Path(folder)] if folder else []))
+        folders = [Path(settings.web_folder)] if settings.web_folder else []
+        self.site = Site(PAGE, *folders, name=partial(name_of, service))
+        for folder in folders:
+            if not folder.is_dir():
+                _log.warn("web_folder: there is no folder {folder}", folder=str(folder))
         self._sessions: dict[bytes, Session] = {}
         self._connections: dict[WebConnection, None] = {}
         self._last: tuple[int, bytes, bytes] = (0, b"", b"")

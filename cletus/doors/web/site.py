@@ -1,15 +1,18 @@
 """The files of the page, in memory: what is asked for is looked up in a table and never on the disk.
 
 They come from the page's own folder and from the one that the setting ``web_folder`` names, whose
-files take the place of others of the same name. ``look()`` notices that files were edited.
+files take the place of others of the same name. ``look()`` notices that files were edited. Pages and
+manifests have the name of the service where they say ``%NAME%``.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import html
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -48,6 +51,12 @@ _POLICY = (
     "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+#: How the name of the service is written in a file of this type, where it says ``%NAME%``.
+_NAMED: Final[dict[str, Callable[[str], str]]] = {
+    ".html": html.escape,
+    ".webmanifest": lambda name: json.dumps(name)[1:-1],
+}
+
 #: The header fields of every answer.
 FIELDS: Final = (
     ("Content-Security-Policy", _POLICY),
@@ -84,14 +93,17 @@ class Site:
 
     Args:
         folders: later ones win.
+        name: tells what the service is called.
 
     Attributes:
         files: the table.
         version: changes with any file.
     """
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, name: Callable[[], str] = lambda: "Cletus") -> None:
         self._folders = folders
+        self._name = name
+        self._named = ""
         self._stamps: dict[Path, tuple[int, int]] = {}
         self.files: dict[str, File] = {}
         self.version = ""
@@ -111,10 +123,15 @@ class Site:
                 continue
             stamps[path] = (status.st_mtime_ns, status.st_size)
             paths[name] = path
-        if stamps == self._stamps:
+        name = self._name()
+        if (stamps, name) == (self._stamps, self._named):
             return False
-        changed = {path for path, stamp in stamps.items() if self._stamps.get(path) != stamp}
-        self._stamps = stamps
+        changed = {
+            path
+            for path, stamp in stamps.items()
+            if self._stamps.get(path) != stamp or (name != self._named and path.suffix in _NAMED)
+        }
+        self._stamps, self._named = stamps, name
         files = {name: self._file(name, path, path in changed) for name, path in paths.items()}
         self.files = {name: file for name, file in files.items() if file is not None}
         etags = "".join(f"{name}{file.etag}" for name, file in sorted(self.files.items()))
@@ -153,6 +170,8 @@ class Site:
                 "{path} is left out: it is larger than {most} bytes", path=str(path), most=FILE_MAX
             )
             return None
+        if path.suffix in _NAMED:
+            data = data.replace(b"%NAME%", _NAMED[path.suffix](self._named).encode())
         packed = gzip.compress(data, 9, mtime=0) if path.suffix in _PACKED else b""
         etag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
         return File(data, packed if len(packed) < len(data) else b"", etag, _TYPES[path.suffix])

@@ -21,6 +21,7 @@ let telnet = newTelnet();
 let state = "connecting";
 let pinged = 0;
 let loggedIn = false;
+let nameQuestion = "";
 let channel = null;
 
 const log = new Log(get("log"), get("aloud"), get("newer"), { names: () => panel.names, me: () => panel.me, settings });
@@ -31,7 +32,7 @@ const input = new Input({
 const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState, aloud: (text) => get("aloud").append(element("p", "", text)) });
 const wire = new Wire({
   data: received, state: setState,
-  fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); },
+  fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); comeInUnasked(); },
   resumed: missed,
   files: pageChanged,
   silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
@@ -87,9 +88,13 @@ function said(text) {
   const before = log.kept.length;
   log.text(text);
   if (log.kept.length !== before) called();
-  clearTimeout(said.timer);
-  // A service that asks nothing (an echo server) has no door to show.
-  said.timer = setTimeout(() => { if (!input.asked && !log.partial && state === "connected") stage("inside"); }, INSIDE_AFTER);
+  comeInUnasked();
+}
+
+// A service that asks nothing (an echo server) has no door to show.
+function comeInUnasked() {
+  clearTimeout(comeInUnasked.timer);
+  comeInUnasked.timer = setTimeout(() => { if (!input.asked && !log.partial && state === "connected") stage("inside"); }, INSIDE_AFTER);
 }
 
 function prompted() {
@@ -133,7 +138,8 @@ function submit(line, hidden) {
   const asked = input.asked;
   if (asked) log.line(`${asked} ${hidden ? say("hidden") : line}`, "own");
   else if (!hidden && line.trim()) log.line(line, "own");
-  if (asked && !hidden && !loggedIn) input.account.value = line.trim();
+  // The first question is that of the name; it comes again after a wrong password.
+  if (asked && !hidden && !loggedIn && asked === (nameQuestion ||= asked)) input.account.value = line.trim();
   input.question("", placeholder());
   log.toEnd();
 }
@@ -271,7 +277,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "F6") { event.preventDefault(); turnPart(event.shiftKey ? -1 : 1); return; }
   if (event.key === "Escape") { if (document.body.dataset.panel === "open") openPanel(false); if (!get("find").hidden) closeFind(); input.focus(); return; }
   if (event.altKey && /^[0-9]$/.test(event.key)) { event.preventDefault(); get("aloud").append(element("p", "", log.latest(Number(event.key) || 10))); return; }
-  if ((event.ctrlKey || event.metaKey) && event.key === "f" && event.shiftKey) { event.preventDefault(); openFind(); return; }
+  if ((event.ctrlKey || event.metaKey) && event.shiftKey && event.key.toLowerCase() === "f") { event.preventDefault(); openFind(); return; }
   const view = get("channel-log") ?? get("log");
   if (event.key === "PageUp" || event.key === "PageDown") { event.preventDefault(); view.scrollBy(0, (event.key === "PageUp" ? -0.9 : 0.9) * view.clientHeight); return; }
   const active = document.activeElement;
@@ -325,7 +331,7 @@ document.addEventListener("visibilitychange", () => {
 
 function remember() {
   if (!wire.secret || wire.over) { sessionStorage.removeItem(SAVED); return; }
-  const visit = { wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn };
+  const visit = { wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn, account: input.account.value };
   let text = JSON.stringify(visit);
   while (text.length > SAVED_MAX && visit.log.length) { visit.log = visit.log.slice(Math.ceil(visit.log.length / 2)); text = JSON.stringify(visit); }
   try { sessionStorage.setItem(SAVED, text); } catch { /* then it is a new visit */ }
@@ -341,6 +347,7 @@ function goOn() {
     wire.restore(visit.wire);
     telnet.restore(visit.telnet);
     loggedIn = visit.loggedIn;
+    input.account.value = visit.account;
     panel.restore(visit.panel);
     log.restore(visit.log);
     log.partial = visit.partial;

@@ -1,9 +1,8 @@
 // The room, the people and the channels, as GMCP tells them; and the author's panel.
 import { element, hue } from "./log.js";
-import { say } from "./words.js";
+import { exitName, say } from "./words.js";
 
 const ARROWS = { n: "↑", s: "↓", e: "→", w: "←", ne: "↗", nw: "↖", se: "↘", sw: "↙", u: "⤒", d: "⤓", in: "⇥", out: "⇤" };
-const WORDS = { n: "north", s: "south", e: "east", w: "west", ne: "northeast", nw: "northwest", se: "southeast", sw: "southwest", u: "up", d: "down" };
 const RELOADS_MAX = 12, CHANNEL_LINES_MAX = 500;
 
 export class Panel {
@@ -62,7 +61,7 @@ export class Panel {
       button.type = "button";
       const arrow = element("span", "arrow", ARROWS[exit] ?? "•");
       arrow.setAttribute("aria-hidden", "true");
-      button.append(arrow, WORDS[exit] ?? exit);
+      button.append(arrow, exitName(exit));
       button.addEventListener("click", () => this.on.command(commands[exit] ?? exit));
       return button;
     }));

@@ -7,7 +7,6 @@ export const WORDS = {
   aloudAll: "everything",
   aloudCalls: "only lines that call me",
   aloudNothing: "nothing",
-  answered: "Answered:",
   asOne: "Send as one line",
   author: "Code",
   away: "away",
@@ -73,9 +72,16 @@ export const WORDS = {
   themeDark: "dark",
   themeLight: "light",
   times: "Show the time of each line",
-  today: "Today",
   unread: "{n} unread",
 };
+
+// Directions that services know by a letter or two; other exits have a word of the service's own.
+export const EXITS = {
+  n: "north", s: "south", e: "east", w: "west", ne: "northeast", nw: "northwest", se: "southeast", sw: "southwest",
+  u: "up", d: "down", in: "in", out: "out",
+};
+
+export function exitName(exit) { return EXITS[exit] ?? exit; }
 
 export function say(key, values = {}) {
   return WORDS[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
