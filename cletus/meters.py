@@ -153,6 +153,8 @@ class Meters:
         connections: connections accepted, by ``door``.
         refused: connections that a limit has turned away.
         slow_readers: clients that were dropped because they did not read.
+        throttled: times that a connection had to wait because its address had used up ``stranger_cpu``.
+        strangers_closed: strangers who were closed because all together held too much memory.
         mistakes: errors that the application's code has raised.
         output_peak: the most bytes that have ever waited for one client.
         input_peak: the most lines of one client that have ever waited.
@@ -175,6 +177,12 @@ class Meters:
         self.connections = count("cletus_connections", "People who have come in, by door.")
         self.refused = count("cletus_connections_refused", "Connections that a budget turned away.")
         self.slow_readers = count("cletus_slow_readers", "People dropped who did not read.")
+        self.throttled = count(
+            "cletus_throttled", "Waits of connections whose address had used up its time."
+        )
+        self.strangers_closed = count(
+            "cletus_strangers_closed", "Strangers closed because all together held too much."
+        )
         self.mistakes = count("cletus_mistakes", "Errors that the application's code has raised.")
         self.output_peak = gauge(
             "cletus_output_peak_bytes", "The most that has ever waited for one slow reader."

@@ -3,11 +3,13 @@
 At each moment there is one reader. It is the first question that has no answer (``client.ask()``), else
 the dialogue on top of the stack, else the service, which fires ``Receive``. The next line waits while its
 reader is busy with the one before, and while the person types faster than ``line_rate``. As long as lines
-wait nothing is read from the connection, so the queue never holds more than what came in one read.
+wait nothing is read from the connection, and when the queue is full (``is_full``), the door does not take
+more out of what it has read.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,9 @@ from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.output import Output
 from cletus.errors import ConversationEnded, DialogueError, Disconnected
 from cletus.logs.context import hidden_line, log_context
+
+LINES_MAX: Final = 200
+"""Lines that wait at most, if ``line_burst`` is 0. Our choice."""
 
 
 class Bucket:
@@ -128,6 +133,7 @@ class Input:
         self.last_at = clock.seconds()
         self._bucket = Bucket(settings.line_rate, settings.line_burst, self.last_at)
         self._burst = settings.line_burst
+        self._max = settings.input_max
         self._lines: deque[str] = deque()
         self._questions: list[Question] = []
         self.dialogues: list[Any] = []
@@ -140,6 +146,16 @@ class Input:
         self._closed = False  # the connection is gone
 
     # -- the queue --------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more should be taken out of what was read, until ``resume_reading()``."""
+        return len(self._lines) >= (self._burst or LINES_MAX) or 0 < self._max < self.memory
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the lines take that wait."""
+        return sum(map(sys.getsizeof, self._lines))
 
     def put(self, line: str) -> None:
         """A line has been typed."""

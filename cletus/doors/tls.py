@@ -21,6 +21,7 @@ from cletus.errors import CertificateError
 
 if TYPE_CHECKING:
     from cletus.doors.admission import ConnectionLimiter
+    from cletus.reactor.shares import Shares
     from cletus.settings.settings import Settings
 
 CHECK_INTERVAL = 1.0
@@ -36,7 +37,12 @@ _log = Logger()
 
 
 def encrypted(
-    factory: Any, settings: Settings, host: str, reactor: Any, handshakes: ConnectionLimiter
+    factory: Any,
+    settings: Settings,
+    host: str,
+    reactor: Any,
+    handshakes: ConnectionLimiter,
+    shares: Shares,
 ) -> Any:
     """A factory whose connections are those of ``factory``, over TLS.
 
@@ -46,13 +52,14 @@ def encrypted(
         host: the name in a self-signed certificate.
         reactor: its clock and timers.
         handshakes: counts the peers that have not done their handshake.
+        shares: of which each connection gets one.
 
     Raises:
         CertificateError: there is no certificate that can be used, or no OpenSSL.
     """
     certificate: Any = certificate_of(settings, host, reactor.seconds)
     connections = import_module("cletus.doors.tls_connection")  # now, since it imports OpenSSL
-    return connections.TlsFactory(certificate, factory, reactor, handshakes)
+    return connections.TlsFactory(certificate, factory, reactor, handshakes, shares)
 
 
 def certificate_of(

@@ -13,12 +13,15 @@ What arrives passes through four layers, in this order: MCCP3 (``mccp``), telnet
 answered by ``negotiator``), lines (``lines``), and text (``charset``, then ``text``). What is sent is
 already encoded, and passes through MCCP2 only.
 
-Two rules matter to those who change this module:
+Three rules matter to those who change this module:
 
 * **Nothing is read ahead.** ``receive`` is a generator: it reads on only after the event before has
   been handled. Handling a line may change how the next line is read, because an application may set
   ``terminal.encoder`` or hide what is typed; and the peer may change its character set, or begin to
   compress, in the middle of a chunk.
+* **A chunk is handled in pieces** of ``PIECE`` bytes, also when it is inflated. After each of them
+  ``receive`` gives ``PIECE_END``, and a door that has other peers to serve goes on in a later turn. What
+  one piece can cost has a limit, and so has what is held of it.
 * **Everything that is kept between two chunks has a limit**, whatever the peer sends: the incomplete
   line has ``line_max``, a subnegotiation ``subnegotiation_max``, the inflated bytes of a chunk
   ``inflated_max`` and ``mccp.RATIO_MAX``, and answers ``options.NEGOTIATIONS_PER_SECOND``.
@@ -51,6 +54,7 @@ from cletus.protocol.terminal import Terminal
 from cletus.protocol.text import clean
 
 __all__ = [
+    "PIECE_END",
     "TOO_LONG",
     "Connection",
     "Event",
@@ -62,6 +66,7 @@ __all__ = [
     "Line",
     "Message",
     "ModeChanged",
+    "PieceEnd",
     "Reply",
     "Resized",
     "TlsHello",
@@ -73,6 +78,12 @@ TOO_LONG = "Your line was too long: only the first {} bytes were taken."
 HELD_MAX = 16 * 1024
 """Bytes of answers that wait for a peer that does not read; its commands beyond them are ignored, so that
 nothing is agreed on that it is not told. Our choice: a negotiation takes three."""
+
+PIECE = 1024
+"""Bytes that are handled before the door may do something else. Our choice: at worst, a millisecond."""
+
+INFLATER_MEMORY = 40 * 1024
+"""Bytes that zlib takes for a stream that is inflated: its window of 32 KiB, and its state."""
 
 SUBNEGOTIATION_TIMEOUT = 10.0
 """Seconds after which an unfinished subnegotiation is given up. Our choice: programs send them
@@ -148,6 +159,13 @@ class Failed:
     error: Exception
 
 
+@dataclass(frozen=True, slots=True)
+class PieceEnd:
+    """A piece of what has arrived is handled; there is more. The door may go on in a later turn."""
+
+
+PIECE_END = PieceEnd()
+
 Event = (
     Line
     | Keys
@@ -160,6 +178,7 @@ Event = (
     | TlsHello
     | Flooded
     | Failed
+    | PieceEnd
 )
 
 
@@ -204,6 +223,7 @@ class Connection:
         "_seconds",
         "_status",
         "_subnegotiation_since",
+        "_unread",
         "congested",
         "terminal",
     )
@@ -251,13 +271,14 @@ class Connection:
         self._status = status
         self._is_tls = False  # nothing of a TLS stream can be understood here
         self._subnegotiation_since: float | None = None
+        self._unread = 0
 
     # -- what arrives -----------------------------------------------------------------------
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """The events of these bytes, in order.
+        """The events of these bytes, in order, with a ``PIECE_END`` between two pieces.
 
-        Read to the end, unless the connection has ended, and before the next call.
+        Read to the end before the next call, in this turn or later, unless the connection has ended.
 
         Raises:
             ProtocolError: the peer's compressed stream is invalid, or inflates to too much
@@ -277,11 +298,17 @@ class Connection:
         # A loop, and not a call for each stream: a chunk may contain thousands of short streams. All
         # of them share one budget, or a peer could send one bomb after another.
         while data:
-            if self._inflater is None:
-                data = yield from self._parse(data)
-            else:
+            if self._inflater is not None:
                 budget = Budget(len(data), self._inflated_max) if budget is None else budget
                 data = yield from self._inflate(self._inflater, data, budget)
+            elif len(data) <= PIECE:
+                data = yield from self._parse(data)
+            else:
+                piece, data = data[:PIECE], data[PIECE:]
+                self._unread = len(data)
+                data = (yield from self._parse(piece)) + data
+                yield PIECE_END
+        self._unread = 0
         if self._has_flooded:
             self._has_flooded = False
             yield Flooded()
@@ -291,7 +318,9 @@ class Connection:
     ) -> Generator[Event, None, bytes]:
         """Handle compressed bytes. Returns those that follow the end of the stream."""
         for piece in inflater.inflate(data, budget):
+            self._unread = inflater.unread
             yield from self._parse(piece)
+            yield PIECE_END
         if inflater.unused is None:
             return b""
         self._inflater, self._parser.handover = None, _HANDOVER
@@ -338,11 +367,11 @@ class Connection:
             self._note_subnegotiation(ended)
         if self.congested:
             self._held += replies
-            return remainder
-        if self._mark_is_due and self._prompt_is_sent:
-            replies += self._mark()
-        if replies:
-            yield Reply(self._out(replies))
+        else:
+            if self._mark_is_due and self._prompt_is_sent:
+                replies += self._mark()
+            if replies:
+                yield Reply(self._out(replies))
         return remainder
 
     def _note_subnegotiation(self, ended: bool) -> None:
@@ -399,6 +428,13 @@ class Connection:
             self._mark_is_due = False
             if begun := self._lines.take():
                 self._events.append(Keys(begun))
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of what has arrived."""
+        inflating = 0 if self._inflater is None else INFLATER_MEMORY
+        begun = self._lines.held + self._parser.held
+        return self._unread + begun + len(self._held) + inflating
 
     def put_back(self, data: bytes) -> None:
         """Bytes that were ``Keys`` are the beginning of the next line: the peer is in line mode again."""

@@ -1,7 +1,8 @@
 """GMCP, the Generic MUD Communication Protocol (option 201): named JSON beside the text.
 
 ``IAC SB 201 Room.Info {"num": 1} IAC SE``. Package names are compared without regard to case, since
-telnetlib3 sends them in lower case. Invalid JSON is ignored, and so is JSON that is nested too deep.
+telnetlib3 sends them in lower case. Invalid JSON is ignored, and so is JSON that is nested too deep or has too
+many values.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from cletus.protocol.text import clean
 DEPTH_MAX = 32
 """Lists and objects inside each other. Our choice; clients send no more than three."""
 
+VALUES_MAX = 1024
+"""Values in the JSON of one message. Our choice; the longest list that we know a client to send has fifty."""
+
 ALWAYS = frozenset({"client", "core", "external"})
 """Packages that a client takes without listing them, as Mudlet takes ``Client.GUI``."""
 
@@ -29,7 +33,7 @@ NAME_MAX = 80
 """Characters of a package's name; longer names are ignored. Our choice."""
 
 _NAME = re.compile(rf"[A-Za-z][\w.-]{{0,{NAME_MAX - 1}}}", re.ASCII)
-_OUTSIDE_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_IN_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
 class GmcpOption(Option):
@@ -137,18 +141,33 @@ def _parsed(text: str) -> Any:
     """What the JSON means; ``None`` for an empty text.
 
     Raises:
-        ValueError: the text is not JSON, or it is nested too deep.
+        ValueError: the text is not JSON, is nested too deep, or has too many values.
     """
     if not text:
         return None
-    if text.count("[") + text.count("{") > DEPTH_MAX:
-        depth = deepest = 0
-        for char in _OUTSIDE_STRINGS.sub("", text):
-            depth += (char in "[{") - (char in "]}")
-            deepest = max(deepest, depth)
-        if deepest > DEPTH_MAX:
-            raise ValueError("nested too deep")
+    containers = text.count("[") + text.count("{")
+    if containers > DEPTH_MAX or containers + text.count(",") > VALUES_MAX:
+        _check_size(_IN_STRINGS.sub("", text))
     return _cleaned(json.loads(text, parse_constant=_refuse, parse_float=_finite))
+
+
+def _check_size(structure: str) -> None:
+    """Check how deep the JSON is nested, and how many values it has.
+
+    Args:
+        structure: the text without its strings.
+
+    Raises:
+        ValueError: it is too much.
+    """
+    if sum(map(structure.count, "[{,")) > VALUES_MAX:
+        raise ValueError("too many values")
+    depth = deepest = 0
+    for char in structure:
+        depth += (char in "[{") - (char in "]}")
+        deepest = max(deepest, depth)
+    if deepest > DEPTH_MAX:
+        raise ValueError("nested too deep")
 
 
 def _cleaned(data: Any) -> Any:

@@ -21,6 +21,9 @@ import wcwidth
 HISTORY_MAX: Final = 100
 """Lines that can be recalled. Our choice."""
 
+HISTORY_SIZE_MAX: Final = 16 * 1024
+"""Characters of all of them together. Our choice."""
+
 SEQUENCE_MAX: Final = 32
 """Bytes of an escape sequence; what is longer is none. Our choice; xterm's have at most a dozen."""
 
@@ -261,6 +264,8 @@ class LineEditor:
         shown.append(self._leave() + "\r\n")
         if text.strip() and not self.hidden and (not self._history or self._history[-1] != text):
             self._history.append(text)
+            while sum(map(len, self._history)) > HISTORY_SIZE_MAX:
+                self._history.popleft()
         if self.hidden:
             self._killed = ""  # a password is not to be yanked into what others read
         self._clear()

@@ -61,6 +61,11 @@ class LineBuffer:
             self._keep(partial)
         return lines if self._max == 0 or len(data) <= self._max else self._cut(lines)
 
+    @property
+    def held(self) -> int:
+        """Bytes of the line that is not complete."""
+        return len(self._partial)
+
     def erase(self) -> None:
         """Forget the line that is not complete yet (telnet's EL)."""
         self._partial.clear()

@@ -18,7 +18,9 @@ from cletus.errors import InflationTooLarge, ProtocolError
 from cletus.protocol.options import Option, Side
 from cletus.protocol.telnet import subnegotiation
 
-INFLATED_PIECE = 16 * 1024
+INFLATED_PIECE = 1024
+"""Bytes that are inflated at once. Our choice, as ``connection.PIECE``."""
+
 RATIO_MAX = 100
 """Inflated bytes for each byte received. Repetitive chat has ten; deflate cannot exceed 1,032."""
 
@@ -114,6 +116,11 @@ class Inflater:
         self._begun = False
         self._inflate = zlib.decompressobj()
         self.unused: bytes | None = None
+
+    @property
+    def unread(self) -> int:
+        """Bytes that ``inflate()`` has not come to yet."""
+        return len(self._inflate.unconsumed_tail)
 
     def inflate(self, data: bytes, budget: Budget) -> Iterator[bytes]:
         """The inflated bytes, in pieces of at most ``INFLATED_PIECE`` bytes.

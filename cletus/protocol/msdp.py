@@ -7,6 +7,7 @@ of a variable (REPORT), or for its present value (SEND); LIST names the variable
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -22,6 +23,9 @@ LISTS = ("COMMANDS", "LISTS", "REPORTABLE_VARIABLES", "REPORTED_VARIABLES", "SEN
 REPORTED_MAX = 128
 """Variables that one client may ask to be reported."""
 
+VALUES_MAX = 512
+"""Names and values in one subnegotiation; what is behind them is ignored. Our choice."""
+
 NAME_MAX = 80
 """Characters of a variable's name; longer names are ignored. Our choice, as for GMCP."""
 
@@ -30,6 +34,7 @@ ANSWER_MAX = 16 * 1024
 thousand LISTs in 8 KiB would be answered by a thousand lists. Our choice; clients ask for far less."""
 
 _DEPTH_MAX = 16
+_CODE = re.compile(rb"[\x01-\x06]")
 _RESERVED = bytes(range(7)) + b"\xff"  # the codes, NUL and IAC cannot be in a value
 
 
@@ -150,6 +155,7 @@ class _Reader:
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
         self._at = 0
+        self._left = VALUES_MAX
 
     def variables(self, depth: int = 0) -> Iterator[tuple[str, Any]]:
         while self._takes(VAR):
@@ -175,13 +181,14 @@ class _Reader:
         return self._text()
 
     def _takes(self, code: int) -> bool:
-        if self._at >= len(self._payload) or self._payload[self._at] != code:
+        if self._at >= len(self._payload) or self._payload[self._at] != code or not self._left:
             return False
         self._at += 1
+        self._left -= 1
         return True
 
     def _text(self) -> str:
         start = self._at
-        while self._at < len(self._payload) and self._payload[self._at] not in range(1, 7):
-            self._at += 1
+        code = _CODE.search(self._payload, start)
+        self._at = len(self._payload) if code is None else code.start()
         return clean(self._payload[start : self._at].decode("utf-8", "replace"))

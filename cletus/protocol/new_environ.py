@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from cletus.protocol.options import Option, Side
 from cletus.protocol.telnet import subnegotiation
@@ -34,6 +35,9 @@ WANTED = frozenset(
 """The variables that are used."""
 
 VALUE_MAX = 64
+
+VARIABLES_MAX = 128
+"""Variables of one subnegotiation; those behind them are ignored. Our choice; a shell has about thirty."""
 
 # VAR 0 or USERVAR 3, a name, and perhaps VALUE 1 and a value; ESC 2 takes the next byte as it is.
 _BYTE = rb"(?:[^\x00-\x03]|\x02.)*+"
@@ -81,10 +85,11 @@ class NewEnviron(Option):
 
 
 def _variables(payload: bytes) -> Iterator[tuple[str, str]]:
-    for name, value in _VARIABLE.findall(payload, 1):
-        known = _text(name).upper()
+    for variable in islice(_VARIABLE.finditer(payload, 1), VARIABLES_MAX):
+        name, value = variable.groups()
+        known = _text(name).upper() if len(name) <= VALUE_MAX else ""
         if known in WANTED and value:
-            yield known, _text(value)[:VALUE_MAX]
+            yield known, _text(value[: 8 * VALUE_MAX])[:VALUE_MAX]
 
 
 def _text(value: bytes) -> str:

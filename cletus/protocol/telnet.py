@@ -148,6 +148,11 @@ class TelnetParser:
         """Whether a subnegotiation has begun and not ended."""
         return self._state in _SUBNEGOTIATING
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of a subnegotiation that has not ended."""
+        return len(self._payload)
+
     def give_up_subnegotiation(self) -> None:
         """Throw away a subnegotiation that does not end: what follows is data."""
         if self.in_subnegotiation:

@@ -14,6 +14,8 @@ from cletus.client.client import Client
 from cletus.client.interfaces import Transport
 from cletus.meters import Meters
 from cletus.reactor.clock import Clock
+from cletus.reactor.held_memory import HeldMemory
+from cletus.reactor.shares import Shares
 from cletus.reactor.turn import Turn
 from cletus.service.dispatch import Dispatcher
 from cletus.settings.settings import Settings
@@ -36,6 +38,8 @@ class Connections:
 
     Attributes:
         clients: those who are connected, in the order of their connecting.
+        shares: the shares of their connections in the time of the reactor.
+        held_memory: what strangers make the doors hold.
         accepting: false once the service is stopping: a client that still connects gets the
             ``stop_notice`` and is closed.
     """
@@ -47,6 +51,10 @@ class Connections:
         self.metrics = metrics
         self.accepting = True
         self.clients: dict[Client, None] = {}
+        self.shares = Shares(service.clock, lambda: self.settings.stranger_cpu, metrics.throttled)
+        self.held_memory = HeldMemory(
+            lambda: self.settings.stranger_memory, metrics.strangers_closed
+        )
         self._next_id = 1
         #: Fires when the last client is gone; there while ``close_all`` waits for that.
         self._empty: Deferred[None] | None = None

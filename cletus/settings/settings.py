@@ -144,6 +144,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "maximum bytes that one read of compressed input expands to; beyond, the client is dropped"
         ),
     ] = 1024 * 1024
+    input_max: Annotated[
+        Count,
+        setting("maximum bytes of memory for lines of one client that wait; then reading pauses"),
+    ] = 64 * 1024
+    stranger_cpu: Annotated[
+        Seconds,
+        setting("seconds a second for handling what one address sends; what is beyond waits"),
+    ] = 0.25
+    stranger_memory: Annotated[
+        Count,
+        setting("maximum bytes held of what all strangers send; then the largest is closed"),
+    ] = 64 * 1024 * 1024
     connections_max: Annotated[Count, setting("maximum simultaneous connections")] = 10_000
     connections_per_address: Annotated[
         Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")

@@ -32,7 +32,7 @@ class Typist:
         self.pauses: list[bool] = []
         self.take = self.lines.append
         host: Any = SimpleNamespace(
-            settings=SimpleNamespace(line_rate=rate, line_burst=burst),
+            settings=SimpleNamespace(line_rate=rate, line_burst=burst, input_max=0),
             clock=self.clock,
             metrics=Meters(),
             received=lambda client, line: self.take(line),

@@ -16,6 +16,9 @@ from zope.interface import implementer
 
 from cletus.doors.tls import SelfSigned
 from cletus.doors.tls_connection import HANDSHAKE_TIMEOUT, TlsFactory
+from cletus.meters import Counter
+from cletus.reactor.clock import ServiceClock
+from cletus.reactor.shares import Shares
 
 
 @implementer(IHalfCloseableProtocol)
@@ -57,7 +60,10 @@ class Meeting:
         handshakes: Any = SimpleNamespace(admit=self._admit, release=self._release)
         self._refusal = refusal
         factory = Factory.forProtocol(lambda: Door(self.calls))  # type: ignore[arg-type]  # makes one
-        tls = TlsFactory(SelfSigned("localhost"), factory, self.clock, handshakes)
+        service_clock = ServiceClock()
+        service_clock.reactor = self.clock
+        shares = Shares(service_clock, lambda: 0.0, Counter("throttled", ""))
+        tls = TlsFactory(SelfSigned("localhost"), factory, self.clock, handshakes, shares)
         self.server: Any = tls.buildProtocol(None)
         self.wire = Wire()
         self.server.makeConnection(self.wire)

@@ -111,7 +111,8 @@ class TelnetDoor:
     def _encrypted(self, factory: Any) -> Any:
         service = self._service
         handshakes = ConnectionLimiter(service)
-        return encrypted(factory, service.settings, self._host, service.reactor, handshakes)
+        shares = service.connections.shares
+        return encrypted(factory, service.settings, self._host, service.reactor, handshakes, shares)
 
     def close(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay open. Closing twice is harmless."""

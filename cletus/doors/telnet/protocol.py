@@ -7,6 +7,7 @@ is told exactly once that the peer has gone; what is sent after that goes nowher
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -21,6 +22,7 @@ from zope.interface import implementer
 
 from cletus import events
 from cletus.doors.address import printable
+from cletus.doors.admission import counted_address
 from cletus.doors.fast_send import can_fast_send, fast_send
 from cletus.errors import ProtocolError
 from cletus.logs.context import log_context
@@ -36,6 +38,7 @@ from cletus.protocol.connection import (
     Line,
     Message,
     ModeChanged,
+    PieceEnd,
     Reply,
     Resized,
     TlsHello,
@@ -43,6 +46,7 @@ from cletus.protocol.connection import (
 from cletus.protocol.line_editor import LineEditor
 from cletus.protocol.lines import REFUSAL, redirection
 from cletus.protocol.terminal import Terminal
+from cletus.reactor.shares import Share, Slice
 from cletus.version import __version__
 
 if TYPE_CHECKING:
@@ -149,7 +153,12 @@ class TelnetProtocol(Protocol):
         self._connection = self._new_connection(tls)
         self.terminal: Terminal = self._connection.terminal
         self._sends_now = False
-        self._reading = True
+        self._share: Share | None = None
+        self._unread: list[bytes] = []  # what has arrived while ``_events`` was not read to its end
+        self._events: Iterator[Event] | None = None
+        self._is_reading = True  # as the transport knows it
+        self._is_wanted = True  # the client takes lines
+        self._input_ended = False
         self._state = _State.OPEN
         self._flood_timer: Any = None
         self._abort_timer: Any = None
@@ -171,6 +180,7 @@ class TelnetProtocol(Protocol):
             with suppress(OSError):  # the peer may be gone already; connectionLost will follow
                 self.transport.setTcpKeepAlive(True)
                 self.transport.setTcpNoDelay(True)
+        self._join_shares()
         self.transport.registerProducer(self, True)
         self._put(self._connection.open())
         try:
@@ -180,20 +190,13 @@ class TelnetProtocol(Protocol):
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:
-        """Twisted's: bytes have arrived. Lines go to the client even while reading is paused."""
-        client = self._client
-        if client is None:  # refused, or about to be aborted
+        """Twisted's: bytes have arrived. They are handled now, as far as the share allows."""
+        if self._client is None or self._share is None:  # refused, or about to be aborted
             return
         self._received.value += len(data)
-        with log_context(client):
-            try:
-                for event in self._connection.receive(data):
-                    if self._state is _GONE:
-                        return
-                    self._handle(event, client)
-            except ProtocolError as error:
-                self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
-                self.abort()
+        self._unread.append(data)
+        self._share.run()
+        self._set_reading()
 
     def readConnectionLost(self) -> None:
         r"""Twisted's: the peer will send nothing more. Our output still goes out.
@@ -201,7 +204,8 @@ class TelnetProtocol(Protocol):
         Without this method Twisted would throw it away, and ``printf 'who\nquit\n' | nc -N`` would
         show nothing. The client closes the connection when all lines have been answered.
         """
-        if self._client is not None and self._state is _State.OPEN:
+        self._input_ended = True
+        if self._client is not None and self._state is _State.OPEN and not self._has_unread:
             self._client.input_ended()
 
     def writeConnectionLost(self) -> None:
@@ -210,6 +214,9 @@ class TelnetProtocol(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Twisted's: the connection is gone."""
         state, self._state = self._state, _GONE
+        if self._share is not None:
+            self._share.leave()
+            self._handle_rest(self._share.is_working)
         for timer in (self._abort_timer, self._flood_timer):
             if timer is not None:
                 timer.cancel()
@@ -250,17 +257,15 @@ class TelnetProtocol(Protocol):
 
     def pause_reading(self) -> None:
         """Read nothing more from the socket for now. Calling it twice is harmless."""
-        if self._reading and self._state is _State.OPEN:
-            self._reading = False
-            if self._flood_timer is None:
-                self.transport.pauseProducing()
+        self._is_wanted = False
+        self._set_reading()
 
     def resume_reading(self) -> None:
         """Read on. Calling it twice is harmless."""
-        if not self._reading and self._state is _State.OPEN:
-            self._reading = True
-            if self._flood_timer is None:
-                self.transport.resumeProducing()
+        self._is_wanted = True
+        if self._has_unread and self._share is not None:
+            self._share.run()
+        self._set_reading()
 
     def hide_input(self, hidden: bool) -> bytes:
         """The bytes that make the peer's terminal stop (or go on) showing what is typed."""
@@ -306,6 +311,84 @@ class TelnetProtocol(Protocol):
             character_mode=settings.character_mode,
         )
 
+    # -- what has arrived -------------------------------------------------------------------
+
+    def _join_shares(self) -> None:
+        host = counted_address(getattr(self.transport.getPeer(), "host", ""))
+        self._share = self._service.connections.shares.join(host, self._work)
+
+    @property
+    def _has_unread(self) -> bool:
+        """Whether bytes that have arrived are not handled yet."""
+        return self._events is not None or bool(self._unread)
+
+    def _work(self, current: Slice) -> bool:
+        """Handle what has arrived, until the slice is over or the client has enough lines."""
+        client = self._client
+        if client is None:
+            return False
+        is_interrupted = False
+        with log_context(client):
+            try:
+                is_interrupted = self._receive(current, client)
+            except ProtocolError as error:
+                self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
+                self._forget_unread()
+                self.abort()
+        if self._input_ended and not self._has_unread and self._state is _State.OPEN:
+            client.input_ended()
+        self._set_reading()
+        self._note_memory(client)
+        return is_interrupted
+
+    def _receive(self, current: Slice, client: Client) -> bool:
+        while self._has_unread:
+            if self._events is None:
+                data, self._unread = b"".join(self._unread), []
+                self._events = self._connection.receive(data)
+                del data  # the generator lets go of it as it proceeds
+            for event in self._events:
+                if self._events is None:  # the connection was lost meanwhile, or is closing
+                    return False
+                if isinstance(event, Line):
+                    current.excuse(self._handle, event, client)
+                else:
+                    self._handle(event, client)
+                if client.input.is_full:
+                    return False  # resume_reading() continues
+                if current.is_over:
+                    return True
+            self._events = None
+        return False
+
+    def _handle_rest(self, is_handling: bool) -> None:
+        """The connection is gone: handle what has come before, as much as may be typed at once."""
+        client = self._client
+        if client is not None and not (is_handling or client.input.is_full):
+            self._work(Slice(self._service.reactor.seconds))
+        self._forget_unread()
+        self._service.connections.held_memory.update(self, 0)
+
+    def _forget_unread(self) -> None:
+        self._events = None
+        self._unread.clear()
+
+    def _note_memory(self, client: Client) -> None:
+        held = 0
+        if client.user is None and self._state is not _GONE:
+            held = self._connection.held + sum(map(len, self._unread)) + client.input.memory
+        self._service.connections.held_memory.update(self, held)
+
+    def _set_reading(self) -> None:
+        """Let the transport read if there is nothing left to do for this connection."""
+        wanted = self._is_wanted and self._flood_timer is None and not self._has_unread
+        if wanted is not self._is_reading and self._state is _State.OPEN:
+            self._is_reading = wanted
+            if wanted:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
     def _handle(self, event: Event, client: Client) -> None:  # noqa: PLR0912 - a case for each event
         """Handle one event. If that fails, the events after it are still handled."""
         try:
@@ -338,6 +421,8 @@ class TelnetProtocol(Protocol):
                     client.close("spoke TLS")
                 case Failed():
                     self._log_failure(Failure(event.error))
+                case PieceEnd():
+                    pass  # a good moment to ask whether the slice is over
         except Exception:  # noqa: BLE001 - Twisted would close the connection
             self._log_failure(Failure())
 
@@ -377,6 +462,7 @@ class TelnetProtocol(Protocol):
     def _lose_connection(self) -> None:
         if self._state is _State.OPEN:
             self._state = _State.CLOSING
+            self._forget_unread()
             self.transport.loseConnection()
 
     def _abort_later(self) -> None:
@@ -391,13 +477,11 @@ class TelnetProtocol(Protocol):
     def _pause_for_flood(self) -> None:
         if self._flood_timer is None and self._state is _State.OPEN:
             self._flood_timer = self._service.reactor.callLater(FLOOD_PAUSE, self._flood_is_over)
-            if self._reading:
-                self.transport.pauseProducing()
+            self._set_reading()
 
     def _flood_is_over(self) -> None:
         self._flood_timer = None
-        if self._reading and self._state is _State.OPEN:
-            self.transport.resumeProducing()
+        self._set_reading()
 
 
 class TelnetFactory(ServerFactory):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
 
 from cletus.meters import Meters
+from cletus.reactor.clock import ServiceClock
+from cletus.reactor.held_memory import HeldMemory
+from cletus.reactor.shares import Shares
 from cletus.settings.settings import Settings
 
 
@@ -17,6 +21,8 @@ class FakeClient:
     def __init__(self, transport: Any) -> None:
         self.transport = transport
         self.calls: list[tuple[str, str]] = []
+        self.user: Any = None
+        self.input = SimpleNamespace(is_full=False, memory=0)
         self.on_line: Callable[[str], object] = lambda text: None
 
     @property
@@ -52,6 +58,12 @@ class FakeService:
         self.metrics = Meters()
         self.clients: list[FakeClient] = []
         self.connections = self  # it stands for both
+        clock = ServiceClock()
+        clock.reactor = self.reactor
+        self.shares = Shares(clock, lambda: self.settings.stranger_cpu, self.metrics.throttled)
+        self.held_memory = HeldMemory(
+            lambda: self.settings.stranger_memory, self.metrics.strangers_closed
+        )
         self.on_connect: Callable[[FakeClient], object] = lambda client: None
 
     def connected(self, transport: Any, *, door: str) -> FakeClient:

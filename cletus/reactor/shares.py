@@ -1,0 +1,335 @@
+"""Divides the time of the reactor among those who send: by address, and by connection within an address.
+
+What a peer sends is handled in slices: after ``SLICE`` the rest waits for a later turn. The time that it
+takes is charged to two allowances: that of the address, which grows with the rate, and that of the
+connection, which grows with its part of the rate (all connections of an address have equal parts). A
+connection may go on while either has something left. So the connections of an address together do not
+exceed its rate, one whose neighbours are idle may use all of it, and one that has used little does not
+wait for its neighbours.
+
+Addresses that wait are served in turn, and so are the connections of each. Nobody is charged for the
+application's own code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorCore
+from twisted.logger import Logger
+
+from cletus.meters import Counter
+from cletus.reactor.clock import ServiceClock
+
+SLICE: Final = 0.002
+"""Seconds for which one connection may hold the reactor."""
+
+TURN: Final = 0.01
+"""Seconds that all slices may take in one turn of the reactor; what is left waits for the next."""
+
+BURST: Final = 0.1
+"""Seconds that an address may use at once."""
+
+DEBT_MAX: Final = 4 * SLICE
+"""Seconds that a connection can owe. A pause of Python's garbage collector may fall into any slice."""
+
+_WAIT_MIN: Final = 0.001  # seconds until those who have used up their time are looked at again
+_ADDRESSES_MIN: Final = 64  # addresses that are remembered before old ones are looked for
+_LOG_INTERVAL: Final = 60.0
+
+_log = Logger()
+
+
+class Slice:
+    """The time that a connection has now.
+
+    Args:
+        meter: seconds that have been used, from any start.
+        address: whose time it is.
+    """
+
+    __slots__ = ("_begun", "_end", "_excused", "_meter", "address")
+
+    def __init__(self, meter: Callable[[], float], address: object = None) -> None:
+        self.address = address
+        self._meter = meter
+        self._begun = meter()
+        self._end = self._begun + SLICE
+        self._excused = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what is left has to wait for a later turn."""
+        return self._meter() >= self._end
+
+    @property
+    def charged(self) -> float:
+        """Seconds that were used until now, without the application's."""
+        return self._meter() - self._begun - self._excused
+
+    def excuse(self, code: Callable[..., object], *args: object) -> None:
+        """Call code of the application: it takes time of the slice, but nobody is charged for it."""
+        begun = self._meter()
+        try:
+            code(*args)
+        finally:
+            self._excused += self._meter() - begun
+
+
+class _Allowance:
+    """Seconds that may be used: they grow with time, and can be overdrawn."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self, left: float, now: float) -> None:
+        self._left = left
+        self._at = now
+
+    def left(self, now: float, rate: float, burst: float) -> float:
+        """What may be used now; a debt is negative."""
+        self._left = min(burst, self._left + (now - self._at) * rate)
+        self._at = now
+        return self._left
+
+    def charge(self, seconds: float, debt_max: float = float("inf")) -> None:
+        """Take these off, but make no debt of more than ``debt_max``."""
+        self._left = max(self._left - seconds, -debt_max)
+
+
+class _Address:
+    """The connections of one address, and those of them that wait, in order."""
+
+    __slots__ = ("allowance", "connections", "host", "waiting")
+
+    def __init__(self, host: str, now: float) -> None:
+        self.host = host
+        self.allowance = _Allowance(BURST, now)
+        self.connections = 0
+        self.waiting: dict[Share, None] = {}
+
+
+class Share:
+    """The share of one connection; ``Shares.join()`` makes it.
+
+    Args:
+        shares: the shares of the service.
+        address: those of its address.
+        work: handles what is there until the slice is over; returns whether it was interrupted by that.
+        now: the reactor's time.
+
+    Attributes:
+        is_working: whether its work is being done at the moment.
+    """
+
+    __slots__ = ("_shares", "address", "allowance", "is_working", "work")
+
+    def __init__(
+        self, shares: Shares, address: _Address, work: Callable[[Slice], bool], now: float
+    ) -> None:
+        self._shares = shares
+        self.address = address
+        self.allowance = _Allowance(SLICE, now)
+        self.work = work
+        self.is_working = False
+
+    def run(self) -> None:
+        """There is work: a slice of it is done now, if the shares allow it, and the rest later."""
+        self._shares.run(self)
+
+    def move(self, host: str) -> None:
+        """The connection has turned out to come from another address, as a proxy says."""
+        self._shares.move(self, host)
+
+    def leave(self) -> None:
+        """The connection is gone: nothing more is done for it."""
+        self._shares.leave(self)
+
+
+class Shares:
+    """The shares of all connections of a service.
+
+    Args:
+        clock: the reactor of the service.
+        rate: returns the seconds that an address may use in one second; 0 means no limit.
+        throttled: counts the times that a connection has had to wait because its time was used up.
+        meter: seconds that the reactor has worked, from any start; by default those that pass, and with
+            a ``Clock`` in place of a reactor, its own.
+    """
+
+    def __init__(
+        self,
+        clock: ServiceClock,
+        rate: Callable[[], float],
+        throttled: Counter,
+        meter: Callable[[], float] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._throttled = throttled
+        self._meter = meter
+        self._addresses: dict[object, _Address] = {}
+        self._addresses_max = _ADDRESSES_MIN
+        self._waiting: dict[_Address, None] = {}  # those with connections that wait, in order
+        self._present: Slice | None = None
+        self._used = 0.0  # seconds of this turn
+        self._timer: Any = None
+        self._due = 0.0
+        self._logged_at = -_LOG_INTERVAL
+
+    def join(self, host: str, work: Callable[[Slice], bool]) -> Share:
+        """The share of a new connection.
+
+        Args:
+            host: its address, as addresses are counted; "" if it has none, and shares with nobody.
+            work: handles what is there until the slice is over; returns whether it was interrupted by
+                that. What interrupts it otherwise is followed by another ``run()``.
+        """
+        now = self._clock.seconds()
+        return Share(self, self._enter(host, now), work, now)
+
+    def move(self, share: Share, host: str) -> None:
+        """As ``Share.move``."""
+        if host == share.address.host:
+            return
+        was_waiting = share in share.address.waiting
+        self.leave(share)
+        share.address = self._enter(host, self._clock.seconds())
+        if was_waiting:
+            self._queue(share)
+
+    def leave(self, share: Share) -> None:
+        """As ``Share.leave``."""
+        share.address.waiting.pop(share, None)
+        share.address.connections -= 1
+
+    def run(self, share: Share) -> None:
+        """As ``Share.run``."""
+        if share.is_working or share in share.address.waiting:
+            return
+        present = self._present
+        if present is None and self._used < TURN and not self._wait_of(share):
+            self._serve(share)
+        elif present is not None and present.address is share.address:
+            self._work(share, present)  # as TLS does, which has decrypted for it
+        else:
+            self._queue(share)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _enter(self, host: str, now: float) -> _Address:
+        key = host or object()
+        address = self._addresses.get(key)
+        if address is None:
+            if len(self._addresses) >= self._addresses_max:
+                self._forget_old(now)
+            address = self._addresses[key] = _Address(host, now)
+        address.connections += 1
+        return address
+
+    def _forget_old(self, now: float) -> None:
+        """Forget addresses without connections, unless they owe something."""
+        rate = self._rate()
+        self._addresses = {
+            key: address
+            for key, address in self._addresses.items()
+            if address.connections or address.allowance.left(now, rate or 1.0, BURST) < BURST
+        }
+        self._addresses_max = max(_ADDRESSES_MIN, 2 * len(self._addresses))
+
+    def _wait_of(self, share: Share) -> float:
+        """Seconds until it may use some time; 0.0 if that is now."""
+        rate = self._rate()
+        if not rate:
+            return 0.0
+        now, address = self._clock.seconds(), share.address
+        whole = address.allowance.left(now, rate, BURST)
+        part_rate = rate / address.connections
+        part = share.allowance.left(now, part_rate, SLICE)
+        if whole > 0 or part > 0:
+            return 0.0
+        return max(_WAIT_MIN, min(-whole / rate, -part / part_rate))
+
+    def _serve(self, share: Share) -> None:
+        if self._meter is None:
+            is_real = IReactorCore.providedBy(self._clock.reactor)
+            self._meter = time.perf_counter if is_real else self._clock.seconds
+        address = share.address
+        current = self._present = Slice(self._meter, address)
+        try:
+            self._work(share, current)
+        finally:
+            self._present = None
+            spent = current.charged
+            address.allowance.charge(spent)
+            share.allowance.charge(spent, DEBT_MAX)
+            self._used += spent
+            if self._used >= TURN:
+                self._schedule(0.0)
+
+    def _work(self, share: Share, current: Slice) -> None:
+        share.is_working = True
+        try:
+            is_interrupted = share.work(current)
+        finally:
+            share.is_working = False
+        if is_interrupted:
+            self._queue(share)
+
+    def _queue(self, share: Share) -> None:
+        if self._wait_of(share):
+            self._throttled.value += 1
+            self._log_wait(share.address.host)
+        share.address.waiting[share] = None
+        self._waiting[share.address] = None
+        self._schedule(0.0)
+
+    def _schedule(self, delay: float) -> None:
+        due = self._clock.seconds() + delay
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._clock.callLater(delay, self._serve_waiting)
+
+    def _serve_waiting(self) -> None:
+        """Serve one connection of each address, as far as there is time in this turn."""
+        self._timer = None
+        self._used = 0.0
+        wait = float("inf")
+        for address in tuple(self._waiting):
+            if self._used >= TURN:
+                wait = 0.0
+                break
+            del self._waiting[address]
+            wait = min(wait, self._serve_next(address))
+            if address.waiting:
+                self._waiting[address] = None  # behind the others
+        if self._waiting:
+            self._schedule(wait)
+
+    def _serve_next(self, address: _Address) -> float:
+        """Serve the first connection of an address that may go on.
+
+        Returns:
+            Seconds until one can be served again.
+        """
+        wait = float("inf")
+        for share in tuple(address.waiting):
+            seconds = self._wait_of(share)
+            if not seconds:
+                del address.waiting[share]
+                self._serve(share)
+                return 0.0
+            wait = min(wait, seconds)
+        return wait
+
+    def _log_wait(self, host: str) -> None:
+        now = self._clock.seconds()
+        if now - self._logged_at >= _LOG_INTERVAL:
+            self._logged_at = now
+            _log.info(
+                "{host} has used up its stranger_cpu, and waits", host=host or "a local socket"
+            )
