@@ -1,7 +1,7 @@
 """Divides the time of the reactor among those who send: by address, and by connection within an address.
 
-What a peer sends is handled in slices: after ``SLICE`` the rest waits for a later turn. The time that it
-takes is charged to two allowances: that of the address, which grows with the rate, and that of the
+What a peer sends is handled in slices: after ``SLICE`` the rest waits for a later turn. The CPU time that
+it takes is charged to two allowances: that of the address, which grows with the rate, and that of the
 connection, which grows with its part of the rate (all connections of an address have equal parts). A
 connection may go on while either has something left. So the connections of an address together do not
 exceed its rate, one whose neighbours are idle may use all of it, and one that has used little does not
@@ -32,9 +32,6 @@ TURN: Final = 0.01
 BURST: Final = 0.1
 """Seconds that an address may use at once."""
 
-DEBT_MAX: Final = 4 * SLICE
-"""Seconds that a connection can owe. A pause of Python's garbage collector may fall into any slice."""
-
 _WAIT_MIN: Final = 0.001  # seconds until those who have used up their time are looked at again
 _ADDRESSES_MIN: Final = 64  # addresses that are remembered before old ones are looked for
 _LOG_INTERVAL: Final = 60.0
@@ -46,40 +43,37 @@ class Slice:
     """The time that a connection has now.
 
     Args:
-        meter: seconds that have been used, from any start.
+        seconds: the time, from any start.
         address: whose time it is.
+
+    Attributes:
+        excused: seconds that were the application's.
     """
 
-    __slots__ = ("_begun", "_end", "_excused", "_meter", "address")
+    __slots__ = ("_end", "_seconds", "address", "excused")
 
-    def __init__(self, meter: Callable[[], float], address: object = None) -> None:
+    def __init__(self, seconds: Callable[[], float], address: object = None) -> None:
         self.address = address
-        self._meter = meter
-        self._begun = meter()
-        self._end = self._begun + SLICE
-        self._excused = 0.0
+        self.excused = 0.0
+        self._seconds = seconds
+        self._end = seconds() + SLICE
 
     @property
     def is_over(self) -> bool:
         """Whether what is left has to wait for a later turn."""
-        return self._meter() >= self._end
-
-    @property
-    def charged(self) -> float:
-        """Seconds that were used until now, without the application's."""
-        return self._meter() - self._begun - self._excused
+        return self._seconds() >= self._end
 
     def excuse(self, code: Callable[..., object], *args: object) -> None:
         """Call code of the application: it takes time of the slice, but nobody is charged for it."""
-        begun = self._meter()
+        begun = self._seconds()
         try:
             code(*args)
         finally:
-            self._excused += self._meter() - begun
+            self.excused += self._seconds() - begun
 
 
 class _Allowance:
-    """Seconds that may be used: they grow with time, and can be overdrawn."""
+    """CPU time that may be used: it grows with the time that passes, and can be overdrawn."""
 
     __slots__ = ("_at", "_left")
 
@@ -93,9 +87,9 @@ class _Allowance:
         self._at = now
         return self._left
 
-    def charge(self, seconds: float, debt_max: float = float("inf")) -> None:
-        """Take these off, but make no debt of more than ``debt_max``."""
-        self._left = max(self._left - seconds, -debt_max)
+    def charge(self, seconds: float) -> None:
+        """Take these off."""
+        self._left -= seconds
 
 
 class _Address:
@@ -121,9 +115,10 @@ class Share:
 
     Attributes:
         is_working: whether its work is being done at the moment.
+        has_left: whether the connection is gone.
     """
 
-    __slots__ = ("_shares", "address", "allowance", "is_working", "work")
+    __slots__ = ("_shares", "address", "allowance", "has_left", "is_working", "work")
 
     def __init__(
         self, shares: Shares, address: _Address, work: Callable[[Slice], bool], now: float
@@ -133,6 +128,7 @@ class Share:
         self.allowance = _Allowance(SLICE, now)
         self.work = work
         self.is_working = False
+        self.has_left = False
 
     def run(self) -> None:
         """There is work: a slice of it is done now, if the shares allow it, and the rest later."""
@@ -152,10 +148,10 @@ class Shares:
 
     Args:
         clock: the reactor of the service.
-        rate: returns the seconds that an address may use in one second; 0 means no limit.
+        rate: returns the seconds of CPU that an address may use in one second; 0 means no limit.
         throttled: counts the times that a connection has had to wait because its time was used up.
-        meter: seconds that the reactor has worked, from any start; by default those that pass, and with
-            a ``Clock`` in place of a reactor, its own.
+        cpu: the CPU time of the reactor's thread, from any start, by which slices end as well. By default
+            slices end by the time that passes; and with a ``Clock`` nothing takes any time.
     """
 
     def __init__(
@@ -163,12 +159,13 @@ class Shares:
         clock: ServiceClock,
         rate: Callable[[], float],
         throttled: Counter,
-        meter: Callable[[], float] | None = None,
+        cpu: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock
         self._rate = rate
         self._throttled = throttled
-        self._meter = meter
+        self._cpu = cpu
+        self._seconds = cpu
         self._addresses: dict[object, _Address] = {}
         self._addresses_max = _ADDRESSES_MIN
         self._waiting: dict[_Address, None] = {}  # those with connections that wait, in order
@@ -195,24 +192,28 @@ class Shares:
             return
         was_waiting = share in share.address.waiting
         self.leave(share)
+        share.has_left = False
         share.address = self._enter(host, self._clock.seconds())
         if was_waiting:
             self._queue(share)
 
     def leave(self, share: Share) -> None:
         """As ``Share.leave``."""
+        share.has_left = True
         share.address.waiting.pop(share, None)
         share.address.connections -= 1
 
     def run(self, share: Share) -> None:
         """As ``Share.run``."""
-        if share.is_working or share in share.address.waiting:
+        if share.is_working or share.has_left or share in share.address.waiting:
             return
         present = self._present
         if present is None and self._used < TURN and not self._wait_of(share):
             self._serve(share)
         elif present is not None and present.address is share.address:
-            self._work(share, present)  # as TLS does, which has decrypted for it
+            # TLS has decrypted something for it.
+            if self._work(share, present):
+                self._queue(share)
         else:
             self._queue(share)
 
@@ -252,32 +253,36 @@ class Shares:
         return max(_WAIT_MIN, min(-whole / rate, -part / part_rate))
 
     def _serve(self, share: Share) -> None:
-        if self._meter is None:
+        if self._cpu is None or self._seconds is None:
             is_real = IReactorCore.providedBy(self._clock.reactor)
-            self._meter = time.perf_counter if is_real else self._clock.seconds
-        address = share.address
-        current = self._present = Slice(self._meter, address)
+            self._cpu = time.thread_time if is_real else self._clock.seconds
+            self._seconds = time.perf_counter if is_real else self._clock.seconds
+        begun = self._cpu()
+        current = self._present = Slice(self._seconds, share.address)
+        is_interrupted = False
         try:
-            self._work(share, current)
+            is_interrupted = self._work(share, current)
         finally:
             self._present = None
-            spent = current.charged
-            address.allowance.charge(spent)
-            share.allowance.charge(spent, DEBT_MAX)
+            spent = max(0.0, self._cpu() - begun - current.excused)
+            share.address.allowance.charge(spent)
+            share.allowance.charge(spent)
             self._used += spent
-            if self._used >= TURN:
+            if is_interrupted:
+                self._queue(share)
+            elif self._used >= TURN:
                 self._schedule(0.0)
 
-    def _work(self, share: Share, current: Slice) -> None:
+    def _work(self, share: Share, current: Slice) -> bool:
         share.is_working = True
         try:
-            is_interrupted = share.work(current)
+            return share.work(current)
         finally:
             share.is_working = False
-        if is_interrupted:
-            self._queue(share)
 
     def _queue(self, share: Share) -> None:
+        if share.has_left:
+            return
         if self._wait_of(share):
             self._throttled.value += 1
             self._log_wait(share.address.host)
