@@ -284,10 +284,16 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             self.output.line_typed()
             self.input.put(text)
 
-    def keys_received(self, data: bytes) -> None:
-        """In character mode, the person has pressed keys: ``data`` is what their terminal sends for them.
+    def keys_received(
+        self, data: bytes, call: Callable[..., object] = lambda code, *args: code(*args)
+    ) -> None:
+        """In character mode, the person has pressed keys.
 
         What they have typed is shown by ``terminal.editor``; complete lines go to their readers.
+
+        Args:
+            data: what their terminal sends for the keys.
+            call: calls the code that is given a line, with its arguments.
         """
         editor = self.terminal.editor
         if editor is None:
@@ -297,7 +303,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             self.output.show_typed(echo)
             match event:
                 case Line():
-                    self.line_received(clean(event.text))
+                    call(self.line_received, clean(event.text))
                     self.output.show_edited_line()
                 case Interrupt():
                     self._host.interrupted(self)

@@ -82,6 +82,9 @@ nothing is agreed on that it is not told. Our choice: a negotiation takes three.
 PIECE = 1024
 """Bytes that are handled before the door may do something else. Our choice: at worst, a millisecond."""
 
+KEYS_PIECE = 16
+"""Bytes of keys that are handled at once: each costs the more the longer the line is. Our choice."""
+
 INFLATER_MEMORY = 40 * 1024
 """Bytes that zlib takes for a stream that is inflated: its window of 32 KiB, and its state."""
 
@@ -335,7 +338,8 @@ class Connection:
             if isinstance(item, Data):
                 is_text = True
                 if self._negotiator.mode.is_on:
-                    yield Keys(item.data)
+                    for start in range(0, len(item.data), KEYS_PIECE):
+                        yield Keys(item.data[start : start + KEYS_PIECE])
                 else:
                     for line in self._lines.receive(item.data):
                         yield self._line(line)

@@ -33,6 +33,8 @@ GROUPS = (
             "line",
             "subnegotiation",
             "inflated",
+            "input",
+            "stranger",
             "connections",
             "output",
             "prompt",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
+
+from cletus.reactor.shares import Share, Slice
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -39,6 +42,9 @@ class Connection(Protocol):
 
     def sendDisconnect(self, reason: int, desc: bytes) -> None:
         """conch's: say why, and close."""
+
+    def join_shares(self, work: Callable[[Slice], bool]) -> Share:
+        """A share of the time of the reactor for a part of this connection."""
 
     def authenticated(self, claim: Claim) -> None:
         """They may come in."""

@@ -37,6 +37,7 @@ from cletus.protocol.terminal import COLUMNS as COLUMNS_UNKNOWN
 from cletus.protocol.terminal import ROWS as ROWS_UNKNOWN
 from cletus.protocol.terminal import Terminal
 from cletus.protocol.text import clean
+from cletus.reactor.shares import Share, Slice
 
 if TYPE_CHECKING:
     from cletus.client.client import Client
@@ -153,6 +154,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         self._is_gone = False
         self._keys = Bucket(KEYS_PER_SECOND, KEYS_AT_ONCE, self._service.reactor.seconds())
         self._timer: Any = None
+        self._share: Share | None = None
 
     # -- called by conch --------------------------------------------------------------------
 
@@ -196,6 +198,8 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
     def connection_lost(self, reason: str) -> None:
         """The connection is gone."""
         self._is_gone = True
+        if self._share is not None:
+            self._share.leave()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -271,6 +275,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         if self._transport.is_closing or self._is_gone or self.localClosed:
             return
         self._transport.came_in(self)
+        self._share = self._transport.join_shares(self._work)
         if (
             self.terminal.editor is not None
             and self._environment["TERMINAL_TYPE"].lower() not in _DUMB
@@ -310,9 +315,13 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
 
     def _take_typed(self) -> None:
         """Take what is typed, as far as the client reads, the peer reads, and keys are allowed."""
-        client = self.client
+        if self._share is not None and self._timer is None and not self._is_gone:
+            self._share.run()
+
+    def _work(self, current: Slice) -> bool:
+        client, is_interrupted = self.client, False
         if client is None or self._timer is not None or self._is_gone:
-            return
+            return False
         position, now = 0, self._service.reactor.seconds()
         typed, self._typed = self._typed, b""
         while position < len(typed) and self._reading and not self._transport.is_blocked:
@@ -323,13 +332,17 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
                 self._timer = self._service.reactor.callLater(wait, self._timer_fired)
                 break
             position = match.end()
-            self._key(match[0], client)
+            self._key(match[0], client, current)
             if self._is_gone or self.localClosed:
-                return
+                return False
+            if current.is_over:
+                is_interrupted = position < len(typed)
+                break
         self._typed = typed[position:] + self._typed
         self._open_window(position)
         if self._ended and not self._typed:
             client.input_ended()
+        return is_interrupted
 
     def _take_rest(self) -> None:
         """The connection is gone: what was typed before it counts, up to what may be typed at once."""
@@ -337,7 +350,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         self._typed = b""
         if client is not None:
             for run in _RUN.findall(typed)[:KEYS_PER_SECOND]:
-                self._key(run, client)
+                self._key(run, client, Slice(self._service.reactor.seconds))
 
     def _wait(self, now: float) -> float:
         """Seconds until the next key may be taken."""
@@ -355,14 +368,14 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             self.conn.adjustWindow(self, self._taken)
             self._taken = 0
 
-    def _key(self, data: bytes, client: Client) -> None:
+    def _key(self, data: bytes, client: Client, current: Slice) -> None:
         """Take one key, or a run of letters. If its line fails, the next one is still handled."""
         with log_context(client):
             try:
                 if self.terminal.editor is None:
-                    self._plain(data, client)
+                    current.excuse(self._plain, data, client)
                 else:
-                    client.keys_received(data)
+                    client.keys_received(data, current.excuse)
             except Exception:  # noqa: BLE001 - the input is left out of the log: it may be a password
                 _log.failure("handling input from {address} failed", address=self.address)
 

@@ -8,6 +8,7 @@ nothing is read from a peer that does not read.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,10 +22,12 @@ from zope.interface import implementer
 
 from cletus.client.input import Bucket
 from cletus.doors.address import printable
+from cletus.doors.admission import counted_address
 from cletus.doors.ssh.auth import ALGORITHMS, UserAuth, disconnection
 from cletus.doors.ssh.quiet import QUIET
 from cletus.doors.ssh.session import Sessions
 from cletus.errors import ProtocolError
+from cletus.reactor.shares import Share, Shares, Slice
 
 if TYPE_CHECKING:
     from cletus.client.claim import Claim
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 PACKET_MAX: Final = 40_000
 """Bytes of a packet. RFC 4253, section 6.1, demands 35,000."""
+
+PIECE: Final = 512
+"""Bytes that conch is given before the door may do something else. Our choice: twelve empty packets."""
 
 PACKETS_PER_SECOND: Final = 500
 """From a peer that sends more, nothing is read for a second. Our choice; a paste has a packet for each
@@ -97,6 +103,9 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
         self.is_closing = False
         self._is_admitted = False
         self._is_gone = False
+        self._share: Share | None = None
+        self._unread: list[bytes] = []
+        self._is_reading = True  # as the transport knows it
         self._blocks: set[str] = set()  # why nothing may be sent at the moment
         self._login_timer: Any = None
         self._flood_timer: Any = None
@@ -120,6 +129,7 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
             self._lose_connection()
             return
         self._is_admitted = True
+        self._share = self.join_shares(self._work)
         if ITCPTransport.providedBy(self.transport):
             with suppress(OSError):  # the peer may be gone already; connectionLost will follow
                 self.transport.setTcpKeepAlive(True)
@@ -133,19 +143,59 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have arrived. Nothing that they do to conch raises past this."""
-        if self.is_closing:
+        if self.is_closing or self._share is None:
             return
         self.cletus_service.metrics.received.value += len(data)
+        self._unread.append(data)
+        self._share.run()
+        self._set_reading()
+
+    def join_shares(self, work: Callable[[Slice], bool]) -> Share:
+        """A share of the time of the reactor for a part of this connection."""
+        host = counted_address(getattr(self.transport.getPeer(), "host", ""))
+        shares: Shares = self.cletus_service.connections.shares
+        return shares.join(host, work)
+
+    def _work(self, current: Slice) -> bool:
+        """Give conch what has arrived, until the slice is over or the peer has to wait."""
         try:
-            super().dataReceived(data)
+            while self._unread and self._takes:
+                data = b"".join(self._unread)
+                self._unread = [data[PIECE:]] if len(data) > PIECE else []
+                super().dataReceived(data[:PIECE])
+                if current.is_over:
+                    break
         except Exception:  # noqa: BLE001 - conch raises what its parsers raise
             self.failed(Failure())
+        self._set_reading()
+        return self._takes and bool(self._unread)
+
+    @property
+    def _takes(self) -> bool:
+        return not (self.is_closing or self._flood_timer is not None or "output" in self._blocks)
+
+    def _read_on(self) -> None:
+        if self._unread and self._share is not None:
+            self._share.run()
+        self._set_reading()
+
+    def _set_reading(self) -> None:
+        """Let the transport read if there is nothing left to do for this connection."""
+        wanted = self._takes and not self._unread
+        if wanted is not self._is_reading and not self.is_closing:
+            self._is_reading = wanted
+            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
 
     def connectionLost(self, reason: Failure | None = connectionDone) -> None:
         """Twisted's: the connection is gone."""
         if self._is_gone:
             return
+        if self._share is not None:
+            self._share.leave()
+            if not self._share.is_working:
+                self._work(Slice(self._reactor.seconds))
         self._is_gone = self.is_closing = True
+        self._unread.clear()
         for timer in (self._login_timer, self._flood_timer, self._abort_timer):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -288,26 +338,22 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
         self._packets += 1
         if self._packets > PACKETS_PER_SECOND and self._flood_timer is None:
             self._flood_timer = self._reactor.callLater(1.0, self._flood_is_over)
-            self.transport.pauseProducing()
 
     def _flood_is_over(self) -> None:
         self._flood_timer = None
-        if not self.is_closing and "output" not in self._blocks:
-            self.transport.resumeProducing()
+        self._read_on()
 
     # -- what hinders our output ------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """Twisted's: the peer does not read. Then nothing is read from it: it could cause answers."""
         self.block("output")
-        if not self.is_closing:
-            self.transport.pauseProducing()
+        self._set_reading()
 
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
-        if not self.is_closing and self._flood_timer is None:
-            self.transport.resumeProducing()
         self.unblock("output")
+        self._read_on()
 
     def stopProducing(self) -> None:
         """Twisted's: the connection is about to be lost; ``connectionLost`` follows."""

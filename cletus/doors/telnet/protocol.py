@@ -350,10 +350,7 @@ class TelnetProtocol(Protocol):
             for event in self._events:
                 if self._events is None:  # the connection was lost meanwhile, or is closing
                     return False
-                if isinstance(event, Line):
-                    current.excuse(self._handle, event, client)
-                else:
-                    self._handle(event, client)
+                self._handle(event, client, current)
                 if client.input.is_full:
                     return False  # resume_reading() continues
                 if current.is_over:
@@ -389,16 +386,16 @@ class TelnetProtocol(Protocol):
             else:
                 self.transport.pauseProducing()
 
-    def _handle(self, event: Event, client: Client) -> None:  # noqa: PLR0912 - a case for each event
+    def _handle(self, event: Event, client: Client, current: Slice) -> None:  # noqa: PLR0912 - all events
         """Handle one event. If that fails, the events after it are still handled."""
         try:
             match event:
                 case Line():
                     if event.cut:
                         client.write(TOO_LONG.format(event.cut))
-                    client.line_received(event.text)
+                    current.excuse(client.line_received, event.text)
                 case Keys():
-                    client.keys_received(event.data)
+                    client.keys_received(event.data, current.excuse)
                     if self.terminal.editor is not None and self.terminal.editor.flooded:
                         self._pause_for_flood()
                 case Reply():

@@ -5,6 +5,7 @@ It joins Twisted's transport, the sans-io ``HttpConnection``, the table of files
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cletus.doors.admission import counted_address
 from cletus.doors.fast_send import can_fast_send, fast_send
 from cletus.doors.web.http import (
     Closed,
@@ -24,6 +26,7 @@ from cletus.doors.web.http import (
     Request,
 )
 from cletus.doors.web.site import FIELDS
+from cletus.reactor.shares import Share, Slice
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -41,6 +44,9 @@ REQUESTS_MAX: Final = 100
 
 FRAMES_MAX: Final = 200
 """Frames in a second, pings and fragments among them; past that nothing is read for a second."""
+
+PIECE: Final = 512
+"""Bytes that are parsed before the door may do something else. Our choice: 85 empty messages."""
 
 TLS_HANDSHAKE: Final = 22
 """The first byte of TLS (RFC 8446, section 5.1), which no request begins with."""
@@ -72,7 +78,11 @@ class WebConnection(Protocol):
         self._frames = 0  # those that had come at the beginning of the second
         self._counted = 0
         self._since = 0.0
-        self._reading = True
+        self._share: Share | None = None
+        self._unread: list[bytes] = []
+        self._events: deque[Event] = deque()
+        self._is_reading = True  # as the transport knows it
+        self._is_wanted = True  # the session takes messages
         self._resting: Any = None
         self._close_code = 1006
         self._has_begun = False
@@ -91,6 +101,7 @@ class WebConnection(Protocol):
                 self.transport.setTcpKeepAlive(True)
                 self.transport.setTcpNoDelay(True)
         self._sends_now = can_fast_send(self.transport)
+        self._share = self._door.share(self._admission.host, self._work)
         self.transport.registerProducer(self, True)
         self._wait(HEAD_TIMEOUT)
 
@@ -106,11 +117,10 @@ class WebConnection(Protocol):
                 else:  # it waits for an answer to its hello, which plain HTTP would wait to see ended
                     self.abort()
                 return
-        try:
-            self._handle(self._http.receive(data))
-        except Exception:  # noqa: BLE001 - what a stranger sends never raises past the door
-            self.log.failure("a connection of the web door met a mistake of ours")
-            self.abort()
+        if self._share is not None:
+            self._unread.append(data)
+            self._share.run()
+            self._set_reading()
 
     def _begin_tls(self, data: bytes) -> None:
         """From here on the transport decrypts; what it decrypts comes to ``dataReceived``."""
@@ -120,7 +130,12 @@ class WebConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Twisted's: the connection is gone."""
+        if self._share is not None:
+            self._share.leave()
+            if not self._share.is_working:
+                self._work(Slice(self._door.seconds))
         self._over = True
+        self._forget_unread()
         for timer in (self._timer, self._resting):
             if timer is not None:
                 timer.cancel()
@@ -180,41 +195,80 @@ class WebConnection(Protocol):
 
     def pause_reading(self) -> None:
         """Take nothing from the socket for now."""
-        if self._reading and not self._over:
-            self._reading = False
-            if self._resting is None:
-                self.transport.pauseProducing()
+        self._is_wanted = False
+        self._set_reading()
 
     def resume_reading(self) -> None:
         """Go on taking."""
-        if not self._reading and not self._over:
-            self._reading = True
-            if self._resting is None:
-                self.transport.resumeProducing()
+        self._is_wanted = True
+        self._read_on()
+
+    # -- what has come --------------------------------------------------------------------------
+
+    @property
+    def _has_unread(self) -> bool:
+        return bool(self._unread or self._events)
+
+    @property
+    def _takes(self) -> bool:
+        return self._is_wanted and self._resting is None and not self._over
+
+    def _work(self, current: Slice) -> bool:
+        """Handle what has come, until the slice is over or the session has enough."""
+        try:
+            while self._takes and self._has_unread:
+                if self._events:
+                    self._handle(self._events.popleft())
+                else:
+                    data = b"".join(self._unread)
+                    self._unread = [data[PIECE:]] if len(data) > PIECE else []
+                    self._events.extend(self._http.receive(data[:PIECE]))
+                    if self._http.is_websocket:
+                        self._count_frames()
+                if current.is_over:
+                    break
+            if not self._over:
+                self._send_replies()
+        except Exception:  # noqa: BLE001 - what a stranger sends never raises past the door
+            self.log.failure("a connection of the web door met a mistake of ours")
+            self.abort()
+        if self._over:
+            self._forget_unread()
+        self._set_reading()
+        return self._takes and self._has_unread
+
+    def _read_on(self) -> None:
+        if self._has_unread and self._share is not None:
+            self._share.run()
+        self._set_reading()
+
+    def _set_reading(self) -> None:
+        """Let the transport read if there is nothing left to do for this connection."""
+        wanted = self._takes and not self._has_unread
+        if wanted is not self._is_reading and not self._over:
+            self._is_reading = wanted
+            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
+
+    def _forget_unread(self) -> None:
+        self._unread.clear()
+        self._events.clear()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Request():
+                self._events.extend(self._answer(event))
+            case Refused():
+                self._refuse(event.status, event.reason)
+            case Message():
+                if self.session is not None:
+                    self.session.message(self, text=event.text, data=event.data)
+            case Pong():
+                if self.session is not None:
+                    self.session.pong(self)
+            case Closed():
+                self._peer_closed(event.code)
 
     # -- HTTP -----------------------------------------------------------------------------------
-
-    def _handle(self, events: list[Event]) -> None:
-        while events:
-            event = events.pop(0)
-            match event:
-                case Request():
-                    events += self._answer(event)
-                case Refused():
-                    self._refuse(event.status, event.reason)
-                    return
-                case Message():
-                    if self.session is not None:
-                        self.session.message(self, text=event.text, data=event.data)
-                case Pong():
-                    if self.session is not None:
-                        self.session.pong(self)
-                case Closed():
-                    self._peer_closed(event.code)
-                    return
-        if self._http.is_websocket:
-            self._count_frames()
-        self._send_replies()
 
     def _answer(self, request: Request) -> list[Event]:
         self._requests += 1
@@ -225,6 +279,8 @@ class WebConnection(Protocol):
         if self._admission is None or not self._door.settle(self._admission, request, self):
             self._refuse(503, "Too many people are here. Please come back later.")
             return []
+        if self._share is not None:
+            self._share.move(counted_address(self._admission.host))
         if request.is_upgrade:
             return self._upgrade(request)
         status, fields, body = self._door.response(request)
@@ -295,13 +351,10 @@ class WebConnection(Protocol):
         self._counted = self._http.frames
         if self._counted - self._frames > FRAMES_MAX and self._resting is None:
             self._resting = self._door.call_later(1.0, self._rested)
-            if self._reading:
-                self.transport.pauseProducing()
 
     def _rested(self) -> None:
         self._resting = None
-        if self._reading and not self._over:
-            self.transport.resumeProducing()
+        self._read_on()
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from websockets.frames import Frame, Opcode
 
 from cletus.doors.address import printable
-from cletus.doors.admission import ConnectionLimiter
+from cletus.doors.admission import ConnectionLimiter, counted_address
 from cletus.doors.listening import FreePort, Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, name_of, status_of
 from cletus.doors.tls import certificate_of
@@ -33,6 +33,7 @@ from cletus.doors.web.session import Session
 from cletus.doors.web.site import FIELDS, PAGE, Site
 from cletus.errors import CertificateError, DoorError, ProtocolError
 from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
+from cletus.reactor.shares import Share, Slice
 from cletus.service.lifecycle import State
 
 if TYPE_CHECKING:
@@ -152,6 +153,10 @@ class WebDoor:
         return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/"
 
     # -- for connections: who may come in --------------------------------------------------------
+
+    def share(self, host: str, work: Callable[[Slice], bool]) -> Share:
+        """The share of a new connection from this address in the time of the reactor."""
+        return self._service.connections.shares.join(counted_address(host), work)
 
     def admit(self, connection: WebConnection) -> Admission | None:
         """Count a new connection; of one that comes through a proxy, later, by its head.

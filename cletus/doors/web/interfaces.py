@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cletus.doors.web.http import Request
+from cletus.reactor.shares import Share, Slice
 
 
 @dataclass(slots=True, eq=False)
@@ -128,6 +129,9 @@ class ConnectionHost(Protocol):
     @property
     def message_max(self) -> int:
         """Bytes of a message."""
+
+    def share(self, host: str, work: Callable[[Slice], bool]) -> Share:
+        """The share of a new connection in the time of the reactor."""
 
     def admit(self, connection: Any) -> Admission | None:
         """Count a new connection."""
