@@ -26,3 +26,33 @@ def keys(event: Receive, text: Rest = "") -> None:
     """Your SSH keys: .keys, .keys add ssh-ed25519 AAAA..., .keys remove 1."""
     event.user.write(*edit_keys(event.user, text))
     event.user.save_when_possible()
+
+
+@people.register
+def charset(event: Receive, name: str = "") -> None:
+    """If letters look wrong: .charset latin-1, or .charset auto."""
+    if name:
+        event.user.choose_charset(name)
+    show_terminal(event)
+
+
+@people.register
+def screenreader(event: Receive, on: bool | None = None) -> None:
+    """If your screen is read aloud: .screenreader on. No colours then."""
+    if on is not None:
+        event.user.choose_screen_reader(on)
+    show_terminal(event)
+
+
+@people.register
+def width(event: Receive, columns: int | None = None) -> None:
+    """If lines break badly: .width 60; .width 0 is your window's own."""
+    if columns is not None:
+        event.user.choose_width(columns)
+    show_terminal(event)
+
+
+def show_terminal(event: Receive) -> None:
+    """Save what was chosen, and show what holds."""
+    event.user.save_when_possible()
+    event.user.write(f"Your terminal: {event.user.terminal_text()}.")

@@ -8,11 +8,7 @@ from cletus.text import style
 from example_service.commands import people, talking
 from example_service.layout import table
 from example_service.login import users
-from example_service.users import (
-    User,
-    everyone_online,
-    tell_everyone,
-)
+from example_service.users import User, everyone_online, tell_everyone
 
 
 @talking.register(aliases=("'",))

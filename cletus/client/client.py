@@ -314,11 +314,13 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         """Their window has another size."""
         editor = self.terminal.editor
         if editor is not None:
-            self.output.resize(editor, self.terminal.columns)
+            self.output.resize(editor, self.terminal.window_columns)
 
     def use_editor(self, editor: LineEditor | None) -> None:
         """What is typed is edited by this editor from now on, or by the person's terminal (``None``)."""
         self.terminal.editor = editor
+        if editor is not None:
+            self.terminal.wrap = True  # a plain terminal breaks lines inside of words
         self.output.use_editor(editor)
 
     def pause_output(self) -> None:

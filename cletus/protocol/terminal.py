@@ -1,7 +1,7 @@
 """A person's terminal, or the program that plays one: what is known of it.
 
-Doors fill it in as they learn; applications read it, and may overrule it (``colours = 0`` for a person
-who does not want colours).
+Doors fill it in as they learn; applications read it, and may overrule it: ``prefer(colours=0)`` for a
+person who does not want colours.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ class Terminal:
         editor: in character mode, where each key arrives by itself, what edits and shows the line that
             is typed; ``None`` when the terminal does that.
         profile: everything that the bytes of a text depend on.
+        reported: what the terminal says of itself where something else is preferred.
     """
 
     __slots__ = (
@@ -99,6 +100,7 @@ class Terminal:
         "profile",
         "prompts_apart",
         "reflows",
+        "reported",
         "rows",
         "screen_reader",
         "tls",
@@ -120,6 +122,7 @@ class Terminal:
     prompts_apart: bool
     editor: LineEditor | None
     profile: RenderProfile
+    reported: dict[str, Any]
 
     def __init__(self, encoder: Encoder, *, tls: bool = False):
         initial: dict[str, Any] = {
@@ -139,15 +142,36 @@ class Terminal:
         }  # fmt: skip - a table
         for name, value in initial.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "reported", {})
         self._update_profile()
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.reported:
+            self.reported[name] = value
+            return
         object.__setattr__(self, name, value)
         if name in _IN_PROFILE:
             self._update_profile()
 
     def __repr__(self) -> str:
         return f"<Terminal {self.name or 'unknown'} {self.columns}x{self.rows} {self.encoding}>"
+
+    def prefer(self, **values: Any) -> None:
+        """Use these values of attributes, whatever the terminal says of itself from now on.
+
+        Args:
+            **values: by attribute; ``None`` goes back to what the terminal says.
+        """
+        for name, value in values.items():
+            reported = self.reported.pop(name, getattr(self, name))
+            setattr(self, name, reported if value is None else value)
+            if value is not None:
+                self.reported[name] = reported
+
+    @property
+    def window_columns(self) -> int:
+        """The width that the terminal says it has, also if another one is preferred for text."""
+        return int(self.reported.get("columns", self.columns))
 
     @property
     def character_mode(self) -> bool:

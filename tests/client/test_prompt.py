@@ -275,6 +275,15 @@ def test_the_prompt_of_line_mode_is_that_of_the_editor_that_takes_over() -> None
     assert shown(transport, clock).startswith("\nann: bye\n")
 
 
+def test_a_terminal_in_character_mode_is_sent_lines_broken_between_words() -> None:
+    """It would break them wherever its window ends."""
+    client, transport, clock = connected()
+    client.use_editor(LineEditor())
+    client.terminal.columns = 12
+    client.write("a lamp burns in the tower")
+    assert shown(transport, clock).endswith("a lamp burns\nin the tower\n")
+
+
 def test_who_does_not_read_while_typing_is_dropped_at_the_limit() -> None:
     client, transport, clock = connected(character_mode=True)
     client.pause_output()

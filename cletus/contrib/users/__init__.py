@@ -30,6 +30,7 @@ from cletus.contrib.users.permissions import (
 )
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import Pronouns, PronounsField, PronounsMixin, parse_pronouns
+from cletus.contrib.users.terminal import TerminalMixin
 from cletus.contrib.users.tokens import TokensMixin, is_private
 from cletus.contrib.users.user import BaseUser, ClientField
 from cletus.contrib.users.users import Users
@@ -60,6 +61,7 @@ __all__ = [
     "PronounsMixin",
     "Reconnected",
     "SeenMixin",
+    "TerminalMixin",
     "TokensMixin",
     "UserEvent",
     "UserManager",

@@ -8,6 +8,7 @@ from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.permissions import PermissionsMixin
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import PronounsMixin
+from cletus.contrib.users.terminal import TerminalMixin
 from cletus.contrib.users.tokens import TokensMixin
 from cletus.contrib.users.user import BaseUser
 
@@ -21,6 +22,7 @@ class BaseAccount(
     SeenMixin,
     IgnoringMixin,
     AwayMixin,
+    TerminalMixin,
     PresenceMixin,
     BaseUser,
 ):

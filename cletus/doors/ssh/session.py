@@ -218,6 +218,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         text = clean(name[:VALUE_MAX].decode("latin-1"))
         self._environment["TERMINAL_TYPE"] = text
         self.terminal.editor = LineEditor(line_max=self._service.settings.line_max)
+        self.terminal.wrap = True  # a plain terminal breaks lines inside of words
         self.terminal.name = text.upper()
         self.terminal.types = (text.upper(),)
         self._resize(columns, rows)

@@ -427,7 +427,7 @@ class TelnetProtocol(Protocol):
         editor = self.terminal.editor
         if by_character:
             line_max = self._service.settings.line_max
-            client.use_editor(LineEditor(self.terminal.columns, line_max))
+            client.use_editor(LineEditor(self.terminal.window_columns, line_max))
         else:
             client.use_editor(None)
             if editor is not None:
