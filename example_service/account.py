@@ -1,4 +1,4 @@
-"""Your account: creating it, its password, and its SSH keys."""
+"""Your account: creating it, its password, SSH keys, and your terminal."""
 
 from cletus.contrib.commands import Rest
 from cletus.contrib.users import ChangePassword, edit_keys
