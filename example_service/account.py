@@ -24,7 +24,8 @@ def password(event: Receive) -> None:
 @people.register(requires=has_account)
 def keys(event: Receive, text: Rest = "") -> None:
     """Your SSH keys: .keys, .keys add ssh-ed25519 AAAA..., .keys remove 1."""
-    event.user.write(*edit_keys(event.user, text))
+    for line in edit_keys(event.user, text):
+        event.user.write(line)
     event.user.save_when_possible()
 
 

@@ -6,6 +6,7 @@ from cletus.events import Receive
 from cletus.text import style
 
 from example_service.commands import people, talking
+from example_service.gmcp import gmcp
 from example_service.layout import table
 from example_service.login import users
 from example_service.users import User, everyone_online, tell_everyone
@@ -40,6 +41,7 @@ def tell(event: Receive, to: User, message: Rest) -> None:
         return
     to.reply_to = user.key
     user.write(f"You tell {to}: {message}")
+    gmcp.tell(user, to, message)
     if to.state_text():
         user.write(f"{to} is {to.state_text()}.")
 

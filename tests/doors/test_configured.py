@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,34 @@ def test_the_page_takes_a_free_port_if_nobody_has_chosen_one(
         _, web = configured_doors(made)
         with pytest.raises(DoorError, match="--web-port"):
             yield web.open()
+
+
+@pytest_twisted.inlineCallbacks
+def test_ssh_takes_a_free_port_if_nobody_has_chosen_one(log: Log) -> Any:
+    """As with ``--dev``; a port that somebody has chosen is an error when it is in use."""
+    pytest.importorskip("bcrypt", reason="the extra ssh is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        made = service(port=0)
+        made.settings = msgspec.structs.replace(made.settings, ssh_port=port)
+        _, ssh = configured_doors(made)
+        yield ssh.open()
+        assert ssh.advertised["SSH"] not in (0, port)
+        assert "is in use; SSH gets a free port" in log.text
+        yield ssh.close()
+        made.configure(ssh_port=port)
+        _, ssh = configured_doors(made)
+        with pytest.raises(DoorError, match="--ssh-port"):
+            yield ssh.open()
+
+
+@pytest.mark.parametrize("settings", [{"ssh_port": 1}, {"listen": ("ssh:tcp:1",)}])
+def test_without_the_extra_ssh_says_which_one_it_needs(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cletus.doors.ssh.door", None)
+    with pytest.raises(DoorError, match=r"pip install 'cletus-live\[ssh\]'"):
+        list(configured_doors(service(**settings)))
 
 
 @pytest_twisted.inlineCallbacks

@@ -196,6 +196,8 @@ def test_a_password_and_then_a_key(
         seat.child.send(f"{PASSWORD}\n")
         seat.sees("Welcome")
         seat.types(f".keys add {public}")
+        seat.sees("Your present password: ")
+        seat.types(PASSWORD)
         seat.sees("Added SHA256:")
         assert seat.leaves() == 0
         assert PASSWORD not in seat.screen

@@ -372,3 +372,18 @@ def test_what_people_say_is_not_in_the_audit_log(evening):
     globalLogPublisher.removeObserver(observe)
     assert not [line for line in lines if "my secret" in line]
     assert [line for line in lines if "hear ye" in line]
+
+
+def test_what_is_told_comes_to_graphical_clients_as_well(lantern):
+    """Beside the text, as channel ``tell``; not if it is refused."""
+    ann, bob = (lantern.connect(gmcp=True) for _ in range(2))
+    for person, name in ((ann, "Ann"), (bob, "Bob")):
+        person.sends("Core.Supports.Set", ["Comm.Channel 1"])
+        person.says(name, "y", "lantern light", "lantern light", "")
+    lantern.types(ann, ".tell bob psst")
+    told = [data for package, data in bob.messages if package == "Comm.Channel.Text"]
+    assert told == [{"channel": "tell", "talker": "Ann", "text": "Ann tells you: psst"}]
+    lantern.types(bob, ".ignore ann")
+    lantern.types(ann, ".tell bob psst")
+    told = [data for package, data in bob.messages if package == "Comm.Channel.Text"]
+    assert len(told) == 1

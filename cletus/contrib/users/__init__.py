@@ -14,7 +14,7 @@ from cletus.contrib.users.events import (
     Reconnected,
     UserEvent,
 )
-from cletus.contrib.users.keys import KeysMixin, check_key, edit_keys
+from cletus.contrib.users.keys import AddKey, KeysMixin, check_key, edit_keys
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import UserManager
 from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin, ago
@@ -39,6 +39,7 @@ from cletus.renamed import names_of
 __all__ = [
     "ADMIN",
     "EVERYTHING",
+    "AddKey",
     "AwayMixin",
     "Bans",
     "BaseAccount",

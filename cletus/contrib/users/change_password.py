@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,6 +9,7 @@ from twisted.internet.defer import Deferred
 from cletus.client.dialogue import Dialogue, step
 from cletus.contrib.addresses import origin_of
 from cletus.contrib.saving import save_for
+from cletus.contrib.users.confirm_password import QUESTION, confirm_password
 from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.logs.audit import audit
@@ -19,8 +19,7 @@ from cletus.storage import Field
 class ChangePassword(Dialogue):
     """Asks the user of its client for the current password, and for a new one twice.
 
-    Its result is whether the password was changed. Failed tries count as failed logins of that account
-    from that address, so somebody who finds an unattended terminal cannot guess for long.
+    Its result is whether the password was changed.
 
     Attributes:
         hashed: the hash of the new password, until it has been repeated.
@@ -28,34 +27,13 @@ class ChangePassword(Dialogue):
 
     hashed: Field[str] = Field("")
 
-    @step("Your present password: ", hidden=True)
+    @step(QUESTION, hidden=True)
     async def ask_old(self, line: str) -> Any:
         """The current password."""
-        client, user = self.client, self.client.user
-        if user is None:
+        if self.client.user is None:
             return self.done(False)
-        throttle, origin = user.users.throttle, origin_of(client.address)
-        wait = throttle.try_login(user.key, origin, familiar=True)
-        if wait:
-            if wait > 0:
-                throttle.leave_line(user.key, origin, familiar=True)
-                throttle.succeeded(user.key, origin, familiar=True)
-            client.write(f"Too many wrong passwords. Try again in {ceil(abs(wait))} seconds.")
-            return self.done(False)
-        try:
-            with queued_as(Urgency.KNOWN, origin):
-                answer = user.check_password(line)
-            correct = await answer
-        except BaseException:
-            throttle.succeeded(user.key, origin, familiar=True)
-            raise
-        report = throttle.succeeded if correct else throttle.failed
-        report(user.key, origin, familiar=True)
-        if not correct:
-            audit("wrong password", user.key, outcome="the password was not changed")
-            client.write("Wrong password. Your password was not changed.")
-            return self.done(False)
-        return self.ask_new
+        confirmed = confirm_password(self.client, line, "Your password was not changed.")
+        return self.ask_new if await confirmed else self.done(False)
 
     @step("Choose a new one: ", hidden=True)
     async def ask_new(self, line: str) -> Any:

@@ -11,6 +11,9 @@ from binascii import Error
 from hashlib import sha256
 from typing import Any, Final
 
+from cletus.client.dialogue import Dialogue, step
+from cletus.contrib.saving import save_for
+from cletus.contrib.users.confirm_password import QUESTION, confirm_password
 from cletus.errors import Refused
 from cletus.logs.audit import audit
 from cletus.storage import Field
@@ -53,15 +56,44 @@ class KeysMixin:
         return _without_comment(key) in map(_without_comment, self.ssh_keys)
 
 
+class AddKey(Dialogue):
+    """Asks the user of its client for their password, and adds a key to their account.
+
+    A key opens the account for as long as it is there, so it is not added at a terminal that somebody else
+    has found. Its result is whether the key was added.
+
+    Attributes:
+        ssh_key: as ``check_key`` returns it.
+    """
+
+    ssh_key: Field[str] = Field("")
+
+    def begin(self) -> Any:
+        """Say which key it is."""
+        self.client.write(f"To add {fingerprint(self.ssh_key)}:")
+        return self.ask_password
+
+    @step(QUESTION, hidden=True)
+    async def ask_password(self, line: str) -> Any:
+        """Their password."""
+        client, user = self.client, self.client.user
+        if user is None or not await confirm_password(client, line, "The key was not added."):
+            return self.done(False)
+        client.write(*_add(user, self.ssh_key))
+        return self.done(await save_for(user, user))
+
+
 def edit_keys(user: Any, text: str) -> list[str]:
     """What a command ``keys`` does: list a user's keys, add one, or remove one.
+
+    Who is connected and has a password is asked for it before a key is added (``AddKey``).
 
     Args:
         user: with ``KeysMixin``; the caller saves them.
         text: empty; ``add`` and a key; or ``remove`` and a number.
 
     Returns:
-        lines for the user.
+        lines for the user; none if they are asked for their password.
 
     Raises:
         Refused: it is not a key that can be used, or there is no such key.
@@ -69,13 +101,12 @@ def edit_keys(user: Any, text: str) -> list[str]:
     action, _, rest = text.strip().partition(" ")
     if action == "add":
         key = check_key(rest)
-        if user.has_ssh_key(key):
-            raise Refused("You have that key already.")
-        if len(user.ssh_keys) >= KEYS_MAX:
-            raise Refused(f"You can have at most {KEYS_MAX} keys. Remove one first.")
-        user.ssh_keys.append(key)
-        audit("SSH key added", user.key, outcome=fingerprint(key))
-        return [f"Added {fingerprint(key)}. With it you log in by SSH without your password."]
+        _check_room(user, key)
+        client = getattr(user, "client", None)
+        if client is None or user.password is None:
+            return _add(user, key)
+        client.start_dialogue(AddKey(ssh_key=key))
+        return []
     if action == "remove":
         if not rest.strip().isascii() or not rest.strip().isdigit():
             raise Refused("Say remove and the number of the key: remove 1")
@@ -90,6 +121,20 @@ def edit_keys(user: Any, text: str) -> list[str]:
     if not user.ssh_keys:
         return ["You have no SSH keys.", _HOW]
     return [f"{number}. {_shown(key)}" for number, key in enumerate(user.ssh_keys, 1)]
+
+
+def _check_room(user: Any, key: str) -> None:
+    if user.has_ssh_key(key):
+        raise Refused("You have that key already.")
+    if len(user.ssh_keys) >= KEYS_MAX:
+        raise Refused(f"You can have at most {KEYS_MAX} keys. Remove one first.")
+
+
+def _add(user: Any, key: str) -> list[str]:
+    _check_room(user, key)
+    user.ssh_keys.append(key)
+    audit("SSH key added", user.key, outcome=fingerprint(key))
+    return [f"Added {fingerprint(key)}. With it you log in by SSH without your password."]
 
 
 def check_key(text: str) -> str:

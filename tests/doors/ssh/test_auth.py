@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from twisted.conch.ssh.common import NS
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from twisted.conch.ssh.common import MP, NS
 from twisted.conch.ssh.keys import Key
 
 from cletus.contrib.users import edit_keys
@@ -85,6 +91,54 @@ def test_a_key_logs_in(place: Place, sort: str, log: Log) -> None:
     client.open_shell()
     assert "Come in." in client.screen
     assert any("logged in" in str(event.get("log_format")) for event in log.events)
+
+
+class SecurityKey:
+    """A security key (OpenSSH's PROTOCOL.u2f), as far as a server sees of it."""
+
+    application = b"ssh:"
+
+    def __init__(self, sort: str) -> None:
+        self.algorithm = sort.encode()
+        if sort.startswith("sk-ssh-ed25519"):
+            self._private: Any = Ed25519PrivateKey.generate()
+            point = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+            parts = [point]
+        else:
+            self._private = ec.generate_private_key(ec.SECP256R1())
+            form = PublicFormat.UncompressedPoint
+            point = self._private.public_key().public_bytes(Encoding.X962, form)
+            parts = [b"nistp256", point]
+        self.blob = b"".join(map(NS, [self.algorithm, *parts, self.application]))
+
+    def sign(self, message: bytes, *, touched: bool) -> bytes:
+        rest = bytes((touched,)) + struct.pack(">L", 7)
+        signed = sha256(self.application).digest() + rest + sha256(message).digest()
+        if isinstance(self._private, Ed25519PrivateKey):
+            signature = self._private.sign(signed)
+        else:
+            numbers = decode_dss_signature(self._private.sign(signed, ec.ECDSA(SHA256())))
+            signature = b"".join(map(MP, numbers))
+        return NS(self.algorithm) + NS(signature) + rest
+
+
+@pytest.mark.parametrize("touched", [True, False])
+@pytest.mark.parametrize(
+    "sort", ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"]
+)
+def test_a_security_key_logs_in_if_somebody_touches_it(
+    place: Place, sort: str, touched: bool
+) -> None:
+    key = SecurityKey(sort)
+    user = place.account("Ann")
+    edit_keys(user, f"add {sort} {b64encode(key.blob).decode()}")
+    user.save()
+    client = place.client()
+    client.begin()
+    rest = b"\1" + NS(key.algorithm) + NS(key.blob)
+    head = NS(b"Ann") + NS(b"ssh-connection") + NS(b"publickey")
+    signature = key.sign(NS(client.side.sessionID) + b"\x32" + head + rest, touched=touched)
+    assert client.request("Ann", b"publickey", rest + NS(signature)) == (52 if touched else 51)
 
 
 def test_a_key_of_somebody_else_does_not(place: Place) -> None:

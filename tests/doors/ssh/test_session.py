@@ -98,6 +98,26 @@ def test_a_window_that_changes_is_told_to_the_application(echo: Place) -> None:
     assert client.screen == before, "the same size is no news"
 
 
+def test_a_half_typed_line_follows_the_window(echo: Place) -> None:
+    """It is taken off where it was, and drawn anew in the new width."""
+    client = echo.client()
+    client.come_in("ann", size=(60, 24))
+    screen = pyte.Screen(60, 24)
+    stream = pyte.ByteStream(screen)
+    client.types("x" * 70)
+    stream.feed(client.session.screen)
+    for columns, rows in ((40, 2), (100, 1), (20, 4)):
+        seen = len(client.session.screen)
+        screen.resize(columns=columns)
+        client.ask(b"window-change", struct.pack(">4L", columns, 24, 0, 0))
+        client.pump()
+        stream.feed(client.session.screen[seen:])
+        display = [row.rstrip() for row in screen.display if row.strip()]
+        told = next(n for n, row in enumerate(display) if row == f"{columns} by 24")
+        assert "".join(display[told + 1 :]) == "> " + "x" * 70, display
+        assert len(display) - told - 1 == rows
+
+
 def test_what_is_typed_stays_below_what_others_are_told(echo: Place) -> None:
     """Prompt and text, wherever the cursor is."""
     client = echo.client()
