@@ -1,0 +1,92 @@
+"""Tables that fit the reader's window, and are sentences for those who hear them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from wcwidth import clip, ljust, rjust, width
+
+from cletus.client.client import Client
+from cletus.protocol.terminal import COLUMNS
+from cletus.text import style
+
+#: Columns between two columns of the table.
+_GAP: Final = 2
+#: The narrowest that a column is made; a window too narrow for that gets lines.
+_NARROWEST: Final = 6
+
+
+def table(
+    names: Sequence[str], rows: Iterable[Sequence[object]], client: Client | None = None
+) -> list[object]:
+    """Rows below the names of their columns, as lines for ``client.write``.
+
+    Columns are separated by spaces only. Numbers are aligned to the right. Where the window is too narrow,
+    the widest columns are cut. A screen reader, and a window too narrow even for that, gets a line for
+    each row: ``Name: Ann; room: The inn``.
+
+    Args:
+        names: of the columns.
+        rows: each as long as ``names``.
+        client: who reads it; without one, it fits 80 columns.
+
+    Raises:
+        ValueError: a row is shorter or longer than ``names``.
+    """
+    values = [list(row) for row in rows]
+    cells = [[_text(value) for value in row] for row in values]
+    if any(len(row) != len(names) for row in cells):
+        raise ValueError(f"a row of the table has not {len(names)} columns")
+    terminal = None if client is None else client.terminal
+    # One column less: some terminals begin a new line after the last.
+    columns = (COLUMNS if terminal is None else terminal.columns) - 1
+    widths = [max(map(width, column)) for column in zip(names, *cells, strict=True)]
+    is_read_aloud = terminal is not None and terminal.screen_reader
+    if is_read_aloud or not _shrink(widths, columns):
+        return [_sentence(names, row) for row in cells]
+    is_number = [
+        all(isinstance(value, (int, float)) for value in column) and bool(values)
+        for column in zip(*values, strict=True)
+    ] or [False] * len(names)
+    head, *lines = (_line(row, widths, is_number) for row in (names, *cells))
+    return [style("[bold]{head}[/]", head=head), *lines]
+
+
+def _shrink(widths: list[int], columns: int) -> bool:
+    """Make the widest columns narrower until the table fits; whether it does."""
+    room = columns - _GAP * (len(widths) - 1)
+    while sum(widths) > room:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        second = max((each for each in widths if each < widths[widest]), default=0)
+        excess = sum(widths) - room
+        smaller = max(widths[widest] - excess, second, _NARROWEST)
+        if smaller == widths[widest]:
+            smaller -= 1
+        if smaller < _NARROWEST:
+            return False
+        widths[widest] = smaller
+    return True
+
+
+def _line(row: Sequence[str], widths: list[int], is_number: list[bool]) -> str:
+    cells = (
+        (rjust if right else ljust)(_cut(cell, columns), columns)
+        for cell, columns, right in zip(row, widths, is_number, strict=True)
+    )
+    return (" " * _GAP).join(cells).rstrip()
+
+
+def _cut(text: str, columns: int) -> str:
+    return text if width(text) <= columns else clip(text, 0, columns - 3) + "..."
+
+
+def _sentence(names: Sequence[str], row: Sequence[str]) -> str:
+    parts = [f"{name}: {cell}" for name, cell in zip(names, row, strict=True) if cell]
+    return "; ".join(
+        part if number == 0 else part[:1].lower() + part[1:] for number, part in enumerate(parts)
+    )
+
+
+def _text(value: Any) -> str:
+    return " ".join(str(value).split())

@@ -1,0 +1,79 @@
+"""Tables for windows of any width."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import width
+
+from cletus.contrib.menus import table
+
+NAMES = ("Name", "Room", "Lines")
+ROWS = [("Ann", "The inn", 7), ("Bob", "", 120)]
+
+
+def reader(columns: int = 80, screen_reader: bool = False) -> Any:
+    return SimpleNamespace(terminal=SimpleNamespace(columns=columns, screen_reader=screen_reader))
+
+
+def lines(*args: Any) -> list[str]:
+    return [str(line) for line in table(*args)]
+
+
+def test_columns_are_as_wide_as_they_need_and_numbers_are_to_the_right():
+    assert lines(NAMES, ROWS) == [
+        "Name  Room     Lines",
+        "Ann   The inn      7",
+        "Bob              120",
+    ]
+
+
+def test_a_screen_reader_gets_sentences():
+    assert lines(NAMES, ROWS, reader(screen_reader=True)) == [
+        "Name: Ann; room: The inn; lines: 7",
+        "Name: Bob; lines: 120",
+    ]
+
+
+def test_the_widest_column_is_cut_to_fit_the_window():
+    rows = [("Ann", "a long text " * 10, 1)]
+    assert lines(NAMES, rows, reader(40)) == [
+        "Name  Room                        Lines",
+        "Ann   a long text a long text...      1",
+    ]
+
+
+def test_a_window_too_narrow_for_columns_gets_lines():
+    assert lines(NAMES, ROWS, reader(12)) == [
+        "Name: Ann; room: The inn; lines: 7",
+        "Name: Bob; lines: 120",
+    ]
+
+
+def test_no_rows_are_a_heading():
+    assert lines(NAMES, []) == ["Name  Room  Lines"]
+
+
+def test_a_cell_is_one_line():
+    assert lines(("A",), [("x\ny  z",)]) == ["A", "x y z"]
+
+
+def test_a_row_of_another_length_is_an_error():
+    with pytest.raises(ValueError, match="3 columns"):
+        table(NAMES, [("Ann",)])
+
+
+TEXT = st.text(st.characters(exclude_categories=("C", "M")), max_size=30)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT, st.integers()), max_size=5), st.integers(1, 200))
+def test_it_fits_any_window_or_is_lines(rows, columns):
+    shown = lines(NAMES, rows, reader(columns))
+    if shown and shown[0].startswith("Name "):
+        assert all(width(line) < columns for line in shown)
+    else:
+        assert len(shown) == len(rows)
