@@ -149,9 +149,11 @@ class Cable:
 
     Attributes:
         port: its own.
+        carried: bytes that have come from there.
     """
 
     def __init__(self, port: int) -> None:
+        self.carried = 0
         self._to = port
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
@@ -191,13 +193,16 @@ class Cable:
                     continue
                 far = socket.create_connection(("127.0.0.1", self._to))
                 self._sockets += [near, far]
-                for pair in ((near, far), (far, near)):
-                    self._run(self._copy, *pair)
+                self._run(self._copy, near, far)
+                self._run(self._copy_and_count, far, near)
 
-    @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
+    def _copy_and_count(self, source: socket.socket, target: socket.socket) -> None:
+        self._copy(source, target, counts=True)
+
+    def _copy(self, source: socket.socket, target: socket.socket, counts: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self.carried += len(data) * counts
                 target.sendall(data)
         for one in (source, target):
             with suppress(OSError):

@@ -2,7 +2,7 @@
 const CACHE = "page";
 const FILES = [
   "/", "/style.css", "/theme.css", "/icon.svg", "/manifest.webmanifest", "/app/ansi.js", "/app/input.js", "/app/log.js",
-  "/app/main.js", "/app/panel.js", "/app/settings.js", "/app/telnet.js", "/app/wire.js", "/app/words.js",
+  "/app/main.js", "/app/panel.js", "/app/session.js", "/app/settings.js", "/app/telnet.js", "/app/wire.js", "/app/words.js",
 ];
 self.addEventListener("install", (event) => {
   self.skipWaiting();

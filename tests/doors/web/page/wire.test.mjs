@@ -185,3 +185,18 @@ test("a page that was saved before it had sent its latest lines counts from what
   last().say({ resumed: { received: 5, lost: 0 } });
   assert.deepEqual(last().sent, [[6]]);
 });
+
+test("what comes before the rest of the page is there waits for it, in order", () => {
+  const { last } = made();
+  const wire = new Wire(null, { url: "ws://x/ws", socket: (u, p) => new FakeSocket(u, p), timers: { setTimeout: () => 0, clearTimeout: () => {} } });
+  wire.connect();
+  last().say({ session: "S" });
+  last().stream(1);
+  last().stream(2);
+  const heard = [];
+  const note = (name) => (...values) => heard.push([name, ...values]);
+  wire.listen({ state: note("state"), fresh: note("fresh"), data: note("data") });
+  last().stream(3);
+  assert.deepEqual(heard.map(([name]) => name), ["state", "state", "fresh", "data", "data", "data"]);
+  assert.deepEqual(heard.filter(([name]) => name === "data").map(([, bytes]) => bytes[0]), [1, 2, 3]);
+});

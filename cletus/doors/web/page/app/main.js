@@ -1,6 +1,7 @@
 // Joins the parts: bytes to text, text to the log, GMCP to the panel, what is typed to the wire.
 import { Telnet } from "./telnet.js";
-import { LINE, SECRET, Wire } from "./wire.js";
+import { forget, save, visit, wire } from "./session.js";
+import { LINE, SECRET } from "./wire.js";
 import { Log, element, isDark } from "./log.js";
 import { Input } from "./input.js";
 import { Panel } from "./panel.js";
@@ -9,7 +10,7 @@ import { fill, say } from "./words.js";
 
 const VERSION = "1";
 const SUPPORTS = ["Char 1", "Char.Login 2", "Room 1", "Comm.Channel 1", "Client.Media 1", "Cletus 1"];
-const SAVED = "visit", SAVED_MAX = 1_500_000, INSIDE_AFTER = 700;
+const INSIDE_AFTER = 700;
 const get = (id) => document.getElementById(id);
 
 fill(document);
@@ -30,13 +31,6 @@ const input = new Input({
   resize: () => { if (log.follows) log.toEnd(); },
 });
 const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState, aloud: (text) => get("aloud").append(element("p", "", text)) });
-const wire = new Wire({
-  data: received, state: setState,
-  fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); comeInUnasked(); },
-  resumed: missed,
-  files: pageChanged,
-  silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
-});
 
 function newTelnet() {
   const bits = 1 + 4 + 8 + 256 + (settings.reader ? 64 : 0);
@@ -304,7 +298,7 @@ get("find-button").addEventListener("click", openFind);
 get("find-close").addEventListener("click", closeFind);
 get("find-text").addEventListener("input", () => { get("find-count").textContent = say("found", { n: log.find(get("find-text").value) }); });
 get("find").addEventListener("submit", (event) => event.preventDefault());
-get("leave").addEventListener("click", () => { get("settings").close(); sessionStorage.removeItem(SAVED); if (settings.signedIn) settings.set("signedIn", false); wire.end(); });
+get("leave").addEventListener("click", () => { get("settings").close(); forget(); if (settings.signedIn) settings.set("signedIn", false); wire.end(); });
 get("save-log").addEventListener("click", () => {
   const link = element("a");
   link.href = URL.createObjectURL(new Blob([log.all], { type: "text/plain" }));
@@ -330,21 +324,15 @@ document.addEventListener("visibilitychange", () => {
 // -- a visit survives F5 ----------------------------------------------------------------------------
 
 function remember() {
-  if (!wire.secret || wire.over) { sessionStorage.removeItem(SAVED); return; }
-  const visit = { wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn, account: input.account.value };
-  let text = JSON.stringify(visit);
-  while (text.length > SAVED_MAX && visit.log.length) { visit.log = visit.log.slice(Math.ceil(visit.log.length / 2)); text = JSON.stringify(visit); }
-  try { sessionStorage.setItem(SAVED, text); } catch { /* then it is a new visit */ }
+  if (!wire.secret || wire.over) { forget(); return; }
+  save({ wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn, account: input.account.value });
 }
 addEventListener("pagehide", remember);
 
 function goOn() {
-  const text = sessionStorage.getItem(SAVED);
-  sessionStorage.removeItem(SAVED);
-  if (!text) return;
+  forget();
+  if (!visit) return;
   try {
-    const visit = JSON.parse(text);
-    wire.restore(visit.wire);
     telnet.restore(visit.telnet);
     loggedIn = visit.loggedIn;
     input.account.value = visit.account;
@@ -358,7 +346,13 @@ function goOn() {
 
 async function begin() {
   goOn();
-  wire.connect();
+  wire.listen({
+    data: received, state: setState,
+    fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); comeInUnasked(); },
+    resumed: missed,
+    files: pageChanged,
+    silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
+  });
   input.focus();
   try {
     const status = await (await fetch("/status")).json();

@@ -10,7 +10,8 @@ export class Wire {
   // on: {data(bytes), state(name), fresh(why, unsent), resumed(lost, unsent), files(words), silent()}
   // why: "" for the first session, or why the one before ended: "away", "stopped", "closed".
   // lost: pieces that the service could not keep; unsent: lines of ours that have not arrived and are not here any more.
-  constructor(on, { url = address(), socket = (u, p) => new WebSocket(u, p), timers = globalThis } = {}) {
+  // Without on, they are kept until listen().
+  constructor(on = null, { url = address(), socket = (u, p) => new WebSocket(u, p), timers = globalThis } = {}) {
     this.on = on;
     this.url = url;
     this.make = socket;
@@ -27,13 +28,24 @@ export class Wire {
     this.timer = 0;
     this.quiet = 0;
     this.over = false;
+    this.untold = [];
+  }
+
+  listen(on) {
+    this.on = on;
+    for (const [name, values] of this.untold.splice(0)) on[name](...values);
+  }
+
+  tell(name, ...values) {
+    if (this.on) this.on[name](...values);
+    else this.untold.push([name, values]);
   }
 
   connect() {
     this.timers.clearTimeout(this.timer);
     if (this.socket) return;
     this.over = false;
-    this.on.state(this.secret ? "reconnecting" : "connecting");
+    this.tell("state", this.secret ? "reconnecting" : "connecting");
     const session = this.secret ? `session.cletus.${this.secret}.${this.received}` : "session.cletus";
     const socket = this.socket = this.make(this.url, [TELNET, session]);
     socket.binaryType = "arraybuffer";
@@ -41,7 +53,7 @@ export class Wire {
       if (socket !== this.socket) return;
       this.heard();
       if (typeof data === "string") this.words(JSON.parse(data));
-      else { this.received++; this.on.data(new Uint8Array(data)); }
+      else { this.received++; this.tell("data", new Uint8Array(data)); }
     };
     socket.onclose = ({ code }) => { if (socket === this.socket) this.closed(code); };
   }
@@ -74,7 +86,7 @@ export class Wire {
       this.received = this.sent = 0;
       this.kept = [];
       this.started();
-      this.on.fresh(why, unsent);
+      this.tell("fresh", why, unsent);
     } else if (words.resumed) {
       const missing = Math.max(0, this.sent - words.resumed.received);
       const behind = missing ? this.kept.slice(-missing) : [];
@@ -85,15 +97,15 @@ export class Wire {
       this.sent = words.resumed.received + this.kept.length;
       for (const { bytes } of this.kept) this.socket.send(bytes); // before anything new
       this.started();
-      this.on.resumed(words.resumed.lost, unsent);
+      this.tell("resumed", words.resumed.lost, unsent);
     }
-    if (words.files) this.on.files(words);
+    if (words.files) this.tell("files", words);
   }
 
   started() {
     this.open = true;
     this.wait = FIRST_WAIT;
-    this.on.state("connected");
+    this.tell("state", "connected");
     this.flush();
   }
 
@@ -101,10 +113,10 @@ export class Wire {
     this.socket = null;
     this.open = false;
     this.timers.clearTimeout(this.quiet);
-    if (code === 4001) { this.over = true; this.on.state("taken"); return; }
-    if (code === 1000) { this.over = true; this.secret = ""; this.ended = "closed"; this.on.state("gone"); return; }
+    if (code === 4001) { this.over = true; this.tell("state", "taken"); return; }
+    if (code === 1000) { this.over = true; this.secret = ""; this.ended = "closed"; this.tell("state", "gone"); return; }
     if (code === 1012) { this.secret = ""; this.ended = "stopped"; }
-    this.on.state(code === 1012 ? "stopping" : globalThis.navigator?.onLine === false ? "offline" : "reconnecting");
+    this.tell("state", code === 1012 ? "stopping" : globalThis.navigator?.onLine === false ? "offline" : "reconnecting");
     this.timer = this.timers.setTimeout(() => this.connect(), this.wait * (0.8 + 0.4 * Math.random()));
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }
@@ -124,7 +136,7 @@ export class Wire {
   // Ask for a sign of life; without an answer the socket is given up.
   probe() {
     this.timers.clearTimeout(this.quiet);
-    if (!this.open || !this.on.silent()) return;
+    if (!this.open || !this.on?.silent()) return;
     const socket = this.socket;
     this.quiet = this.timers.setTimeout(() => {
       if (socket === this.socket) { socket.onclose = null; socket.close(); this.closed(1006); }
