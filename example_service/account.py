@@ -38,18 +38,16 @@ def charset(event: Receive, name: str = "") -> None:
 
 
 @people.register
-def screenreader(event: Receive, on: bool | None = None) -> None:
+def screenreader(event: Receive, on: bool) -> None:
     """If your screen is read aloud: .screenreader on. No colours then."""
-    if on is not None:
-        event.user.choose_screen_reader(on)
+    event.user.choose_screen_reader(on)
     show_terminal(event)
 
 
 @people.register
-def width(event: Receive, columns: int | None = None) -> None:
+def width(event: Receive, columns: int) -> None:
     """If lines break badly: .width 60; .width 0 is your window's own."""
-    if columns is not None:
-        event.user.choose_width(columns)
+    event.user.choose_width(columns)
     show_terminal(event)
 
 

@@ -30,6 +30,9 @@ def receive(event: Receive) -> Any:
         return None
     if event.user.come_back():
         event.user.write("You are back.")
+    if hint := commands.hint(event, line):
+        event.user.write(f"{hint} To say it aloud: .say {line}")
+        return None
     return commands.run(
         event, line if line.startswith(".") else f".say {line}"
     )

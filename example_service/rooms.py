@@ -52,17 +52,16 @@ def go(event: Receive, direction: str) -> None:
 
 
 def add_direction(direction: str) -> None:
-    """Register ``.north`` and ``.n`` as commands for ``.go north``."""
-    aliases = tuple(key for key, name in SHORT.items() if name == direction)
+    """Register ``.north``, or ``.n``, as a command for ``.go north``."""
 
     def take(event: Receive) -> None:
         event.user.go(direction)
 
-    take.__doc__ = f"Go {direction}."
-    commands.register(take, name=direction, aliases=aliases, listed=False)
+    take.__doc__ = f"Go {spelled_out(direction)}."
+    commands.register(take, name=direction, listed=False)
 
 
-for name in OPPOSITES:
+for name in (*OPPOSITES, *SHORT):
     add_direction(name)
 
 

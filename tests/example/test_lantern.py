@@ -28,6 +28,13 @@ def test_who_comes_in_sees_the_house_and_is_announced(evening):
     assert "* Cid comes in." in evening.ann.reads()
 
 
+def test_who_is_alone_is_the_first_one_and_enter_is_an_answer(lantern):
+    ann = lantern.person("Ann")
+    assert "(she, he, it, xe/xem/xyr/xemself; Enter for they)?" in ann.transcript
+    assert "You are the first one here." in ann.transcript
+    assert str(lantern.user("ann").pronouns).startswith("they/")
+
+
 def test_a_line_without_a_dot_is_said_to_those_who_are_here(evening):
     assert evening.types(evening.bob, "good evening") == "You say: good evening\n"
     assert evening.ann.reads() == "Bob says: good evening\n"
@@ -53,6 +60,16 @@ def test_a_line_without_a_dot_is_said_to_those_who_are_here(evening):
         (".pronouns he", "Your pronouns are now he/him/his/himself.", ""),
         (".pronouns x", "Choose they, she, he, it", ""),
         (".away lunch", "You are away.", ""),
+        ("help", "Did you mean .help? To say it aloud: .say help", ""),
+        ("WHO", "Did you mean .who?", ""),
+        ("/who", "Did you mean .who?", ""),
+        ("!tell ann hi", "Did you mean .tell?", ""),
+        ("who knows", "You say: who knows", "Bob says: who knows"),
+        ("tell", "You say: tell", "Bob says: tell"),
+        ("?", "You say: ?", "Bob says: ?"),
+        ("/me waves", "You say: /me waves", "Bob says: /me waves"),
+        ("reload", "You say: reload", "Bob says: reload"),
+        (".say help", "You say: help", "Bob says: help"),
         (".charset ascii", "Your terminal: ascii, 80 columns, no screen reader.", ""),
         (".charset", "Your terminal: utf-8, ", ""),
         (".charset klingon", "'klingon' is not a character set.", ""),
@@ -128,6 +145,24 @@ def test_a_letter_waits_for_who_is_away(evening):
     bob.says("Bob", "lantern light")
     assert bob.sees("You have a new letter.")
     assert "I have biscuits." in evening.types(bob, ".read 1")
+
+
+@pytest.mark.parametrize("line", [".shutdown 5", ".shutdown in 5 tea", ".ban bob 5 spam"])
+def test_five_of_what_is_asked_before_anything_is_done(evening, line):
+    answer = evening.types(evening.ann, line)
+    assert answer == "5 of what? Type 5s, 5m, 5h or 5d.\n"
+    assert evening.types(evening.bob, "still here") == "You say: still here\n"
+    assert "No shutdown is planned." in evening.types(evening.ann, ".cancel")
+
+
+def test_d_finds_a_door_where_there_is_no_way_down(evening):
+    """And ``.north`` never leads northeast."""
+    evening.types(evening.ann, ".out")
+    for line in (".dig door The shed", ".dig northeast The cliff"):
+        evening.types(evening.ann, line)
+    assert "You cannot go north." in evening.types(evening.ann, ".north")
+    assert "You cannot go n." in evening.types(evening.ann, ".n")
+    assert "--- The shed ---" in evening.types(evening.ann, ".d")
 
 
 def test_a_keeper_builds_a_room(evening):

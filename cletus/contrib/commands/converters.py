@@ -61,7 +61,11 @@ def switch(word: str, _type: Any, _event: ClientEvent) -> bool:
 
 
 def duration(word: str, _type: Any, _event: ClientEvent) -> timedelta:
-    """A duration: ``5m``, ``1h30m``."""
+    """A duration: ``5m``, ``1h30m``. Without a unit it is refused: not everything can be undone."""
+    if word.isdigit():
+        raise Refused(
+            f"{word[:9]} of what? Type {word[:9]}s, {word[:9]}m, {word[:9]}h or {word[:9]}d."
+        )
     return parse_duration(word)
 
 

@@ -77,6 +77,9 @@ class Options(TypedDict, total=False):
     using: Mapping[str, Converter]
 
 
+#: What other services have before their commands.
+OTHER_PREFIXES: Final = ("/", "!")
+
 #: Characters of a line that the audit log quotes.
 _AUDITED_MAX: Final = 200
 
@@ -239,6 +242,23 @@ class CommandRegistry:
         raise Refused(
             reason or f"There is no command {self.prefix}{name}.{self._hint(name, event)}"
         )
+
+    def hint(self, event: ClientEvent, line: str) -> str:
+        """What to tell somebody who has typed a command without the prefix: ``Did you mean .help?``.
+
+        Lines taken for that are a command behind the prefix of another service (``/who``, ``!who``), and
+        a single word that is a listed command which can do without arguments.
+
+        Returns:
+            The question; empty if the line does not look like a command of theirs.
+        """
+        sign = line[:1] if line[:1] in OTHER_PREFIXES else ""
+        name, rest = take_word(line.removeprefix(sign))
+        command = self._commands.get(name.lower())
+        if command is None or not name.isalpha() or not command.is_for(event):
+            return ""
+        is_alone = not rest and command.listed and not command.signature.needs_words
+        return f"Did you mean {self.prefix}{name.lower()}?" if sign or is_alone else ""
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:
         """Help for the person of this event, as lines of at most 79 columns.

@@ -119,6 +119,11 @@ class Signature:
         """The arguments in the usage line."""
         return " ".join(parameter.usage for parameter in self.parameters)
 
+    @property
+    def needs_words(self) -> bool:
+        """Whether nothing after the command's name is too little."""
+        return any(parameter.is_required for parameter in self.parameters)
+
     def read(self, line: str, event: ClientEvent) -> list[Any]:
         """Parse what was typed after the command's name.
 
