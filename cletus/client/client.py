@@ -258,6 +258,8 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         """Say goodbye: what was written is still sent, what is typed from now on is ignored."""
         if self._state is not _State.CONNECTED or self.was_closed:
             return
+        if self._host.turn.holds(self.close, reason):
+            return
         self.was_closed = True
         self._host.closing(self, reason)
         self.output.flush()

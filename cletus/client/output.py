@@ -60,18 +60,20 @@ class Output:
         """Queue this. While the peer does not read, what exceeds the limit is not kept at all."""
         if self._is_due:
             self._pieces.append(data)
-        elif data and not self._closed:
+        elif data and not self._closed and not self._turn.holds(self.put, data):
             self._put_first(data)
 
     def put_message(self, data: bytes) -> None:
         """Queue bytes that are not shown: a message to their program, or a telnet command."""
         if self._is_due:
             self._pieces.append(data)
-        elif data and not self._closed:
+        elif data and not self._closed and not self._turn.holds(self.put_message, data):
             self._append(data)
 
     def put_unfinished(self, text: str) -> None:
         """Queue text that may end within a line; what is put next continues it."""
+        if self._turn.holds(self.put_unfinished, text):
+            return
         if isinstance(self._open, EditedLine):
             self._put_before_typed(text, is_prompt=False)
         else:
@@ -84,6 +86,8 @@ class Output:
         shown again below that at once; otherwise it is sent again when nothing has come for
         ``prompt_again``.
         """
+        if self._turn.holds(self.prompt, text):
+            return
         self.put_message(self.echo.settle())
         if isinstance(self._open, EditedLine):
             self._put_before_typed(text, is_prompt=True)
@@ -95,7 +99,8 @@ class Output:
 
     def hide_input(self) -> None:
         """What is typed from now on is hidden."""
-        self.put_message(self.echo.hide())
+        if not self._turn.holds(self.hide_input):
+            self.put_message(self.echo.hide())
 
     def show_input(self) -> bool:
         """What is typed from now on is shown; returns whether the end of the line was hidden as well.
@@ -103,6 +108,8 @@ class Output:
         The terminal is told at the end of the turn, unless the next line is hidden as well, or code is
         still at work on the line that was hidden.
         """
+        if self._turn.holds(self.show_input):
+            return False
         return self.echo.show() and self._open is None  # what is put next ends the line of a prompt
 
     def line_at_work(self, is_at_work: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -28,6 +29,8 @@ class Turn:
         self._flushes: list[Callable[[], None]] = []
         self._pieces: list[bytes] = []
         self._joined = b""
+        #: The calls that ``release()`` makes or forgets; ``None`` while nothing is held back.
+        self._held: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
 
     def at_end(self, call: Callable[[], None]) -> None:
         """Call this at the end of the turn; once, also if it is asked for twice."""
@@ -45,14 +48,47 @@ class Turn:
         """Make the calls, the flushes last. An error of one is logged and does not stop the others."""
         calls, self._calls = self._calls, {}
         flushes, self._flushes = self._flushes, []
+        self._make(calls)
+        self._flush(flushes)
+
+    # -- while new code is imported ---------------------------------------------------------
+
+    def hold(self) -> None:
+        """Hold back what is asked for from now on, since it may be for nothing.
+
+        What was asked for is flushed first, so that all outputs are empty and ask before they send.
+        """
+        flushes, self._flushes = self._flushes, []
+        self._flush(flushes)
+        self._held = []
+
+    def holds(self, call: Callable[..., Any], *args: Any) -> bool:
+        """Whether this call is held back; it is made when it is known that it is wanted."""
+        if self._held is None:
+            return False
+        self._held.append((call, args))
+        return True
+
+    def release(self, *, wanted: bool) -> None:
+        """Make the calls that were held back, or forget them."""
+        held, self._held = self._held or [], None
+        if wanted:
+            self._make(partial(call, *args) for call, args in held)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _flush(self, flushes: list[Callable[[], None]]) -> None:
         if self._deliveries is not None:
             self._deliveries.value += len(flushes)
-        for call in (*calls, *flushes):
+        self._make(flushes)
+        self._pieces, self._joined = [], b""
+
+    def _make(self, calls: Iterable[Callable[[], Any]]) -> None:
+        for call in calls:
             try:
                 call()
             except (Exception, CallTimedOut):  # noqa: BLE001 - an error with one client must not cost others their output
                 _log.failure("A call at the end of a reactor turn has failed")
-        self._pieces, self._joined = [], b""
 
     def join(self, pieces: list[bytes]) -> bytes:
         """The pieces as one; the same object for all clients that are sent the same in this turn.

@@ -96,6 +96,16 @@ class Transaction:
         Returns:
             Whether it was committed. If not, the report says why, and nothing has changed.
         """
+        # What the new code writes to people is wanted only if it comes into force.
+        turn, committed = self._service.turn, False
+        turn.hold()
+        try:
+            committed = self._run()
+        finally:
+            turn.release(wanted=committed)
+        return committed
+
+    def _run(self) -> bool:
         finder = self._finder
         old = map(vars, self._staging.old_modules.values())
         withdrawal = Withdrawal(finder.registrations, old)

@@ -36,3 +36,25 @@ def test_what_fails_at_the_end_of_a_turn_costs_nobody_else_their_output():
         globalLogPublisher.removeObserver(logged.append)
     assert calls == [1]
     assert len(logged) == 2
+
+
+def test_what_is_held_back_is_made_once_it_is_wanted_or_never():
+    clock, calls, logged = Clock(), [], []
+    turn = Turn(clock.callLater)
+    turn.flush(lambda: calls.append("flushed first"))
+    assert not turn.holds(calls.append, "not held")
+    turn.hold()
+    assert calls == ["flushed first"]
+    assert turn.holds(calls.append, "a")
+    turn.release(wanted=False)
+    turn.hold()
+    assert turn.holds(lambda: 1 / 0)
+    assert turn.holds(calls.append, "b")
+    globalLogPublisher.addObserver(logged.append)
+    try:
+        turn.release(wanted=True)
+    finally:
+        globalLogPublisher.removeObserver(logged.append)
+    assert calls == ["flushed first", "b"]
+    assert len(logged) == 1
+    assert not turn.holds(calls.append, "c")

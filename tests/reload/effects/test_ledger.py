@@ -235,16 +235,16 @@ def test_open_file_is_named(application, tmp_path):
 
 
 def test_cletus_own_calls_stay(run):
-    """What Cletus itself has begun in between, such as sending what a module writes, goes on."""
+    """What Cletus itself has begun in between, such as the end of a turn, goes on."""
     running = run(a="")
-    person = running.person()
     before = len(running.clock.getDelayedCalls())
     report = running.reload(
-        a="from APP.core import service\nservice.write_all('hello')\n1 / 0".replace("APP", "app0")
+        a="from app0.core import service\n"
+        "service.turn.at_end(lambda: setattr(service, 'ended', True))\n1 / 0"
     )
     assert not report.ok
     running.clock.advance(0)
-    assert person.sees("hello")
+    assert running.service.ended
     assert len(running.clock.getDelayedCalls()) == before
 
 
