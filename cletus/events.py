@@ -106,6 +106,18 @@ class EditUndone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BackgroundFailed(Event):
+    """Code of the application has raised that handled no client: a timer, or a listener of an event such as this.
+
+    It has been logged. ``code`` names the code, and ``error`` is what it has raised. For a client, see
+    ``CodeFailed``. What a listener of this event raises fires none.
+    """
+
+    code: str
+    error: BaseException = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticate(Event):
     """A door asks whether somebody may come in by this name, before they are a client.
 

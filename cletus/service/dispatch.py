@@ -106,6 +106,8 @@ class Dispatcher:
             self.log.failure("{code} failed{whom}", failure=failure, code=code, whom=whom)
         if client is not None:
             self._notify(client, code, failure, self._error_notice())
+        elif failure.value is not None:
+            self._tell(events.BackgroundFailed(self._session.service, code, failure.value))
 
     def _notify(self, client: Client, code: str, failure: Failure, notice: str = "") -> None:
         """Send a client what listeners of ``events.CodeFailed`` make of a notice."""
@@ -113,14 +115,19 @@ class Dispatcher:
         if error is None:
             return
         event = events.CodeFailed(client.service, client, code, error, [notice] if notice else [])
-        if not self._is_notifying:  # a listener of this event may fail, too
-            self._is_notifying = True
-            try:
-                self.fire(event)
-            finally:
-                self._is_notifying = False
+        self._tell(event)
         if event.notice:
             client.write(*event.notice)
+
+    def _tell(self, event: events.CodeFailed | events.BackgroundFailed) -> None:
+        """Fire it, unless a listener of such an event has failed: that would go on for ever."""
+        if self._is_notifying:
+            return
+        self._is_notifying = True
+        try:
+            self.fire(event)
+        finally:
+            self._is_notifying = False
 
     def ring(self, timer: Timer) -> None:
         """Call the target of a timer that is due."""

@@ -223,3 +223,28 @@ def test_a_call_that_is_due_once_is_forgotten(service: Service, clock: Clock) ->
     assert rung == [(1, 2)]
     assert not timer.active
     assert list(service.session.current.timers) == []
+
+
+def test_an_error_that_concerns_no_client_is_an_event_and_one_of_its_listeners_is_none(
+    service: Service, log: Log, clock: Clock
+) -> None:
+    """So that what the code has left unfinished can be undone."""
+    heard: list[tuple[str, type[BaseException]]] = []
+
+    @service.listen(events.BackgroundFailed)
+    def failed(event: events.BackgroundFailed) -> None:
+        heard.append((event.code.partition(" ")[0], type(event.error)))
+        raise KeyError("again")
+
+    @service.listen(events.PreReload)
+    def before(event: events.PreReload) -> None:
+        raise ValueError
+
+    @service.every(5)
+    def ring() -> None:
+        raise LookupError
+
+    service.fire(events.PreReload(service))
+    clock.advance(5)
+    assert heard == [("Listener", ValueError), ("Timer", LookupError)]
+    assert len(log.take_failures()) == 4

@@ -24,7 +24,8 @@ def connect(service: Service, url: str, **options: Any) -> Session:
 
     All people share this session, so commit before a listener or command ends, and before it awaits
     anything: otherwise the next commit, which may be somebody else's, includes what it has changed. What
-    a command of ``contrib.commands`` has changed when it fails or refuses is rolled back.
+    a listener, a timer, a dialogue or a command has changed when it raises is rolled back; so is what a
+    command has changed when it refuses.
 
     Args:
         service: the service whose stores have a ``ModelField``.
@@ -37,6 +38,8 @@ def connect(service: Service, url: str, **options: Any) -> Session:
         setattr(service, ATTRIBUTE, session)
     service.listen(events.PostReload)(forget_old_models)
     service.listen(CommandFailed)(roll_back)
+    service.listen(events.CodeFailed)(roll_back)
+    service.listen(events.BackgroundFailed)(roll_back)
     service.listen(events.PostStop)(disconnect)
     return session
 
@@ -66,8 +69,8 @@ def forget_old_models(event: events.PostReload) -> None:
         engine.clear_compiled_cache()
 
 
-def roll_back(event: CommandFailed) -> None:
-    """Undo what a failed command has changed and not committed: the next commit is somebody else's."""
+def roll_back(event: CommandFailed | events.CodeFailed | events.BackgroundFailed) -> None:
+    """Undo what failed code has changed and not committed: the next commit is somebody else's."""
     session = session_of(event.service)
     if isinstance(session, Session):
         session.rollback()

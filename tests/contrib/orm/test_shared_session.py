@@ -38,7 +38,26 @@ APP = """
             db.commit()
             User(event.data, account=row).log_in(event.client)
             return None
+        if event.data.startswith("fail"):
+            event.user.account.credit -= 30
+            if event.data == "fail later":
+                service.call_later(1, fail)
+                event.user.account.credit += 30
+                return None
+            if event.data == "fail async":
+                return fail_after_a_while(event.user)
+            fail()
         return commands.run(event, event.data)
+
+    def fail():
+        for account in db.query(Account):
+            account.credit -= 30
+        raise ValueError("a mistake")
+
+    async def fail_after_a_while(user):
+        db.rollback()
+        await service.sleep(1)
+        fail()
 
     @commands.register
     def credit(event):
@@ -80,6 +99,16 @@ def test_a_failed_commit_ends_reading_for_nobody(bank):
 @pytest.mark.parametrize("trouble", ["refuses", "fails"])
 def test_what_a_failed_command_has_changed_is_not_committed_by_the_next(bank, trouble):
     bank.bob.types(f"pay 30 {trouble}")
+    bank.ann.types("pay 1")
+    assert bank.bob.types("credit") == "100\n"
+    assert bank.ann.types("credit") == "99\n"
+
+
+@pytest.mark.parametrize("line", ["fail", "fail later", "fail async"])
+def test_what_a_failed_listener_or_timer_has_changed_is_not_committed_by_the_next(bank, line):
+    """Also without contrib.commands."""
+    bank.bob.types(line)
+    bank.clock.advance(2)
     bank.ann.types("pay 1")
     assert bank.bob.types("credit") == "100\n"
     assert bank.ann.types("credit") == "99\n"
