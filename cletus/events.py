@@ -107,7 +107,7 @@ class EditUndone(Event):
 
 @dataclass(frozen=True, slots=True)
 class BackgroundFailed(Event):
-    """Code of the application has raised that handled no client: a timer, or a listener of an event such as this.
+    """Code of the application has raised that handled no client: a timer, or a listener of such an event.
 
     It has been logged. ``code`` names the code, and ``error`` is what it has raised. For a client, see
     ``CodeFailed``. What a listener of this event raises fires none.

@@ -12,15 +12,16 @@ enough.
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from twisted.logger import Logger
 
 from cletus import events
+from cletus.contrib.data_file import DataFile
 from cletus.contrib.rooms.room import BaseRoom
 from cletus.errors import InvalidKey, RoomFileError, StorageError
+from cletus.storage import Store
 from cletus.storage.keys import normalise
 
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
@@ -47,11 +48,12 @@ class RoomFile:
         self.path = path
         self._room_cls = room_cls
         self.rooms: dict[str, dict[str, Any]] = {}
-        for name, room in read_tables(path):
-            key = self._key(name)
+        self._file = read_file(path)
+        for name, room in self._file.tables:
+            key = self._key(name, name)
             if key in self.rooms:
-                raise RoomFileError(path, f"the room {key!r} is described twice")
-            self.rooms[key] = self._checked(key, room)
+                raise self._error(f"the room {key!r} is described twice", name)
+            self.rooms[key] = self._checked(name, room)
         service = room_cls.service
         service.listen(events.PreStart)(self.apply)
         service.listen(events.PostReload)(self.apply)
@@ -78,58 +80,57 @@ class RoomFile:
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _key(self, key: object) -> str:
+    def _error(self, reason: str, *keys: object) -> RoomFileError:
+        """An error about the value of a key in the file, with its position."""
+        return RoomFileError(self.path, f"{self._file.at(*keys)}{reason}")
+
+    def _key(self, key: object, *keys: object) -> str:
         if not isinstance(key, str):
-            raise RoomFileError(self.path, f"{key!r} is not a text; put it in quotation marks")
+            raise self._error(f"{key!r} is not a text; put it in quotation marks", *keys)
         try:
             return normalise(key)
         except InvalidKey as error:
-            raise RoomFileError(self.path, str(error)) from None
+            raise self._error(str(error), *keys) from None
 
-    def _checked(self, key: object, room: object) -> dict[str, Any]:
+    def _checked(self, name: object, room: object) -> dict[str, Any]:
+        key = self._key(name, name)
         where = f"room {key!r}"
         if not isinstance(room, dict):
-            raise RoomFileError(self.path, f"{where} is not a table of fields")
+            raise self._error(f"{where} is not a table of fields", name)
         fields = [
-            name
-            for name, field in self._room_cls.fields.items()
-            if not field.session and name != "written"
+            field
+            for field, declared in self._room_cls.fields.items()
+            if not declared.session and field != "written"
         ]
-        for name in room:
-            if name not in fields:
+        for field in room:
+            if field not in fields:
                 reason = (
-                    f"{where} has an unknown field {name!r}; the fields are {', '.join(fields)}"
+                    f"{where} has an unknown field {field!r}; the fields are {', '.join(fields)}"
                 )
-                raise RoomFileError(self.path, reason)
-        for name in ("name", "description"):
-            if not isinstance(room.get(name, ""), str):
-                raise RoomFileError(self.path, f"{where}: {name} must be a text")
-        values = {**room, "exits": self._exits(where, room.get("exits", {}))}
-        # The store itself checks the values, on an object that is not active, as it does when it loads.
-        trial = self._room_cls.schema.detached(str(key))
+                raise self._error(reason, name, field)
+        for field in ("name", "description"):
+            if not isinstance(room.get(field, ""), str):
+                raise self._error(f"{where}: {field} must be a text", name, field)
+        values = {**room, "exits": self._exits(where, name, room.get("exits", {}))}
         try:
-            trial.from_dict({**trial.to_dict(), **values})
-            trial.to_json()
+            check_values(self._room_cls, key, values)
         except StorageError as error:
-            raise RoomFileError(self.path, f"{where}: {error}") from None
+            raise self._error(f"{where}: {error}", name, getattr(error, "field", "")) from None
         return values
 
-    def _exits(self, where: str, exits: object) -> dict[str, str]:
+    def _exits(self, where: str, name: object, exits: object) -> dict[str, str]:
         if not isinstance(exits, dict):
-            raise RoomFileError(self.path, f"{where}: exits must be pairs of direction and room")
+            raise self._error(f"{where}: exits must be pairs of direction and room", name, "exits")
         checked: dict[str, str] = {}
-        for name, key in exits.items():
-            direction = self._direction(where, name).lower()
-            if direction in checked:
-                raise RoomFileError(self.path, f"{where}: there are two exits {direction!r}")
-            checked[direction] = self._key(key)
+        for way, key in exits.items():
+            if not isinstance(way, str):
+                reason = f"{where}: the exit {way!r} is not a text; put it in quotation marks"
+                raise self._error(reason, name, "exits", way)
+            if way.lower() in checked:
+                reason = f"{where}: there are two exits {way.lower()!r}"
+                raise self._error(reason, name, "exits", way)
+            checked[way.lower()] = self._key(key, name, "exits", way)
         return checked
-
-    def _direction(self, where: str, name: object) -> str:
-        if not isinstance(name, str):
-            reason = f"{where}: the exit {name!r} is not a text; put it in quotation marks"
-            raise RoomFileError(self.path, reason)
-        return name
 
     def _report_dead_exits(self) -> None:
         for key, values in self.rooms.items():
@@ -162,40 +163,24 @@ class RoomFile:
             manager.remove_active(room)
 
 
-def read_tables(path: Path) -> list[tuple[object, object]]:
-    """The tables of a file in TOML or YAML, by key, in the order of the file.
+def read_file(path: Path) -> DataFile:
+    """Read a file of rooms or things.
 
     Raises:
         RoomFileError: the file cannot be read, or is not a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
-        data = tomllib.loads(text) if path.suffix == ".toml" else _from_yaml(path, text)
-    except (OSError, ValueError) as error:  # tomllib's and the decoder's errors are ValueErrors
+        return DataFile(path)
+    except ValueError as error:
         raise RoomFileError(path, str(error)) from None
-    if not isinstance(data, dict):
-        raise RoomFileError(path, "the file must map keys to their fields")
-    return list(data.items())
 
 
-def _from_yaml(path: Path, text: str) -> Any:
-    try:
-        import yaml  # noqa: PLC0415 - an extra, which only rooms in YAML need
-    except ImportError:
-        raise RoomFileError(path, "YAML needs PyYAML: pip install 'cletus-live[yaml]'") from None
+def check_values(store_cls: type[Store], key: str, values: dict[str, Any]) -> None:
+    """Check values as the store does when it loads, on an object that is not active.
 
-    class Loader(yaml.SafeLoader):
-        """Refuses a key that a mapping has twice, of which PyYAML would keep the last."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for number, key in enumerate(keys):
-                if key in keys[:number]:
-                    mark = node.value[number][0].start_mark
-                    raise yaml.YAMLError(f"{key!r} is there twice, line {mark.line + 1}")
-            return super().construct_mapping(node, deep)
-
-    try:
-        return yaml.load(text, Loader)  # noqa: S506 - it is a safe loader
-    except yaml.YAMLError as error:
-        raise RoomFileError(path, " ".join(str(error).split())) from None
+    Raises:
+        StorageError: a value does not fit its field.
+    """
+    trial: Any = store_cls.schema.detached(key)
+    trial.from_dict({**trial.to_dict(), **values})
+    trial.to_json()

@@ -7,13 +7,13 @@ at = "{actor} {wave} {how} at {target}."
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from cletus.contrib.data_file import DataFile
 from cletus.contrib.socials.social import Social
 from cletus.contrib.socials.template import Template
 from cletus.errors import Refused, SocialError
@@ -82,23 +82,27 @@ def read_target(words: str, find: Find) -> tuple[Any, str]:
 
 def _read(path: Path | Traversable) -> dict[str, Social]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # tomllib's and the decoder's errors are ValueErrors
+        file = DataFile(path)
+    except ValueError as error:
         raise SocialError(f"{path}: {error}") from None
-    return {name.lower(): _social(path, name.lower(), entry) for name, entry in data.items()}
+    return {str(name).lower(): _social(file, str(name), entry) for name, entry in file.tables}
 
 
-def _social(path: Path | Traversable, name: str, entry: Any) -> Social:
-    where = f"{path}, {name!r}"
+def _social(file: DataFile, name: str, entry: Any) -> Social:
     if not isinstance(entry, Mapping) or not entry.keys() <= {"alone", "at"} or not entry:
-        raise SocialError(f"{where}: a social has the sentences alone and at, or one of them")
-    try:
-        alone = Template(entry["alone"]) if "alone" in entry else None
-        at = Template(entry["at"]) if "at" in entry else None
-    except (SocialError, TypeError) as error:
-        raise SocialError(f"{where}: {error}") from None
-    if alone is not None and alone.needs_target:
-        raise SocialError(f"{where}: the sentence alone must not contain {{target}}")
-    if at is not None and not at.needs_target:
-        raise SocialError(f"{where}: the sentence at must contain {{target}}")
-    return Social(name, alone, at)
+        raise _error(file, "a social has the sentences alone and at, or one of them", name)
+    sentences: dict[str, Template] = {}
+    for kind, sentence in entry.items():
+        try:
+            sentences[kind] = Template(sentence)
+        except (SocialError, TypeError) as error:
+            raise _error(file, str(error), name, kind) from None
+        if sentences[kind].needs_target and kind == "alone":
+            raise _error(file, "the sentence alone must not contain {target}", name, kind)
+        if not sentences[kind].needs_target and kind == "at":
+            raise _error(file, "the sentence at must contain {target}", name, kind)
+    return Social(name.lower(), sentences.get("alone"), sentences.get("at"))
+
+
+def _error(file: DataFile, reason: str, name: str, *keys: str) -> SocialError:
+    return SocialError(f"{file.path}: {file.at(name, *keys)}{name.lower()!r}: {reason}")

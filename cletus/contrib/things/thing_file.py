@@ -16,7 +16,7 @@ from typing import Any, Final
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.contrib.rooms.room_file import read_tables
+from cletus.contrib.rooms.room_file import check_values, read_file
 from cletus.errors import InvalidKey, RoomFileError, StorageError
 from cletus.storage.keys import normalise
 
@@ -50,10 +50,11 @@ class ThingFile:
         self.path = path
         self._thing_cls = thing_cls
         self.things: dict[str, dict[str, Any]] = {}
-        for name, values in read_tables(path):
+        self._file = read_file(path)
+        for name, values in self._file.tables:
             key, checked = self._checked(name, values)
             if key in self.things:
-                raise RoomFileError(path, f"the thing {key!r} is described twice")
+                raise self._error(f"the thing {key!r} is described twice", name)
             self.things[key] = checked
         service = thing_cls.service
         service.listen(events.PreStart)(self.apply)
@@ -79,10 +80,14 @@ class ThingFile:
             if thing.source == str(self.path) and thing.key not in self.things:
                 thing.delete()
 
+    def _error(self, reason: str, *keys: object) -> RoomFileError:
+        """An error about the value of a key in the file, with its position."""
+        return RoomFileError(self.path, f"{self._file.at(*keys)}{reason}")
+
     def _checked(self, name: object, values: object) -> tuple[str, dict[str, Any]]:
         where = f"thing {name!r}"
         if not isinstance(name, str) or not isinstance(values, dict):
-            raise RoomFileError(self.path, f"{where} is not a table of fields")
+            raise self._error(f"{where} is not a table of fields", name)
         fields = [
             field
             for field in self._thing_cls.fields
@@ -93,15 +98,13 @@ class ThingFile:
                 reason = (
                     f"{where} has an unknown field {field!r}; the fields are {', '.join(fields)}"
                 )
-                raise RoomFileError(self.path, reason)
+                raise self._error(reason, name, field)
         home = values.get("home", ":")
         if not isinstance(home, str) or ":" not in home:
-            raise RoomFileError(self.path, f"{where}: home must be as in 'room:inn'")
-        # The store itself checks the values, on an object that is not active, as it does when it loads.
+            raise self._error(f"{where}: home must be as in 'room:inn'", name, "home")
         try:
-            trial = self._thing_cls.schema.detached(normalise(name))
-            trial.from_dict({**trial.to_dict(), **values})
-            trial.to_json()
+            key = normalise(name)
+            check_values(self._thing_cls, key, values)
         except (InvalidKey, StorageError) as error:
-            raise RoomFileError(self.path, f"{where}: {error}") from None
-        return trial.key, values
+            raise self._error(f"{where}: {error}", name, getattr(error, "field", "")) from None
+        return key, values

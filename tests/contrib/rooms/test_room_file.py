@@ -226,13 +226,28 @@ def typed_room():
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("r.toml", '[hall]\nlight = "bright"', "expected int"),
-        ("r.toml", "[hall]\nseats = -1", ">= 0"),
-        ("r.toml", "[hall]\nmotto = 2026-01-02", "motto"),
-        ("r.toml", "[Hall]\n[hall]", "'hall' is described twice"),
-        ("r.toml", '[hall]\nexits = {North = "hall", north = "hall"}', "two exits 'north'"),
-        ("r.yaml", "hall: {}\nhall: {}", "'hall' is there twice, line 2"),
-        ("r.yaml", "hall:\n  exits: {up: hall, up: hall}", "'up' is there twice, line 2"),
+        ("r.toml", '[hall]\nlight = "bright"', "line 2, column 1: .*expected int"),
+        ("r.toml", "[hall]\nseats = -1", "line 2, column 1: .*>= 0"),
+        ("r.toml", "[hall]\nmotto = 2026-01-02", "line 2, column 1: .*motto"),
+        ("r.toml", "[hall]\nnmae = 'x'", "line 2, column 1: .*unknown field 'nmae'"),
+        ("r.toml", "[hall]\nname = 5", "line 2, column 1: .*must be a text"),
+        ("r.toml", "[hall]\n\nexits = {up = 5}", "line 3, column 10: 5 is not a text"),
+        ("r.toml", "hall = 3", "line 1, column 1: .*not a table"),
+        ("r.toml", "[hall\n", "line 1, column 6"),
+        ("r.toml", "[Hall]\n[hall]", "line 2, column 2: the room 'hall' is described twice"),
+        (
+            "r.toml",
+            '[hall]\nexits = {North = "hall", north = "hall"}',
+            "line 2, column 26: .*two exits 'north'",
+        ),
+        ("r.yaml", "hall: {}\nhall: {}", "line 2, column 1: 'hall' is there twice"),
+        (
+            "r.yaml",
+            "hall:\n  exits: {up: hall, up: hall}",
+            "line 2, column 21: 'up' is there twice",
+        ),
+        ("r.yaml", "hall:\n  light: bright", "line 2, column 3: .*expected int"),
+        ("r.yaml", "hall:\n  exits: {no: hall}", "line 2, column 11: .*False is not a text"),
     ],
 )
 def test_values_are_checked_as_the_store_checks_them(typed_room, tmp_path, name, text, reason):

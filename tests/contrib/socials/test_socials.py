@@ -160,13 +160,16 @@ def test_nobody_after_a_preposition_is_refused():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("smile = 1", "'smile'"),
-        ("[smile]\nalone = 3", "'smile'"),
+        ("smile = 1", "line 1, column 1: 'smile'"),
+        ("[smile]\nalone = 3", "line 2, column 1: 'smile'"),
         ("[smile]", "one of them"),
         ("[smile]\nAlone = 'x'", "one of them"),
-        ("[smile]\nalone = '{actor} {smile} at {target}.'", "must not contain .target"),
-        ("[smile]\nat = '{actor} {smile}.'", "must contain"),
-        ("[smile", "Expected"),
+        (
+            "[smile]\nalone = '{actor} {smile} at {target}.'",
+            "line 2, column 1: .*must not contain .target",
+        ),
+        ("[smile]\nat = '{actor} {smile}.'", "line 2, column 1: .*must contain"),
+        ("[smile\n", "Expected.*line 1, column 7"),
     ],
 )
 def test_a_file_that_describes_no_socials_names_the_place(tmp_path, text, reason):
