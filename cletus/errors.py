@@ -518,6 +518,17 @@ class StoreIOError(StorageError):
         return "; after a power cut now, either the old or the new version will be there"
 
 
+class NotSupported(StorageError):
+    """The backend cannot do what was asked: files in a folder cannot be searched."""
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        super().__init__(
+            f"{action} needs a database: set `store` to sqlite:///path/to/file.db or "
+            "postgresql://..., and move the documents there with `cletus store copy`"
+        )
+
+
 class StoreFull(StoreIOError):
     """There is no space left, or a quota is used up. Free some space and save again."""
 

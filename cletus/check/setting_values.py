@@ -138,8 +138,11 @@ def _proxies(target: Target) -> Iterator[Finding]:
     try:
         ConnectionLimiter(target.service)
     except SettingError as wrong:
-        name = wrong.name
-        yield _wrong(name, f"{name} {wrong.reason}", "give addresses or networks")
+        message, todo = f"{wrong.name} {wrong.reason}", "give addresses or networks"
+        if wrong.name == "web_proxies":
+            yield _wrong("web_proxies", message, todo)
+        else:
+            yield _wrong("proxy_from", message, todo)
 
 
 def _modules(target: Target) -> Iterator[Finding]:

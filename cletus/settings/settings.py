@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import quote, unquote
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -405,7 +406,7 @@ _CODE = frozenset({"module body", "service.configure()", "service.run()"})
 
 
 def beside(path: Any, folder: Path) -> Any:
-    """A setting such as ``store`` as an absolute path, if it is a relative one.
+    """A setting such as ``store`` as an absolute path, if it is a relative one, or ``sqlite:`` with one.
 
     It lies beside the application, wherever the command is called from. (Not beside one that is
     installed: nobody looks for data among packages.)
@@ -414,9 +415,14 @@ def beside(path: Any, folder: Path) -> Any:
         path: a path or a URL.
         folder: the one beside the application.
     """
-    is_path = isinstance(path, str) and path and not _URL.match(path)
-    is_installed = folder.name in {"site-packages", "dist-packages"}
-    return str(folder.absolute() / path) if is_path and not is_installed else path
+    if not isinstance(path, str) or not path or folder.name in {"site-packages", "dist-packages"}:
+        return path
+    if not _URL.match(path):
+        return str(folder.absolute() / path)
+    scheme, _, file = path.partition(":")
+    if scheme.lower() == "sqlite" and file and not file.startswith("/"):
+        return f"sqlite://{quote(str(folder.absolute() / unquote(file)))}"
+    return path
 
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

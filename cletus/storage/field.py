@@ -35,9 +35,10 @@ class Field(Generic[T]):
         renamed_from: the field's earlier name, or names; data under it becomes this field's.
         secret: errors do not quote the value, and ``cletus store show`` shows ``***``. (No ``repr`` and
             no log shows the value of any field.) It is saved like any other.
+        index: ``Manager.find`` by this field is fast: a database keeps an index, made at the first search.
 
     Attributes:
-        default, session, type, renamed_from, secret: as given; ``renamed_from`` as a tuple.
+        default, session, type, renamed_from, secret, index: as given; ``renamed_from`` as a tuple.
         typed: what checks values against ``type``, or ``None``.
     """
 
@@ -46,6 +47,7 @@ class Field(Generic[T]):
     type: Any
     renamed_from: tuple[str, ...]
     secret: bool = False  # also of a subclass whose ``__init__`` calls no other
+    index: bool = False
 
     @overload
     def __init__(
@@ -56,6 +58,7 @@ class Field(Generic[T]):
         type: None = None,
         renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
+        index: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -66,6 +69,7 @@ class Field(Generic[T]):
         type: builtins.type[V],
         renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
+        index: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -76,6 +80,7 @@ class Field(Generic[T]):
         type: Any = None,
         renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
+        index: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -86,6 +91,7 @@ class Field(Generic[T]):
         type: Any = None,
         renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
+        index: bool = False,
     ) -> None: ...
     def __init__(
         self,
@@ -95,6 +101,7 @@ class Field(Generic[T]):
         type: Any = None,  # noqa: A002 - the word that a reader of a declaration expects
         renamed_from: str | tuple[str, ...] = (),
         secret: bool = False,
+        index: bool = False,
         **old_keywords: Any,
     ) -> None:
         if old_keywords:
@@ -106,6 +113,7 @@ class Field(Generic[T]):
             (renamed_from,) if isinstance(renamed_from, str) else tuple(renamed_from)
         )
         self.secret = secret
+        self.index = index
         self._name = ""
         self.typed = None if type is None else typed(type, optional=default is None)
 

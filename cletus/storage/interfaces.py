@@ -106,6 +106,12 @@ class BufferedBackend(Backend, Protocol):
     def submit(self, document: Document) -> Deferred[None]:
         """Write this with the next group; the Deferred fires when it is as safe as after ``write``."""
 
+    def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
+        """See ``Searchable.find``; submitted documents are listed, too."""
+
+    def find_by_sql(self, store: str, where: str, parameters: Sequence[Any]) -> list[str]:
+        """See ``Searchable.find_by_sql``; submitted documents of the store are written first."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnknownDocument:
@@ -148,6 +154,53 @@ class Browsable(Protocol):
 
         Raises:
             StoreIOError: it cannot be listed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a document has to have to be listed by ``Searchable.find``.
+
+    Attributes:
+        names: the names of a field, the present one first; a document has its value under one of them.
+        value: in the form that it has in JSON.
+        matches_missing: whether a document without the field fulfils it, since that is the default.
+        version: of the store; documents of other versions fulfil it, whatever they say. 0: of none.
+        is_indexed: whether an index is wanted.
+    """
+
+    names: tuple[str, ...]
+    value: Any
+    matches_missing: bool
+    version: int
+    is_indexed: bool
+
+    @property
+    def indexed(self) -> tuple[str, ...]:
+        """The names that an index is wanted for."""
+        if not self.is_indexed:
+            return ()
+        return (*self.names, "_version") if self.version else self.names
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """What a backend has beside the methods of ``Backend`` if it can search its documents."""
+
+    def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
+        """The keys of all documents of this store that fulfil all conditions, and maybe of some others.
+
+        The caller looks at each document itself. What is not JSON is left out.
+
+        Raises:
+            StoreIOError: they cannot be searched.
+        """
+
+    def find_by_sql(self, store: str, where: str, parameters: Sequence[Any]) -> list[str]:
+        """The keys of the documents of this store for which an SQL expression is true.
+
+        Raises:
+            StoreIOError: the database refuses the expression.
         """
 
 

@@ -137,6 +137,57 @@ class Manager(Generic[S]):
         saved = self._fetch_each(key for key in self.keys() if key not in self._active)
         return {**saved, **self._active}
 
+    def find(self, **equals: Any) -> dict[str, S]:
+        """Every active and every saved object whose fields equal these values, by key.
+
+        Of an object that is active, the present values count, saved or not. Nothing else of the store is
+        loaded, and fields that are declared with ``index=True`` are found without looking through it.
+
+        Args:
+            **equals: values by the name of a field that is saved.
+
+        Raises:
+            NotSupported: the documents are not in a database that can search.
+            UnknownField: the store does not have this field.
+            FieldValueError: a value does not fit its field.
+            StoreIOError: the database cannot be searched.
+        """
+        wanted = {key: obj for key, obj in self._active.items() if self._schema.equals(obj, equals)}
+        conditions = self._schema.conditions(equals)
+        if self._schema.is_temporary:
+            return wanted
+        saved = [
+            key for name in self._schema.names for key in self._backend().find(name, conditions)
+        ]
+        fetched = self._fetch_each(key for key in saved if key not in self._active)
+        matching = {key: obj for key, obj in fetched.items() if self._schema.equals(obj, equals)}
+        return {**matching, **wanted}
+
+    def find_by_sql(self, where: str, *parameters: Any) -> dict[str, S]:
+        """Every saved object for which an SQL expression is true, by key; the active one if it is active.
+
+        The database sees what was saved last, not what was changed in memory since then.
+
+        Args:
+            where: in the database's own SQL, over ``key``, ``saved_at`` and ``data``, the JSON:
+                ``"data ->> 'score' > ?"`` in SQLite, ``"(data ->> 'score')::int > %s"`` in PostgreSQL. Never
+                put into it what people have typed; that is what the parameters are for.
+            *parameters: the values for the placeholders.
+
+        Raises:
+            NotSupported: the documents are not in a database that can search.
+            StoreIOError: the database refuses the expression.
+        """
+        if self._schema.is_temporary:
+            return {}
+        keys = [
+            key
+            for name in self._schema.names
+            for key in self._backend().find_by_sql(name, where, parameters)
+        ]
+        fetched = self._fetch_each(key for key in keys if key not in self._active)
+        return {**fetched, **{key: self._active[key] for key in keys if key in self._active}}
+
     def unreadable(self) -> dict[str, StorageError]:
         """The errors of the saved objects that could not be read when last tried, by key."""
         return dict(self._schema.unreadable)

@@ -16,8 +16,9 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from cletus.errors import StorageError
+from cletus.errors import StorageError, UnknownField
 from cletus.storage.field import Field
+from cletus.storage.interfaces import Condition
 from cletus.storage.typed import Typed
 
 
@@ -196,6 +197,38 @@ class Schema(FieldSchema):
         setattr(obj, _STATE, DocumentState.DETACHED)
         obj.__init__(key)
         return obj
+
+    def equals(self, obj: Any, values: Mapping[str, Any]) -> bool:
+        """Whether the fields of an object have these values."""
+        return all(getattr(obj, name, _NOTHING) == value for name, value in values.items())
+
+    def conditions(self, equals: Mapping[str, Any]) -> list[Condition]:
+        """What a document of an object has to have whose fields equal these values.
+
+        Raises:
+            UnknownField: there is no such field among those that are saved.
+            FieldValueError: a value does not fit its field.
+        """
+        saved = [
+            name
+            for name, field in self.fields.items()
+            if self.is_temporary or not getattr(field, "session", False)
+        ]
+        probe = self.detached("probe")
+        conditions = []
+        for name, value in equals.items():
+            if name not in saved:
+                raise UnknownField(self._owner.__name__, name, saved)
+            field = self.fields[name]
+            is_default = bool(getattr(probe, name) == value)
+            setattr(probe, name, value)
+            data = field.serialise(probe, name)
+            if name in self.typed:
+                data = self.typed[name].to_json(data, probe, name)
+            names = (name, *getattr(field, "renamed_from", ()))
+            is_indexed = getattr(field, "index", False)
+            conditions.append(Condition(names, data, is_default, self.version, is_indexed))
+        return conditions
 
     def unexpected_types(self, obj: Any) -> Iterator[tuple[str, type, type]]:
         """Untyped permanent fields of an object whose value is not of the type of their default.

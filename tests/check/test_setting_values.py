@@ -48,7 +48,7 @@ WRONG = {
     "tls_self_signed = true\nport = 9443": ("port-twice", "port and tls_port are both 9443"),
     "metrics_port = 9000": ("port-twice", "port and metrics_port are both 9000"),
     'reload_modules = ["nowhere"]': ("reload-modules", "No module named 'nowhere'"),
-    'store = "sqlite:x.db"': ("store", "no installed package knows 'sqlite'"),
+    'store = "redis:x"': ("store", "no installed package knows 'redis'"),
     'tls_certificate = "none.pem"': ("tls-certificate", "none.pem: No such file"),
     'tls_certificate = "cletus.toml"': ("tls-certificate", "cannot be used"),
     'tls_key = "key.pem"': ("tls-key", "without tls_certificate"),

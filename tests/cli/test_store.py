@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -334,3 +335,27 @@ def test_a_terminal_gets_a_table_and_colours(
     assert "\x9b" not in out
     assert "\\u009b\U0001f98a\\udb40\\udc01" in out
     assert "Working" in err
+
+
+def test_copy_moves_all_to_another_store(run: Callable[..., Result], folder: Path) -> None:
+    """To SQLite and back: every file is there again, byte for byte."""
+    done = run("copy", "store", "sqlite:talker.db")
+    assert done.exit_code == 0, done.output
+    assert "Copied 4 documents to sqlite:talker.db" in done.stderr
+    assert re.fullmatch(r"SHA-256 of both: [0-9a-f]{64}\n", done.stdout)
+    assert run("copy", "sqlite:talker.db", "again").exit_code == 0
+    for name, text in FILES.items():
+        assert (folder / "again" / name).read_text() == text
+
+
+def test_copy_refuses_what_is_in_use_or_empty(run: Callable[..., Result], folder: Path) -> None:
+    """With what to do, and nothing is made."""
+    backend = JsonFiles(folder / "store")
+    backend.open()
+    done = run("copy", "store", "sqlite:talker.db", code=2)
+    backend.close()
+    assert "the service is running" in done.stderr
+    done = run("copy", "nowhere", "sqlite:other.db", code=2)
+    assert "nowhere has no documents" in done.stderr
+    assert not (folder / "nowhere").exists()
+    assert not (folder / "other.db").exists()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import Postgres, postgres
+
 NOBODY = 65534
 
 
@@ -51,3 +53,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("needs the right to mount a tmpfs")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL server, shared by the tests of a worker: each empties it first."""
+    with postgres() as server:
+        yield server

@@ -1,4 +1,4 @@
-"""``cletus store export`` and ``import``: stored data in a file."""
+"""``cletus store export``, ``import`` and ``copy``: stored data in a file, or in another store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ import click
 from cletus.cli import display
 from cletus.cli.store.group import DRY_RUN, NO_CODE, ONLY, PROBLEMS, STORE, TARGET, command
 from cletus.cli.store.stored import Stored, owning, reading
-from cletus.errors import NotTransferable
+from cletus.errors import NotTransferable, StoreInUse, StoreLocked
+from cletus.settings.settings import Settings
+from cletus.storage import Backend, backend_for
 from cletus.storage.backends.atomic_file import atomic_file
+from cletus.storage.backends.urls import shown
+from cletus.storage.tools import copy as copying
 from cletus.storage.tools import export as exporting
+from cletus.storage.tools.browse import stores_in
 from cletus.storage.tools.dump_format import FORMAT, VERSION, Header
 from cletus.storage.tools.import_ import Fate, Import, Plan, Taken
 from cletus.text.plural import counted
@@ -155,6 +160,41 @@ def _show_plan(plan: Plan, *, dry_run: bool) -> None:
         display.line(f"{store}: {words}")
     written = counted(plan.total(Fate.NEW, Fate.REPLACED), "document")
     display.note(f"{written} would be imported" if dry_run else f"Imported {written}")
+
+
+@command(
+    "copy",
+    click.argument("source", metavar="FROM"),
+    click.argument("target", metavar="TO"),
+)
+def _copy(source: str, target: str) -> None:
+    """Copy all documents FROM one store TO another, while no service runs on either.
+
+    FROM and TO are what the setting `store` takes: a folder, sqlite:///path/to/file.db or
+    postgresql://... TO must be empty, but for an earlier copy of the same documents that was
+    interrupted. The copy is read again and compared with the original by number and digest.
+    """
+    original, copied = (backend_for(Settings(store=store)) for store in (source, target))
+    count = sum(len(original.keys(name)) for name in stores_in(original, ()))
+    if not count:
+        raise NotTransferable(f"{shown(source)} has no documents")
+    with _owned(original), _owned(copied), display.progress("Copying", count) as seen:
+        contents = copying.copy(original, copied, seen)
+    documents = counted(contents.count, "document")
+    display.note(f"Copied {documents} to {shown(target)}")
+    display.line(f"SHA-256 of both: {contents.digest}")
+
+
+@contextmanager
+def _owned(backend: Backend) -> Iterator[None]:
+    try:
+        backend.open()
+    except StoreLocked as error:
+        raise StoreInUse(error.location, error.pid, "copy") from None
+    try:
+        yield
+    finally:
+        backend.close()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from cletus.doors.proxy_protocol import ProxyProtocolFactory
 from cletus.doors.ssh.host_key import NAME, host_key
 from cletus.doors.ssh.transport import SshTransport
 from cletus.errors import DoorError, HostKeyError
-from cletus.storage.backends.urls import folder_of
+from cletus.storage.backends.urls import state_folder_of
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -117,7 +117,7 @@ class SshDoor:
         settings = self._service.settings
         if settings.ssh_host_key:
             return host_key(Path(settings.ssh_host_key), create=False)
-        folder = folder_of(settings.store)
+        folder = state_folder_of(settings.store, self._service.sources.folder)
         if not folder:
             _log.warn("the SSH host key is forgotten at the end: set ssh_host_key to a file")
             return host_key(None, create=True)

@@ -50,6 +50,7 @@ def _create(path: Path) -> None:
     """Create the file unless it exists. It never exists half written, nor readable for others."""
     if path.exists():
         return
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

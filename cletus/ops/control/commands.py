@@ -22,7 +22,7 @@ import twisted
 
 from cletus.client.client import Client
 from cletus.service.service import Service
-from cletus.storage.backends.urls import folder_of
+from cletus.storage.backends.urls import shown
 from cletus.version import __version__
 
 Value = dict[str, Any] | list[dict[str, Any]] | str
@@ -51,7 +51,7 @@ async def status(service: Service) -> Value:
             store.__name__: len(store.manager.active())
             for store in sorted(session.stores.values(), key=lambda store: store.__name__)
         },
-        "store": os.path.abspath(folder_of(service.settings.store) or ""),
+        "store": shown(service.settings.store),
         "unsaved": [str(failure.error) for failure in unsaved[:_UNSAVED_MAX]],
         "unsaved_count": len(unsaved),
         "application": [str(root.path) for root in session.application.roots],

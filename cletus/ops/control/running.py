@@ -17,7 +17,7 @@ from cletus.ops.control.socket_path import NAME
 from cletus.service.application import Application
 from cletus.settings.files import from_environment, from_folder
 from cletus.settings.settings import Settings
-from cletus.storage.backends.urls import folder_of
+from cletus.storage.backends.urls import state_folder_of
 
 
 class Running:
@@ -111,7 +111,7 @@ def _by_settings(beside: Path, environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _folder(store: str, start: Path) -> str:
-    folder = folder_of(store)
+    folder = state_folder_of(store, start)
     if folder is None:
-        raise NotRunning(f"{store}, which is not a folder: there is no control socket")
+        raise NotRunning(f"{store}, which ends with its process: there is no control socket")
     return os.path.abspath(start / folder)

@@ -22,7 +22,7 @@ from cletus.ops.control.protocol import ControlProtocol
 from cletus.ops.control.socket_path import listen_in, process_of, remove_from
 from cletus.service.interfaces import Attachment
 from cletus.service.service import Service
-from cletus.storage.backends.urls import folder_of
+from cletus.storage.backends.urls import state_folder_of
 
 CONNECTIONS_MAX: Final = 32
 """Maximum simultaneous connections, shells included. Our choice: operators are few."""
@@ -35,13 +35,13 @@ _FAREWELL: Final = 1.0
 
 
 def control_of(service: Service) -> Iterator[Attachment]:
-    """The control socket, if the settings enable it and the store is a folder.
+    """The control socket, if the settings enable it and the store has a folder for it.
 
     With a reactor that has no sockets, such as a ``Clock``, there is none.
     """
     if not service.settings.control:
         return
-    folder = folder_of(service.settings.store)
+    folder = state_folder_of(service.settings.store, service.sources.folder)
     reactor = service.reactor
     if folder and IReactorFDSet.providedBy(reactor) and IReactorSocket.providedBy(reactor):
         yield ControlServer(service, os.path.abspath(folder))
@@ -93,6 +93,7 @@ class ControlServer:
     def open(self) -> Deferred[None]:
         """Listen. A failure is logged, and does not stop the service from starting."""
         try:
+            os.makedirs(self._folder, 0o700, exist_ok=True)
             self._listening = listen_in(self._folder)
         except OSError as error:
             self.log.warn(

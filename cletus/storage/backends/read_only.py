@@ -7,12 +7,20 @@ example in the body of a module, must not reach the real store: the service may 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from cletus.errors import NotSaved, StoreUnusable
+from cletus.errors import NotSaved, NotSupported, StoreUnusable
 from cletus.settings.settings import Settings
 from cletus.storage.backends.memory import Memory
 from cletus.storage.backends.urls import backend_for
-from cletus.storage.interfaces import Backend, Browsable, Document, Failure
+from cletus.storage.interfaces import (
+    Backend,
+    Browsable,
+    Condition,
+    Document,
+    Failure,
+    Searchable,
+)
 
 
 class ReadOnlyBackend:
@@ -76,6 +84,20 @@ class ReadOnlyBackend:
     def keys(self, store: str) -> list[str]:
         """The keys of what is in the backend and what was written here."""
         keys = {*self._backend.keys(store), *self._written.keys(store)}
+        return [key for key in keys if (store, key) not in self._deleted]
+
+    def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
+        """What the backend finds, and all that was written here; see ``Searchable.find``."""
+        if not isinstance(self._backend, Searchable):
+            raise NotSupported("find()")
+        keys = {*self._backend.find(store, conditions), *self._written.keys(store)}
+        return [key for key in keys if (store, key) not in self._deleted]
+
+    def find_by_sql(self, store: str, where: str, parameters: Sequence[Any]) -> list[str]:
+        """What the backend finds: SQL does not see what was written here."""
+        if not isinstance(self._backend, Searchable):
+            raise NotSupported("find_by_sql()")
+        keys = self._backend.find_by_sql(store, where, parameters)
         return [key for key in keys if (store, key) not in self._deleted]
 
 

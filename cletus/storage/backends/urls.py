@@ -7,12 +7,15 @@ settings and returns a ``Backend``, not opened yet.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import resolve_name
 from urllib.parse import unquote, urlsplit
 
-from cletus.errors import StoreUnusable, UnknownStoreScheme
+from cletus.errors import StoreUnusable, UnknownStoreScheme, without_passwords
 from cletus.meters import Meters
 from cletus.renamed import adopt_old_names
 from cletus.settings.settings import Settings
@@ -22,6 +25,13 @@ from cletus.storage.backends.writer import InThread, Writer
 from cletus.storage.interfaces import Backend
 
 GROUP = "cletus.stores"
+
+#: Those that ship, imported when they are named: a service on files does without them.
+_OURS = {
+    "memory": "cletus.storage.backends.memory:from_url",
+    "postgresql": "cletus.storage.backends.postgresql:from_url",
+    "sqlite": "cletus.storage.backends.sqlite:from_url",
+}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -59,10 +69,60 @@ def folder_of(store: str) -> str | None:
     return None if scheme else store
 
 
+def shown(store: str) -> str:
+    """The setting ``store`` as people are shown it: the path of a folder, or a URL without its password.
+
+    ``""`` for what is in memory.
+    """
+    folder = folder_of(store)
+    if folder is not None:
+        return os.path.abspath(folder)
+    return "" if _scheme(store) == "memory" else without_passwords(store)
+
+
+def state_folder_of(store: str, beside: Path | None) -> str | None:
+    """The folder of what belongs to a service on this store and is not a document, such as its control socket.
+
+    Args:
+        store: the setting.
+        beside: the folder of the application; ``None`` if it is not known.
+
+    Returns:
+        the store itself if it is a folder; one beside the file of SQLite; ``.cletus`` beside the
+        application for other databases. ``None`` for what ends with the process, as with ``memory:``.
+
+    Raises:
+        StoreUnusable: the URL makes no sense.
+    """
+    folder = folder_of(store)
+    if folder is not None:
+        return folder
+    scheme = _scheme(store)
+    if scheme == "sqlite":
+        return f"{sqlite_path(store)}-control"
+    return None if scheme == "memory" or beside is None else str(beside / ".cletus")
+
+
 def _scheme(url: str) -> str:
     """In lower case; "" for a path."""
     match = _SCHEME.match(url)
     return "" if match is None else match[1].lower()
+
+
+def sqlite_path(url: str) -> str:
+    """``sqlite:talker.db`` and ``sqlite:///srv/talker.db`` as paths.
+
+    Raises:
+        StoreUnusable: the URL does not make sense.
+    """
+    parts = urlsplit(url)
+    if parts.netloc or parts.query or parts.fragment or not parts.path.strip("/"):
+        reason = (
+            "write sqlite:///path/to/file.db, or sqlite:file.db for a file beside the application"
+        )
+        raise StoreUnusable(repr(url), reason)
+    path = unquote(parts.path)
+    return f"/{path.lstrip('/')}" if path.startswith("/") else path
 
 
 def _path(url: str) -> str:
@@ -76,15 +136,15 @@ def _path(url: str) -> str:
 
 
 def _opener(url: str, scheme: str) -> Opener:
-    openers: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    openers = {point.name: point.value for point in entry_points(group=GROUP)} | _OURS
     if scheme not in openers:
         raise UnknownStoreScheme(url, scheme, [*openers, "file"])
     try:
-        opener: Opener = openers[scheme].load()
+        opener: Opener = resolve_name(openers[scheme])
     except Exception as error:
-        raise StoreUnusable(
-            repr(url), f"{openers[scheme].value} cannot be imported: {error}"
-        ) from error
+        hint = ": pip install 'cletus-live[postgresql]'" if scheme == "postgresql" else ""
+        reason = f"{openers[scheme]} cannot be imported: {error}{hint}"
+        raise StoreUnusable(repr(url), reason) from error
     return opener
 
 

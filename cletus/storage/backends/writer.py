@@ -25,11 +25,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure as Reason
 
-from cletus.errors import NotSaved, StorageError
+from cletus.errors import NotSaved, NotSupported, StorageError
 from cletus.meters import Meters
 from cletus.renamed import with_old_names
 from cletus.storage.backends.retries import Clock, Name, Retries
-from cletus.storage.interfaces import Backend, Document, Failure
+from cletus.storage.interfaces import Backend, Condition, Document, Failure, Searchable
 
 _log = Logger()
 
@@ -275,18 +275,47 @@ class Writer:
     def keys(self, store: str) -> list[str]:
         """The keys of what is saved and of what will be in a moment; see ``Backend.keys``."""
         keys = self._backend.keys(store)
+        coming = self._coming(store)
+        return [*keys, *coming.difference(keys)] if coming else keys
+
+    def _coming(self, store: str) -> set[str]:
+        """The keys of documents of a store that are still to be written."""
         failed = (failure.document for failure in self._retries.failures)
         names = (
             *self._group,
             *self._queue,
             *((document.store, document.key) for document in failed),
         )
-        coming = {
+        return {
             key
             for name, key in names
             if name == store and self._on_its_way((store, key)) is not None
         }
-        return [*keys, *coming.difference(keys)] if coming else keys
+
+    def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
+        """The keys of documents that may fulfil these conditions; see ``Searchable.find``.
+
+        Raises:
+            NotSupported: the backend cannot search.
+        """
+        keys = self._searchable("find()").find(store, conditions)
+        return list(dict.fromkeys([*keys, *self._coming(store)]))
+
+    def find_by_sql(self, store: str, where: str, parameters: Sequence[Any]) -> list[str]:
+        """The keys of documents for which this is true; see ``Searchable.find_by_sql``.
+
+        Raises:
+            NotSupported: the backend cannot search.
+        """
+        backend = self._searchable("find_by_sql()")
+        coming = [self._on_its_way((store, key)) for key in self._coming(store)]
+        self.write_many([document for document in coming if document is not None])
+        return backend.find_by_sql(store, where, parameters)
+
+    def _searchable(self, action: str) -> Searchable:
+        if not isinstance(self._backend, Searchable):
+            raise NotSupported(action)
+        return self._backend
 
     def write(self, store: str, key: str, data: bytes) -> None:
         """Write one document now; see ``Backend.write``.

@@ -50,8 +50,8 @@ def test_odd_file_urls_are_refused(store: str) -> None:
         backend_for(Settings(store=store))
 
 
-def test_memory_comes_through_the_entry_points() -> None:
-    """The home that ships registers just as another package's would."""
+def test_memory_is_a_scheme() -> None:
+    """For tests."""
     assert isinstance(backend_for(Settings(store="memory:")), Memory)
 
 
@@ -62,7 +62,7 @@ def test_an_unknown_scheme_names_the_known() -> None:
     assert caught.value.scheme == "redis"
     assert set(caught.value.known) >= {"file", "memory"}
     assert isinstance(caught.value, StartError)
-    assert "known are file:, memory:" in str(caught.value)
+    assert "known are file:, memory:, postgresql:, sqlite:" in str(caught.value)
     assert "'./redis://localhost/0'" in str(caught.value)
 
 

@@ -1,0 +1,135 @@
+"""Database servers for tests: real ones, started unprivileged on free ports and ended by their pid.
+
+Where a server is not installed its tests are skipped, with what to install; with
+``CLETUS_ENGINES=required`` in the environment, as in CI, they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def missing(program: str, package: str) -> None:
+    """Skip the test, or fail where engines are required."""
+    words = f"{program} is not installed: apt-get install {package}"
+    if os.environ.get("CLETUS_ENGINES") == "required":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
+class Postgres:
+    """A PostgreSQL server of its own, without passwords.
+
+    Args:
+        folder: for its data; it belongs to the user of the server.
+        programs: where ``postgres`` and ``initdb`` are.
+        user: whom it runs as if we are root, which it refuses to be.
+    """
+
+    def __init__(self, folder: Path, programs: Path, user: pwd.struct_passwd | None) -> None:
+        self._folder = folder
+        self._programs = programs
+        self._as_user = (
+            []
+            if user is None
+            else ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self._run(
+            "initdb",
+            "-D",
+            str(folder / "data"),
+            "-A",
+            "trust",
+            "-U",
+            "cletus",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        )
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Of its database."""
+        return f"postgresql://cletus@127.0.0.1:{self.port}/postgres"
+
+    def emptied(self) -> str:
+        """The URL, after the tables of Cletus have been dropped."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("DROP TABLE IF EXISTS cletus_documents, cletus_owner")
+        return self.url
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_user, str(self._programs / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        arguments = {
+            "-D": str(self._folder / "data"),
+            "-p": str(self.port),
+            "-k": "",
+            "-h": "127.0.0.1",
+        }
+        command = [*self._as_user, str(self._programs / "postgres")]
+        for name, value in arguments.items():
+            command += [name, value]
+        with open(self._folder / "log", "ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        deadline = time.monotonic() + 60
+        ready = [str(self._programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(ready, capture_output=True, check=False).returncode:
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, (self._folder / "log").read_text()
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGQUIT) -> None:
+        """End it at once, as a crash would: it does not flush or say good-bye to its clients."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server, while the block runs."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) if os.name == "posix" else []
+    path = shutil.which("postgres")
+    if not found and path is None:
+        missing("PostgreSQL", "postgresql")
+    programs = (found[-1] if found else Path(str(path)).resolve()).parent
+    user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="cletus-pg-") as name:
+        folder = Path(name)
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        server = Postgres(folder, programs, user)
+        try:
+            yield server
+        finally:
+            server.stop()
