@@ -264,3 +264,38 @@ def test_a_name_that_cannot_be_used_is_refused(app):
     for name, reason in (("lamp", "taken"), ("../etc", "cannot be a key")):
         with pytest.raises(Refused, match=reason):
             app.store("channel").create(name, by=user(app, "ann"))
+
+
+def test_a_deleted_account_is_on_no_channel_any_more(app):
+    """So that the next account of its name gets nothing of it, nor is banned for what it did."""
+    owned = app.store("channel").create("oil", by=user(app, "bob"))
+    owned.invited.add("cid")
+    app.lamp.banned.add("cid")
+    for name in ("bob", "cid"):
+        app.store("channel").forget_user(name)
+    assert (owned.owner, owned.members, owned.moderators, owned.invited) == (
+        "",
+        set(),
+        set(),
+        set(),
+    )
+    assert app.lamp.members == {"ann"}
+    assert app.lamp.banned == set()
+
+
+def test_a_line_that_is_too_much_is_neither_sent_nor_in_the_history(app):
+    app.service.configure(screen_lines_per_account=1)
+    app.ann.says("one", "two")
+    app.bob.reads()
+    said = app.ann.says("three")
+    assert said == "You send too many lines. That one was not sent.\n"
+    assert app.bob.reads() == ""
+    assert [text for _, _, text, _ in app.lamp.history] == ["one", "two"]
+
+
+def test_who_joins_and_leaves_again_and_again_fills_nobodys_screen(app):
+    cid = user(app, "cid")
+    for _ in range(100):
+        app.lamp.join(cid)
+        app.lamp.leave(cid)
+    assert app.bob.reads().count("Cid has") == 40

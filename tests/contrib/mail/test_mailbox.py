@@ -275,9 +275,11 @@ def test_marks_of_letters_that_are_gone_are_forgotten(app):
     assert len(marks.read) == 1
 
 
-def test_the_next_account_of_a_name_has_no_marks(app):
+def test_the_next_account_of_a_name_has_no_letters_and_no_marks(app):
     send(app, app.bob)
     app.post.of(app.bob).read(1)
     app.clock.advance(1)
     app.store("mailbox").forget_user("bob")
     assert app.store("mailboxreadmarks").manager.all() == {}
+    assert app.store("mailbox").manager.all() == {}
+    app.store("mailbox").forget_user("nobody")
