@@ -25,7 +25,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure as Reason
 
-from cletus.errors import NotSaved, NotSupported, StorageError
+from cletus.errors import NotSaved, NotSupported, ServiceStateError, StorageError
 from cletus.meters import Meters
 from cletus.renamed import with_old_names
 from cletus.storage.backends.retries import Clock, Name, Retries
@@ -190,8 +190,11 @@ class Writer:
             self._running = False
 
     async def _sleep(self, seconds: float) -> None:
+        try:
+            call = self._clock.callLater(seconds, self._wake)
+        except ServiceStateError:  # as under `cletus user`, where no service starts
+            return
         pause = self._pause = Deferred()
-        call = self._clock.callLater(seconds, self._wake)
         await pause
         if call.active():
             call.cancel()

@@ -164,7 +164,7 @@ def test_the_command_is_found_by_its_entry_point():
     assert "run" in output
 
 
-def test_accounts_are_listed_renamed_and_deleted(cletus, tmp_path):
+def test_accounts_are_listed_renamed_and_deleted(cletus, tmp_path, log):
     for name in ("Bob", "Ann"):
         cletus("add", "house", name, "--stdin", text=PASSWORD)
     cletus("role", "house", "ann", "admin")

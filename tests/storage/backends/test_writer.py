@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from cletus.errors import NotSaved, StorageError, StoreIOError, UnsafeName
+from cletus.reactor.clock import ServiceClock
 from cletus.storage.backends.memory import Memory
 from cletus.storage.backends.writer import Writer
 from cletus.storage.interfaces import Document, Failure
@@ -122,6 +123,16 @@ def test_a_group_goes_after_the_interval(bench: Bench) -> None:
     assert bench.home.groups == [["1", "2"]]
     assert bench.writer.pending == 0
     assert bench.clock.getDelayedCalls() == [], "nothing ticks while there is nothing to do"
+
+
+def test_before_a_service_has_started_nothing_is_waited_for() -> None:
+    """There is no reactor yet that could tell the time, as under ``cletus user``."""
+    home = Slow()
+    writer = Writer(home, ServiceClock(), execute, INTERVAL)
+    writer.open()
+    outcome: list[Any] = []
+    writer.submit(Document("user", "bob", b"{}")).addBoth(outcome.append)
+    assert (outcome, home.read("user", "bob")) == ([None], b"{}")
 
 
 def test_the_latest_text_is_written_once(bench: Bench) -> None:
