@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cletus.errors import SettingError
+from cletus.settings.toml_position import position_of
 
 #: Environment variables with this prefix are settings.
 PREFIX = "CLETUS_"
@@ -39,6 +40,17 @@ def file_in(folder: Path) -> Path:
     except OSError:
         pass
     return own
+
+
+def position_in(folder: Path, name: str) -> str:
+    """Where a setting stands in the file that ``from_folder`` reads: ``cletus.toml, line 3, column 1``."""
+    path = file_in(folder)
+    table = () if path.name == "cletus.toml" else ("tool", "cletus")
+    try:
+        position = position_of(path.read_text(encoding="utf-8", errors="replace"), *table, name)
+    except OSError:
+        position = ""
+    return f"{path.name}, {position}" if position else path.name
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

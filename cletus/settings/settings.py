@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from cletus.errors import SECRET, SettingError, without_passwords
 from cletus.renamed import SETTINGS, names_of, warn, with_old_names
-from cletus.settings.files import from_folder
+from cletus.settings.files import from_folder, position_in
 
 _log = Logger()
 
@@ -480,10 +480,17 @@ class Sources:
 
         Raises:
             SettingError: the file cannot be read, a name is unknown, or a value is of the wrong type.
+                The source is the file, with line and column.
         """
         self.folder = folder
-        if folder is not None:
-            self.replace("file", from_folder(folder))
+        if folder is None:
+            return
+        settings = from_folder(folder)
+        try:
+            self.replace("file", settings)
+        except SettingError as error:
+            source = position_in(folder, error.name)
+            raise SettingError(error.name, error.reason, source=source) from None
 
     def set_elsewhere(self) -> dict[str, dict[str, Any]]:
         """What is set neither by the code nor by the file, by source, as plain values."""

@@ -6,6 +6,7 @@ import pytest
 
 from cletus.errors import SettingError
 from cletus.settings.files import from_environment, from_folder
+from cletus.settings.settings import Sources
 
 
 def test_cletus_toml_is_read(tmp_path):
@@ -30,6 +31,33 @@ def test_a_file_that_is_no_toml_is_named(tmp_path):
     (tmp_path / "cletus.toml").write_text("port = ")
     with pytest.raises(SettingError, match=r"cletus\.toml"):
         from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        (
+            "cletus.toml",
+            "# ports\nprot = 1\n",
+            "cletus.toml, line 2, column 1: setting 'prot' is unknown",
+        ),
+        (
+            "cletus.toml",
+            "port = 'x'\n",
+            "cletus.toml, line 1, column 1: setting 'port' cannot be 'x'",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.x]\nport = 1\n[tool.cletus]\nport = 'x'\n",
+            "pyproject.toml, line 4, column 1: setting 'port' cannot be 'x'",
+        ),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_with_its_line(tmp_path, file, text, words):
+    (tmp_path / file).write_text(text)
+    with pytest.raises(SettingError) as caught:
+        Sources().read_file(tmp_path)
+    assert str(caught.value).startswith(words)
 
 
 def test_variables_of_the_environment_are_settings():

@@ -273,7 +273,7 @@ def test_a_relative_folder_of_the_page_lies_beside_the_application(tmp_path: Pat
     assert sources.update("command line", {"web_folder": "web"}).web_folder == "web"
 
 
-@pytest.mark.parametrize("store", ["/var/lib/talker", "memory:", "file:store", "sqlite:a.db"])
+@pytest.mark.parametrize("store", ["/var/lib/talker", "memory:", "file:store", "sqlite:/a.db"])
 def test_other_stores_stay_as_they_are(tmp_path: Path, store: str) -> None:
     sources = Sources()
     sources.read_file(tmp_path)
@@ -284,3 +284,9 @@ def test_data_is_not_kept_among_installed_packages(tmp_path: Path) -> None:
     sources = Sources()
     sources.read_file(tmp_path / "site-packages")
     assert sources.settings().store == "store"
+
+
+def test_a_relative_database_lies_beside_the_application(tmp_path: Path) -> None:
+    sources = Sources()
+    sources.read_file(tmp_path)
+    assert sources.update("file", {"store": "sqlite:a.db"}).store == f"sqlite://{tmp_path}/a.db"

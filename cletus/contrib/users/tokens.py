@@ -72,7 +72,9 @@ class TokensMixin:
         }
 
     def _holds(self, facts: dict[str, str], now: datetime) -> bool:
-        is_current = facts.get("expires", "") > now.isoformat()
+        # One that ends later was issued while the machine's clock was ahead, by more than a day.
+        latest = (now + LIFETIME + timedelta(days=1)).isoformat()
+        is_current = now.isoformat() < facts.get("expires", "") <= latest
         return is_current and facts.get("password") == _digest(self.password or "")
 
 

@@ -142,6 +142,14 @@ def test_a_token_ends_after_its_time(app, ann):
     assert not user.has_token(token, now + LIFETIME)
 
 
+def test_a_token_that_was_issued_while_the_clock_was_ahead_does_not_last_longer(app, ann):
+    token = token_of(ann)
+    user = app.active("user")["ann"]
+    now = user.users.now()
+    assert user.has_token(token, now - timedelta(hours=23))
+    assert not user.has_token(token, now - timedelta(days=400))
+
+
 def test_a_token_is_neither_given_nor_taken_where_others_can_listen(app, ann):
     token = token_of(ann)
     ann.hangs_up()
