@@ -24,7 +24,7 @@ def new(name: str, template: str) -> None:
     """Create a folder NAME with a package to start from, and its tests.
 
     echo is a dozen lines that repeat what is typed; chat has names, commands and a store for people;
-    talker has everything in contrib: accounts, rooms, channels, mail.
+    talker has accounts, rooms, channels, mail; mud has areas, things, characters and fights.
     """
     try:
         folder = _make(name, template)

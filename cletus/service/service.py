@@ -47,6 +47,7 @@ from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
+TimerFunction = TypeVar("TimerFunction", bound=Callable[[], Any])
 T = TypeVar("T")
 
 #: The module's, not the class's: an application may use the name ``service.log`` for itself.
@@ -287,7 +288,7 @@ class Service(ApplicationAttributes):
         return self._add_timer(Timer(delay, None, target, args, kwargs))
 
     @overload
-    def every(self, interval: float) -> Callable[[ListenerFunction], ListenerFunction]: ...
+    def every(self, interval: float) -> Callable[[TimerFunction], TimerFunction]: ...
     @overload
     def every(
         self, interval: float, target: Callable[..., Any], *args: Any, **kwargs: Any
@@ -311,7 +312,7 @@ class Service(ApplicationAttributes):
         if target is not None:
             return self._add_repeating(Timer(interval, interval, target, args, kwargs))
 
-        def register(function: ListenerFunction) -> ListenerFunction:
+        def register(function: TimerFunction) -> TimerFunction:
             self._add_repeating(Timer(interval, interval, function))
             return function
 

@@ -23,6 +23,7 @@ TEMPLATES: Final = {
     "echo": "example_echo",
     "chat": "example_chat",
     "talker": "example_service",
+    "mud": "example_mud",
 }
 
 #: The name of the package in the files that all templates share.

@@ -58,6 +58,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyP
 
 
 def test_a_template_that_is_none_names_those_that_are() -> None:
-    result = new("mine", "--template", "mud")
+    result = new("mine", "--template", "moo")
     assert result.exit_code == 2
-    assert "'echo', 'chat', 'talker'" in result.output
+    assert "'echo', 'chat', 'talker', 'mud'" in result.output

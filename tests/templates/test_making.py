@@ -15,7 +15,12 @@ from cletus.templates import TEMPLATES, make, making
 from cletus.testing import MemoryDoor, StepClock, assert_survives_reload, staged
 
 #: What somebody who connects reads first.
-GREETINGS = {"echo": "Welcome!", "chat": "What is your name?", "talker": "T H E   L A N T E R N"}
+GREETINGS = {
+    "echo": "Welcome!",
+    "chat": "What is your name?",
+    "talker": "T H E   L A N T E R N",
+    "mud": "T H E   M A R S H",
+}
 
 
 @pytest.fixture

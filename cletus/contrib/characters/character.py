@@ -20,6 +20,7 @@ from cletus.contrib.rooms import Entered, Left, OccupantMixin, Said
 from cletus.contrib.saving import save_for
 from cletus.contrib.things import HolderMixin, NounMixin, PlaceField
 from cletus.contrib.things.nouns import make_numbered
+from cletus.contrib.things.thing_file import FromFileMixin
 from cletus.errors import Refused
 from cletus.service.timers import Timer
 from cletus.storage import Field, Manager, Store
@@ -52,7 +53,7 @@ class CharacterManager(Manager[C]):
         return character
 
 
-class BaseCharacter(NounMixin, OccupantMixin, Store):
+class BaseCharacter(NounMixin, FromFileMixin, OccupantMixin, Store):
     """The base of an application's stores of characters: ``class Rat(BaseCharacter)``.
 
     To carry things, a character also has ``CarrierMixin``: ``class Guard(CarrierMixin, BaseCharacter)``.
@@ -61,7 +62,8 @@ class BaseCharacter(NounMixin, OccupantMixin, Store):
         room: where it is, or ``None`` while it is dead.
         home: the room where it begins, and where it comes back.
         dead: whether it has died and is not back yet.
-        source: the file that describes it; empty if it is only in its store.
+        ticking: the timer that calls ``tick``; ``None`` while nobody is near.
+        returning: the timer that lets it come back.
     """
 
     abstract = True
@@ -73,7 +75,6 @@ class BaseCharacter(NounMixin, OccupantMixin, Store):
 
     home = PlaceField()
     dead: Field[bool] = Field(False, session=True)
-    source: Field[str] = Field("", session=True)
     ticking: Field[Timer | None] = Field(None, session=True)
     returning: Field[Timer | None] = Field(None, session=True)
 

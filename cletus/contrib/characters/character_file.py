@@ -12,6 +12,6 @@ class CharacterFile(ThingFile):
         name = "rat"
         home = "room:cellar"
 
-    All is as for ``ThingFile``: a character that does not exist is made, in its ``home``; those that
-    exist get the fields of the file, and stay where they are.
+    All is as for ``ThingFile``: a character that does not exist is made, in its ``home``; of those that
+    exist, fields are set whose value in the file has changed.
     """

@@ -12,8 +12,10 @@ enough.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from twisted.logger import Logger
 
@@ -27,6 +29,10 @@ from cletus.storage.keys import normalise
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
 _log = Logger()
+
+
+#: Class of rooms to the keys of the rooms that its files describe: an exit may lead to another file.
+_described: WeakKeyDictionary[type[BaseRoom], set[str]] = WeakKeyDictionary()
 
 
 class RoomFile:
@@ -54,6 +60,7 @@ class RoomFile:
             if key in self.rooms:
                 raise self._error(f"the room {key!r} is described twice", name)
             self.rooms[key] = self._checked(name, room)
+        _described.setdefault(room_cls, set()).update(self.rooms)
         service = room_cls.service
         service.listen(events.PreStart)(self.apply)
         service.listen(events.PostReload)(self.apply)
@@ -135,7 +142,8 @@ class RoomFile:
     def _report_dead_exits(self) -> None:
         for key, values in self.rooms.items():
             for direction, destination in values["exits"].items():
-                if destination not in self.rooms and not self._is_room(destination):
+                described = _described[self._room_cls]
+                if destination not in described and not self._is_room(destination):
                     _log.warn(
                         "{path}: the exit {direction} of {key} leads to {destination}, which is not a room",
                         path=self.path,
@@ -175,12 +183,16 @@ def read_file(path: Path) -> DataFile:
         raise RoomFileError(path, str(error)) from None
 
 
-def check_values(store_cls: type[Store], key: str, values: dict[str, Any]) -> None:
+def check_values(store_cls: type[Store], key: str, values: dict[str, Any]) -> dict[str, Any]:
     """Check values as the store does when it loads, on an object that is not active.
+
+    Returns:
+        The values in the form that JSON has.
 
     Raises:
         StorageError: a value does not fit its field.
     """
     trial: Any = store_cls.schema.detached(key)
     trial.from_dict({**trial.to_dict(), **values})
-    trial.to_json()
+    saved = json.loads(trial.to_json())
+    return {name: saved[name] for name in values}

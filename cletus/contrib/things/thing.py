@@ -13,6 +13,7 @@ from cletus.contrib.things.events import Moved
 from cletus.contrib.things.holder import HolderMixin
 from cletus.contrib.things.nouns import NounMixin, make_numbered, named
 from cletus.contrib.things.place import Contents, PlaceField, holder_at, place_text
+from cletus.contrib.things.thing_file import FromFileMixin
 from cletus.errors import Refused, StorageError
 from cletus.service.service import Service
 from cletus.storage import Field, Manager, Store
@@ -87,7 +88,7 @@ class ThingManager(Manager[T]):
             self._contents.add(thing.key, place)
 
 
-class BaseThing(NounMixin, HolderMixin, Store):
+class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
     """The base of an application's stores of things: ``class Thing(BaseThing)``, ``class Lamp(Thing)``.
 
     Attributes:
@@ -99,7 +100,6 @@ class BaseThing(NounMixin, HolderMixin, Store):
         wearable: the part of the body that it is worn on, such as ``head``; empty if it is not worn.
         worn: whether the person who has it wears it.
         since: when it came to where it is, in seconds by the service's clock.
-        source: the file that describes it; empty if it is only in its store.
     """
 
     abstract = True
@@ -117,7 +117,6 @@ class BaseThing(NounMixin, HolderMixin, Store):
     wearable: Field[str] = Field("")
     worn: Field[bool] = Field(False)
     since: Field[float] = Field(0.0)
-    source: Field[str] = Field("", session=True)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -18,21 +18,35 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.contrib.rooms.room_file import check_values, read_file
 from cletus.errors import InvalidKey, RoomFileError, StorageError
+from cletus.storage import Field
 from cletus.storage.keys import normalise
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
 
 #: What happens in the game, and is not for a file to say.
-_OF_THE_GAME: Final = frozenset({"place", "room", "since", "worn"})
+_OF_THE_GAME: Final = frozenset({"place", "room", "since", "worn", "written"})
+
+
+class FromFileMixin:
+    """What an object that a file describes keeps of the file.
+
+    Attributes:
+        source: the file; empty for an object that is only in its store.
+        written: the values that the file has given to its fields.
+    """
+
+    source: Field[str] = Field("", session=True)
+    written: Field[dict[str, Any]] = Field(dict)
 
 
 class ThingFile:
     """The things of one file. Make it after the stores of things and of rooms.
 
     At the start and after each reload, the things are updated from the file. A thing that does not exist
-    is made, at its ``home``; a thing that exists stays where it is. A thing that is removed from the
-    file is deleted by the reload.
+    is made, at its ``home``. A thing that exists stays where it is, and of its fields those are set whose
+    value in the file has changed, so that what happens in the game lasts. A thing that is removed from
+    the file is deleted by the reload.
 
     Args:
         thing_cls: the store class of the things, derived from ``BaseThing``.
@@ -68,10 +82,10 @@ class ThingFile:
                 thing = manager.get(key)
                 if thing is None:
                     thing = self._thing_cls(key)
-                    thing.from_dict(values)
+                    self._update(thing, values)
                     thing.go_home()
                 else:
-                    thing.from_dict(values)
+                    self._update(thing, values)
             except StorageError as error:
                 _log.error("{path}, thing {key}: {error}", path=self.path, key=key, error=error)
                 continue
@@ -79,6 +93,14 @@ class ThingFile:
         for thing in manager.active().values():
             if thing.source == str(self.path) and thing.key not in self.things:
                 thing.delete()
+
+    def _update(self, thing: Any, values: dict[str, Any]) -> None:
+        """Set the fields for which the file says something else than before."""
+        before = thing.written
+        thing.from_dict(
+            {name: value for name, value in values.items() if before.get(name) != value}
+        )
+        thing.written = values
 
     def _error(self, reason: str, *keys: object) -> RoomFileError:
         """An error about the value of a key in the file, with its position."""
@@ -104,7 +126,7 @@ class ThingFile:
             raise self._error(f"{where}: home must be as in 'room:inn'", name, "home")
         try:
             key = normalise(name)
-            check_values(self._thing_cls, key, values)
+            values = check_values(self._thing_cls, key, values)
         except (InvalidKey, StorageError) as error:
             raise self._error(f"{where}: {error}", name, getattr(error, "field", "")) from None
         return key, values

@@ -262,3 +262,17 @@ def test_a_byte_order_mark_is_skipped(typed_room, tmp_path):
     path = tmp_path / "r.toml"
     path.write_bytes(b'\xef\xbb\xbf[hall]\r\nname = "The hall"\r\n')
     assert RoomFile(typed_room, path).rooms["hall"]["name"] == "The hall"
+
+
+def test_an_exit_may_lead_to_a_room_of_another_file(typed_room, tmp_path, log):
+    """Though that file is applied later."""
+    for name, text in (
+        ("village", '[square]\nexits = {north = "marsh", up = "sky"}\n'),
+        ("marsh", '[marsh]\nexits = {south = "square"}\n'),
+    ):
+        (tmp_path / f"{name}.toml").write_text(text)
+    files = [RoomFile(typed_room, tmp_path / f"{name}.toml") for name in ("village", "marsh")]
+    for file in files:
+        file.apply()
+    warned = [event["destination"] for event in log.events if "destination" in event]
+    assert warned == ["sky"]

@@ -96,6 +96,20 @@ def test_an_edit_changes_what_is_there_and_leaves_it_where_it_is(inn):
     assert str(inn.active("rat")["rat-1"]) == "a mouse"
 
 
+def test_what_happened_in_the_game_lasts_until_the_file_says_something_else(inn, restart):
+    lamp = inn.active("thing")["lamp"]
+    lamp.oil, lamp.description = 1, "Nearly empty."
+    assert inn.reload().ok
+    assert inn.active("thing")["lamp"].oil == 1
+    inn.things.write_text(THINGS.replace("oil = 3", "oil = 3\nweight = 2.0"))
+    assert inn.reload().ok
+    lamp = inn.active("thing")["lamp"]
+    assert (lamp.oil, lamp.weight, lamp.description) == (1, 2.0, "Nearly empty.")
+    inn.service.reactor.advance(1)
+    lamp = restart().session.stores["thing"].manager.active()["lamp"]
+    assert (lamp.oil, lamp.weight) == (1, 2.0)
+
+
 def test_what_is_removed_from_the_file_is_deleted_but_not_what_was_in_it(inn):
     inn.things.write_text(THINGS.partition("[lamp]")[2].replace("thing:chest", "room:inn"))
     inn.things.write_text("[lamp]\n" + inn.things.read_text())

@@ -1,0 +1,6 @@
+"""The service. A reload runs this again, and gets the running service."""
+
+from cletus import Service
+
+service = Service()
+service.configure(reload_patterns=("*.toml",))

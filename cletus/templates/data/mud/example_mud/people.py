@@ -1,0 +1,45 @@
+"""The store of users."""
+
+from typing import Any, ClassVar
+
+from cletus.contrib.commands import CooldownsMixin
+from cletus.contrib.rooms import OccupantMixin
+from cletus.contrib.things import CarrierMixin
+from cletus.contrib.users import EVERYTHING, BaseAccount, UserManager
+from cletus.storage import Field
+
+from example_mud.core import service
+from example_mud.fight import FighterMixin
+from example_mud.world import START, Room
+
+
+class User(
+    FighterMixin, CarrierMixin, CooldownsMixin, OccupantMixin, BaseAccount
+):
+    """A user.
+
+    Attributes:
+        experience: one for each character that they have killed.
+    """
+
+    service = service
+    manager: ClassVar[UserManager["User"]] = UserManager()
+    ROLES = {"admin": EVERYTHING, "builder": {"build"}}
+    experience = Field(0, type=int)
+
+    def killed(self, by: Any) -> None:
+        """Wake up in the square; what they carry stays with them."""
+        self.stop_fighting()
+        self.room.write_all(f"{self} falls.", exclude=self)
+        self.write("You fall. After a while, you wake up in the square.")
+        self.health = self.health_max
+        self.enter_room(Room.manager.get(START))
+        self.save_when_possible()
+
+
+@service.every(10)
+def heal() -> None:
+    """Those who do not fight get better."""
+    for user in User.manager.online():
+        if user.foe is None:
+            user.heal(1)

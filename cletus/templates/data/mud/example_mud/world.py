@@ -1,0 +1,50 @@
+"""Rooms and things. ``areas/`` has a file of rooms for each area."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cletus.contrib.rooms import BaseRoom, RoomFile, RoomManager
+from cletus.contrib.things import BaseThing, HolderMixin, ThingFile
+from cletus.storage import Field
+from cletus.text import style
+
+from example_mud.core import service
+
+AREAS = Path(__file__).with_name("areas")
+START = "square"
+
+
+class Room(HolderMixin, BaseRoom):
+    """A room."""
+
+    service = service
+    manager: ClassVar[RoomManager["Room"]] = RoomManager()
+
+    def look(self, viewer: object = None) -> list[Any]:
+        """The room as its viewer sees it."""
+        name, *lines = super().look(viewer)
+        return [style("[bold yellow]{name}[/]", name=name), *lines]
+
+    def describe(self, text: str) -> None:
+        """Set and save the description."""
+        self.description = text
+        self.save_soon()
+
+
+class Thing(BaseThing):
+    """A thing.
+
+    Attributes:
+        damage: what it adds to a blow of somebody who carries it.
+        healing: what it heals when it is eaten; 0 if it cannot be eaten.
+    """
+
+    service = service
+    lost_and_found = f"room:{START}"
+    damage = Field(0, type=int)
+    healing = Field(0, type=int)
+
+
+for area in ("village", "marsh", "ruin"):
+    RoomFile(Room, AREAS / f"{area}.toml")
+ThingFile(Thing, AREAS / "things.toml")
