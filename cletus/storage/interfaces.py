@@ -8,6 +8,7 @@ others register their URL scheme through the entry point group ``cletus.stores``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -106,6 +107,9 @@ class BufferedBackend(Backend, Protocol):
     def submit(self, document: Document) -> Deferred[None]:
         """Write this with the next group; the Deferred fires when it is as safe as after ``write``."""
 
+    def read_ahead(self, store: str, keys: Sequence[str]) -> AbstractContextManager[None]:
+        """Within, ``read`` of these documents need not ask the backend for each."""
+
     def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
         """See ``Searchable.find``; submitted documents are listed, too."""
 
@@ -186,6 +190,13 @@ class Condition:
 @runtime_checkable
 class Searchable(Protocol):
     """What a backend has beside the methods of ``Backend`` if it can search its documents."""
+
+    def read_many(self, store: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """These documents by key, as far as they are saved, by one request.
+
+        Raises:
+            StoreIOError: they cannot be read.
+        """
 
     def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
         """The keys of all documents of this store that fulfil all conditions, and maybe of some others.

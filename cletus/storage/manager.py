@@ -32,6 +32,10 @@ S = TypeVar("S", bound=StoreObject, default=Any)
 _log = Logger()
 
 
+_AHEAD = 1000
+"""So many documents are read from a database by one request."""
+
+
 class Manager(Generic[S]):
     """The objects of one store class.
 
@@ -302,14 +306,18 @@ class Manager(Generic[S]):
 
     def _fetch_each(self, keys: Iterable[str]) -> dict[str, S]:
         objects = {}
-        for key in keys:
-            try:
-                objects[key] = self._fetch(as_it_is(key))
-            except NotSaved:
-                continue  # deleted between the listing and the reading
-            except StorageError as error:
-                self._schema.unreadable[key] = error
-                _log.error("left out: {error}", error=error)
+        wanted = list(keys)
+        for start in range(0, len(wanted), _AHEAD):
+            chunk = wanted[start : start + _AHEAD]
+            with self._backend().read_ahead(self._schema.name, chunk):
+                for key in chunk:
+                    try:
+                        objects[key] = self._fetch(as_it_is(key))
+                    except NotSaved:
+                        continue  # deleted between the listing and the reading
+                    except StorageError as error:
+                        self._schema.unreadable[key] = error
+                        _log.error("left out: {error}", error=error)
         return objects
 
 

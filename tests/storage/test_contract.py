@@ -17,7 +17,7 @@ import pytest
 import cletus.storage
 from cletus import Client, Service
 from cletus.contrib.users import ClientField
-from cletus.errors import InvalidKey, NotSavable, NotSaved, StoreDeclarationError
+from cletus.errors import InvalidKey, NotSavable, NotSaved, NotSupported, StoreDeclarationError
 from cletus.protocol.charset import Encoder
 from cletus.protocol.terminal import Terminal
 from cletus.storage import Field, Manager, Store, TempStoreMixin
@@ -187,10 +187,15 @@ def test_the_mixin_makes_a_store_that_cannot_be_saved(service: Service) -> None:
     assert fight.manager.active()["duel"].round == 1
 
 
-def test_managers_are_simple() -> None:
+def test_managers_are_simple(tmp_path: Path) -> None:
     """'Managers are intentionally simple, and do not provide functionality for querying or
-    filtering'"""
-    assert not {"filter", "query", "find", "order_by"} & set(dir(Manager))
+    filtering; data is stored in JSON files, not a proper database': a proper database can search."""
+    assert not {"filter", "query", "order_by"} & set(dir(Manager))
+    service = make_service(str(tmp_path / "store"))
+    user = type("User", (Store,), {"service": service, "score": Field(0)})
+    with pytest.raises(NotSupported):
+        user.manager.find(score=0)
+    service.session.close()
 
 
 def test_fields_can_hold_references_to_anything(service: Service) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cletus import Service
-from cletus.errors import FieldValueError, NotSupported, StoreIOError, UnknownField
+from cletus.errors import FieldValueError, NotSaved, NotSupported, StoreIOError, UnknownField
 from cletus.storage import Field, Store, StoreField, TempStoreMixin
 from tests.engines import Postgres
 from tests.storage.rig import make_service, put
@@ -147,6 +147,31 @@ def test_mistakes_are_named(service: Service) -> None:
         user.manager.find(born="yesterday")
     with pytest.raises(StoreIOError, match="cannot list user"):
         user.manager.find_by_sql("data ->> ?? 'score'")
+
+
+def test_many_are_read_by_one_request(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is written or deleted meanwhile is seen as it is then."""
+    user = users(service)
+    for n in range(5):
+        saved(user, f"u{n}", score=n)
+    backend: Any = service.session.writer._backend
+    reads: list[str] = []
+    read = backend.read
+    monkeypatch.setattr(backend, "read", lambda store, key: reads.append(key) or read(store, key))
+    assert {key: obj.score for key, obj in user.manager.saved().items()} == {
+        f"u{n}": n for n in range(5)
+    }
+    assert reads == []
+    writer = service.session.writer
+    with writer.read_ahead("user", ["u0", "u1", "u2"]):
+        put(service, "user", "u0", '{"score": 7}')
+        writer.delete("user", "u1")
+        assert writer.read("user", "u0") == b'{"score": 7}'
+        with pytest.raises(NotSaved):
+            writer.read("user", "u1")
+        assert reads == ["u0", "u1"]
+    writer.read("user", "u2")
+    assert reads == ["u0", "u1", "u2"]
 
 
 def test_sql_takes_parameters_and_gives_active_objects(service: Service) -> None:

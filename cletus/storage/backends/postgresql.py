@@ -180,6 +180,11 @@ class PostgreSQL:
             return bytes(data)
         raise NotSaved(store, key)
 
+    def read_many(self, store: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """These documents by key; see ``Searchable.read_many``."""
+        query = "SELECT key, bytes FROM cletus_documents WHERE store = %s AND key = ANY(%s)"
+        return {key: bytes(data) for key, data in self._select(query, (store, list(keys)), store)}
+
     def keys(self, store: str) -> list[str]:
         """The keys of every document of this store; see ``Backend.keys``."""
         check_name(store, store, "")

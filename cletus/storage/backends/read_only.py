@@ -86,6 +86,16 @@ class ReadOnlyBackend:
         keys = {*self._backend.keys(store), *self._written.keys(store)}
         return [key for key in keys if (store, key) not in self._deleted]
 
+    def read_many(self, store: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """What the backend has, and nothing that was written or deleted here."""
+        if not isinstance(self._backend, Searchable):
+            return {}
+        changed = {
+            *self._written.keys(store),
+            *(key for name, key in self._deleted if name == store),
+        }
+        return self._backend.read_many(store, [key for key in keys if key not in changed])
+
     def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
         """What the backend finds, and all that was written here; see ``Searchable.find``."""
         if not isinstance(self._backend, Searchable):

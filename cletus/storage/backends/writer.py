@@ -92,6 +92,7 @@ class Writer:
         self._urgent = 0
         self._serial = 0
         self._flushes: deque[tuple[int, Deferred[None]]] = deque()
+        self._ahead: dict[Name, bytes] = {}
         self._retries = Retries(clock, self._try_again)
 
     # -- soon -----------------------------------------------------------------------------------
@@ -273,7 +274,27 @@ class Writer:
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written or submitted; see ``Backend.read``."""
         coming = self._on_its_way((store, key))
-        return self._backend.read(store, key) if coming is None else coming.data
+        if coming is not None:
+            return coming.data
+        ahead = self._ahead.get((store, key)) if self._ahead else None
+        return self._backend.read(store, key) if ahead is None else ahead
+
+    @contextmanager
+    def read_ahead(self, store: str, keys: Sequence[str]) -> Iterator[None]:
+        """Within, ``read`` of these documents costs a database one request in all.
+
+        Raises:
+            StoreIOError: they cannot be read.
+        """
+        if not isinstance(self._backend, Searchable):
+            yield
+            return
+        texts = self._backend.read_many(store, keys)
+        self._ahead = {(store, key): data for key, data in texts.items()}
+        try:
+            yield
+        finally:
+            self._ahead = {}
 
     def keys(self, store: str) -> list[str]:
         """The keys of what is saved and of what will be in a moment; see ``Backend.keys``."""
@@ -325,6 +346,7 @@ class Writer:
 
         It waits for the group that is being written only if that holds the same document.
         """
+        self._ahead.pop((store, key), None)
         with self._measured(1):
             if not self._queue and not self._group and not self._retries:
                 self._backend.write(store, key, data)
@@ -381,6 +403,8 @@ class Writer:
 
         ``names`` may shrink within, by what failed: its pending text is then written after all.
         """
+        for name in names if self._ahead else ():
+            self._ahead.pop(name, None)
         with nullcontext() if names.isdisjoint(self._group) else self._order:
             yield
             for name in names.intersection(self._group):
