@@ -14,8 +14,12 @@ from pathlib import Path
 
 import click
 import pytest
+from twisted.logger import LogEvent, Logger
 
 from cletus.cli.main import main
+from cletus.doors.admission import ConnectionLimiter
+from cletus.logs.json_lines import format_json
+from cletus.logs.text import format_line
 from cletus.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +70,23 @@ def test_systemd_has_nothing_to_say_against_the_units(tmp_path: Path) -> None:
     exposure = [analyse, "security", "--offline=true", "--threshold=20", "--no-pager", files[0]]
     judged = subprocess.run(exposure, capture_output=True, text=True, check=False)
     assert judged.returncode == 0, judged.stdout[-500:]
+
+
+def test_fail2ban_finds_who_connects_too_often_and_nobody_else(tmp_path: Path) -> None:
+    """In the log as text and as JSON; not in what somebody says."""
+    program = shutil.which("fail2ban-regex")
+    if program is None:
+        pytest.skip("not installed: fail2ban-regex")
+    events: list[LogEvent] = []
+    log = Logger(ConnectionLimiter.log.namespace, observer=events.append)
+    log.warn("too many new connections from {host}", host="192.0.2.1")
+    log.warn("too many new connections from {host}", host="2001:db8::5")
+    log.info("Bob says: too many new connections from 192.0.2.9")
+    lines = [form(event) for form in (format_line, format_json) for event in events]
+    (tmp_path / "log").write_text("".join(lines))
+    command = [program, str(tmp_path / "log"), str(DEPLOY / "fail2ban.conf")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "6 lines, 0 ignored, 4 matched, 2 missed" in answer.stdout, answer.stdout
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -2,9 +2,9 @@
 
 At each moment there is one reader. It is the first question that has no answer (``client.ask()``), else
 the dialogue on top of the stack, else the service, which fires ``Receive``. The next line waits while its
-reader is busy with the one before, and while the person types faster than ``line_rate``. As long as lines
-wait nothing is read from the connection, and when the queue is full (``is_full``), the door does not take
-more out of what it has read.
+reader is busy with the one before, and while the person types faster than ``line_rate``. When the
+queue is full (``is_full``), nothing more is read from the connection, and the door does not take more out of
+what it has read, until no line waits.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Input:
     Args:
         client: the client.
         host: its service.
-        transport: its connection; reading from it pauses while lines wait.
+        transport: its connection; reading from it pauses when too many lines wait.
         output: knows whether what is typed now is hidden, and is told when code is at work.
         ended: called when nothing more is typed, all lines are handled and nobody is at work.
 
@@ -176,7 +176,10 @@ class Input:
 
         It is called whenever a reader may have become ready.
         """
-        if self._pumping or self._rate_timer is not None:
+        if self._pumping:
+            return
+        if self._rate_timer is not None:
+            self._update_reading()
             return
         self._pumping = True
         try:
@@ -191,9 +194,7 @@ class Input:
         finally:
             self._pumping = False
         self._output.line_at_work(self.reader.is_busy)
-        waiting = bool(self._lines) and not self._over
-        if waiting is not self._paused:
-            self._pause(waiting)
+        self._update_reading()
         if self._over:
             self._end_if_done()
 
@@ -359,7 +360,14 @@ class Input:
         self._rate_timer = None
         self.pump()
 
-    def _pause(self, paused: bool) -> None:
+    def _update_reading(self) -> None:
+        """Read on until too many lines wait, and then not until none does.
+
+        Of a connection that is not read nobody hears that it is gone, so some may be typed ahead.
+        """
+        paused = bool(self._lines) and not self._over and (self._paused or self.is_full)
+        if paused is self._paused:
+            return
         self._paused = paused
         if paused:
             self._transport.pause_reading()

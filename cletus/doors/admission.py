@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger
 
@@ -16,6 +16,12 @@ FULL = b"Too many people are here at the moment. Please come back later.\r\n"
 CROWDED = b"Too many people are here from your address. Please come back later.\r\n"
 
 _LOG_INTERVAL = 1.0
+
+WINDOW: Final = 60.0
+"""Seconds in which new connections are counted."""
+
+ADDRESSES_MAX: Final = 100_000
+"""Addresses whose new connections are counted apart; with more, counting begins anew. Our choice."""
 
 
 class ConnectionLimiter:
@@ -38,6 +44,8 @@ class ConnectionLimiter:
         settings = service.settings
         self._proxies = [_network("proxy_from", text) for text in settings.proxy_from]
         self._web_proxies = [_network("web_proxies", text) for text in settings.web_proxies]
+        self._recent: dict[str, int] = {}
+        self._window_ends = 0.0
         self._refused = 0
         self._logged_at = -_LOG_INTERVAL
 
@@ -56,6 +64,9 @@ class ConnectionLimiter:
             self._log_refusal(host)
             return FULL
         if address and 0 < settings.connections_per_address <= from_there:
+            self._log_refusal(host)
+            return CROWDED
+        if address and settings.connections_per_address and self._is_too_fast(address, host):
             self._log_refusal(host)
             return CROWDED
         self._count += 1
@@ -80,6 +91,22 @@ class ConnectionLimiter:
     def believes(self, host: str) -> bool:
         """Whether this is a proxy of ours, which says by HTTP headers whose request it sends."""
         return _is_in(host, self._proxies) or _is_in(host, self._web_proxies)
+
+    def _is_too_fast(self, address: str, host: str) -> bool:
+        """Count a new connection, and whether it is one too many for this minute.
+
+        There is one line for each such address and minute, as fail2ban wants it (``deploy/fail2ban.conf``).
+        """
+        limit, now = self._service.settings.connects_per_minute, self._service.reactor.seconds()
+        if not limit:
+            return False
+        if now >= self._window_ends or len(self._recent) >= ADDRESSES_MAX:
+            self._recent.clear()
+            self._window_ends = now + WINDOW
+        count = self._recent[address] = self._recent.get(address, 0) + 1
+        if count == limit + 1:
+            self.log.warn("too many new connections from {host}", host=host)
+        return count > limit
 
     def _log_refusal(self, host: str) -> None:
         """Log one line a second at the most: refusing must cost less than asking."""

@@ -66,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_port: Annotated[
         Port, setting("port of telnet over TLS, if there is a certificate", restart=True)
     ] = 9443
+    tls_public_port: Annotated[
+        Port, setting("port at which a proxy offers telnet over TLS, for MUD crawlers; 0: none")
+    ] = 0
     tls_certificate: Annotated[
         str,
         setting(
@@ -161,6 +164,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")
     ] = 100
+    connects_per_minute: Annotated[
+        Count,
+        setting("maximum new connections from one address in a minute (IPv6: one /64)"),
+    ] = 600
     detect_delay: Annotated[
         Seconds,
         setting(

@@ -59,14 +59,17 @@ def test_lines_are_delivered_in_order_at_once() -> None:
     assert typist.pauses == []
 
 
-def test_lines_wait_while_nobody_is_ready_and_reading_pauses() -> None:
-    typist = Typist()
+def test_lines_wait_while_nobody_is_ready_and_reading_pauses_when_they_are_many() -> None:
+    """With few of them it goes on: of a connection that is not read nobody hears that it is gone."""
+    typist = Typist(burst=3)
     typist.input.task_started(typist.task)
     typist.input.put("a")
     typist.input.put("b")
+    assert (typist.lines, typist.pauses) == ([], [])
+    typist.input.put("c")
     assert (typist.lines, typist.pauses) == ([], [True])
     typist.input.task_ended(typist.task)
-    assert (typist.lines, typist.pauses) == (["a", "b"], [True, False])
+    assert (typist.lines, typist.pauses) == (["a", "b", "c"], [True, False])
 
 
 def test_nobody_gets_a_line_while_the_input_is_held() -> None:

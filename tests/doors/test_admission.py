@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
+from cletus.doors import admission
 from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter
 from cletus.errors import SettingError
 from cletus.meters import Meters
 from cletus.settings.settings import Settings
+from tests.conftest import Log
 
 
-def limiter(**settings: Any) -> ConnectionLimiter:
+def limiter(clock: Clock | None = None, **settings: Any) -> ConnectionLimiter:
     return ConnectionLimiter(
-        SimpleNamespace(settings=Settings(**settings), reactor=Clock(), metrics=Meters())
+        SimpleNamespace(settings=Settings(**settings), reactor=clock or Clock(), metrics=Meters())
     )  # type: ignore[arg-type]  # a double
 
 
@@ -66,6 +69,36 @@ def test_nothing_is_kept_of_connections_that_were_released() -> None:
 def test_zero_means_no_limit() -> None:
     connections = limiter(connections_max=0, connections_per_address=0)
     assert all(connections.admit("1.1.1.1") is None for _ in range(200))
+
+
+def test_new_connections_of_an_address_have_a_rate(log: Log) -> None:
+    """Others are not affected, and after a minute it is theirs again. One line for each address."""
+    clock = Clock()
+    counting = limiter(clock, connects_per_minute=3)
+    for host in ("192.0.2.1", "192.0.2.2"):
+        for _ in range(3):
+            assert counting.admit(host) is None
+            counting.release(host)
+    assert counting.admit("192.0.2.1") == CROWDED
+    assert counting.admit("192.0.2.1") == CROWDED
+    assert counting.admit("192.0.2.3") is None
+    assert re.findall(r"too many new .*", log.text) == ["too many new connections from 192.0.2.1"]
+    clock.advance(60)
+    assert counting.admit("192.0.2.1") is None
+
+
+@pytest.mark.parametrize("setting", ["connects_per_minute", "connections_per_address"])
+def test_without_a_limit_there_is_no_rate(setting: str) -> None:
+    counting = limiter(**{"connects_per_minute": 3, setting: 0})
+    assert [counting.admit("192.0.2.1") for _ in range(9)] == [None] * 9
+
+
+def test_addresses_whose_rate_is_known_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "ADDRESSES_MAX", 10)
+    counting = limiter(connections_per_address=1)
+    for number in range(50):
+        counting.admit(f"192.0.2.{number}")
+        assert len(counting._recent) <= 10
 
 
 @pytest.mark.parametrize(

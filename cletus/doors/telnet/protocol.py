@@ -72,6 +72,8 @@ def status_of(service: Service) -> dict[str, Any]:
     for door in service.doors:
         for name, port in getattr(door, "advertised", {}).items():
             ports.setdefault(name, []).append(port)
+    if service.settings.tls_public_port:
+        ports.setdefault("TLS", []).append(service.settings.tls_public_port)
     values.update(ports)
     service.fire(events.Status(service, values))
     return values

@@ -6,6 +6,7 @@ The statements are those of section 4 of the reliability notes. Memory is that o
 from __future__ import annotations
 
 import ctypes
+import re
 import select
 import socket
 import struct
@@ -36,6 +37,11 @@ def receive(event):
             service.write_all("x" * 10_000)
     else:
         event.client.write("echo " + event.data)
+
+@service.listen(events.Receive)
+async def work(event):
+    if event.data == "work":
+        await service.sleep(3600)
 
 if __name__ == "__main__":
     service.run(port=0)
@@ -305,6 +311,21 @@ def test_a_connection_may_end_at_any_byte(victim: Victim, cut: int) -> None:
         one.close()
     assert victim.is_well()
     assert "Traceback" not in victim.log.read_text()
+
+
+def test_a_reset_is_noticed_while_a_line_waits_that_was_typed_ahead(victim: Victim) -> None:
+    """At once: of a socket that is not read, only the signs of life of TCP tell, a minute later."""
+    one = victim.connect()
+    one.sendall(b"work\r\n")
+    until(one, b"echo work")
+    one.sendall(b"typed ahead\r\n")
+    assert victim.is_well(), "the line has been read by now"
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    one.close()
+    deadline = time.monotonic() + 20
+    while not re.search(r"<Client 1 .*disconnected", victim.log.read_text()):
+        assert time.monotonic() < deadline, victim.log.read_text()
+        time.sleep(0.02)
 
 
 def test_thousands_of_short_connections_leave_nothing_behind(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cletus import Service
 from cletus.doors.address import printable
-from cletus.doors.telnet.protocol import TelnetProtocol
+from cletus.doors.telnet.protocol import TelnetProtocol, status_of
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.options import Options
 
@@ -477,3 +479,8 @@ def test_mccp2_compresses_what_follows_and_ends_before_the_connection_does() -> 
     inflater = zlib.decompressobj()
     assert inflater.decompress(stream) == b"hello\r\n"
     assert inflater.eof
+
+
+def test_crawlers_are_told_of_tls_that_ends_at_a_proxy(start: Callable[..., Service]) -> None:
+    assert "TLS" not in status_of(start())
+    assert status_of(start(tls_public_port=992))["TLS"] == [992]
