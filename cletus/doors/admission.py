@@ -97,7 +97,7 @@ class ConnectionLimiter:
 
         There is one line for each such address and minute, as fail2ban wants it (``deploy/fail2ban.conf``).
         """
-        limit, now = self._service.settings.connects_per_minute, self._service.reactor.seconds()
+        limit, now = self._service.settings.connections_per_minute, self._service.reactor.seconds()
         if not limit:
             return False
         if now >= self._window_ends or len(self._recent) >= ADDRESSES_MAX:

@@ -164,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")
     ] = 100
-    connects_per_minute: Annotated[
+    connections_per_minute: Annotated[
         Count,
         setting("maximum new connections from one address in a minute (IPv6: one /64)"),
     ] = 600

@@ -74,7 +74,7 @@ def test_zero_means_no_limit() -> None:
 def test_new_connections_of_an_address_have_a_rate(log: Log) -> None:
     """Others are not affected, and after a minute it is theirs again. One line for each address."""
     clock = Clock()
-    counting = limiter(clock, connects_per_minute=3)
+    counting = limiter(clock, connections_per_minute=3)
     for host in ("192.0.2.1", "192.0.2.2"):
         for _ in range(3):
             assert counting.admit(host) is None
@@ -87,9 +87,9 @@ def test_new_connections_of_an_address_have_a_rate(log: Log) -> None:
     assert counting.admit("192.0.2.1") is None
 
 
-@pytest.mark.parametrize("setting", ["connects_per_minute", "connections_per_address"])
+@pytest.mark.parametrize("setting", ["connections_per_minute", "connections_per_address"])
 def test_without_a_limit_there_is_no_rate(setting: str) -> None:
-    counting = limiter(**{"connects_per_minute": 3, setting: 0})
+    counting = limiter(**{"connections_per_minute": 3, setting: 0})
     assert [counting.admit("192.0.2.1") for _ in range(9)] == [None] * 9
 
 
