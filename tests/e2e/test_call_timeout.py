@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Caller, Talker
+from tests.e2e.harness import Caller, Talker, Terminal, wait_until
+from tests.e2e.test_metrics_and_logs import free_port, scrape
 
 APP = """\
 import ctypes, os, re, time
@@ -192,3 +196,136 @@ def test_it_works_however_the_service_is_run(
     ann.sees(NOTICE)
     ann.types("hello")
     ann.sees("you say hello")
+
+
+WORLD = """\
+from cletus import Service, events
+from cletus.contrib.commands import CommandRegistry
+from cletus.storage import Field, Store
+
+service = Service(call_timeout=0.5)
+commands = CommandRegistry(service)
+
+class Note(Store):
+    service = service
+    text = Field("")
+    size = Field(0)
+
+@service.listen(events.Receive)
+def receive(event):
+    return commands.run(event, event.data)
+
+@commands.register
+def loop(event):
+    while True:
+        pass
+
+@commands.register
+async def question(event):
+    await event.client.ask("go? ")
+    while True:
+        pass
+
+@commands.register
+def save(event):
+    note = Note.manager.get("one") or Note("one")
+    while True:
+        note.size += 1
+        note.text = "x" * note.size
+        note.save()
+
+@commands.register
+def hello(event):
+    event.client.write("hello to you")
+
+@commands.register
+def stop_here(event):
+    breakpoint()
+    event.client.write("went on")
+
+@commands.register
+def tick(event):
+    @service.every(0.05)
+    def hang():
+        while True:
+            pass
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, run: Callable[..., Talker]) -> Callable[..., Talker]:
+    (tmp_path / "world.py").write_text(WORLD)
+    return lambda *options: run("world.py", *options)
+
+
+@pytest.mark.parametrize("command", [("loop",), ("question", "yes")])
+def test_a_command_is_cut_off_and_its_caller_gets_a_reference(
+    world: Callable[..., Talker], call: Callable[[Talker], Caller], command: tuple[str, ...]
+) -> None:
+    talker = world()
+    ann = call(talker)
+    ann.types(*command)
+    ann.sees("It has been logged as ")
+    ann.types("hello")
+    ann.sees("hello to you")
+    talker.prints(r"Command \w+ failed")
+    talker.prints("CallTimedOut")
+
+
+def test_a_timer_that_repeats_is_cut_off_each_time_and_the_metrics_count_it(
+    world: Callable[..., Talker], call: Callable[[Talker], Caller]
+) -> None:
+    port = free_port()
+    talker = world("--metrics-port", str(port))
+    ann = call(talker)
+    ann.types("tick")
+    talker.prints(r"Timer world\.tick\.<locals>\.hang failed", 2)
+    ann.types("hello")
+    ann.sees("hello to you")
+    figures: dict[str, float] = {}
+
+    def are_counted() -> bool:
+        figures.update(scrape(port))
+        return figures["cletus_interrupted_total"] >= 2 and figures["cletus_held_up_total"] >= 2
+
+    wait_until(are_counted, "the counts", lambda: str(figures))
+
+
+def test_a_save_is_not_torn(world: Callable[..., Talker], call: Callable[[Talker], Caller]) -> None:
+    """It is interrupted between two saves, again and again; what is saved is whole."""
+    talker = world()
+    ann = call(talker)
+    for _ in range(4):
+        ann.types("save")
+        ann.sees("It has been logged as ")
+        (path,) = (talker.folder / "saved" / "note").iterdir()  # no temporary file is left
+        note = json.loads(path.read_text())
+        assert note["text"] == "x" * note["size"]
+    assert note["size"] > 4
+    talker.gets(signal.SIGTERM)
+    assert talker.ends() == 0
+
+
+def test_a_breakpoint_is_not_cut_off(
+    tmp_path: Path, world: Callable[..., Talker], at_end: ExitStack
+) -> None:
+    """Somebody looks around for longer than the time limit."""
+    (tmp_path / "world.py").write_text(WORLD)
+    arguments = ["-m", "cletus", "run", str(tmp_path / "world.py"), "--port", "0"]
+    terminal = Terminal(sys.executable, [*arguments, "--store", "memory:"], tmp_path)
+    at_end.callback(terminal.kill)
+    terminal.child.expect(r"telnet 127\.0\.0\.1:(\d+)")
+    port = int(terminal.child.match[1])
+    terminal.sees("Ctrl-C")
+    ann = Caller(port)
+    at_end.callback(ann.hang_up)
+    ann.types("stop_here")
+    began = time.monotonic()
+    while time.monotonic() < began + 2:
+        terminal.sees("(Pdb) ")
+        terminal.types("p 6 * 7")
+        terminal.sees("42")
+    terminal.sees("(Pdb) ")
+    terminal.types("continue")
+    ann.sees("went on")
+    assert "CallTimedOut" not in terminal.screen
