@@ -67,6 +67,7 @@ class CallTimeout:
         self._metrics = metrics
         self._reactor: Any = None
         self._next_beat: Any = None
+        self._at_end: Any = None
         self._beat_at = 0.0
         self._former_handler: Any = None
         self._former_trace: Any = None
@@ -88,6 +89,8 @@ class CallTimeout:
             self._reactor = reactor
             # The reactor may not run yet, and installs handlers of its own when it begins.
             self._next_beat = reactor.callLater(0, self._begin)
+            # A program may end without stopping its service: the signal would kill it then.
+            self._at_end = reactor.addSystemEventTrigger("after", "shutdown", self._shut_down)
 
     def stop(self) -> None:
         """Interrupt nothing any more, and give the timer and its signal back."""
@@ -95,12 +98,19 @@ class CallTimeout:
             self._next_beat.cancel()
         self._next_beat = None
         self._end_call()
+        if self._at_end is not None:
+            self._reactor.removeSystemEventTrigger(self._at_end)
+            self._at_end = None
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
             if signal.getsignal(signal.SIGALRM) == self._on_signal:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, self._former_handler)
+
+    def _shut_down(self) -> None:
+        self._at_end = None
+        self.stop()
 
     @contextmanager
     def protected(self) -> Iterator[None]:

@@ -329,3 +329,27 @@ def test_a_breakpoint_is_not_cut_off(
     terminal.types("continue")
     ann.sees("went on")
     assert "CallTimedOut" not in terminal.screen
+
+
+PROGRAM = """\
+import signal
+from twisted.internet import reactor
+from cletus import Service
+
+service = Service(port=0)
+reactor.callWhenRunning(
+    lambda: service.start(reactor).addCallback(lambda _: reactor.callLater(0.01, reactor.stop))
+)
+reactor.run()
+print("timer", signal.getitimer(signal.ITIMER_REAL)[0])
+"""
+
+
+def test_a_program_may_end_without_stopping_its_service(
+    tmp_path: Path, start: Callable[..., Talker]
+) -> None:
+    """Its timer would kill the process when Python has put the signal's handler away."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    talker = start("program.py")
+    assert talker.ends() == 0
+    assert "timer 0.0" in talker.output
