@@ -67,7 +67,9 @@ def started(folder: Path, *options: str) -> Talker:
     everybody = ("admin.register(rollback)", "keeping.register(rollback)")
     admin.write_text(admin.read_text().replace(*everybody))
     options = ("--port=0", "--store=saved", "--web-port", str(free_port()), *options)
-    options += ("--users-accounts-per-hour=0",)  # all come from one address
+    # All are newcomers of one address.
+    options += ("--users-accounts-per-hour=0", "--screen-lines-per-address=0")
+    options += ("--screen-lines-of-newcomers=0", "--screen-lines-per-room=0")
     return Talker(folder, "-m", "cletus", "run", "example_service", *options)
 
 

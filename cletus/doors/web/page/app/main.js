@@ -30,7 +30,11 @@ const input = new Input({
   submit, commands: () => panel.commands, names: () => [...panel.names].sort(),
   resize: () => { if (log.follows) log.toEnd(); },
 });
-const panel = new Panel({ command: (text, plain) => submit(plain ? `.${text}` : text, false), channel: showChannel, people: drawState, aloud: (text) => get("aloud").append(element("p", "", text)) });
+const panel = new Panel({
+  command: (text, plain) => { submit(plain ? `.${text}` : text, false); openPanel(false); }, channel: showChannel, people: drawState,
+  aloud: (text) => get("aloud").append(element("p", "", text)),
+  news: (is) => { if (document.body.dataset.panel !== "open") get("panel-button").dataset.news = is; },
+});
 
 function newTelnet() {
   const bits = 1 + 4 + 8 + 256 + (settings.reader ? 64 : 0);
@@ -290,7 +294,9 @@ function turnPart(step) {
 function openPanel(open) {
   document.body.dataset.panel = open ? "open" : "closed";
   get("panel-button").setAttribute("aria-expanded", String(open));
+  if (open) delete get("panel-button").dataset.news;
 }
+get("talk").addEventListener("pointerdown", () => openPanel(false)); // beside the sheet of a phone
 get("panel-button").addEventListener("click", () => openPanel(document.body.dataset.panel !== "open"));
 get("theme-button").addEventListener("click", () => settings.turnTheme(isDark()));
 get("settings-button").addEventListener("click", () => { settings.fill(get("settings-fields")); get("settings").showModal(); });

@@ -6,7 +6,7 @@ const ARROWS = { n: "↑", s: "↓", e: "→", w: "←", ne: "↗", nw: "↖", s
 const RELOADS_MAX = 12, CHANNEL_LINES_MAX = 500;
 
 export class Panel {
-  // on: {command(text), channel(channel or null), people(), aloud(text)}
+  // on: {command(text), channel(channel or null), people(), aloud(text), news("good" or "bad")}
   constructor(on) {
     this.on = on;
     this.me = "";
@@ -177,7 +177,6 @@ export class Panel {
     const [first, ...rest] = data.title.split(": ");
     const title = data.ok ? rest.join(": ") || first : data.title;
     const head = element("h3", "", say(data.ok ? "reloaded" : "reloadFailed", { n: data.generation }));
-    if (data.ok) head.append(" ", element("small", "", `${data.pause} ms`));
     item.append(head, element("p", "title", title));
     if (data.details?.length) {
       const list = element("ul", "warnings");
@@ -187,15 +186,15 @@ export class Panel {
     for (const frame of data.frames ?? []) {
       item.append(element("p", "where", say("reloadWhere", frame)));
       if (!frame.code) continue;
-      const code = element("code", "", frame.code.trim());
-      code.tabIndex = 0; // a long line is scrolled, by keys as well
-      item.append(code);
+      item.append(element("code", "", frame.code.trim()));
     }
     const list = document.getElementById("reloads");
     list.prepend(item);
     while (list.childElementCount > RELOADS_MAX) list.lastElementChild.remove();
     this.reloads = [data, ...this.reloads].slice(0, RELOADS_MAX);
-    if (!quiet) this.on.aloud([head, ...item.querySelectorAll("p, code")].map((part) => part.textContent).join(". "));
+    if (quiet) return;
+    this.on.news(data.ok ? "good" : "bad");
+    this.on.aloud([head, ...item.querySelectorAll("p, code")].map((part) => part.textContent).join(". "));
   }
 
   save() {
