@@ -339,9 +339,10 @@ class TelnetProtocol(Protocol):
                 self.abort()
         if self._input_ended and not self._has_unread and self._state is _State.OPEN:
             client.input_ended()
+        # A transport that holds back what has come (a session of the page) brings it in this very call.
         self._set_reading()
         self._note_memory(client)
-        return is_interrupted
+        return is_interrupted or (self._has_unread and not client.input.is_full)
 
     def _receive(self, current: Slice, client: Client) -> bool:
         while self._has_unread:

@@ -17,6 +17,7 @@ from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
 from cletus.doors.web.door import WebDoor
 from cletus.doors.web.session import GOING_GRACE
 from cletus.doors.web.site import FILE_MAX, PAGE
+from cletus.reactor.shares import Slice
 
 from .browser import HOST, Tab, Wire
 
@@ -487,6 +488,21 @@ def test_a_password_field_is_asked_for_by_telnet_echo(door: WebDoor, clock: Cloc
     (client,) = clients(door)
     client.ask("Password: ", hidden=True).addErrback(lambda failure: None)
     assert b"\xff\xfb\x01" in heard(tab, clock)
+
+
+def test_messages_are_handled_to_the_last_however_they_are_cut_into_slices(
+    door: WebDoor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the telnet connection inside has finished, it reads on, and is sent more while it still works."""
+    tab = visit(door)
+    monkeypatch.setattr(Slice, "is_over", property(lambda _slice: True))
+    for number in range(5):
+        tab.client.send_binary(f"line {number}\r\n".encode())
+    tab.pump()
+    for _ in range(100):
+        clock.advance(0.01)
+    text = heard(tab, clock)
+    assert [f"you said line {number}".encode() in text for number in range(5)] == [True] * 5
 
 
 # -- budgets ----------------------------------------------------------------------------------
