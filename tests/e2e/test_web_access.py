@@ -125,9 +125,18 @@ def test_an_evening_in_every_state(
     bea.tab.wait_for_selector("#author li.good", state="attached")
     lantern.write("example_service/talk.py", f"{talk}\ndef broken(:\n    pass\n")
     bea.tab.wait_for_selector("#author li.bad", state="attached")
-    bea.tab.evaluate("document.body.dataset.panel = 'open'")
+    assert (
+        bea.tab.evaluate("document.querySelector('#panel').querySelector('.bad code').offsetTop")
+        < 300
+    )
+    bea.tab.set_viewport_size({"width": 390, "height": 844})
+    assert bea.tab.get_attribute("#panel-button", "data-news") == "bad"
+    bea.tab.click("#panel-button")
+    assert bea.tab.get_attribute("#panel-button", "data-news") is None
     looks.at("author")
-    bea.tab.evaluate("document.body.dataset.panel = 'closed'")
+    bea.tab.set_viewport_size({"width": 390, "height": 844})
+    bea.tab.click("#log", position={"x": 5, "y": 5})
+    assert bea.tab.get_attribute("body", "data-panel") == "closed"
     lantern.write("example_service/talk.py", talk)
     bea.tab.fill("#entry", ".")
     bea.tab.type("#entry", "s")
@@ -142,9 +151,10 @@ def test_an_evening_in_every_state(
     bea.tab.click("#settings-button")
     looks.at("settings")
     bea.tab.keyboard.press("Escape")
-    tabs = bea.tab.locator("[role=tab]")
-    if tabs.count() > 1:
-        tabs.nth(1).click()
-        looks.at("channel")
+    bea.types(".create lamps")
+    bea.tab.locator("[role=tab]", has_text="lamps").click()
+    bea.types("is anybody here?")
+    bea.tab.wait_for_selector("#channel-log >> text=is anybody here?")
+    looks.at("channel")
     context.close()
     assert bea.errors == []
