@@ -46,6 +46,9 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
     Args:
         factory: a ``TlsFactory``.
         wrapped: the protocol of the door.
+
+    Attributes:
+        share: of the time of the reactor; the door's protocol has a part of it.
     """
 
     factory: TlsFactory
@@ -56,7 +59,7 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
         self._host: str | None = None  # under which the handshake is counted, while it lasts
         self._timer: Any = None
         self._has_begun = False
-        self._share: Share | None = None
+        self.share: Share | None = None
         self._has_records = False  # perhaps, in OpenSSL's buffer
         self._is_paused = False  # by the door
         self._is_reading = True  # as the transport knows it
@@ -68,7 +71,7 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
         if self.factory.handshakes.admit(host) is None:
             self._host = host
             self._timer = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._give_up)
-        self._share = self.factory.shares.join(counted_address(host), self._decrypt)
+        self.share = self.factory.shares.join(counted_address(host), self._decrypt)
         super().makeConnection(transport)
         if self._host is None:
             self.abortConnection()
@@ -94,7 +97,7 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Twisted's: the connection is gone."""
         self._end_handshake()
-        share, self._share = self._share, None
+        share, self.share = self.share, None
         if share is not None:
             share.leave()
             self._decrypt(Slice(self.factory.clock.seconds))
@@ -114,8 +117,8 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
 
     def _flushReceiveBIO(self) -> None:
         self._has_records = True
-        if self._share is not None:
-            self._share.run()
+        if self.share is not None:
+            self.share.run()
             self._set_reading()
 
     def pauseProducing(self) -> None:
@@ -126,8 +129,8 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
     def resumeProducing(self) -> None:
         """Twisted's: the door takes what arrives again."""
         self._is_paused = False
-        if self._has_records and self._share is not None:
-            self._share.run()
+        if self._has_records and self.share is not None:
+            self.share.run()
         self._set_reading()
 
     def _set_reading(self) -> None:

@@ -1,7 +1,7 @@
 """Divides the time of the reactor among those who send: by address, and by connection within an address.
 
-What a peer sends is handled in slices: after ``SLICE`` the rest waits for a later turn. The CPU time that
-it takes is charged to two allowances: that of the address, which grows with the rate, and that of the
+What a peer sends is handled in slices: after ``SLICE`` the rest waits for a later turn. The time that it
+takes is charged to two allowances: that of the address, which grows with the rate, and that of the
 connection, which grows with its part of the rate (all connections of an address have equal parts). A
 connection may go on while either has something left. So the connections of an address together do not
 exceed its rate, one whose neighbours are idle may use all of it, and one that has used little does not
@@ -9,6 +9,9 @@ wait for its neighbours.
 
 Addresses that wait are served in turn, and so are the connections of each. Nobody is charged for the
 application's own code.
+
+Time is measured as it passes, and not as CPU time, although the reactor does nothing but compute here: to
+ask for CPU time is a system call, which on a busy machine can take longer than a slice.
 """
 
 from __future__ import annotations
@@ -43,37 +46,40 @@ class Slice:
     """The time that a connection has now.
 
     Args:
-        seconds: the time, from any start.
+        meter: the time, from any start.
         address: whose time it is.
-
-    Attributes:
-        excused: seconds that were the application's.
     """
 
-    __slots__ = ("_end", "_seconds", "address", "excused")
+    __slots__ = ("_begun", "_end", "_excused", "_meter", "address")
 
-    def __init__(self, seconds: Callable[[], float], address: object = None) -> None:
+    def __init__(self, meter: Callable[[], float], address: object = None) -> None:
         self.address = address
-        self.excused = 0.0
-        self._seconds = seconds
-        self._end = seconds() + SLICE
+        self._meter = meter
+        self._begun = meter()
+        self._end = self._begun + SLICE
+        self._excused = 0.0
 
     @property
     def is_over(self) -> bool:
         """Whether what is left has to wait for a later turn."""
-        return self._seconds() >= self._end
+        return self._meter() >= self._end
+
+    @property
+    def charged(self) -> float:
+        """Seconds that have passed, without the application's."""
+        return self._meter() - self._begun - self._excused
 
     def excuse(self, code: Callable[..., object], *args: object) -> None:
         """Call code of the application: it takes time of the slice, but nobody is charged for it."""
-        begun = self._seconds()
+        begun = self._meter()
         try:
             code(*args)
         finally:
-            self.excused += self._seconds() - begun
+            self._excused += self._meter() - begun
 
 
 class _Allowance:
-    """CPU time that may be used: it grows with the time that passes, and can be overdrawn."""
+    """Seconds that may be used: they grow with the time that passes, and can be overdrawn."""
 
     __slots__ = ("_at", "_left")
 
@@ -111,21 +117,37 @@ class Share:
         shares: the shares of the service.
         address: those of its address.
         work: handles what is there until the slice is over; returns whether it was interrupted by that.
-        now: the reactor's time.
+        allowance: of the connection.
+        is_counted: whether it counts as a connection of its address.
 
     Attributes:
         is_working: whether its work is being done at the moment.
         has_left: whether the connection is gone.
     """
 
-    __slots__ = ("_shares", "address", "allowance", "has_left", "is_working", "work")
+    __slots__ = (
+        "_shares",
+        "address",
+        "allowance",
+        "has_left",
+        "is_counted",
+        "is_working",
+        "work",
+    )
 
     def __init__(
-        self, shares: Shares, address: _Address, work: Callable[[Slice], bool], now: float
+        self,
+        shares: Shares,
+        address: _Address,
+        work: Callable[[Slice], bool],
+        allowance: _Allowance,
+        *,
+        is_counted: bool = True,
     ) -> None:
         self._shares = shares
+        self.is_counted = is_counted
         self.address = address
-        self.allowance = _Allowance(SLICE, now)
+        self.allowance = allowance
         self.work = work
         self.is_working = False
         self.has_left = False
@@ -148,10 +170,10 @@ class Shares:
 
     Args:
         clock: the reactor of the service.
-        rate: returns the seconds of CPU that an address may use in one second; 0 means no limit.
+        rate: returns the seconds that an address may use in one second; 0 means no limit.
         throttled: counts the times that a connection has had to wait because its time was used up.
-        cpu: the CPU time of the reactor's thread, from any start, by which slices end as well. By default
-            slices end by the time that passes; and with a ``Clock`` nothing takes any time.
+        meter: the time that work takes, from any start. By default the system's; and with a ``Clock`` in
+            place of a reactor, the clock's, so that in tests nothing takes any time.
     """
 
     def __init__(
@@ -159,13 +181,12 @@ class Shares:
         clock: ServiceClock,
         rate: Callable[[], float],
         throttled: Counter,
-        cpu: Callable[[], float] | None = None,
+        meter: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock
         self._rate = rate
         self._throttled = throttled
-        self._cpu = cpu
-        self._seconds = cpu
+        self._meter = meter
         self._addresses: dict[object, _Address] = {}
         self._addresses_max = _ADDRESSES_MIN
         self._waiting: dict[_Address, None] = {}  # those with connections that wait, in order
@@ -175,16 +196,19 @@ class Shares:
         self._due = 0.0
         self._logged_at = -_LOG_INTERVAL
 
-    def join(self, host: str, work: Callable[[Slice], bool]) -> Share:
+    def join(self, host: str, work: Callable[[Slice], bool], within: Share | None = None) -> Share:
         """The share of a new connection.
 
         Args:
             host: its address, as addresses are counted; "" if it has none, and shares with nobody.
             work: handles what is there until the slice is over; returns whether it was interrupted by
                 that. What interrupts it otherwise is followed by another ``run()``.
+            within: the share of the same connection's lower layer, such as TLS. They have one allowance.
         """
+        if within is not None:
+            return Share(self, within.address, work, within.allowance, is_counted=False)
         now = self._clock.seconds()
-        return Share(self, self._enter(host, now), work, now)
+        return Share(self, self._enter(host, now), work, _Allowance(SLICE, now))
 
     def move(self, share: Share, host: str) -> None:
         """As ``Share.move``."""
@@ -201,7 +225,7 @@ class Shares:
         """As ``Share.leave``."""
         share.has_left = True
         share.address.waiting.pop(share, None)
-        share.address.connections -= 1
+        share.address.connections -= share.is_counted
 
     def run(self, share: Share) -> None:
         """As ``Share.run``."""
@@ -246,25 +270,23 @@ class Shares:
             return 0.0
         now, address = self._clock.seconds(), share.address
         whole = address.allowance.left(now, rate, BURST)
-        part_rate = rate / address.connections
+        part_rate = rate / max(1, address.connections)
         part = share.allowance.left(now, part_rate, SLICE)
         if whole > 0 or part > 0:
             return 0.0
         return max(_WAIT_MIN, min(-whole / rate, -part / part_rate))
 
     def _serve(self, share: Share) -> None:
-        if self._cpu is None or self._seconds is None:
+        if self._meter is None:
             is_real = IReactorCore.providedBy(self._clock.reactor)
-            self._cpu = time.thread_time if is_real else self._clock.seconds
-            self._seconds = time.perf_counter if is_real else self._clock.seconds
-        begun = self._cpu()
-        current = self._present = Slice(self._seconds, share.address)
+            self._meter = time.perf_counter if is_real else self._clock.seconds
+        current = self._present = Slice(self._meter, share.address)
         is_interrupted = False
         try:
             is_interrupted = self._work(share, current)
         finally:
             self._present = None
-            spent = max(0.0, self._cpu() - begun - current.excused)
+            spent = current.charged
             share.address.allowance.charge(spent)
             share.allowance.charge(spent)
             self._used += spent

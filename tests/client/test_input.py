@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Dialogue, Service, step
-from cletus.client.input import Bucket, Input
+from cletus.client.input import LINES_MAX, Bucket, Input
 from cletus.client.listener_task import ListenerTask
 from cletus.errors import DialogueError, Disconnected
 from cletus.meters import Meters
@@ -26,13 +26,13 @@ Come = Callable[..., Person]
 class Typist:
     """The input of a client, without a service: it is told what a host and a transport are."""
 
-    def __init__(self, rate: float = 0.0, burst: int = 40) -> None:
+    def __init__(self, rate: float = 0.0, burst: int = 40, memory: int = 0) -> None:
         self.clock = Clock()
         self.lines: list[str] = []
         self.pauses: list[bool] = []
         self.take = self.lines.append
         host: Any = SimpleNamespace(
-            settings=SimpleNamespace(line_rate=rate, line_burst=burst, input_max=0),
+            settings=SimpleNamespace(line_rate=rate, line_burst=burst, input_max=memory),
             clock=self.clock,
             metrics=Meters(),
             received=lambda client, line: self.take(line),
@@ -242,3 +242,31 @@ def test_stopping_ends_all_dialogues_from_the_top(
     person.client.input.stop_dialogues()
     assert stopped == [second, first]
     assert person.client.dialogues == []
+
+
+def test_a_full_queue_takes_no_more_out_of_what_was_read() -> None:
+    """By number, and by the memory that the lines take."""
+    typist = Typist(rate=1.0, burst=3)
+    for number in range(6):
+        assert not typist.input.is_full
+        typist.input.put(str(number))
+    assert typist.input.is_full
+    typist.clock.advance(1)
+    assert not typist.input.is_full
+
+    typist = Typist(rate=1.0, burst=3, memory=1000)
+    for _ in range(3):
+        typist.input.put("")
+    typist.input.put("\N{SMILING FACE WITH SUNGLASSES}" * 200)
+    assert not typist.input.is_full
+    typist.input.put("x" * 200)
+    assert typist.input.is_full
+
+
+def test_without_a_burst_a_busy_reader_fills_the_queue() -> None:
+    typist = Typist(burst=0)
+    typist.input.task_started(typist.task)
+    for _ in range(LINES_MAX):
+        assert not typist.input.is_full
+        typist.input.put("x")
+    assert typist.input.is_full

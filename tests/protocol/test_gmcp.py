@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.gmcp import DEPTH_MAX, NAME_MAX, SUPPORTS_MAX, GmcpOption
+from cletus.protocol.gmcp import DEPTH_MAX, NAME_MAX, SUPPORTS_MAX, VALUES_MAX, GmcpOption
 from cletus.protocol.options import Side
 
 
@@ -153,3 +153,19 @@ def test_numbers_that_json_does_not_have_neither_leave_nor_enter() -> None:
             option.message("Char.Vitals", {"hp": number})
     option.received(b'Char.X {"a": 1e999}')
     assert received == []
+
+
+@pytest.mark.parametrize("value", [b"1", b"[]", b"{}", b'""'])
+def test_the_values_of_one_message_are_bounded(value: bytes) -> None:
+    """Eight KiB of empty lists would become 170 KiB of objects."""
+    gmcp, heard = option()
+    gmcp.received(b"A [" + b",".join([value] * (VALUES_MAX // 2 - 2)) + b"]")
+    assert len(heard) == 1
+    gmcp.received(b"A [" + b",".join([value] * (VALUES_MAX + 1)) + b"]")
+    assert len(heard) == 1
+
+
+def test_commas_in_strings_are_not_values() -> None:
+    gmcp, heard = option()
+    gmcp.received(b'A "' + b"[,{" * VALUES_MAX + b'"')
+    assert len(heard) == 1

@@ -10,7 +10,15 @@ import wcwidth
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cletus.protocol.line_editor import SEQUENCE_MAX, End, Interrupt, Line, LineEditor
+from cletus.protocol.line_editor import (
+    HISTORY_MAX,
+    HISTORY_SIZE_MAX,
+    SEQUENCE_MAX,
+    End,
+    Interrupt,
+    Line,
+    LineEditor,
+)
 
 COLUMNS, ROWS = 12, 40
 
@@ -213,3 +221,11 @@ def test_widths_are_those_of_the_terminal() -> None:
     screen.type("漢漢漢".encode())
     assert wcwidth.width(screen.editor.text) == 6
     assert screen.cursor == (1, 2)
+
+
+def test_what_the_history_holds_is_bounded() -> None:
+    editor = LineEditor(80, 4096)
+    for number in range(HISTORY_MAX):
+        editor.receive(b"%04d" % number + b"x" * 1000 + b"\r")
+    assert sum(map(len, editor._history)) <= HISTORY_SIZE_MAX
+    assert editor.receive(b"\x10")[1].count("0099") == 1

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.msdp import ANSWER_MAX, NAME_MAX, REPORTED_MAX, Msdp, parse, variable
+from cletus.protocol.msdp import (
+    ANSWER_MAX,
+    NAME_MAX,
+    REPORTED_MAX,
+    VALUES_MAX,
+    Msdp,
+    parse,
+    variable,
+)
 from cletus.protocol.options import Side
 
 
@@ -117,3 +125,10 @@ def test_declared_variables_and_those_sent_before_are_listed() -> None:
     assert b"\2ROOM_INFO" in answer
     assert b"\2CHAR_VITALS" in answer
     assert b"hp" in option.received(b"\1SEND\2CHAR_VITALS")
+
+
+def test_the_values_of_one_subnegotiation_are_bounded() -> None:
+    """Each of them would be an event for the application."""
+    assert len(parse(b"\1\2" * VALUES_MAX)) == VALUES_MAX // 2
+    ((_, array),) = parse(b"\1A\2\5" + b"\2x" * VALUES_MAX + b"\6")
+    assert len(array) < VALUES_MAX

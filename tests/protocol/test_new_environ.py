@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.new_environ import VALUE_MAX, WANTED, NewEnviron
+from cletus.protocol.new_environ import VALUE_MAX, VARIABLES_MAX, WANTED, NewEnviron
 from cletus.protocol.options import Side
 
 SEND = b"\xff\xfa\x27\x01\xff\xf0"
@@ -55,3 +55,12 @@ def test_no_bytes_raise(payload: bytes) -> None:
     for found in learnt:
         assert found.keys() <= WANTED
         assert all(len(value) <= VALUE_MAX for value in found.values())
+
+
+def test_the_variables_of_one_subnegotiation_are_bounded() -> None:
+    """Names cost more than bytes: eight KiB of empty ones once took seven milliseconds."""
+    environ, learnt = option()
+    environ.received(b"\0" + b"\0" * VARIABLES_MAX + b"\0LANG\1de")
+    assert learnt == []
+    environ.received(b"\0" + b"\0" * (VARIABLES_MAX - 1) + b"\0LANG\1de")
+    assert learnt == [{"LANG": "de"}]

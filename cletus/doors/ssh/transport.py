@@ -154,7 +154,7 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
         """A share of the time of the reactor for a part of this connection."""
         host = counted_address(getattr(self.transport.getPeer(), "host", ""))
         shares: Shares = self.cletus_service.connections.shares
-        return shares.join(host, work)
+        return shares.join(host, work, self._share)
 
     def _work(self, current: Slice) -> bool:
         """Give conch what has arrived, until the slice is over or the peer has to wait."""

@@ -317,7 +317,8 @@ class TelnetProtocol(Protocol):
 
     def _join_shares(self) -> None:
         host = counted_address(getattr(self.transport.getPeer(), "host", ""))
-        self._share = self._service.connections.shares.join(host, self._work)
+        below: Share | None = getattr(self.transport, "share", None)  # of TLS
+        self._share = self._service.connections.shares.join(host, self._work, below)
 
     @property
     def _has_unread(self) -> bool:
