@@ -16,6 +16,7 @@ from cletus.meters import Meters
 from cletus.reactor.clock import Clock
 from cletus.reactor.held_memory import HeldMemory
 from cletus.reactor.shares import Shares
+from cletus.reactor.spare_memory import SpareMemory
 from cletus.reactor.turn import Turn
 from cletus.service.dispatch import Dispatcher
 from cletus.settings.settings import Settings
@@ -55,6 +56,7 @@ class Connections:
         self.held_memory = HeldMemory(
             lambda: self.settings.stranger_memory, metrics.strangers_closed
         )
+        self._spare_memory = SpareMemory(service.clock)
         self._next_id = 1
         #: Fires when the last client is gone; there while ``close_all`` waits for that.
         self._empty: Deferred[None] | None = None
@@ -125,6 +127,7 @@ class Connections:
     def disconnected(self, client: Client, reason: str) -> None:
         """They are gone. Fires ``Disconnect``."""
         self.clients.pop(client, None)
+        self._spare_memory.left()
         _log.info("{client} disconnected: {reason}", reason=reason, **client.log_fields())
         farewell = self._dispatcher.fire(events.Disconnect(self._service, client, reason))
         if not farewell.called:

@@ -38,6 +38,7 @@ class Timer:
         active: whether it will call the target (again).
         is_busy: whether its ``async`` target is still at work.
         is_carried: whether a reload has carried it, and nothing has asked for it again since.
+        forget: called when it is cancelled; its ``Timers`` sets it.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Timer:
         self.active = True
         self.is_busy = False
         self.is_carried = False
+        self.forget: Callable[[Timer], object] = _nothing
         self._due = 0.0
         self._call: Any = None
         self._clock: Clock | None = None
@@ -85,8 +87,10 @@ class Timer:
         return self.delay if self._clock is None else max(0.0, self._due - self._clock.seconds())
 
     def cancel(self) -> None:
-        """Stop the timer. Cancelling twice is harmless."""
+        """Stop the timer, and let go of its arguments. Cancelling twice is harmless."""
         self.active = False
+        self.args, self.kwargs = (), {}  # a client among them would be kept with it
+        self.forget(self)
         if self._call is not None:
             self._call.cancel()
             self._call = None
@@ -149,6 +153,7 @@ class Timers:
     def add(self, timer: Timer) -> None:
         """Add a timer; it is kept as long as it is active, or not much longer."""
         self._all[timer] = None
+        timer.forget = self._forget
         if len(self._all) > self._limit:
             self.tidy()
             self._limit = 2 * len(self._all) + _SLACK
@@ -174,9 +179,12 @@ class Timers:
 
     def cancel(self) -> None:
         """Cancel them all."""
-        for timer in self._all:
+        for timer in self:
             timer.cancel()
         self._all.clear()
+
+    def _forget(self, timer: Timer) -> None:
+        self._all.pop(timer, None)
 
 
 def _nobody() -> None:
@@ -184,4 +192,4 @@ def _nobody() -> None:
 
 
 def _nothing(_: Timer) -> None:
-    """What a timer calls when it is due, before it is started."""
+    """What a timer calls when it is due before it is started, or is cancelled before it is kept."""

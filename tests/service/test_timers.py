@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -175,3 +176,20 @@ def test_all_are_cancelled_together(clock: Clock, rung: Rung) -> None:
     clock.advance(10)
     assert rung.times == []
     assert list(timers) == []
+
+
+def test_a_cancelled_timer_lets_go_of_its_arguments(clock: Clock, rung: Rung) -> None:
+    """Those who have logged in, or left, have a timer that was cancelled; it kept their clients."""
+
+    class Stranger:
+        """Whom a timer would have sent away."""
+
+    stranger = Stranger()
+    gone = weakref.ref(stranger)
+    timers = Timers()
+    timer = Timer(100, None, strike, (stranger,), {"again": stranger})
+    timers.add(timer)
+    timer.start(clock, rung)
+    del stranger
+    timer.cancel()
+    assert gone() is None
