@@ -16,7 +16,7 @@ LEFT_MIN: Final = 1000
 """People who have left since the last time. Our choice: fewer are not worth a full collection."""
 
 DELAY: Final = 5.0
-"""Seconds until it is done, so that most of a wave have gone by then. Our choice."""
+"""Seconds without anybody leaving until it is done. Our choice."""
 
 INTERVAL: Final = 60.0
 """Seconds between two times: a collection holds the reactor for a tenth of a second. Our choice."""
@@ -32,6 +32,7 @@ class SpareMemory:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._count = 0
+        self._former_count = 0
         self._done_at = -INTERVAL
         self._timer: Any = None
 
@@ -44,7 +45,11 @@ class SpareMemory:
 
     def _give_back(self) -> None:
         self._timer = None
-        self._count = 0
+        if self._count != self._former_count:  # the wave may not be over
+            self._former_count = self._count
+            self._timer = self._clock.callLater(DELAY, self._give_back)
+            return
+        self._count = self._former_count = 0
         self._done_at = self._clock.seconds()
         give_back()
 
