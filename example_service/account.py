@@ -31,7 +31,7 @@ def keys(event: Receive, text: Rest = "") -> None:
 
 @people.register
 def charset(event: Receive, name: str = "") -> None:
-    """If letters look wrong: .charset latin-1, or .charset auto."""
+    """If letters look wrong: .charset latin-1, or auto."""
     if name:
         event.user.choose_charset(name)
     show_terminal(event)
@@ -39,14 +39,14 @@ def charset(event: Receive, name: str = "") -> None:
 
 @people.register
 def screenreader(event: Receive, on: bool) -> None:
-    """If your screen is read aloud: .screenreader on. No colours then."""
+    """If your screen is read aloud: .screenreader on."""
     event.user.choose_screen_reader(on)
     show_terminal(event)
 
 
 @people.register
 def width(event: Receive, columns: int) -> None:
-    """If lines break badly: .width 60; .width 0 is your window's own."""
+    """If lines break badly: .width 60; 0 is automatic."""
     event.user.choose_width(columns)
     show_terminal(event)
 
