@@ -71,7 +71,7 @@ def spend(sender: Any, lines: tuple[object, ...], room: Any = None) -> str:
     for budget in _budgets(sender, origin, room, service.settings):
         full = budget.rate * _BURST
         left, then = levels.get(budget.key, (full, now))
-        left = min(full, left + (now - then) * budget.rate)
+        left = min(full, left + max(0.0, now - then) * budget.rate)
         if left - budget.reserve < min(full - budget.reserve, rows):
             _remember(levels, {budget.key: (left, now)})
             return budget.refusal

@@ -89,7 +89,8 @@ class _Allowance:
 
     def left(self, now: float, rate: float, burst: float) -> float:
         """What may be used now; a debt is negative."""
-        self._left = min(burst, self._left + (now - self._at) * rate)
+        # A clock that is set back, as in tests, takes nothing away.
+        self._left = min(burst, self._left + max(0.0, now - self._at) * rate)
         self._at = now
         return self._left
 

@@ -117,6 +117,14 @@ def test_the_number_of_budgets_is_bounded_and_the_latest_stay(service, monkeypat
     assert len(budgets._levels[service]) == 10
 
 
+def test_a_clock_that_is_set_back_takes_nothing_away(service):
+    service.now = 3600.0
+    bob = service.user("bob")
+    assert spend(bob, ("hello",), LOBBY) == ""
+    service.now = 0.0
+    assert spend(bob, ("hello",), LOBBY) == ""
+
+
 def test_what_a_sender_reads_names_the_budget(service):
     crowd = [service.user(f"u{number}") for number in range(18)]
     lines_sent(service, crowd, seconds=1)

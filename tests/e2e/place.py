@@ -41,6 +41,8 @@ class Place:
             "--no-reload",
             "--users-accounts-per-hour",
             "0",
+            "--screen-lines-of-newcomers",
+            "0",
             "--users-strangers-per-address",
             "0",
             *options,

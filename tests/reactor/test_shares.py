@@ -281,3 +281,12 @@ def test_work_that_fails_is_charged_as_well(stage: Stage) -> None:
         stage.reactor.turn()
     share.run()
     assert stage.throttled.value == 1
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait(stage: Stage) -> None:
+    stage.reactor.rightNow = 3600.0
+    ann = Peer(stage, "192.0.2.1")
+    ann.send(0.0005)
+    stage.reactor.rightNow = 0.0
+    ann.send(0.0005)
+    assert ann.left <= 1e-9
