@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogBeginner
@@ -32,6 +33,10 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.unfreeze = _noting_unfreeze
+    # How long an example takes depends on what else the machine does.
+    slow = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("cletus", settings(), **slow)
+    settings.load_profile("cletus")
     globalLogBeginner.beginLoggingTo((), discardBuffer=True, redirectStandardIO=False)
 
 

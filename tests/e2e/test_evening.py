@@ -495,5 +495,6 @@ def test_an_evening(tmp_path, seconds):
         for line in house.log.splitlines()
         if re.search(r"error:|critical:|Traceback|warn:", line)
     ]
-    expected = re.compile("Reload refused|lines were left out")  # all 21 people are of one address
+    # All 21 people are of one address; and a busy machine holds up the reactor.
+    expected = re.compile("Reload refused|lines were left out|The reactor was held up")
     assert [line for line in errors if not expected.search(line)] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -549,26 +548,3 @@ def test_a_temporary_object_cannot_be_saved(service: Service) -> None:
     assert service.session.writer.keys("fight") == []
     reload(service, define)
     assert service.session.find("fight").manager.get("duel").round == 3
-
-
-@pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer slows every line down")
-def test_a_reload_costs_little_per_object(service: Service) -> None:
-    """Reading, making and filling 2,000 objects of 8 fields: some 3 us each; five times that is an alarm."""
-    import time
-
-    def define(owner: Service) -> Any:
-        fields = {"a": Field(0), "b": Field(""), "c": Field(list), "d": Field({})}
-        more = {name: Field(session=True) for name in "efgh"}
-        return type("Thing", (Store,), {"service": owner, **fields, **more})
-
-    old, new = define(service), define(make_service())
-    objects = [old(f"x{number}") for number in range(2000)]
-    best = float("inf")
-    for _ in range(5):
-        new.manager._active.clear()
-        start = time.perf_counter()
-        for obj in objects:
-            new(obj.key).restore(obj.to_dict(session=True), old)
-        best = min(best, time.perf_counter() - start)
-
-    assert best < 0.030
