@@ -7,26 +7,18 @@ It is a dialogue, so people keep their answers through a reload.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable
-from datetime import timedelta
-from types import UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cletus import events
 from cletus.client.dialogue import Dialogue, step
-from cletus.contrib.commands import choose
-from cletus.contrib.commands.converters import BUILT_IN, stored
 from cletus.contrib.editor.editor import check_is_importable
 from cletus.contrib.menus.table import table
+from cletus.contrib.menus.values import read_value, value_text
 from cletus.contrib.saving import save_for
-from cletus.errors import DialogueError, FieldValueError, Refused
-from cletus.storage import Field, StoreField
-
-#: Types that are written as words with commas between them.
-_LISTS: Final = (list, set, frozenset, tuple)
+from cletus.errors import DialogueError, Refused
+from cletus.storage import Field
 
 
 class Form(Dialogue):
@@ -89,7 +81,7 @@ class Form(Dialogue):
         """The question for the present field, with its present value."""
         name = self.names[self.at]
         question = self.questions.get(name) or name.replace("_", " ").capitalize()
-        return f"{question} [{_shown(self._value(name))}]: "
+        return f"{question} [{value_text(self._value(name))}]: "
 
     @step(question_text)
     def answer(self, line: str) -> Any:
@@ -98,7 +90,7 @@ class Form(Dialogue):
         if typed.lower() == ".quit":
             return self._give_up()
         if typed:
-            self.values = {**self.values, name: self._converted(name, typed)}
+            self.values = {**self.values, name: read_value(self.obj, name, typed, self.client)}
         self.at += 1
         if self.at < len(self.names) and not self.is_correction:
             return None
@@ -125,7 +117,7 @@ class Form(Dialogue):
 
     def _review(self) -> Any:
         rows = [
-            (number, name.replace("_", " "), _shown(self._value(name)))
+            (number, name.replace("_", " "), value_text(self._value(name)))
             for number, name in enumerate(self.names, 1)
         ]
         self.client.write(*table(("Number", "Field", "Value"), rows, self.client))
@@ -151,61 +143,3 @@ class Form(Dialogue):
     def _give_up(self) -> Any:
         self.client.write("Nothing was changed.")
         return self.done(None)
-
-    def _converted(self, name: str, typed: str) -> Any:
-        """The value of what was typed. Raises ``Refused`` if it does not fit the field."""
-        field = type(self.obj).fields[name]
-        if typed == "-":
-            return field.make_default()
-        value = self._read(field, typed)
-        if field.typed is not None:
-            try:
-                value = field.typed.accept(value, self.obj, name)
-            except FieldValueError as error:
-                raise Refused(f"That does not fit: expected {error.expected}.") from None
-        return value
-
-    def _read(self, field: Any, typed: str) -> Any:
-        event = events.Receive(self.client.service, self.client, typed)
-        if isinstance(field, StoreField):
-            store_cls: Any = self.client.service.session.find(field.store)
-            return stored(typed, store_cls, event)
-        value_type = _plain(field.type if field.type is not None else type(field.make_default()))
-        origin = get_origin(value_type)
-        if origin is Literal:
-            return choose(typed, {str(value).lower(): value for value in get_args(value_type)})
-        if value_type in _LISTS or origin in _LISTS:
-            words = [word.strip() for word in typed.split(",")]
-            return (origin or value_type)(word for word in words if word)
-        if isinstance(value_type, type) and issubclass(value_type, enum.Enum):
-            return BUILT_IN[enum.Enum](typed, value_type, event)
-        if value_type in (int, float, bool, timedelta):
-            return BUILT_IN[value_type](typed, value_type, event)
-        return typed
-
-
-def _plain(value_type: Any) -> Any:
-    """``int`` of ``Annotated[int, ...]``, and of ``int | None``."""
-    if get_origin(value_type) is Annotated:
-        return _plain(get_args(value_type)[0])
-    if get_origin(value_type) in (Union, UnionType):
-        members = [each for each in get_args(value_type) if each is not type(None)]
-        return _plain(members[0]) if len(members) == 1 else value_type
-    return value_type
-
-
-def _shown(value: Any) -> str:
-    """A value as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, enum.Enum):
-        return value.name.lower()
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_shown(part)}" for key, part in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_shown, value))
-    if isinstance(value, (set, frozenset)):
-        return ", ".join(sorted(map(_shown, value)))
-    return str(value)
