@@ -208,6 +208,18 @@ class Interrupt(ClientEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Complete(ClientEvent):
+    """A person who edits a line with us, by SSH or in character mode, has pressed Tab.
+
+    ``text`` stands before the cursor. Listeners add to ``words`` what its last word may become; those that do
+    not begin with it are left out, whatever their case.
+    """
+
+    text: str
+    words: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Resize(ClientEvent):
     """The size of a person's window has changed or become known: ``client.terminal``.
 

@@ -94,6 +94,8 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self.output = Output(transport, host, overflow=self._drop)
         self.input = Input(self, host, transport, self.output, self._leave)
         self.connected_at = self.input.last_at
+        if self.terminal.editor is not None:
+            self.terminal.editor.complete = self._completions
         self._seal("service", "id", "input", "output")
 
     def __repr__(self) -> str:
@@ -323,6 +325,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self.terminal.editor = editor
         if editor is not None:
             self.terminal.wrap = True  # a plain terminal breaks lines inside of words
+            editor.complete = self._completions
         self.output.use_editor(editor)
 
     def pause_output(self) -> None:
@@ -364,6 +367,11 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self._host.failed(code, failure, client=self)
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _completions(self, text: str) -> list[str]:
+        """What the last word may become; nothing while a question or a dialogue waits for an answer."""
+        is_free = self.connected and self.input.is_free
+        return self._host.completions(self, text) if is_free else []
 
     def _no_answer(self, failure: Failure, prompt: str) -> Failure:
         self.output.withdraw_prompt(prompt)

@@ -208,6 +208,11 @@ class Input:
             return top
         return self._service
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the next line is for the service, which fires ``Receive``."""
+        return self.reader is self._service
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nobody gets a line inside.

@@ -77,6 +77,9 @@ class Host(Protocol):
     def interrupted(self, client: Any) -> None:
         """They have pressed Ctrl-C."""
 
+    def completions(self, client: Any, text: str) -> list[str]:
+        """They have pressed Tab behind this text: what its last word may become."""
+
     def received(self, client: Any, line: str) -> None:
         """They have typed a line that no question or dialogue waited for."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,12 @@ PASTE_MODE: Final = "\x1b[?2004h"
 WORK_MAX: Final = 200_000
 """Characters of the line that the keys of one chunk may have moved or drawn; what would edit beyond that is
 ignored. Our choice: a tenth of a second, and more than anybody types in one."""
+
+COMPLETION_WORK: Final = 4000
+"""What a completion counts of ``WORK_MAX``: it may look at all commands, and at all who are here."""
+
+LISTED_MAX: Final = 100
+"""Words that are listed when several fit. Our choice."""
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?<=>]*[@-~]|O[@-~]|[^\[O])")
 _BEGUN = re.compile(r"\x1b(?:\[[0-9;?<=>]*|O)?")
@@ -117,6 +123,8 @@ class LineEditor:
         columns: as given; change it when the window is resized.
         prompt: the text in front of the line; its escape sequences may set colours, and no more.
         hidden: whether the text is not shown, and not remembered.
+        complete: called with the text before the cursor when Tab is pressed; returns what its last word may
+            become. ``None`` completes nothing.
         flooded: whether keys of the latest chunk were ignored, since they were too much work.
     """
 
@@ -124,6 +132,7 @@ class LineEditor:
         self.columns = max(2, columns)
         self.prompt = ""
         self.hidden = False
+        self.complete: Callable[[str], Iterable[str]] | None = None
         self._line_max = line_max
         self._before: list[str] = []  # graphemes on each side of the cursor
         self._after: list[str] = []
@@ -255,9 +264,53 @@ class LineEditor:
             self._clear()
             shown.append(self.put_back())
             events.append(Interrupt())
+        elif key == "\t":
+            self._tab(shown)
         elif key == "\x0c":
             self._row = 0
             shown.append("\x1b[H\x1b[2J" + self.put_back())
+
+    def _tab(self, shown: list[str]) -> None:
+        """Complete the last word before the cursor as far as it is certain; else list what fits."""
+        self._work += COMPLETION_WORK
+        if self.hidden or self.complete is None or self._is_too_much():
+            shown.append("\a")
+            return
+        text = "".join(self._before)
+        start = text.rfind(" ") + 1
+        word = text[start:]
+        fitting = [
+            candidate
+            for candidate in dict.fromkeys(self.complete(text))
+            if candidate.casefold().startswith(word.casefold())
+        ]
+        completed = _common_beginning(fitting)
+        if len(fitting) == 1 and self._after[:1] != [" "]:
+            completed += " "
+        size = self._size + len(completed.encode()) - len(word.encode("utf-8", "ignore"))
+        if not fitting or (self._line_max and size > self._line_max):
+            shown.append("\a")
+        elif len(completed) > len(word):
+            self._before[:] = wcwidth.iter_graphemes(text[:start] + completed)
+            self._size = size
+            self._draw(shown)
+        else:
+            self._list(fitting, shown)
+
+    def _list(self, words: list[str], shown: list[str]) -> None:
+        """Show words above the line."""
+        count = len(self._before)
+        shown.append(self._leave() + "\r\n")
+        rows = [""]
+        for word in sorted(words)[:LISTED_MAX]:
+            if rows[-1] and wcwidth.width(f"{rows[-1]}  {word}") > self.columns:
+                rows.append("")
+            rows[-1] += f"  {word}" if rows[-1] else word
+        more = len(words) - LISTED_MAX
+        rows += [f"and {more} more"] if more > 0 else []
+        self._before, self._after = self._before[:count], self._before[count:]
+        self._row = 0
+        shown.append("".join(f"{row}\r\n" for row in rows) + self.put_back())
 
     def _enter(self, events: list[Event], shown: list[str]) -> None:
         text = self.text
@@ -447,3 +500,13 @@ class LineEditor:
 
 def _right(columns: int) -> str:
     return f"\x1b[{columns}C" if columns else ""
+
+
+def _common_beginning(words: list[str]) -> str:
+    """What all of them begin with, whatever the case, as the first one writes it."""
+    count = 0
+    for letters in zip(*words, strict=False):
+        if len({letter.casefold() for letter in letters}) > 1:
+            break
+        count += 1
+    return words[0][:count] if words else ""

@@ -13,6 +13,7 @@ from cletus.client.claim import Claim
 from cletus.client.client import Client
 from cletus.client.interfaces import Transport
 from cletus.meters import Meters
+from cletus.protocol.text import clean
 from cletus.reactor.clock import Clock
 from cletus.reactor.held_memory import HeldMemory
 from cletus.reactor.shares import Shares
@@ -115,6 +116,12 @@ class Connections:
             )
 
     # -- what clients report ----------------------------------------------------------------
+
+    def completions(self, client: Client, text: str) -> list[str]:
+        """They have pressed Tab. Fires ``Complete``."""
+        event = events.Complete(self._service, client, text, [])
+        self._dispatcher.fire(event)
+        return [clean(word) for word in event.words]
 
     def received(self, client: Client, line: str) -> None:
         """They have typed a line that no question or dialogue waited for. Fires ``Receive``."""

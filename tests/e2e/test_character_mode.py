@@ -36,6 +36,11 @@ async def receive(event):
     else:
         service.write_all(f"Somebody says: {event.data}")
     event.client.prompt("> ")
+
+
+@service.listen(events.Complete)
+def complete(event):
+    event.words.extend(["ladder", "lantern", "lanterns"])
 """
 
 
@@ -72,6 +77,11 @@ class Window:
 
     def types(self, keys: str) -> None:
         self.telnet.send(keys)
+
+    def resizes(self, columns: int) -> None:
+        """The window gets this width; telnet hears of it by a signal."""
+        self.screen.resize(columns=columns)
+        self.telnet.setwinsize(12, columns)
 
 
 @pytest.fixture
@@ -124,4 +134,44 @@ def test_a_long_line_follows_the_window(talker: Talker) -> None:
     window.ends_with("> " + "x" * 38, "x" * 22)
     other.types("hi")
     window.ends_with("Somebody says: hi", "> " + "x" * 38, "x" * 22)
+    other.hang_up()
+
+
+def test_tab_completes_and_lists_what_fits(talker: Talker) -> None:
+    """The words are those of the code in force; a password is not completed."""
+    window = Window(talker.port)
+    window.is_ready()
+    window.types("a lan\t")
+    window.ends_with("Welcome.", "> a lantern")
+    window.types("\t")
+    window.ends_with("> a lantern", "lantern  lanterns", "> a lantern")
+    reloads = talker.reloads
+    talker.edit("app.py", '"lanterns"', '"lanternfish"')
+    talker.prints(" Reloaded, generation ", reloads + 1)
+    window.types("f\tx\r")
+    window.ends_with("> a lanternfish x", "Somebody says: a lanternfish x", ">")
+    window.types("password\r")
+    window.ends_with("Secret:")
+    window.types("la\td\t\r")
+    window.ends_with("It has 3 letters.", ">")
+
+
+def test_the_window_changes_under_a_half_typed_line_and_a_refused_reload(talker: Talker) -> None:
+    window, other = Window(talker.port), Caller(talker.port)
+    window.is_ready()
+    window.types("x" * 45)
+    window.ends_with("> " + "x" * 38, "x" * 7)
+    window.resizes(60)
+    window.ends_with("Welcome.", "> " + "x" * 45)
+    other.types("hi")
+    window.ends_with("Somebody says: hi", "> " + "x" * 45)
+    talker.edit("app.py", "async def receive", "async def receive(:")
+    talker.prints("Reload refused")
+    window.resizes(30)
+    window.ends_with("> " + "x" * 28, "x" * 17)
+    window.types("y")
+    other.types("ho")
+    window.ends_with("Somebody says: ho", "> " + "x" * 28, "x" * 17 + "y")
+    window.types("\r")
+    other.sees("x" * 45 + "y")
     other.hang_up()

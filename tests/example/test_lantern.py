@@ -6,6 +6,7 @@ import pytest
 from twisted.logger import globalLogPublisher
 from wcwidth import width
 
+from cletus.protocol.line_editor import LineEditor
 from cletus.storage import TempStoreMixin
 
 #: What help shows to everybody, in this order.
@@ -422,3 +423,21 @@ def test_what_is_told_comes_to_graphical_clients_as_well(lantern):
     lantern.types(ann, ".tell bob psst")
     told = [data for package, data in bob.messages if package == "Comm.Channel.Text"]
     assert len(told) == 1
+
+
+def test_tab_knows_the_commands_one_may_use_and_who_is_here(lantern):
+    """Not before the login, and not while a question waits for an answer."""
+    ann = lantern.connect()
+    editor = LineEditor()
+    ann.client.use_editor(editor)
+    assert editor.complete(".te") == []
+    ann.says("Ann", "y", "lantern light", "lantern light", "")
+    bob = lantern.person("Bob")
+    words = editor.complete(".te")
+    assert {".tell", ".say", "Ann", "Bob"} <= set(words)
+    assert ".shutdown" not in words
+    assert ".tell" not in editor.complete(".tell b")
+    assert "Bob" in editor.complete(".tell b")
+    ann.client.ask("Sure? ")
+    assert editor.complete(".te") == []
+    bob.hangs_up()

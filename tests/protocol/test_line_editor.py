@@ -60,6 +60,10 @@ class Screen:
         return "".join(line.ljust(self._screen.columns) for line in self._screen.display).rstrip()
 
     @property
+    def rows(self) -> list[str]:
+        return [row.rstrip() for row in self._screen.display if row.strip()]
+
+    @property
     def cursor(self) -> tuple[int, int]:
         return self._screen.cursor.y, self._screen.cursor.x
 
@@ -125,6 +129,74 @@ def test_a_hidden_line_is_neither_shown_nor_remembered() -> None:
     screen.editor.hidden = False
     screen.type(b"\x1b[A\x19")
     assert screen.editor.text == ""
+
+
+WORDS = [".say", ".save", ".shout", "Ann", "Anna", "Jürgen", "Jürgen"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("hi jü\t!", "hi Jürgen !"),
+        (".s\t", ".s"),
+        (".sh\tgo", ".shout go"),
+        (".SA\t", ".SA"),
+        ("a\t", "Ann"),
+        ("ann\t", "ann"),
+        ("x\t", "x"),
+        (".sh!\x02\t", ".shout !"),
+        (".sh out\x01\x06\x06\x06\t", ".shout out"),
+    ],
+)
+def test_tab_completes_the_last_word_as_far_as_it_is_certain(keys: str, line: str) -> None:
+    """Whatever the case; the words are those of the application."""
+    screen = Screen(columns=40)
+    screen.editor.complete = lambda _text: WORDS
+    screen.type(keys.encode())
+    assert screen.editor.text == line
+    assert screen.rows[-1] == f"> {line}".rstrip()
+
+
+def test_tab_lists_what_fits_above_the_line() -> None:
+    screen = Screen(columns=12)
+    screen.editor.complete = lambda _text: WORDS
+    screen.type(b".s x\x02\x02\t")
+    assert screen.rows == ["> .s x", ".save  .say", ".shout", "> .s x"]
+    screen.type(b"ay")
+    assert screen.rows[-1] == "> .say x"
+
+
+def test_what_is_listed_has_a_bound() -> None:
+    screen = Screen(columns=40)
+    screen.editor.complete = lambda _text: [f"word{number}" for number in range(300)]
+    screen.type(b"wor\t\t")
+    assert screen.rows[-2:] == ["and 200 more", "> word"]
+
+
+def test_a_hidden_line_and_a_paste_are_not_completed() -> None:
+    asked: list[str] = []
+    screen = Screen()
+    screen.editor.complete = lambda text: asked.append(text) or ["all"]  # type: ignore[func-returns-value]
+    screen.type(b"\x1b[200~a\t\x1b[201~")
+    screen.editor.hidden = True
+    screen.type(b"a\t")
+    assert asked == []
+
+
+def test_a_completion_is_not_longer_than_a_line_may_be() -> None:
+    editor = LineEditor(line_max=4)
+    editor.complete = lambda _text: ["hello"]
+    assert editor.receive(b"he\t")[1].endswith("\a")
+    assert editor.text == "he"
+
+
+def test_a_flood_of_tabs_has_a_bound() -> None:
+    asked: list[str] = []
+    editor = LineEditor()
+    editor.complete = lambda text: asked.append(text) or []  # type: ignore[func-returns-value]
+    editor.receive(b"\t" * 5000)
+    assert editor.flooded
+    assert len(asked) <= 50
 
 
 def test_ctrl_d_leaves_only_an_empty_line() -> None:

@@ -43,7 +43,7 @@ from cletus.contrib.commands.signature import Signature, UsageError, take_word
 from cletus.contrib.developers import error_lines, is_developer
 from cletus.contrib.language import say_duration
 from cletus.errors import CallTimedOut, CommandDeclarationError, Disconnected, Refused
-from cletus.events import ClientEvent
+from cletus.events import ClientEvent, Complete
 from cletus.logs.audit import audit
 from cletus.renamed import ARGUMENTS, new_name
 from cletus.service.service import Service
@@ -112,6 +112,7 @@ class CommandRegistry:
         self._commands: PrefixTable[Command] = PrefixTable()
         self._groups: dict[str, list[Command]] = {}
         self._topics: PrefixTable[str] = PrefixTable()
+        service.listen(Complete)(self._complete)
 
     # -- declaring --------------------------------------------------------------------------
 
@@ -286,6 +287,13 @@ class CommandRegistry:
         return help.search(about, texts)
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _complete(self, event: Complete) -> None:
+        """Tab: the first word may become a command that they may use."""
+        text = event.text.lstrip()
+        if " " not in text and text.startswith(self.prefix):
+            names = (command.name for command in self if command.listed and command.is_for(event))
+            event.words.extend(f"{self.prefix}{name}" for name in names)
 
     def _add(
         self,

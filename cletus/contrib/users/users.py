@@ -103,6 +103,7 @@ class Users:
         service.listen(events.Disconnect)(self._disconnected)
         service.listen(events.Authenticate)(self._authenticate)
         service.listen(events.CodeFailed)(show_errors)
+        service.listen(events.Complete)(self._complete)
         service.every(60.0, self._prune)
 
     # -- for applications -------------------------------------------------------------------
@@ -331,6 +332,11 @@ class Users:
             return
         if self._login is not None:
             client.start_dialogue(self.login_dialogue())
+
+    def _complete(self, event: events.Complete) -> None:
+        """Tab: any word may become the name of somebody who is here."""
+        if event.user is not None:
+            event.words.extend(map(str, self.online()))
 
     def _disconnected(self, event: events.Disconnect) -> None:
         self.pending_logins.discard(event.client)

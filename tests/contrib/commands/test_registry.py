@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from twisted.logger import LogLevel, globalLogPublisher
 
+from cletus import Service
 from cletus.contrib.commands import CommandRegistry, Refused, Rest
 from cletus.errors import CommandDeclarationError
 
@@ -260,7 +261,7 @@ def test_a_wrong_declaration_refuses_the_reload(talk):
 
 
 def test_two_commands_cannot_have_one_name():
-    commands = CommandRegistry(None)
+    commands = CommandRegistry(Service())
     commands.register(lambda event: None, name="look", aliases=("l",))
     with pytest.raises(CommandDeclarationError, match="'l' is taken"):
         commands.register(lambda event: None, name="l")
@@ -276,11 +277,11 @@ def test_two_commands_cannot_have_one_name():
 )
 def test_what_no_line_can_call_is_no_command(function, reason):
     with pytest.raises(CommandDeclarationError, match=reason):
-        CommandRegistry(None).register(function, name="x")
+        CommandRegistry(Service()).register(function, name="x")
 
 
 def test_a_topic_has_one_text():
-    commands = CommandRegistry(None)
+    commands = CommandRegistry(Service())
     commands.topic("Manners", "Be kind.")
     with pytest.raises(CommandDeclarationError, match="already"):
         commands.topic("manners", "Be brief.")
@@ -288,25 +289,25 @@ def test_a_topic_has_one_text():
 
 def test_a_converter_for_no_parameter_is_a_mistake():
     with pytest.raises(CommandDeclarationError, match="no parameter 'whom'"):
-        CommandRegistry(None).register(lambda event, who: None, name="x", using={"whom": str})
+        CommandRegistry(Service()).register(lambda event, who: None, name="x", using={"whom": str})
 
 
 def test_nothing_can_follow_the_rest_of_the_line():
     def tell(event, message: Rest, who): ...
 
     with pytest.raises(CommandDeclarationError, match="must be the last"):
-        CommandRegistry(None).register(tell)
+        CommandRegistry(Service()).register(tell)
 
 
 def test_an_annotation_that_is_not_defined_names_the_command():
     def tell(event, who: Nobody): ...  # noqa: F821 - that is what is tested
 
     with pytest.raises(CommandDeclarationError, match=r"command 'tell': .*Nobody"):
-        CommandRegistry(None).register(tell)
+        CommandRegistry(Service()).register(tell)
 
 
 def test_references_to_the_log_differ():
-    commands = CommandRegistry(None)
+    commands = CommandRegistry(Service())
     assert commands._make_reference() != commands._make_reference()
 
 
@@ -314,11 +315,11 @@ def test_a_type_that_nothing_converts_is_found_at_registration():
     def wait(event, until: object): ...
 
     with pytest.raises(CommandDeclarationError, match="parameter 'until'"):
-        CommandRegistry(None).register(wait)
+        CommandRegistry(Service()).register(wait)
 
 
 def test_an_application_can_convert_its_own_types():
-    commands = CommandRegistry(None)
+    commands = CommandRegistry(Service())
 
     class Card:
         def __init__(self, name):
