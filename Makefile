@@ -6,8 +6,9 @@ BIN    := $(VENV)/bin
 
 .PHONY: run docs test test-all changelog lint types unit soak fuzz clients format lock clean
 
+# ARGS are options: make run ARGS="--port 9100 --web-port 9180"
 run: $(VENV)/run.stamp
-	$(BIN)/cletus run example_service
+	$(BIN)/cletus run example_service $(ARGS)
 
 test: $(VENV)/test.stamp clients
 	$(MAKE) --no-print-directory lint types unit
@@ -69,6 +70,7 @@ $(VENV)/bin/python:
 	@sh .ci/make-venv $(PYTHON) $(VENV)
 
 $(VENV)/run.stamp: pyproject.toml $(VENV)/bin/python
+	@echo "Installing what Cletus needs into $(VENV): a minute, the first time."
 	$(BIN)/python .ci/install.py
 	@touch $@
 

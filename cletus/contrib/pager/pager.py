@@ -77,9 +77,9 @@ def rows_of(client: Client) -> int:
 
 
 def page(client: Client, lines: Iterable[object]) -> None:
-    """Show lines page by page, or at once if they fit one page."""
+    """Show lines page by page, or at once if they fit one page, or if the client is a page that scrolls."""
     lines = list(lines)
-    if len(lines) > rows_of(client) - 2:
+    if len(lines) > rows_of(client) - 2 and not client.terminal.reflows:
         client.start_dialogue(Pager(lines))
     elif lines:
         client.write(*lines)

@@ -54,6 +54,14 @@ def test_what_does_not_fit_is_shown_by_the_page(book):
     assert book.ann.says("x") == "heard x\n"
 
 
+def test_a_page_that_scrolls_is_shown_all_of_it(book):
+    """It breaks lines itself and keeps them: there is nothing to wait for."""
+    (client,) = book.service.clients
+    client.terminal.reflows = True
+    assert shown(book.ann.says("50")) == (list(range(1, 51)), False)
+    assert book.ann.says("x") == "heard x\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "then"),
     [
