@@ -29,7 +29,7 @@ _STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow"}
 
 
 @click.command(context_settings=HELP)
-@click.argument("target")
+@click.argument("target", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="print a JSON object, for programs")
 @click.option("--strict", is_flag=True, help="exit with code 1 for warnings, too")
 @click.option(

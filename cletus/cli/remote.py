@@ -44,7 +44,7 @@ def targeted(function: Function) -> Function:
     store = click.option(
         "--store", help="store folder of the service, if TARGET does not lead to it"
     )
-    return click.argument("target")(store(function))
+    return click.argument("target", type=click.Path())(store(function))
 
 
 def waiting(seconds: float) -> Callable[[Function], Function]:

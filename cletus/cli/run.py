@@ -72,7 +72,7 @@ class _Answered(BaseException):
 
 def _target() -> click.Argument:
     return click.Argument(
-        ["the_target"], metavar="TARGET"
+        ["the_target"], metavar="TARGET", type=click.Path()
     )  # an application may have a setting `target`
 
 

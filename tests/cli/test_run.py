@@ -553,9 +553,17 @@ def test_only_what_is_needed_is_imported() -> None:
 
 @pytest.mark.parametrize(
     ("words", "completion"),
-    [("cletus sh", "plain,shell"), ("cletus run --line-r", "plain,--line-rate")],
+    [
+        ("cletus sh", "plain,shell"),
+        ("cletus run --line-r", "plain,--line-rate"),
+        ("cletus run ap", "file,ap"),
+        ("cletus check ap", "file,ap"),
+        ("cletus store list ap", "file,ap"),
+        ("cletus who ap", "file,ap"),
+        ("cletus user list ap", "file,ap"),
+    ],
 )
-def test_shells_complete_commands_and_options(
+def test_shells_complete_commands_options_and_targets(
     monkeypatch: pytest.MonkeyPatch, words: str, completion: str
 ) -> None:
     """As ``docs/commands.md`` says; click does it, by an environment variable."""

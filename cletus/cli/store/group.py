@@ -16,7 +16,7 @@ PROBLEMS = 1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TARGET = click.argument("target")
+TARGET = click.argument("target", type=click.Path())
 STORE = click.option("--store", help="use this store (a folder or URL) instead of the target's")
 NO_CODE = click.option(
     "--no-code",

@@ -28,7 +28,7 @@ _TIMEOUT: Final = (
 #: Performs one of ``admin.ACTIONS``: called with its name and its arguments, returns its answer.
 Perform = Callable[..., str]
 
-_target = click.argument("target")
+_target = click.argument("target", type=click.Path())
 _store = click.option("--store", help="folder or URL of the stores (default: that of TARGET)")
 _stdin = click.option("--stdin", is_flag=True, help="read the password from the standard input")
 
