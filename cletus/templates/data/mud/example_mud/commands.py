@@ -21,7 +21,7 @@ talking = commands.group("Talking")
 moving = commands.group("Moving")
 things = commands.group("Things")
 fighting = commands.group("Fighting")
-building = commands.group("For builders", requires="build")
+building = commands.group("For builders")
 register_commands(things)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from cletus.contrib.commands import CooldownsMixin
+from cletus.contrib.building import BuilderMixin
 from cletus.contrib.rooms import OccupantMixin
 from cletus.contrib.things import CarrierMixin
 from cletus.contrib.users import EVERYTHING, BaseAccount, UserManager
@@ -14,7 +14,7 @@ from example_mud.world import START, Room
 
 
 class User(
-    FighterMixin, CarrierMixin, CooldownsMixin, OccupantMixin, BaseAccount
+    FighterMixin, BuilderMixin, CarrierMixin, OccupantMixin, BaseAccount
 ):
     """A user.
 

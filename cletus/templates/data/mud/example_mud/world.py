@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cletus.contrib.rooms import BaseRoom, RoomFile, RoomManager
+from cletus.contrib.building import AreaFile, AreaRoomMixin, BaseArea
+from cletus.contrib.rooms import BaseRoom, RoomManager
 from cletus.contrib.things import BaseThing, HolderMixin, ThingFile
 from cletus.storage import Field
 from cletus.text import style
@@ -14,7 +15,7 @@ AREAS = Path(__file__).with_name("areas")
 START = "square"
 
 
-class Room(HolderMixin, BaseRoom):
+class Room(AreaRoomMixin, HolderMixin, BaseRoom):
     """A room."""
 
     service = service
@@ -25,10 +26,11 @@ class Room(HolderMixin, BaseRoom):
         name, *lines = super().look(viewer)
         return [style("[bold yellow]{name}[/]", name=name), *lines]
 
-    def describe(self, text: str) -> None:
-        """Set and save the description."""
-        self.description = text
-        self.save_soon()
+
+class Area(BaseArea):
+    """What the file of an area has said, so that edits can be merged."""
+
+    service = service
 
 
 class Thing(BaseThing):
@@ -46,5 +48,5 @@ class Thing(BaseThing):
 
 
 for area in ("village", "marsh", "ruin"):
-    RoomFile(Room, AREAS / f"{area}.toml")
+    AreaFile(Room, Area, AREAS / f"{area}.toml")
 ThingFile(Thing, AREAS / "things.toml")

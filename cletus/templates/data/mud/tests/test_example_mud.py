@@ -112,7 +112,17 @@ def test_builders_build(service, ann):
     assert "Hay." in ann.says("look")
     ann.says("make fork", "Three prongs.", "2", "", "", "", "y")
     assert "Three prongs." in ann.says("examine fork")
-    assert ann.says("destroy fork") == "The fork is gone.\n"
+    assert ann.says("destroy fork") == "fork-1 is gone.\n"
+    ann.says("undo")
+    assert "You carry a fork." in ann.says("i")
+
+
+def test_an_edited_area_is_merged_with_what_was_built(service, ann):
+    store(service, "user").get("ann").grant("builder")
+    ann.says("rename The old square", "dig up The loft")
+    assert reloaded(service, {"example_mud.world": str}).ok
+    room = store(service, "room").get("square")
+    assert (room.name, room.exits["up"]) == ("The old square", "the-loft")
 
 
 def test_a_reload_keeps_everybody_where_they_are(service, ann, client):
