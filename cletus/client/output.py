@@ -110,7 +110,10 @@ class Output:
         """
         if self._turn.holds(self.show_input):
             return False
-        return self.echo.show() and self._open is None  # what is put next ends the line of a prompt
+        if not self.echo.show():
+            return False
+        self._turn.flush(self.flush)
+        return self._open is None  # what is put next ends the line of a prompt
 
     def line_at_work(self, is_at_work: bool) -> None:
         """Whether code is at work on a line. What it will ask next may be hidden as well."""
@@ -134,8 +137,13 @@ class Output:
 
     def withdraw_prompt(self, text: str) -> None:
         """Nobody waits for an answer to this prompt any more."""
-        if isinstance(self._open, OpenPrompt) and self._open.text == text.rpartition("\n")[2]:
-            self._open.is_wanted = False
+        line, last = self._open, text.rpartition("\n")[2]
+        if isinstance(line, OpenPrompt) and line.text == last:
+            line.is_wanted = False
+        elif isinstance(line, EditedLine) and last and line.editor.prompt == last:
+            if line.editor.hidden:
+                line.editor.forget()  # half a password, which would be shown with what comes next
+            self._append(self._encode(line.finish_prompt()))
 
     def use_editor(self, editor: LineEditor | None) -> None:
         """What is typed is edited by this from now on, or by their terminal (``None``)."""

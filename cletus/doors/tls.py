@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
@@ -22,7 +23,7 @@ from cletus.errors import CertificateError
 if TYPE_CHECKING:
     from cletus.doors.admission import ConnectionLimiter
     from cletus.reactor.shares import Shares
-    from cletus.settings.settings import Settings
+    from cletus.service.service import Service
 
 CHECK_INTERVAL = 1.0
 """Seconds between two checks whether the files have changed."""
@@ -36,11 +37,14 @@ _Stamp = tuple[tuple[int, int, int], ...]
 _log = Logger()
 
 
+#: A service's doors have one, so that a person is asked once whether to trust it.
+_self_signed: WeakKeyDictionary[Service, SelfSigned] = WeakKeyDictionary()
+
+
 def encrypted(
     factory: Any,
-    settings: Settings,
+    service: Service,
     host: str,
-    reactor: Any,
     handshakes: ConnectionLimiter,
     shares: Shares,
 ) -> Any:
@@ -48,29 +52,30 @@ def encrypted(
 
     Args:
         factory: Twisted's.
-        settings: they name the files of the certificate, or ask for a self-signed one.
+        service: its settings name the files of the certificate, or ask for a self-signed one.
         host: the name in a self-signed certificate.
-        reactor: its clock and timers.
         handshakes: counts the peers that have not done their handshake.
         shares: of which each connection gets one.
 
     Raises:
         CertificateError: there is no certificate that can be used, or no OpenSSL.
     """
-    certificate: Any = certificate_of(settings, host, reactor.seconds)
+    certificate: Any = certificate_of(service, host)
     connections = import_module("cletus.doors.tls_connection")  # now, since it imports OpenSSL
-    return connections.TlsFactory(certificate, factory, reactor, handshakes, shares)
+    return connections.TlsFactory(certificate, factory, service.reactor, handshakes, shares)
 
 
-def certificate_of(
-    settings: Settings, host: str, seconds: Callable[[], float]
-) -> CertificateFiles | SelfSigned:
+def certificate_of(service: Service, host: str) -> CertificateFiles | SelfSigned:
     """What makes OpenSSL's side of each connection, for Twisted's ``startTLS()``; see ``encrypted()``."""
+    settings = service.settings
     if settings.tls_certificate:
-        return CertificateFiles(settings.tls_certificate, settings.tls_key, seconds)
+        return CertificateFiles(settings.tls_certificate, settings.tls_key, service.reactor.seconds)
     if not settings.tls_self_signed:
         raise CertificateError("TLS", "needs --tls-certificate, or --tls-self-signed to try it")
-    certificate = SelfSigned(host)
+    certificate = _self_signed.get(service)
+    if certificate is not None:
+        return certificate
+    certificate = _self_signed[service] = SelfSigned(host)
     _log.warn(
         "a self-signed certificate, for trying out; its SHA-256 is {fingerprint}",
         fingerprint=certificate.fingerprint,

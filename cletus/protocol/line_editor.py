@@ -211,6 +211,12 @@ class LineEditor:
         moved = "" if (last, column) == (self._row, target) else f"{up}\r" + _right(target)
         return whole + moved
 
+    def forget(self) -> None:
+        """Throw away what is typed of a hidden line; nothing of it is on the screen."""
+        row = self._row
+        self._clear()
+        self._row = row
+
     # -- taking keys --------------------------------------------------------------------------
 
     def _take(self, text: str, position: int, events: list[Event], shown: list[str]) -> int:

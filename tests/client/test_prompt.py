@@ -241,6 +241,36 @@ def test_a_password_pasted_with_the_name_is_hidden() -> None:
     assert "s3cret" not in shown(transport, clock)
 
 
+def test_half_a_password_is_never_shown() -> None:
+    """The question is withdrawn while they type: what they have typed of it is gone."""
+    client, transport, clock = connected(character_mode=True)
+    answer = client.ask("Password: ", hidden=True)
+    answer.addErrback(lambda failure: None)
+    clock.advance(0)
+    client.keys_received(b"s3c")
+    answer.cancel()
+    client.write("Too late.")
+    assert shown(transport, clock).endswith("Too late.\n")
+    client.keys_received(b"look")
+    client.write("bob: hi")
+    text = shown(transport, clock)
+    assert "look" in text
+    assert "s3c" not in text
+
+
+@pytest.mark.parametrize("character_mode", [True, False])
+def test_show_input_alone_is_enough(character_mode: bool) -> None:
+    """Nothing has to be written for it, and no line to be typed."""
+    client, transport, clock = connected(character_mode=character_mode)
+    client.hide_input()
+    clock.advance(0)
+    client.show_input()
+    clock.advance(0)
+    client.keys_received(b"look")
+    assert shown(transport, clock) == ("look" if character_mode else "\n")
+    assert transport.hidings == ([] if character_mode else [True, False])
+
+
 def test_what_is_typed_ahead_is_a_line_of_its_own_behind_its_prompt() -> None:
     client, transport, clock = connected(character_mode=True)
     with client.input.held():

@@ -12,8 +12,10 @@ import pytest
 from OpenSSL import SSL
 from twisted.internet.task import Clock
 
-from cletus.doors.tls import CertificateFiles, SelfSigned, self_signed
+from cletus import Service
+from cletus.doors.tls import CertificateFiles, SelfSigned, certificate_of, self_signed
 from cletus.errors import CertificateError
+from tests.conftest import Log
 
 
 def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
@@ -79,6 +81,15 @@ def connected(files: CertificateFiles | SelfSigned, offered: Sequence[bytes] = (
             with suppress(SSL.WantReadError):
                 other.bio_write(one.bio_read(65536))
     return client
+
+
+def test_the_doors_of_a_service_have_one_self_signed_certificate(log: Log) -> None:
+    """A person is asked once whether to trust it."""
+    service = Service(tls_self_signed=True)
+    first = certificate_of(service, "127.0.0.1")
+    assert certificate_of(service, "localhost") is first
+    assert log.text.count("its SHA-256 is") == 1
+    assert certificate_of(Service(tls_self_signed=True), "127.0.0.1") is not first
 
 
 def test_a_self_signed_certificate_has_a_fingerprint_to_compare() -> None:

@@ -112,7 +112,7 @@ class TelnetDoor:
         service = self._service
         handshakes = ConnectionLimiter(service)
         shares = service.connections.shares
-        return encrypted(factory, service.settings, self._host, service.reactor, handshakes, shares)
+        return encrypted(factory, service, self._host, handshakes, shares)
 
     def close(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay open. Closing twice is harmless."""

@@ -123,7 +123,7 @@ class WebDoor:
         settings = self._service.settings
         if settings.tls_certificate or settings.tls_self_signed:
             try:
-                self.certificate = certificate_of(settings, self._name, self.seconds)
+                self.certificate = certificate_of(self._service, self._name)
             except CertificateError as error:
                 raise DoorError(self.address, str(error)) from error
         self.host = await self._listening.open(_Factory(self))
