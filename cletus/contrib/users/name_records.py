@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cletus.contrib.dates import not_after
 from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, StorageError
 from cletus.storage import Field, Store
@@ -108,4 +109,4 @@ class NameRecords:
             record = self._deleted.manager.get(key)
         except (InvalidKey, StorageError):
             return None
-        return None if record is None else record.at
+        return None if record is None or record.at is None else not_after(record.at, self._now())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from cletus.errors import NameRefused
@@ -118,3 +120,11 @@ def test_who_ignored_a_deleted_account_does_not_ignore_the_next_one(talker):
     talker.user("cid").leave()
     talker.login("cid")
     assert talker.user("cid").ignored == {"bob"}
+
+
+def test_an_account_that_was_deleted_in_the_future_was_deleted_by_now(talker):
+    """The clock was ahead then; who ignores the next account of the name goes on doing so."""
+    deleted = talker.app.store("deletedaccount")("bob", at=datetime(2040, 1, 1, tzinfo=UTC))
+    assert talker.users.names.deleted_at("bob") == talker.users.now()
+    deleted.at = datetime(2020, 1, 1)  # noqa: DTZ001 - as somebody has written it by hand
+    assert talker.users.names.deleted_at("bob") == datetime(2020, 1, 1, tzinfo=UTC)
