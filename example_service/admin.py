@@ -23,6 +23,7 @@ from example_service.core import service
 from example_service.login import users
 from example_service.users import User, tell_everyone
 
+SHORT = timedelta(minutes=10)
 admin.register(reload)
 admin.register(rollback)
 
@@ -93,21 +94,20 @@ def ban(
 @keeping.register(requires="ban")
 def unban(event: Receive, whom: str) -> None:
     """End the ban of a name or an address."""
-    was_banned = users.bans.unban(whom)
-    word = "no longer" if was_banned else "not"
+    word = "no longer" if users.bans.unban(whom) else "not"
     event.user.write(f"{whom} is {word} banned.")
 
 
-@keeping.register(requires="hush")
+@keeping.register(requires="ban")
 def hush(
-    event: Receive, user: User, duration: timedelta, reason: Rest = ""
+    event: Receive, user: User, duration: timedelta = SHORT, reason: Rest = ""
 ) -> None:
     """Silence somebody: .hush bob 10m shouting. Guests: all of an address."""
     users.hush(user, duration=duration, by=event.user.key, reason=reason)
     event.user.write(f"{user} is hushed.")
 
 
-@keeping.register(requires="hush")
+@keeping.register(requires="ban")
 def unhush(event: Receive, user: User) -> None:
     """Let somebody speak again."""
     word = "no longer" if users.unhush(user) else "not"

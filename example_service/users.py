@@ -21,10 +21,7 @@ class User(CooldownsMixin, OccupantMixin, BaseAccount):
 
     service = service
     manager: ClassVar[UserManager["User"]] = UserManager()
-    ROLES = {
-        "admin": EVERYTHING,
-        "keeper": {"ban", "hush", "announce", "build"},
-    }
+    ROLES = {"admin": EVERYTHING, "keeper": {"ban", "announce", "build"}}
 
     title = Field("has just arrived")
     lines_said = Field(0, session=True)

@@ -278,6 +278,20 @@ def test_a_hushed_user_is_heard_by_no_command(evening, line):
     assert evening.ann.reads() != ""
 
 
+def test_a_keeper_hushes_a_guest_and_not_an_admin(evening):
+    evening.user("bob").grant("keeper")
+    guest = evening.connect()
+    guest.says("guest")
+    evening.ann.reads()
+    assert evening.types(evening.bob, ".hush guest-1") == "Guest-1 is hushed.\n"
+    assert "You are hushed until" in evening.types(guest, "hello")
+    assert evening.ann.reads() == ""
+    assert "Ann ranks above you." in evening.types(evening.bob, ".hush ann 1h")
+    assert evening.types(evening.bob, ".unhush guest-1") == "Guest-1 is no longer hushed.\n"
+    evening.types(guest, "hello")
+    assert evening.ann.reads() == "Guest-1 says: hello\n"
+
+
 def test_a_flood_of_tells_is_not_sent(evening):
     for number in range(30):
         said = evening.types(evening.bob, f".tell ann {number}")

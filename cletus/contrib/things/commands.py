@@ -198,4 +198,4 @@ def _report(
     )
     user.write(f"You {verb} {shown}{where}.")
     text = f"{user} {third_person(verb)} {named(things)}{where}."
-    _room(user).write_all(text, exclude=(user, *exclude), by=user)
+    _room(user).write_all(text, exclude=(user, *exclude), by=user, notice=True)
