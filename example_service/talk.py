@@ -11,6 +11,9 @@ from example_service.layout import table
 from example_service.login import users
 from example_service.users import User, everyone_online, tell_everyone
 
+#: So many people are listed at once.
+WHO_MAX = 50
+
 
 @talking.register(aliases=("'",))
 def say(event: Receive, message: Rest) -> None:
@@ -63,14 +66,23 @@ def shout(event: Receive, message: Rest) -> None:
 
 
 @people.register
-def who(event: Receive) -> None:
-    """List who is online."""
+def who(event: Receive, name: str = "") -> None:
+    """List who is online, or those whose name begins so: .who al."""
+    online = everyone_online()
+    fitting = (
+        [user for user in online if user.key.startswith(name.lower())]
+        if name
+        else online
+    )
     rows = [
         (user, user.room or "", user.state_text() or user.title)
-        for user in everyone_online()
+        for user in fitting[:WHO_MAX]
     ]
     event.user.write(*table(("Name", "Room", "Doing"), rows))
-    event.user.write(f"{len(rows)} online.")
+    if len(fitting) > WHO_MAX:
+        more = f"{len(fitting) - WHO_MAX:,} more are not shown."
+        event.user.write(f"{more} Type the beginning of a name: .who al")
+    event.user.write(f"{len(online):,} online.")
 
 
 @people.register(aliases=("whois",))

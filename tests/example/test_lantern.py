@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from twisted.logger import globalLogPublisher
 from wcwidth import width
@@ -42,6 +44,18 @@ def test_a_line_without_a_dot_is_said_to_those_who_are_here(evening):
     evening.types(evening.ann, ".out")
     evening.types(evening.bob, "anybody?")
     assert "anybody" not in evening.ann.reads()
+
+
+def test_of_many_people_a_page_is_listed(evening, monkeypatch):
+    monkeypatch.setattr(sys.modules["example_service.talk"], "WHO_MAX", 2)
+    evening.person("Cid")
+    page = evening.types(evening.bob, ".who")
+    assert "Cid" not in page
+    assert page.endswith("1 more are not shown. Type the beginning of a name: .who al\n3 online.\n")
+    page = evening.types(evening.bob, ".who C")
+    assert "Cid" in page
+    assert "Ann" not in page
+    assert page.endswith("3 online.\n")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ def duration(word: str, _type: Any, _event: ClientEvent) -> timedelta:
     return parse_duration(word)
 
 
+#: Words for the person who types them.
+_SELF = ("me", "myself")
+
 #: Words that may precede a value of a type and are skipped: ``shutdown in 5m``.
 SKIPPED_BEFORE: Mapping[type, frozenset[str]] = MappingProxyType(
     {timedelta: frozenset({"in", "for"})}
@@ -104,8 +107,19 @@ def online(word: str, store_cls: Any, event: ClientEvent) -> Any:
 
     If several have the same name, ``2.rat`` is the second one.
     """
+    exact = _exact(store_cls.manager, word.lower())
+    if exact is not None and word.lower() not in _SELF and _is_visible(exact, event):
+        return exact
     active = [obj for obj in _active(store_cls.manager) if _is_visible(obj, event)]
     return _find(word, active, store_cls, event)
+
+
+def _exact(manager: Any, key: str) -> Any:
+    """The active object of this key, without looking through all: thousands may be online."""
+    if hasattr(manager, "get_active_by_name"):
+        user = manager.get_active_by_name(key)
+        return user if user is not None and user.key == key else None
+    return manager.get_active(key)
 
 
 def here(word: str, store_cls: Any, event: ClientEvent) -> Any:
@@ -117,7 +131,7 @@ def here(word: str, store_cls: Any, event: ClientEvent) -> Any:
 
 def _find(word: str, objects: list[Any], store_cls: Any, event: ClientEvent) -> Any:
     word = word.lower()
-    if word in ("me", "myself") and isinstance(event.user, store_cls):
+    if word in _SELF and isinstance(event.user, store_cls):
         return event.user
     for obj in objects:
         if obj.key == word:

@@ -52,7 +52,7 @@ class UserManager(Manager[U]):
             user
             for manager in self._family()
             for user in manager.active().values()
-            if _is_online(user)
+            if user.is_online
         ]
 
     def peek(self, name: str) -> U | None:

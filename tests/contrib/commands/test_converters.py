@@ -19,6 +19,7 @@ class Rat:
 
 RATS = [Rat("rat-1", "rat"), Rat("rat-2", "rat"), Rat("bat-1", "bat"), Rat("rattle-1", "rattle")]
 Rat.manager.active = lambda: {rat.key: rat for rat in RATS}
+Rat.manager.get_active = {rat.key: rat for rat in RATS}.get
 EVENT = SimpleNamespace(user=SimpleNamespace(room=None))
 
 
@@ -38,6 +39,12 @@ def test_a_number_tells_namesakes_apart(word, key):
 
 def test_the_key_is_always_enough():
     assert online("rat-2", Rat, EVENT).key == "rat-2"
+
+
+def test_by_the_key_nobody_else_is_looked_at(monkeypatch):
+    """Thousands may be online, and somebody is told something with every third line."""
+    monkeypatch.delattr(Rat.manager, "active")
+    assert online("Rat-2", Rat, EVENT).key == "rat-2"
 
 
 @pytest.mark.parametrize(
