@@ -214,6 +214,31 @@ def test_a_page_opens_without_a_network_and_says_what_did_not_arrive(
     page.asked("Your pronouns")
 
 
+def test_what_was_typed_while_the_service_was_started_again_is_no_answer_to_its_question(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    talker = started(tmp_path_factory.mktemp("restart"))
+    url = talker.prints(r"Open (http://\S+)\n")[1]
+    context = browser.new_context()
+    page = Page(context, url, "Ria")
+    talker.stop()
+    page.tab.wait_for_selector("#notices >> text=The service has stopped")
+    page.types("Is anybody there?")
+    again = Talker(talker.folder, *talker.process.args[1:])  # type: ignore[misc]  # as it was started
+    page.tab.wait_for_selector("#notices >> text=The service was started again")
+    page.tab.wait_for_selector("#notices >> text=1 of the lines that you typed did not arrive")
+    page.asked("name")
+    assert page.tab.get_attribute("body", "data-stage") == "door"
+    assert page.tab.locator("#room").is_hidden()
+    page.types("Ria")
+    page.asked("Your password")
+    page.types(PASSWORD, "#secret")
+    page.sees("Welcome, Ria! This is visit number 2.")
+    assert page.errors == []
+    context.close()
+    again.kill()
+
+
 def test_w19_the_newer_of_two_windows_has_the_session_and_the_older_can_take_it_back(
     join: Callable[..., Page],
 ) -> None:

@@ -88,12 +88,15 @@ test("a page that was taken over does not fight", () => {
 });
 
 test("a service that stops is waited for, as a new visit", () => {
-  const { wire, run, last, fresh } = made();
+  const { wire, run, last, fresh, states } = made();
   wire.connect();
   last().say({ session: "S" });
   last().lose(1012);
   wire.send(Uint8Array.of(9), LINE);
   run();
+  last().lose();
+  run();
+  assert.deepEqual(states.slice(2), ["stopping", "stopping", "stopping", "stopping"], "as long as it is not back");
   assert.deepEqual(last().protocols[1], "session.cletus");
   last().say({ session: "T" });
   assert.deepEqual(last().sent, [], "a line for the service before is no answer to the question of a name");

@@ -213,6 +213,7 @@ function media(name, data) {
 // -- what is shown of the connection ------------------------------------------------------------
 
 function setState(next) {
+  if (next === state && next !== "connecting") return; // another try: the notice of the first is on its way
   state = next;
   document.body.dataset.state = next;
   drawState();

@@ -45,7 +45,7 @@ export class Wire {
     this.timers.clearTimeout(this.timer);
     if (this.socket) return;
     this.over = false;
-    this.tell("state", this.secret ? "reconnecting" : "connecting");
+    this.tell("state", this.secret ? "reconnecting" : this.ended === "stopped" ? "stopping" : "connecting");
     const session = this.secret ? `session.cletus.${this.secret}.${this.received}` : "session.cletus";
     const socket = this.socket = this.make(this.url, [TELNET, session]);
     socket.binaryType = "arraybuffer";
@@ -116,7 +116,7 @@ export class Wire {
     if (code === 4001) { this.over = true; this.tell("state", "taken"); return; }
     if (code === 1000) { this.over = true; this.secret = ""; this.ended = "closed"; this.tell("state", "gone"); return; }
     if (code === 1012) { this.secret = ""; this.ended = "stopped"; }
-    this.tell("state", code === 1012 ? "stopping" : globalThis.navigator?.onLine === false ? "offline" : "reconnecting");
+    this.tell("state", this.ended === "stopped" ? "stopping" : globalThis.navigator?.onLine === false ? "offline" : "reconnecting");
     this.timer = this.timers.setTimeout(() => this.connect(), this.wait * (0.8 + 0.4 * Math.random()));
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }
