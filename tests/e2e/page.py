@@ -117,7 +117,10 @@ class Page:
         self.tab.wait_for_selector("[data-stage=inside] #room:not([hidden])")
 
     def _console(self, message: Any) -> None:
-        if message.type == "error" and "net::ERR" not in message.text:
+        is_a_cut = (
+            "net::ERR" in message.text or "closed before receiving a handshake" in message.text
+        )
+        if message.type == "error" and not is_a_cut:
             self.errors.append(message.text)
 
     def asked(self, words: str, within: float = TIMEOUT) -> None:
