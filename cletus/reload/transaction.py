@@ -25,6 +25,7 @@ from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.file_caches import FileCaches
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.effects.registrations import Withdrawal
+from cletus.reload.effects.registries import Registries
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.load import find_service
@@ -107,8 +108,10 @@ class Transaction:
 
     def _run(self) -> bool:
         finder = self._finder
-        old = map(vars, self._staging.old_modules.values())
+        old = [*map(vars, self._staging.old_modules.values())]
         withdrawal = Withdrawal(finder.registrations, old)
+        registries = Registries(self._session.application, old)
+        del old
         # What is made from here on is all that a collector lists as young: none is at work meanwhile.
         gc.collect(0)
         try:
@@ -116,9 +119,10 @@ class Transaction:
             with self.ledger:
                 run_with_timeout(self._service.settings.reload_timeout, self._prepare)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
-            refused = list(self._staging.new_namespaces.values())
+            refused = dict(self._staging.new_namespaces)
             self._roll_back()
-            withdrawal.restore(refused)
+            withdrawal.restore(refused.values())
+            registries.restore(refused)
             del refused
             described = describe_error(
                 _explained(error), self._session.application, self._plan.sources
@@ -126,10 +130,11 @@ class Transaction:
             self._report.refuse(described)
             return False
         with self._report.timed("commit"):
-            new = list(self._staging.new_namespaces.values())
+            new = dict(self._staging.new_namespaces)
             self._commit()
         finder.registrations = withdrawal.remaining + self.ledger.recorder.registrations
-        withdrawal.replace(new)
+        withdrawal.replace(new.values())
+        registries.replace(new)
         self.ledger.note(finder.call_sites)
         return True
 

@@ -57,9 +57,9 @@ MUTANTS = [
     Mutant("R1 a veto is heard", RELOADER,
            "return bool(event.vetoes)", "return False", "reload/test_r1_nothing_changes.py"),
     Mutant("R1 what a start refuses, a reload refuses", TRANSACTION,
-           "self._check_service()", "pass", "reload/test_reloader.py reload/test_siblings.py reload/test_load.py reload/test_r13_as_a_restart.py"),
+           "self._check_service()", "pass", "reload/test_reloader.py reload/test_siblings.py"),
     Mutant("R1 another layout of the service is refused", TRANSACTION,
-           "self._check_layout(rebuild.service_class)", "pass", "reload/test_reloader.py reload/state reload/test_settings_over_reloads.py reload/test_r13_as_a_restart.py"),
+           "self._check_layout(rebuild.service_class)", "pass", "reload/test_aliases.py reload/test_r1_nothing_changes.py"),
     Mutant("R2 lines typed ahead wait for the successor", TRANSACTION,
            "with client.input.held():", "if True:", "reload/test_conversations.py"),
     Mutant("R3 listeners of no module are carried", TRANSACTION,
@@ -73,7 +73,11 @@ MUTANTS = [
     Mutant("R4 old code is collected", RELOADER,
            "            collect()\n", "            pass\n", "reload/test_r4_garbage.py"),
     Mutant("R4 what was registered elsewhere is withdrawn", TRANSACTION,
-           "withdrawal.replace(new)", "pass", "reload/effects/test_withdrawal.py"),
+           "withdrawal.replace(new.values())", "pass", "reload/effects/test_withdrawal.py"),
+    Mutant("R1 registries of others have nothing of a refused edit", TRANSACTION,
+           "registries.restore(refused)", "pass", "reload/test_registries_of_others.py"),
+    Mutant("R4 registries of others have each class once", TRANSACTION,
+           "registries.replace(new)", "pass", "reload/test_registries_of_others.py"),
     Mutant("R5 objects get their new class", TRANSACTION,
            "conversion.convert_classes()", "pass", "reload/test_r5_identity.py"),
     Mutant("R5 objects are active in the new manager", TRANSACTION,
@@ -97,10 +101,10 @@ MUTANTS = [
            "reload/test_reloader.py"),
     Mutant("R12 old code finds the live classes", TRANSACTION,
            "self._lead_to_new_code()\n        self._staging", "self._staging",
-           "reload/test_r12_forgotten_references.py"),
+           "reload/state/test_convert.py"),
     Mutant("R13 what a module states comes into force", TRANSACTION,
            "conversion.join(session.current.statements, present, self._in_use(stores))", "pass",
-           "reload/test_r13_as_a_restart.py reload/test_r5_identity.py"),
+           "reload/state/test_convert.py"),
     Mutant("R13 new fields have their default", TRANSACTION,
            "conversion.add_fields()", "pass", "reload/test_r13_as_a_restart.py reload/state"),
     Mutant("R13 fields with ways of their own are deserialised", TRANSACTION,
@@ -134,7 +138,7 @@ def test_the_line_of_the_rule_is_there(mutant: Mutant) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=_IDS)
 def test_a_mutant_without_the_rule_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     for folder in ("cletus", "tests"):
