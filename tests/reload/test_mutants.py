@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 #: Seconds for the tests of one mutant.
-_LIMIT = 180
+_LIMIT = 400
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -55,9 +55,10 @@ MUTANTS = [
            "turn.release(wanted=committed)", "turn.release(wanted=True)",
            "reload/test_held_output.py"),
     Mutant("R1 a veto is heard", RELOADER,
-           "return bool(event.vetoes)", "return False", "reload/test_r1_nothing_changes.py"),
+           "return bool(event.vetoes)", "return False",
+           "reload/test_r1_nothing_changes.py::test_a_veto_refuses_and_says_why"),
     Mutant("R1 what a start refuses, a reload refuses", TRANSACTION,
-           "self._check_service()", "pass", "reload/test_reloader.py reload/test_siblings.py"),
+           "self._check_service()", "pass", "reload/test_r13_as_a_restart.py"),
     Mutant("R1 another layout of the service is refused", TRANSACTION,
            "self._check_layout(rebuild.service_class)", "pass", "reload/test_aliases.py reload/test_r1_nothing_changes.py"),
     Mutant("R2 lines typed ahead wait for the successor", TRANSACTION,
@@ -134,11 +135,13 @@ _IDS = [re.sub(r"\W+", "_", mutant.rule) for mutant in MUTANTS]
 def test_the_line_of_the_rule_is_there(mutant: Mutant) -> None:
     text = (REPOSITORY / "cletus" / mutant.file).read_text()
     assert text.count(mutant.line) == 1
-    assert all((REPOSITORY / "tests" / path).exists() for path in mutant.tests.split())
+    assert all(
+        (REPOSITORY / "tests" / path.partition("::")[0]).exists() for path in mutant.tests.split()
+    )
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=_IDS)
 def test_a_mutant_without_the_rule_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     for folder in ("cletus", "tests"):
