@@ -20,7 +20,7 @@ def merged(
         file: what the file says now. Of a field that it does not mention, the value in the game stays.
 
     Returns:
-        The new values, and the names of those that both have changed, each in another way: these keep
+        The new values, and the names of the fields that both have changed in different ways. Those keep
         the value in the game. A dict, such as ``exits``, is merged key by key.
     """
     result, conflicts = dict(live), []

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from cletus import events
 from cletus.contrib.characters.events import CameBack, Died
 from cletus.contrib.language import capitalised
+from cletus.contrib.loading import load_at_start
 from cletus.contrib.rooms import Entered, Left, OccupantMixin, Said
 from cletus.contrib.saving import save_for
 from cletus.contrib.things import HolderMixin, NounMixin, PlaceField
@@ -81,8 +82,8 @@ class BaseCharacter(NounMixin, FromFileMixin, OccupantMixin, Store):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.abstract:
+            load_at_start(cls)
             for event, listener in (
-                (events.PreStart, cls._load_all),
                 (events.PostStart, cls._place_all),
                 (Entered, cls._somebody_entered),
                 (Left, cls._somebody_left),
@@ -257,13 +258,6 @@ class BaseCharacter(NounMixin, FromFileMixin, OccupantMixin, Store):
         if _is_person(event.user):
             for character in cls._here(event.room):
                 character._notice(character.heard, event.user, event.text)
-
-    @classmethod
-    def _load_all(cls, _: events.PreStart) -> None:
-        active = cls.manager.active()
-        for key, character in cls.manager.saved().items():
-            if key not in active:
-                cls.manager.add_active(character)
 
     @classmethod
     def _place_all(cls, _: events.PostStart) -> None:

@@ -46,7 +46,7 @@ def table(
     if is_read_aloud or not _shrink(widths, columns):
         return [_sentence(names, row) for row in cells]
     is_number = [
-        all(isinstance(value, (int, float)) for value in column) and bool(values)
+        all(isinstance(value, (int, float)) or value == "" for value in column) and any(column)
         for column in zip(*values, strict=True)
     ] or [False] * len(names)
     head, *lines = (_line(row, widths, is_number) for row in (names, *cells))

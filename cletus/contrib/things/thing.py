@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from twisted.logger import Logger
 
 from cletus import events
+from cletus.contrib.loading import load_at_start
 from cletus.contrib.saving import save_for
 from cletus.contrib.things.events import Moved
 from cletus.contrib.things.holder import HolderMixin
@@ -121,7 +122,7 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.abstract:
-            cls.service.listen(events.PreStart)(cls._load_all)
+            load_at_start(cls)
             cls.service.listen(events.PostStart)(cls._find_lost)
             cls.service.listen(events.PostReload)(cls._reloaded)
 
@@ -264,13 +265,6 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
     def forget_user(cls, key: str) -> None:
         """Called when an account is deleted: what it had goes home."""
         _send_lost_home(cls.service, cls.schema.name)
-
-    @classmethod
-    def _load_all(cls, _: events.PreStart) -> None:
-        active = cls.manager.active()
-        for key, thing in cls.manager.saved().items():
-            if key not in active:
-                cls.manager.add_active(thing)
 
     @classmethod
     def _find_lost(cls, _: events.PostStart) -> None:
