@@ -253,6 +253,8 @@ class CommandRegistry:
         Returns:
             The question; empty if the line does not look like a command of theirs.
         """
+        if not self.prefix or line.startswith(self.prefix):
+            return ""
         sign = line[:1] if line[:1] in OTHER_PREFIXES else ""
         name, rest = take_word(line.removeprefix(sign))
         command = self._commands.get(name.lower())

@@ -417,3 +417,37 @@ def test_a_developer_reads_the_error_with_the_frames_of_the_application(talk):
     assert "talk.py:" in answer
     assert "KeyError" in answer
     assert "cletus/contrib" not in talk.bob.screen
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("who", "Did you mean .who?"),
+        ("WHO", "Did you mean .who?"),
+        ("/who", "Did you mean .who?"),
+        ("!tell ann hi", "Did you mean .tell?"),
+        ("who is there", ""),  # a sentence
+        ("tell", ""),  # it would need more words
+        ("smile", ""),  # one of many that help does not list
+        ("/smile", "Did you mean .smile?"),
+        ("/secret", ""),  # they may not use it
+        ("/", ""),
+        ("", ""),
+        ("'", ""),
+        (".who", ""),
+    ],
+)
+def test_a_line_that_lacks_the_prefix_gets_a_hint_if_it_looks_like_a_command(talk, line, hint):
+    commands = CommandRegistry(talk.service, prefix=".")
+    commands.register(lambda event, times=1: None, name="who", aliases=("'",))
+    commands.register(lambda event, message: None, name="tell")
+    commands.register(lambda event: None, name="smile", listed=False)
+    commands.register(lambda event: None, name="secret", requires=lambda event: False)
+    event = SimpleNamespace(client=talk.bob.client, user=None)
+    assert commands.hint(event, line) == hint
+
+
+def test_without_a_prefix_there_is_nothing_to_hint_at(talk):
+    commands = CommandRegistry(talk.service)
+    commands.register(lambda event: None, name="who")
+    assert commands.hint(SimpleNamespace(client=talk.bob.client, user=None), "who") == ""
