@@ -188,7 +188,7 @@ def test_a_class_that_overrides_the_old_name_is_still_asked() -> None:
 
 
 def test_commands_take_their_old_argument() -> None:
-    commands = CommandRegistry(service=None)  # type: ignore[arg-type]  # it is not run
+    commands = CommandRegistry(service=Service())
     for register in (commands.register, commands.group("Old", requires="rule").register):
         with pytest.warns(DeprecationWarning, match="can is now called requires;") as caught:
 
