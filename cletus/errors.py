@@ -800,6 +800,10 @@ class ImportDuringReload(ReloadError, ImportError):
         super().__init__(f"{module} is just being reloaded, {reason}; import it again")
 
 
+class RestartError(CletusError):
+    """The service cannot be handed to another process; the message says why."""
+
+
 class ConversationEnded(BaseException):
     """A conversation asks again although it was ended, by a reload or because the person has left.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cletus.client.client import Client
     from cletus.service.report import ReloadReport
+    from cletus.service.restart_report import RestartReport
     from cletus.service.service import Service
 
 
@@ -32,7 +33,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PreStart(Event):
-    """The service is about to open its doors; nobody is connected yet."""
+    """The service is about to open its doors; nobody is connected yet.
+
+    ``restarted`` tells whether it takes over from another process, which still serves at this moment:
+    what is saved now is thrown away, and ``PostStart`` does not follow.
+    """
+
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,37 @@ class BackgroundFailed(Event):
 
     code: str
     error: BaseException = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PreRestart(Event):
+    """A new process is about to be started, to take over. Call ``veto(reason)`` to prevent it.
+
+    ``vetoes`` has the reasons given so far.
+    """
+
+    vetoes: list[str] = field(default_factory=list)
+
+    def veto(self, reason: str) -> None:
+        """Refuse this restart; the reason is shown to who asked for it."""
+        self.vetoes.append(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class PostRestart(Event):
+    """This process has taken over from another. Everybody is still connected.
+
+    ``report`` is ``service.last_restart`` from now on.
+    """
+
+    report: RestartReport
+
+
+@dataclass(frozen=True, slots=True)
+class RestartFailed(Event):
+    """A restart was refused: this process goes on. ``report`` says in which phase, and why."""
+
+    report: RestartReport
 
 
 @dataclass(frozen=True, slots=True)

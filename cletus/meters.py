@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
 from cletus.errors import MeterError
 
@@ -30,7 +30,25 @@ _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SUFFIXES: Final = ("_total", "_sum", "_count", "_bucket", "_created")
 
 
-class Counter:
+class _Number:
+    """A number, or one for each combination of labels."""
+
+    __slots__ = ("_labelled", "value")
+
+    def __init__(self) -> None:
+        self.value: float = 0
+        self._labelled: dict[Labels, float] = {}
+
+    def snapshot(self) -> tuple[float, dict[Labels, float]]:
+        """The number as plain data."""
+        return self.value, dict(self._labelled)
+
+    def restore(self, state: tuple[float, dict[Labels, float]]) -> None:
+        """Go on from this number."""
+        self.value, self._labelled = state[0], dict(state[1])
+
+
+class Counter(_Number):
     """A number that only grows.
 
     Attributes:
@@ -38,14 +56,13 @@ class Counter:
         value: the count without labels; on a hot path ``value += 1`` does the same as ``add()``.
     """
 
-    __slots__ = ("_labelled", "help", "name", "value")
+    __slots__ = ("help", "name")
     type_name: Final = "counter"
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002 - Prometheus's word
+        super().__init__()
         self.name = name
         self.help = help
-        self.value: float = 0
-        self._labelled: dict[Labels, float] = {}
 
     def add(self, amount: float = 1, /, **labels: str) -> None:
         """Add to the count of these labels.
@@ -65,7 +82,7 @@ class Counter:
         yield from self._labelled.items() if self._labelled else [((), self.value)]
 
 
-class Gauge:
+class Gauge(_Number):
     """A number that goes up and down.
 
     Attributes:
@@ -73,14 +90,13 @@ class Gauge:
         value: the present value, if it has no labels.
     """
 
-    __slots__ = ("_labelled", "help", "name", "value")
+    __slots__ = ("help", "name")
     type_name: Final = "gauge"
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002 - Prometheus's word
+        super().__init__()
         self.name = name
         self.help = help
-        self.value: float = 0
-        self._labelled: dict[Labels, float] = {}
 
     def set(self, value: float, /, **labels: str) -> None:
         """Set the present value of these labels."""
@@ -133,6 +149,16 @@ class Timing:
         """Have these labels read as 0 before the first duration; returns their counts."""
         return self._labelled.setdefault(_bounded(labels, self._labelled), _Times())
 
+    def snapshot(self) -> dict[Labels, tuple[list[int], float]]:
+        """The counts as plain data."""
+        return {labels: (counts, total) for labels, counts, total in self.read()}
+
+    def restore(self, state: Mapping[Labels, tuple[list[int], float]]) -> None:
+        """Go on from these counts."""
+        for labels, (counts, total) in state.items():
+            times = self._labelled.setdefault(labels, _Times())
+            times.counts, times.total = list(counts), total
+
     def read(self) -> Iterator[tuple[Labels, list[int], float]]:
         """For each combination of labels: counts between the bounds, the last above all; the sum."""
         for labels, times in self._labelled.items():
@@ -140,6 +166,7 @@ class Timing:
 
 
 Meter: TypeAlias = Counter | Gauge | Timing
+_TYPES: Final[dict[str, type[Any]]] = {cls.type_name: cls for cls in (Counter, Gauge, Timing)}
 SomeMeter = TypeVar("SomeMeter", Counter, Gauge, Timing)
 
 
@@ -162,6 +189,7 @@ class Meters:
         saves, save_time: documents by ``outcome``; how long each write took, of one or many.
         reloads, reload_pause, reload_phases: reloads by ``outcome``; how long each kept lines
             waiting; how long each ``phase`` took.
+        restarts, restart_pause: restarts by ``outcome``; how long each kept lines waiting.
         loop_lag: by how much the event loop was late.
         held_up: how often the reactor was busy with one thing for more than a quarter of a second.
         interrupted: calls of the application's code that took longer than ``call_timeout``.
@@ -202,6 +230,10 @@ class Meters:
         self.reload_phases = timing(
             "cletus_reload_phase_seconds", "How long each phase of a reload took."
         )
+        self.restarts = count("cletus_restarts", "Restarts by outcome.")
+        self.restart_pause = timing(
+            "cletus_restart_pause_seconds", "How long a restart kept lines waiting."
+        )
         self.loop_lag = timing(
             "cletus_event_loop_lag_seconds", "How late the event loop came to what was due."
         )
@@ -236,6 +268,21 @@ class Meters:
         """As ``counter``, for how many seconds something takes: ``talker_search_seconds``."""
         return self._meter(Timing, name, help)
 
+    def snapshot(self) -> list[tuple[str, str, str, Any]]:
+        """Type, name, help and count of each meter, as plain data."""
+        return [
+            (meter.type_name, meter.name, meter.help, meter.snapshot())
+            for meter in self._by_name.values()
+        ]
+
+    def restore(self, state: Iterable[tuple[str, str, str, Any]]) -> None:
+        """Go on from these counts. A name that is of another type of meter here begins anew."""
+        for type_name, name, help_text, count in state:
+            meter_cls = _TYPES[type_name]
+            present = self._by_name.get(name)
+            if present is None or isinstance(present, meter_cls):
+                self._meter(meter_cls, name, help_text).restore(count)
+
     def saved(self, documents: int, failures: int, seconds: float) -> None:
         """For stores: count a write of so many documents, of which some may have failed."""
         self.saves.add(documents - failures, outcome="saved")
@@ -257,7 +304,9 @@ class Meters:
             self.saves.add(0, outcome=outcome)
         for outcome in ("committed", "refused", "unchanged"):
             self.reloads.add(0, outcome=outcome)
-        for timing in (self.save_time, self.reload_pause, self.loop_lag):
+        for outcome in ("taken over", "refused", "checked"):
+            self.restarts.add(0, outcome=outcome)
+        for timing in (self.save_time, self.reload_pause, self.restart_pause, self.loop_lag):
             timing.begin()
 
     def _meter(self, meter_cls: type[SomeMeter], name: str, help: str) -> SomeMeter:  # noqa: A002 - as above

@@ -10,6 +10,7 @@ from cletus.contrib.announce import (
     BaseShutdown,
     announce_reloads,
     reload,
+    restart,
     rollback,
 )
 from cletus.contrib.commands import Refused, Rest
@@ -25,6 +26,7 @@ from example_service.users import User, tell_everyone
 
 SHORT = timedelta(minutes=10)
 admin.register(reload)
+admin.register(restart, in_full=True)
 admin.register(rollback)
 
 

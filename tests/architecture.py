@@ -28,6 +28,7 @@ LADDER: tuple[frozenset[str], ...] = (
     frozenset({"events"}),
     frozenset({"service"}),
     frozenset({"doors", "ops", "reload"}),
+    frozenset({"restart"}),
     # ``cletus/__init__.py`` puts the rooms together for applications; ``""`` is its name here.
     frozenset({"", "check", "templates", "testing", "twisted_service"}),
     frozenset({"contrib"}),
@@ -43,7 +44,11 @@ SEPARATE = frozenset(
 #: The imports that point up, for annotations only: an event names its service and the report of a
 #: reload, and a service fires events. The first makes the one circle of the house; the report
 #: imports nothing of ours.
-EXCEPTIONS = {("events", "service.service"), ("events", "service.report")}
+EXCEPTIONS = {
+    ("events", "service.service"),
+    ("events", "service.report"),
+    ("events", "service.restart_report"),
+}
 CIRCLE = frozenset({"events", "service.service", "service.lifecycle"})
 
 #: What ``protocol`` and ``storage`` may use of Twisted: nothing that knows a reactor.

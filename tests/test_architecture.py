@@ -17,10 +17,10 @@ def test_no_module_of_ours_breaks_a_rule() -> None:
 
 
 def test_the_top_of_the_package_can_be_seen_at_a_glance() -> None:
-    """A newcomer meets at most 24 names: the rooms, and what they all stand on."""
+    """A newcomer meets at most 25 names: the rooms, and what they all stand on."""
     folder = Path(cletus.__file__).parent
     entries = {path.name for path in folder.iterdir()} - {"__pycache__", "py.typed"}
-    assert len(entries) <= 24, sorted(entries)
+    assert len(entries) <= 25, sorted(entries)
 
 
 # -- the checker itself: each rule catches what is planted against it, and lets by what it should ----

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import entry_points
+from pkgutil import resolve_name
 from typing import Final, NoReturn
 
 import click
 
 from cletus.errors import USAGE, CletusError
+from cletus.service.succession import succeeds_another_process
 from cletus.version import __version__
 
 #: The context settings of every command.
@@ -22,6 +24,8 @@ HELP: Final = {"help_option_names": ["-h", "--help"]}
 def refuse(error: CletusError) -> NoReturn:
     """Print the error in one line, and exit."""
     click.echo(f"cletus: {error}", err=True)
+    if succeeds_another_process():
+        resolve_name("cletus.restart.successor:say_no")(str(error))  # most commands need no reactor
     sys.exit(USAGE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import click
@@ -17,6 +18,9 @@ from cletus.cli.panel import show_started
 from cletus.errors import USAGE, CletusError, ServiceStopped
 from cletus.logs import begin_logging
 from cletus.ops.sighup import SighupHandler
+from cletus.restart.predecessor import Predecessor
+from cletus.restart.predecessor import Program as StartedProgram
+from cletus.restart.successor import Successor, channel_of
 from cletus.service.service import Service
 
 
@@ -38,6 +42,7 @@ class Program:
         self._service = service
         self._reactor = reactor
         self._sighup = SighupHandler(service, reactor, partial(self._stopped, None))
+        self._program = StartedProgram.present()
         self.exit_code = 0
 
     def run(self) -> int:
@@ -52,7 +57,18 @@ class Program:
 
     def _start(self) -> None:
         self._sighup.install()
+        signal.signal(signal.SIGUSR2, self._restart_asked)
+        channel = channel_of()
+        if channel is not None:
+            # It ends the process if it fails.
+            successor = Successor(self._service, self._reactor, self._program, channel)
+            successor.start().addErrback(self._failed)
+            return
         self._service.start(self._reactor).addCallbacks(self._started, self._failed)
+
+    def _restart_asked(self, _signal: int, _frame: FrameType | None) -> None:
+        """A handler may run between any two instructions, so it only asks the reactor."""
+        self._reactor.callFromThread(self._service.restart)
 
     def _stop(self) -> Deferred[None]:
         """Stop in order; a second Ctrl-C ends the process at once."""
@@ -67,6 +83,7 @@ class Program:
             self._reactor.stop()
 
     def _started(self, _: object) -> None:
+        self._service.lifecycle.restarter = Predecessor(self._service, self._reactor, self._program)
         show_started(self._service)
 
     def _failed(self, failure: Failure) -> None:

@@ -113,6 +113,24 @@ def rollback(target: str, store: str | None, timeout: float, as_json: bool) -> N
 
 @click.command(context_settings=HELP)
 @targeted
+@waiting(90.0)
+@click.option("--check", is_flag=True, help="only find out whether a new process could take over")
+@click.option("--force", is_flag=True, help="end code that is at work, in place of waiting for it")
+@_as_json
+def restart(
+    target: str, store: str | None, timeout: float, check: bool, force: bool, as_json: bool
+) -> None:
+    """Replace the process of the running service of TARGET, while everybody stays connected.
+
+    The new process has started, and has everything, before the old one ends; if that fails, the old one goes
+    on, and the exit code is 1.
+    """
+    arguments = {"check": check, "force": force}
+    _show_report(ask("restart", target, store, timeout, arguments), as_json)
+
+
+@click.command(context_settings=HELP)
+@targeted
 @waiting(30.0)
 def shutdown(target: str, store: str | None, timeout: float) -> None:
     """Stop the running service of TARGET in order, and wait until its process has ended.
@@ -161,12 +179,18 @@ class _Process:
         return self._fd < 0 or bool(select.select([self._fd], [], [], max(0.0, timeout))[0])
 
 
-def ask(command: str, target: str, store: str | None, timeout: float) -> Any:
+def ask(
+    command: str,
+    target: str,
+    store: str | None,
+    timeout: float,
+    arguments: dict[str, Any] | None = None,
+) -> Any:
     """Send a command to the running service of a target; returns its answer, or exits."""
     try:
         running = Running(target, store, locate)
         with running.connect(timeout) as client:
-            return client.ask(Request(command, running.root))
+            return client.ask(Request(command, running.root, arguments=arguments or {}))
     except CletusError as error:
         refuse(error)
 

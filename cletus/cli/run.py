@@ -28,6 +28,7 @@ from cletus.reload.load import apply_settings, load, locate
 from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.survey import Stamp, survey, wait_for_change
 from cletus.service.service import Service
+from cletus.service.succession import succeeds_another_process
 from cletus.settings.files import file_in
 from cletus.settings.settings import Settings
 
@@ -97,7 +98,7 @@ def _loaded(ctx: click.Context, target: str) -> Service:
         with _answers():
             service = load(target, Path.cwd(), configure)
     except CletusError as error:
-        if tree is None:
+        if tree is None or succeeds_another_process():
             refuse(error)
         _restart_when_mended(error, tree, before)
     _note_missing_tls(service, presets[-1])

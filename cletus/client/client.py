@@ -7,7 +7,7 @@ replaces the values that refer to old code.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from twisted.internet.defer import Deferred, fail
@@ -239,11 +239,14 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         refusal = self.input.refusal(f"{self!r} left before {dialogue!r}")
         if refusal is not None:
             return fail(refusal)
+        self.input.task_awaits(dialogue)
         return self.input.start_dialogue(dialogue)
 
     def start_dialogue(self, dialogue: StackedReader) -> None:
         """Start a dialogue, as ``run_dialogue()`` does, without waiting for its end."""
-        self.run_dialogue(dialogue).addErrback(lambda failure: failure.trap(Disconnected) and None)
+        if self.input.refusal(f"{self!r} left before {dialogue!r}") is None:
+            result = self.input.start_dialogue(dialogue)
+            result.addErrback(lambda failure: failure.trap(Disconnected) and None)
 
     def put_back(self, line: str) -> None:
         """In a step that ends its dialogue: the line is not for the dialogue but for what comes after it."""
@@ -365,6 +368,34 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             failure: the error.
         """
         self._host.failed(code, failure, client=self)
+
+    # -- to another process ------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is ours of this client, as plain data; see ``cletus.protocol.plain_state``.
+
+        Its dialogues and what the application has set on it are values of the application.
+        """
+        return {
+            "id": self.id,
+            "door": self.door,
+            "claim": None if self.claim is None else (self.claim.name, self.claim.proven),
+            "age": self._host.clock.seconds() - self.connected_at,
+            "input": self.input.snapshot(),
+            "output": self.output.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue with this state; for a client that has just been made."""
+        self.connected_at = self._host.clock.seconds() - state["age"]
+        self.input.restore(state["input"])
+        self.output.restore(state["output"])
+
+    def part(self, text: str) -> None:
+        """Say this and close the connection, without an event: another process has taken over."""
+        self.write(text)
+        self.output.flush()
+        self._transport.close()
 
     # -- inside -----------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ and stays as well. The fields of the dialogue hold what it has learnt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -230,6 +230,52 @@ class Dialogue:
         if result is not None:
             result.errback(Disconnected(f"{self!r} was ended from outside"))
 
+    # -- to another process ------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The step and the values, for ``restore()``. A step that is at work is not part of it."""
+        own = {name: value for name, value in vars(self).items() if name not in self.OWN}
+        data = type(self).schema.serialise(self, session=True)
+        others = {name: value for name, value in own.items() if name not in self.fields}
+        return {
+            "step": self._step,
+            "then": self._then,
+            "is_asked": self._is_asked,
+            "data": data,
+            "others": others,
+        }
+
+    def restore(
+        self, state: Mapping[str, Any], client: Client, caller: Dialogue | None
+    ) -> Deferred[Any]:
+        """Continue at the step of such a state; for a dialogue that was just made.
+
+        Args:
+            state: of a dialogue of this class, by this or other code.
+            client: whom it is with.
+            caller: the dialogue that has called it and waits for its result, if one has.
+
+        Returns:
+            A Deferred of its result, which the caller gets as well.
+        """
+        self.client, self._result = client, Deferred()
+        self._then, self._is_asked = state["then"], state["is_asked"]
+        self._step = state["step"] if state["step"] in self.steps else self.steps[0]
+        vars(self).update(state["others"])
+        type(self).schema.deserialise(self, state["data"], session=True)
+        if caller is not None:
+            self._result.addCallbacks(caller.receive_result, _ignore)
+        return self._result
+
+    def receive_result(self, value: Any) -> None:
+        """The dialogue that this one has called has ended with this value."""
+        self._called(value)
+
+    @property
+    def awaits_result(self) -> bool:
+        """Whether it has called another dialogue, which has not ended."""
+        return bool(self._then)
+
     # -- inside -----------------------------------------------------------------------------
 
     @property
@@ -309,7 +355,7 @@ class Dialogue:
 
     def _called(self, value: Any) -> None:
         """The dialogue that was called has ended."""
-        then = getattr(self, self._then, None)
+        then, self._then = getattr(self, self._then, None), ""
         if self._result is None:
             self.client.input.pump()  # ended from outside, as in _go
         elif then is None:  # a reload has brought code without it

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from weakref import ref
 
 from twisted.internet.defer import Deferred
 
@@ -22,15 +23,17 @@ from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.output import Output
 from cletus.errors import ConversationEnded, DialogueError, Disconnected
 from cletus.logs.context import hidden_line, log_context
+from cletus.protocol.plain_state import PlainState
 
 LINES_MAX: Final = 200
 """Lines that wait at most, if ``line_burst`` is 0. Our choice."""
 
 
-class Bucket:
+class Bucket(PlainState):
     """A token bucket: ``burst`` at once, refilled at ``rate`` a second; if one is 0, there is no limit."""
 
     __slots__ = ("_burst", "_rate", "_then", "_tokens")
+    STATE = ("_tokens",)
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
         self._rate = rate if burst else 0.0
@@ -42,13 +45,17 @@ class Bucket:
         """Take a token: 0.0 if there was one, else the seconds until there will be one."""
         if not self._rate:
             return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
-        self._then = now
+        self.refill(now)
         # A timer set for the exact instant may find 0.9999999 tokens, and would be set again.
         if self._tokens >= 1.0 - 1e-6:
             self._tokens -= 1.0
             return 0.0
         return (1.0 - self._tokens) / self._rate
+
+    def refill(self, now: float) -> None:
+        """Add the tokens for the time since the last call."""
+        self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
+        self._then = now
 
 
 class Question:
@@ -144,6 +151,34 @@ class Input:
         self._paused = False  # the transport reads nothing
         self._over = False  # nothing more is typed
         self._closed = False  # the connection is gone
+
+    # -- to another process ------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The lines that wait, as plain data; see ``cletus.protocol.plain_state``."""
+        self._bucket.refill(self._clock.seconds())
+        return {
+            "lines": list(self._lines),
+            "bucket": self._bucket.snapshot(),
+            "idle": self._clock.seconds() - self.last_at,
+            "over": self._over,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue with this state. ``pump()`` has to follow, when the readers are there."""
+        self._lines.extend(state["lines"])
+        self._bucket.restore(state["bucket"])
+        self.last_at = self._clock.seconds() - state["idle"]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is typed, though they still read."""
+        return self._over
+
+    @property
+    def questions(self) -> int:
+        """How many questions have no answer yet."""
+        return len(self._questions)
 
     # -- the queue --------------------------------------------------------------------------
 
@@ -315,6 +350,12 @@ class Input:
             self.dialogues.pop()
             raise
         return result
+
+    def task_awaits(self, dialogue: StackedReader) -> None:
+        """The task whose code is running is about to wait for the end of this dialogue."""
+        task = self._present_task()
+        if task is not None:
+            task.dialogue = ref(dialogue)
 
     def end_dialogue(self, dialogue: StackedReader) -> None:
         """It takes no more lines."""

@@ -44,6 +44,7 @@ class ListenerTask:
     Attributes:
         asking: what it waits for, while a reload can start it again: an answer of its client, a time
             or an event.
+        dialogue: a weak reference to the dialogue that it has run, whose end it may be waiting for.
         hidden: the latest line that it was given, if that was typed without echo; the log leaves
             it out.
         dismissed: whether it was cancelled on purpose.
@@ -55,6 +56,7 @@ class ListenerTask:
         self.listener = listener
         self.event = event
         self.asking: Deferred[Any] | None = None
+        self.dialogue: Any = None
         self.hidden = hidden_line()
         self._done: Deferred[Any] | None = None
         self.dismissed = False

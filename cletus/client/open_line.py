@@ -7,10 +7,11 @@ what is typed: their terminal (``OpenPrompt``), or we (``EditedLine``, in charac
 from __future__ import annotations
 
 from cletus.protocol.line_editor import LineEditor
+from cletus.protocol.plain_state import PlainState
 from cletus.protocol.terminal import Terminal
 
 
-class OpenPrompt:
+class OpenPrompt(PlainState):
     """A prompt in line mode. The terminal shows what is typed behind it, which is not known here.
 
     Args:
@@ -23,6 +24,7 @@ class OpenPrompt:
     """
 
     __slots__ = ("is_covered", "is_wanted", "terminal", "text")
+    STATE = ("is_covered", "is_wanted", "text")
 
     def __init__(self, text: str, terminal: Terminal) -> None:
         self.text = text
@@ -47,7 +49,7 @@ class OpenPrompt:
         return self.terminal.encoder.encode(self.text)
 
 
-class EditedLine:
+class EditedLine(PlainState):
     """The line that a person edits in character mode, with the prompt or unfinished text before it.
 
     Args:
@@ -59,6 +61,7 @@ class EditedLine:
     """
 
     __slots__ = ("_is_unfinished", "_terminal", "editor", "is_covered")
+    STATE = ("_is_unfinished", "is_covered")
 
     def __init__(self, editor: LineEditor, terminal: Terminal) -> None:
         self.editor = editor

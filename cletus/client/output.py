@@ -5,12 +5,13 @@ A broadcast calls ``put`` once for each of thousands, so its usual case is one t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cletus.client.interfaces import Host, Transport
 from cletus.client.open_line import EditedLine, OpenPrompt
 from cletus.protocol.line_editor import LineEditor
+from cletus.protocol.plain_state import PlainState
 
 _INSTANT = 1e-6  # seconds; a timer may fire this much early
 
@@ -53,6 +54,35 @@ class Output:
         self._size = 0
         self.overflowed = False
         self.use_editor(transport.terminal.editor)
+
+    # -- to another process ------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """What waits and what is on the screen, as plain data; see ``cletus.protocol.plain_state``."""
+        line = self._open
+        rest = self._again_at - self._host.clock.seconds()
+        return {
+            "pieces": b"".join(self._pieces),
+            "echo": self.echo.snapshot(),
+            "open": None if line is None else line.snapshot(),
+            "again": None if self._again_timer is None else max(0.0, rest),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue with this state; the terminal has its own already."""
+        self.echo.restore(state["echo"])
+        terminal, line = self._transport.terminal, state["open"]
+        if isinstance(self._open, EditedLine):
+            self._open.editor.hidden = self.echo.terminal_hides
+        elif line is not None:
+            self._open = OpenPrompt("", terminal)
+        if self._open is not None and line is not None:
+            self._open.restore(line)
+        if state["again"] is not None:
+            self._again_at = self._host.clock.seconds() + state["again"]
+            self._again_timer = self._host.clock.callLater(state["again"], self._prompt_again)
+        if state["pieces"]:
+            self._append(state["pieces"])
 
     # -- what is shown ----------------------------------------------------------------------
 
@@ -289,7 +319,7 @@ class Output:
             self._is_due = False
 
 
-class Echo:
+class Echo(PlainState):
     """Whether a terminal shows what is typed. It is told no more often than necessary.
 
     Args:
@@ -302,6 +332,7 @@ class Echo:
     """
 
     __slots__ = ("_command", "is_hidden", "is_undecided", "terminal_hides")
+    STATE = ("is_hidden", "is_undecided", "terminal_hides")
 
     def __init__(self, command: Callable[[bool], bytes]) -> None:
         self._command = command

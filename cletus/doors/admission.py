@@ -69,10 +69,15 @@ class ConnectionLimiter:
         if address and settings.connections_per_address and self._is_too_fast(address, host):
             self._log_refusal(host)
             return CROWDED
+        self.count(host)
+        return None
+
+    def count(self, host: str) -> None:
+        """Count a connection that was admitted before, by another process."""
+        address = counted_address(host)
         self._count += 1
         if address:
-            self._by_address[address] = from_there + 1
-        return None
+            self._by_address[address] = self._by_address.get(address, 0) + 1
 
     def release(self, host: str) -> None:
         """A connection that was admitted has gone."""

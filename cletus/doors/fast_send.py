@@ -21,6 +21,12 @@ def can_fast_send(transport: Any) -> bool:
     return isinstance(transport, Connection) and hasattr(transport, "_tempDataBuffer")
 
 
+def unsent(transport: Any) -> bytes:
+    """What is queued in the transport: it was not sent yet."""
+    queued: bytes = b"".join((transport.dataBuffer[transport.offset :], *transport._tempDataBuffer))
+    return queued
+
+
 def fast_send(transport: Any, data: bytes) -> None:
     """Send these bytes at once; what the socket does not take is queued in the transport.
 

@@ -51,6 +51,7 @@ class FirstBytes(Protocol):
         delay = self._factory.delay()
         if delay:
             self._timer = self._factory.reactor.callLater(delay, self._begin)
+            self._factory.waiting[self] = None
         else:
             self._begin()
 
@@ -106,7 +107,12 @@ class FirstBytes(Protocol):
             self.transport.write(answer)
         self.transport.loseConnection()
 
+    def begin(self) -> None:
+        """Begin now, whatever the peer says first."""
+        self._begin()
+
     def _stop_waiting(self) -> None:
+        self._factory.waiting.pop(self, None)
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
@@ -121,6 +127,9 @@ class FirstBytesFactory(ServerFactory):
         delay: seconds that a silent peer waits for the connection to begin; 0: no first bytes are looked at.
         answer: what a peer that speaks HTTP is sent, given the address that it has connected to.
         tls: makes the connections of peers that begin with TLS; without it they are closed.
+
+    Attributes:
+        waiting: the connections that have not begun; nothing was read from them.
     """
 
     noisy = False
@@ -139,6 +148,7 @@ class FirstBytesFactory(ServerFactory):
         self.delay = delay
         self.answer = answer
         self.tls = tls
+        self.waiting: dict[FirstBytes, None] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> FirstBytes:
         """Twisted's: somebody has connected."""

@@ -13,8 +13,9 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from cletus.doors.accept_limit import AcceptLimit
-from cletus.doors.systemd_socket import PREFIX, SystemdSocketEndpoint
+from cletus.doors.systemd_socket import PREFIX, SystemdSocketEndpoint, adopt_unix
 from cletus.errors import DoorError
+from cletus.service.interfaces import Left, Purpose
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; a client for whom there is no room tries again a second
@@ -110,6 +111,39 @@ class Listening:
         )
         self._fall_back, self._where = None, (free.host, 0)
         return await self.open(factory)
+
+    # -- to another process ------------------------------------------------------------------
+
+    def leave(self) -> list[Left]:
+        """The listening socket, for another process; nothing if it is not open, or is not a socket."""
+        listening = getattr(self._port, "socket", None)
+        if listening is None:
+            return []
+        return [Left(Purpose.LISTENING, listening.fileno(), {"family": int(listening.family)})]
+
+    def left(self) -> None:
+        """Another process listens there now: accept no more, and close nothing."""
+        if self._accept_limit is not None:
+            self._accept_limit.stop()
+        stop = getattr(self._port, "stopReading", None)
+        if stop is not None:
+            stop()
+
+    def take_over(self, left: Left, factory: Any) -> Any:
+        """In place of ``open()``: listen on such a socket. Returns the address, as Twisted has it."""
+        is_unix = left.state["family"] == socket.AF_UNIX
+        if is_unix:
+            is_foreign = isinstance(self._where, str) and self._where.startswith(PREFIX)
+            self._port = adopt_unix(
+                self._reactor, left.descriptor, factory, BACKLOG, is_foreign=is_foreign
+            )
+        else:
+            self._port = self._reactor.adoptStreamPort(
+                left.descriptor, socket.AddressFamily(left.state["family"]), factory
+            )
+            self._set_options()  # the settings may have changed
+        self._accept_limit = AcceptLimit(self._port, self._reactor)
+        return self._port.getHost()
 
     def close(self) -> Any:
         """Accept no more. Returns a Deferred or ``None``; closing twice is harmless."""

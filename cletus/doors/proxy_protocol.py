@@ -52,21 +52,26 @@ class ProxiedConnection(Protocol):
 
     Args:
         inner: the protocol of the connection; it begins when the header is complete.
-        reactor: its timers.
+        factory: of this connection.
+
+    Attributes:
+        received: what has come of the header while it is not complete.
     """
 
     log = Logger()
     transport: Any  # Twisted's; ITransport names only half of what every transport can
 
-    def __init__(self, inner: Any, reactor: Any) -> None:
+    def __init__(self, inner: Any, factory: ProxyProtocolFactory) -> None:
         self._inner = inner
-        self._reactor = reactor
+        self._factory = factory
+        self.received = b""
         self._header: ProxyHeader | None = ProxyHeader()
         self._timer: Any = None
 
     def connectionMade(self) -> None:
         """Twisted's: the proxy has connected."""
-        self._timer = self._reactor.callLater(HEADER_TIMEOUT, self._give_up)
+        self._timer = self._factory.reactor.callLater(HEADER_TIMEOUT, self._give_up)
+        self._factory.waiting[self] = None
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: the header, then what the person sends."""
@@ -78,7 +83,9 @@ class ProxiedConnection(Protocol):
         except ProtocolError as error:
             self._refuse(str(error))
             return
+        self.received += data  # the header has a limit of its own
         if received is not None:
+            self.received = b""
             self._open(*received)
 
     def readConnectionLost(self) -> None:
@@ -121,6 +128,7 @@ class ProxiedConnection(Protocol):
         self._refuse("nothing")
 
     def _stop_waiting(self) -> None:
+        self._factory.waiting.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -133,6 +141,9 @@ class ProxyProtocolFactory(ServerFactory):
         factory: makes the connections.
         trusts: whether the peer with this address is a proxy of ours.
         reactor: its timers.
+
+    Attributes:
+        waiting: the connections whose header is not complete.
     """
 
     noisy = False
@@ -140,11 +151,12 @@ class ProxyProtocolFactory(ServerFactory):
     def __init__(self, factory: Any, trusts: Callable[[str], bool], reactor: Any) -> None:
         self._factory = factory
         self._trusts = trusts
-        self._reactor = reactor
+        self.reactor = reactor
+        self.waiting: dict[ProxiedConnection, None] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Twisted's: somebody has connected."""
         connection = self._factory.buildProtocol(addr)
         if self._trusts(getattr(addr, "host", "")):
-            return ProxiedConnection(connection, self._reactor)
+            return ProxiedConnection(connection, self)
         return connection

@@ -65,20 +65,38 @@ class SystemdSocketEndpoint:
         return listening.addCallback(self._restore_backlog)
 
     def _listen_unix(self, factory: Any) -> Any:
-        from twisted.internet import tcp, unix  # noqa: PLC0415 - they import OpenSSL
-
         descriptor = self._endpoint.fileno
-        setNonBlocking(descriptor)
-        adopt: Any = unix.Port._fromListeningDescriptor  # as the reactor does for its own
-        port = adopt(self._reactor, descriptor, factory)
+        port = adopt_unix(self._reactor, descriptor, factory, self._backlog, is_foreign=True)
         os.close(descriptor)
-        port.backlog = self._backlog
-        if isinstance(self._path, str) and self._path:
-            port.mode = stat.S_IMODE(os.stat(self._path).st_mode)  # Twisted sets it
-        port.connectionLost = partial(tcp.Port.connectionLost, port)  # unix.Port's removes the path
-        port.startListening()
         return port
 
     def _restore_backlog(self, port: Any) -> Any:
         port.socket.listen(self._backlog)
         return port
+
+
+def adopt_unix(
+    reactor: Any, descriptor: int, factory: Any, backlog: int, *, is_foreign: bool
+) -> Any:
+    """Listen on a Unix socket that is open already; returns Twisted's port.
+
+    Args:
+        reactor: Twisted's.
+        descriptor: of the socket; it is copied.
+        factory: makes the connections.
+        backlog: connections that may wait to be accepted.
+        is_foreign: whether others made it, such as systemd: then its path is not removed at the end.
+    """
+    from twisted.internet import tcp, unix  # noqa: PLC0415 - they import OpenSSL
+
+    setNonBlocking(descriptor)
+    adopt: Any = unix.Port._fromListeningDescriptor  # as the reactor does for its own
+    port = adopt(reactor, descriptor, factory)
+    port.backlog = backlog
+    path = os.fsencode(port.port)
+    if path and not path.startswith(b"\0"):
+        port.mode = stat.S_IMODE(os.stat(path).st_mode)  # Twisted sets it
+    if is_foreign:
+        port.connectionLost = partial(tcp.Port.connectionLost, port)  # unix.Port's removes the path
+    port.startListening()
+    return port

@@ -5,6 +5,7 @@ journal, a container, ``2>> file`` with logrotate's ``copytruncate``): a service
 itself would need a signal to open them again, and SIGHUP already asks for a reload.
 """
 
+from cletus.logs.background import flush_log
 from cletus.logs.log import Log, begin_logging
 
-__all__ = ["Log", "begin_logging"]
+__all__ = ["Log", "begin_logging", "flush_log"]

@@ -12,12 +12,22 @@ import threading
 from collections import deque
 from contextlib import suppress
 from typing import Final
+from weakref import WeakSet
 
 QUEUE_MAX: Final = 1 << 20
 """Maximum characters that wait to be written. Our choice: some thousand lines."""
 
 CLOSE_TIME: Final = 1.0
 """Seconds that the last lines may take when the process ends."""
+
+
+_writers: Final[WeakSet[BackgroundWriter]] = WeakSet()
+
+
+def flush_log(timeout: float = CLOSE_TIME) -> None:
+    """Wait until all that was logged is written, for at most these seconds; for ``os._exit()``."""
+    for writer in tuple(_writers):
+        writer.wait(timeout)
 
 
 class BackgroundWriter:
@@ -36,6 +46,7 @@ class BackgroundWriter:
         self._is_closed = False
         threading.Thread(target=self._run, name="cletus log", daemon=True).start()
         atexit.register(self.close)
+        _writers.add(self)
 
     def write(self, text: str) -> None:
         """Write a text soon. If too much is waiting, it is lost, and counted."""
@@ -57,6 +68,11 @@ class BackgroundWriter:
                 return 0  # the line that tells it would be lost, too, and the number with it
             lost, self._lost = self._lost, 0
         return lost
+
+    def wait(self, timeout: float) -> None:
+        """Wait until everything is written, for at most these seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._size, timeout)
 
     def close(self, timeout: float = CLOSE_TIME) -> None:
         """Wait until everything is written, for at most these seconds. Nothing may be written after it."""

@@ -8,6 +8,7 @@ supervisors use it, too. Without that variable, as in a terminal, nothing is sen
 from __future__ import annotations
 
 import os
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,9 @@ from cletus.service.service import Service
 
 STATUS_MAX: Final = 300
 """Maximum characters of the status that ``systemctl status`` shows. Our choice: a few terminal lines."""
+
+BARRIER_TIME: Final = 1.0
+"""Seconds in which the manager has to take note of a new main process. Our choice."""
 
 _log = Logger()
 
@@ -46,6 +50,43 @@ def notifier_of(
         _log.warn(
             "NOTIFY_SOCKET is {address!r}, which is not a Unix socket: not used", address=address
         )
+
+
+def has_systemd(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a service manager waits for this process, and takes another one in its place.
+
+    Process 1 of a container has none, whatever its environment says.
+    """
+    return environment.get("NOTIFY_SOCKET", "").startswith(("/", "@")) and os.getpid() != 1
+
+
+def name_main_process(pid: int, environment: Mapping[str, str] = os.environ) -> None:
+    """Tell the service manager that this is the main process from now on, and wait until it has noted that.
+
+    Args:
+        pid: of the process; this one may end afterwards.
+        environment: as for ``notifier_of()``.
+
+    Raises:
+        OSError: the manager cannot be reached.
+    """
+    address = environment["NOTIFY_SOCKET"]
+    address = "\0" + address[1:] if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+        sending.settimeout(BARRIER_TIME)
+        sending.connect(address)
+        sending.send(b"MAINPID=%d" % pid)
+        reading, writing = os.pipe()
+        try:
+            # It closes its copy when it has handled all that came before.
+            socket.send_fds(sending, [b"BARRIER=1"], [writing])
+            os.close(writing)
+            writing = -1
+            select.select([reading], [], [], BARRIER_TIME)
+        finally:
+            os.close(reading)
+            if writing >= 0:
+                os.close(writing)
 
 
 class Notifier:

@@ -13,9 +13,10 @@ from cletus.protocol import echo
 from cletus.protocol.echo import Echo
 from cletus.protocol.eor import SuppressGoAhead
 from cletus.protocol.options import Options, Side, State
+from cletus.protocol.plain_state import PlainState
 
 
-class CharacterMode:
+class CharacterMode(PlainState):
     """The mode of one connection.
 
     Args:
@@ -27,6 +28,7 @@ class CharacterMode:
     """
 
     __slots__ = ("_changed", "_is_hidden", "_is_offered", "_options", "is_on")
+    STATE = ("_is_hidden", "_is_offered", "is_on")
 
     def __init__(self, options: Options, changed: Callable[[bool], object]) -> None:
         self._options = options

@@ -34,6 +34,7 @@ class CharsetOption(Option):
     accepts = frozenset(Side)
 
     __slots__ = ("_agreed", "_open")
+    STATE = ("_open",)
 
     def __init__(self, agreed: Callable[[str], None]) -> None:
         self._agreed = agreed

@@ -29,15 +29,17 @@ Three rules matter to those who change this module:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cletus.protocol import mssp
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.lines import CutLine, LineBuffer, is_request
-from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp3
+from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp2, Mccp3
 from cletus.protocol.mssp import Status
 from cletus.protocol.negotiator import Message, Negotiator, Resized
+from cletus.protocol.plain_state import PlainState
 from cletus.protocol.telnet import (
     HERE,
     IAC,
@@ -49,6 +51,7 @@ from cletus.protocol.telnet import (
     Signal,
     Subnegotiation,
     TelnetParser,
+    subnegotiation,
 )
 from cletus.protocol.terminal import Terminal
 from cletus.protocol.text import clean
@@ -185,7 +188,7 @@ Event = (
 )
 
 
-class Connection:
+class Connection(PlainState):
     """The server's end of one telnet connection.
 
     Args:
@@ -230,6 +233,14 @@ class Connection:
         "congested",
         "terminal",
     )
+    STATE = (
+        "_first",
+        "_has_received_line",
+        "_held",
+        "_is_tls",
+        "_mark_is_due",
+        "_prompt_is_sent",
+    )  # fmt: skip - as above
 
     def __init__(
         self,
@@ -275,6 +286,57 @@ class Connection:
         self._is_tls = False  # nothing of a TLS stream can be understood here
         self._subnegotiation_since: float | None = None
         self._unread = 0
+
+    # -- to another process, and back ------------------------------------------------------------
+
+    def can_leave(self) -> bool:
+        """Whether the connection can be continued by another process at this moment."""
+        return self._inflater is None or self._inflater.snapshot() is not None
+
+    def leave(self) -> bytes:
+        """Another process is to continue: end what compresses, which cannot move.
+
+        ``stay()`` begins it anew, here or there.
+
+        Returns:
+            the bytes to send now; nothing may be sent between them and those of ``stay()``.
+        """
+        return b"" if self._deflater is None else self._deflater.finish()
+
+    def stay(self) -> bytes:
+        """Send these bytes before anything else after ``leave()``."""
+        if self._deflater is None:
+            return b""
+        self._deflater = Deflater()
+        return subnegotiation(Mccp2.code)
+
+    def snapshot(self) -> dict[str, Any]:
+        """As ``PlainState.snapshot``. The limits are not in it: they are of the settings there."""
+        since = self._subnegotiation_since
+        return {
+            **super().snapshot(),
+            "parser": self._parser.snapshot(),
+            "lines": self._lines.snapshot(),
+            "negotiator": self._negotiator.snapshot(),
+            "terminal": self.terminal.snapshot(),
+            "deflates": self._deflater is not None,
+            "inflater": None if self._inflater is None else self._inflater.snapshot(),
+            "subnegotiation_age": None if since is None else self._seconds() - since,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As ``PlainState.restore``; ``stay()`` has to follow."""
+        super().restore(state)
+        self._parser.restore(state["parser"])
+        self._lines.restore(state["lines"])
+        self._negotiator.restore(state["negotiator"])
+        self.terminal.restore(state["terminal"])
+        self._deflater = Deflater() if state["deflates"] else None
+        if state["inflater"] is not None:
+            self._inflater = Inflater()
+            self._inflater.restore(state["inflater"])
+        age = state["subnegotiation_age"]
+        self._subnegotiation_since = None if age is None else self._seconds() - age
 
     # -- what arrives -----------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ class GmcpOption(Option):
     accepts = frozenset({Side.LOCAL})
 
     __slots__ = ("_received", "_refused", "on", "supports")
+    STATE = ("on", "supports")
 
     def __init__(
         self, received: Callable[[str, Any], None], refused: Callable[[], bytes] = bytes

@@ -12,11 +12,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import wcwidth
+
+from cletus.protocol.plain_state import PlainState
 
 HISTORY_MAX: Final = 100
 """Lines that can be recalled. Our choice."""
@@ -112,7 +114,7 @@ class Interrupt:
 Event = Line | End | Interrupt
 
 
-class LineEditor:
+class LineEditor(PlainState):
     """The line that one person is typing.
 
     Args:
@@ -127,6 +129,25 @@ class LineEditor:
             become. ``None`` completes nothing.
         flooded: whether keys of the latest chunk were ignored, since they were too much work.
     """
+
+    STATE = (
+        "columns",
+        "prompt",
+        "hidden",
+        "_line_max",
+        "_before",
+        "_after",
+        "_size",
+        "_killed",
+        "_history",
+        "_recalled",
+        "_draft",
+        "_pasting",
+        "_pending",
+        "_after_cr",
+        "_row",
+        "_charset",
+    )  # fmt: skip - a list of names reads better on few lines
 
     def __init__(self, columns: int = 80, line_max: int = 0) -> None:
         self.columns = max(2, columns)
@@ -149,6 +170,18 @@ class LineEditor:
         self._work = 0
         self._charset = ""
         self._decoder: codecs.IncrementalDecoder
+
+    def snapshot(self) -> dict[str, Any]:
+        """As ``PlainState.snapshot``, with the bytes of a character that is not complete."""
+        undecoded = self._decoder.getstate() if self._charset else None
+        return {**super().snapshot(), "undecoded": undecoded}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As ``PlainState.restore``."""
+        super().restore(state)
+        if self._charset:
+            self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
+            self._decoder.setstate(state["undecoded"])
 
     @property
     def text(self) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 
+from cletus.protocol.plain_state import PlainState
+
 _END = re.compile(rb"\r[\n\0]?|\n\r?")
 
 _SECOND = {b"\r": b"\n\0", b"\n": b"\r"}
@@ -24,7 +26,7 @@ class CutLine(bytes):
     __slots__ = ()
 
 
-class LineBuffer:
+class LineBuffer(PlainState):
     """Collects what arrives until a line is complete.
 
     Args:
@@ -33,6 +35,7 @@ class LineBuffer:
     """
 
     __slots__ = ("_max", "_partial", "_skipped")
+    STATE = ("_partial", "_skipped")
 
     def __init__(self, line_max: int) -> None:
         self._max = line_max

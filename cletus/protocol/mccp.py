@@ -12,7 +12,8 @@ become too much.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from cletus.errors import InflationTooLarge, ProtocolError
 from cletus.protocol.options import Option, Side
@@ -26,6 +27,14 @@ RATIO_MAX = 100
 
 RATIO_FREE = 64 * 1024
 """Bytes that are inflated whatever their ratio: a person may well send ten equal lines."""
+
+_SYNC = b"\0\0\xff\xff"  # with these bytes a flush ends, and the next block begins at a whole byte
+_WINDOW_MAX = 32 * 1024  # how far back a stream may refer (RFC 1951, section 2)
+_CHECKSUM = 4  # bytes at the end of a zlib stream (RFC 1950, section 2.2)
+
+SINCE_MAX = 64 * 1024
+"""Compressed bytes since the latest flush with which a stream can move to another process; with more, it
+cannot until the next one. Our choice: programs flush after each line."""
 
 # 32 KiB for each connection instead of 256 (zlib.h, "deflateInit2": (1 << wbits+2) + (1 << level+9)).
 _WINDOW, _MEMORY = 12, 5
@@ -106,16 +115,39 @@ class Budget:
 class Inflater:
     """Decompresses one connection's input.
 
+    zlib cannot hand a stream that has begun to another process. But where a flush has ended, all that
+    matters is the latest output, so that is kept, and what has come since.
+
     Attributes:
         unused: the bytes after the end of the stream; ``None`` until the stream has ended.
     """
 
-    __slots__ = ("_begun", "_inflate", "unused")
+    __slots__ = ("_begun", "_checksum", "_flushed", "_inflate", "_since", "_window", "unused")
 
     def __init__(self) -> None:
         self._begun = False
-        self._inflate = zlib.decompressobj()
+        self._inflate: Any = zlib.decompressobj()
         self.unused: bytes | None = None
+        self._window = b""
+        self._flushed: bytes | None = None  # the window at the latest flush; None before the first
+        self._since = bytearray()
+        self._checksum = 0  # its bytes that are still to come, of a stream that was taken over
+
+    def snapshot(self) -> dict[str, Any] | None:
+        """The state as plain data; ``None`` if the stream cannot move before the next flush."""
+        if len(self._since) > SINCE_MAX or self._inflate.eof:
+            return None
+        return {"begun": self._begun, "flushed": self._flushed, "since": bytes(self._since)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue such a stream; for an inflater that has just been made."""
+        self._begun, self._flushed = state["begun"], state["flushed"]
+        self._since = bytearray(state["since"])
+        if self._flushed is not None:
+            self._window = self._flushed
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS, zdict=self._flushed)
+            self._checksum = _CHECKSUM
+        self._remember(self._inflate.decompress(state["since"]))
 
     @property
     def unread(self) -> int:
@@ -137,23 +169,42 @@ class Inflater:
             if not _may_begin_a_stream(data):
                 self.unused = data
                 return
+        if self._inflate.eof:
+            self._end(data)
+            return
+        self._since += data[: SINCE_MAX + 1]
         while True:
             piece = self._piece(data)
             budget.take(len(piece))
+            self._remember(piece)
             if piece:
                 yield piece
             data = self._inflate.unconsumed_tail
             if self._inflate.eof:
-                self.unused = self._inflate.unused_data
+                self._end(self._inflate.unused_data)
                 return
             if not data and len(piece) < INFLATED_PIECE:
-                return
+                break
+        if self._since.endswith(_SYNC):
+            self._flushed = self._window
+            self._since.clear()
+
+    def _remember(self, piece: bytes) -> None:
+        self._window = (self._window + piece)[-_WINDOW_MAX:]
+
+    def _end(self, rest: bytes) -> None:
+        """The stream has ended. One that was taken over is read without zlib's frame: skip its end."""
+        skipped = rest[: self._checksum]
+        self._checksum -= len(skipped)
+        if not self._checksum:
+            self.unused = rest[len(skipped) :]
 
     def _piece(self, data: bytes) -> bytes:
         try:
-            return self._inflate.decompress(data, INFLATED_PIECE)
+            piece: bytes = self._inflate.decompress(data, INFLATED_PIECE)
         except zlib.error as error:
             raise ProtocolError(f"no zlib stream: {error}") from None
+        return piece
 
 
 def _may_begin_a_stream(data: bytes) -> bool:

@@ -50,6 +50,7 @@ class Msdp(Option):
     accepts = frozenset({Side.LOCAL})
 
     __slots__ = ("_declared", "_received", "_reported", "_values", "on")
+    STATE = ("_values", "_reported", "on")
 
     def __init__(self, received: Callable[[str, Any], None], declared: Iterable[str] = ()) -> None:
         self._received = received

@@ -25,6 +25,7 @@ class Mssp(Option):
     accepts = frozenset({Side.LOCAL})
 
     __slots__ = ("_answered", "_status")
+    STATE = ("_answered",)
 
     def __init__(self, status: Callable[[], Status]) -> None:
         self._status = status

@@ -7,7 +7,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from cletus.protocol.mssp import Mssp, Status
 from cletus.protocol.naws import WindowSize
 from cletus.protocol.new_environ import NewEnviron
 from cletus.protocol.options import Option, Options, Side, State
+from cletus.protocol.plain_state import PlainState
 from cletus.protocol.telnet import Negotiation, Subnegotiation
 from cletus.protocol.terminal import COLUMNS, ROWS, Terminal
 from cletus.protocol.ttype import TerminalType
@@ -52,7 +53,7 @@ class Message:
     data: Any
 
 
-class Negotiator:
+class Negotiator(PlainState):
     """The options of one connection.
 
     Args:
@@ -88,6 +89,7 @@ class Negotiator:
         "options",
         "speaks_telnet",
     )  # fmt: skip - a list of names reads better on two lines
+    STATE = ("_named", "_types_known", "charset_known", "speaks_telnet")
 
     def __init__(
         self,
@@ -131,6 +133,17 @@ class Negotiator:
         if self._compress is not None:
             known += Mccp2(self._compress), Mccp3()
         return known
+
+    def snapshot(self) -> dict[str, Any]:
+        """As ``PlainState.snapshot``, with all options."""
+        own = super().snapshot()
+        return {**own, "options": self.options.snapshot(), "mode": self.mode.snapshot()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As ``PlainState.restore``."""
+        super().restore(state)
+        self.options.restore(state["options"])
+        self.mode.restore(state["mode"])
 
     # -- what is sent -----------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ class NewEnviron(Option):
     accepts = frozenset({Side.REMOTE})
 
     __slots__ = ("_learnt", "_may_ask", "_on")
+    STATE = ("_on",)
 
     def __init__(
         self, may_ask: Callable[[], bool], learnt: Callable[[dict[str, str], bool], None]

@@ -13,10 +13,11 @@ Cletus adds two features:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from cletus.protocol.plain_state import PlainState
 from cletus.protocol.telnet import IAC, Negotiation, Subnegotiation, Verb
 
 NEGOTIATIONS_PER_SECOND = 128
@@ -105,7 +106,7 @@ _OUTGOING = {
 }
 
 
-class Option:
+class Option(PlainState):
     """What we do with a telnet option: a subclass for each option, an instance for each connection."""
 
     __slots__ = ()
@@ -171,6 +172,25 @@ class Options:
         self._clock = clock
         self._second = 0
         self._count = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state as plain data, as ``PlainState.snapshot``: of each side, and of each option."""
+        return {
+            "sides": [
+                (side.name, code, half.state.name, half.late)
+                for (side, code), half in self._halves.items()
+            ],
+            "options": {code: option.snapshot() for code, option in self._options.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue with this state. What it says of options that are not known here is ignored."""
+        for side, code, name, late in state["sides"]:
+            if code in self._options:
+                half = self._half(Side[side], code)
+                half.state, half.late = State[name], tuple(late)
+        for code, option in self._options.items():
+            option.restore(state["options"].get(code, {}))
 
     def state(self, side: Side, code: int) -> State:
         """The state of one side of an option."""

@@ -13,9 +13,12 @@ The parser does not know about line ends; see ``lines``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import Any
+
+from cletus.protocol.plain_state import PlainState
 
 SE = 240
 SB = 250
@@ -123,7 +126,7 @@ _SIGNALS = {signal.value: signal for signal in Signal}
 _PLAIN = re.compile(rb"(?:[^\xff]++|\xff\xff)++")
 
 
-class TelnetParser:
+class TelnetParser(PlainState):
     """One direction of one telnet connection.
 
     Args:
@@ -134,6 +137,7 @@ class TelnetParser:
     """
 
     __slots__ = ("_max", "_option", "_payload", "_state", "_verb", "handover")
+    STATE = ("_option", "_payload", "handover")
 
     def __init__(self, subnegotiation_max: int, handover: frozenset[int] = frozenset()) -> None:
         self.handover = handover
@@ -142,6 +146,16 @@ class TelnetParser:
         self._verb = Verb.WILL
         self._option = 0
         self._payload = bytearray()
+
+    def snapshot(self) -> dict[str, Any]:
+        """As ``PlainState.snapshot``; also what the next byte is, and the command that it belongs to."""
+        return {**super().snapshot(), "state": self._state.name, "verb": self._verb.value}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As ``PlainState.restore``."""
+        super().restore(state)
+        self._state = _State[state["state"]]
+        self._verb = Verb(state["verb"])
 
     @property
     def in_subnegotiation(self) -> bool:

@@ -6,12 +6,14 @@ person who does not want colours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from cletus.protocol.charset import UTF_8, Encoder
+from cletus.protocol.charset import UTF_8, Encoder, telnet_encoder
 from cletus.protocol.line_editor import LineEditor
+from cletus.protocol.plain_state import PlainState
 from cletus.renamed import names_of, with_old_names
 
 __getattr__ = names_of(__name__)
@@ -67,7 +69,7 @@ def _profile(
 
 
 @with_old_names
-class Terminal:
+class Terminal(PlainState):
     """One person's terminal.
 
     Attributes:
@@ -107,6 +109,20 @@ class Terminal:
         "types",
         "wrap",
     )  # fmt: skip - a list of names reads better on two lines
+
+    STATE = (
+        "colours",
+        "columns",
+        "links",
+        "name",
+        "prompts_apart",
+        "reflows",
+        "rows",
+        "screen_reader",
+        "tls",
+        "types",
+        "wrap",
+    )  # fmt: skip - as above
 
     name: str
     types: tuple[str, ...]
@@ -156,6 +172,27 @@ class Terminal:
     def __repr__(self) -> str:
         return f"<Terminal {self.name or 'unknown'} {self.columns}x{self.rows} {self.encoding}>"
 
+    def snapshot(self) -> dict[str, Any]:
+        """As ``PlainState.snapshot``, with the editor."""
+        return {
+            **super().snapshot(),
+            "encoder": _plain(self.encoder),
+            "editor": None if self.editor is None else self.editor.snapshot(),
+            "reported": {name: _plain(value) for name, value in self.reported.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As ``PlainState.restore``."""
+        super().restore(state)
+        self.encoder = _encoder(state["encoder"])
+        if state["editor"] is not None:
+            self.editor = LineEditor(self.columns)
+            self.editor.restore(state["editor"])
+        self.reported = {
+            name: _encoder(value) if name == "encoder" else value
+            for name, value in state["reported"].items()
+        }
+
     def prefer(self, **values: Any) -> None:
         """Use these values of attributes, whatever the terminal says of itself from now on.
 
@@ -200,6 +237,16 @@ class Terminal:
             self.reflows,
         )
         object.__setattr__(self, "profile", profile)
+
+
+def _plain(value: Any) -> Any:
+    """An encoder as plain data; any other value as it is."""
+    return (value.charset, value.network) if isinstance(value, Encoder) else value
+
+
+def _encoder(plain: tuple[str, bool]) -> Encoder:
+    charset, network = plain
+    return telnet_encoder(charset) if network else Encoder(charset, network)
 
 
 _IN_PROFILE = frozenset(

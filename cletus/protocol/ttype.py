@@ -33,6 +33,7 @@ class TerminalType(Option):
     accepts = frozenset({Side.REMOTE})
 
     __slots__ = ("_is_complete", "_learnt", "_names")
+    STATE = ("_is_complete", "_names")
 
     def __init__(self, learnt: Callable[[tuple[str, ...]], bytes]) -> None:
         self._learnt = learnt

@@ -198,6 +198,11 @@ class ServiceReloader:
 
     # -- requests ---------------------------------------------------------------------------
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a reload is under way."""
+        return self._running
+
     def request(self, sources: Sources | None = None) -> Deferred[ReloadReport]:
         """Reload at the next safe point, even if no file has changed.
 

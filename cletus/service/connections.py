@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -44,6 +45,7 @@ class Connections:
         held_memory: what strangers make the doors hold.
         accepting: false once the service is stopping: a client that still connects gets the
             ``stop_notice`` and is closed.
+        next_id: the id of the next client.
     """
 
     def __init__(self, service: Any, turn: Turn, dispatcher: Dispatcher, metrics: Meters) -> None:
@@ -58,7 +60,7 @@ class Connections:
             lambda: self.settings.stranger_memory, metrics.strangers_closed
         )
         self._spare_memory = SpareMemory(service.clock)
-        self._next_id = 1
+        self.next_id = 1
         #: Fires when the last client is gone; there while ``close_all`` waits for that.
         self._empty: Deferred[None] | None = None
         #: The calls of ``Disconnect`` listeners that have not ended yet.
@@ -86,14 +88,30 @@ class Connections:
             door: the name of the door, for logs and metrics: ``telnet``.
             claim: who they said they are, if the door has asked.
         """
-        client = Client(self._service, self, transport, id=self._next_id, door=door, claim=claim)
-        self._next_id += 1
+        client = Client(self._service, self, transport, id=self.next_id, door=door, claim=claim)
+        self.next_id += 1
         self.clients[client] = None
         self.metrics.connections.add(door=door)
         _log.info("{client} connected", **client.log_fields())
         self._dispatcher.fire(events.Connect(self._service, client))
         if not self.accepting:  # the handshake of some door has taken until now
             self._close(client)
+        return client
+
+    def resumed(self, transport: Transport, state: Mapping[str, Any]) -> Client:
+        """A client of another process continues here. No event is fired: they have been here all along.
+
+        Args:
+            transport: the door's end of the connection; its terminal has its state already.
+            state: what ``Client.snapshot()`` has returned there.
+        """
+        claim = None if state["claim"] is None else Claim(*state["claim"])
+        client = Client(
+            self._service, self, transport, id=state["id"], door=state["door"], claim=claim
+        )
+        client.restore(state)
+        self.clients[client] = None
+        self.next_id = max(self.next_id, client.id + 1)
         return client
 
     def message_received(self, client: Client, package: str, data: Any) -> None:

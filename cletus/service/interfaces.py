@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
 from cletus.service.report import ReloadReport
+from cletus.service.restart_report import RestartReport
 
 
 class Door(Protocol):
@@ -21,6 +23,72 @@ class Door(Protocol):
 
     def close(self) -> Deferred[None]:
         """Accept no more connections. Those that are open stay open."""
+
+
+class Purpose(enum.Enum):
+    """What a socket is for that one process leaves to another."""
+
+    LISTENING = "listening"
+    #: Somebody has connected, and nothing is known of them yet.
+    NEW = "new"
+    CONNECTION = "connection"
+
+
+@dataclass(slots=True)
+class Left:
+    """A socket that a door leaves to the same door in another process.
+
+    Attributes:
+        purpose: what it is for.
+        descriptor: of the socket; the receiver closes it when it has made a copy. -1: there is none.
+        state: plain data, of the door that left it.
+        client_id: whose connection it is; 0 if it is not one.
+    """
+
+    purpose: Purpose
+    descriptor: int
+    state: dict[str, Any] = field(default_factory=dict)
+    client_id: int = 0
+
+
+@runtime_checkable
+class MovableDoor(Door, Protocol):
+    """A door whose sockets another process can take over.
+
+    Attributes:
+        configured: what it was asked to listen on, by which the other process recognises the door.
+    """
+
+    configured: str
+
+    def finish_reading(self) -> None:
+        """Handle what has arrived and is not handled yet, since another process could not."""
+
+    def leave(self) -> list[Left]:
+        """What another process needs to go on. Nothing may be read or sent until ``stay()``."""
+
+    def stay(self) -> None:
+        """The other process does not take over: go on here."""
+
+    def left(self) -> None:
+        """The other process has taken over: never touch these sockets again."""
+
+    def take_over(self, left: Left, client: Mapping[str, Any] | None) -> Any:
+        """Go on with a socket that another process has left.
+
+        Nothing is read from it or sent to it before the reactor's next turn.
+
+        Args:
+            left: what ``leave()`` has returned there.
+            client: the state of the client whose connection it is.
+
+        Returns:
+            The client; ``None`` for another purpose.
+
+        Raises:
+            OSError: the peer is gone.
+            RestartError: the socket is not the one that the state belongs to.
+        """
 
 
 class Attachment(Protocol):
@@ -47,6 +115,21 @@ class Reloader(Protocol):
 
     def rollback(self) -> Deferred[ReloadReport]:
         """Go back to the code before the latest reload."""
+
+
+class Restarter(Protocol):
+    """Replaces the process of a service; ``restart/`` implements it."""
+
+    def request(
+        self, *, check: bool = False, force: bool = False, asked_by: int = 0
+    ) -> Deferred[RestartReport]:
+        """Restart. The Deferred also fires when the new process has taken over, right before this one ends.
+
+        Args:
+            check: find out whether a new process could take over, and go on.
+            force: end code that is at work, in place of waiting for it.
+            asked_by: the id of the client who gets the report.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from cletus import events
 from cletus.errors import ServiceStateError, ServiceStopped, SettingError
-from cletus.service.interfaces import Attachment, Components, Door, Reloader
+from cletus.service.interfaces import Attachment, Components, Door, Reloader, Restarter
 from cletus.service.siblings import with_siblings
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Lifecycle:
         state: the state of the service.
         doors: the open doors.
         reloader: the reloader while the service runs, else ``None``.
+        restarter: replaces the process; ``None`` where that is not the service's own.
     """
 
     log = Logger()
@@ -46,8 +47,11 @@ class Lifecycle:
         self.state = State.IDLE
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
+        self.restarter: Restarter | None = None
         self._attachments: list[Attachment] = []
         self._waiting: list[Deferred[None]] = []
+        self._prepared: Reloader | None = None
+        self._unopened: list[Attachment] | None = None
         self._started = 0.0  # by the service's clock
 
     @property
@@ -63,13 +67,42 @@ class Lifecycle:
         attachments: Iterable[Attachment] | None = None,
     ) -> Deferred[None]:
         """Open the store, the doors and the attachments; see ``Service.start()``."""
-        if self.state is not State.IDLE:
-            raise ServiceStateError(f"the service is {self.state.value}: it can be started once")
-        self.state = State.STARTING
-        self._service.started_at = time.time()
-        self._service.reactor = reactor
-        self._started = reactor.seconds()
+        self._begin(reactor)
         return Deferred.fromCoroutine(self._start(doors, attachments))
+
+    def prepare(self, reactor: Any) -> Deferred[list[Door]]:
+        """Do what a start can do while another process still serves, for taking over from that.
+
+        ``take_over()`` and then ``resume()`` follow.
+
+        Returns:
+            Fires with the doors that the settings ask for; none is open. Fails as ``start()`` does.
+        """
+        self._begin(reactor)
+        return Deferred.fromCoroutine(self._prepare_doors())
+
+    def take_over(self, doors: Iterable[Door], uptime: float) -> None:
+        """The service runs here now, with these doors, and has run for so many seconds elsewhere."""
+        self.doors = list(doors)
+        self._started = self._service.clock.seconds() - uptime
+        self._service.started_at = time.time() - uptime
+        self.state = State.RUNNING
+
+    async def resume(self) -> None:
+        """Watch the application's files, and open the attachments, after ``take_over()``.
+
+        Raises:
+            CletusError: an attachment cannot be opened; it is tried again by the next call.
+        """
+        reloader, self._prepared = self._prepared, None
+        if reloader is not None:
+            self.reloader = reloader
+            reloader.start()
+        if self._unopened is None:
+            self._unopened = list(self._components.attachments(self._service))
+        while self._unopened and self.state is State.RUNNING:
+            await self._unopened[0].open()
+            self._attachments.append(self._unopened.pop(0))
 
     def stop(self) -> Deferred[None]:
         """Close everything; see ``Service.stop()``. A step that fails is logged and hinders no other.
@@ -96,18 +129,35 @@ class Lifecycle:
 
     # -- opening ----------------------------------------------------------------------------
 
+    def _begin(self, reactor: Any) -> None:
+        if self.state is not State.IDLE:
+            raise ServiceStateError(f"the service is {self.state.value}: it can be started once")
+        self.state = State.STARTING
+        self._service.started_at = time.time()
+        self._service.reactor = reactor
+        self._started = reactor.seconds()
+
+    async def _prepare(self, *, restarted: bool = False) -> Reloader:
+        service = self._service
+        service.call_timeout.start(service.reactor)
+        self._include_modules()
+        _ = service.session.writer  # opens it: an unusable store folder stops the start here
+        # Made before the application does anything: it notes what the modules have stated.
+        reloader = self._components.reloader(service)
+        await service.fire(events.PreStart(service, restarted))
+        self._check_not_stopped()
+        return reloader
+
+    async def _prepare_doors(self) -> list[Door]:
+        self._prepared = await self._prepare(restarted=True)
+        return list(self._components.doors(self._service))
+
     async def _start(
         self, doors: Iterable[Door] | None, attachments: Iterable[Attachment] | None
     ) -> None:
         service, components = self._service, self._components
-        service.call_timeout.start(service.reactor)
         try:
-            self._include_modules()
-            _ = service.session.writer  # opens it: an unusable store folder stops the start here
-            # Made before the application does anything: it notes what the modules have stated.
-            reloader = components.reloader(service)
-            await service.fire(events.PreStart(service))
-            self._check_not_stopped()
+            reloader = await self._prepare()
             for door in components.doors(service) if doors is None else doors:
                 await door.open()
                 self.doors.append(door)

@@ -7,6 +7,7 @@ the call then returns the running instance.
 from __future__ import annotations
 
 import math
+import os
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from cletus import events
@@ -38,13 +39,17 @@ from cletus.service.interfaces import Attachment, Components, Door, Reloader
 from cletus.service.lifecycle import Lifecycle, State
 from cletus.service.listeners import Listener, OnReload
 from cletus.service.report import ReloadReport
+from cletus.service.restart_report import RestartReport
 from cletus.service.session import Session
 from cletus.service.siblings import with_siblings
+from cletus.service.succession import succeeds_another_process
 from cletus.service.timers import Timer
 from cletus.service.waits import EventT
 from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
+from cletus.storage.backends.read_only import open_read_only
+from cletus.storage.backends.urls import adopt_writer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 TimerFunction = TypeVar("TimerFunction", bound=Callable[[], Any])
@@ -76,6 +81,7 @@ class Service(ApplicationAttributes):
         turn: calls that are made once at the end of a reactor turn.
         started_at: the time of the start, in seconds since the epoch; 0.0 before it.
         last_reload: the report of the latest reload, or ``None``.
+        last_restart: the report of the restart that this process has taken over by, or ``None``.
         lifecycle: starts and stops the service.
         sources: where the settings come from; a reload replaces it.
     """
@@ -133,6 +139,7 @@ class Service(ApplicationAttributes):
         )
         self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
         self.last_reload: Any = None
+        self.last_restart: RestartReport | None = None
         self.started_at = 0.0
         self.connections = Connections(self, self.turn, self.dispatcher, self.metrics)
         self._seal(
@@ -446,6 +453,43 @@ class Service(ApplicationAttributes):
         """
         return self.reloader.rollback()
 
+    def restart(
+        self, *, check: bool = False, force: bool = False, client: Client | None = None
+    ) -> Deferred[RestartReport]:
+        """Replace this process by a new one, which everybody stays connected to.
+
+        The new process has imported everything, and has taken everything over, before this one ends: if
+        it does not start, nothing changes.
+
+        Args:
+            check: only find out whether a new process could take over.
+            force: end code of the application that is at work, in place of waiting for it.
+            client: who gets the report, also if it is the new process that sends it.
+
+        Returns:
+            Fires with the report of a restart that was refused, or was only a check. After any other,
+            this process ends, and ``last_restart`` of the new one has the report.
+        """
+        asked_by = 0 if client is None else client.id
+        restarter = self.lifecycle.restarter
+        if restarter is None or self.state is not State.RUNNING:
+            report = RestartReport(old_pid=os.getpid(), asked_by=asked_by)
+            is_running = self.state is State.RUNNING
+            report.refuse(
+                "the process is not the service's own, as under twist: restart that"
+                if is_running
+                else f"the service is {self.state.value}"
+            )
+            return succeed(report)
+        refused: Deferred[RestartReport] = Deferred()
+
+        def ended(report: RestartReport) -> None:
+            if not report.is_taken_over:
+                refused.callback(report)
+
+        restarter.request(check=check, force=force, asked_by=asked_by).addCallback(ended)
+        return refused
+
     @property
     def reloader(self) -> Reloader:
         """The reloader of the application.
@@ -498,7 +542,15 @@ class Service(ApplicationAttributes):
 
     def _open_writer(self) -> Writer:
         in_thread = partial(self.run_in_thread, pool=SAVES)
-        return open_writer(self.settings, self.clock, in_thread, self.metrics)
+        opener = open_read_only if succeeds_another_process() else open_writer
+        return opener(self.settings, self.clock, in_thread, self.metrics)
+
+    def adopt_store(self, descriptor: int, state: Any) -> None:
+        """Go on with the store of another process; see ``cletus.storage.interfaces.Movable``."""
+        in_thread = partial(self.run_in_thread, pool=SAVES)
+        self.session.replace_writer(
+            adopt_writer(self.settings, self.clock, in_thread, self.metrics, descriptor, state)
+        )
 
     def _add_repeating(self, timer: Timer) -> Timer:
         # A reload carries timers, but its listeners often start again what they start at PreStart.

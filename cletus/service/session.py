@@ -123,6 +123,10 @@ class Session:
         """Whether the backend of saved documents is open."""
         return self._writer is not None
 
+    def replace_writer(self, writer: Writer) -> None:
+        """Save by this from now on; for a process that takes over from another."""
+        self._writer = writer
+
     @property
     def writer(self) -> Writer:
         """The writer of saved documents; its backend is opened on first use.

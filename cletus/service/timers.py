@@ -95,12 +95,21 @@ class Timer:
             self._call.cancel()
             self._call = None
 
-    def start(self, clock: Clock, fired: Callable[[Timer], None]) -> None:
-        """For the service: start the time; ``fired`` is called each time that the timer is due."""
+    def start(
+        self, clock: Clock, fired: Callable[[Timer], None], first: float | None = None
+    ) -> None:
+        """For the service: start the time.
+
+        Args:
+            clock: tells the time.
+            fired: called each time that the timer is due.
+            first: seconds until it is first due, instead of its delay.
+        """
         self._clock, self._fired = clock, fired
         if self.active and self._call is None:
-            self._due = clock.seconds() + self.delay
-            self._call = clock.callLater(self.delay, self._ring)
+            first = self.delay if first is None else first
+            self._due = clock.seconds() + first
+            self._call = clock.callLater(first, self._ring)
 
     def target_ended(self, result: Any) -> Any:
         """Its ``async`` target has ended; returns the result, as a Deferred's callback does."""

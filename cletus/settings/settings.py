@@ -258,6 +258,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, setting("text for a person whose conversation is restarted by a reload")
     ] = "(The code has just changed. Let us start that again.)"
 
+    restart_import_timeout: Annotated[
+        Seconds, setting("seconds in which a new process has to import everything at a restart")
+    ] = 60.0
+    restart_timeout: Annotated[
+        Seconds, setting("seconds in which a new process has to take over; bounds the pause")
+    ] = 5.0
+    restart_drain: Annotated[
+        Seconds,
+        setting("seconds that a restart waits for code that is at work, before it is refused"),
+    ] = 5.0
+    restart_rehearsal: Annotated[
+        bool, setting("try each restart first with a process that is thrown away")
+    ] = True
+    restart_notice: Annotated[
+        str, setting("text for a person whose conversation is started again by a restart")
+    ] = "(The service has just been renewed. Let us start that again.)"
+    restart_goodbye: Annotated[
+        str, setting("text for a person whose connection cannot be kept at a restart")
+    ] = "The service is renewed. Please connect again: you are still logged in."
+
     control: Annotated[
         bool,
         setting(

@@ -215,6 +215,24 @@ class Searchable(Protocol):
         """
 
 
+@runtime_checkable
+class Movable(Protocol):
+    """A backend that another process can take over while it is open; ``Backend`` does not ask for it."""
+
+    def leave(self) -> tuple[int, Any]:
+        """What another process needs: a descriptor, or -1; and a state that can be pickled."""
+
+    def adopt(self, descriptor: int, state: Any) -> None:
+        """In place of ``open``: go on with what ``leave`` has returned in another process.
+
+        Raises:
+            StoreUnusable: this is another store.
+        """
+
+    def sign(self) -> None:
+        """This process is the only one that has it now."""
+
+
 class StoreObject(Protocol):
     """A store object as ``Store`` defines it, for the modules that ``Store`` is made of.
 

@@ -48,6 +48,7 @@ GROUPS = (
         ),
     ),
     ("The reload", ("reload",)),
+    ("The restart", ("restart",)),
     ("What people are told, and stopping", ("error", "stop", "close")),
     ("The reactor", ("reactor",)),
     ("Logs and metrics", ("log", "metrics")),

@@ -53,6 +53,17 @@ def rollback(event: events.ClientEvent) -> None:
         raise Refused(sentence(error)) from None
 
 
+def restart(event: events.ClientEvent) -> None:
+    """Replace the whole process, and read the report; everybody stays connected."""
+    client = event.client
+    # Of a restart that succeeds, it is the new process that sends the report.
+    event.service.restart(client=client).addCallback(lambda report: _show_lines(report, client))
+
+
+def _show_lines(report: object, client: Client) -> None:
+    client.write(*str(report).split("\n"))
+
+
 #: The attribute of a client whose own command started the reload: they get the report once.
 _REQUESTED = "requested_reload"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
+    from cletus.service.interfaces import Left
     from cletus.service.service import Service
 
 UNPROVEN_MAX: Final = 100
@@ -72,7 +73,7 @@ class SshDoor:
         self._limiter = limiter or ConnectionLimiter(service)
         self._factory: SshFactory | None = None
         self._keep_alive = KeepAlive(service, self._connections)
-        self.address = f"ssh {endpoint or host_and_port(self._host, port)}"
+        self.address = self.configured = f"ssh {endpoint or host_and_port(self._host, port)}"
         self.advertised: dict[str, int] = {}
         self._listening = Listening(
             service.reactor,
@@ -93,25 +94,55 @@ class SshDoor:
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
+        self._opened(await self._listening.open(self._make_factory()))
+
+    def _make_factory(self) -> Any:
+        """What makes connections.
+
+        Raises:
+            DoorError: the host key cannot be used.
+        """
         service = self._service
         try:
             key = self._host_key()
         except HostKeyError as error:
             raise DoorError(self.address, str(error)) from error
         self._factory = SshFactory(service, self._limiter, key)
-        factory = ProxyProtocolFactory(self._factory, self._limiter.trusts, service.reactor)
-        host = await self._listening.open(factory)
+        _log.info("the SSH host key is {fingerprint}", fingerprint=fingerprint(key))
+        return ProxyProtocolFactory(self._factory, self._limiter.trusts, service.reactor)
+
+    def _opened(self, host: Any) -> None:
         self.address = f"ssh {printable(host)}"
         port = getattr(host, "port", None)
         if port is not None:
             self.advertised = {"SSH": port}
-        _log.info("the SSH host key is {fingerprint}", fingerprint=fingerprint(key))
         self._keep_alive.start()
 
     def close(self) -> Deferred[None]:
         """Accept no more connections; those that are open stay open. Closing twice is harmless."""
         self._keep_alive.stop()
         return maybeDeferred(self._listening.close)
+
+    # -- to another process: SSH's own secrets do not move, so only the listening socket does ------
+
+    def finish_reading(self) -> None:
+        """As ``MovableDoor.finish_reading``."""
+
+    def leave(self) -> list[Left]:
+        """As ``MovableDoor.leave``."""
+        return self._listening.leave()
+
+    def stay(self) -> None:
+        """As ``MovableDoor.stay``."""
+
+    def left(self) -> None:
+        """As ``MovableDoor.left``."""
+        self._keep_alive.stop()
+        self._listening.left()
+
+    def take_over(self, left: Left, client: Mapping[str, Any] | None) -> None:
+        """As ``MovableDoor.take_over``."""
+        self._opened(self._listening.take_over(left, self._make_factory()))
 
     def _host_key(self) -> Any:
         settings = self._service.settings

@@ -23,8 +23,8 @@ from zope.interface import implementer
 from cletus import events
 from cletus.doors.address import printable
 from cletus.doors.admission import counted_address
-from cletus.doors.fast_send import can_fast_send, fast_send
-from cletus.errors import ProtocolError
+from cletus.doors.fast_send import can_fast_send, fast_send, unsent
+from cletus.errors import ProtocolError, RestartError
 from cletus.logs.context import log_context
 from cletus.protocol.connection import (
     TOO_LONG,
@@ -47,9 +47,12 @@ from cletus.protocol.line_editor import LineEditor
 from cletus.protocol.lines import REFUSAL, redirection
 from cletus.protocol.terminal import Terminal
 from cletus.reactor.shares import Share, Slice
+from cletus.service.interfaces import Left, Purpose
 from cletus.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twisted.internet.interfaces import IAddress
 
     from cletus.client.client import Client
@@ -139,6 +142,7 @@ class TelnetProtocol(Protocol):
     Attributes:
         address: where the peer is, for logs: ``127.0.0.1:54321``.
         terminal: the person's terminal, as far as it is known.
+        client: who is connected; ``None`` before that, and if they were refused.
     """
 
     log = Logger()
@@ -151,7 +155,8 @@ class TelnetProtocol(Protocol):
         self._door = door
         self._sent = service.metrics.sent
         self._received = service.metrics.received
-        self._client: Client | None = None
+        self.client: Client | None = None
+        self._is_encrypted = tls
         self._connection = self._new_connection(tls)
         self.terminal: Terminal = self._connection.terminal
         self._sends_now = False
@@ -164,11 +169,16 @@ class TelnetProtocol(Protocol):
         self._state = _State.OPEN
         self._flood_timer: Any = None
         self._abort_timer: Any = None
+        self._has_left = False  # to another process, which may come to nothing
+        self._resumed: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
 
     # -- called by Twisted: the peer --------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Twisted's: the connection is up."""
+        if self._resumed is not None:
+            self._resume(*self._resumed)
+            return
         self.address = printable(self.transport.getPeer())
         if getattr(self.transport, "came_over_tls", False):  # to a proxy, as its header says
             self._connection = self._new_connection(True)
@@ -178,22 +188,19 @@ class TelnetProtocol(Protocol):
         if refusal is not None:
             self._refuse(refusal)
             return
-        if ITCPTransport.providedBy(self.transport):
-            with suppress(OSError):  # the peer may be gone already; connectionLost will follow
-                self.transport.setTcpKeepAlive(True)
-                self.transport.setTcpNoDelay(True)
-        self._join_shares()
+        self._set_options()
+        self._join_shares(getattr(self.transport.getPeer(), "host", ""))
         self.transport.registerProducer(self, True)
         self._put(self._connection.open())
         try:
-            self._client = self._service.connections.connected(self, door=self._door)
+            self.client = self._service.connections.connected(self, door=self._door)
         except Exception:  # noqa: BLE001 - Twisted would log it and leave a connection without a client
             self.log.failure("no client could be created for {address}", address=self.address)
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have arrived. They are handled now, as far as the share allows."""
-        if self._client is None or self._share is None:  # refused, or about to be aborted
+        if self.client is None or self._share is None:  # refused, or about to be aborted
             return
         self._received.value += len(data)
         self._unread.append(data)
@@ -207,8 +214,8 @@ class TelnetProtocol(Protocol):
         show nothing. The client closes the connection when all lines have been answered.
         """
         self._input_ended = True
-        if self._client is not None and self._state is _State.OPEN and not self._has_unread:
-            self._client.input_ended()
+        if self.client is not None and self._state is _State.OPEN and not self._has_unread:
+            self.client.input_ended()
 
     def writeConnectionLost(self) -> None:
         """Twisted's: only our side has been closed. We never do that."""
@@ -226,23 +233,23 @@ class TelnetProtocol(Protocol):
         if state in (_State.OPEN, _State.CLOSING):
             if self.factory is not None:
                 self.factory.release(self)
-            if self._client is not None:
-                self._client.disconnected(_REASONS.get(reason.type, "connection lost"))
+            if self.client is not None:
+                self.client.disconnected(_REASONS.get(reason.type, "connection lost"))
 
     # -- called by Twisted: our output, of which this is the producer -------------------------
 
     def pauseProducing(self) -> None:
         """Twisted's: the peer does not read, and enough is waiting for it."""
         self._connection.congested = True
-        if self._client is not None:
-            self._client.pause_output()
+        if self.client is not None:
+            self.client.pause_output()
 
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
         self._connection.congested = False
         self._put(self._connection.held_answers())
-        if self._client is not None:
-            self._client.resume_output()
+        if self.client is not None:
+            self.client.resume_output()
         if self._state is _State.CLOSING:
             # Twisted does not close while a producer that it has paused is registered. What the client
             # sends now is still written in this turn, and so before the connection closes.
@@ -297,7 +304,104 @@ class TelnetProtocol(Protocol):
         """For the door: show a peer that speaks telnet, and the routers on the way, that we are here."""
         self._put(self._connection.keep_alive())
 
+    # -- to another process ------------------------------------------------------------------
+
+    def finish_reading(self) -> None:
+        """Handle all that has arrived, at once: the middle of a chunk cannot be left to another process."""
+        client, current = self.client, Slice(self._service.reactor.seconds)
+        if client is None or not self._has_unread:
+            return
+        with log_context(client):
+            try:
+                while self._has_unread:
+                    self._handle_chunk(current, client)
+            except ProtocolError as error:
+                self._drop(error)
+
+    def _handle_chunk(self, current: Slice, client: Client) -> None:
+        for event in self._next_events():
+            if self._events is None:  # the connection was lost meanwhile, or is closing
+                return
+            self._handle(event, client, current)
+        self._events = None
+
+    def leave(self) -> Left | None:
+        """What another process needs to go on with the connection; ``None`` if it cannot."""
+        client = self.client
+        if client is None or not client.connected or self._state is not _State.OPEN:
+            return None
+        if not self._sends_now or self._is_encrypted or not self._connection.can_leave():
+            return None
+        if self._has_unread:  # finish_reading() was not called
+            return None
+        self._put(self._connection.leave())
+        self._has_left = True
+        socket = self.transport.socket
+        try:
+            peer = socket.getpeername()
+        except OSError:  # it is gone, and we are about to hear of that
+            peer = None
+        state = {
+            "family": int(socket.family),
+            "address": self.address,
+            "peer": peer,
+            "host": "" if self.factory is None else self.factory.connections.get(self, ""),
+            "unsent": unsent(self.transport),
+            "flooded": self._flood_timer is not None,
+            "connection": self._connection.snapshot(),
+        }
+        return Left(Purpose.CONNECTION, socket.fileno(), state, client.id)
+
+    def stay(self) -> None:
+        """After ``leave()``: the other process does not go on with it."""
+        if self._has_left:
+            self._has_left = False
+            self._put(self._connection.stay())
+
+    def left(self) -> None:
+        """After ``leave()``: the other process goes on with it."""
+        if self._has_left:
+            self.transport.stopReading()
+            self.transport.stopWriting()
+
+    def resume_from(self, state: Mapping[str, Any], client: Mapping[str, Any]) -> None:
+        """Before ``makeConnection``: go on with what was left elsewhere.
+
+        Args:
+            state: of ``leave()``.
+            client: of ``Client.snapshot()``.
+        """
+        self._resumed = state, client
+
+    def _resume(self, state: Mapping[str, Any], client: Mapping[str, Any]) -> None:
+        peer = self.transport.socket.getpeername()
+        if peer != state["peer"]:
+            raise RestartError(f"the connection of {state['address']} has got another socket")
+        self.address = state["address"]
+        self._connection = self._new_connection(state["connection"]["terminal"]["tls"])
+        self._connection.restore(state["connection"])
+        self.terminal = self._connection.terminal
+        self._set_options()
+        self._join_shares(state["host"])
+        if self.factory is not None:
+            self.factory.count(self, state["host"])
+        self.client = self._service.connections.resumed(self, client)
+        self._sends_now = False  # until the reactor runs: the connection is not ours yet
+        self.transport.registerProducer(self, True)
+        self._put(state["unsent"] + self._connection.stay())
+        if not self._connection.congested:
+            self._put(self._connection.held_answers())
+        self._sends_now = can_fast_send(self.transport)
+        if state["flooded"]:
+            self._pause_for_flood()
+
     # -- inside -----------------------------------------------------------------------------
+
+    def _set_options(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            with suppress(OSError):  # the peer may be gone already; connectionLost will follow
+                self.transport.setTcpKeepAlive(True)
+                self.transport.setTcpNoDelay(True)
 
     def _new_connection(self, tls: bool) -> Connection:
         settings = self._service.settings
@@ -315,8 +419,8 @@ class TelnetProtocol(Protocol):
 
     # -- what has arrived -------------------------------------------------------------------
 
-    def _join_shares(self) -> None:
-        host = counted_address(getattr(self.transport.getPeer(), "host", ""))
+    def _join_shares(self, host: str) -> None:
+        host = counted_address(host)
         below: Share | None = getattr(self.transport, "share", None)  # of TLS
         self._share = self._service.connections.shares.join(host, self._work, below)
 
@@ -327,7 +431,7 @@ class TelnetProtocol(Protocol):
 
     def _work(self, current: Slice) -> bool:
         """Handle what has arrived, until the slice is over or the client has enough lines."""
-        client = self._client
+        client = self.client
         if client is None:
             return False
         is_interrupted = False
@@ -335,9 +439,7 @@ class TelnetProtocol(Protocol):
             try:
                 is_interrupted = self._receive(current, client)
             except ProtocolError as error:
-                self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
-                self._forget_unread()
-                self.abort()
+                self._drop(error)
         if self._input_ended and not self._has_unread and self._state is _State.OPEN:
             client.input_ended()
         # A transport that holds back what has come (a session of the page) brings it in this very call.
@@ -345,13 +447,22 @@ class TelnetProtocol(Protocol):
         self._note_memory(client)
         return is_interrupted or (self._has_unread and not client.input.is_full)
 
+    def _drop(self, error: ProtocolError) -> None:
+        self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
+        self._forget_unread()
+        self.abort()
+
+    def _next_events(self) -> Iterator[Event]:
+        """What is left of the events of a chunk, or those of what has come since."""
+        if self._events is None:
+            data, self._unread = b"".join(self._unread), []
+            self._events = self._connection.receive(data)
+            del data  # the generator lets go of it as it proceeds
+        return self._events
+
     def _receive(self, current: Slice, client: Client) -> bool:
         while self._has_unread:
-            if self._events is None:
-                data, self._unread = b"".join(self._unread), []
-                self._events = self._connection.receive(data)
-                del data  # the generator lets go of it as it proceeds
-            for event in self._events:
+            for event in self._next_events():
                 if self._events is None:  # the connection was lost meanwhile, or is closing
                     return False
                 self._handle(event, client, current)
@@ -364,7 +475,7 @@ class TelnetProtocol(Protocol):
 
     def _handle_rest(self, is_handling: bool) -> None:
         """The connection is gone: handle what has come before, as much as may be typed at once."""
-        client = self._client
+        client = self.client
         if client is not None and not (is_handling or client.input.is_full):
             self._work(Slice(self._service.reactor.seconds))
         self._forget_unread()
@@ -519,6 +630,18 @@ class TelnetFactory(ServerFactory):
         protocol = TelnetProtocol(self._service, door=self._door, tls=self._tls)
         protocol.factory = self
         return protocol
+
+    def resumed(self, state: Mapping[str, Any], client: Mapping[str, Any]) -> TelnetProtocol:
+        """A protocol that goes on with what another process has left; see ``TelnetProtocol``."""
+        protocol = TelnetProtocol(self._service, door=self._door)
+        protocol.factory = self
+        protocol.resume_from(state, client)
+        return protocol
+
+    def count(self, protocol: TelnetProtocol, host: str) -> None:
+        """Count a connection that another process has admitted."""
+        self._limiter.count(host)
+        self.connections[protocol] = host
 
     def admit(self, protocol: TelnetProtocol) -> bytes | None:
         """Count a new connection. Returns ``None``, or what to tell the peer if there is no room."""

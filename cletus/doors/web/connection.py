@@ -142,7 +142,7 @@ class WebConnection(Protocol):
         self._timer = self._resting = None
         session, self.session = self.session, None
         if self._admission is not None:
-            self._door.leave(self._admission)
+            self._door.release(self._admission)
         self._door.disconnected(self)
         if session is not None:
             session.socket_closed(self, self._close_code)
@@ -311,7 +311,7 @@ class WebConnection(Protocol):
         if start.session.admission is admission:
             self._admission = None  # the session has it from now on, also without a socket
         else:
-            self._door.leave(admission)
+            self._door.release(admission)
         self.session = start.session
         self._door.connected(self)
         start.begin(self)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,6 +39,7 @@ from cletus.service.lifecycle import State
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
+    from cletus.service.interfaces import Left
     from cletus.service.service import Service
 
 PING_INTERVAL: Final = 25.0
@@ -87,7 +88,7 @@ class WebDoor:
         self._name = settings.host if host is None else host
         port = settings.web_port if port is None else port
         self._limiter = limiter or ConnectionLimiter(service)
-        self.address = f"web {endpoint or f'{self._name}:{port}'}"
+        self.address = self.configured = f"web {endpoint or f'{self._name}:{port}'}"
         self.advertised: dict[str, int] = {}
         self.host: Any = None
         self.certificate: Any = None
@@ -120,19 +121,46 @@ class WebDoor:
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
+        self._read_certificate()
+        self._opened(await self._listening.open(_Factory(self)))
+
+    def _read_certificate(self) -> None:
         settings = self._service.settings
         if settings.tls_certificate or settings.tls_self_signed:
             try:
                 self.certificate = certificate_of(self._service, self._name)
             except CertificateError as error:
                 raise DoorError(self.address, str(error)) from error
-        self.host = await self._listening.open(_Factory(self))
+
+    def _opened(self, host: Any) -> None:
+        self.host = host
         self.address = f"web {printable(self.host)}"
         port = getattr(self.host, "port", None)
         if port is not None:
             self.advertised = {"WEB": port}
         self._repeat(PING_INTERVAL, self._ping)
         self._repeat(LOOK_INTERVAL, self._look)
+
+    # -- to another process ------------------------------------------------------------------
+
+    def finish_reading(self) -> None:
+        """As ``MovableDoor.finish_reading``."""
+
+    def leave(self) -> list[Left]:
+        """As ``MovableDoor.leave``."""
+        return self._listening.leave()
+
+    def stay(self) -> None:
+        """As ``MovableDoor.stay``."""
+
+    def left(self) -> None:
+        """As ``MovableDoor.left``."""
+        self._listening.left()
+
+    def take_over(self, left: Left, client: Mapping[str, Any] | None) -> None:
+        """As ``MovableDoor.take_over``."""
+        self._read_certificate()
+        self._opened(self._listening.take_over(left, _Factory(self)))
 
     def close(self) -> Deferred[None]:
         """Accept no more; those who are connected stay so. Closing twice is harmless."""
@@ -179,12 +207,12 @@ class WebDoor:
         """
         host = getattr(self._peer_of(request, connection), "host", "")
         if admission.proxied and (not admission.counted or admission.host != host):
-            self.leave(admission)
+            self.release(admission)
             admission.host = host
             admission.counted = self._limiter.admit(host) is None
         return admission.counted
 
-    def leave(self, admission: Admission) -> None:
+    def release(self, admission: Admission) -> None:
         """A counted person has left; calling it twice is harmless."""
         if admission.counted:
             admission.counted = False
@@ -330,7 +358,7 @@ class WebDoor:
     def session_ended(self, session: Session) -> None:
         """A session is over, and nobody can go on with it."""
         self._sessions.pop(session.secret_hash, None)
-        self.leave(session.admission)
+        self.release(session.admission)
 
     def connected(self, connection: WebConnection) -> None:
         """A connection is a WebSocket now."""

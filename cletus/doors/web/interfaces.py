@@ -139,7 +139,7 @@ class ConnectionHost(Protocol):
     def settle(self, admission: Admission, request: Request, connection: Any) -> bool:
         """Count a connection that comes through a proxy."""
 
-    def leave(self, admission: Admission) -> None:
+    def release(self, admission: Admission) -> None:
         """A counted person has left."""
 
     def problem_with(self, request: Request, connection: Any) -> tuple[int, str] | None:

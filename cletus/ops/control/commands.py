@@ -21,6 +21,7 @@ import msgspec
 import twisted
 
 from cletus.client.client import Client
+from cletus.service.restart_report import RestartReport
 from cletus.service.service import Service
 from cletus.storage.backends.urls import shown
 from cletus.version import __version__
@@ -36,7 +37,7 @@ _NAME_MAX: Final = 80  # characters of a name that a person has chosen, to fit a
 async def status(service: Service) -> Value:
     """The state of the service. ``docs/operating.md`` has the names and units."""
     session = service.session
-    reload = service.last_reload
+    reload, restart_report = service.last_reload, service.last_restart
     unsaved = session.writer.unsaved if session.is_open else []
     return {
         "name": name_of(service),
@@ -56,6 +57,7 @@ async def status(service: Service) -> Value:
         "unsaved_count": len(unsaved),
         "application": [str(root.path) for root in session.application.roots],
         "reload": None if reload is None else report_of(reload),
+        "restart": None if restart_report is None else restart_report_of(restart_report),
         "memory": _memory(),
         "versions": {
             "cletus": __version__,
@@ -96,6 +98,14 @@ async def rollback(service: Service) -> Value:
     return report_of(await service.rollback())
 
 
+async def restart(service: Service, check: bool = False, force: bool = False) -> Value:
+    """Replace the process; returns the report, right before this one ends."""
+    restarter = service.lifecycle.restarter
+    if restarter is None:
+        return restart_report_of(await service.restart(check=check, force=force))
+    return restart_report_of(await restarter.request(check=check, force=force))
+
+
 async def shutdown(service: Service) -> Value:
     """Stop in order; returns when that is done."""
     await service.stop()
@@ -120,6 +130,7 @@ COMMANDS: Final = {
     "who": Command(who),
     "reload": Command(reload),
     "rollback": Command(rollback),
+    "restart": Command(restart),
     "shutdown": Command(shutdown, outlives=True),
 }
 
@@ -137,6 +148,12 @@ def report_of(report: Any) -> dict[str, Any]:
     """A ``ReloadReport`` as a JSON value, with its text."""
     facts: dict[str, Any] = msgspec.to_builtins(report, enc_hook=str)
     return {**facts, "ok": report.ok, "pause": report.pause, "text": str(report)}
+
+
+def restart_report_of(report: RestartReport) -> dict[str, Any]:
+    """A ``RestartReport`` as a JSON value, with its text."""
+    facts: dict[str, Any] = msgspec.to_builtins(report, enc_hook=str)
+    return {**facts, "ok": report.ok, "text": str(report)}
 
 
 def name_of(service: Service) -> str:

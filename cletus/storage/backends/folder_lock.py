@@ -80,6 +80,32 @@ class FolderLock:
         if pid not in (0, os.getpid()) and _started(pid) and note == _note(pid, self._folder):
             raise StoreLocked(self._folder, pid)
 
+    @property
+    def descriptor(self) -> int:
+        """Of the locked file: who has a copy of it holds the lock, too. -1 if it is not taken."""
+        return -1 if self._fd is None else self._fd
+
+    def adopt(self, descriptor: int) -> None:
+        """Hold a lock that another process of ours holds as well, by this descriptor.
+
+        Raises:
+            StoreUnusable: it is the lock of another folder.
+        """
+        file = _identity(os.fstat(descriptor))
+        if file != _identity(os.lstat(self._path)):
+            raise StoreUnusable(
+                self._folder, "it is not the folder that the service has used so far"
+            )
+        os.set_inheritable(descriptor, False)
+        self._fd, self._file = descriptor, file
+
+    def sign(self) -> None:
+        """Write into the lock file that this process has it."""
+        if self._fd is not None:
+            note = _note(os.getpid(), self._folder)
+            os.pwrite(self._fd, note, 0)
+            os.ftruncate(self._fd, len(note))
+
     def keep(self) -> None:
         """See that the folder is still the locked one.
 

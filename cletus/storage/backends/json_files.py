@@ -105,6 +105,20 @@ class JsonFiles:
             raise StoreUnusable(error.filename or self.folder, _reason(error)) from error
         self._opened = True
 
+    def leave(self) -> tuple[int, None]:
+        """As ``Movable.leave``: the descriptor of the lock."""
+        return self._lock.descriptor, None
+
+    def adopt(self, descriptor: int, state: None) -> None:
+        """As ``Movable.adopt``."""
+        self._lock.adopt(descriptor)
+        self._settled = set(self._stores())
+        self._opened = True
+
+    def sign(self) -> None:
+        """As ``Movable.sign``."""
+        self._lock.sign()
+
     def close(self) -> None:
         """Let go of the lock. Closing twice is harmless."""
         self._opened = False

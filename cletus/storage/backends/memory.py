@@ -32,6 +32,18 @@ class Memory:
         """Let go; what was written stays."""
         self._opened = False
 
+    def leave(self) -> tuple[int, dict[str, dict[str, bytes]]]:
+        """As ``Movable.leave``: the documents."""
+        return -1, self._stores
+
+    def adopt(self, descriptor: int, state: dict[str, dict[str, bytes]]) -> None:
+        """As ``Movable.adopt``."""
+        self._stores = state
+        self._opened = True
+
+    def sign(self) -> None:
+        """As ``Movable.sign``; there is nothing to sign."""
+
     def location(self, store: str, key: str) -> str:
         """``memory:user/bob``."""
         return f"memory:{store}/{key}"

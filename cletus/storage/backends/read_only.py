@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from cletus.errors import NotSaved, NotSupported, StoreUnusable
+from cletus.meters import Meters
 from cletus.settings.settings import Settings
 from cletus.storage.backends.memory import Memory
+from cletus.storage.backends.retries import Clock
 from cletus.storage.backends.urls import backend_for
+from cletus.storage.backends.writer import InThread, Writer
 from cletus.storage.interfaces import (
     Backend,
     Browsable,
@@ -50,6 +53,15 @@ class ReadOnlyBackend:
         self._deleted.clear()
         if not isinstance(self._backend, Browsable):
             self._backend.close()
+
+    def written(self) -> list[Document]:
+        """What was written, as it was written last."""
+        return [
+            Document(store, key, self._written.read(store, key))
+            for store in self._written.stores()
+            for key in self._written.keys(store)
+            if (store, key) not in self._deleted
+        ]
 
     def location(self, store: str, key: str) -> str:
         """Where the document would be if it were written."""
@@ -127,3 +139,10 @@ def read_only_backend(settings: Settings) -> ReadOnlyBackend:
         backend = Memory()
         backend.open()
     return ReadOnlyBackend(backend)
+
+
+def open_read_only(settings: Settings, clock: Clock, in_thread: InThread, meters: Meters) -> Writer:
+    """As ``open_writer``, but what is saved is kept in memory: another process has the store."""
+    backend = read_only_backend(settings)
+    backend.open()
+    return Writer(backend, clock, in_thread, meters=meters)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cletus.errors import StoreUnusable, UnknownStoreScheme, without_passwords
@@ -22,7 +23,7 @@ from cletus.settings.settings import Settings
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.backends.retries import Clock
 from cletus.storage.backends.writer import InThread, Writer
-from cletus.storage.interfaces import Backend
+from cletus.storage.interfaces import Backend, Movable
 
 GROUP = "cletus.stores"
 
@@ -162,5 +163,34 @@ def open_writer(settings: Settings, clock: Clock, in_thread: InThread, meters: M
     """
     backend = backend_for(settings)
     backend.open()
+    interval, group_max = settings.store_interval, settings.store_group_max
+    return Writer(backend, clock, in_thread, interval, group_max, meters)
+
+
+def adopt_writer(
+    settings: Settings,
+    clock: Clock,
+    in_thread: InThread,
+    meters: Meters,
+    descriptor: int,
+    state: Any,
+) -> Writer:
+    """As ``open_writer``, for a store that another process has left to this one.
+
+    Args:
+        settings: as there.
+        clock: as there.
+        in_thread: as there.
+        meters: as there.
+        descriptor: what ``Movable.leave`` has returned in the other process.
+        state: what ``Movable.leave`` has returned there.
+
+    Raises:
+        StoreUnusable: it is another store, or its backend cannot be handed over.
+    """
+    backend = backend_for(settings)
+    if not isinstance(backend, Movable):
+        raise StoreUnusable(settings.store, "its backend cannot be handed to another process")
+    backend.adopt(descriptor, state)
     interval, group_max = settings.store_interval, settings.store_group_max
     return Writer(backend, clock, in_thread, interval, group_max, meters)

@@ -267,6 +267,25 @@ class Writer:
         self._wake()
         self._backend.close()
 
+    @property
+    def backend(self) -> Backend:
+        """The backend itself."""
+        return self._backend
+
+    def settle(self) -> None:
+        """Write what is pending, here and now. What cannot be written stays ``unsaved``.
+
+        It waits for the thread that is writing a group.
+        """
+        left = [*self._group.values(), *self._queue.values()]
+        documents = [pending.document for pending in left if not pending.overtaken]
+        failures = self.write_many(documents) if documents else []
+        for failure in failures:
+            pending = self._queue.pop((failure.document.store, failure.document.key), None)
+            if pending is not None:
+                pending.settle(failure.error)
+        self._retries.add(failures)
+
     def location(self, store: str, key: str) -> str:
         """Where this document is or would be; see ``Backend.location``."""
         return self._backend.location(store, key)

@@ -1,0 +1,79 @@
+"""What has to come to an end in the old process, since it cannot move: code that is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cletus.client.client import Client
+from cletus.client.dialogue import Dialogue
+from cletus.client.listener_task import ListenerTask
+from cletus.restart.snapshot import EndedTask
+from cletus.service.service import Service
+
+
+def work_of(service: Service) -> list[str]:
+    """What is at work and waits for something else than a person, in words."""
+    return list(_work_of(service))
+
+
+def _work_of(service: Service) -> Iterator[str]:
+    for client in service.clients:
+        if not client.connected:
+            yield f"{client!r} is being closed"
+        for task in client.input.tasks:
+            if not _waits_for_person(client, task):
+                yield f"{task.listener.function_name} is at work for {client!r}"
+        for dialogue in client.dialogues:
+            if dialogue.running is not None and not _waits_for_person(client, dialogue.running):
+                yield f"{dialogue!r}, {dialogue.step} is at work for {client!r}"
+    for timer in service.session.current.timers:
+        if timer.is_busy:
+            yield f"timer {timer.target_name} is at work"
+
+
+def _waits_for_person(client: Client, task: ListenerTask) -> bool:
+    if task.listener is not None and task.listener.on_reload == "continue":
+        return False  # it must come to its own end, and cannot do so elsewhere
+    return task.asking is not None or _awaited(client, task) is not None
+
+
+def _awaited(client: Client, task: ListenerTask) -> Dialogue | None:
+    """The dialogue under way whose end a task waits for."""
+    dialogue: Dialogue | None = None if task.dialogue is None else task.dialogue()
+    return dialogue if dialogue in client.dialogues else None
+
+
+def end_conversations(service: Service, notice: str) -> list[EndedTask]:
+    """End the ``async`` code of all clients, so that its ``finally`` blocks run.
+
+    A step of a dialogue stays at its step, and asks again after the notice.
+
+    Args:
+        service: it runs.
+        notice: what a person is told whose step is asked again.
+
+    Returns:
+        The listeners that start again, in this process or in another.
+    """
+    ended = []
+    for client in service.clients:
+        for task in client.input.tasks:
+            awaited = _awaited(client, task)
+            task.dismiss()
+            if awaited is not None:
+                _end_from(client, awaited)
+            if client.connected and task.listener.on_reload == "restart":
+                ended.append(EndedTask.of(client, task))
+        for dialogue in client.dialogues:
+            if dialogue.running is not None:
+                client.write("", notice)
+                dialogue.running.dismiss()
+    return ended
+
+
+def _end_from(client: Client, dialogue: Dialogue) -> None:
+    """End this dialogue, and those on top of it."""
+    stack = client.dialogues
+    for ended in reversed(stack[stack.index(dialogue) :]):
+        client.input.end_dialogue(ended)
+        ended.stop()

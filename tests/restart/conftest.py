@@ -1,0 +1,116 @@
+"""Services that are restarted, as processes, and what is asked of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.harness import Caller, Talker, wait_until
+from tests.restart.application import APP
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that start processes are end-to-end tests."""
+    for item in items:
+        if "serving" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+class Serving(Talker):
+    """A service whose process changes at each restart; ``process`` is the first one, and then the minder."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process that serves."""
+        return int(self.asked("status")["pid"])
+
+    def asked(self, command: str, *options: str) -> Any:
+        """The answer of ``cletus COMMAND``, whatever its exit code."""
+        arguments = [sys.executable, "-m", "cletus", command, "app.py", "--json", *options]
+        done = subprocess.run(arguments, cwd=self.folder, capture_output=True, text=True)
+        assert done.stdout, f"{done.stderr}\n{self.output}"
+        return json.loads(done.stdout)
+
+    def asked_to_restart(self) -> None:
+        """Ask for a restart, whatever becomes of it."""
+        arguments = [sys.executable, "-m", "cletus", "restart", "app.py", "--timeout=10"]
+        subprocess.run(arguments, cwd=self.folder, capture_output=True)
+
+    def restart(self, *options: str) -> dict[str, Any]:
+        """Restart it, and return the report."""
+        report: dict[str, Any] = self.asked("restart", *options)
+        if report["outcome"] == "taken over":
+            wait_until(self.is_reachable, "the control socket after a restart", lambda: self.output)
+        return report
+
+    def is_reachable(self) -> bool:
+        """Whether its control socket answers."""
+        arguments = [sys.executable, "-m", "cletus", "status", "app.py"]
+        done = subprocess.run(arguments, cwd=self.folder, capture_output=True)
+        return done.returncode == 0
+
+    def noted(self, file: str) -> list[str]:
+        """The lines of a file that the application writes."""
+        path = self.folder / file
+        return path.read_text().splitlines() if path.exists() else []
+
+    def processes(self) -> list[int]:
+        """The processes that have this folder as theirs: those that serve or are about to, and the minder."""
+        pids = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdecimal() and os.readlink(entry / "cwd") == str(self.folder):
+                    pids.append(int(entry.name))
+        return sorted(pids)
+
+    def kill(self) -> None:
+        """End all of it."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def at_end() -> Iterator[ExitStack]:
+    """What is to be ended with the test, in reverse order of its beginning."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def serving(tmp_path: Path, at_end: ExitStack) -> Callable[..., Serving]:
+    """Start the application with these options."""
+
+    def serving(*options: str, text: str = APP) -> Serving:
+        (tmp_path / "app.py").write_text(text)
+        command = ["-m", "cletus", "run", "app.py", "--port=0", "--web-port=0"]
+        service = Serving(
+            tmp_path, *command, "--no-restart-rehearsal", "--restart-timeout=15", *options
+        )
+        at_end.callback(service.kill)
+        return service
+
+    return serving
+
+
+@pytest.fixture
+def called(at_end: ExitStack) -> Callable[[int], Caller]:
+    """Connect to a port of this machine."""
+
+    def called(port: int) -> Caller:
+        caller = Caller(port)
+        at_end.callback(caller.hang_up)
+        return caller
+
+    return called

@@ -1,0 +1,150 @@
+"""S2: a restart that is refused changes nothing, and says why."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from twisted.internet.task import Clock
+
+from cletus import Service
+from cletus.service.restart_report import RestartReport
+from tests.e2e.harness import Caller, wait_until
+from tests.restart.conftest import Serving
+
+
+def test_reasons(serving: Callable[..., Serving], called: Callable[[int], Caller]) -> None:
+    """A veto, broken code, a value that cannot move, code at work; and the service goes on each time."""
+    service = serving("--restart-drain=0.3", "--no-reload")
+    person = called(service.port)
+    person.types("a")
+    person.sees("a 1 1\r\n")
+    app = (service.folder / "app.py").read_text()
+    pid = service.pid
+
+    (service.folder / "veto.txt").write_text("a vote is under way")
+    assert service.restart()["error"] == "a vote is under way"
+    (service.folder / "veto.txt").unlink()
+
+    service.write("app.py", "1 / 0\n" + app)
+    report = service.restart()
+    assert report["phase"] == "import"
+    assert "ZeroDivisionError" in report["error"]
+    service.write("app.py", app)
+
+    person.types("lock")
+    person.sees("locked")
+    report = service.restart()
+    assert report["phase"] == "check"
+    assert report["error"].startswith("client 1, lock: cannot pickle")
+    person.types("unlock")
+    person.sees("unlocked")
+
+    (service.folder / "work.txt").touch()
+    person.types("work")
+    report = service.restart()
+    assert report["phase"] == "drain"
+    assert report["error"].startswith("app.receive is at work for <Client 1")
+    (service.folder / "work.txt").unlink()
+    person.sees("worked")
+
+    assert service.pid == pid
+    assert service.processes() == [pid]
+    assert len(service.noted("failures.txt")) == 4
+    person.types("b")
+    person.sees("b 2 2\r\n")
+    assert service.restart()["outcome"] == "taken over"
+    person.types("c")
+    person.sees("c 3 3\r\n")
+
+
+def test_a_check_changes_nothing(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    service = serving()
+    person = called(service.port)
+    person.types("ask")
+    person.sees("Well? ")
+    pid = service.pid
+    report = service.restart("--check")
+    assert report["outcome"] == "checked", report
+    assert (service.pid, service.processes()) == (pid, [pid])
+    person.types("yes")
+    assert "renewed" not in person.sees("answered yes")
+
+
+def test_force_ends_code_at_work(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    """It begins again in the new process."""
+    service = serving("--restart-drain=0.1")
+    person = called(service.port)
+    person.types("a")
+    person.sees("a 1 1\r\n")
+    (service.folder / "work.txt").touch()
+    person.types("work")
+    assert service.restart("--force")["outcome"] == "taken over"
+    person.sees("Let us start that again")
+    (service.folder / "work.txt").unlink()
+    person.sees("worked")
+
+
+@pytest.mark.parametrize("rehearsed", [False, True])
+def test_a_class_that_is_gone(
+    serving: Callable[..., Serving], called: Callable[[int], Caller], rehearsed: bool
+) -> None:
+    """The new code cannot hold a value: with a rehearsal, even conversations do not notice."""
+    text = """
+from cletus import Service, events
+service = Service()
+class Mood: pass
+@service.listen(events.Receive)
+async def receive(event):
+    if event.data == "mood":
+        event.client.mood = Mood()
+    event.client.write(await event.client.ask("Well? "))
+"""
+    service = serving(
+        "--restart-rehearsal" if rehearsed else "--no-restart-rehearsal", "--no-reload", text=text
+    )
+    person = called(service.port)
+    person.types("mood")
+    person.sees("Well? ")
+    service.write("app.py", text.replace("class Mood: pass", ""))
+    report = service.restart()
+    assert report["outcome"] == "refused"
+    assert "Mood" in report["error"]
+    assert report["phase"] == ("rehearsal" if rehearsed else "hand over")
+    person.types("x")
+    assert ("again" in person.sees("x\r\n")) is not rehearsed
+
+
+def test_a_process_of_others_is_left_alone() -> None:
+    """As under twist: the answer says so at once."""
+    service = Service(store="memory:")
+    assert _refusal(service) == "the service is idle"
+    service.start(Clock(), doors=(), attachments=())
+    assert _refusal(service) == "the process is not the service's own, as under twist: restart that"
+    service.stop()
+    assert _refusal(service) == "the service is stopped"
+
+
+def _refusal(service: Service) -> str:
+    reports: list[RestartReport] = []
+    service.restart().addCallback(reports.append)
+    (report,) = reports
+    assert not report.ok
+    return report.error
+
+
+def test_sigusr2(serving: Callable[..., Serving], called: Callable[[int], Caller]) -> None:
+    """Before the first restart, and then by way of the minder."""
+    service = serving()
+    person = called(service.port)
+    for count in (1, 2):
+        service.gets(signal.SIGUSR2)
+        wait_until(lambda count=count: len(service.noted("restarts.txt")) == count, "a restart")
+        person.types("a")
+        person.sees(f"a {count} {count}\r\n")
+    assert service.stop() == 0

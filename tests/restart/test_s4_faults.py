@@ -1,0 +1,150 @@
+"""S4: whichever process ends at whichever step, people are dropped only if it served; then all is well again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.harness import Caller, wait_until
+from tests.restart.conftest import Serving
+
+#: Of the process that is to take over, before it has.
+S_PLACES = (
+    "import",
+    "pre-start",
+    "before-IMPORTED",
+    "after-IMPORTED",
+    "before-thaw",
+    "after-thaw",
+    "before-READY",
+    "after-READY",
+    "before-TAKEN",
+)
+#: Of the process that serves, before the other one has.
+O_PLACES = (
+    "before-HELLO",
+    "after-HELLO",
+    "before-HEAD",
+    "after-HEAD",
+    "before-DESCRIPTORS",
+    "after-DESCRIPTORS",
+    "before-END",
+    "before-GO",
+)
+REFUSED = [
+    *(("S", place, deed) for place in S_PLACES for deed in ("kill", "hang", "raise")),
+    *(("O", place, "raise") for place in O_PLACES),
+]
+IN_CI = {
+    ("S", "import", "kill"),
+    ("S", "before-thaw", "raise"),
+    ("S", "after-READY", "hang"),
+    ("S", "before-TAKEN", "kill"),
+    ("O", "before-GO", "raise"),
+}
+
+
+def cases(faults: list[tuple[str, str, str]]) -> list[object]:
+    """The short matrix in CI, the whole one in ``make soak``."""
+    return [
+        pytest.param(*fault, marks=() if fault in IN_CI else pytest.mark.soak, id="-".join(fault))
+        for fault in faults
+    ]
+
+
+@pytest.mark.parametrize(("role", "place", "deed"), cases(REFUSED))
+def test_a_fault_changes_nothing(
+    serving: Callable[..., Serving],
+    called: Callable[[int], Caller],
+    role: str,
+    place: str,
+    deed: str,
+) -> None:
+    """It is refused; conversations go on, the questions with a notice; and the next restart succeeds."""
+    in_import = role == "S" and place in S_PLACES[:3]
+    service = serving(
+        "--restart-import-timeout=20"
+        if deed == "hang" and in_import
+        else "--restart-import-timeout=60",
+        "--restart-timeout=4" if deed == "hang" else "--restart-timeout=15",
+    )
+    talks, orders, asks = (called(service.port) for _ in range(3))
+    talks.types("a")
+    talks.sees("a 1 1\r\n")
+    orders.types("order")
+    orders.sees("Dish? ")
+    asks.types("ask")
+    asks.sees("Well? ")
+    pid = service.pid
+    (service.folder / "fault.txt").write_text(f"{role} {place} {deed}")
+    report = service.restart()
+    assert report["outcome"] == "refused", report
+    assert report["error"], report
+    assert not (service.folder / "fault.txt").exists(), f"the fault did not happen: {report}"
+    assert service.pid == pid
+    assert service.processes() == [pid]
+    assert len(service.noted("failures.txt")) == 1
+    talks.types("b")
+    talks.sees("b 2 2\r\n")
+    orders.types("soup")
+    orders.sees("Drink? ")
+    asks.types("x")
+    asks.sees("answered x")
+    report = service.restart()
+    assert report["outcome"] == "taken over", report
+    talks.types("c")
+    talks.sees("c 3 3\r\n")
+    orders.types("tea")
+    orders.sees("soup and tea")
+    assert service.noted("connects.txt") == ["start", *["connect"] * 3]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "after-END",
+        pytest.param("before-GO", marks=pytest.mark.soak),
+        pytest.param("after-GO", marks=pytest.mark.soak),
+    ],
+)
+def test_the_serving_process_is_killed_when_all_is_handed_over(
+    serving: Callable[..., Serving], called: Callable[[int], Caller], place: str
+) -> None:
+    """The other one takes over: nobody notices."""
+    service = serving()
+    port = service.port
+    person = called(port)
+    person.types("a")
+    person.sees("a 1 1\r\n")
+    (service.folder / "fault.txt").write_text(f"O {place} kill")
+    service.asked_to_restart()
+    wait_until(lambda: service.noted("restarts.txt"), "taking over", lambda: service.output)
+    person.types("b")
+    person.sees("b 2 2\r\n")
+    newcomer = called(port)
+    newcomer.types("x")
+    newcomer.sees("x 1 1\r\n")
+    wait_until(service.is_reachable, "the control socket", lambda: service.output)
+    assert service.restart()["outcome"] == "taken over"
+    person.types("c")
+    person.sees("c 3 3\r\n")
+
+
+@pytest.mark.parametrize(
+    "place", ["before-END", pytest.param("before-HEAD", marks=pytest.mark.soak)]
+)
+def test_the_serving_process_is_killed_before(
+    serving: Callable[..., Serving], called: Callable[[int], Caller], place: str
+) -> None:
+    """That is a crash of the service; the other process ends as well, and leaves nothing."""
+    service = serving()
+    person = called(service.port)
+    person.types("a")
+    person.sees("a 1 1\r\n")
+    (service.folder / "fault.txt").write_text(f"O {place} kill")
+    service.asked_to_restart()
+    person.sees_the_end()
+    service.process.wait()
+    wait_until(lambda: not service.processes(), "the end of all processes", lambda: service.output)
+    assert not service.noted("restarts.txt")
