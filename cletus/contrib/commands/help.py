@@ -11,20 +11,24 @@ from cletus.contrib.language import say_duration
 
 WIDTH = 79
 _COLUMN = 26
+_NARROW = 60  # a window with fewer columns, such as a phone's, has no room beside the usage
 
 
-def overview(groups: dict[str, list[Command]], topics: Iterable[str], prefix: str) -> list[str]:
+def overview(
+    groups: dict[str, list[Command]], topics: Iterable[str], prefix: str, columns: int = WIDTH
+) -> list[str]:
     """All commands by group, each with the first line of its help, and the topics.
 
     Args:
         groups: heading to commands; empty groups are left out.
         topics: names of further help texts.
         prefix: typed before a command.
+        columns: of the window.
     """
     lines = []
     for heading, commands in groups.items():
         if commands:
-            entries = [line for command in commands for line in _entry(command, prefix)]
+            entries = [line for command in commands for line in _entry(command, prefix, columns)]
             lines += [heading, *entries, ""]
     names = ", ".join(sorted(topics))
     if names:
@@ -65,9 +69,16 @@ def wrapped(text: str) -> list[str]:
     return [line for full in text.strip("\n").split("\n") for line in _wrapped(full) or [""]]
 
 
-def _entry(command: Command, prefix: str) -> Iterator[str]:
-    """The usage with the summary beside it, or below it if the usage is long."""
+def _entry(command: Command, prefix: str, columns: int) -> Iterator[str]:
+    """The usage with the summary beside it, or below it if the usage is long or the window narrow."""
     usage = f"  {prefix}{command.usage}"
+    if columns < _NARROW:
+        yield usage
+        indent = " " * 6
+        yield from textwrap.wrap(
+            command.summary, columns, initial_indent=indent, subsequent_indent=indent
+        )
+        return
     if len(usage) >= _COLUMN:
         yield usage
         usage = ""

@@ -276,7 +276,8 @@ class CommandRegistry:
                 heading: [command for command in group if command.listed]
                 for heading, group in groups.items()
             }
-            return help.overview(listed, self._topics, self.prefix)
+            columns = getattr(getattr(event.client, "terminal", None), "columns", 0) or help.WIDTH
+            return help.overview(listed, self._topics, self.prefix, max(20, columns))
         wanted = about.lower().removeprefix(self.prefix).strip()
         command = self._commands.get(wanted)
         if command is not None and command.is_for(event):

@@ -351,6 +351,14 @@ def test_help_lists_commands_by_group_within_the_screen(talk):
     assert max(map(len, lines)) <= 79
 
 
+def test_help_in_a_narrow_window_has_each_summary_below_its_command(talk):
+    talk.bob.client.terminal.columns = 36
+    lines = _help(talk, talk.bob)
+    at = lines.index("  .say <message>")
+    assert lines[at + 1] == "      Say something to all."
+    assert max(map(len, lines[: lines.index("Topics: manners.")])) <= 36
+
+
 def test_help_about_a_command_tells_all(talk):
     assert _help(talk, talk.bob, ".say") == [
         "Usage: .say <message>",

@@ -3,7 +3,7 @@ import { parse, readable, PLAIN } from "./ansi.js";
 import { say } from "./words.js";
 
 const LINES_MAX = 5000, KEPT_MAX = 600, ALOUD_MAX = 30, ALOUD_WAIT = 300;
-const DRAWN = /[─-▟]|\S {2,}\S|^ {3,}\S|^[|+*=_.\/\\ -]{6,}$/u;
+const DRAWN = /[─-▟]|\S {2,}\S|^ {2,}\S|^[|+*=_.\/\\ -]{6,}$/u;
 
 export class Log {
   // options: {names: () => Set, me: () => string, settings}
