@@ -7,9 +7,9 @@ from tests.example.conftest import ROOT
 FILES = sorted((ROOT / "example_service").glob("*.py"))
 
 
-def test_it_is_under_900_lines_in_short_modules():
+def test_it_is_under_950_lines_in_short_modules():
     lengths = {path.name: len(path.read_text().splitlines()) for path in FILES}
-    assert sum(lengths.values()) < 900
+    assert sum(lengths.values()) < 950
     assert max(lengths.values()) <= 140
 
 
