@@ -185,12 +185,14 @@ class Input:
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be taken out of what was read, until ``resume_reading()``."""
+        if not self._lines:
+            return False
         return len(self._lines) >= (self._burst or LINES_MAX) or 0 < self._max < self.memory
 
     @property
     def memory(self) -> int:
         """Bytes of memory that the lines take that wait."""
-        return sum(map(sys.getsizeof, self._lines))
+        return sum(map(sys.getsizeof, self._lines)) if self._lines else 0
 
     def put(self, line: str) -> None:
         """A line has been typed."""

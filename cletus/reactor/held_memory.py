@@ -41,9 +41,13 @@ class HeldMemory:
 
     def update(self, holder: Holder, size: int) -> None:
         """This is what it holds now, in bytes; 0 once it is gone, or not a stranger any more."""
-        former = self._sizes.pop(holder, 0)
+        former = self._sizes.get(holder, 0)
+        if size == former:
+            return
         if size:
             self._sizes[holder] = size
+        else:
+            del self._sizes[holder]
         self.total += size - former
         limit = self._limit()
         if limit and self.total > limit:

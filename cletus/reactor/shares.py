@@ -79,24 +79,24 @@ class Slice:
 
 
 class _Allowance:
-    """Seconds that may be used: they grow with the time that passes, and can be overdrawn."""
+    """Seconds that may be used: they grow with the time that passes, and can be overdrawn.
 
-    __slots__ = ("_at", "_left")
+    Attributes:
+        left: what may be used, as it was when ``refill()`` was called last; a debt is negative.
+    """
+
+    __slots__ = ("_at", "left")
 
     def __init__(self, left: float, now: float) -> None:
-        self._left = left
+        self.left = left
         self._at = now
 
-    def left(self, now: float, rate: float, burst: float) -> float:
-        """What may be used now; a debt is negative."""
+    def refill(self, now: float, rate: float, burst: float) -> float:
+        """Add what has grown since the last time. Returns what is left."""
         # A clock that is set back, as in tests, takes nothing away.
-        self._left = min(burst, self._left + max(0.0, now - self._at) * rate)
+        self.left = min(burst, self.left + max(0.0, now - self._at) * rate)
         self._at = now
-        return self._left
-
-    def charge(self, seconds: float) -> None:
-        """Take these off."""
-        self._left -= seconds
+        return self.left
 
 
 class _Address:
@@ -124,6 +124,7 @@ class Share:
     Attributes:
         is_working: whether its work is being done at the moment.
         has_left: whether the connection is gone.
+        turn: the number of the turn in which it has had its slice.
     """
 
     __slots__ = (
@@ -133,6 +134,7 @@ class Share:
         "has_left",
         "is_counted",
         "is_working",
+        "turn",
         "work",
     )
 
@@ -152,6 +154,7 @@ class Share:
         self.work = work
         self.is_working = False
         self.has_left = False
+        self.turn = 0
 
     def run(self) -> None:
         """There is work: a slice of it is done now, if the shares allow it, and the rest later."""
@@ -193,6 +196,7 @@ class Shares:
         self._waiting: dict[_Address, None] = {}  # those with connections that wait, in order
         self._present: Slice | None = None
         self._used = 0.0  # seconds of this turn
+        self._turn = 0
         self._timer: Any = None
         self._due = 0.0
         self._logged_at = -_LOG_INTERVAL
@@ -230,14 +234,21 @@ class Shares:
 
     def run(self, share: Share) -> None:
         """As ``Share.run``."""
-        if share.is_working or share.has_left or share in share.address.waiting:
+        address = share.address
+        if share.is_working or share.has_left or (address.waiting and share in address.waiting):
             return
         present = self._present
-        if present is None and self._used < TURN and not self._wait_of(share):
+        # Nearly always there is something left, whatever would have to be added to it.
+        has_time = address.allowance.left > 0 or not self._wait_of(share)
+        if present is None and self._used < TURN and has_time:
             self._serve(share)
-        elif present is not None and present.address is share.address:
-            # TLS has decrypted something for it.
-            if self._work(share, present):
+        elif present is not None and present.address is address:
+            share.is_working = True  # TLS has decrypted something for it
+            try:
+                is_interrupted = share.work(present)
+            finally:
+                share.is_working = False
+            if is_interrupted:
                 self._queue(share)
         else:
             self._queue(share)
@@ -260,7 +271,7 @@ class Shares:
         self._addresses = {
             key: address
             for key, address in self._addresses.items()
-            if address.connections or address.allowance.left(now, rate or 1.0, BURST) < BURST
+            if address.connections or address.allowance.refill(now, rate or 1.0, BURST) < BURST
         }
         self._addresses_max = max(_ADDRESSES_MIN, 2 * len(self._addresses))
 
@@ -270,9 +281,9 @@ class Shares:
         if not rate:
             return 0.0
         now, address = self._clock.seconds(), share.address
-        whole = address.allowance.left(now, rate, BURST)
+        whole = address.allowance.refill(now, rate, BURST)
         part_rate = rate / max(1, address.connections)
-        part = share.allowance.left(now, part_rate, SLICE)
+        part = share.allowance.refill(now, part_rate, SLICE)
         if whole > 0 or part > 0:
             return 0.0
         return max(_WAIT_MIN, min(-whole / rate, -part / part_rate))
@@ -283,25 +294,20 @@ class Shares:
             self._meter = time.perf_counter if is_real else self._clock.seconds
         current = self._present = Slice(self._meter, share.address)
         is_interrupted = False
+        share.is_working = True
         try:
-            is_interrupted = self._work(share, current)
+            is_interrupted = share.work(current)
         finally:
+            share.is_working = False
             self._present = None
             spent = current.charged
-            share.address.allowance.charge(spent)
-            share.allowance.charge(spent)
+            share.address.allowance.left -= spent
+            share.allowance.left -= spent
             self._used += spent
             if is_interrupted:
                 self._queue(share)
             elif self._used >= TURN:
                 self._schedule(0.0)
-
-    def _work(self, share: Share, current: Slice) -> bool:
-        share.is_working = True
-        try:
-            return share.work(current)
-        finally:
-            share.is_working = False
 
     def _queue(self, share: Share) -> None:
         if share.has_left:
@@ -323,34 +329,41 @@ class Shares:
         self._timer = self._clock.callLater(delay, self._serve_waiting)
 
     def _serve_waiting(self) -> None:
-        """Serve one connection of each address, as far as there is time in this turn."""
+        """Give those who wait a slice each, an address after another, as far as there is time in this turn."""
         self._timer = None
         self._used = 0.0
-        wait = float("inf")
-        for address in tuple(self._waiting):
-            if self._used >= TURN:
-                wait = 0.0
-                break
+        self._turn += 1
+        wait, unserved = float("inf"), 0  # addresses in a row
+        while unserved < len(self._waiting) and self._used < TURN:
+            address = next(iter(self._waiting))
             del self._waiting[address]
-            wait = min(wait, self._serve_next(address))
+            seconds = self._serve_next(address)
+            if seconds is None:
+                wait, unserved = float("inf"), 0
+            else:
+                wait, unserved = min(wait, seconds), unserved + 1
             if address.waiting:
                 self._waiting[address] = None  # behind the others
         if self._waiting:
-            self._schedule(wait)
+            self._schedule(wait if unserved >= len(self._waiting) else 0.0)
+        self._used = 0.0  # for those who are not there yet
 
-    def _serve_next(self, address: _Address) -> float:
+    def _serve_next(self, address: _Address) -> float | None:
         """Serve the first connection of an address that may go on.
 
         Returns:
-            Seconds until one can be served again.
+            ``None``; or if nobody was served, seconds until somebody can be.
         """
         wait = float("inf")
         for share in tuple(address.waiting):
+            if share.turn == self._turn:
+                return 0.0  # it has had its slice, and so have those behind it
             seconds = self._wait_of(share)
             if not seconds:
                 del address.waiting[share]
+                share.turn = self._turn
                 self._serve(share)
-                return 0.0
+                return None
             wait = min(wait, seconds)
         return wait
 

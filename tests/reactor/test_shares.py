@@ -290,3 +290,15 @@ def test_a_clock_that_is_set_back_makes_nobody_wait(stage: Stage) -> None:
     stage.reactor.rightNow = 0.0
     ann.send(0.0005)
     assert ann.left <= 1e-9
+
+
+def test_many_who_wait_with_little_work_are_all_served_in_the_next_turn(stage: Stage) -> None:
+    """A hundred people behind one address type within a turn that was too long already."""
+    stage.rate = 1000.0
+    stage.flood("a", 1, step=TURN)[0].left = 0
+    people = [Peer(stage, "a", step=0.00001) for _ in range(100)]
+    for person in people:
+        person.send(0.00001)
+    assert sum(len(person.turns) for person in people) == 0
+    stage.reactor.turn()
+    assert [len(person.turns) for person in people] == [1] * 100

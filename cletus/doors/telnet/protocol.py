@@ -205,7 +205,8 @@ class TelnetProtocol(Protocol):
         self._received.value += len(data)
         self._unread.append(data)
         self._share.run()
-        self._set_reading()
+        if self._has_unread:
+            self._set_reading()
 
     def readConnectionLost(self) -> None:
         r"""Twisted's: the peer will send nothing more. Our output still goes out.
@@ -488,7 +489,9 @@ class TelnetProtocol(Protocol):
     def _note_memory(self, client: Client) -> None:
         held = 0
         if client.user is None and self._state is not _GONE:
-            held = self._connection.held + sum(map(len, self._unread)) + client.input.memory
+            held = self._connection.held + client.input.memory
+            if self._unread:
+                held += sum(map(len, self._unread))
         self._service.connections.held_memory.update(self, held)
 
     def _set_reading(self) -> None:

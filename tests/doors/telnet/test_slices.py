@@ -94,7 +94,7 @@ def test_one_read_is_handled_in_many_slices(name: str) -> None:
 
     peer.service.shares._serve = counted  # type: ignore[method-assign]
     peer.receive(HOSTILE[name])
-    assert slices >= len(HOSTILE[name]) / PIECE / 4
+    assert slices >= len(HOSTILE[name]) / PIECE / 16
 
 
 def test_while_something_is_left_nothing_is_read() -> None:
