@@ -213,7 +213,7 @@ class Successor:
         rest.addErrback(lambda failure: self.log.failure("Not everything could be opened", failure))
 
     def _attempt(self, step: Callable[[], object]) -> None:
-        """Take one step. There is no way back: if it fails, the others are taken all the same."""
+        """Take one step. The other process has ended, so the next steps follow even if this one fails."""
         try:
             step()
         except Exception:  # noqa: BLE001 - see above
