@@ -82,7 +82,13 @@ class Application:
 
     def loaded(self) -> dict[str, ModuleType]:
         """The modules of the application that are imported now, by name."""
-        return {name: module for name, module in list(sys.modules.items()) if self.owns(name)}
+        beginnings = (*(root.name for root in self.roots), "__main__")
+        return {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name.startswith(beginnings)
+            and self.owns(name)  # most are others': this is in the pause
+        }
 
     def with_main(self) -> Application:
         """This application with the module that runs as ``__main__``, if that is one of its own.

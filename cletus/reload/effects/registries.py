@@ -11,6 +11,7 @@ import functools
 import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
@@ -121,9 +122,8 @@ class Registries:
         return code.__module__, code.__qualname__
 
     def _containers(self, namespaces: Iterable[Namespace]) -> Iterator[Any]:
-        modules = {
-            name for space in namespaces for value in [*space.values()] for name in _from(value)
-        }
+        values = chain.from_iterable([*space.values()] for space in namespaces)
+        modules = set(map(str, _modules_of(values)))
         for name in modules:
             package, module = name.partition(".")[0], sys.modules.get(name)
             if package not in _SEEN_TO and not self._owns(name) and type(module) is ModuleType:
@@ -131,16 +131,21 @@ class Registries:
                     yield from _inside(value, package)
 
 
-def _from(value: Any) -> Iterator[str]:
-    """The names of the modules that a value of a namespace leads to."""
-    if type(value) is ModuleType:
-        yield value.__name__
-        return
-    classes = value.__mro__ if issubclass(type(value), type) else (type(value),)
+def _modules_of(values: Iterable[Any]) -> set[Any]:
+    """The names of the modules that values of namespaces lead to."""
+    modules: set[Any] = set()
+    classes: set[type] = set()
+    for value in values:
+        cls = type(value)
+        if cls is FunctionType:  # most are functions, and this is in the pause
+            modules.add(value.__module__)
+        elif cls is ModuleType:
+            modules.add(value.__name__)
+        else:
+            classes.update(value.__mro__ if issubclass(cls, type) else (cls,))
     for cls in classes:
-        yield from (str(cls.__module__), str(type(cls).__module__))
-    if type(value) is FunctionType and value.__module__:
-        yield value.__module__
+        modules |= {cls.__module__, type(cls).__module__}
+    return modules
 
 
 def _inside(value: Any, package: str) -> Iterator[Any]:
