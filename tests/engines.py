@@ -1,7 +1,7 @@
 """Database servers for tests: real ones, started unprivileged on free ports and ended by their pid.
 
 Where a server is not installed its tests are skipped, with what to install; with
-``CLETUS_ENGINES=required`` in the environment, as in CI, they fail instead.
+``TEST_ENGINES=required`` in the environment, as in CI, they fail instead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def free_port() -> int:
 def missing(program: str, package: str) -> None:
     """Skip the test, or fail where engines are required."""
     words = f"{program} is not installed: apt-get install {package}"
-    if os.environ.get("CLETUS_ENGINES") == "required":
+    if os.environ.get("TEST_ENGINES") == "required":
         pytest.fail(words)
     pytest.skip(words)
 

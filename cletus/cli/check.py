@@ -17,7 +17,7 @@ import click
 
 from cletus.check import Finding, Importer, Level, run_checks
 from cletus.check.target import Progress
-from cletus.cli.main import HELP, refuse
+from cletus.cli.main import HELP, TargetType, refuse
 from cletus.errors import USAGE, CletusError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow"}
 
 
 @click.command(context_settings=HELP)
-@click.argument("target", type=click.Path())
+@click.argument("target", type=TargetType())
 @click.option("--json", "as_json", is_flag=True, help="print a JSON object, for programs")
 @click.option("--strict", is_flag=True, help="exit with code 1 for warnings, too")
 @click.option(

@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 from typing import Final, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from cletus.errors import USAGE, CletusError
 from cletus.service.succession import succeeds_another_process
@@ -19,6 +20,19 @@ from cletus.version import __version__
 
 #: The context settings of every command.
 HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class TargetType(click.ParamType):
+    """What ``cletus run`` takes. Shells complete paths; ``click.Path`` would refuse some by itself."""
+
+    name = "target"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Whatever files there are."""
+        del ctx, param
+        return [CompletionItem(incomplete, type="file")]
 
 
 def refuse(error: CletusError) -> NoReturn:

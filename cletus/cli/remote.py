@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from cletus.cli.display import duration, json_text, line, moment, show_facts, size, table
-from cletus.cli.main import HELP, refuse
+from cletus.cli.main import HELP, TargetType, refuse
 from cletus.errors import CletusError, ControlRefused, NoAnswer
 from cletus.ops.control.messages import Refusal, Request
 from cletus.ops.control.running import Running
@@ -44,7 +44,7 @@ def targeted(function: Function) -> Function:
     store = click.option(
         "--store", help="store folder of the service, if TARGET does not lead to it"
     )
-    return click.argument("target", type=click.Path())(store(function))
+    return click.argument("target", type=TargetType())(store(function))
 
 
 def waiting(seconds: float) -> Callable[[Function], Function]:

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from cletus.cli.main import HELP, refuse
+from cletus.cli.main import HELP, TargetType, refuse
 from cletus.cli.options import ServiceCommand, can_tls, given, implied, preset_of
 from cletus.cli.program import Program
 from cletus.cli.reactor import install_reactor
@@ -73,7 +73,7 @@ class _Answered(BaseException):
 
 def _target() -> click.Argument:
     return click.Argument(
-        ["the_target"], metavar="TARGET", type=click.Path()
+        ["the_target"], metavar="TARGET", type=TargetType()
     )  # an application may have a setting `target`
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from cletus.cli import display
-from cletus.cli.main import HELP, refuse
+from cletus.cli.main import HELP, TargetType, refuse
 from cletus.errors import CletusError, ImportFailed, SourceError
 
 #: The exit code if there are problems in the data.
@@ -16,7 +16,7 @@ PROBLEMS = 1
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TARGET = click.argument("target", type=click.Path())
+TARGET = click.argument("target", type=TargetType())
 STORE = click.option("--store", help="use this store (a folder or URL) instead of the target's")
 NO_CODE = click.option(
     "--no-code",
