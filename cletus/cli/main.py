@@ -22,7 +22,7 @@ from cletus.version import __version__
 HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 
-class TargetType(click.ParamType):
+class TargetType(click.types.StringParamType):
     """What ``cletus run`` takes. Shells complete paths; ``click.Path`` would refuse some by itself."""
 
     name = "target"
