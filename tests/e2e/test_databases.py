@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cletus.storage.backends.folder_lock import is_running
 from tests.e2e.harness import Caller, Talker, wait_until
 from tests.engines import Postgres, postgres
 
@@ -67,6 +70,15 @@ def see_that_it_keeps_its_promise(
     assert "the service is running" in cletus(tmp_path, "store", "copy", store, "copied", code=2)
     second = cletus(tmp_path, "run", "app.py", "--store", store, "--port", "0", code=2)
     assert f"process {talker.process.pid} has it open" in second
+    cletus(tmp_path, "restart", "app.py", "--store", store)  # another process, and Ann stays
+    ann.types("d green")
+    ann.sees("d is saved.")
+    ann.types("who green")
+    ann.sees("d.")
+    status = json.loads(cletus(tmp_path, "status", "app.py", "--store", store, "--json"))
+    assert (status["clients"], status["pid"] != talker.process.pid) == (1, True)
+    os.kill(status["pid"], signal.SIGKILL)
+    wait_until(lambda: not is_running(status["pid"]), "its end", lambda: talker.output)
     talker.kill()
     ann.hang_up()
 

@@ -91,6 +91,9 @@ class PostgreSQL:
         self._turn = threading.RLock()
         self._writing: psycopg.Connection[Any] | None = None
         self._epoch = 0
+        self._lacks_lock = (
+            False  # the process that had the tables before has it, until it has ended
+        )
         self._own = threading.local()
         self._readers: list[psycopg.Connection[Any]] = []
         self._indexed: set[tuple[str, str]] = set()
@@ -137,8 +140,7 @@ class PostgreSQL:
             connection.execute(_SETUP)
         self._lock(connection)
         with connection.transaction():
-            owner = f"process {os.getpid()} on {socket.gethostname()}"
-            row = connection.execute(_CLAIM, (owner,)).fetchone()
+            row = connection.execute(_CLAIM, (_owner(),)).fetchone()
             if row is None:
                 raise StoreUnusable(self._shown, "its tables are of another format")
             self._epoch = row[0]
@@ -154,6 +156,24 @@ class PostgreSQL:
             self._shown if here else f"{self._shown} ({name})",
             int(number) if here and number.isdigit() else 0,
         )
+
+    def leave(self) -> tuple[int, int]:
+        """As ``Movable.leave``: the epoch. The lock goes with the connection, and is taken again."""
+        return -1, self._epoch
+
+    def adopt(self, descriptor: int, state: int) -> None:
+        """As ``Movable.adopt``."""
+        del descriptor
+        try:
+            self._writing = self._connect()
+        except psycopg.Error as error:
+            raise StoreUnusable(self._shown, _reason(error)) from error
+        self._epoch, self._lacks_lock = state, True
+
+    def sign(self) -> None:
+        """As ``Movable.sign``. The other process has the lock until it has ended."""
+        with suppress(StoreIOError), self._written("", "") as connection:
+            connection.execute("UPDATE cletus_owner SET name = %s WHERE format = 1", (_owner(),))
 
     def close(self) -> None:
         """Release the tables. Closing twice is harmless."""
@@ -362,7 +382,9 @@ class PostgreSQL:
             except BaseException:
                 connection.close()
                 raise
-            self._writing = connection
+            self._writing, self._lacks_lock = connection, False
+        elif self._lacks_lock and self._writing.execute(_LOCK).fetchone() == (True,):
+            self._lacks_lock = False
         return self._writing
 
     def _named(
@@ -380,6 +402,10 @@ class PostgreSQL:
 
 
 _TAKEN = "another service has taken it over while this one was cut off: nothing is written before a restart"
+
+
+def _owner() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _check(store: str, key: str) -> None:

@@ -106,6 +106,21 @@ class Sqlite:
             self._lock.release()
             raise
 
+    def leave(self) -> tuple[int, None]:
+        """As ``Movable.leave``: the descriptor of the lock."""
+        return self._lock.descriptor, None
+
+    def adopt(self, descriptor: int, state: None) -> None:
+        """As ``Movable.adopt``."""
+        del state
+        self._make_file()
+        self._lock.adopt(descriptor)
+        self._writing = self._connect()
+
+    def sign(self) -> None:
+        """As ``Movable.sign``."""
+        self._lock.sign()
+
     def _make_file(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         fd = os.open(self.path, flags, 0o600)

@@ -18,7 +18,7 @@ from cletus.settings.settings import Settings
 from cletus.storage.backends.postgresql import PostgreSQL, from_url
 from cletus.storage.backends.sqlite import Sqlite
 from cletus.storage.backends.urls import backend_for
-from cletus.storage.interfaces import Browsable, Document, Searchable
+from cletus.storage.interfaces import Browsable, Document, Movable, Searchable
 from cletus.storage.tools.copy import copy
 from tests.engines import Postgres
 from tests.storage.conformance import BackendConformance
@@ -46,6 +46,7 @@ class TestPostgreSQL(BackendConformance):
 def test_it_is_browsable_and_searchable(home: PostgreSQL) -> None:
     assert isinstance(home, Browsable)
     assert isinstance(home, Searchable)
+    assert isinstance(home, Movable)
     assert isinstance(backend_for(Settings(store=home.url)), PostgreSQL)
 
 
@@ -124,6 +125,21 @@ def test_the_fence_alone_holds(home: PostgreSQL) -> None:
     [failure] = home.write_many([Document("user", "bob", b"stale")])
     assert isinstance(failure.error, StoreUnusable)
     assert home.keys("user") == []
+
+
+def test_another_process_takes_them_over(home: PostgreSQL) -> None:
+    """As in a restart: its first write after the end of the other one takes the lock."""
+    home.write("user", "bob", b"old")
+    successor = PostgreSQL(home.url)
+    successor.adopt(*home.leave())
+    successor.sign()
+    successor.write("user", "bob", b"new")
+    home.close()  # as by the end of the process
+    until(lambda: successor.write("user", "bob", b"newer") is None and not successor._lacks_lock)
+    with pytest.raises(StoreLocked):
+        PostgreSQL(home.url).open()
+    assert successor.read("user", "bob") == b"newer"
+    successor.close()
 
 
 def test_a_race_for_the_tables_has_one_winner(server: Postgres) -> None:

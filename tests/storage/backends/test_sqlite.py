@@ -16,7 +16,7 @@ from cletus.errors import NotSaved, StoreIOError, StoreLocked, StoreUnusable
 from cletus.settings.settings import Settings
 from cletus.storage.backends.sqlite import Sqlite, from_url
 from cletus.storage.backends.urls import sqlite_path
-from cletus.storage.interfaces import Browsable, Document, Searchable
+from cletus.storage.interfaces import Browsable, Document, Movable, Searchable
 from tests.storage.conformance import BackendConformance
 
 
@@ -42,6 +42,7 @@ class TestSqlite(BackendConformance):
 def test_it_is_browsable_and_searchable(home: Sqlite) -> None:
     assert isinstance(home, Browsable)
     assert isinstance(home, Searchable)
+    assert isinstance(home, Movable)
 
 
 def test_only_the_owner_reads_the_file(home: Sqlite, tmp_path: Path) -> None:
@@ -169,6 +170,20 @@ def test_a_kill_leaves_each_document_old_or_new(tmp_path: Path) -> None:
         home.close()
         assert len(numbers) == 1, "a group is one transaction"
         assert numbers.pop() >= acknowledged
+
+
+def test_another_process_takes_it_over(home: Sqlite, tmp_path: Path) -> None:
+    """As in a restart: the lock is held without a gap, and what was written is there."""
+    home.write("user", "bob", b"old")
+    descriptor, state = home.leave()
+    successor = Sqlite(home.path)
+    successor.adopt(os.dup(descriptor), state)
+    successor.sign()
+    successor.write("user", "bob", b"new")
+    with pytest.raises(StoreLocked):
+        Sqlite(home.path).open()
+    assert home.read("user", "bob") == b"new"
+    successor.close()
 
 
 @pytest.mark.parametrize(
