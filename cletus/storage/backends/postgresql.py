@@ -418,17 +418,29 @@ def _reason(error: psycopg.Error) -> str:
 
 
 def _where(condition: Condition) -> sql.Composable:
-    value = Jsonb(condition.value)
-    choices: list[sql.Composable] = [
-        sql.SQL("data -> {} = {}").format(name, value) for name in condition.names
-    ]
+    choices: list[sql.Composable] = []
+    for name in condition.names:
+        value = sql.SQL("data -> {}").format(name)
+        if isinstance(
+            condition.value, (list, dict)
+        ):  # what is in it may equal what JSON tells apart
+            choices.append(sql.SQL("{} IS NOT NULL").format(value))
+        else:
+            equal = [sql.Literal(Jsonb(each)) for each in _equals_of(condition.value)]
+            choices.append(sql.SQL("{} IN ({})").format(value, sql.SQL(", ").join(equal)))
     if condition.matches_missing:
         missing = [sql.SQL("data -> {} IS NULL").format(name) for name in condition.names]
         choices.append(sql.SQL("({})").format(sql.SQL(" AND ").join(missing)))
     if condition.version:
-        version = Jsonb(condition.version)
-        choices.append(sql.SQL("data -> '_version' IS DISTINCT FROM {}").format(version))
+        choices.append(
+            sql.SQL("data -> '_version' IS DISTINCT FROM {}").format(Jsonb(condition.version))
+        )
     return sql.SQL("({})").format(sql.SQL(" OR ").join(choices))
+
+
+def _equals_of(value: Any) -> list[Any]:
+    """What Python takes for equal to a value and PostgreSQL does not: ``True`` and 1, for example."""
+    return [bool(value), int(value)] if value in (0, 1) else [value]
 
 
 def from_url(url: str, settings: Settings) -> PostgreSQL:

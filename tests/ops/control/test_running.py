@@ -128,7 +128,7 @@ def test_what_does_not_run_is_named(folder: Path) -> None:
 def test_what_is_no_application_is_told(folder: Path) -> None:
     with pytest.raises(ApplicationNotFound):
         Running("nix", None, locate, {})
-    with pytest.raises(NotRunning, match="memory:, which is not a folder"):
+    with pytest.raises(NotRunning, match="memory:, which ends with its process"):
         Running("app.py", "memory:", locate, {})
     (folder / "cletus.toml").write_text("store = = 'data'")
     with pytest.raises(SettingError):

@@ -101,7 +101,7 @@ def test_a_line_that_makes_no_sense_does_not_hide_the_others(line: bytes, reason
     wrong, found = read(HEADER, line + b"\n", good, b'{"end":2}\n')
     assert isinstance(wrong, NotTransferable)
     assert wrong.line == 2
-    assert reason in wrong.reason
+    assert reason.lower() in wrong.reason.lower()  # msgspec 0.23 says "UTF-8"
     assert found == Entry(3, Document("user", "amy", b"{}\n"))
 
 
