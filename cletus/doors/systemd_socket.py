@@ -49,13 +49,12 @@ class SystemdSocketEndpoint:
         except (AttributeError, TypeError, ValueError):
             raise DoorError(address, _HOW) from None
         with socket.socket(fileno=os.dup(self._endpoint.fileno)) as listening:
-            family, name = listening.family, listening.getsockname()
+            family = listening.family
             if not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 raise DoorError(address, "that socket does not listen; its unit needs Accept=no")
         if family != self._endpoint.addressFamily:
             domain = family.name.removeprefix("AF_")
             raise DoorError(address, f"that socket is of another kind: say domain={domain}")
-        self._path = name if family == socket.AF_UNIX else ""
 
     def listen(self, factory: Any) -> Deferred[Any]:
         """Twisted's: accept connections. Fires with the port."""
@@ -93,7 +92,8 @@ def adopt_unix(
     adopt: Any = unix.Port._fromListeningDescriptor  # as the reactor does for its own
     port = adopt(reactor, descriptor, factory)
     port.backlog = backlog
-    path = os.fsencode(port.port)
+    with socket.socket(fileno=os.dup(descriptor)) as listening:
+        path = os.fsencode(listening.getsockname())
     if path and not path.startswith(b"\0"):
         port.mode = stat.S_IMODE(os.stat(path).st_mode)  # Twisted sets it
     if is_foreign:
