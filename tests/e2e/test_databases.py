@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_sqlite(
     tmp_path: Path, run: Callable[..., Talker], call: Callable[[Talker], Caller]
 ) -> None:
     see_that_it_keeps_its_promise("sqlite:talker.db", tmp_path, run, call)
-    with sqlite3.connect(tmp_path / "talker.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "talker.db")) as connection:
         query = "SELECT count(*) FROM documents WHERE data ->> 'text' = 'blue'"
         assert connection.execute(query).fetchone() == (2,)
 
