@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 from cletus.errors import NotSaved, StorageError, StoreUnusable
 from cletus.renamed import with_old_names
 from cletus.settings.settings import Settings
-from cletus.storage.backends.store_folder import check_name
+from cletus.storage.backends.store_folder import check_name, check_names
 from cletus.storage.interfaces import Document, Failure, UnknownDocument
 
 
@@ -50,7 +50,7 @@ class Memory:
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written; see ``Backend.read``."""
-        _check(store, key)
+        check_names(store, key)
         try:
             return self._stores[store][key]
         except KeyError:
@@ -58,7 +58,7 @@ class Memory:
 
     def write(self, store: str, key: str, data: bytes) -> None:
         """Write one document; it is as safe as the process."""
-        _check(store, key)
+        check_names(store, key)
         self._open_stores().setdefault(store, {})[key] = bytes(data)
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
@@ -73,7 +73,7 @@ class Memory:
 
     def delete(self, store: str, key: str) -> None:
         """Remove one document; see ``Backend.delete``."""
-        _check(store, key)
+        check_names(store, key)
         try:
             del self._open_stores()[store][key]
         except KeyError:
@@ -101,11 +101,6 @@ class Memory:
         if not self._opened:
             raise StoreUnusable("memory:", "it is not open")
         return self._stores
-
-
-def _check(store: str, key: str) -> None:
-    check_name(store, store, key)
-    check_name(key, store, key)
 
 
 def from_url(url: str, settings: Settings) -> Memory:  # noqa: ARG001 - the form of every such opener

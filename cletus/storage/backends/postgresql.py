@@ -30,7 +30,7 @@ from cletus.errors import (
     without_passwords,
 )
 from cletus.settings.settings import Settings, StoreSync
-from cletus.storage.backends.store_folder import check_name
+from cletus.storage.backends.store_folder import check_name, check_names
 from cletus.storage.interfaces import Condition, Document, Failure, UnknownDocument
 
 _FULL = (errors.DiskFull, errors.OutOfMemory)
@@ -194,7 +194,7 @@ class PostgreSQL:
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written; see ``Backend.read``."""
-        _check(store, key)
+        check_names(store, key)
         query = "SELECT bytes FROM cletus_documents WHERE store = %s AND key = %s"
         for (data,) in self._select(query, (store, key), store, key):
             return bytes(data)
@@ -299,7 +299,7 @@ class PostgreSQL:
 
     def write(self, store: str, key: str, data: bytes) -> None:
         """Write one document; see ``Backend.write``."""
-        _check(store, key)
+        check_names(store, key)
         with self._written(store, key) as connection:
             connection.execute(_WRITE, {"store": store, "key": key, "data": bytes(data)})
 
@@ -311,7 +311,7 @@ class PostgreSQL:
         failures, rows = [], []
         for document in documents:
             try:
-                _check(document.store, document.key)
+                check_names(document.store, document.key)
                 rows.append(document)
             except StorageError as error:
                 failures.append(Failure(document, error))
@@ -337,7 +337,7 @@ class PostgreSQL:
 
     def delete(self, store: str, key: str) -> None:
         """Remove one document permanently; see ``Backend.delete``."""
-        _check(store, key)
+        check_names(store, key)
         with self._written(store, key, "delete") as connection:
             query = "DELETE FROM cletus_documents WHERE store = %s AND key = %s"
             count = connection.execute(query, (store, key)).rowcount
@@ -406,11 +406,6 @@ _TAKEN = "another service has taken it over while this one was cut off: nothing 
 
 def _owner() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
-
-
-def _check(store: str, key: str) -> None:
-    check_name(store, store, key)
-    check_name(key, store, key)
 
 
 def _reason(error: psycopg.Error) -> str:

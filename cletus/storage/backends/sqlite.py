@@ -29,7 +29,7 @@ from cletus.errors import (
 )
 from cletus.settings.settings import Settings, StoreSync
 from cletus.storage.backends.folder_lock import FolderLock
-from cletus.storage.backends.store_folder import check_name
+from cletus.storage.backends.store_folder import check_name, check_names
 from cletus.storage.backends.urls import sqlite_path
 from cletus.storage.interfaces import Condition, Document, Failure, UnknownDocument
 
@@ -172,7 +172,7 @@ class Sqlite:
 
     def read(self, store: str, key: str) -> bytes:
         """The document as it was last written; see ``Backend.read``."""
-        _check(store, key)
+        check_names(store, key)
         query = "SELECT data FROM documents WHERE store = ? AND key = ?"
         for (data,) in self._select(query, (store, key), store, key):
             return _bytes(data)
@@ -277,7 +277,7 @@ class Sqlite:
 
     def write(self, store: str, key: str, data: bytes) -> None:
         """Write one document; see ``Backend.write``."""
-        _check(store, key)
+        check_names(store, key)
         with self._written(store, key) as connection:
             connection.execute(_WRITE, _row(store, key, data))
 
@@ -289,7 +289,7 @@ class Sqlite:
         failures, rows = [], []
         for document in documents:
             try:
-                _check(document.store, document.key)
+                check_names(document.store, document.key)
                 rows.append(document)
             except StorageError as error:
                 failures.append(Failure(document, error))
@@ -312,7 +312,7 @@ class Sqlite:
 
     def delete(self, store: str, key: str) -> None:
         """Remove one document permanently; see ``Backend.delete``."""
-        _check(store, key)
+        check_names(store, key)
         with self._written(store, key, "delete") as connection:
             query = "DELETE FROM documents WHERE store = ? AND key = ?"
             count = connection.execute(query, (store, key)).rowcount
@@ -359,11 +359,6 @@ class Sqlite:
             error_class = StoreDenied
         location = self.location(store, key) if key else self.path
         return error_class(store, key, str(error), action=action, location=location)
-
-
-def _check(store: str, key: str) -> None:
-    check_name(store, store, key)
-    check_name(key, store, key)
 
 
 def _bytes(data: str | bytes) -> bytes:

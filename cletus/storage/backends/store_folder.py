@@ -36,9 +36,18 @@ def file_name(store: str, key: str) -> str:
     Raises:
         UnsafeName: the key or the store is empty, hidden, a path, or too long for a file name.
     """
+    check_names(store, key)
+    return key + SUFFIX
+
+
+def check_names(store: str, key: str) -> None:
+    """Refuse a store or key that cannot be one visible name within a folder, in whatever backend.
+
+    Raises:
+        UnsafeName: naming the store and the key.
+    """
     check_name(store, store, key)
     check_name(key, store, key)
-    return key + SUFFIX
 
 
 def check_name(name: str, store: str, key: str) -> None:
