@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from cletus.protocol.plain_state import PlainState
 HISTORY_MAX: Final = 100
 """Lines that can be recalled. Our choice."""
 
-HISTORY_SIZE_MAX: Final = 16 * 1024
-"""Characters of all of them together. Our choice."""
+HISTORY_SIZE_MAX: Final = 32 * 1024
+"""Bytes of memory that all of them together take. Our choice."""
 
 SEQUENCE_MAX: Final = 32
 """Bytes of an escape sequence; what is longer is none. Our choice; xterm's have at most a dozen."""
@@ -155,8 +156,9 @@ class LineEditor(PlainState):
         self.hidden = False
         self.complete: Callable[[str], Iterable[str]] | None = None
         self._line_max = line_max
-        self._before: list[str] = []  # graphemes on each side of the cursor
-        self._after: list[str] = []
+        # On each side of the cursor. A list of graphemes would take 40 times the bytes of the text.
+        self._before = ""
+        self._after = ""
         self._size = 0
         self._killed = ""
         self._history: deque[str] = deque(maxlen=HISTORY_MAX)
@@ -186,7 +188,13 @@ class LineEditor(PlainState):
     @property
     def text(self) -> str:
         """What has been typed of the line at hand."""
-        return "".join((*self._before, *self._after))
+        return self._before + self._after
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that the text takes, and what can be brought back."""
+        texts = (self._before, self._after, self._killed, self._draft, self._pending)
+        return _memory(texts) + _memory(self._history)
 
     def receive(self, data: bytes) -> tuple[list[Event], str]:
         """Take what the terminal sends.
@@ -233,7 +241,7 @@ class LineEditor(PlainState):
     def put_back(self) -> str:
         """What draws prompt and text, with the cursor in its place."""
         whole = self.prompt + ("" if self.hidden else self.text)
-        behind = self.prompt + ("" if self.hidden else "".join(self._before))
+        behind = self.prompt + ("" if self.hidden else self._before)
         last, column = self._place(whole)
         self._row, target = self._place(behind)
         if column == 0 and last:
@@ -315,7 +323,7 @@ class LineEditor(PlainState):
         if self.hidden or self.complete is None or self._is_too_much():
             shown.append("\a")
             return
-        text = "".join(self._before)
+        text = self._before
         start = text.rfind(" ") + 1
         word = text[start:]
         fitting = [
@@ -324,13 +332,13 @@ class LineEditor(PlainState):
             if candidate.casefold().startswith(word.casefold())
         ]
         completed = _common_beginning(fitting)
-        if len(fitting) == 1 and self._after[:1] != [" "]:
+        if len(fitting) == 1 and not self._after.startswith(" "):
             completed += " "
         size = self._size + len(completed.encode()) - len(word.encode("utf-8", "ignore"))
         if not fitting or (self._line_max and size > self._line_max):
             shown.append("\a")
         elif len(completed) > len(word):
-            self._before[:] = wcwidth.iter_graphemes(text[:start] + completed)
+            self._before = text[:start] + completed
             self._size = size
             self._draw(shown)
         else:
@@ -356,7 +364,7 @@ class LineEditor(PlainState):
         shown.append(self._leave() + "\r\n")
         if text.strip() and not self.hidden and (not self._history or self._history[-1] != text):
             self._history.append(text)
-            while sum(map(len, self._history)) > HISTORY_SIZE_MAX:
+            while _memory(self._history) > HISTORY_SIZE_MAX:
                 self._history.popleft()
         if self.hidden:
             self._killed = ""  # a password is not to be yanked into what others read
@@ -373,8 +381,7 @@ class LineEditor(PlainState):
         return f"{down}\r{_right(column)}"
 
     def _clear(self) -> None:
-        self._before.clear()
-        self._after.clear()
+        self._before = self._after = ""
         self._size = self._row = self._recalled = 0
         self._draft = ""
 
@@ -395,13 +402,10 @@ class LineEditor(PlainState):
                 shown.append("\a")
                 return
         self._size += len(text.encode("utf-8", "ignore"))
-        last = (
-            self._before.pop() if self._before else ""
-        )  # a combining mark joins the letter before it
-        self._before += wcwidth.iter_graphemes(last + text)
+        self._before += text
         if self.hidden:
             return
-        row, column = self._place(self.prompt + "".join(self._before))
+        row, column = self._place(self.prompt + self._before)
         if not self._after and column and row == self._row and text.isascii():
             shown.append(text)  # the usual case: a letter behind the others
         else:
@@ -423,67 +427,63 @@ class LineEditor(PlainState):
             shown.append(self.cover() + self.put_back())
 
     def _set(self, text: str) -> None:
-        self._before = list(wcwidth.iter_graphemes(text))
-        self._after = []
+        self._before, self._after = text, ""
+
+    def _move(self, position: int) -> None:
+        """Move the cursor to this position in the text, in characters."""
+        text = self.text
+        self._before, self._after = text[:position], text[position:]
 
     def _home(self) -> None:
-        self._before, self._after = [], self._before + self._after
+        self._move(0)
 
     def _end(self) -> None:
-        self._before, self._after = self._before + self._after, []
+        self._set(self.text)
 
     def _left(self) -> None:
-        if self._before:
-            self._after.insert(0, self._before.pop())
+        self._move(_start_of_last(self._before))
 
     def _right(self) -> None:
-        if self._after:
-            self._before.append(self._after.pop(0))
+        self._move(len(self._before) + len(_first(self._after)))
 
     def _backspace(self) -> None:
-        if self._before:
-            self._before.pop()
+        self._before = self._before[: _start_of_last(self._before)]
 
     def _delete(self) -> None:
-        if self._after:
-            self._after.pop(0)
+        self._after = self._after[len(_first(self._after)) :]
 
     def _word_left(self) -> None:
-        count = self._start_of_word()
-        self._after = self._before[count:] + self._after
-        del self._before[count:]
+        self._move(self._start_of_word())
 
     def _word_right(self) -> None:
-        count = self._end_of_word()
-        self._before += self._after[:count]
-        del self._after[:count]
+        self._move(len(self._before) + self._end_of_word())
 
     def _kill_to_end(self) -> None:
-        self._killed = "".join(self._after) or self._killed
-        self._after.clear()
+        self._killed, self._after = self._after or self._killed, ""
 
     def _kill_to_start(self) -> None:
-        self._killed = "".join(self._before) or self._killed
-        self._before.clear()
+        self._killed, self._before = self._before or self._killed, ""
 
     def _kill_word(self) -> None:
-        count = self._start_of_word()
-        self._killed = "".join(self._before[count:]) or self._killed
-        del self._before[count:]
+        start = self._start_of_word()
+        self._killed = self._before[start:] or self._killed
+        self._before = self._before[:start]
 
     def _kill_next_word(self) -> None:
-        count = self._end_of_word()
-        self._killed = "".join(self._after[:count]) or self._killed
-        del self._after[:count]
+        end = self._end_of_word()
+        self._killed = self._after[:end] or self._killed
+        self._after = self._after[end:]
 
     def _yank(self) -> None:
         room = self._line_max - self._size if self._line_max else len(self._killed) * 4
         if len(self._killed.encode("utf-8", "ignore")) <= room:
-            self._before += wcwidth.iter_graphemes(self._killed)
+            self._before += self._killed
 
     def _swap(self) -> None:
-        if len(self._before) > 1:
-            self._before[-2:] = self._before[:-3:-1]
+        text = self._before
+        last = _start_of_last(text)
+        first = _start_of_last(text[:last])
+        self._before = text[:first] + text[last:] + text[first:last]
 
     def _up(self) -> None:
         self._recall(1)
@@ -501,22 +501,12 @@ class LineEditor(PlainState):
         self._set(self._history[-wanted] if wanted else self._draft)
 
     def _start_of_word(self) -> int:
-        """How many graphemes stand before the word at the cursor."""
-        count = len(self._before)
-        while count and not _WORD.match(self._before[count - 1]):
-            count -= 1
-        while count and _WORD.match(self._before[count - 1]):
-            count -= 1
-        return count
+        """How many characters stand before the word at the cursor."""
+        return len(self._before) - _to_end_of_word(wcwidth.iter_graphemes_reverse(self._before))
 
     def _end_of_word(self) -> int:
-        """How many graphemes behind the cursor end with a word."""
-        count, most = 0, len(self._after)
-        while count < most and not _WORD.match(self._after[count]):
-            count += 1
-        while count < most and _WORD.match(self._after[count]):
-            count += 1
-        return count
+        """How many characters behind the cursor end with a word."""
+        return _to_end_of_word(wcwidth.iter_graphemes(self._after))
 
     # -- the screen ----------------------------------------------------------------------------
 
@@ -539,6 +529,33 @@ class LineEditor(PlainState):
 
 def _right(columns: int) -> str:
     return f"\x1b[{columns}C" if columns else ""
+
+
+def _first(text: str) -> str:
+    """The first grapheme of a text; "" if it is empty."""
+    return next(wcwidth.iter_graphemes(text), "")
+
+
+def _start_of_last(text: str) -> int:
+    """Where the last grapheme of a text begins."""
+    return wcwidth.grapheme_boundary_before(text, len(text)) if text else 0
+
+
+def _to_end_of_word(graphemes: Iterable[str]) -> int:
+    """How many characters there are up to the end of the first word in these."""
+    count, in_word = 0, False
+    for grapheme in graphemes:
+        is_of_word = _WORD.match(grapheme) is not None
+        if in_word and not is_of_word:
+            break
+        in_word = is_of_word
+        count += len(grapheme)
+    return count
+
+
+def _memory(texts: Iterable[str]) -> int:
+    """Bytes of memory that these take; an empty one is shared by all."""
+    return sum(sys.getsizeof(text) for text in texts if text)
 
 
 def _common_beginning(words: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import unicodedata
 
 import pyte
@@ -301,3 +302,45 @@ def test_what_the_history_holds_is_bounded() -> None:
         editor.receive(b"%04d" % number + b"x" * 1000 + b"\r")
     assert sum(map(len, editor._history)) <= HISTORY_SIZE_MAX
     assert editor.receive(b"\x10")[1].count("0099") == 1
+
+
+#: What is sent for a line, and then over again: letters of one to four bytes, marks, both in one line.
+TYPED = {
+    "ASCII": "a" * 4000,
+    "Latin": "é" * 2000,
+    "Cyrillic": "я" * 2000,
+    "Chinese": "語" * 1300,
+    "emoji": "🙂" * 1000,
+    "ASCII and one emoji": "a" * 3990 + "🙂",
+    "marks": "e\u0301" * 1300,
+}
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_an_editor_holds_at_most_eight_times_what_was_sent(name: str) -> None:
+    """Measured, and as it says itself."""
+    editor, data = LineEditor(line_max=4096), TYPED[name].encode()
+    editor.receive(b"warm up\r")
+    former = editor.held
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for start in range(0, len(data), 256):
+            editor.receive(data[start : start + 256])
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert editor.text == TYPED[name]
+    assert held <= 8 * len(data)
+    assert held - 2000 <= editor.held - former <= 8 * len(data)
+
+
+def test_what_can_be_brought_back_has_a_bound_in_memory() -> None:
+    """A letter alone takes 30 times its bytes, so lines are counted by what they take."""
+    editor = LineEditor(line_max=4096)
+    for number in range(3 * HISTORY_MAX):
+        editor.receive(("🙂" * (number % 2 * 1000 + 1) + f"{number}\r").encode())
+    assert editor.held <= HISTORY_SIZE_MAX
+    editor.receive(("🙂" * 1000).encode() + b"\x15\x19\x1b[A")
+    line = 4 * 1010 + 100
+    assert editor.held <= HISTORY_SIZE_MAX + 3 * line
