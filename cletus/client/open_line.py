@@ -20,7 +20,7 @@ class OpenPrompt(PlainState):
 
     Attributes:
         is_covered: whether output has followed it.
-        is_wanted: whether it is sent again; not if it has been answered.
+        is_wanted: whether an answer is waited for.
     """
 
     __slots__ = ("is_covered", "is_wanted", "terminal", "text")
@@ -30,8 +30,15 @@ class OpenPrompt(PlainState):
         self.text = text
         self.terminal = terminal
         self.is_covered = False
-        # What is sent to a screen reader is read aloud, and a page has its prompts beside the text.
-        self.is_wanted = not (terminal.screen_reader or terminal.prompts_apart)
+        self.is_wanted = True
+
+    @property
+    def is_sent_again(self) -> bool:
+        """Whether it is sent again below output that has covered it.
+
+        What is sent to a screen reader is read aloud, and a page has its prompts beside the text.
+        """
+        return self.is_wanted and not (self.terminal.screen_reader or self.terminal.prompts_apart)
 
     @property
     def is_out_of_the_way(self) -> bool:

@@ -165,6 +165,11 @@ class Output:
         elif self._open is not None and self._open.editor.prompt:
             self._append(self._encode(self._open.finish_prompt()))
 
+    def repeat_prompt(self) -> None:
+        """Send the prompt again that waits for an answer, if there is one: it has not arrived."""
+        if isinstance(self._open, OpenPrompt) and self._open.is_wanted:
+            self._repeat(self._open)
+
     def withdraw_prompt(self, text: str) -> None:
         """Nobody waits for an answer to this prompt any more."""
         line, last = self._open, text.rpartition("\n")[2]
@@ -301,7 +306,7 @@ class Output:
             self._is_due = False
             return
         wait = self._host.settings.prompt_again
-        if line.is_wanted and wait:
+        if line.is_sent_again and wait:
             self._again_at = self._host.clock.seconds() + wait
             if self._again_timer is None:
                 self._again_timer = self._host.clock.callLater(wait, self._prompt_again)
@@ -314,9 +319,12 @@ class Output:
         rest = self._again_at - self._host.clock.seconds()
         if rest > _INSTANT:
             self._again_timer = self._host.clock.callLater(rest, self._prompt_again)
-        elif line.is_wanted:
-            self._append(line.show() + self._transport.prompt_mark())
-            self._is_due = False
+        elif line.is_sent_again:
+            self._repeat(line)
+
+    def _repeat(self, line: OpenPrompt) -> None:
+        self._append(line.show() + self._transport.prompt_mark())
+        self._is_due = False
 
 
 class Echo(PlainState):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cletus.protocol.options import Option, Options, Side
+from cletus.protocol.telnet import IAC, Verb
 
 
 class Echo(Option):
@@ -38,3 +39,11 @@ def hide_input(options: Options, hidden: bool) -> bytes:
     Nothing waits for the answer, since many clients never give one.
     """
     return options.insist(Side.LOCAL, Echo.code, hidden)
+
+
+def repeat(hidden: bool) -> bytes:
+    """What to send to a client that may not have received the latest of ``hide_input``.
+
+    A client that has received it ignores this (RFC 854: a request for what is in effect is not answered).
+    """
+    return bytes((IAC, Verb.WILL if hidden else Verb.WONT, Echo.code))

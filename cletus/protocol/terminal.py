@@ -82,6 +82,8 @@ class Terminal(PlainState):
         screen_reader: whether what is shown is read aloud: then no colours and no drawn boxes.
         links: whether it knows links (OSC 8); others are shown their text only.
         tls: whether the connection is encrypted.
+        relayed: whether a proxy that is not trusted passes the connection on: neither the address nor
+            ``tls`` tells how it comes to the proxy.
         reflows: whether it breaks long lines between words itself, at whatever width it has at the
             moment, as a browser does: paragraphs are best sent whole.
         wrap: whether we break lines at ``columns``; otherwise the terminal breaks them as it likes.
@@ -102,6 +104,7 @@ class Terminal(PlainState):
         "profile",
         "prompts_apart",
         "reflows",
+        "relayed",
         "reported",
         "rows",
         "screen_reader",
@@ -117,6 +120,7 @@ class Terminal(PlainState):
         "name",
         "prompts_apart",
         "reflows",
+        "relayed",
         "rows",
         "screen_reader",
         "tls",
@@ -133,6 +137,7 @@ class Terminal(PlainState):
     screen_reader: bool
     links: bool
     tls: bool
+    relayed: bool
     reflows: bool
     wrap: bool
     prompts_apart: bool
@@ -151,6 +156,7 @@ class Terminal(PlainState):
             "screen_reader": False,
             "links": False,
             "tls": tls,
+            "relayed": False,
             "reflows": False,
             "wrap": False,
             "prompts_apart": False,

@@ -80,6 +80,8 @@ class TokensMixin:
 
 def is_private(client: Client) -> bool:
     """Whether nobody can listen on the way to a client: it came over TLS, or from this machine."""
+    if client.terminal.relayed:
+        return False
     if client.terminal.tls:
         return True
     host = host_of(client.address)

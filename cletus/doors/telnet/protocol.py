@@ -26,6 +26,7 @@ from cletus.doors.admission import counted_address
 from cletus.doors.fast_send import can_fast_send, fast_send, unsent
 from cletus.errors import ProtocolError, RestartError
 from cletus.logs.context import log_context
+from cletus.protocol import echo
 from cletus.protocol.connection import (
     TOO_LONG,
     Connection,
@@ -300,6 +301,13 @@ class TelnetProtocol(Protocol):
         """Close at once, also when the peer does not read."""
         if self._state is not _GONE:
             self.transport.abortConnection()
+
+    def repeat_question(self) -> None:
+        """For the door: what was sent last has been lost. Ask again, and hide the answer or show it."""
+        if self.client is not None:
+            output = self.client.output
+            output.put_message(echo.repeat(output.echo.terminal_hides))
+            output.repeat_prompt()
 
     def keep_alive(self) -> None:
         """For the door: show a peer that speaks telnet, and the routers on the way, that we are here."""

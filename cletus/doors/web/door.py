@@ -26,7 +26,7 @@ from cletus.doors.listening import FreePort, Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, name_of, status_of
 from cletus.doors.tls import certificate_of
 from cletus.doors.web.connection import WebConnection
-from cletus.doors.web.forwarded import Forwarded, forwarded
+from cletus.doors.web.forwarded import Forwarded, forwarded, is_forwarded
 from cletus.doors.web.http import Request
 from cletus.doors.web.interfaces import Admission, Socket, Start
 from cletus.doors.web.session import Session
@@ -318,11 +318,10 @@ class WebDoor:
         if offered and codec is None:
             return f"Of these subprotocols one must be offered: {', '.join(CODECS)}."
         peer = self._peer_of(request, connection)
-        secure = (
-            ISSLTransport.providedBy(connection.transport)
-            or self._forwarded(request, connection).secure
-        )
-        new = partial(self._new, secure=secure)
+        told = self._forwarded(request, connection)
+        secure = ISSLTransport.providedBy(connection.transport) or told.secure
+        relayed = is_forwarded(request) and not told.host and not told.secure
+        new = partial(self._new, secure=secure, relayed=relayed)
         if codec is not TelnetCodec:
             session = Session(self, (codec or TerminalCodec)(), peer, admission)
             return new(session, None if codec is None else codec.name)
@@ -336,7 +335,9 @@ class WebDoor:
         session = Session(self, TelnetCodec(), peer, admission, resumable=True)
         return new(session, TelnetCodec.name)
 
-    def _new(self, session: Session, subprotocol: str | None, *, secure: bool) -> Start:
+    def _new(
+        self, session: Session, subprotocol: str | None, *, secure: bool, relayed: bool
+    ) -> Start:
         """A session that begins with the telnet connection inside it."""
 
         def begin(socket: Socket) -> None:
@@ -348,6 +349,7 @@ class WebDoor:
                 grace = round(self.resume_grace)
                 words = json.dumps({"session": secret, "grace": grace, **self.page})
             protocol = TelnetProtocol(self._service, door="web", tls=secure)
+            protocol.terminal.relayed = relayed
             # The page breaks lines itself, and so do programs that are sent text and nothing of telnet.
             protocol.terminal.reflows = session.resumable or not session.speaks_telnet
             protocol.terminal.prompts_apart = session.resumable

@@ -15,6 +15,8 @@ from ipaddress import ip_address
 from cletus.doors.web.http import Request
 from cletus.errors import ProtocolError
 
+_BY_PROXIES = frozenset({"forwarded", "via", "x-real-ip"})  # and all that begin with "x-forwarded-"
+
 _PAIR = re.compile(r'\s*([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*([;,]|$)')
 _ADDRESS = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+):\d+")
 
@@ -55,6 +57,11 @@ def forwarded(request: Request, is_proxy: Callable[[str], bool]) -> Forwarded:
     # A proxy that others stand before appends "http" if they reach it in plain text: so all, not some.
     secure = bool(ways) and all(way.lower() == "https" for way in ways)
     return Forwarded("".join(hosts), secure)
+
+
+def is_forwarded(request: Request) -> bool:
+    """Whether a proxy has sent this request, trusted or not. Browsers set none of these headers."""
+    return any(name in _BY_PROXIES or name.startswith("x-forwarded-") for name, _ in request.fields)
 
 
 def _values(request: Request, name: str) -> Iterable[str]:

@@ -136,6 +136,8 @@ class Session:
             socket.send_frame(BINARY, payload)
         self._pings.clear()
         self._socket = socket
+        if lost:
+            self.protocol.repeat_question()
         if not self._reading:
             socket.pause_reading()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -76,6 +77,7 @@ class Tab(Wire):
         url: str = "ws://127.0.0.1:9080/ws",
         forwarded: str = "",
         proto: str = "",
+        fields: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(door, peer)
         self.client = ClientProtocol(
@@ -86,6 +88,7 @@ class Tab(Wire):
             request.headers["X-Forwarded-For"] = forwarded
         if proto:
             request.headers["X-Forwarded-Proto"] = proto
+        request.headers.update(fields or {})
         self.client.send_request(request)
         self.frames: list[Frame] = []
         self.response: Response | None = None

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from cletus import Client, Service, events
+from cletus.contrib.users import is_private
 from cletus.doors.telnet.protocol import TelnetProtocol
 from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
 from cletus.doors.web.door import WebDoor
@@ -399,6 +400,39 @@ def test_what_could_not_be_kept_is_counted(made: Made, clock: Clock) -> None:
     assert b"".join(again.binary()) == b"8" * 48 + b"\r\n" + b"9" * 48 + b"\r\n"
 
 
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_question_that_could_not_be_kept_is_asked_again(
+    made: Made, clock: Clock, is_hidden: bool
+) -> None:
+    """And whether its answer is hidden is said again: else a password would be typed for all to see."""
+    door = made(resume_max=100)
+    tab = visit(door)
+    secret = secret_of(tab)
+    tab.says(b"\xff\xfd\x19")  # DO END-OF-RECORD
+    clock.advance(0)
+    have = len(tab.binary())
+    (client,) = clients(door)
+    tab.lose()
+    if is_hidden:
+        client.hide_input()
+    client.prompt("Which word? ")
+    for n in range(3):
+        clock.advance(0)
+        client.write(f"{n}" * 48)
+    clock.advance(0)
+    again = visit(door, secret, have)
+    text = heard(again, clock)
+    assert text.count(b"Which word? \xff\xef") == 1
+    assert (b"\xff\xfb\x01" in text) is is_hidden
+    again.types("lantern")
+    heard(again, clock)
+    again.lose()
+    for n in range(3):
+        client.write(f"{n}" * 48)
+        clock.advance(0)
+    assert b"Which word?" not in heard(visit(door, secret, have), clock), "it is answered"
+
+
 def test_w18_a_wrong_secret_gives_a_new_visit_and_no_hint(door: WebDoor) -> None:
     first = visit(door)
     secret = secret_of(first)
@@ -592,6 +626,31 @@ def test_a_page_behind_an_https_proxy_is_secure(
     (client,) = clients(door)
     assert client.terminal.tls is secure
     assert client.address == "192.0.2.1:0"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "fields", "private"),
+    [
+        ((), {}, True),
+        ((), {"X-Forwarded-For": "192.0.2.1"}, False),
+        ((), {"X-Forwarded-Proto": "https"}, False),
+        ((), {"X-Real-IP": "127.0.0.1"}, False),
+        ((), {"Forwarded": "for=127.0.0.1;proto=https"}, False),
+        ((), {"Via": "1.1 squid"}, False),
+        (("127.0.0.1",), {"Via": "1.1 squid"}, False),
+        (("127.0.0.1",), {"X-Forwarded-For": "192.0.2.1"}, False),
+        (("127.0.0.1",), {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}, True),
+        (("127.0.0.1",), {"X-Forwarded-For": "::1", "Via": "1.1 nginx"}, True),
+    ],
+)
+def test_the_address_of_a_proxy_makes_nobody_private(
+    made: Made, proxies: tuple[str, ...], fields: dict[str, str], private: bool
+) -> None:
+    """Not one on this machine that no setting names, nor one that does not tell whose request it sends."""
+    door = made(web_origins=("*",), web_proxies=proxies)
+    Tab(door, TELNET, SESSION, fields=fields)
+    (client,) = clients(door)
+    assert is_private(client) is private
 
 
 def test_headers_of_a_proxy_that_disagree_are_refused(made: Made) -> None:
