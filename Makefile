@@ -19,7 +19,7 @@ lint: $(VENV)/test.stamp
 
 types: $(VENV)/test.stamp
 	$(BIN)/mypy
-	cd cletus/templates/data && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --no-namespace-packages \
+	cd cletus/cli/templates/data && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --no-namespace-packages \
 		--cache-dir $(CURDIR)/.mypy_cache/templates echo/example_echo chat/example_chat mud/example_mud
 
 # Those with real processes, sockets and clients come after the others, a file at a time on each core.

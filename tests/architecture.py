@@ -28,9 +28,9 @@ LADDER: tuple[frozenset[str], ...] = (
     frozenset({"events"}),
     frozenset({"service"}),
     frozenset({"doors", "ops", "reload"}),
-    frozenset({"restart"}),
+    frozenset({"cluster", "restart"}),
     # ``cletus/__init__.py`` puts the rooms together for applications; ``""`` is its name here.
-    frozenset({"", "check", "templates", "testing", "twisted_service"}),
+    frozenset({"", "check", "testing", "twisted_service"}),
     frozenset({"contrib"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -94,7 +94,7 @@ class Import:
 
 
 #: What is in this folder is copied, and runs elsewhere.
-DATA = "templates/data/"
+DATA = "cli/templates/data/"
 
 
 class House:

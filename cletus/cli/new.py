@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from cletus.cli.main import HELP, refuse
+from cletus.cli.templates import TEMPLATES, make
 from cletus.errors import CletusError, TemplateError
-from cletus.templates import TEMPLATES, make
 
 
 @click.command(context_settings=HELP)

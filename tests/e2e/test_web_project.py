@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from cletus.cli.templates import make
 from cletus.doors.web.site import PAGE
-from cletus.templates import make
 from tests.e2e.harness import TIMEOUT, Talker, wait_until
 from tests.e2e.page import PASSWORD, Page, free_port
 

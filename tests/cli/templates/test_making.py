@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
+from cletus.cli.templates import TEMPLATES, make, making
 from cletus.doors.web import WebDoor
 from cletus.errors import TemplateError
 from cletus.settings.settings import Settings
-from cletus.templates import TEMPLATES, make, making
 from cletus.testing import MemoryDoor, StepClock, assert_survives_reload, staged
 
 #: What somebody who connects reads first.

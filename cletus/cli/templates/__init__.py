@@ -3,6 +3,6 @@
 The templates are in ``data``, a folder each: code that is copied, and that nothing of Cletus imports.
 """
 
-from cletus.templates.making import TEMPLATES, make
+from cletus.cli.templates.making import TEMPLATES, make
 
 __all__ = ["TEMPLATES", "make"]

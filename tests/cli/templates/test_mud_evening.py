@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 from typing import Any
 
+from cletus.cli.templates import make
 from cletus.errors import Disconnected
 from cletus.service.service import Service
-from cletus.templates import make
 from cletus.testing import Log, MemoryDoor, StepClock, reloaded, staged
 
 NAMES = [

@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from cletus.cli.templates.requirement import DISTRIBUTION, requirement
 from cletus.errors import TemplateError
-from cletus.templates.requirement import DISTRIBUTION, requirement
 
 #: Each template, and the name of its package.
 TEMPLATES: Final = {
@@ -111,7 +111,7 @@ def _example() -> Path:
     """The example service, which is the talker: shipped in the package, or beside it in a checkout."""
     name = TEMPLATES["talker"]
     shipped = _DATA / "talker" / name
-    return shipped if shipped.is_dir() else Path(__file__).parents[2] / name
+    return shipped if shipped.is_dir() else Path(__file__).parents[3] / name
 
 
 def _renamed(path: Path, name: str, template: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from cletus.templates import make, requirement
+from cletus.cli.templates import make, requirement
 from cletus.version import __version__
 
 
@@ -71,7 +71,7 @@ def test_a_checkout_that_is_not_installed_is_required_by_its_path(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(requirement, "distribution", missing)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     assert requirement.requirement() == f"cletus-live @ {root.as_uri()}"
 
 

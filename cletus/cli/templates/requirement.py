@@ -42,5 +42,5 @@ def _recorded_url() -> str:
 
 def _checkout_url() -> str:
     """That of a checkout which is not installed, but on ``sys.path``; "" if it is not one."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     return root.as_uri() if (root / "pyproject.toml").is_file() else ""
