@@ -820,3 +820,38 @@ class CallTimedOut(BaseException):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(f"not finished after {seconds:.1f} seconds (setting call_timeout)")
+
+
+# -- cluster -------------------------------------------------------------------------------------
+
+
+class ClusterError(CletusError):
+    """The root of errors of a cluster."""
+
+
+class BusFull(ClusterError):
+    """More waits for the engine than ``cluster_backlog`` allows; the command was not accepted.
+
+    Attributes:
+        waiting: bytes that wait.
+    """
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        self.waiting = waiting
+        self.limit = limit
+        super().__init__(
+            f"{waiting:,} bytes wait for the engine of the cluster; cluster_backlog is {limit:,}"
+        )
+
+
+class EntryTooLarge(ClusterError):
+    """An entry for the bus of a cluster is too large; the command was not accepted."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(f"an entry of {size:,} bytes is larger than {limit:,}")
+
+
+class BusClosed(ClusterError):
+    """The bus was closed before the engine had answered; the command may have had its effect."""
