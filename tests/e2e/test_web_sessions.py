@@ -22,12 +22,19 @@ def loaded_again(page: Page) -> Page:
     return page
 
 
-def other_window(page: Page) -> Page:
-    """A window that is opened from another gets a copy of its session storage, and takes over."""
+def other_window(page: Page, *, hide: bool = True) -> Page:
+    """A window that is opened from one that was hidden gets a copy of its session storage, and takes over."""
     with page.tab.context.expect_page() as opened:
-        page.tab.evaluate(f"{HIDE}; window.open('/')")
+        page.tab.evaluate(f"{HIDE if hide else ''}; window.open('/')")
     page.tab.wait_for_selector("#notices >> text=another window")
     return Page(page.tab.context, "", tab=opened.value)
+
+
+def taken_back(page: Page) -> Page:
+    """A window that was taken over goes on, as after F5."""
+    with page.tab.expect_navigation():
+        page.tab.click("#notices >> text=Go on here")
+    return page
 
 
 def cut(cable: Cable) -> Callable[[Page], Page]:
@@ -100,8 +107,6 @@ def test_a_login_goes_on_where_it_was_and_its_password_is_kept_nowhere(
     name = "Nan" + "".join(letter for letter in request.node.callspec.id if letter.isalpha())
     page = join(url=f"http://127.0.0.1:{cable.port}/")
     for question, answer in (("name", name), ("Create it", "y")):
-        if disturb is other_window:  # what is on its way, the window that goes may still get
-            page.asked(question)
         page = disturb(page)
         page.asked(question)
         page.types(answer)
@@ -112,10 +117,7 @@ def test_a_login_goes_on_where_it_was_and_its_password_is_kept_nowhere(
         assert page.tab.locator("#secret").get_attribute("type") == "password"
         assert not page.tab.locator("#entry").is_visible()
         page.types(PASSWORD, "#secret")
-        if (
-            disturb is not other_window
-        ):  # while its answer is on the way, the other window may get that
-            page = disturb(page)
+        page = disturb(page)
         page.tab.evaluate(HIDE)
         stored = page.tab.evaluate(STORED)
         assert "Choose a password" in stored
@@ -215,7 +217,8 @@ def test_a_page_opens_without_a_network_and_says_what_did_not_arrive(
     assert PASSWORD not in page.tab.evaluate(STORED) + page.tab.content()
     cable.mend()
     page.tab.wait_for_selector("#notices >> text=1 of the lines that you typed did not arrive")
-    for _ in range(2):
+    for question in ("Choose a password", "Type it again"):
+        page.asked(question)
         page.types(PASSWORD, "#secret")
     page.asked("Your pronouns")
 
@@ -248,14 +251,41 @@ def test_what_was_typed_while_the_service_was_started_again_is_no_answer_to_its_
 def test_w19_the_newer_of_two_windows_has_the_session_and_the_older_can_take_it_back(
     join: Callable[..., Page],
 ) -> None:
-    hal = join("Hal")
-    window = other_window(hal)
+    """Each has all that was said, once: also what the other has received after it was saved."""
+    hal, eve = join("Hal"), join("Eve")
+    hal.tab.evaluate(HIDE)
+    eve.types("after Hal was hidden")
+    hal.sees("Eve says: after Hal was hidden")
+    window = other_window(hal, hide=False)
+    window.sees("Eve says: after Hal was hidden")
     window.types("from the other window")
     window.sees("You say: from the other window")
     assert hal.count("from the other window") == 0
-    hal.tab.click("#notices >> text=Go on here")
+    hal.types("typed meanwhile")
+    taken_back(hal)
     window.tab.wait_for_selector("#notices >> text=another window")
+    hal.sees("You say: typed meanwhile")
     hal.types("and back")
     hal.sees("You say: and back")
-    assert hal.count("and back") == 2, "what was typed, and what is said"
     assert window.count("and back") == 0
+    for line in (
+        "Eve says: after Hal was hidden",
+        "You say: from the other window",
+        "You say: typed meanwhile",
+        "You say: and back",
+    ):
+        assert hal.count(line) == 1
+    assert hal.tab.locator("#notices >> text=could not be kept").count() == 0
+
+
+def test_a_window_that_was_closed_leaves_what_it_has_to_the_one_before(
+    join: Callable[..., Page],
+) -> None:
+    ida = join("Ida")
+    window = other_window(ida)
+    window.types("in the other window")
+    window.sees("You say: in the other window")
+    window.tab.close()
+    taken_back(ida)
+    ida.sees("You say: in the other window")
+    assert ida.count("You say: in the other window") == 1

@@ -74,6 +74,7 @@ class Session:
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._first = 0  # number of the oldest frame that is kept
+        self._proved = 0  # frames that the browser had when it answered the latest ping
         self._pings: list[int] = []  # for each unanswered ping, frames that were sent before; few
         self._producer: Any = None
         self._paused = False
@@ -127,12 +128,12 @@ class Session:
         old, self._socket = self._socket, None
         if old is not None:
             old.close(TAKEN_OVER, "taken over by another window")
-        self._forget_before(have)
+        self._proved = have
         lost = max(0, self._first - have)
         resumed = {"received": self.received, "lost": lost}
         words = json.dumps({"resumed": resumed, **self._door.page})
         socket.send_frame(TEXT, words.encode())
-        for payload in self._kept:
+        for payload in self._kept[max(0, have - self._first) :]:
             socket.send_frame(BINARY, payload)
         self._pings.clear()
         self._socket = socket
@@ -142,13 +143,18 @@ class Session:
             socket.pause_reading()
 
     def ping_sent(self) -> None:
-        """The door has sent a ping; its answer proves that all frames before it have arrived."""
+        """The door has sent a ping; its answer proves that all frames before it are in the browser."""
         self._pings.append(self._next)
 
     def pong(self, socket: Socket) -> None:
-        """A ping was answered."""
+        """A ping was answered.
+
+        The browser answers before the page has seen what came before the ping, and another window may go
+        on from what the page had saved. So frames are kept until the answer after the one that proves them.
+        """
         if socket is self._socket and self._pings:
-            self._forget_before(self._pings.pop(0))
+            self._forget_before(self._proved)
+            self._proved = self._pings.pop(0)
 
     @property
     def speaks_telnet(self) -> bool:

@@ -367,7 +367,10 @@ def test_what_was_sent_and_did_not_arrive_is_sent_again(door: WebDoor, clock: Cl
     assert b"lost on the way" in b"".join(again.binary())
 
 
-def test_frames_that_a_pong_has_proved_are_forgotten(door: WebDoor, clock: Clock) -> None:
+def test_frames_that_a_pong_has_proved_are_forgotten_at_the_next(
+    door: WebDoor, clock: Clock
+) -> None:
+    """A browser answers pings while its page is busy: the page may not have what the pong proves."""
     tab = visit(door)
     secret = secret_of(tab)
     tab.types("one")
@@ -377,11 +380,33 @@ def test_frames_that_a_pong_has_proved_are_forgotten(door: WebDoor, clock: Clock
     tab.pump()
     session = tab.connection.session
     assert session is not None
+    assert len(session._kept) == have  # type: ignore[attr-defined]
+    door._ping()
+    tab.pump()
     assert not session._kept  # type: ignore[attr-defined]
     tab.lose()
     assert [words["resumed"] for words in visit(door, secret, have).words] == [
         {"received": 1, "lost": 0}
     ]
+
+
+def test_a_window_may_go_on_from_what_another_has_passed(door: WebDoor, clock: Clock) -> None:
+    """It was opened with what the other had saved, and the other has received more, and gone on after a cut."""
+    tab = visit(door)
+    secret = secret_of(tab)
+    clock.advance(0)
+    saved = len(tab.binary())
+    (client,) = clients(door)
+    client.write("on its way")
+    clock.advance(0)
+    have = saved + len(tab.binary())
+    door._ping()
+    tab.pump()
+    tab.lose()
+    visit(door, secret, have)
+    other = visit(door, secret, saved)
+    assert [words["resumed"]["lost"] for words in other.words] == [0]
+    assert b"".join(other.binary()) == b"on its way\r\n"
 
 
 def test_what_could_not_be_kept_is_counted(made: Made, clock: Clock) -> None:

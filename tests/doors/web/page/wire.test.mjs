@@ -87,6 +87,37 @@ test("a page that was taken over does not fight", () => {
   assert.equal(states.at(-1), "taken");
 });
 
+test("a window hands over all that has not arrived, and hears and sends nothing more", () => {
+  const first = made();
+  first.wire.connect();
+  first.last().say({ session: "S" });
+  first.last().stream(1);
+  first.wire.send(Uint8Array.of(7), SECRET);
+  const state = JSON.parse(JSON.stringify(first.wire.handOver(true)));
+  const socket = first.last();
+  assert.equal(socket.closed, 4001);
+  assert.equal(first.states.at(-1), "taken");
+  socket.stream(2);
+  first.wire.wake();
+  first.run();
+  assert.equal(FakeSocket.all.length, 1);
+  assert.deepEqual(first.heard, [1]);
+  const second = made();
+  second.wire.restore(state);
+  second.wire.connect();
+  assert.equal(second.last().protocols[1], "session.cletus.S.1");
+  second.last().say({ resumed: { received: 0, lost: 0 } });
+  assert.deepEqual(second.last().sent, [[7]]);
+});
+
+test("w17: what a window takes back to save it has nothing that was typed hidden", () => {
+  const { wire, last } = made();
+  wire.connect();
+  last().say({ session: "S" });
+  wire.send(Uint8Array.of(7), SECRET);
+  assert.doesNotMatch(JSON.stringify(wire.handOver(false)), /7/);
+});
+
 test("a service that stops is waited for, as a new visit", () => {
   const { wire, run, last, fresh, states } = made();
   wire.connect();

@@ -1,6 +1,6 @@
 // Joins the parts: bytes to text, text to the log, GMCP to the panel, what is typed to the wire.
 import { Telnet } from "./telnet.js";
-import { forget, save, visit, wire } from "./session.js";
+import { forget, handOver, handedOver, save, visit, wire } from "./session.js";
 import { LINE, SECRET } from "./wire.js";
 import { Log, element, isDark } from "./log.js";
 import { Input } from "./input.js";
@@ -23,6 +23,8 @@ let state = "connecting";
 let pinged = 0;
 let loggedIn = false;
 let nameQuestion = "";
+let answered = ""; // the question that the latest line answers
+let leaving = false;
 let channel = null;
 
 const log = new Log(get("log"), get("aloud"), get("newer"), { names: () => panel.names, me: () => panel.me, settings });
@@ -45,6 +47,7 @@ function newTelnet() {
 function startAgain(why) {
   if (why !== "closed") notice("visit", say(why === "away" ? "newVisit" : "serviceRestarted"));
   loggedIn = false;
+  answered = "";
   input.hide(false);
   input.question("", placeholder());
   log.partial = "";
@@ -54,8 +57,14 @@ function startAgain(why) {
 
 // What could not be kept over a cut is counted, in both directions, and said.
 function missed(lost, unsent) {
-  if (lost) notice("lost", say("lost", { n: lost }));
-  if (unsent) notice("unsent", say("unsent", { n: unsent }));
+  if (lost) {
+    notice("lost", say("lost", { n: lost }));
+    if (telnet.speaksGmcp) wire.send(telnet.gmcp("Core.Supports.Set", SUPPORTS)); // the room and the people may be among it
+  }
+  if (unsent) {
+    notice("unsent", say("unsent", { n: unsent }));
+    if (!input.asked && answered) input.question(answered, placeholder());
+  }
 }
 
 function announceTerminal() {
@@ -133,7 +142,7 @@ function storeToken() {
 function submit(line, hidden) {
   const text = channel && !hidden && line.trim() && !/^[./]/.test(line) && channel.command ? `${channel.command} ${line}` : line;
   wire.send(telnet.line(text), hidden ? SECRET : LINE);
-  const asked = input.asked;
+  const asked = answered = input.asked;
   if (asked) log.line(`${asked} ${hidden ? say("hidden") : line}`, "own");
   else if (!hidden && line.trim()) log.line(line, "own");
   // The first question is that of the name; it comes again after a wrong password.
@@ -222,7 +231,17 @@ function setState(next) {
   const button = { taken: "takenBack", gone: "reconnect" }[next];
   clearTimeout(setState.timer);
   // A cut that is mended at once is nobody's concern.
-  setState.timer = setTimeout(() => { if (state === next) notice("state", say(words), button && say(button), () => { wire.over = false; wire.connect(); }); }, button ? 0 : 1200);
+  setState.timer = setTimeout(() => { if (state === next) notice("state", say(words), button && say(button), next === "taken" ? takeBack : () => { wire.over = false; wire.connect(); }); }, button ? 0 : 1200);
+}
+
+// The other window knows what was said meanwhile: this one goes on with that, as after F5.
+async function takeBack() {
+  const theirs = await handedOver(wire.secret, false);
+  if (!theirs) { wire.over = false; wire.connect(); return; }
+  theirs.wire.waiting.push(...wire.save().waiting.filter(({ is }) => is)); // lines that were typed here since
+  save(theirs);
+  leaving = true;
+  location.reload();
 }
 
 function drawState() {
@@ -323,6 +342,7 @@ for (const event of ["online", "pageshow", "focus"]) addEventListener(event, () 
 addEventListener("offline", () => setState("offline"));
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) { remember(); return; } // a phone may end the page now, and says nothing more
+  forget();
   unreadCount = 0;
   drawState();
   wire.wake();
@@ -331,8 +351,12 @@ document.addEventListener("visibilitychange", () => {
 // -- a visit survives F5 ----------------------------------------------------------------------------
 
 function remember() {
+  if (leaving) return;
   if (!wire.secret || wire.over) { forget(); return; }
-  save({ wire: wire.save(), telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn, account: input.account.value });
+  save(whole(wire.save()));
+}
+function whole(wire) {
+  return { wire, telnet: telnet.save(), log: log.save(), partial: log.partial, input: input.save(), panel: panel.save(), stage: document.body.dataset.stage, loggedIn, answered, account: input.account.value };
 }
 addEventListener("pagehide", remember);
 
@@ -341,7 +365,7 @@ function goOn() {
   if (!visit) return;
   try {
     telnet.restore(visit.telnet);
-    loggedIn = visit.loggedIn;
+    ({ loggedIn, answered } = visit);
     input.account.value = visit.account;
     panel.restore(visit.panel);
     log.restore(visit.log);
@@ -353,6 +377,7 @@ function goOn() {
 
 async function begin() {
   goOn();
+  handOver(whole);
   wire.listen({
     data: received, state: setState,
     fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); comeInUnasked(); },

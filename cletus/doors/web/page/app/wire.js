@@ -4,6 +4,7 @@ const TELNET = "telnet.mudstandards.org";
 const MESSAGE_MAX = 1024, KEPT_MAX = 1000;
 // What a message is: a line that was typed, one that was typed hidden, or something of the protocol's own.
 export const LINE = "line", SECRET = "secret", OTHER = "";
+const TAKEN = 4001; // the code with which a socket is closed because another window goes on
 const FIRST_WAIT = 250, LONGEST_WAIT = 15000, SILENCE = 20000, ANSWER = 4000;
 
 export class Wire {
@@ -113,7 +114,8 @@ export class Wire {
     this.socket = null;
     this.open = false;
     this.timers.clearTimeout(this.quiet);
-    if (code === 4001) { this.over = true; this.tell("state", "taken"); return; }
+    this.timers.clearTimeout(this.timer);
+    if (code === TAKEN) { this.over = true; this.tell("state", "taken"); return; }
     if (code === 1000) { this.over = true; this.secret = ""; this.ended = "closed"; this.tell("state", "gone"); return; }
     if (code === 1012) { this.secret = ""; this.ended = "stopped"; }
     this.tell("state", this.ended === "stopped" ? "stopping" : globalThis.navigator?.onLine === false ? "offline" : "reconnecting");
@@ -149,9 +151,18 @@ export class Wire {
     if (this.socket) this.socket.close(1000);
   }
 
-  // What was typed hidden is saved nowhere: of such a message, only that it was there.
-  save() {
-    const list = (messages) => messages.map(({ bytes, is }) => ({ bytes: bytes && is !== SECRET ? Array.from(bytes) : null, is }));
+  // Another window goes on with the session: what it needs for that. Nothing is heard or sent here from now on.
+  handOver(whole) {
+    const state = this.save(whole), socket = this.socket;
+    this.socket = null;
+    this.closed(TAKEN);
+    if (socket) { socket.onclose = null; socket.close(TAKEN); }
+    return state;
+  }
+
+  // What was typed hidden is saved nowhere: of such a message, only that it was there; a window is told all.
+  save(whole = false) {
+    const list = (messages) => messages.map(({ bytes, is }) => ({ bytes: bytes && (whole || is !== SECRET) ? Array.from(bytes) : null, is }));
     return { secret: this.secret, received: this.received, sent: this.sent, kept: list(this.kept.slice(-200)), waiting: list(this.waiting) };
   }
   restore(saved) {
