@@ -231,10 +231,12 @@ class Receive(ClientEvent):
     """A person has typed a line that no question and no dialogue was waiting for.
 
     ``data`` is the line without its end: decoded, without control characters, and made from no more
-    than ``line_max`` bytes.
+    than ``line_max`` bytes. ``again`` is true if a process before this one has been given it, too, and has
+    ended before all was done: what it has saved for this line may be done twice.
     """
 
     data: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

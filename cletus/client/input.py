@@ -117,6 +117,8 @@ class Input:
         ended: called when nothing more is typed, all lines are handled and nobody is at work.
 
     Attributes:
+        taken: how many lines its readers have been given.
+        again_until: up to which of them a process before this one may have handled them, too.
         last_at: when the latest line came, or else when they connected, by the host's clock.
         dialogues: the ``Dialogue`` objects under way, the one on top last. A reload replaces them in
             this list. Dialogues know their client's class, so theirs is not known here.
@@ -142,6 +144,9 @@ class Input:
         self._burst = settings.line_burst
         self._max = settings.input_max
         self._lines: deque[str] = deque()
+        self.taken = self.again_until = 0
+        #: A transport that has to know how many lines are handled is told.
+        self._handled: Callable[[int], None] | None = getattr(transport, "handled", None)
         self._questions: list[Question] = []
         self.dialogues: list[Any] = []
         self._service = ServiceReader(client, host)
@@ -207,6 +212,7 @@ class Input:
     def put_back(self, line: str) -> None:
         """A reader that has ended gives back its last line: the next reader gets it first."""
         self._lines.appendleft(line)
+        self.taken -= 1
 
     def pump(self) -> None:
         """Give lines that wait to their readers, as far as these are ready and the rate allows.
@@ -225,12 +231,16 @@ class Input:
                 if reader.is_busy or not self._rate_allows():
                     break
                 line = self._lines.popleft()
+                self.taken += 1
                 self._output.line_taken()
                 with log_context(self._client, hidden=line if self._output.echo.is_hidden else ""):
                     reader.take(line)
         finally:
             self._pumping = False
-        self._output.line_at_work(self.reader.is_busy)
+        is_busy = self.reader.is_busy
+        self._output.line_at_work(is_busy)
+        if self._handled is not None and not is_busy:
+            self._handled(self.taken)
         self._update_reading()
         if self._over:
             self._end_if_done()

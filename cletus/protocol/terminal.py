@@ -6,7 +6,7 @@ person who does not want colours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -92,9 +92,11 @@ class Terminal(PlainState):
             is typed; ``None`` when the terminal does that.
         profile: everything that the bytes of a text depend on.
         reported: what the terminal says of itself where something else is preferred.
+        changed: called after each change of an attribute.
     """
 
     __slots__ = (
+        "changed",
         "colours",
         "columns",
         "editor",
@@ -144,6 +146,7 @@ class Terminal(PlainState):
     editor: LineEditor | None
     profile: RenderProfile
     reported: dict[str, Any]
+    changed: Callable[[], None] | None
 
     def __init__(self, encoder: Encoder, *, tls: bool = False):
         initial: dict[str, Any] = {
@@ -165,6 +168,7 @@ class Terminal(PlainState):
         for name, value in initial.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "reported", {})
+        object.__setattr__(self, "changed", None)
         self._update_profile()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -174,6 +178,8 @@ class Terminal(PlainState):
         object.__setattr__(self, name, value)
         if name in _IN_PROFILE:
             self._update_profile()
+        if self.changed is not None:
+            self.changed()
 
     def __repr__(self) -> str:
         return f"<Terminal {self.name or 'unknown'} {self.columns}x{self.rows} {self.encoding}>"

@@ -29,6 +29,8 @@ class Turn:
         self._flushes: list[Callable[[], None]] = []
         self._pieces: list[bytes] = []
         self._joined = b""
+        #: Called when a turn has ended, its flushes included: a cluster sends it as a whole then.
+        self.after: Callable[[], None] | None = None
         #: The calls that ``release()`` makes or forgets; ``None`` while nothing is held back.
         self._held: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
 
@@ -50,6 +52,8 @@ class Turn:
         flushes, self._flushes = self._flushes, []
         self._make(calls)
         self._flush(flushes)
+        if self.after is not None:
+            self._make((self.after,))
 
     # -- while new code is imported ---------------------------------------------------------
 
@@ -60,6 +64,8 @@ class Turn:
         """
         flushes, self._flushes = self._flushes, []
         self._flush(flushes)
+        if self.after is not None:
+            self._make((self.after,))
         self._held = []
 
     def holds(self, call: Callable[..., Any], *args: Any) -> bool:

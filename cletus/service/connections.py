@@ -143,7 +143,8 @@ class Connections:
 
     def received(self, client: Client, line: str) -> None:
         """They have typed a line that no question or dialogue waited for. Fires ``Receive``."""
-        self._dispatcher.fire(events.Receive(self._service, client, line))
+        again = client.input.taken <= client.input.again_until
+        self._dispatcher.fire(events.Receive(self._service, client, line, again))
 
     def closing(self, client: Client, reason: str) -> None:
         """Their connection is about to be closed by us. Fires ``Closing``."""
