@@ -144,7 +144,8 @@ class Input:
         self._burst = settings.line_burst
         self._max = settings.input_max
         self._lines: deque[str] = deque()
-        self.taken = self.again_until = 0
+        self.taken: int = getattr(transport, "lines_before", 0)
+        self.again_until = 0
         #: A transport that has to know how many lines are handled is told.
         self._handled: Callable[[int], None] | None = getattr(transport, "handled", None)
         self._questions: list[Question] = []

@@ -23,9 +23,9 @@ class Transport(Protocol):
         address: where they come from, for logs: ``127.0.0.1:54321``.
         terminal: what is in front of them, as far as the door knows.
 
-    Two more methods are optional, for the transport of a client whose connection is at a gateway:
-    ``outbox(transport, host, overflow=...)`` makes its ``Output``; and ``handled(number)`` is called whenever the
-    client is ready for another line, with the number of those that its readers have been given.
+    The transport of a client whose connection is at a gateway has more: ``outbox(transport, host,
+    overflow=...)`` makes its ``Output``; ``handled(number)`` is called whenever the client is ready for
+    another line, with the number of those that its readers have been given, counted from ``lines_before``.
     """
 
     address: str

@@ -75,7 +75,32 @@ class RemoteConnection(msgspec.Struct, array_like=True, frozen=True):
     lines: list[str] = []
 
 
-class Hello(Part, tag="hello"):
+class Identity(msgspec.Struct, array_like=True, frozen=True):
+    """What a ``Label`` says: who a connection is logged in as.
+
+    Attributes:
+        store, key: of their account.
+        is_busy: whether a question or a dialogue waits for their next line.
+    """
+
+    store: str
+    key: str
+    is_busy: bool = False
+
+    def label(self) -> bytes:
+        """The bytes of this."""
+        return _encoder.encode(self)
+
+    @classmethod
+    def of(cls, label: bytes) -> Identity | None:
+        """Who a label names; ``None`` if nobody."""
+        try:
+            return _identity.decode(label) if label else None
+        except _UNREADABLE:
+            return None
+
+
+class Hello(Part, frozen=True, tag="hello"):
     """The answer to ``Begin``, in several parts if it is long.
 
     Attributes:
@@ -91,13 +116,13 @@ class Hello(Part, tag="hello"):
     again: bool = False
 
 
-class New(Part, tag="new"):
+class New(Part, frozen=True, tag="new"):
     """Somebody has connected."""
 
     connection: RemoteConnection
 
 
-class Line(Part, tag="line"):
+class Line(Part, frozen=True, tag="line"):
     """A line was typed; those of one connection are numbered from 1, whatever begins come between."""
 
     conn: int
@@ -105,7 +130,7 @@ class Line(Part, tag="line"):
     text: str
 
 
-class TerminalChanged(Part, tag="terminal"):
+class TerminalChanged(Part, frozen=True, tag="terminal"):
     """Attributes of a terminal, of ``Terminal.snapshot()``, that have changed."""
 
     conn: int
@@ -113,7 +138,7 @@ class TerminalChanged(Part, tag="terminal"):
     is_resized: bool = False
 
 
-class ProgramMessage(Part, tag="message"):
+class ProgramMessage(Part, frozen=True, tag="message"):
     """A message of their program (GMCP)."""
 
     conn: int
@@ -121,20 +146,20 @@ class ProgramMessage(Part, tag="message"):
     data: Any = None
 
 
-class Interrupted(Part, tag="interrupted"):
+class Interrupted(Part, frozen=True, tag="interrupted"):
     """Ctrl-C."""
 
     conn: int
 
 
-class Gone(Part, tag="gone"):
+class Gone(Part, frozen=True, tag="gone"):
     """A connection is gone."""
 
     conn: int
     reason: str
 
 
-class Asked(Part, tag="asked"):
+class Asked(Part, frozen=True, tag="asked"):
     """A door asks whether somebody may come in: the fields of ``events.Authenticate``."""
 
     request: int
@@ -145,11 +170,11 @@ class Asked(Part, tag="asked"):
     door: str
 
 
-class Beat(Part, tag="beat"):
+class Beat(Part, frozen=True, tag="beat"):
     """Nothing but a sign of life."""
 
 
-class Gap(Part, tag="gap"):
+class Gap(Part, frozen=True, tag="gap"):
     """The gateway lacks entries, or has never had a begin: it wants one."""
 
 
@@ -181,7 +206,7 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
 # -- what the primary sends --------------------------------------------------------------------
 
 
-class Begin(Part, tag="begin"):
+class Begin(Part, frozen=True, tag="begin"):
     """Begin anew: always the first part of the first entry.
 
     Attributes:
@@ -191,7 +216,7 @@ class Begin(Part, tag="begin"):
     life: int
 
 
-class Write(Part, tag="write"):
+class Write(Part, frozen=True, tag="write"):
     """Text for some connections, as telnet; a gateway turns it into what its door speaks.
 
     ``IAC EOR`` marks the end of a prompt and ``IAC EL`` withdraws it, ``IAC WILL`` and ``WONT ECHO`` hide
@@ -206,34 +231,34 @@ class Write(Part, tag="write"):
     to: bytes
 
 
-class Ack(Part, tag="ack"):
+class Ack(Part, frozen=True, tag="ack"):
     """Up to which of its lines each connection is handled."""
 
     handled: dict[int, int]
 
 
-class Label(Part, tag="label"):
+class Label(Part, frozen=True, tag="label"):
     """What to say of this connection in the next ``Hello``."""
 
     conn: int
     label: bytes
 
 
-class Close(Part, tag="close"):
+class Close(Part, frozen=True, tag="close"):
     """Close a connection when everything has gone out; or at once."""
 
     conn: int
     at_once: bool = False
 
 
-class Answer(Part, tag="answer"):
+class Answer(Part, frozen=True, tag="answer"):
     """The answer to ``Asked``: ``answers`` of ``events.Authenticate``."""
 
     request: int
     answers: list[bool]
 
 
-class Status(Part, tag="status"):
+class Status(Part, frozen=True, tag="status"):
     """What gateways tell crawlers (MSSP) and doors need to know of the service; sent every second."""
 
     values: dict[str, Any]
@@ -269,6 +294,7 @@ _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
 _sent: msgspec.msgpack.Decoder[Sent] = msgspec.msgpack.Decoder(Sent)
 _events: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(Event)
 _frames: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(Frame)
+_identity: msgspec.msgpack.Decoder[Identity] = msgspec.msgpack.Decoder(Identity)
 _name: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder()
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises for bytes that are none of its own; a ``ValueError`` for text that is not UTF-8."""

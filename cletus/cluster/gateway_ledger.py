@@ -163,7 +163,9 @@ class GatewayLedger:
         self.at = Position(sent.epoch, sent.begin, sent.number)
         if not all(isinstance(frame, (Begin, Status)) for frame in frames):
             self._last = self.at
-        return [frame for frame in frames if not self._noted(frame)]
+        for frame in frames:
+            self._note(frame)
+        return [frame for frame in frames if not isinstance(frame, Begin)]
 
     def beat(self) -> None:
         """Give a sign of life; called every second. Without a begin, ask for one again."""
@@ -231,19 +233,15 @@ class GatewayLedger:
             size += length
         yield connections
 
-    def _noted(self, frame: Frame) -> bool:
-        """Note what the ledger keeps; whether that is all there is to do."""
+    def _note(self, frame: Frame) -> None:
+        """Note what the ledger keeps."""
         match frame:
-            case Begin():
-                return True
             case Label():
                 if frame.conn in self._connections:
                     self._connections[frame.conn].label = frame.label
-                return True
             case Ack():
                 for conn, number in frame.handled.items():
                     self._acknowledge(conn, number)
-        return False  # also of an Ack: the door may go on reading
 
     def _acknowledge(self, conn: int, number: int) -> None:
         connection = self._connections.get(conn)

@@ -90,19 +90,20 @@ class GatewayLink:
         is_greeted: whether its ``Hello`` has come.
         is_known: whether one has ever come, in the life of this primary.
         silence: seconds since its last sign of life, while the engine has answered.
+        data, to: the last item of this turn, if it is text, and the connections that it goes to. Of a
+            broadcast all get the same object.
     """
 
     __slots__ = (
-        "_data",
         "_handled",
         "_items",
         "_keep",
         "_kept",
-        "_to",
         "_unsent",
         "_wake",
         "begin",
         "connections",
+        "data",
         "greeting",
         "incarnation",
         "is_greeted",
@@ -110,6 +111,7 @@ class GatewayLink:
         "name",
         "sent",
         "silence",
+        "to",
         "told",
     )
 
@@ -129,25 +131,24 @@ class GatewayLink:
         self._unsent: list[msgspec.Raw] = []  # committed while nobody could take it
         self._items: list[Part | tuple[bytes, array[int]]] = []  # of this turn
         self._handled: dict[int, int] = {}
-        #: The last item, if it is text: to more people goes the same object, as in a broadcast.
-        self._data: bytes | None = None
-        self._to: array[int] = array("I")
+        self.data: bytes | None = None
+        self.to: array[int] = array("I")
 
     # -- what is sent -----------------------------------------------------------------------
 
     def write(self, conn: int, data: bytes) -> None:
         """Send a connection this text. Of a broadcast, all are in one part."""
-        if data is self._data:
-            self._to.append(conn)
+        if data is self.data:
+            self.to.append(conn)
             return
         self._wake()
-        self._data, self._to = data, array("I", (conn,))
-        self._items.append((data, self._to))
+        self.data, self.to = data, array("I", (conn,))
+        self._items.append((data, self.to))
 
     def say(self, frame: Part) -> None:
         """Send this."""
         self._wake()
-        self._data = None
+        self.data = None
         self._items.append(frame)
 
     def handled(self, conn: int, number: int) -> None:
@@ -176,7 +177,7 @@ class GatewayLink:
             yield self.sent, chunk
 
     def _parts(self) -> Iterator[msgspec.Raw]:
-        items, self._items, self._data = self._items, [], None
+        items, self._items, self.data = self._items, [], None
         for item in items:
             if isinstance(item, tuple):
                 data, to = item
@@ -215,7 +216,7 @@ class GatewayLink:
             self._forget(kept.parts)
         self._forget(self._unsent)
         self._kept.clear()
-        self._unsent, self._items, self._data = [], [], None
+        self._unsent, self._items, self.data = [], [], None
         self._handled.clear()
 
     def _forget(self, parts: Iterable[msgspec.Raw]) -> None:
