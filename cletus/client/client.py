@@ -290,7 +290,8 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
     def line_received(self, text: str) -> None:
         """The person has typed a line: decoded, clean, without its end."""
         if self._state is _State.CONNECTED:
-            self.output.line_typed()
+            if self.output.open_line is not None:
+                self.output.line_typed()
             self.input.put(text)
 
     def keys_received(
@@ -478,9 +479,12 @@ def write_all(
         exclude: a client, or several, who do not get it.
         filter: called with each client; those for whom it is false do not get it.
     """
-    encoded = Message(lines).encoded
+    message = Message(lines)
+    encoded = message.by_profile
     excluded = {exclude} if isinstance(exclude, Client) else set(exclude or ())
     for client in tuple(clients):
         if (excluded and client in excluded) or (filter is not None and not filter(client)):
             continue
-        client.output.put(encoded(client.terminal.profile))
+        profile = client.terminal.profile
+        data = encoded.get(profile)
+        client.output.put(message.encoded(profile) if data is None else data)

@@ -22,7 +22,7 @@ from cletus.client.interfaces import Host, Person, Reader, StackedReader, Transp
 from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.output import Output
 from cletus.errors import ConversationEnded, DialogueError, Disconnected
-from cletus.logs.context import hidden_line, log_context
+from cletus.logs.context import hidden_line, log_context, subject
 from cletus.protocol.plain_state import PlainState
 
 LINES_MAX: Final = 200
@@ -117,6 +117,7 @@ class Input:
         ended: called when nothing more is typed, all lines are handled and nobody is at work.
 
     Attributes:
+        lines: those that wait, for reading.
         taken: how many lines its readers have been given.
         again_until: up to which of them a process before this one may have handled them, too.
         last_at: when the latest line came, or else when they connected, by the host's clock.
@@ -143,7 +144,7 @@ class Input:
         self._bucket = Bucket(settings.line_rate, settings.line_burst, self.last_at)
         self._burst = settings.line_burst
         self._max = settings.input_max
-        self._lines: deque[str] = deque()
+        self.lines: deque[str] = deque()
         self.taken: int = getattr(transport, "lines_before", 0)
         self.again_until = 0
         #: A transport that has to know how many lines are handled is told.
@@ -164,7 +165,7 @@ class Input:
         """The lines that wait, as plain data; see ``cletus.protocol.plain_state``."""
         self._bucket.refill(self._clock.seconds())
         return {
-            "lines": list(self._lines),
+            "lines": list(self.lines),
             "bucket": self._bucket.snapshot(),
             "idle": self._clock.seconds() - self.last_at,
             "over": self._over,
@@ -172,7 +173,7 @@ class Input:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue with this state. ``pump()`` has to follow, when the readers are there."""
-        self._lines.extend(state["lines"])
+        self.lines.extend(state["lines"])
         self._bucket.restore(state["bucket"])
         self.last_at = self._clock.seconds() - state["idle"]
 
@@ -191,28 +192,28 @@ class Input:
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be taken out of what was read, until ``resume_reading()``."""
-        if not self._lines:
+        if not self.lines:
             return False
-        return len(self._lines) >= (self._burst or LINES_MAX) or 0 < self._max < self.memory
+        return len(self.lines) >= (self._burst or LINES_MAX) or 0 < self._max < self.memory
 
     @property
     def memory(self) -> int:
         """Bytes of memory that the lines take that wait."""
-        return sum(map(sys.getsizeof, self._lines)) if self._lines else 0
+        return sum(map(sys.getsizeof, self.lines)) if self.lines else 0
 
     def put(self, line: str) -> None:
         """A line has been typed."""
         self.last_at = self._clock.seconds()
         metrics = self._host.metrics
         metrics.lines.value += 1
-        self._lines.append(line)
+        self.lines.append(line)
         self.pump()
-        if self._lines:
-            metrics.input_peak.raise_to(len(self._lines))
+        if self.lines:
+            metrics.input_peak.raise_to(len(self.lines))
 
     def put_back(self, line: str) -> None:
         """A reader that has ended gives back its last line: the next reader gets it first."""
-        self._lines.appendleft(line)
+        self.lines.appendleft(line)
         self.taken -= 1
 
     def pump(self) -> None:
@@ -227,19 +228,17 @@ class Input:
             return
         self._pumping = True
         try:
-            while self._lines and not self._held:
+            while self.lines and not self._held:
                 reader = self.reader
                 if reader.is_busy or not self._rate_allows():
                     break
-                line = self._lines.popleft()
                 self.taken += 1
-                self._output.line_taken()
-                with log_context(self._client, hidden=line if self._output.echo.is_hidden else ""):
-                    reader.take(line)
+                self._hand(self.lines.popleft(), reader)
         finally:
             self._pumping = False
-        is_busy = self.reader.is_busy
-        self._output.line_at_work(is_busy)
+        is_busy, echo = self.reader.is_busy, self._output.echo
+        if is_busy or echo.is_undecided or echo.terminal_hides:  # else it would change nothing
+            self._output.line_at_work(is_busy)
         if self._handled is not None and not is_busy:
             self._handled(self.taken)
         self._update_reading()
@@ -277,7 +276,7 @@ class Input:
 
     def clear(self) -> None:
         """Throw away what waits."""
-        self._lines.clear()
+        self.lines.clear()
 
     def end(self) -> None:
         """Nothing more is typed: what waits is handled, as fast as the rate allows."""
@@ -290,8 +289,8 @@ class Input:
         if self._rate_timer is not None:
             self._rate_timer.cancel()
             self._rate_timer = None
-        while self._burst and len(self._lines) > self._burst:
-            self._lines.pop()
+        while self._burst and len(self.lines) > self._burst:
+            self.lines.pop()
         self.pump()
 
     def break_off(self) -> None:
@@ -317,7 +316,7 @@ class Input:
         task = self._present_task()
         if task is not None and task.is_over:
             return ConversationEnded()
-        if (self._client.connected and not self._over) or self._lines:
+        if (self._client.connected and not self._over) or self.lines:
             return None
         if task is not None:
             task.is_over = True
@@ -406,6 +405,19 @@ class Input:
 
     # -- inside -----------------------------------------------------------------------------
 
+    def _hand(self, line: str, reader: Reader) -> None:
+        if self._output.open_line is not None:
+            self._output.line_taken()
+        if self._output.echo.is_hidden:
+            with log_context(self._client, hidden=line):
+                reader.take(line)
+            return
+        before = subject.set(self._client)  # as log_context does, which would cost more
+        try:
+            reader.take(line)
+        finally:
+            subject.reset(before)
+
     def _rate_allows(self) -> bool:
         """Whether a line may be handed out now; if not, a timer pumps when one may."""
         if self._closed:
@@ -424,7 +436,7 @@ class Input:
 
         Of a connection that is not read nobody hears that it is gone, so some may be typed ahead.
         """
-        paused = bool(self._lines) and not self._over and (self._paused or self.is_full)
+        paused = bool(self.lines) and not self._over and (self._paused or self.is_full)
         if paused is self._paused:
             return
         self._paused = paused
@@ -438,7 +450,7 @@ class Input:
             self._questions.remove(question)
 
     def _end_if_done(self) -> None:
-        if self._lines:
+        if self.lines:
             return
         while self._questions:  # nobody is there to answer them
             self._questions.pop(0).answer.errback(self.no_answer())

@@ -29,6 +29,7 @@ class Output:
 
     Attributes:
         echo: whether what is typed is hidden.
+        open_line: the last line of the screen, while it is not complete.
         overflowed: whether the limit was exceeded.
     """
 
@@ -42,8 +43,7 @@ class Output:
         self._peak = host.metrics.output_peak
         self._overflow = overflow
         self.echo = Echo(self._hide)
-        #: The last line of the screen, while it is not complete.
-        self._open: OpenPrompt | EditedLine | None = None
+        self.open_line: OpenPrompt | EditedLine | None = None
         self._again_at = 0.0  # when a covered prompt is sent again, by the host's clock
         self._again_timer: Any = None
         self._pieces: list[bytes] = []
@@ -59,7 +59,7 @@ class Output:
 
     def snapshot(self) -> dict[str, Any]:
         """What waits and what is on the screen, as plain data; see ``cletus.protocol.plain_state``."""
-        line = self._open
+        line = self.open_line
         rest = self._again_at - self._host.clock.seconds()
         return {
             "pieces": b"".join(self._pieces),
@@ -72,12 +72,12 @@ class Output:
         """Continue with this state; the terminal has its own already."""
         self.echo.restore(state["echo"])
         terminal, line = self._transport.terminal, state["open"]
-        if isinstance(self._open, EditedLine):
-            self._open.editor.hidden = self.echo.terminal_hides
+        if isinstance(self.open_line, EditedLine):
+            self.open_line.editor.hidden = self.echo.terminal_hides
         elif line is not None:
-            self._open = OpenPrompt("", terminal)
-        if self._open is not None and line is not None:
-            self._open.restore(line)
+            self.open_line = OpenPrompt("", terminal)
+        if self.open_line is not None and line is not None:
+            self.open_line.restore(line)
         if state["again"] is not None:
             self._again_at = self._host.clock.seconds() + state["again"]
             self._again_timer = self._host.clock.callLater(state["again"], self._prompt_again)
@@ -90,8 +90,12 @@ class Output:
         """Queue this. While the peer does not read, what exceeds the limit is not kept at all."""
         if self._is_due:
             self._pieces.append(data)
-        elif data and not self._closed and not self._turn.holds(self.put, data):
-            self._put_first(data)
+        elif data and not self._closed:
+            # Asked for here: a broadcast comes here for each of thousands.
+            if self._turn.is_holding:
+                self._turn.holds(self.put, data)
+            else:
+                self._put_first(data)
 
     def put_message(self, data: bytes) -> None:
         """Queue bytes that are not shown: a message to their program, or a telnet command."""
@@ -104,7 +108,7 @@ class Output:
         """Queue text that may end within a line; what is put next continues it."""
         if self._turn.holds(self.put_unfinished, text):
             return
-        if isinstance(self._open, EditedLine):
+        if isinstance(self.open_line, EditedLine):
             self._put_before_typed(text, is_prompt=False)
         else:
             self.put(self._encode(text))
@@ -119,12 +123,12 @@ class Output:
         if self._turn.holds(self.prompt, text):
             return
         self.put_message(self.echo.settle())
-        if isinstance(self._open, EditedLine):
+        if isinstance(self.open_line, EditedLine):
             self._put_before_typed(text, is_prompt=True)
             return
         self.put(self._encode(text) + self._transport.prompt_mark())
         last = text.rpartition("\n")[2]
-        self._open = OpenPrompt(last, self._transport.terminal) if last else None
+        self.open_line = OpenPrompt(last, self._transport.terminal) if last else None
         self._is_due = False  # the next piece has to end its line first
 
     def hide_input(self) -> None:
@@ -143,7 +147,7 @@ class Output:
         if not self.echo.show():
             return False
         self._turn.flush(self.flush)
-        return self._open is None  # what is put next ends the line of a prompt
+        return self.open_line is None  # what is put next ends the line of a prompt
 
     def line_at_work(self, is_at_work: bool) -> None:
         """Whether code is at work on a line. What it will ask next may be hidden as well."""
@@ -155,15 +159,15 @@ class Output:
 
     def line_typed(self) -> None:
         """They have pressed Enter, so that nothing is behind the prompt any more."""
-        if isinstance(self._open, OpenPrompt):
-            self._open = None
+        if isinstance(self.open_line, OpenPrompt):
+            self.open_line = None
 
     def line_taken(self) -> None:
         """A line goes to its reader. A prompt that is open is answered by it: it was typed ahead."""
-        if isinstance(self._open, OpenPrompt):
-            self._open.is_wanted = False
-        elif self._open is not None and self._open.editor.prompt:
-            self._append(self._encode(self._open.finish_prompt()))
+        if isinstance(self.open_line, OpenPrompt):
+            self.open_line.is_wanted = False
+        elif self.open_line is not None and self.open_line.editor.prompt:
+            self._append(self._encode(self.open_line.finish_prompt()))
 
     def repeat_prompt(self) -> None:
         """Send the prompt again that waits for an answer, if there is one: it has not arrived."""
@@ -172,7 +176,7 @@ class Output:
 
     def withdraw_prompt(self, text: str) -> None:
         """Nobody waits for an answer to this prompt any more."""
-        line, last = self._open, text.rpartition("\n")[2]
+        line, last = self.open_line, text.rpartition("\n")[2]
         if isinstance(line, OpenPrompt) and line.text == last:
             line.is_wanted = False
         elif isinstance(line, EditedLine) and last and line.editor.prompt == last:
@@ -182,22 +186,22 @@ class Output:
 
     def use_editor(self, editor: LineEditor | None) -> None:
         """What is typed is edited by this from now on, or by their terminal (``None``)."""
-        before, self._open = self._open, None
+        before, self.open_line = self.open_line, None
         if editor is not None:
-            line = self._open = EditedLine(editor, self._transport.terminal)
+            line = self.open_line = EditedLine(editor, self._transport.terminal)
             editor.hidden = self.echo.terminal_hides
             if isinstance(before, OpenPrompt):
                 editor.prompt, line.is_covered = before.text, before.is_covered
                 editor.put_back()  # it knows where the cursor is then
                 self._turn.flush(self.flush)
         elif isinstance(before, EditedLine) and before.editor.prompt:
-            self._open = OpenPrompt(before.editor.prompt, self._transport.terminal)
-            self._open.is_covered = before.is_covered
+            self.open_line = OpenPrompt(before.editor.prompt, self._transport.terminal)
+            self.open_line.is_covered = before.is_covered
         self._is_due = False
 
     def resize(self, editor: LineEditor, columns: int) -> None:
         """The terminal has this width, and has broken the edited line anew or not: draw it again."""
-        line = self._open
+        line = self.open_line
         if isinstance(line, EditedLine) and not line.is_covered:
             self._append(line.cover())
         editor.columns = max(2, columns)
@@ -210,8 +214,8 @@ class Output:
 
     def show_edited_line(self) -> None:
         """See to it that what the editor has shown is on the screen."""
-        if isinstance(self._open, EditedLine) and self._open.is_covered:
-            self._append(self._open.show())
+        if isinstance(self.open_line, EditedLine) and self.open_line.is_covered:
+            self._append(self.open_line.show())
             self._is_due = False
 
     # -- sending ----------------------------------------------------------------------------
@@ -240,7 +244,7 @@ class Output:
             return
         if self.echo.terminal_hides and not self.echo.is_undecided:
             self.put_message(self.echo.settle())
-        line = self._open
+        line = self.open_line
         if line is not None and line.is_covered and not (self._paused or self._closed):
             self._show_again(line)
         if self._paused or not self._pieces:
@@ -268,20 +272,20 @@ class Output:
         return self._transport.terminal.encoder.encode(text)
 
     def _hide(self, hidden: bool) -> bytes:
-        if isinstance(self._open, EditedLine):
-            self._open.editor.hidden = hidden
+        if isinstance(self.open_line, EditedLine):
+            self.open_line.editor.hidden = hidden
             return b""
         return self._transport.hide_input(hidden)
 
     def _put_first(self, data: bytes) -> None:
-        line = self._open
+        line = self.open_line
         if line is not None and not line.is_out_of_the_way:
             self._append(line.cover())
         self._append(data)
         self._is_due = not self._paused and not self._closed
 
     def _put_before_typed(self, text: str, *, is_prompt: bool) -> None:
-        line = self._open
+        line = self.open_line
         if isinstance(line, EditedLine):
             self._append(self._encode(line.begin(text, is_prompt=is_prompt)))
             self._is_due = False
@@ -313,7 +317,7 @@ class Output:
 
     def _prompt_again(self) -> None:
         self._again_timer = None
-        line = self._open
+        line = self.open_line
         if not isinstance(line, OpenPrompt) or not line.is_covered or self._paused:
             return  # answered meanwhile; resume() sees to those who do not read
         rest = self._again_at - self._host.clock.seconds()

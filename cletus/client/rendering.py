@@ -30,22 +30,25 @@ class Message:
 
     Args:
         lines: strings or objects, each a line; without any, an empty line.
+
+    Attributes:
+        by_profile: what ``encoded()`` has made, for loops that look there first.
     """
 
-    __slots__ = ("_by_profile", "_is_plain", "_lines")
+    __slots__ = ("_is_plain", "_lines", "by_profile")
 
     def __init__(self, lines: tuple[object, ...]) -> None:
         self._lines = lines or ("",)
         self._is_plain = all(type(line) is str or not is_rendered(line) for line in self._lines)
-        self._by_profile: dict[RenderProfile | None, bytes] = {}
+        self.by_profile: dict[RenderProfile | None, bytes] = {}
 
     def encoded(self, profile: RenderProfile) -> bytes:
         """The bytes for this profile; the same object for all terminals that share it."""
-        data = self._by_profile.get(profile)
+        data = self.by_profile.get(profile)
         return self._encode(profile) if data is None else data
 
     def _encode(self, profile: RenderProfile) -> bytes:
-        by_profile = self._by_profile
+        by_profile = self.by_profile
         key = profile.plain if self._is_plain else profile
         if key not in by_profile:
             by_profile[key] = profile.encoder.encode(as_text(self._lines, profile))

@@ -503,7 +503,7 @@ class Connection(PlainState):
     def held(self) -> int:
         """Bytes that are kept of what has arrived."""
         inflating = 0 if self._inflater is None else INFLATER_MEMORY
-        begun = self._lines.held + self._parser.held
+        begun = len(self._lines.partial) + len(self._parser.payload)
         return self._unread + begun + len(self._held) + inflating
 
     def put_back(self, data: bytes) -> None:

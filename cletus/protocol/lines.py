@@ -32,14 +32,17 @@ class LineBuffer(PlainState):
     Args:
         line_max: the longest line that is taken, in bytes without its end. A longer line is cut, and
             comes as a ``CutLine``. 0 means no limit.
+
+    Attributes:
+        partial: what has come of the line that is not complete, for reading.
     """
 
-    __slots__ = ("_max", "_partial", "_skipped")
-    STATE = ("_partial", "_skipped")
+    __slots__ = ("_max", "_skipped", "partial")
+    STATE = ("_skipped", "partial")
 
     def __init__(self, line_max: int) -> None:
         self._max = line_max
-        self._partial = bytearray()
+        self.partial = bytearray()
         self._skipped = b""  # bytes of which one, if it is next, belongs to the end before it
 
     def receive(self, data: bytes) -> list[bytes]:
@@ -58,37 +61,32 @@ class LineBuffer(PlainState):
         lines = data.splitlines()  # of bytes: ends at CR LF, LF and CR, and at nothing else
         self._skipped = _SECOND.get(end, b"")
         partial = b"" if data[-1:] in (b"\n", b"\r") else lines.pop()
-        if self._partial and lines:
+        if self.partial and lines:
             lines[0] = self._completed(lines[0])
         if partial:
             self._keep(partial)
         return lines if self._max == 0 or len(data) <= self._max else self._cut(lines)
 
-    @property
-    def held(self) -> int:
-        """Bytes of the line that is not complete."""
-        return len(self._partial)
-
     def erase(self) -> None:
         """Forget the line that is not complete yet (telnet's EL)."""
-        self._partial.clear()
+        self.partial.clear()
 
     def take(self) -> bytes:
         """Take out what has come of a line that is not complete."""
-        partial = bytes(self._partial)
-        self._partial.clear()
+        partial = bytes(self.partial)
+        self.partial.clear()
         return partial
 
     def _keep(self, piece: bytes) -> None:
         """Add to the partial line. One byte over the limit is kept, to show that it was exceeded."""
         if self._max:
-            piece = piece[: self._max + 1 - len(self._partial)]
-        self._partial += piece
+            piece = piece[: self._max + 1 - len(self.partial)]
+        self.partial += piece
 
     def _completed(self, piece: bytes) -> bytes:
         self._keep(piece)
-        line = bytes(self._partial)
-        self._partial.clear()
+        line = bytes(self.partial)
+        self.partial.clear()
         return CutLine(line[: self._max]) if 0 < self._max < len(line) else line
 
     def _cut(self, lines: list[bytes]) -> list[bytes]:

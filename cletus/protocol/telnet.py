@@ -136,8 +136,8 @@ class TelnetParser(PlainState):
             ``Remainder``. May be assigned later.
     """
 
-    __slots__ = ("_max", "_option", "_payload", "_state", "_verb", "handover")
-    STATE = ("_option", "_payload", "handover")
+    __slots__ = ("_max", "_option", "_state", "_verb", "handover", "payload")
+    STATE = ("_option", "handover", "payload")
 
     def __init__(self, subnegotiation_max: int, handover: frozenset[int] = frozenset()) -> None:
         self.handover = handover
@@ -145,7 +145,7 @@ class TelnetParser(PlainState):
         self._state = _State.DATA
         self._verb = Verb.WILL
         self._option = 0
-        self._payload = bytearray()
+        self.payload = bytearray()
 
     def snapshot(self) -> dict[str, Any]:
         """As ``PlainState.snapshot``; also what the next byte is, and the command that it belongs to."""
@@ -162,15 +162,10 @@ class TelnetParser(PlainState):
         """Whether a subnegotiation has begun and not ended."""
         return self._state in _SUBNEGOTIATING
 
-    @property
-    def held(self) -> int:
-        """Bytes that are kept of a subnegotiation that has not ended."""
-        return len(self._payload)
-
     def give_up_subnegotiation(self) -> None:
         """Throw away a subnegotiation that does not end: what follows is data."""
         if self.in_subnegotiation:
-            self._payload.clear()
+            self.payload.clear()
             self._state = _State.DATA
 
     def receive(self, data: bytes) -> list[Event]:
@@ -229,7 +224,7 @@ class TelnetParser(PlainState):
 
     def _open(self, option: int) -> None:
         self._option = option
-        self._payload.clear()
+        self.payload.clear()
         self._state = _State.PAYLOAD
 
     def _collect(self, data: bytes, position: int, _events: list[Event]) -> int:
@@ -243,8 +238,8 @@ class TelnetParser(PlainState):
     def _keep(self, piece: bytes) -> None:
         """Add to the payload. One byte over the limit is kept, to show that it was exceeded."""
         if self._max:
-            piece = piece[: self._max + 1 - len(self._payload)]
-        self._payload += piece
+            piece = piece[: self._max + 1 - len(self.payload)]
+        self.payload += piece
 
     def _collect_iac(self, data: bytes, position: int, events: list[Event]) -> int:
         byte = data[position]
@@ -256,14 +251,14 @@ class TelnetParser(PlainState):
             return position + 1
         # RFC 855 does not say what IAC x means here. Our choice: it ends the subnegotiation, which is
         # thrown away, and x is a command.
-        self._payload.clear()
+        self.payload.clear()
         self._state = _State.COMMAND
         return position
 
     def _end(self, data: bytes, position: int, events: list[Event]) -> int:
         self._state = _State.DATA
-        payload = bytes(self._payload)
-        self._payload.clear()
+        payload = bytes(self.payload)
+        self.payload.clear()
         if 0 < self._max < len(payload):
             return position
         events.append(Subnegotiation(self._option, payload))

@@ -48,26 +48,25 @@ class Slice:
     Args:
         meter: the time, from any start.
         address: whose time it is.
+
+    Attributes:
+        begun: when the slice began, by the meter.
+        excused: seconds that nobody is charged for.
     """
 
-    __slots__ = ("_begun", "_end", "_excused", "_meter", "address")
+    __slots__ = ("_end", "_meter", "address", "begun", "excused")
 
     def __init__(self, meter: Callable[[], float], address: object = None) -> None:
         self.address = address
         self._meter = meter
-        self._begun = meter()
-        self._end = self._begun + SLICE
-        self._excused = 0.0
+        self.begun = meter()
+        self._end = self.begun + SLICE
+        self.excused = 0.0
 
     @property
     def is_over(self) -> bool:
         """Whether what is left has to wait for a later turn."""
         return self._meter() >= self._end
-
-    @property
-    def charged(self) -> float:
-        """Seconds that have passed, without the application's."""
-        return self._meter() - self._begun - self._excused
 
     def excuse(self, code: Callable[..., object], *args: object) -> None:
         """Call code of the application: it takes time of the slice, but nobody is charged for it."""
@@ -75,7 +74,7 @@ class Slice:
         try:
             code(*args)
         finally:
-            self._excused += self._meter() - begun
+            self.excused += self._meter() - begun
 
 
 class _Allowance:
@@ -156,9 +155,13 @@ class Share:
         self.has_left = False
         self.turn = 0
 
-    def run(self) -> None:
-        """There is work: a slice of it is done now, if the shares allow it, and the rest later."""
-        self._shares.run(self)
+    def run(self) -> bool:
+        """There is work: a slice of it is done now, if the shares allow it, and the rest later.
+
+        Returns:
+            whether a slice was done now.
+        """
+        return self._shares.run(self)
 
     def move(self, host: str) -> None:
         """The connection has turned out to come from another address, as a proxy says."""
@@ -232,17 +235,18 @@ class Shares:
         share.address.waiting.pop(share, None)
         share.address.connections -= share.is_counted
 
-    def run(self, share: Share) -> None:
+    def run(self, share: Share) -> bool:
         """As ``Share.run``."""
         address = share.address
         if share.is_working or share.has_left or (address.waiting and share in address.waiting):
-            return
+            return False
         present = self._present
         # Nearly always there is something left, whatever would have to be added to it.
         has_time = address.allowance.left > 0 or not self._wait_of(share)
         if present is None and self._used < TURN and has_time:
             self._serve(share)
-        elif present is not None and present.address is address:
+            return True
+        if present is not None and present.address is address:
             share.is_working = True  # TLS has decrypted something for it
             try:
                 is_interrupted = share.work(present)
@@ -250,8 +254,9 @@ class Shares:
                 share.is_working = False
             if is_interrupted:
                 self._queue(share)
-        else:
-            self._queue(share)
+            return True
+        self._queue(share)
+        return False
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -290,8 +295,8 @@ class Shares:
 
     def _serve(self, share: Share) -> None:
         if self._meter is None:
-            is_real = IReactorCore.providedBy(self._clock.reactor)
-            self._meter = time.perf_counter if is_real else self._clock.seconds
+            reactor = self._clock.reactor
+            self._meter = time.perf_counter if IReactorCore.providedBy(reactor) else reactor.seconds
         current = self._present = Slice(self._meter, share.address)
         is_interrupted = False
         share.is_working = True
@@ -300,7 +305,7 @@ class Shares:
         finally:
             share.is_working = False
             self._present = None
-            spent = current.charged
+            spent = self._meter() - current.begun - current.excused
             share.address.allowance.left -= spent
             share.allowance.left -= spent
             self._used += spent

@@ -20,6 +20,9 @@ class Turn:
     Args:
         call_later: the reactor's ``callLater``.
         deliveries: counts the flushes; once a turn, since a broadcast flushes thousands of clients.
+
+    Attributes:
+        is_holding: whether calls are held back at present.
     """
 
     def __init__(self, call_later: Callable[..., Any], deliveries: Counter | None = None) -> None:
@@ -31,8 +34,9 @@ class Turn:
         self._joined = b""
         #: Called when a turn has ended, its flushes included: a cluster sends it as a whole then.
         self.after: Callable[[], None] | None = None
-        #: The calls that ``release()`` makes or forgets; ``None`` while nothing is held back.
-        self._held: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
+        self.is_holding = False
+        #: The calls that ``release()`` makes or forgets.
+        self._held: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
 
     def at_end(self, call: Callable[[], None]) -> None:
         """Call this at the end of the turn; once, also if it is asked for twice."""
@@ -66,18 +70,17 @@ class Turn:
         self._flush(flushes)
         if self.after is not None:
             self._make((self.after,))
-        self._held = []
+        self.is_holding = True
 
     def holds(self, call: Callable[..., Any], *args: Any) -> bool:
         """Whether this call is held back; it is made when it is known that it is wanted."""
-        if self._held is None:
-            return False
-        self._held.append((call, args))
-        return True
+        if self.is_holding:
+            self._held.append((call, args))
+        return self.is_holding
 
     def release(self, *, wanted: bool) -> None:
         """Make the calls that were held back, or forget them."""
-        held, self._held = self._held or [], None
+        held, self._held, self.is_holding = self._held, [], False
         if wanted:
             self._make(partial(call, *args) for call, args in held)
 

@@ -60,7 +60,8 @@ class Dispatcher:
             result = self.call(listener, event)
             if result is not None:
                 waiting.append(result)
-        self.waits.heard(event)
+        if self.waits.by_name:
+            self.waits.heard(event)
         return DeferredList(waiting).addCallback(lambda _: None) if waiting else succeed(None)
 
     def message(self, event: events.Gmcp) -> None:
@@ -68,7 +69,8 @@ class Dispatcher:
         for listener in self._session.current.listeners.of(type(event)):
             if listener.hears(event.package):
                 self.call(listener, event)
-        self.waits.heard(event)
+        if self.waits.by_name:
+            self.waits.heard(event)
 
     def call(self, listener: Listener, event: events.Event) -> Deferred[None] | None:
         """Call one listener; returns a Deferred of its end, or ``None`` if it has ended already."""

@@ -23,13 +23,16 @@ class Waits:
 
     A class is known by its name: code that began to wait before a reload names the old class of an
     event of the application, and is to hear events of the new class.
+
+    Attributes:
+        by_name: those that wait, by the name of the class; empty while nobody waits.
     """
 
     def __init__(self) -> None:
-        self._by_name: dict[tuple[str, str], dict[Deferred[Any], Match | None]] = {}
+        self.by_name: dict[tuple[str, str], dict[Deferred[Any], Match | None]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_name.values()))
+        return sum(map(len, self.by_name.values()))
 
     def add(
         self,
@@ -47,16 +50,14 @@ class Waits:
                 raise WaitTimedOut(event.__name__, seconds)
 
             wait.addTimeout(seconds, clock, timed_out)  # type: ignore[arg-type]  # callLater is enough
-        self._by_name.setdefault(name, {})[wait] = match
+        self.by_name.setdefault(name, {})[wait] = match
         return wait
 
     def heard(self, event: Event) -> None:
         """Fire the Deferreds that wait for this event. A ``match`` that raises fails its own."""
-        if not self._by_name:
-            return
         for name in map(event_name, type(event).__mro__):
             # A copy: code that goes on may wait for the next event of the class.
-            for wait, match in tuple(self._by_name.get(name, {}).items()):
+            for wait, match in tuple(self.by_name.get(name, {}).items()):
                 self._offer(name, wait, match, event)
 
     def _offer(
@@ -76,10 +77,10 @@ class Waits:
 
     def _remove(self, name: tuple[str, str], wait: Deferred[Any]) -> bool:
         """Whether it was still waiting: other code may have cancelled it meanwhile."""
-        waits = self._by_name.get(name, {})
+        waits = self.by_name.get(name, {})
         if wait not in waits:
             return False
         del waits[wait]
         if not waits:
-            del self._by_name[name]
+            del self.by_name[name]
         return True

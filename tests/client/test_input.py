@@ -43,9 +43,9 @@ class Typist:
         )
         client: Any = SimpleNamespace(connected=True)
         output: Any = SimpleNamespace(
-            echo=SimpleNamespace(is_hidden=False),
+            echo=SimpleNamespace(is_hidden=False, is_undecided=False, terminal_hides=False),
+            open_line=None,
             line_at_work=lambda is_at_work: None,
-            line_taken=lambda: None,
         )
         self.input = Input(client, host, transport, output, lambda: None)
         self.task = ListenerTask(client)

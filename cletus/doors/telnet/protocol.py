@@ -167,6 +167,7 @@ class TelnetProtocol(Protocol):
         self._is_reading = True  # as the transport knows it
         self._is_wanted = True  # the client takes lines
         self._input_ended = False
+        self._noted = 0  # bytes, as HeldMemory knows them
         self._state = _State.OPEN
         self._flood_timer: Any = None
         self._abort_timer: Any = None
@@ -205,8 +206,7 @@ class TelnetProtocol(Protocol):
             return
         self._received.value += len(data)
         self._unread.append(data)
-        self._share.run()
-        if self._has_unread:
+        if not self._share.run():
             self._set_reading()
 
     def readConnectionLost(self) -> None:
@@ -318,14 +318,13 @@ class TelnetProtocol(Protocol):
     def finish_reading(self) -> None:
         """Handle all that has arrived, at once: the middle of a chunk cannot be left to another process."""
         client, current = self.client, Slice(self._service.reactor.seconds)
-        if client is None or not self._has_unread:
+        if client is None:
             return
-        with log_context(client):
-            try:
-                while self._has_unread:
-                    self._handle_chunk(current, client)
-            except ProtocolError as error:
-                self._drop(error)
+        try:
+            while self._has_unread:
+                self._handle_chunk(current, client)
+        except ProtocolError as error:
+            self._drop(error)
 
     def _handle_chunk(self, current: Slice, client: Client) -> None:
         for event in self._next_events():
@@ -444,20 +443,24 @@ class TelnetProtocol(Protocol):
         if client is None:
             return False
         is_interrupted = False
-        with log_context(client):
-            try:
-                is_interrupted = self._receive(current, client)
-            except ProtocolError as error:
-                self._drop(error)
+        try:
+            is_interrupted = self._receive(current, client)
+        except ProtocolError as error:
+            self._drop(error)
         if self._input_ended and not self._has_unread and self._state is _State.OPEN:
             client.input_ended()
         # A transport that holds back what has come (a session of the page) brings it in this very call.
         self._set_reading()
-        self._note_memory(client)
-        return is_interrupted or (self._has_unread and not client.input.is_full)
+        has_more = is_interrupted or (self._has_unread and not client.input.is_full)
+        if client.user is None:
+            self._note_memory(client)
+        elif self._noted:
+            self._forget_memory()
+        return has_more
 
     def _drop(self, error: ProtocolError) -> None:
-        self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
+        with log_context(self.client):
+            self.log.warn("{address} dropped: {error}", address=self.address, error=str(error))
         self._forget_unread()
         self.abort()
 
@@ -488,19 +491,25 @@ class TelnetProtocol(Protocol):
         if client is not None and not (is_handling or client.input.is_full):
             self._work(Slice(self._service.reactor.seconds))
         self._forget_unread()
-        self._service.connections.held_memory.update(self, 0)
+        self._forget_memory()
 
     def _forget_unread(self) -> None:
         self._events = None
         self._unread.clear()
 
     def _note_memory(self, client: Client) -> None:
-        held = 0
-        if client.user is None and self._state is not _GONE:
-            held = self._connection.held + client.input.memory
-            if self._unread:
-                held += sum(map(len, self._unread))
-        self._service.connections.held_memory.update(self, held)
+        held = self._connection.held
+        if client.input.lines:
+            held += client.input.memory
+        if self._unread:
+            held += sum(map(len, self._unread))
+        if held != self._noted and self._state is not _GONE:
+            self._noted = held
+            self._service.connections.held_memory.update(self, held)
+
+    def _forget_memory(self) -> None:
+        self._noted = 0
+        self._service.connections.held_memory.update(self, 0)
 
     def _set_reading(self) -> None:
         """Let the transport read if there is nothing left to do for this connection."""
@@ -561,7 +570,8 @@ class TelnetProtocol(Protocol):
 
     def _log_failure(self, failure: Failure) -> None:
         """Log an exception with its traceback. The input is left out: it may be a password."""
-        self.log.failure("handling input from {address} failed", failure, address=self.address)
+        with log_context(self.client):
+            self.log.failure("handling input from {address} failed", failure, address=self.address)
 
     def _put(self, data: bytes) -> None:
         if data and self._state is not _GONE:

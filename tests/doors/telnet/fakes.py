@@ -22,7 +22,7 @@ class FakeClient:
         self.transport = transport
         self.calls: list[tuple[str, str]] = []
         self.user: Any = None
-        self.input = SimpleNamespace(is_full=False, memory=0)
+        self.input = SimpleNamespace(is_full=False, lines=(), memory=0)
         self.on_line: Callable[[str], object] = lambda text: None
 
     @property
