@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,3 +29,13 @@ def test_the_file_is_up_to_date(name: str, drawn: Path) -> None:
     text = (drawn / name).read_text()
     assert (DOCS / name).read_text() == text
     ElementTree.fromstring(text)
+
+
+def test_the_way_of_a_line_is_short() -> None:
+    """Each move to another file is one more place where a newcomer has to look. The limits are our choice."""
+    script = [sys.executable, DOCS / "flows.py", "line"]
+    first = subprocess.run(script, check=True, capture_output=True, text=True).stdout.splitlines()[
+        0
+    ]
+    files, moves, crossings = map(int, re.findall(r"\d+", first))
+    assert (files <= 20, moves <= 40, crossings <= 30) == (True, True, True), first
