@@ -171,8 +171,8 @@ class Output:
 
     def repeat_prompt(self) -> None:
         """Send the prompt again that waits for an answer, if there is one: it has not arrived."""
-        if isinstance(self._open, OpenPrompt) and self._open.is_wanted:
-            self._repeat(self._open)
+        if isinstance(self.open_line, OpenPrompt) and self.open_line.is_wanted:
+            self._repeat(self.open_line)
 
     def withdraw_prompt(self, text: str) -> None:
         """Nobody waits for an answer to this prompt any more."""

@@ -19,6 +19,7 @@ from cletus import events
 from cletus.client.claim import Claim
 from cletus.client.client import Client
 from cletus.client.interfaces import Host
+from cletus.client.open_line import OpenPrompt
 from cletus.client.output import Output
 from cletus.cluster.bus import TELLS, Bus, Entry
 from cletus.cluster.frames import (
@@ -65,7 +66,6 @@ class RemoteOutbox(Output):
         self, transport: RemoteTransport, host: Host, *, overflow: Callable[[int], None]
     ) -> None:
         self._link, self._conn = transport.link, transport.conn
-        self._has_prompt = False
         super().__init__(transport, host, overflow=overflow)
 
     def put(self, data: bytes) -> None:
@@ -89,22 +89,15 @@ class RemoteOutbox(Output):
         if not self._turn.holds(self.prompt, text):
             self.put(self.echo.settle())
             self.put(self._encode(text) + PROMPT)
-            self._has_prompt = bool(text.rpartition("\n")[2])
-
-    def show_input(self) -> bool:
-        """As ``Output.show_input``."""
-        return super().show_input() and not self._has_prompt
-
-    def line_typed(self) -> None:
-        """As ``Output.line_typed``."""
-        self._has_prompt = False
+            last = text.rpartition("\n")[2]
+            self.open_line = OpenPrompt(last, self._transport.terminal) if last else None
 
     def line_taken(self) -> None:
         """The gateway has done that when it has sent the line."""
 
     def withdraw_prompt(self, text: str) -> None:
         """As ``Output.withdraw_prompt``."""
-        if self._has_prompt:
+        if self.open_line is not None:
             self.put(self._encode(text) + WITHDRAWN)
 
     def use_editor(self, editor: LineEditor | None) -> None:
