@@ -855,3 +855,11 @@ class EntryTooLarge(ClusterError):
 
 class BusClosed(ClusterError):
     """The bus was closed before the engine had answered; the command may have had its effect."""
+
+
+class SealBroken(ClusterError):
+    """What came over the bus of a cluster was not sealed with our key, was changed, or was put back."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name}: not sealed with our cluster_key, changed, or put back")

@@ -25,7 +25,7 @@ PROJECT = ROOT / "pyproject.toml"
 NAME = "cletus-live"
 
 #: Those of people who run or write a service; the others are for work on Cletus itself.
-EXTRAS = ("tls", "ssh", "metrics", "yaml", "orm", "postgresql", "testing")
+EXTRAS = ("tls", "ssh", "metrics", "yaml", "orm", "postgresql", "cluster", "testing")
 
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 

@@ -14,9 +14,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -30,7 +31,7 @@ def free_port() -> int:
         return port
 
 
-def missing(program: str, package: str) -> None:
+def missing(program: str, package: str) -> NoReturn:
     """Skip the test, or fail where engines are required."""
     words = f"{program} is not installed: apt-get install {package}"
     if os.environ.get("TEST_ENGINES") == "required":
@@ -48,7 +49,7 @@ class Postgres:
     """
 
     def __init__(self, folder: Path, programs: Path, user: pwd.struct_passwd | None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._programs = programs
         self._as_user = (
             []
@@ -90,7 +91,7 @@ class Postgres:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         arguments = {
-            "-D": str(self._folder / "data"),
+            "-D": str(self.folder / "data"),
             "-p": str(self.port),
             "-k": "",
             "-h": "127.0.0.1",
@@ -98,13 +99,13 @@ class Postgres:
         command = [*self._as_user, str(self._programs / "postgres")]
         for name, value in arguments.items():
             command += [name, value]
-        with open(self._folder / "log", "ab") as log:
+        with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         deadline = time.monotonic() + 60
         ready = [str(self._programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, capture_output=True, check=False).returncode:
-            assert self._process.poll() is None, (self._folder / "log").read_text()
-            assert time.monotonic() < deadline, (self._folder / "log").read_text()
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
             time.sleep(0.05)
 
     def stop(self, number: int = signal.SIGQUIT) -> None:
@@ -129,6 +130,105 @@ def postgres() -> Iterator[Postgres]:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
         server = Postgres(folder, programs, user)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class Valkey:
+    """A Valkey or Redis server of its own; its memory is kept in a file, as deploy/ has it.
+
+    Args:
+        program: ``valkey-server`` or ``redis-server``.
+        folder: for its data; it belongs to the user of the server.
+        user: whom it runs as if we are root.
+        options: further ones.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        user: pwd.struct_passwd | None,
+        options: Mapping[str, str],
+    ) -> None:
+        self.port = free_port()
+        self.folder = folder
+        switched = (
+            ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            if user is not None
+            else []
+        )
+        given = {
+            "port": str(self.port), "bind": "127.0.0.1", "dir": str(folder), "save": "",
+            "appendonly": "yes", "appendfsync": "everysec", "unixsocket": str(folder / "socket"),
+            "unixsocketperm": "777", **options,
+        }  # fmt: skip
+        self._command = [*switched, program]
+        for name, value in given.items():
+            self._command += [f"--{name}", value]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """For the setting ``cluster``."""
+        return f"valkey://127.0.0.1:{self.port}"
+
+    @property
+    def socket(self) -> Path:
+        """Its Unix socket."""
+        return self.folder / "socket"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd="/")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if self.ask("PING")[:1] in (b"+", b"-"):
+                    return
+            except OSError:
+                pass
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.01)
+
+    def ask(self, command: str) -> bytes:
+        """Send a command over a connection of its own; the answer as it comes, if it is short."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(command.encode() + b"\r\n")
+            return connection.recv(65536)
+
+    def send_signal(self, number: int) -> None:
+        """``SIGSTOP`` and ``SIGCONT``, for example."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+
+@contextmanager
+def valkey(**options: str) -> Iterator[Valkey]:
+    """A server, while the block runs; ``VALKEY_SERVER`` in the environment names the program."""
+    names = [os.environ.get("VALKEY_SERVER", "valkey-server"), "valkey-server", "redis-server"]
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        missing("valkey-server or redis-server", "redis-server")
+    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="cletus-valkey-") as name:
+        folder = Path(name)
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        server = Valkey(str(program), folder, user, options)
         try:
             yield server
         finally:

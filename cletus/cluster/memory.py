@@ -29,6 +29,7 @@ from cletus.cluster.bus import (
 from cletus.errors import BusClosed, BusFull, EntryTooLarge
 from cletus.reactor.clock import Clock
 
+_COMMAND = 100  # what a command counts for in the backlog, besides its data
 _WIDTH = 20  # digits of a cursor, so that cursors compare as the numbers do
 
 
@@ -412,7 +413,7 @@ class MemoryBus:
         largest = max(map(len, data), default=0)
         if limit and largest > limit:
             return fail(EntryTooLarge(largest, limit))
-        size = sum(map(len, data))
+        size = len(data) and _COMMAND + sum(map(len, data))
         if size and self.waiting + size > self._backlog:
             return fail(BusFull(self.waiting, self._backlog))
         self._number += 1

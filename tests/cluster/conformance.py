@@ -303,7 +303,7 @@ class BusConformance:
 
     def test_the_backlog_is_bounded(self, rig: Rig) -> None:
         """Past it a command is refused; a lease can be renewed all the while."""
-        primary = rig.bus(backlog=1000)
+        primary = rig.bus(backlog=1400)
         epoch = rig.wait(primary.claim(300))
         frames = Heard(primary, frames_for("g"))
         rig.stop()
@@ -314,9 +314,9 @@ class BusConformance:
             primary.checkpoint(epoch, {"name": b"x" * 300}),
         )
         for command in refused:
-            with pytest.raises(BusFull, match="cluster_backlog is 1,000") as caught:
+            with pytest.raises(BusFull, match="cluster_backlog is 1,400") as caught:
                 rig.wait(command)
-            assert 900 <= caught.value.waiting <= 1000
+            assert 1200 <= caught.value.waiting <= 1400
         renewed = primary.renew(epoch, 300)
         rig.start()
         assert [rig.wait(turn) for turn in kept] == [epoch] * 3
