@@ -113,7 +113,7 @@ class Bus(Protocol):
     def lease(self) -> Deferred[Lease]:
         """Whether there is a primary."""
 
-    def claim(self, lease: float) -> Deferred[int]:
+    def claim(self, lease: float, *, after: int = 0) -> Deferred[int]:
         """Become the primary unless there is one.
 
         ``TELLS`` and ``REQUESTS`` are emptied: what gateways had sent to the primary before is not
@@ -121,9 +121,10 @@ class Bus(Protocol):
 
         Args:
             lease: seconds after which another process may claim, unless ``renew()`` is called.
+            after: the highest epoch that the caller knows, for an engine that has lost its memory.
 
         Returns:
-            The epoch, higher than all before, also if the engine has lost its memory; 0 if there is a primary.
+            The epoch, higher than all before by the engine's memory and clock; 0 if there is a primary.
         """
 
     def renew(self, epoch: int, lease: float) -> Deferred[int]:

@@ -236,7 +236,7 @@ class MemoryBus:
 
         return self._call(run)
 
-    def claim(self, lease: float) -> Deferred[int]:
+    def claim(self, lease: float, *, after: int = 0) -> Deferred[int]:
         """As in ``Bus``."""
 
         def run(number: int) -> int:
@@ -245,7 +245,7 @@ class MemoryBus:
                 return memory.epoch if memory.claimant == (self._identifier, number) else 0
             if memory.holder > 0 and memory.expires > now:
                 return 0
-            memory.epoch = memory.holder = max(memory.epoch + 1, int(now * 1000))
+            memory.epoch = memory.holder = max(memory.epoch + 1, after + 1, int(now * 1000))
             memory.claimant, memory.expires = (self._identifier, number), now + lease
             memory.streams.pop(TELLS, None)
             memory.streams.pop(REQUESTS, None)

@@ -73,7 +73,7 @@ end
 
 local others = {}
 
-function others.claim()    -- KEYS: lease, in, ctl; ARGV[3]: milliseconds
+function others.claim()    -- KEYS: lease, in, ctl; ARGV: milliseconds, an epoch before
   local command = bus .. ' ' .. ARGV[2]
   if is_repeated() then
     return call('HGET', KEYS[1], 'by') == command and epoch() or 0
@@ -82,7 +82,7 @@ function others.claim()    -- KEYS: lease, in, ctl; ARGV[3]: milliseconds
   if holder and holder ~= 'free' then
     return 0
   end
-  local next = math.max(epoch() + 1, milliseconds())
+  local next = math.max(epoch() + 1, tonumber(ARGV[4]) + 1, milliseconds())
   call('HSET', KEYS[1], 'epoch', string.format('%.0f', next), 'by', command)
   call('SET', KEYS[3], string.format('%.0f', next), 'PX', ARGV[3])
   call('XTRIM', KEYS[4], 'MAXLEN', 0)  -- not DEL, after which positions may begin anew

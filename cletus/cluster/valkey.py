@@ -103,10 +103,10 @@ class ValkeyBus:
         """As in ``Bus``."""
         return self._commands.add(["GET", self._key("lease")], _lease, 0)
 
-    def claim(self, lease: float) -> Deferred[int]:
+    def claim(self, lease: float, *, after: int = 0) -> Deferred[int]:
         """As in ``Bus``."""
         keys = ("lease", TELLS, REQUESTS)
-        return self._script("claim", keys, [_milliseconds(lease)], size=0)
+        return self._script("claim", keys, [_milliseconds(lease), after], size=0)
 
     def renew(self, epoch: int, lease: float) -> Deferred[int]:
         """As in ``Bus``."""
