@@ -233,6 +233,21 @@ class Movable(Protocol):
         """This process is the only one that has it now."""
 
 
+@runtime_checkable
+class Fenced(Protocol):
+    """A backend that a cluster's primary takes from the one before; ``Backend`` does not ask for it."""
+
+    def claim(self, epoch: int) -> None:
+        """In place of ``open``: from now on no primary of an earlier epoch can write.
+
+        Args:
+            epoch: of this primary. It is a later one's than all who have opened it without a cluster.
+
+        Raises:
+            StoreUnusable: it cannot be created, read or written; or a primary of a later epoch has it.
+        """
+
+
 class StoreObject(Protocol):
     """A store object as ``Store`` defines it, for the modules that ``Store`` is made of.
 

@@ -64,7 +64,18 @@ END $$;
 INSERT INTO cletus_owner VALUES (1, 0, '') ON CONFLICT DO NOTHING;
 """
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('cletus.owner'), 'cletus_owner'::regclass::oid::bigint::int)"
-_CLAIM = "UPDATE cletus_owner SET epoch = epoch + 1, name = %s WHERE format = 1 RETURNING epoch"
+_CLAIM = """
+UPDATE cletus_owner SET name = %(name)s,
+epoch = CASE WHEN %(epoch)s::bigint = 0 THEN epoch + 1 ELSE %(epoch)s END
+WHERE format = 1 AND (%(epoch)s = 0 OR epoch <= %(epoch)s) RETURNING epoch
+"""
+_END_OWNER = """
+SELECT pg_terminate_backend(pid, 1000) FROM pg_locks
+WHERE locktype = 'advisory' AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND classid::bigint = (hashtext('cletus.owner')::bigint & 4294967295)
+AND objid = 'cletus_owner'::regclass::oid AND objsubid = 2 AND pid <> pg_backend_pid()
+"""
 _FENCE = "SELECT 1 FROM cletus_owner WHERE format = 1 AND epoch = %s FOR SHARE"
 _WRITE = """
 INSERT INTO cletus_documents (store, key, data, bytes)
@@ -107,13 +118,20 @@ class PostgreSQL:
             StoreLocked: another service has them.
             StoreUnusable: the server cannot be reached, or refuses.
         """
+        self._open(0)
+
+    def claim(self, epoch: int) -> None:
+        """As ``Fenced.claim``."""
+        self._open(epoch)
+
+    def _open(self, epoch: int) -> None:
         with self._turn:
             if self._epoch:
                 return
             try:
                 connection = self._connect()
                 try:
-                    self._take(connection)
+                    self._take(connection, epoch)
                 except BaseException:
                     connection.close()
                     raise
@@ -133,17 +151,32 @@ class PostgreSQL:
             application_name="cletus",
         )
 
-    def _take(self, connection: psycopg.Connection[Any]) -> None:
+    def _take(self, connection: psycopg.Connection[Any], epoch: int) -> None:
         if connection.info.parameter_status("server_encoding") != "UTF8":
             raise StoreUnusable(self._shown, "the encoding of the database is not UTF8")
         with connection.transaction():
             connection.execute(_SETUP)
-        self._lock(connection)
+        if epoch:
+            self._end_owner(connection, epoch)
+        else:
+            self._lock(connection)
         with connection.transaction():
-            row = connection.execute(_CLAIM, (_owner(),)).fetchone()
+            row = connection.execute(_CLAIM, {"name": _owner(), "epoch": epoch}).fetchone()
             if row is None:
-                raise StoreUnusable(self._shown, "its tables are of another format")
+                raise StoreUnusable(
+                    self._shown, "its tables are of another format, or a later primary's"
+                )
             self._epoch = row[0]
+        if epoch:
+            self._lacks_lock = connection.execute(_LOCK).fetchone() != (True,)
+
+    def _end_owner(self, connection: psycopg.Connection[Any], epoch: int) -> None:
+        """Cut off the primary before: if it is stopped within a transaction, that would hold up the claim."""
+        row = connection.execute("SELECT epoch FROM cletus_owner WHERE format = 1").fetchone()
+        if row is not None and row[0] > epoch:
+            reason = f"a primary of epoch {row[0]} has it, which is later than {epoch}"
+            raise StoreUnusable(self._shown, reason)
+        connection.execute(_END_OWNER)
 
     def _lock(self, connection: psycopg.Connection[Any]) -> None:
         if connection.execute(_LOCK).fetchone() == (True,):

@@ -23,7 +23,7 @@ from cletus.settings.settings import Settings
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.backends.retries import Clock
 from cletus.storage.backends.writer import InThread, Writer
-from cletus.storage.interfaces import Backend, Movable
+from cletus.storage.interfaces import Backend, Fenced, Movable
 
 GROUP = "cletus.stores"
 
@@ -149,7 +149,9 @@ def _opener(url: str, scheme: str) -> Opener:
     return opener
 
 
-def open_writer(settings: Settings, clock: Clock, in_thread: InThread, meters: Meters) -> Writer:
+def open_writer(
+    settings: Settings, clock: Clock, in_thread: InThread, meters: Meters, epoch: int = 0
+) -> Writer:
     """Open the backend.
 
     Args:
@@ -157,12 +159,16 @@ def open_writer(settings: Settings, clock: Clock, in_thread: InThread, meters: M
         clock: the reactor.
         in_thread: as for ``Writer``.
         meters: count what is saved.
+        epoch: of the primary of a cluster, for a ``Fenced`` backend; else 0.
 
     Raises:
         StoreUnusable: it cannot be opened.
     """
     backend = backend_for(settings)
-    backend.open()
+    if epoch and isinstance(backend, Fenced):
+        backend.claim(epoch)
+    else:
+        backend.open()
     interval, group_max = settings.store_interval, settings.store_group_max
     return Writer(backend, clock, in_thread, interval, group_max, meters)
 

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from cletus.errors import StoreIOError, StoreLocked, StoreUnusable
+from cletus.errors import StorageError, StoreIOError, StoreLocked, StoreUnusable
 from cletus.settings.settings import Settings
 from cletus.storage.backends.postgresql import PostgreSQL, from_url
 from cletus.storage.backends.sqlite import Sqlite
@@ -125,6 +126,64 @@ def test_the_fence_alone_holds(home: PostgreSQL) -> None:
     [failure] = home.write_many([Document("user", "bob", b"stale")])
     assert isinstance(failure.error, StoreUnusable)
     assert home.keys("user") == []
+
+
+def test_a_later_primary_takes_them_from_one_that_is_stopped(home: PostgreSQL) -> None:
+    """Though that holds the lock, and is within a transaction: it never writes again, and the later one does."""
+    home.close()
+    first, second = PostgreSQL(home.url), PostgreSQL(home.url)
+    first.claim(1000)
+    first.write("user", "bob", b"old")
+    assert first._writing is not None
+    first._writing.execute("BEGIN")
+    first._writing.execute("SELECT 1 FROM cletus_owner WHERE format = 1 AND epoch = 1000 FOR SHARE")
+    second.claim(1001)
+    second.write("user", "bob", b"new")
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            first.write("user", "bob", b"late")
+        assert [
+            failure.document.key for failure in first.write_many([Document("user", "ann", b"late")])
+        ] == ["ann"]
+    assert first.keys("user") == ["bob"]
+    assert second.read("user", "bob") == b"new"
+    second.write("user", "bob", b"newer")
+    first.close()
+    second.close()
+
+
+def test_an_earlier_primary_is_refused(home: PostgreSQL) -> None:
+    """It takes nothing from the one that has them; the same one may open them again."""
+    home.close()
+    second, first = PostgreSQL(home.url), PostgreSQL(home.url)
+    second.claim(1001)
+    with pytest.raises(
+        StoreUnusable, match="a primary of epoch 1001 has it, which is later than 1000"
+    ):
+        first.claim(1000)
+    second.write("user", "bob", b"{}")
+    second.close()
+    second.claim(1001)
+    second.write("user", "bob", b"{}")
+    second.close()
+
+
+def test_without_a_cluster_the_epoch_rises_by_one(home: PostgreSQL) -> None:
+    """So who goes back to one process has a later epoch, and is refused while a primary has them."""
+    home.close()
+    primary = PostgreSQL(home.url)
+    primary.claim(1000)
+    with pytest.raises(StoreLocked):
+        home.open()
+    primary.close()
+    deadline = time.monotonic() + 10
+    while True:  # the server notices soon that the connection was closed
+        try:
+            home.open()
+            break
+        except StoreLocked:
+            assert time.monotonic() < deadline
+    assert home.leave() == (-1, 1001)
 
 
 def test_another_process_takes_them_over(home: PostgreSQL) -> None:
