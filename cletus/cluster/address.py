@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
 
 from cletus.errors import SettingError
 
@@ -56,7 +55,7 @@ class Address:
         """
         try:
             parts = urlsplit(url)
-            given = {
+            given: dict[str, Any] = {
                 "username": unquote(parts.username or ""),
                 "password": unquote(parts.password or ""),
             }
@@ -76,8 +75,8 @@ class Address:
             reason = "is not a URL such as valkey://host, valkeys://user:password@host:6379/0 or unix:///path"
             raise SettingError("cluster", reason) from None
 
-    def endpoint(self, reactor: Any, authority: str = "") -> IStreamClientEndpoint:
-        """What connects to it.
+    def endpoint(self, reactor: Any, authority: str = "") -> Any:
+        """Twisted's client endpoint that connects to it.
 
         Args:
             reactor: Twisted's.
@@ -88,7 +87,9 @@ class Address:
         """
         if self.path:
             return UNIXClientEndpoint(reactor, self.path, timeout=_CONNECT)
-        endpoint = HostnameEndpoint(reactor, self.host.encode("idna"), self.port, timeout=_CONNECT)
+        endpoint: Any = HostnameEndpoint(
+            reactor, self.host.encode("idna"), self.port, timeout=_CONNECT
+        )
         return wrapClientTLS(_tls_options(self.host, authority), endpoint) if self.tls else endpoint
 
 
@@ -100,7 +101,8 @@ def _path_of(path: str) -> str:
 
 def _tls_options(host: str, authority: str) -> Any:
     try:
-        from twisted.internet import ssl  # noqa: PLC0415 - needs the extra `tls`
+        from OpenSSL import SSL  # noqa: PLC0415 - an extra, `tls`
+        from twisted.internet import ssl  # noqa: PLC0415 - needs it, too
     except ImportError:
         reason = "needs TLS, which is not installed: pip install 'cletus-live[tls]'"
         raise SettingError("cluster", reason) from None
@@ -110,7 +112,7 @@ def _tls_options(host: str, authority: str) -> Any:
         trusted = ssl.trustRootFromCertificates(
             [ssl.Certificate.loadPEM(block) for block in _blocks(Path(authority).read_bytes())]
         )
-    except (OSError, ValueError, ssl.SSL.Error) as error:
+    except (OSError, ValueError, SSL.Error) as error:
         raise SettingError("cluster_ca", f"cannot be used: {error}") from None
     return ssl.optionsForClientTLS(host, trustRoot=trusted)
 

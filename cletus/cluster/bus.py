@@ -28,6 +28,9 @@ TELLS: Final = "in"
 #: The stream of requests to the primary, such as ``cletus status``. ``claim()`` empties it.
 REQUESTS: Final = "ctl"
 
+#: What the names of primaries and standbys begin with in ``nodes()``; gateways have names of their own.
+SERVER: Final = "server/"
+
 #: Maximum bytes of an entry: of ``tell``, of a gateway's part of a turn, of ``post``.
 ENTRY_MAX: Final = 1024 * 1024
 

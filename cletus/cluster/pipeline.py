@@ -77,7 +77,7 @@ class EngineConnection:
             self._protocol = RespProtocol(reactor, self._made)
             return self._protocol
 
-        factory = Factory.forProtocol(build)
+        factory: Any = Factory.forProtocol(build)
         factory.noisy = False
         # Not its ``prepareConnection``: if that fails because the connection is lost, it fails itself.
         self._service = ClientService(
@@ -312,12 +312,9 @@ class Readings:
     async def _wait(self, protocol: RespProtocol) -> None:
         readings = dict(self._readings)
         keys = {self._key(stream).encode(): stream for stream in readings}
-        answer = await protocol.send(
-            packed(
-                ["XREAD", "COUNT", _READ_MAX, "BLOCK", _READ_WAIT, "STREAMS", *keys]
-                + [reading.cursor for reading in readings.values()]
-            )
-        )
+        command: list[Argument] = ["XREAD", "COUNT", _READ_MAX, "BLOCK", _READ_WAIT, "STREAMS"]
+        command += [*keys, *(reading.cursor for reading in readings.values())]
+        answer = await protocol.send(packed(command))
         for key, entries in answer or ():
             stream = keys[key]
             self._deliver(stream, readings[stream], entries)
@@ -348,7 +345,7 @@ class Readings:
             return
         self._looked = now
         for stream, reading in list(self._readings.items()):
-            command = ["XREVRANGE", self._key(stream), "+", "-", "COUNT", 1]
+            command: list[Argument] = ["XREVRANGE", self._key(stream), "+", "-", "COUNT", 1]
             for cursor, _ in await protocol.send(packed(command)):
                 if position(cursor.decode()) < position(reading.cursor):
                     reading.cursor = _BEGINNING

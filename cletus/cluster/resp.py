@@ -35,7 +35,7 @@ class ConnectionDead(Exception):
 
 def packed(arguments: Sequence[Argument]) -> bytes:
     """A command as it is sent."""
-    command: bytes = pack_command(tuple(arguments))
+    command: bytes = pack_command(tuple(arguments))  # type: ignore[arg-type]  # its stub says: of one
     return command
 
 
@@ -62,8 +62,9 @@ class RespProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """Twisted's callback."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
+        transport: Any = self.transport  # zope's interfaces are unknown to mypy
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
         self._made(self)
 
     def send(self, command: bytes) -> Deferred[Any]:
@@ -81,14 +82,16 @@ class RespProtocol(Protocol):
                 self._check = self._clock.callLater(SILENCE_MAX, self._check_silence)
         answer: Deferred[Any] = Deferred()
         self._due.append(answer)
-        self.transport.write(command)
+        transport: Any = self.transport
+        transport.write(command)
         return answer
 
     def abort(self, reason: str = "") -> None:
         """Close it at once; what is not answered fails for this reason."""
         self._reason = self._reason or reason
         if not self._is_over and self.transport is not None:
-            self.transport.abortConnection()
+            transport: Any = self.transport
+            transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's callback."""

@@ -78,7 +78,7 @@ class Tenancy:
         self._won: Deferred[int] | None = None
         self._looks = 0
         self._next: Any = None
-        self._is_claiming = False
+        self._claims: list[Deferred[int]] = []
         self.epoch = 0
         self.state = State.IDLE
 
@@ -106,11 +106,22 @@ class Tenancy:
             return self.state is State.PRIMARY
         if epoch > self.epoch:
             self._end()
-        elif not self._is_claiming:
-            self._is_claiming = True
+        else:
+            self.claim_anew()
+        return False
+
+    def claim_anew(self) -> Deferred[int]:
+        """The engine has lost its memory: claim anew.
+
+        Returns:
+            Fires with the epoch, after ``reclaimed``; with 0 if another process is the primary.
+        """
+        answer: Deferred[int] = Deferred()
+        self._claims.append(answer)
+        if len(self._claims) == 1:
             self.log.warn("The engine of the cluster has lost its memory: claiming anew")
             self._ask(self._bus.claim(self._lease, after=self.epoch), self._claimed_anew)
-        return False
+        return answer
 
     def release(self) -> Deferred[None]:
         """Be the primary no longer: a standby may claim at once. Fires when the engine knows."""
@@ -171,14 +182,15 @@ class Tenancy:
         self._renew_later()
 
     def _claimed_anew(self, epoch: int) -> None:
-        self._is_claiming = False
-        if self.state is not State.PRIMARY:
-            return
-        if not epoch:
-            self._end()
-            return
-        self.epoch = epoch
-        self._reclaimed(epoch)
+        claims, self._claims = self._claims, []
+        if self.state is State.PRIMARY:
+            if epoch:
+                self.epoch = epoch
+                self._reclaimed(epoch)
+            else:
+                self._end()
+        for answer in claims:
+            answer.callback(epoch)
 
     def _end(self) -> None:
         self.stop()
