@@ -29,16 +29,19 @@ class ProxiedTransport:
         transport: Twisted's.
         peer: where the person is.
         tls: whether the person came to the proxy over TLS.
+
+    Attributes:
+        underlying: Twisted's transport.
     """
 
     def __init__(self, transport: Any, peer: Any, *, tls: bool = False) -> None:
         self.came_over_tls = tls
-        self._transport = transport
+        self.underlying = transport
         self._peer = peer
         directlyProvides(self, providedBy(transport))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return getattr(self.underlying, name)
 
     def getPeer(self) -> IAddress:
         """Twisted's: where the person is."""

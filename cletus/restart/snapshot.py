@@ -8,7 +8,7 @@ process makes them from it. The second holds the values of the application, in w
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from cletus.service.service import Service
 from cletus.service.timers import Timer
 from cletus.storage import Store, TempStoreMixin
 from cletus.storage.interfaces import Movable
-from cletus.storage.versions import session_names
+from cletus.storage.versions import session_names, typed_names
 
 FORMAT: Final = 1
 """Of the state. A process takes over from one of the same format or the one before."""
@@ -97,6 +97,7 @@ def take_snapshot(
     timers = [timer for timer in service.session.current.timers if timer.active]
     named = Named(service, timers)
     descriptors: list[int] = []
+    moved = {left.client_id for of_door in (lefts or {}).values() for left in of_door}
     values = _values(service, named, list(tasks), report)
     own = {
         "format": FORMAT,
@@ -109,7 +110,7 @@ def take_snapshot(
         "report": report,
         "began": began,
         "stated": _stated(service),
-        "clients": list(map(_client, service.clients)),
+        "clients": [_client(client, moved) for client in service.clients],
         "timers": [
             (timer.delay, timer.interval, timer.imported, timer.remaining, timer.target_name)
             for timer in timers
@@ -147,12 +148,12 @@ def _added(descriptors: list[int], descriptor: int) -> int:
     return len(descriptors) - 1
 
 
-def _client(client: Client) -> dict[str, Any]:
-    return {
-        **client.snapshot(),
-        "address": client.address,
-        "terminal": client.terminal.snapshot(),
-    }
+def _client(client: Client, moved: Collection[int]) -> dict[str, Any]:
+    """A client; of one whose connection does not move, what the connection knows as well."""
+    state = client.snapshot()
+    if client.id not in moved:
+        state |= {"address": client.address, "terminal": client.terminal.snapshot()}
+    return state
 
 
 def _doors(lefts: Mapping[MovableDoor, list[Left]], descriptors: list[int]) -> list[Any]:
@@ -200,6 +201,7 @@ def _values(
             name: (
                 cls.version,
                 session_names(cls),
+                typed_names(cls),
                 list(map(_object, cls.manager.active().values())),
             )
             for name, cls in session.current.stores.items()
@@ -282,7 +284,7 @@ def _place_of(values: Mapping[str, Any], named: Named) -> str:
 
 def _places_in(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Each value of the application, with its place in words."""
-    for name, (_, _, objects) in values["stores"].items():
+    for name, (*_, objects) in values["stores"].items():
         for key, _, data, others in objects:
             yield from ((f"{name} {key!r}, {place}", data[place]) for place in data)
             yield from ((f"{name} {key!r}, {place}", others[place]) for place in others)

@@ -6,6 +6,7 @@ gets to run when the service is its own.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -140,6 +141,7 @@ class Successor:
         head = channel.receive()
         if head.type is not FrameType.HEAD:
             raise RestartError("the other process goes on")
+        gc.disable()  # as the other process has done, until this one serves
         rehearsed = json.loads(head.payload)["rehearsed"]
         own, values = pieces_of(head.descriptors[0])
         close_all(head.descriptors)
@@ -200,6 +202,7 @@ class Successor:
         report.kept = len(service.clients) - len(thawing.lost)
         service.last_restart = report
         report.pause = time.monotonic() - thawing.began
+        gc.enable()
         service.metrics.restarts.add(outcome=report.outcome.value)
         service.metrics.restart_pause.observe(report.pause)
         for step in thawing.rest():

@@ -29,7 +29,7 @@ from cletus.service.timers import Timer
 from cletus.storage import Document, Store
 from cletus.storage.interfaces import Movable
 from cletus.storage.schema import DocumentState
-from cletus.storage.versions import merge_extra_fields
+from cletus.storage.versions import as_saved, is_outdated, merge_extra_fields
 
 _log = Logger()
 
@@ -190,7 +190,11 @@ class Thawing:
                 return
             except OSError:  # the peer has gone meanwhile
                 pass
-        transport = LostTransport(state["address"], state["terminal"])
+        if left is None:
+            address, terminal = state["address"], state["terminal"]
+        else:
+            address, terminal = left.state["address"], left.state["connection"]["terminal"]
+        transport = LostTransport(address, terminal)
         self.lost.append(self._service.connections.resumed(transport, state))
 
     def _make_timers(self) -> list[Timer]:
@@ -245,10 +249,10 @@ class Thawing:
     def _fill(self, named: Named) -> None:
         reader = Reader(named, self._own["stated"])
         values = loads(self._values, reader)
-        for name, (version, parked, objects) in values["stores"].items():
+        for name, (version, parked, typed, objects) in values["stores"].items():
             store_cls = self._service.session.find(name)
             if store_cls is not None:
-                self._fill_store(store_cls, version, parked, objects, reader)
+                self._fill_store(store_cls, version, parked, typed, objects, reader)
         for number, attachments in values["clients"].items():
             named.clients[number].attach(attachments)
         for number, dialogues in values["dialogues"].items():
@@ -264,6 +268,7 @@ class Thawing:
         store_cls: Any,
         version: int,
         parked: list[str],
+        typed: list[str],
         objects: Iterable[tuple[str, str, dict[str, Any], dict[str, Any]]],
         reader: Reader,
     ) -> None:
@@ -274,10 +279,13 @@ class Thawing:
             obj = get_active(key)
             path: Path = ("store", schema.name, key)
             kept = {}
-            if reader.states(path):
+            # As in a reload: of an object that is migrated, all values are the live ones.
+            if reader.states(path) and is_usual and not is_outdated(store_cls, data, version):
                 kept = {name: getattr(obj, name) for name in reader.newly_stated(path, obj)}
             if not (is_usual and schema.restore(obj, data)):
                 flat, session_data = merge_extra_fields(data, parked)
+                if version < store_cls.version:  # ``migrate`` knows values as a file has them
+                    flat = as_saved(flat, typed)
                 flat = store_cls.upgrade(flat, version)
                 obj.from_dict(flat, session=True, parked=session_data)
             for name, value in others.items():
@@ -370,6 +378,8 @@ class Thawing:
     def rest(self) -> Iterator[Callable[[], object]]:
         """Begin again what was ended, and give lines to those who wait for them: a step for each."""
         service = self._service
+        for client in self.lost:  # first: what others are told from now on, they have missed
+            yield partial(client.disconnected, "restarted")
         for task in self._tasks:
             yield partial(self._restart_task, task)
         for client in self._dialogues_gone:
@@ -377,8 +387,6 @@ class Thawing:
             yield partial(client.write, "", service.settings.restart_notice)
         for dialogue in self._restarted:
             yield partial(self._restart_dialogue, dialogue)
-        for client in self.lost:
-            yield partial(client.disconnected, "restarted")
         for client in service.clients:
             yield client.input.pump
 

@@ -44,7 +44,7 @@ def upgrade(
         )
         raise MigrationFailed(store_cls.__name__, version, reason)
     if version < store_cls.version:
-        data = dict(data) if before is None else as_saved(before, data)
+        data = dict(data) if before is None else as_saved(data, typed_names(before))
         for step in range(version, store_cls.version):
             data = _step(store_cls, data, step)
     return renamed(store_cls, data)
@@ -78,14 +78,24 @@ def renamed(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def as_saved(store_cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """The data of a reload with permanent typed values in the form that a file has.
+def typed_names(store_cls: type[Any]) -> list[str]:
+    """The names of a class's permanent fields with a type, whose values may have another form in a file."""
+    fields = store_cls.fields.items()
+    return [
+        name
+        for name, field in fields
+        if getattr(field, "typed", None) is not None and not field.session
+    ]
+
+
+def as_saved(data: dict[str, Any], typed: Collection[str]) -> dict[str, Any]:
+    """The data of a reload with the values of these fields in the form that a file has.
 
     A value without such a form is left as it is, for ``migrate`` or ``deserialise`` to handle.
     """
     plain = dict(data)
-    for name, field in store_cls.fields.items():
-        if name in plain and getattr(field, "typed", None) is not None and not field.session:
+    for name in typed:
+        if name in plain:
             try:
                 plain[name] = msgspec.to_builtins(plain[name], str_keys=True)
             except (TypeError, ValueError, RecursionError):

@@ -58,13 +58,14 @@ class Talker:
     Args:
         folder: the process's working folder, which its application is in.
         command: what Python is called with: ``["-m", "cletus", "run", "app.py"]``.
+        python: by default the one that runs the tests.
 
     Attributes:
         folder: as given.
         process: the process, as ``subprocess`` knows it.
     """
 
-    def __init__(self, folder: Path, *command: str) -> None:
+    def __init__(self, folder: Path, *command: str, python: str = sys.executable) -> None:
         self.folder = folder
         self._output = folder / f"output-{time.monotonic_ns()}.txt"
         environment = {
@@ -76,7 +77,7 @@ class Talker:
         environment.pop("PYTHONPATH", None)
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *command],
+                [python, *command],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

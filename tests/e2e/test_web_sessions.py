@@ -1,10 +1,11 @@
-"""A session in the page goes on over everything: a cut, F5, another window, a reload.
+"""A session in the page goes on over everything: a cut, F5, another window, a reload, a restart.
 
 Also in the middle of a login, whose password is typed hidden, and of the editor: exactly once in both directions.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -78,6 +79,18 @@ def refused_reload(lantern: Talker) -> Callable[[Page], Page]:
     return refused_reload
 
 
+def restarted(lantern: Talker) -> Callable[[Page], Page]:
+    """Another process takes over. The page comes to it by itself."""
+
+    def restarted(page: Page) -> Page:
+        restarts = lantern.output.count("Restarted, process")
+        lantern.gets(signal.SIGUSR2)
+        lantern.prints("Restarted, process", times=restarts + 1)
+        return page
+
+    return restarted
+
+
 @pytest.fixture
 def cable(lantern: Talker) -> Iterator[Cable]:
     cable = Cable(int(lantern.prints(r"Open http://\S+:(\d+)/")[1]))
@@ -135,7 +148,7 @@ def test_a_login_goes_on_where_it_was_and_its_password_is_kept_nowhere(
     caller.hang_up()
 
 
-def test_a_letter_is_written_over_all_of_it_each_line_once(
+def test_s1_a_letter_is_written_over_all_of_it_each_line_once(
     lantern: Talker, cable: Cable, join: Callable[..., Page]
 ) -> None:
     bob, ann = join("Oto"), join("Ona", f"http://127.0.0.1:{cable.port}/")
@@ -148,8 +161,10 @@ def test_a_letter_is_written_over_all_of_it_each_line_once(
         good_reload(lantern),
         other_window,
         refused_reload(lantern),
-        cut(cable),
+        restarted(lantern),
         loaded_again,
+        cut(cable),
+        restarted(lantern),
     )
     for number, disturb in enumerate(disturbances, 1):
         lines.append(f"This is line number {number}.")

@@ -71,7 +71,7 @@ def heard(events: list[Event]) -> list[object]:
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_a_cut_anywhere_changes_nothing(seed: int) -> None:
+def test_s7_a_cut_anywhere_changes_nothing(seed: int) -> None:
     source = random.Random(seed)
     data = chatter(source)
     whole, moved = new(), new()
@@ -115,7 +115,7 @@ def test_compressed_output_ends_and_begins_again() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_compressed_input_continues(seed: int) -> None:
+def test_s7_compressed_input_continues(seed: int) -> None:
     source = random.Random(seed)
     text = b"".join(source.choice((b"say hello\r\n", b"look\r\n", b"x" * 300)) for _ in range(60))
     packer = zlib.compressobj()

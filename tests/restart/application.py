@@ -84,6 +84,13 @@ async def receive(event):
     elif word == "work":
         await service.run_in_thread(until_gone, Path("work.txt"))
         client.write("worked")
+    elif word == "steady":
+        pass
+    elif word == "flood":
+        for number in range(int(event.data[6:])):
+            client.write(f"flood {number}")
+    elif word == "address":
+        client.write(client.address)
     elif word == "ring":
         service.call_later(float(event.data[5:]), ring, client)
         client.write("set")
@@ -104,6 +111,13 @@ async def receive(event):
         client.heard += 1
         assert person.client is client
         client.write(f"{event.data} {client.heard} {person.lines}")
+
+
+@service.listen(events.Receive, on_reload="continue")
+async def steady(event):
+    if event.data == "steady":
+        answer = await event.client.ask("Steady? ")
+        event.client.write(f"steady {answer}")
 
 
 def until_gone(path):

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Caller, Talker, wait_until
+from tests.e2e.harness import TIMEOUT, Caller, Talker, wait_until
+from tests.e2e.place import PASSWORD, Place, Visitor
+from tests.e2e.test_ssh import LISTEN
 from tests.restart.application import APP
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that start processes are end-to-end tests."""
     for item in items:
-        if "serving" in getattr(item, "fixturenames", ()):
+        if {"serving", "place"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(300))
 
@@ -92,11 +94,16 @@ def at_end() -> Iterator[ExitStack]:
 def serving(tmp_path: Path, at_end: ExitStack) -> Callable[..., Serving]:
     """Start the application with these options."""
 
-    def serving(*options: str, text: str = APP) -> Serving:
+    def serving(*options: str, text: str = APP, python: str = sys.executable) -> Serving:
         (tmp_path / "app.py").write_text(text)
         command = ["-m", "cletus", "run", "app.py", "--port=0", "--web-port=0"]
         service = Serving(
-            tmp_path, *command, "--no-restart-rehearsal", "--restart-timeout=15", *options
+            tmp_path,
+            *command,
+            "--no-restart-rehearsal",
+            "--restart-timeout=15",
+            *options,
+            python=python,
         )
         at_end.callback(service.kill)
         return service
@@ -114,3 +121,29 @@ def called(at_end: ExitStack) -> Callable[[int], Caller]:
         return caller
 
     return called
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """The example, with doors for telnet, TLS and SSH."""
+    tls = ("--listen", "tls:tcp:0:interface=127.0.0.1", "--tls-self-signed")
+    place = Place(tmp_path, *LISTEN, *tls, "--no-restart-rehearsal", "--restart-timeout=15")
+    yield place
+    place.process.send_signal(signal.SIGTERM)  # the minder leaves a terminal's INT to the terminal
+    assert place.process.wait(TIMEOUT) == 0
+    place.process.stdout.close()  # type: ignore[union-attr]
+
+
+def restart_by_signal(place: Place) -> None:
+    """Restart it, and wait for its log to say so."""
+    count = place.log.read_text().count("Restarted, process")
+    place.process.send_signal(signal.SIGUSR2)
+    log = place.log.read_text
+    wait_until(lambda: log().count("Restarted, process") > count, "a restart", log)
+
+
+def logs_in(visitor: Visitor, name: str) -> None:
+    """Answer the questions for a name and its password."""
+    for prompt, answer in (("name", name), ("assword", PASSWORD)):
+        visitor.sees(prompt)
+        visitor.says(answer)

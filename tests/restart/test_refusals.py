@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,7 @@ from tests.e2e.harness import Caller, wait_until
 from tests.restart.conftest import Serving
 
 
-def test_reasons(serving: Callable[..., Serving], called: Callable[[int], Caller]) -> None:
+def test_s2_reasons(serving: Callable[..., Serving], called: Callable[[int], Caller]) -> None:
     """A veto, broken code, a value that cannot move, code at work; and the service goes on each time."""
     service = serving("--restart-drain=0.3", "--no-reload")
     person = called(service.port)
@@ -59,7 +60,7 @@ def test_reasons(serving: Callable[..., Serving], called: Callable[[int], Caller
     person.sees("c 3 3\r\n")
 
 
-def test_a_check_changes_nothing(
+def test_s2_a_check_changes_nothing(
     serving: Callable[..., Serving], called: Callable[[int], Caller]
 ) -> None:
     service = serving()
@@ -90,8 +91,52 @@ def test_force_ends_code_at_work(
     person.sees("worked")
 
 
+def test_s2_code_that_is_not_started_again_is_waited_for(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    """A listener with ``on_reload="continue"``, which could not go on elsewhere: until its own end."""
+    service = serving("--restart-drain=0.3")
+    person = called(service.port)
+    person.types("steady")
+    person.sees("Steady? ")
+    report = service.restart()
+    assert report["phase"] == "drain"
+    assert report["error"].startswith("app.steady is at work for <Client 1")
+    person.types("yes")
+    assert "again" not in person.sees("steady yes\r\n")
+    assert service.restart()["outcome"] == "taken over"
+    person.types("steady")
+    person.sees("Steady? ")
+    report = service.restart("--force")
+    assert report["outcome"] == "taken over"
+    person.types("a")
+    person.sees("a 1 1\r\n")
+
+
+def test_s1_code_at_work_ends_in_time(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    """The restart waits for it, no longer than ``restart_drain``, and it is not started again."""
+    service = serving("--restart-drain=30")
+    person = called(service.port)
+    (service.folder / "work.txt").touch()
+    person.types("work")
+    reports: list[dict[str, object]] = []
+    restart = threading.Thread(target=lambda: reports.append(service.restart()))
+    restart.start()
+    wait_until(lambda: len(service.processes()) == 2, "the new process", lambda: service.output)
+    person.types("a")
+    person.sees("a 1 1\r\n")
+    (service.folder / "work.txt").unlink()
+    person.sees("worked\r\n")
+    restart.join()
+    assert [report["outcome"] for report in reports] == ["taken over"]
+    person.types("b")
+    assert "worked" not in person.sees("b 2 2\r\n")
+
+
 @pytest.mark.parametrize("rehearsed", [False, True])
-def test_a_class_that_is_gone(
+def test_s2_a_class_that_is_gone(
     serving: Callable[..., Serving], called: Callable[[int], Caller], rehearsed: bool
 ) -> None:
     """The new code cannot hold a value: with a rehearsal, even conversations do not notice."""

@@ -49,7 +49,7 @@ class Person:
 @pytest.mark.parametrize(
     ("people", "restarts"), [(20, 3), pytest.param(200, 20, marks=pytest.mark.soak)]
 )
-def test_every_line_once(serving: Callable[..., Serving], people: int, restarts: int) -> None:
+def test_s1_every_line_once(serving: Callable[..., Serving], people: int, restarts: int) -> None:
     service = serving("--line-rate=0", "--connections-per-address=0", "--restart-timeout=10")
     port = service.port
 

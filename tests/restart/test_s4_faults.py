@@ -54,7 +54,7 @@ def cases(faults: list[tuple[str, str, str]]) -> list[object]:
 
 
 @pytest.mark.parametrize(("role", "place", "deed"), cases(REFUSED))
-def test_a_fault_changes_nothing(
+def test_s2_s4_a_fault_changes_nothing(
     serving: Callable[..., Serving],
     called: Callable[[int], Caller],
     role: str,
@@ -108,7 +108,7 @@ def test_a_fault_changes_nothing(
         pytest.param("after-GO", marks=pytest.mark.soak),
     ],
 )
-def test_the_serving_process_is_killed_when_all_is_handed_over(
+def test_s4_the_serving_process_is_killed_when_all_is_handed_over(
     serving: Callable[..., Serving], called: Callable[[int], Caller], place: str
 ) -> None:
     """The other one takes over: nobody notices."""
@@ -134,7 +134,7 @@ def test_the_serving_process_is_killed_when_all_is_handed_over(
 @pytest.mark.parametrize(
     "place", ["before-END", pytest.param("before-HEAD", marks=pytest.mark.soak)]
 )
-def test_the_serving_process_is_killed_before(
+def test_s4_the_serving_process_is_killed_before(
     serving: Callable[..., Serving], called: Callable[[int], Caller], place: str
 ) -> None:
     """That is a crash of the service; the other process ends as well, and leaves nothing."""

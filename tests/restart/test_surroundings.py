@@ -179,7 +179,7 @@ def test_s11_in_a_terminal(tmp_path: Path, way: str) -> None:
         child.close(force=True)
 
 
-def test_the_minder_is_killed(
+def test_s3_the_minder_is_killed(
     serving: Callable[..., Serving], called: Callable[[int], Caller]
 ) -> None:
     """Nobody would know of the process that serves: it stops in order."""

@@ -8,7 +8,7 @@ from tests.e2e.harness import Caller
 from tests.restart.conftest import Serving
 
 
-def test_people_stay_where_they_are(  # noqa: PLR0915 - six people, and what each of them sees
+def test_s1_s12_people_stay_where_they_are(  # noqa: PLR0915 - six people, and what each of them sees
     serving: Callable[..., Serving], called: Callable[[int], Caller]
 ) -> None:
     """Lines, half a line, a dialogue, a called one, a question, a timer, and the objects they belong to."""

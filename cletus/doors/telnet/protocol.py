@@ -335,30 +335,42 @@ class TelnetProtocol(Protocol):
 
     def leave(self) -> Left | None:
         """What another process needs to go on with the connection; ``None`` if it cannot."""
-        client = self.client
-        if client is None or not client.connected or self._state is not _State.OPEN:
+        transport = getattr(self.transport, "underlying", self.transport)  # of a proxy's connection
+        if self._is_encrypted or not can_fast_send(transport):
             return None
-        if not self._sends_now or self._is_encrypted or not self._connection.can_leave():
+        state = self.leave_session()
+        if state is None or self.client is None:
             return None
-        if self._has_unread:  # finish_reading() was not called
-            return None
-        self._put(self._connection.leave())
-        self._has_left = True
-        socket = self.transport.socket
+        socket = transport.socket
         try:
             peer = socket.getpeername()
         except OSError:  # it is gone, and we are about to hear of that
             peer = None
-        state = {
-            "family": int(socket.family),
+        state |= {"family": int(socket.family), "peer": peer, "unsent": unsent(transport)}
+        return Left(Purpose.CONNECTION, socket.fileno(), state, self.client.id)
+
+    def leave_session(self) -> dict[str, Any] | None:
+        """As ``leave()``, where the transport is not a socket but a session, which leaves by itself.
+
+        Returns:
+            the state for ``resume_from()``.
+        """
+        client = self.client
+        if client is None or not client.connected or self._state is not _State.OPEN:
+            return None
+        if self._has_unread or not self._connection.can_leave():
+            return None
+        self._put(self._connection.leave())
+        self._has_left = True
+        host = getattr(self.transport.getPeer(), "host", "")
+        if self.factory is not None:
+            host = self.factory.connections.get(self, host)
+        return {
             "address": self.address,
-            "peer": peer,
-            "host": "" if self.factory is None else self.factory.connections.get(self, ""),
-            "unsent": unsent(self.transport),
+            "host": host,
             "flooded": self._flood_timer is not None,
             "connection": self._connection.snapshot(),
         }
-        return Left(Purpose.CONNECTION, socket.fileno(), state, client.id)
 
     def stay(self) -> None:
         """After ``leave()``: the other process does not go on with it."""
@@ -382,11 +394,11 @@ class TelnetProtocol(Protocol):
         self._resumed = state, client
 
     def _resume(self, state: Mapping[str, Any], client: Mapping[str, Any]) -> None:
-        peer = self.transport.socket.getpeername()
-        if peer != state["peer"]:
+        if "peer" in state and self.transport.socket.getpeername() != state["peer"]:
             raise RestartError(f"the connection of {state['address']} has got another socket")
         self.address = state["address"]
-        self._connection = self._new_connection(state["connection"]["terminal"]["tls"])
+        if state["connection"]["terminal"]["tls"]:  # to a proxy
+            self._connection = self._new_connection(True)
         self._connection.restore(state["connection"])
         self.terminal = self._connection.terminal
         self._set_options()
@@ -396,7 +408,7 @@ class TelnetProtocol(Protocol):
         self.client = self._service.connections.resumed(self, client)
         self._sends_now = False  # until the reactor runs: the connection is not ours yet
         self.transport.registerProducer(self, True)
-        self._put(state["unsent"] + self._connection.stay())
+        self._put(state.get("unsent", b"") + self._connection.stay())
         if not self._connection.congested:
             self._put(self._connection.held_answers())
         self._sends_now = can_fast_send(self.transport)

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from cletus.doors.admission import counted_address
-from cletus.doors.fast_send import can_fast_send, fast_send
+from cletus.doors.fast_send import can_fast_send, fast_send, unsent
 from cletus.doors.web.http import (
     Closed,
     Event,
@@ -27,8 +27,11 @@ from cletus.doors.web.http import (
 )
 from cletus.doors.web.site import FIELDS
 from cletus.reactor.shares import Share, Slice
+from cletus.service.interfaces import Left, Purpose
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twisted.python.failure import Failure
 
     from cletus.doors.web.interfaces import Admission, ConnectionHost, Visit
@@ -88,11 +91,13 @@ class WebConnection(Protocol):
         self._has_begun = False
         self._over = False
         self._sends_now = False
+        self._has_left = False  # to another process, which may come to nothing
 
     # -- what Twisted says --------------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Twisted's: the connection is up, if there is room for it."""
+        self._door.connected(self)
         self._admission = self._door.admit(self)
         if self._admission is None:
             return
@@ -159,6 +164,40 @@ class WebConnection(Protocol):
 
     def stopProducing(self) -> None:
         """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
+
+    # -- to another process ---------------------------------------------------------------------
+
+    def leave(self) -> Left | None:
+        """A connection between two requests, or before its first, with what has come of the next."""
+        head = self._http.leave()
+        if head is None or self._over or self._events or not self._sends_now:
+            return None
+        received = head + b"".join(self._unread)
+        family = int(self.transport.socket.family)
+        state = {"family": family, "received": received, "unsent": unsent(self.transport)}
+        self._has_left = True
+        return Left(Purpose.NEW, self.transport.fileno(), state)
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on with what another process has left; nothing is answered before the reactor's next turn."""
+        if self._share is None:  # there was no room for it
+            return
+        if state["unsent"]:
+            self.transport.write(state["unsent"])
+        if state["received"]:
+            self._has_begun = True
+            self._unread.append(state["received"])
+            self._door.call_later(0, self._read_on)
+
+    def stay(self) -> None:
+        """After ``leave()``: the other process does not go on with it."""
+        self._has_left = False
+
+    def left(self) -> None:
+        """After ``leave()``: the other process goes on with it."""
+        if self._has_left:
+            self.transport.stopReading()
+            self.transport.stopWriting()
 
     # -- what the session says ------------------------------------------------------------------
 
@@ -313,7 +352,6 @@ class WebConnection(Protocol):
         else:
             self._door.release(admission)
         self.session = start.session
-        self._door.connected(self)
         start.begin(self)
         return self._http.receive_rest()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from socket import AddressFamily
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -34,12 +35,13 @@ from cletus.doors.web.site import FIELDS, PAGE, Site
 from cletus.errors import CertificateError, DoorError, ProtocolError
 from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
 from cletus.reactor.shares import Share, Slice
+from cletus.service.interfaces import Left, Purpose
 from cletus.service.lifecycle import State
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
-    from cletus.service.interfaces import Left
+    from cletus.client.client import Client
     from cletus.service.service import Service
 
 PING_INTERVAL: Final = 25.0
@@ -99,6 +101,7 @@ class WebDoor:
                 _log.warn("web_folder: there is no folder {folder}", folder=str(folder))
         self._sessions: dict[bytes, Session] = {}
         self._connections: dict[WebConnection, None] = {}
+        self._has_left = False  # to another process
         self._last: tuple[int, bytes, bytes] = (0, b"", b"")
         self._timers: list[Any] = []
         self._listening = Listening(
@@ -144,23 +147,65 @@ class WebDoor:
     # -- to another process ------------------------------------------------------------------
 
     def finish_reading(self) -> None:
-        """As ``MovableDoor.finish_reading``."""
+        """As ``MovableDoor.finish_reading``. What a session has not received, the page sends again."""
+        for session in self._sessions.values():
+            session.protocol.finish_reading()
 
     def leave(self) -> list[Left]:
-        """As ``MovableDoor.leave``."""
-        return self._listening.leave()
+        """As ``MovableDoor.leave``. Of a page the session moves; its WebSocket ends with this process."""
+        lefts = self._listening.leave()
+        for session in self._sessions.values():
+            state = session.protocol.leave_session() if session.can_leave else None
+            if state is not None:  # and then the session, since telnet may have sent something
+                state["session"] = session.snapshot()
+                client_id = session.protocol.client.id
+                lefts.append(Left(Purpose.CONNECTION, -1, state, client_id))
+        for connection in self._connections:
+            left = connection.leave()
+            if left is not None:
+                lefts.append(left)
+        return lefts
 
     def stay(self) -> None:
         """As ``MovableDoor.stay``."""
+        for session in self._sessions.values():
+            session.protocol.stay()
+        for connection in self._connections:
+            connection.stay()
 
     def left(self) -> None:
         """As ``MovableDoor.left``."""
+        self._has_left = True
         self._listening.left()
+        for connection in self._connections:
+            connection.left()
 
-    def take_over(self, left: Left, client: Mapping[str, Any] | None) -> None:
+    def take_over(self, left: Left, client: Mapping[str, Any] | None) -> Client | None:
         """As ``MovableDoor.take_over``."""
-        self._read_certificate()
-        self._opened(self._listening.take_over(left, _Factory(self)))
+        if left.purpose is Purpose.LISTENING:
+            self._read_certificate()
+            self._opened(self._listening.take_over(left, _Factory(self)))
+        elif left.purpose is Purpose.NEW:
+            family = AddressFamily(left.state["family"])
+            adopt = self._service.reactor.adoptStreamConnection
+            adopt(left.descriptor, family, _Factory(self)).protocol.resume(left.state)
+        elif client is not None:
+            return self._resume(left.state, client)
+        return None
+
+    def _resume(self, state: Mapping[str, Any], client: Mapping[str, Any]) -> Client | None:
+        """Go on with a session, without a socket at first."""
+        session_state = state["session"]
+        host, port = session_state["peer"]
+        make: Any = IPv6Address if ":" in host else IPv4Address
+        admission = Admission(session_state["host"], counted=True)
+        self._limiter.count(admission.host)
+        session = Session(self, TelnetCodec(), make("TCP", host, port), admission, resumable=True)
+        protocol = TelnetProtocol(self._service, door="web")
+        protocol.resume_from(state, client)
+        session.restore(session_state, protocol)
+        self._sessions[session.secret_hash] = session
+        return protocol.client
 
     def close(self) -> Deferred[None]:
         """Accept no more; those who are connected stay so. Closing twice is harmless."""
@@ -363,7 +408,7 @@ class WebDoor:
         self.release(session.admission)
 
     def connected(self, connection: WebConnection) -> None:
-        """A connection is a WebSocket now."""
+        """Somebody has connected."""
         self._connections[connection] = None
 
     def disconnected(self, connection: WebConnection) -> None:
@@ -398,8 +443,8 @@ class WebDoor:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the service stops."""
-        return self._service.state in (State.STOPPING, State.STOPPED)
+        """Whether the service stops, or another process has taken over."""
+        return self._has_left or self._service.state in (State.STOPPING, State.STOPPED)
 
     def seconds(self) -> float:
         """The reactor's clock."""

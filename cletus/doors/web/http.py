@@ -154,6 +154,12 @@ class HttpConnection:
         self._head += data
         return self._next_request()
 
+    def leave(self) -> bytes | None:
+        """What has come of the next request, for another process; ``None`` if that cannot go on."""
+        if self._http is None or self._ended or self._answering:
+            return None
+        return bytes(self._head)
+
     # -- HTTP -------------------------------------------------------------------------------
 
     def respond(

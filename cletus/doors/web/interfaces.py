@@ -107,6 +107,9 @@ class SessionHost(Protocol):
     def is_stopping(self) -> bool:
         """Whether the service stops."""
 
+    def seconds(self) -> float:
+        """The reactor's clock."""
+
     def call_later(self, delay: float, call: Callable[..., object], *args: Any) -> Any:
         """The reactor's ``callLater``."""
 
@@ -152,7 +155,7 @@ class ConnectionHost(Protocol):
         """How a WebSocket begins."""
 
     def connected(self, connection: Any) -> None:
-        """A connection is a WebSocket now."""
+        """Somebody has connected."""
 
     def disconnected(self, connection: Any) -> None:
         """A connection is gone."""

@@ -20,6 +20,8 @@ from zope.interface import implementer
 from cletus.protocol.subprotocols import BINARY, TEXT, Codec, TelnetCodec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twisted.internet.interfaces import IAddress
 
     from cletus.doors.web.interfaces import Admission, SessionHost, Socket
@@ -203,6 +205,45 @@ class Session:
     def is_congested(self) -> bool:
         """Whether the peer does not read at the moment."""
         return self._paused
+
+    # -- to another process: the sockets end here, and the browser comes to it by the secret ---------
+
+    def snapshot(self) -> dict[str, Any]:
+        """What another process needs to go on with it, as plain data; see ``can_leave``."""
+        rest = None if self._grace is None else self._grace.getTime() - self._door.seconds()
+        return {
+            "host": self.admission.host,
+            "peer": (getattr(self._peer, "host", ""), getattr(self._peer, "port", 0)),
+            "secret_hash": self.secret_hash,
+            "received": self.received,
+            "first": self._first,
+            "kept": list(self._kept),
+            "grace": rest,
+        }
+
+    @property
+    def can_leave(self) -> bool:
+        """Whether a browser can come to another process and go on with it there."""
+        return (
+            self.resumable
+            and self._door.resume_grace > 0
+            and not (self._ended or self._closing or self.protocol is None)
+        )
+
+    def restore(self, state: Mapping[str, Any], protocol: Any) -> None:
+        """In place of ``begin()``: go on with what another process has left, and wait for the browser.
+
+        Args:
+            state: what ``snapshot()`` has returned there.
+            protocol: of telnet; it goes on as well.
+        """
+        self.secret_hash, self.received = state["secret_hash"], state["received"]
+        self._first, self._kept = state["first"], list(state["kept"])
+        self._kept_size = sum(map(len, self._kept))
+        grace = self._door.resume_grace if state["grace"] is None else state["grace"]
+        self._grace = self._door.call_later(max(0.0, grace), self._give_up)
+        self.protocol = protocol
+        protocol.makeConnection(self)
 
     # -- Twisted's transport, as far as telnet uses it -----------------------------------------------
 

@@ -231,7 +231,9 @@ class FieldConversion:
                 values[name] = value if isinstance(serialised, _Failure) else serialised
         if values:
             versions.keep_extra_fields(
-                obj, versions.as_saved(old, values), versions.session_names(old)
+                obj,
+                versions.as_saved(values, versions.typed_names(old)),
+                versions.session_names(old),
             )
 
     def _deserialise(self, obj: Any, data: dict[str, Any]) -> None:
