@@ -1,10 +1,13 @@
 """How long a restart keeps lines waiting: with people, with objects, and beside a restart that drops everybody.
 
     python benchmarks/restart.py [--people 200] [--objects 0] [--restarts 20] [--plain]
+                                 [--evennia GAME --bin VENV/bin]
 
 Each person is a connection by plain telnet. The pause is what the report says; beside it is what a person sees,
 the longest time between a line and its answer. ``--plain`` also stops the service and starts it again, and
-measures from the signal to the first answer.
+measures from the signal to the first answer. ``--evennia`` reloads a game of Evennia's, whose connections are
+in another process (``rivals/evennia_say.py`` says how to make one): the longest time without an answer, and how
+many lines have none.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import select
 import signal
 import socket
 import statistics
@@ -21,6 +26,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "rivals"))
+
+from evennia_say import Evennia, Player
 
 APP = """
 from cletus import Service, events
@@ -115,16 +124,62 @@ def show(name: str, seconds: list[float]) -> None:
     )
 
 
-def plain_restart(folder: Path, port: int, process: subprocess.Popen[bytes]) -> float:
-    """Seconds from SIGTERM to the first answer of the next process."""
+def plain_restart(
+    folder: Path, port: int, process: subprocess.Popen[bytes]
+) -> tuple[float, subprocess.Popen[bytes]]:
+    """Seconds from SIGTERM to the first answer of the next process, and that process."""
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.wait()
-    start(folder, port)
+    process = start(folder, port)
     with socket.create_connection(("127.0.0.1", port)) as person:
         person.sendall(b"x\r\n")
         person.recv(100)
-        return time.monotonic() - began
+        return time.monotonic() - began, process
+
+
+def evennia_reload(game: Evennia, player: Player) -> tuple[float, int]:
+    """The longest time without an answer over a reload of Evennia's, in seconds, and the lines without one."""
+    reload = subprocess.Popen(
+        [str(game.programs / "evennia"), "reload"],
+        cwd=game.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    sent, answered, buffer, longest = 0, 0, b"", 0.0
+    last = began = time.monotonic()
+    while (now := time.monotonic()) < began + _EVENNIA_WAIT + 3.0:
+        if now < began + _EVENNIA_WAIT:
+            sent += 1
+            player.socket.sendall(b"say number %d of reload\r\n" % sent)
+        if select.select([player.socket], [], [], 0.02)[0]:
+            buffer += player.socket.recv(65536)
+            count = len(_NUMBERED.findall(buffer))
+            if count:
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+                answered += count
+                buffer = buffer[buffer.rindex(b" of reload") + 1 :]
+            time.sleep(0.02)
+    reload.wait()
+    return longest, sent - answered
+
+
+_NUMBERED = re.compile(rb'You say, "number (\d+) of reload')
+
+_EVENNIA_WAIT = 15.0
+"""Seconds in which lines are typed; a reload of Evennia's is over within them."""
+
+
+def beside_evennia(folder: Path, programs: Path, people: int, reloads: int) -> None:
+    game = Evennia(folder.resolve(), programs.resolve(), people)
+    game.start()
+    try:
+        players = [Player(number) for number in range(people)]
+        seen = [evennia_reload(game, players[0]) for _ in range(reloads)]
+    finally:
+        game.stop()
+    show("Evennia's reload", [seconds for seconds, _ in seen])
+    print(f"{'':30} lines without an answer: {', '.join(str(lost) for _, lost in seen)}")
 
 
 def main() -> None:
@@ -133,6 +188,8 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=0)
     parser.add_argument("--restarts", type=int, default=20)
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--evennia", type=Path, help="what `evennia --init` made")
+    parser.add_argument("--bin", type=Path, help="where the program evennia is")
     arguments = parser.parse_args()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -161,9 +218,15 @@ def main() -> None:
         for person in people:
             person.close()
         if arguments.plain:
-            show("a plain restart", [plain_restart(folder, port, process)])
+            plain = []
+            for _ in range(5):
+                seconds, process = plain_restart(folder, port, process)
+                plain.append(seconds)
+            show("a plain restart", plain)
         command = [sys.executable, "-m", "cletus", "shutdown", "app.py"]
         subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    if arguments.evennia:
+        beside_evennia(arguments.evennia, arguments.bin, arguments.people, 3)
 
 
 if __name__ == "__main__":

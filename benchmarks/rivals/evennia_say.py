@@ -70,7 +70,7 @@ class Evennia:
     """A game of Evennia's, made ready and running on core 0."""
 
     def __init__(self, folder: Path, programs: Path, accounts: int) -> None:
-        self._folder, self._programs = folder, programs
+        self.folder, self.programs = folder, programs
         self._environment = {
             **os.environ,
             "PATH": f"{programs}:{os.environ['PATH']}",
@@ -88,8 +88,8 @@ class Evennia:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            ["taskset", "-c", "0", str(self._programs / program), *arguments],
-            cwd=self._folder,
+            ["taskset", "-c", "0", str(self.programs / program), *arguments],
+            cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -100,12 +100,12 @@ class Evennia:
         self._run("evennia", "start")
         # Its first start is two: it sets itself up, and then starts again.
         deadline = time.perf_counter() + 120
-        while not (self._folder / "server/server.pid").exists():
+        while not (self.folder / "server/server.pid").exists():
             if time.perf_counter() > deadline:
                 sys.exit("Evennia does not start: see server/logs")
             time.sleep(0.1)
         time.sleep(5.0)
-        files = (self._folder / f"server/{name}.pid" for name in ("portal", "server"))
+        files = (self.folder / f"server/{name}.pid" for name in ("portal", "server"))
         self.pids = [int(file.read_text()) for file in files]
 
     def stop(self) -> None:

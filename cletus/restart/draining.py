@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue
@@ -69,6 +71,30 @@ def end_conversations(service: Service, notice: str) -> list[EndedTask]:
                 client.write("", notice)
                 dialogue.running.dismiss()
     return ended
+
+
+def ends_with_process(service: Service, reactor: Any) -> Iterator[str]:
+    """What of the application belongs to this process and ends with it, a sentence each.
+
+    Args:
+        service: it runs.
+        reactor: Twisted's.
+    """
+    owns = service.session.application.owns
+    for call in reactor.getDelayedCalls():
+        function = getattr(call.func, "f", call.func)  # of a LoopingCall
+        module = getattr(function, "__module__", None)
+        if owns(module):
+            rest = call.getTime() - reactor.seconds()
+            name = getattr(function, "__qualname__", repr(function))
+            yield (
+                f"callLater: {module}.{name} was due in {rest:.1f} s and has ended; "
+                "service.call_later() and @service.every move"
+            )
+    for thread in threading.enumerate():
+        target = getattr(thread, "_target", None) or type(thread).run  # it has no public name
+        if owns(getattr(target, "__module__", None)):
+            yield f"the thread {thread.name} has ended: start it at PreStart, which fires here too"
 
 
 def _end_from(client: Client, dialogue: Dialogue) -> None:

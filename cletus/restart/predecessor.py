@@ -42,7 +42,7 @@ from cletus.restart.channel import (
     close_all,
     file_of,
 )
-from cletus.restart.draining import end_conversations, work_of
+from cletus.restart.draining import end_conversations, ends_with_process, work_of
 from cletus.restart.snapshot import FORMAT, EndedTask, Snapshot, saved_by_others, take_snapshot
 from cletus.restart.thawing import listener_of
 from cletus.service.interfaces import MovableDoor
@@ -55,7 +55,7 @@ from cletus.storage import save_all
 _log = Logger()
 
 #: Signals that wait while everything is handed over; the process that serves afterwards gets them.
-_HELD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_HELD: Final = (*minder.FORWARDED, signal.SIGINT)
 
 _LOOK_EVERY: Final = 0.02
 """Seconds between two looks at whether code is still at work."""
@@ -146,6 +146,32 @@ class _Child:
         return False
 
 
+class _HeldSignals:
+    """Signals that come while everything is handed over.
+
+    A mask would not do: it is the main thread's, and the system gives a signal to any thread without it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._handlers = {number: signal.signal(number, self._hold) for number in _HELD}
+
+    def _hold(self, number: int, _frame: object) -> None:
+        self._numbers.append(number)
+
+    def release(self) -> None:
+        """They are for this process."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        for number in self._numbers:
+            os.kill(os.getpid(), number)
+
+    def hand_on(self, pid: int) -> None:
+        """They are for this other process. Those of the keyboard, it has got itself."""
+        for number in set(self._numbers) & set(minder.FORWARDED):
+            os.kill(pid, number)
+
+
 @dataclass(frozen=True, slots=True)
 class _Taken:
     """The end of this process: another one has taken over.
@@ -154,11 +180,13 @@ class _Taken:
         child: that process.
         doors: those that it has now.
         moved: the ids of the clients who are connected to it.
+        signals: those that have come meanwhile.
     """
 
     child: _Child
     doors: list[MovableDoor]
     moved: set[int]
+    signals: _HeldSignals
 
 
 class Incoming:
@@ -406,7 +434,7 @@ class Predecessor:
         began = time.monotonic()
         deadline = began + (service.settings.restart_timeout or _NO_LIMIT)
         doors = [door for door in service.doors if isinstance(door, MovableDoor)]
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+        signals = _HeldSignals()
         if self._named is None and not has_systemd():
             self._minded, self._named = socket.socketpair()
         hold, tasks = ExitStack(), list[EndedTask]()
@@ -430,6 +458,7 @@ class Predecessor:
                 report.outcome, report.new_pid = RestartOutcome.TAKEN_OVER, child.pid
                 report.kept, report.dropped = len(moved), len(service.clients) - len(moved)
                 named = -1 if self._named is None else self._named.fileno()
+                report.notes += ends_with_process(service, self._reactor)
                 snapshot = take_snapshot(service, report, lefts, tasks, named, began)
             with report.timed("hand over"):
                 self._send_state(child, snapshot, deadline, rehearsed=False)
@@ -446,11 +475,12 @@ class Predecessor:
                 flush_log()
                 os._exit(1)
             self._stay(doors, tasks, hold)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signals.release()
             report.outcome, report.new_pid, report.phase = RestartOutcome.REFUSED, 0, phase
+            report.notes.clear()
             raise reason from error
         report.pause, report.phase = time.monotonic() - began, ""
-        return _Taken(child, doors, moved)
+        return _Taken(child, doors, moved, signals)
 
     def _save_for_good(self, facts: dict[str, Any], report: RestartReport) -> None:
         """Save the objects of stores that the new code does not have: they end with this process."""
@@ -543,14 +573,13 @@ class Predecessor:
                 sys.stdout.flush()
             if has_systemd():
                 name_main_process(child.pid)
-                for number in signal.sigpending() & {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2}:
-                    os.kill(child.pid, number)
             elif self._minded is not None:
                 flush_log()
                 self._service.call_timeout.stop()  # its alarm would go off in the next program
-                become_minder(self._minded, child.pid)
+                become_minder(self._minded, child.pid, taken.signals)
             elif self._named is not None:
                 self._named.send(b"%d\n" % child.pid)
+            taken.signals.hand_on(child.pid)
         except Exception:  # noqa: BLE001 - the other process serves, whatever it is
             self.log.failure("The end of the old process was not in order")
         finally:
@@ -582,8 +611,10 @@ class Predecessor:
             return True
 
 
-def become_minder(named: socket.socket, pid: int) -> NoReturn:
+def become_minder(named: socket.socket, pid: int, signals: _HeldSignals) -> NoReturn:
     """Go on as the program that waits for the serving process; see ``minder``."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, minder.FORWARDED)  # until it can hand them on
+    signals.hand_on(pid)
     os.set_inheritable(named.fileno(), True)
     arguments = [sys.executable, "-I", "-S", minder.__file__, str(named.fileno()), str(pid)]
     os.execv(sys.executable, arguments)  # noqa: S606 - our own program

@@ -89,6 +89,13 @@ async def receive(event):
     elif word == "flood":
         for number in range(int(event.data[6:])):
             client.write(f"flood {number}")
+    elif word == "background":
+        from twisted.internet import reactor
+        from twisted.internet.task import LoopingCall
+        reactor.callLater(3600, until_gone, Path("never.txt"))
+        LoopingCall(until_gone, Path("never.txt")).start(3600)
+        threading.Thread(target=until_gone, args=(Path("veto.txt").parent,), daemon=True).start()
+        client.write("begun")
     elif word == "address":
         client.write(client.address)
     elif word == "ring":
@@ -150,6 +157,9 @@ def fault(place):
         os.kill(os.getpid(), signal.SIGKILL)
     elif deed == "hang":
         time.sleep(3600)
+    elif deed == "stop":
+        os.kill(os.getpid(), signal.SIGTERM)
+        return
     raise RuntimeError(f"a fault at {place}")
 
 

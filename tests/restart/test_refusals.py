@@ -127,6 +127,7 @@ def test_s1_code_at_work_ends_in_time(
     wait_until(lambda: len(service.processes()) == 2, "the new process", lambda: service.output)
     person.types("a")
     person.sees("a 1 1\r\n")
+    assert service.restart()["error"] == "another restart is under way"
     (service.folder / "work.txt").unlink()
     person.sees("worked\r\n")
     restart.join()

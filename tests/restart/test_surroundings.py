@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pexpect
@@ -23,6 +24,18 @@ def descriptors(pid: int) -> int:
 
 def memory(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def zombies(parent: int) -> list[int]:
+    """Processes of this one that have ended, and that it has not asked about."""
+    pids = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdecimal():
+                state, ppid = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if (state, int(ppid)) == ("Z", parent):
+                    pids.append(int(entry.name))
+    return pids
 
 
 @pytest.mark.parametrize("restarts", [3, pytest.param(50, marks=pytest.mark.soak)])
@@ -44,6 +57,7 @@ def test_s5_nothing_is_left(
             lambda: str(service.processes()),
         )
         seen.append((descriptors(pid), memory(pid), descriptors(service.process.pid)))
+        wait_until(lambda: not zombies(service.process.pid), "the burial of the old process")
         files = sorted(os.listdir(service.folder / "store"))
         assert files == [".control.sock", ".lock"]
     assert seen[-1][0] == seen[1][0], seen
@@ -192,6 +206,38 @@ def test_s3_the_minder_is_killed(
     service.process.wait()
     assert "The service is going down" in person.sees_the_end()
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), "its end")
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_s11_a_stop_that_is_asked_for_in_the_handover(
+    serving: Callable[..., Serving], called: Callable[[int], Caller], restarts: int
+) -> None:
+    """In the first restart and in a later one: the process that has taken over stops, in order."""
+    service = serving()
+    person = called(service.port)
+    for _ in range(restarts):
+        service.restart()
+    (service.folder / "fault.txt").write_text("O before-GO stop")
+    service.asked_to_restart()
+    assert "The service is going down" in person.sees_the_end(), service.output
+    assert service.ends() == 0
+    assert len(service.noted("restarts.txt")) == restarts + 1
+    assert not service.noted("failures.txt")
+    wait_until(lambda: not service.processes(), "the end of all processes")
+
+
+def test_what_ends_with_the_old_process_is_named(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    service = serving()
+    person = called(service.port)
+    person.types("background")
+    person.sees("begun")
+    notes = service.restart()["notes"]
+    for beginning in ("callLater: app.until_gone was due in 3", "the thread Thread-"):
+        assert any(note.startswith(beginning) for note in notes), notes
+    assert sum(note.startswith("callLater: app.until_gone") for note in notes) == 2
+    assert not service.restart()["notes"]
 
 
 def test_people_over_tls_are_told(serving: Callable[..., Serving]) -> None:
