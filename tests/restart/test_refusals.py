@@ -118,22 +118,22 @@ def test_s1_code_at_work_ends_in_time(
 ) -> None:
     """The restart waits for it, no longer than ``restart_drain``, and it is not started again."""
     service = serving("--restart-drain=30")
-    person = called(service.port)
+    person, other = called(service.port), called(service.port)
     (service.folder / "work.txt").touch()
     person.types("work")
     reports: list[dict[str, object]] = []
     restart = threading.Thread(target=lambda: reports.append(service.restart()))
     restart.start()
-    wait_until(lambda: len(service.processes()) == 2, "the new process", lambda: service.output)
-    person.types("a")
-    person.sees("a 1 1\r\n")
+    service.prints("asks for restart")
     assert service.restart()["error"] == "another restart is under way"
+    other.types("a")
+    other.sees("a 1 1\r\n")
     (service.folder / "work.txt").unlink()
     person.sees("worked\r\n")
     restart.join()
     assert [report["outcome"] for report in reports] == ["taken over"]
     person.types("b")
-    assert "worked" not in person.sees("b 2 2\r\n")
+    assert "worked" not in person.sees("b 1 1\r\n")
 
 
 @pytest.mark.parametrize("rehearsed", [False, True])
