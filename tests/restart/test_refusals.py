@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from twisted.internet.task import Clock
@@ -121,17 +121,15 @@ def test_s1_code_at_work_ends_in_time(
     person, other = called(service.port), called(service.port)
     (service.folder / "work.txt").touch()
     person.types("work")
-    reports: list[dict[str, object]] = []
-    restart = threading.Thread(target=lambda: reports.append(service.restart()))
-    restart.start()
-    service.prints("asks for restart")
-    assert service.restart()["error"] == "another restart is under way"
-    other.types("a")
-    other.sees("a 1 1\r\n")
-    (service.folder / "work.txt").unlink()
-    person.sees("worked\r\n")
-    restart.join()
-    assert [report["outcome"] for report in reports] == ["taken over"]
+    with ThreadPoolExecutor() as pool:
+        restart = pool.submit(service.restart)
+        service.prints("asks for restart")
+        assert service.restart()["error"] == "another restart is under way"
+        other.types("a")
+        other.sees("a 1 1\r\n")
+        (service.folder / "work.txt").unlink()
+        person.sees("worked\r\n")
+    assert restart.result()["outcome"] == "taken over"
     person.types("b")
     assert "worked" not in person.sees("b 1 1\r\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e.harness import Caller
 from tests.restart.application import APP
@@ -76,22 +77,21 @@ def test_s3_one_process_at_a_time(
             person.types(f"line {number}")
             person.sees(f"line {number} {number} {number}\r\n")
 
-    talking = [threading.Thread(target=talk, args=(person,)) for person in people]
-    for thread in talking:
-        thread.start()
     pids = [service.pid]
-    try:
-        for fault in ("", "S before-READY raise", ""):
-            if fault:
-                (service.folder / "fault.txt").write_text(fault)
-            report = service.restart()
-            assert report["outcome"] == ("refused" if fault else "taken over"), report
-            if not fault:
-                pids.append(report["new_pid"])
-    finally:
-        ended.set()
-        for thread in talking:
-            thread.join()
+    with ThreadPoolExecutor(len(people)) as pool:
+        talking = [pool.submit(talk, person) for person in people]
+        try:
+            for fault in ("", "S before-READY raise", ""):
+                if fault:
+                    (service.folder / "fault.txt").write_text(fault)
+                report = service.restart()
+                assert report["outcome"] == ("refused" if fault else "taken over"), report
+                if not fault:
+                    pids.append(report["new_pid"])
+        finally:
+            ended.set()
+    for conversation in talking:
+        conversation.result()
     notes = sorted(
         (int(moment), int(pid), deed)
         for moment, pid, deed in map(str.split, service.noted("notes.txt"))
