@@ -163,8 +163,8 @@ class _HeldSignals:
         """They are for this process."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        for number in self._numbers:
-            os.kill(os.getpid(), number)
+        for held in self._numbers:
+            os.kill(os.getpid(), held)
 
     def hand_on(self, pid: int) -> None:
         """They are for this other process. Those of the keyboard, it has got itself."""
