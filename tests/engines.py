@@ -1,4 +1,4 @@
-"""Database servers for tests: real ones, started unprivileged on free ports and ended by their pid.
+"""Servers for tests (databases, IRC): real ones, started unprivileged on free ports and ended by their pid.
 
 Where a server is not installed its tests are skipped, with what to install; with
 ``TEST_ENGINES=required`` in the environment, as in CI, they fail instead.
@@ -229,6 +229,86 @@ def valkey(**options: str) -> Iterator[Valkey]:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
         server = Valkey(str(program), folder, user, options)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class Ngircd:
+    """An IRC server of its own, with a self-signed certificate for ``localhost``.
+
+    Args:
+        folder: for its files; it belongs to the user of the server.
+        program: the path of ``ngircd``.
+        user: whom it runs as if we are root.
+    """
+
+    def __init__(self, folder: Path, program: str, user: pwd.struct_passwd | None) -> None:
+        self._folder = folder
+        self._command = [program, "-n", "-f", str(folder / "ngircd.conf")]
+        if user is not None:
+            who = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            self._command = ["setpriv", *who, *self._command]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port, self.tls_port = free_port(), free_port()
+        certificate = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        files = ["-keyout", str(folder / "key.pem"), "-out", str(self.trusted / "server.pem")]
+        self.trusted.mkdir()
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *certificate, *files],
+            check=True,
+            capture_output=True,
+        )
+        (folder / "ngircd.conf").write_text(
+            f"[Global]\nName = irc.test.invalid\nInfo = test\nPorts = {self.port}\n"
+            "Listen = 127.0.0.1\nPassword = sesame\nMotdPhrase = hello\n"
+            "[Limits]\nMaxConnectionsIP = 0\nMaxPenaltyTime = 0\n"
+            "[Options]\nDNS = no\nIdent = no\nPAM = no\n"
+            f"[SSL]\nCertFile = {self.trusted}/server.pem\nKeyFile = {folder}/key.pem\n"
+            f"Ports = {self.tls_port}\n"
+        )
+        for path in (folder, *folder.rglob("*")):
+            if user is not None:
+                os.chown(path, user.pw_uid, user.pw_gid)
+        self.start()
+
+    @property
+    def trusted(self) -> Path:
+        """A folder with its certificate."""
+        return self._folder / "trusted"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with open(self._folder / "log", "ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd="/")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port)):
+                    return
+            except ConnectionRefusedError:
+                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert time.monotonic() < deadline, (self._folder / "log").read_text()
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it; its clients are disconnected."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+
+@contextmanager
+def ngircd() -> Iterator[Ngircd]:
+    """An IRC server, while the block runs."""
+    program = shutil.which("ngircd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        missing("ngIRCd", "ngircd")
+    user = pwd.getpwnam("irc") if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="cletus-irc-") as name:
+        server = Ngircd(Path(name), str(program), user)
         try:
             yield server
         finally:

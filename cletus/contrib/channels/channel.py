@@ -163,11 +163,15 @@ class BaseChannel(Store):
         """Send a message to all members, the speaker included."""
         if not self.has(user):
             raise Refused(f"Join {self} first.")
-        if not self.write_all(self.said_text(user, text), by=user):
+        self.relay(user, text)
+
+    def relay(self, speaker: Any, text: str) -> None:
+        """Send a message of somebody who need not be a member, such as of a bridge to another network."""
+        if not self.write_all(self.said_text(speaker, text), by=speaker):
             return
-        self.history.append((self.service.clock.now(), str(user), text, user.key))
+        self.history.append((self.service.clock.now(), str(speaker), text, speaker.key))
         del self.history[: -self.history_max]
-        self.service.fire(Said(self.service, user, self, text))
+        self.service.fire(Said(self.service, speaker, self, text))
 
     def greeting(self, user: Any = None) -> list[object]:
         """The lines that a new member is shown: the topic, and what those said whom they do not ignore."""
