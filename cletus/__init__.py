@@ -17,7 +17,7 @@ from cletus.ops.control import control_of
 from cletus.ops.prometheus import metrics_of
 from cletus.ops.systemd import notifier_of
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.service.interfaces import Attachment, Components
+from cletus.service.interfaces import Attachment, Cluster, Components
 from cletus.service.service import Service
 from cletus.settings.settings import Settings
 from cletus.version import __version__
@@ -32,13 +32,25 @@ def _attachments_of(service: Service) -> Iterator[Attachment]:
     yield from notifier_of(service)  # the last: it says that everything is open
 
 
+def _cluster_of(service: Service) -> Cluster | None:
+    """Imported only where it is asked for: it needs packages that others do without."""
+    if not service.settings.cluster:
+        return None
+    cluster: Cluster = resolve_name("cletus.cluster.connect:cluster_of")(service)
+    return cluster
+
+
 def _run(service: Service, settings: Mapping[str, Any]) -> None:
     """Run it by the command line, which is imported only now: most processes start elsewhere."""
     resolve_name("cletus.cli.run:run_service")(service, settings)
 
 
 Components.default = Components(
-    doors=configured_doors, reloader=ServiceReloader, run=_run, attachments=_attachments_of
+    doors=configured_doors,
+    reloader=ServiceReloader,
+    run=_run,
+    attachments=_attachments_of,
+    cluster=_cluster_of,
 )
 
 __all__ = [

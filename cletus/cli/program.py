@@ -83,7 +83,9 @@ class Program:
             self._reactor.stop()
 
     def _started(self, _: object) -> None:
-        self._service.lifecycle.restarter = Predecessor(self._service, self._reactor, self._program)
+        if not self._service.settings.cluster:  # there, another process goes on
+            predecessor = Predecessor(self._service, self._reactor, self._program)
+            self._service.lifecycle.restarter = predecessor
         show_started(self._service)
 
     def _failed(self, failure: Failure) -> None:

@@ -71,6 +71,7 @@ class EngineConnection:
         self._address = address
         self._connected = connected
         self._complained = ""
+        self._is_closed = False
         self._protocol: RespProtocol | None = None
 
         def build() -> RespProtocol:
@@ -93,6 +94,7 @@ class EngineConnection:
 
     def close(self) -> Deferred[None]:
         """Disconnect at once; fires when that has happened."""
+        self._is_closed = True
         stopped = self._service.stopService()
         if self._protocol is not None:
             self._protocol.abort()
@@ -100,7 +102,7 @@ class EngineConnection:
 
     def complain(self, reason: str) -> None:
         """Log why the engine cannot be used, once for each reason until it can."""
-        if reason != self._complained:
+        if reason != self._complained and not self._is_closed:
             self._complained = reason
             self.log.warn("The engine of the cluster cannot be used: {reason}", reason=reason)
 

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus.cluster.bus import Bus, Lease
-from cletus.errors import BusClosed
+from cletus.errors import BusClosed, ServiceStopped
 from cletus.reactor.clock import Clock
 
 #: The exit code of a process that another one has succeeded: BSD's ``EX_TEMPFAIL``, "try again".
@@ -86,7 +86,7 @@ class Tenancy:
         """Wait until this process is the primary; called once.
 
         Returns:
-            Fires with the epoch. It stays the primary from then on.
+            Fires with the epoch; it stays the primary from then on. Fails with ``ServiceStopped``.
         """
         self.state = State.STANDBY
         self._won = Deferred()
@@ -137,6 +137,9 @@ class Tenancy:
         if self._next is not None:
             self._next.cancel()
             self._next = None
+        won, self._won = self._won, None
+        if won is not None:
+            won.errback(ServiceStopped("the service was stopped while it stood by"))
 
     # -- standby ----------------------------------------------------------------------------
 

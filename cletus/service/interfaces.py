@@ -132,6 +132,26 @@ class Restarter(Protocol):
         """
 
 
+class Cluster(Protocol):
+    """Several processes of which one runs the service, the primary; ``cluster/`` implements it."""
+
+    def claim(self) -> Deferred[int]:
+        """Wait until this process is the primary.
+
+        Returns:
+            Fires with the epoch, which is higher than that of each primary before.
+        """
+
+    def doors(self) -> Iterable[Door]:
+        """The doors of a primary, in place of the service's own."""
+
+    def stays(self) -> Deferred[bool]:
+        """Whether another process goes on when this one stops now, so that nobody need be disconnected."""
+
+    def close(self) -> Deferred[None]:
+        """Be the primary no longer. It is called when everything is saved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Components:
     """What a service is put together from. Each function is called with the service.
@@ -141,6 +161,7 @@ class Components:
         reloader: returns the reloader, at the start.
         run: runs the service as a program; it is given the settings of ``service.run()``, too.
         attachments: returns the attachments, at the start; they are opened in this order.
+        cluster: returns what makes this process one of several; ``None`` if it is the only one.
         default: the components of a service that is made without any. ``cletus/__init__.py`` sets
             it once, since the modules that implement them import this one.
     """
@@ -151,3 +172,4 @@ class Components:
     reloader: Callable[[Any], Reloader]
     run: Callable[[Any, Mapping[str, Any]], None]
     attachments: Callable[[Any], Iterable[Attachment]] = lambda _service: ()
+    cluster: Callable[[Any], Cluster | None] = lambda _service: None

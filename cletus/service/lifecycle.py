@@ -8,15 +8,20 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.errors import ServiceStateError, ServiceStopped, SettingError
-from cletus.service.interfaces import Attachment, Components, Door, Reloader, Restarter
+from cletus.errors import ServiceStateError, ServiceStopped, SettingError, StoreLocked
+from cletus.service.interfaces import Attachment, Cluster, Components, Door, Reloader, Restarter
 from cletus.service.siblings import with_siblings
 
 if TYPE_CHECKING:
     from cletus.service.service import Service
+
+
+#: Seconds between two attempts of a primary to open a store that the one before still has.
+_LOCKED = 1.0
 
 
 class State(enum.Enum):
@@ -37,6 +42,7 @@ class Lifecycle:
         doors: the open doors.
         reloader: the reloader while the service runs, else ``None``.
         restarter: replaces the process; ``None`` where that is not the service's own.
+        cluster: of whose processes this is one; ``None`` if it is the only one.
     """
 
     log = Logger()
@@ -48,6 +54,7 @@ class Lifecycle:
         self.doors: list[Door] = []
         self.reloader: Reloader | None = None
         self.restarter: Restarter | None = None
+        self.cluster: Cluster | None = None
         self._attachments: list[Attachment] = []
         self._waiting: list[Deferred[None]] = []
         self._prepared: Reloader | None = None
@@ -141,12 +148,33 @@ class Lifecycle:
         service = self._service
         service.call_timeout.start(service.reactor)
         self._include_modules()
+        if not restarted:
+            await self._claim()
         _ = service.session.writer  # opens it: an unusable store folder stops the start here
         # Made before the application does anything: it notes what the modules have stated.
         reloader = self._components.reloader(service)
         await service.fire(events.PreStart(service, restarted))
         self._check_not_stopped()
         return reloader
+
+    async def _claim(self) -> None:
+        """In a cluster, wait until this process is the primary, and take the store."""
+        self.cluster = self._components.cluster(self._service)
+        if self.cluster is None:
+            return
+        epoch = await self.cluster.claim()
+        self._check_not_stopped()
+        while True:
+            try:
+                self._service.claim_store(epoch)
+            except (
+                StoreLocked
+            ) as error:  # the primary before has not noticed yet, and has the folder
+                self.log.warn("Waiting for the store: {reason}", reason=str(error))
+                await deferLater(self._service.reactor, _LOCKED)
+                self._check_not_stopped()
+            else:
+                return
 
     async def _prepare_doors(self) -> list[Door]:
         self._prepared = await self._prepare(restarted=True)
@@ -158,7 +186,9 @@ class Lifecycle:
         service, components = self._service, self._components
         try:
             reloader = await self._prepare()
-            for door in components.doors(service) if doors is None else doors:
+            if doors is None:
+                doors = self.cluster.doors() if self.cluster else components.doors(service)
+            for door in doors:
                 await door.open()
                 self.doors.append(door)
                 self._check_not_stopped()
@@ -213,9 +243,12 @@ class Lifecycle:
         if reloader is not None:
             await self._attempt(reloader.stop)
         await self._close_doors()
-        await self._attempt(self._service.connections.close_all)
+        if self.cluster is None or not await self.cluster.stays():
+            await self._attempt(self._service.connections.close_all)
         await self._attempt(self._save)
         await self._attempt(self._service.session.close)
+        if self.cluster is not None:
+            await self._attempt(self.cluster.close)
         starting, self.state = self.state is State.STARTING, State.STOPPED
         if starting:
             self._ended()

@@ -48,7 +48,7 @@ from cletus.service.waits import EventT
 from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
-from cletus.storage.backends.read_only import open_read_only
+from cletus.storage.backends.read_only import ReadOnlyBackend, open_read_only
 from cletus.storage.backends.urls import adopt_writer
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
@@ -542,8 +542,32 @@ class Service(ApplicationAttributes):
 
     def _open_writer(self) -> Writer:
         in_thread = partial(self.run_in_thread, pool=SAVES)
-        opener = open_read_only if succeeds_another_process() else open_writer
+        # A module that reads its store while another process has it sees what that has saved.
+        waits = succeeds_another_process() or bool(self.settings.cluster)
+        opener = open_read_only if waits else open_writer
         return opener(self.settings, self.clock, in_thread, self.metrics)
+
+    def claim_store(self, epoch: int) -> None:
+        """Take the store as the primary of a cluster; what was loaded from it before is loaded again.
+
+        Args:
+            epoch: of this primary.
+
+        Raises:
+            StoreUnusable: it cannot be opened.
+        """
+        in_thread = partial(self.run_in_thread, pool=SAVES)
+        session = self.session
+        before = session.writer.backend if session.is_open else None
+        writer = open_writer(self.settings, self.clock, in_thread, self.metrics, epoch)
+        session.replace_writer(writer)
+        if isinstance(before, ReadOnlyBackend):
+            for (
+                document
+            ) in before.written():  # by modules; what others have saved meanwhile is newer
+                if document.key not in writer.keys(document.store):
+                    writer.write(document.store, document.key, document.data)
+            session.load_again()
 
     def adopt_store(self, descriptor: int, state: Any) -> None:
         """Go on with the store of another process; see ``cletus.storage.interfaces.Movable``."""

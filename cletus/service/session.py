@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from cletus.errors import DuplicateStore, StoreUnusable
+from cletus.errors import DuplicateStore, NotSavable, NotSaved, StoreUnusable
 from cletus.service.application import Application
 from cletus.service.listeners import Listeners
 from cletus.service.timers import Timers
@@ -126,6 +127,13 @@ class Session:
     def replace_writer(self, writer: Writer) -> None:
         """Save by this from now on; for a process that takes over from another."""
         self._writer = writer
+
+    def load_again(self) -> None:
+        """Load all active objects that are saved, since another process may have changed them."""
+        for store_cls in self.current.stores.values():
+            for obj in store_cls.manager.active().values():
+                with suppress(NotSaved, NotSavable):
+                    obj.load()
 
     @property
     def writer(self) -> Writer:

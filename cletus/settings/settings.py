@@ -286,6 +286,55 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = True
 
+    cluster: Annotated[
+        str,
+        setting(
+            "URL of Valkey or Redis, for one service on several processes: valkey://host, unix:///path",
+            restart=True,
+        ),
+    ] = ""
+    cluster_name: Annotated[
+        str,
+        setting("name of this service there; by default that of the application", restart=True),
+    ] = ""
+    cluster_key: Annotated[
+        str,
+        setting(
+            "key that seals what is sent there, 32 bytes in base64; needed unless it is on this machine",
+            restart=True,
+            secret=True,
+        ),
+    ] = ""
+    cluster_ca: Annotated[
+        str,
+        setting(
+            "PEM file of the certificates to trust there, for valkeys://; by default the system's",
+            restart=True,
+        ),
+    ] = ""
+    gateway_name: Annotated[
+        str,
+        setting(
+            "name of this gateway there; by default that of the machine and process", restart=True
+        ),
+    ] = ""
+    cluster_lease: Annotated[
+        Annotated[float, Meta(ge=1)],
+        setting("seconds of silence after which another process is the primary", restart=True),
+    ] = 6.0
+    gateway_lease: Annotated[
+        Annotated[float, Meta(ge=3)],
+        setting(
+            "seconds of silence after which a gateway is lost, with its connections", restart=True
+        ),
+    ] = 6.0
+    cluster_backlog: Annotated[
+        Count,
+        setting(
+            "maximum bytes kept for the other processes while they cannot be reached", restart=True
+        ),
+    ] = 64 * 1024 * 1024
+
     reactor: Annotated[
         Reactor, setting("Twisted's reactor; asyncio for libraries made for asyncio", restart=True)
     ] = "default"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from cletus.cluster.bus import Lease, frames_for
 from cletus.cluster.memory import MemoryBus, MemoryEngine
 from cletus.cluster.tenancy import LOOK, LOOKS, RENEW, State, Tenancy
+from cletus.errors import ServiceStopped
 from cletus.testing import Log
 from tests.cluster.conformance import Heard
 
@@ -30,7 +32,8 @@ class Process:
         self.tenancy = Tenancy(
             self.bus, engine.clock, lease=LEASE, fenced=self._end, reclaimed=self.epochs.append
         )
-        self.tenancy.wait().addCallback(self.epochs.append)
+        self.failures: list[Failure] = []
+        self.tenancy.wait().addCallbacks(self.epochs.append, self.failures.append)
 
     def _end(self) -> None:
         self.fenced += 1
@@ -215,6 +218,7 @@ def test_a_standby_that_is_stopped_claims_nothing(house: House) -> None:
     process.tenancy.stop()
     house.advance(5)
     assert process.epochs == []
+    assert process.failures[0].check(ServiceStopped)
     other = house.bus = MemoryBus(house.engine)
     other.open()
     answers: list[Lease] = []

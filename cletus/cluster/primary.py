@@ -1,0 +1,202 @@
+"""A process that runs the service if it is the primary, and stands by until then."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cletus.cluster.bus import SERVER, Bus, Node
+from cletus.cluster.gateway_door import GatewayDoor
+from cletus.cluster.tenancy import SUCCEEDED, State, Tenancy
+from cletus.errors import BusClosed
+from cletus.logs.background import flush_log
+from cletus.service.interfaces import Door
+from cletus.service.service import Service
+from cletus.version import __version__
+
+#: Seconds between two announcements, and after how many without one a process counts as gone.
+ANNOUNCE: Final = 1.0
+GONE: Final = 5.0
+
+#: Seconds that a stop waits for the engine; then the lease runs out.
+_FAREWELL: Final = 2.0
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What a process that can be the primary announces.
+
+    Attributes:
+        role: ``primary`` or ``standby``.
+        host: its machine.
+        pid: its process.
+        version: of Cletus.
+        epoch: of the primary, else 0.
+        people: how many clients the primary has.
+    """
+
+    role: str
+    host: str
+    pid: int
+    version: str = __version__
+    epoch: int = 0
+    people: int = 0
+
+
+def role_of(node: Node) -> Role | None:
+    """What this process is; ``None`` if it is a gateway, or cannot be read."""
+    if not node.name.startswith(SERVER):
+        return None
+    try:
+        return msgspec.msgpack.decode(node.data, type=Role)
+    except msgspec.MsgspecError:
+        return None
+
+
+def end_at_once() -> None:
+    """End this process, which is not the primary any more: nothing is said or saved."""
+    flush_log()
+    os._exit(SUCCEEDED)
+
+
+class Primary:
+    """This process of a cluster. It fulfils ``Cluster``.
+
+    Args:
+        service: which runs here if this is the primary.
+        bus: it is not open.
+        end: ends the process.
+
+    Attributes:
+        tenancy: whether this is the primary.
+        door: of the people at gateways; ``None`` in a standby.
+    """
+
+    log = Logger()
+
+    def __init__(self, service: Service, bus: Bus, end: Callable[[], None] = end_at_once) -> None:
+        self._service = service
+        self._settings = service.settings
+        self._bus = bus
+        self._end = end
+        self._host, self._pid = socket.gethostname(), os.getpid()
+        self._name = f"{SERVER}{self._host}.{self._pid}.{os.urandom(4).hex()}"
+        self._announcing = LoopingCall(self._announce)
+        self._announcing.clock = service.reactor
+        self.door: GatewayDoor | None = None
+        self.tenancy = Tenancy(
+            bus,
+            service.clock,
+            lease=self._settings.cluster_lease,
+            fenced=self._fenced,
+            reclaimed=self._reclaimed,
+        )
+
+    def claim(self) -> Deferred[int]:
+        """As ``Cluster.claim``."""
+        self._bus.open()
+        self._announcing.start(ANNOUNCE).addErrback(self._failed)
+        self.log.info("Standing by until there is no primary")
+        return self.tenancy.wait().addCallback(self._claimed)
+
+    def _claimed(self, epoch: int) -> int:
+        self.log.info("This process is the primary now, of epoch {epoch}", epoch=epoch)
+        self._announce()
+        return epoch
+
+    def doors(self) -> Iterable[Door]:
+        """As ``Cluster.doors``: the gateways."""
+        settings = self._settings
+        self.door = GatewayDoor(
+            self._service,
+            self._bus,
+            epoch=self.tenancy.epoch,
+            lease=settings.gateway_lease,
+            backlog=settings.cluster_backlog,
+            fenced=self._fenced,
+            claim=self.tenancy.claim_anew,
+        )
+        return (self.door,)
+
+    def stays(self) -> Deferred[bool]:
+        """As ``Cluster.stays``: whether there is a standby."""
+        if self.tenancy.state is not State.PRIMARY:
+            return _fired(False)
+        asked = self._bus.nodes().addCallback(self._has_standby)
+        return self._in_time(asked, False)
+
+    def _has_standby(self, nodes: Iterable[Node]) -> bool:
+        roles = [role_of(node) for node in nodes if node.age < GONE and node.name != self._name]
+        return any(role is not None and role.role == "standby" for role in roles)
+
+    def close(self) -> Deferred[None]:
+        """As ``Cluster.close``."""
+        if self._announcing.running:
+            self._announcing.stop()
+        # The last turn is sent at its end; what follows is released after that.
+        turned = deferLater(self._service.reactor, 0, self._leave)
+        return turned.addCallback(lambda _: self._bus.close())
+
+    def _leave(self) -> Deferred[None]:
+        self._bus.leave(self._name).addErrback(self._failed)
+        return self._in_time(self.tenancy.release(), None)
+
+    # -- while it runs ----------------------------------------------------------------------
+
+    def _announce(self) -> None:
+        service, epoch = self._service, self.tenancy.epoch
+        role = Role(
+            "primary" if epoch else "standby",
+            self._host,
+            self._pid,
+            epoch=epoch,
+            people=len(service.clients) if epoch else 0,
+        )
+        self._bus.announce(self._name, msgspec.msgpack.encode(role)).addErrback(self._failed)
+
+    def _fenced(self) -> None:
+        self.tenancy.stop()
+        self.log.warn("Another process is the primary: this one ends without saving")
+        self._end()
+
+    def _reclaimed(self, epoch: int) -> None:
+        ledger = None if self.door is None else self.door.ledger
+        if ledger is not None and ledger.epoch != epoch:
+            ledger.claimed_anew(epoch)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(BusClosed):
+            self.log.failure("The cluster has an error", failure)
+
+    def _in_time(self, answer: Deferred[Any], otherwise: Any) -> Deferred[Any]:
+        """The answer, or this if the engine takes too long."""
+        result: Deferred[Any] = Deferred()
+        late = self._service.reactor.callLater(_FAREWELL, result.callback, otherwise)
+
+        def answered(value: Any) -> None:
+            try:
+                late.cancel()
+            except (AlreadyCalled, AlreadyCancelled):
+                return
+            result.callback(value)
+
+        def failed(failure: Failure) -> Any:
+            self._failed(failure)
+            return otherwise
+
+        answer.addErrback(failed).addCallback(answered)
+        return result
+
+
+def _fired(value: bool) -> Deferred[bool]:
+    result: Deferred[bool] = Deferred()
+    result.callback(value)
+    return result

@@ -1,0 +1,314 @@
+"""A process of a cluster: it stands by, becomes the primary, hands over, and ends when it is succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet import reactor
+
+from cletus import Service, events
+from cletus.cluster.connect import bus_for
+from cletus.cluster.gateway_service import NoReloader, gateway_service
+from cletus.cluster.memory import MemoryBus, MemoryEngine
+from cletus.cluster.primary import Primary, role_of
+from cletus.cluster.relay import Relay
+from cletus.errors import ServiceStopped, SettingError, StoreLocked
+from cletus.service.interfaces import Components
+from cletus.service.lifecycle import State
+from cletus.settings.settings import Settings
+from cletus.storage import Field, Store
+from cletus.storage.backends import urls
+from cletus.storage.backends.memory import Memory
+from cletus.testing import Log, MemoryDoor, StepClock
+
+
+class Process:
+    """One that runs the service if it is the primary.
+
+    Attributes:
+        ended: how often it was told to end at once.
+        heard: lines that it has handled.
+    """
+
+    def __init__(self, house: House, **settings: Any) -> None:
+        self.ended = 0
+        self.heard: list[str] = []
+        self.bus = MemoryBus(house.engine)
+        components = Components(
+            doors=lambda _service: (),
+            reloader=NoReloader,
+            run=lambda _service, _settings: None,
+            cluster=lambda service: Primary(service, self.bus, self._end),
+        )
+        given = {"cluster": "valkey://localhost", "store": house.store, "line_rate": 0, **settings}
+        self.service = Service(components=components, **given)
+        self.user = type("User", (Store,), {"service": self.service, "score": Field(0)})
+        self.service.listen(events.Connect)(self._connected)
+        self.service.listen(events.Receive)(self._received)
+        self.started: list[Any] = []
+        self._clock = house.clock
+
+    def start(self) -> Process:
+        self.service.start(self._clock).addBoth(self.started.append)
+        return self
+
+    def _connected(self, event: Any) -> None:
+        event.client.user = self.user("ann")
+
+    def _received(self, event: Any) -> None:
+        self.heard.append(event.data)
+        event.client.write(f"You said {event.data}")
+
+    def _end(self) -> None:
+        self.ended += 1
+        self.bus.cut()
+
+    @property
+    def is_primary(self) -> bool:
+        return self.service.lifecycle.state is State.RUNNING
+
+
+class House:
+    """An engine, a gateway, and the time."""
+
+    def __init__(self) -> None:
+        self.clock = StepClock()
+        self.engine = MemoryEngine(self.clock)
+        self.store = f"memory:house-{id(self)}"
+
+    def process(self, **settings: Any) -> Process:
+        return Process(self, **settings).start()
+
+    def gateway(self) -> MemoryDoor:
+        bus = MemoryBus(self.engine)
+        bus.open()
+        service = gateway_service(lambda _service: (), line_rate=0)
+        relay = Relay(service, bus, "g", incarnation=1)
+        service.start(self.clock)
+        self.advance(0.1)
+        relay.open()
+        self.advance(0.1)
+        return MemoryDoor(service)
+
+    def advance(self, seconds: float) -> None:
+        for _ in range(max(1, round(seconds / 0.05))):
+            self.clock.advance(0.05)
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        for _ in range(1000):
+            if condition():
+                return
+            self.clock.advance(0.05)
+        raise AssertionError("it does not come true")
+
+
+@pytest.fixture
+def house(log: Log) -> House:
+    return House()
+
+
+def test_a_standby_starts_when_there_is_no_primary(house: House) -> None:
+    """Nothing of it runs before; not even ``PreStart``."""
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    second = Process(house)
+    begun: list[Any] = []
+    second.service.listen(events.PreStart)(begun.append)
+    second.start()
+    house.advance(20)
+    assert not second.is_primary
+    assert not begun
+    assert second.service.lifecycle.doors == []
+    first.bus.cut()
+    house.advance(7)
+    assert second.is_primary
+    assert len(begun) == 1
+
+
+def test_people_at_gateways_stay_when_a_primary_is_lost(house: House) -> None:
+    """What they type meanwhile comes once, in order; the first one is told to end when it is heard again."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+    house.advance(1)
+    ann.says("one")
+    house.until(lambda: first.heard)
+    first.bus.cut()
+    ann.says("two")
+    ann.says("three")
+    house.until(lambda: len(second.heard) == 2)
+    assert first.heard == ["one"]
+    assert second.heard == ["two", "three"]
+    house.until(lambda: "You said three" in ann.transcript)
+    assert ann.connected
+    first.bus.mend()
+    house.until(lambda: first.ended)
+    assert first.ended == 1
+
+
+def test_a_primary_that_stops_hands_over(house: House) -> None:
+    """Nobody is disconnected or told good-bye, and the standby goes on at once."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+    ann.says("hello")
+    house.until(lambda: first.heard)
+    house.advance(2)
+    first.service.stop()
+    ann.says("again")
+    house.advance(1)
+    assert first.service.lifecycle.state is State.STOPPED
+    assert second.is_primary
+    assert first.ended == 0
+    house.until(lambda: second.heard)
+    assert ann.connected
+    assert "going down" not in ann.transcript
+    assert (first.heard, second.heard) == (["hello"], ["again"])
+
+
+def test_the_last_one_says_good_bye(house: House) -> None:
+    only = house.process()
+    house.until(lambda: only.is_primary)
+    ann = house.gateway().connect()
+    house.advance(1)
+    only.service.stop()
+    house.until(lambda: only.service.lifecycle.state is State.STOPPED)
+    house.until(lambda: not ann.connected)
+    assert "going down" in ann.transcript
+
+
+def test_a_stop_does_not_wait_for_an_engine_that_is_away(house: House) -> None:
+    only = house.process()
+    house.until(lambda: only.is_primary)
+    house.engine.stop()
+    only.service.stop()
+    house.advance(10)
+    assert only.service.lifecycle.state is State.STOPPED
+
+
+def test_a_standby_can_be_stopped(house: House) -> None:
+    """The primary stays."""
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    second = house.process()
+    house.advance(1)
+    second.service.stop()
+    house.advance(10)
+    assert second.service.lifecycle.state is State.STOPPED
+    assert first.is_primary
+    assert first.ended == 0
+
+
+def test_nodes_tell_who_is_what(house: House) -> None:
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    house.gateway().connect()
+    house.advance(2)
+    nodes: list[Any] = []
+    first.bus.nodes().addCallback(nodes.extend)
+    house.advance(0.1)
+    roles = {role.role: role for role in map(role_of, nodes) if role is not None}
+    assert len(nodes) == 3
+    assert set(roles) == {"primary", "standby"}
+    assert (roles["primary"].people, roles["standby"].people) == (1, 0)
+    assert roles["primary"].epoch > roles["standby"].epoch == 0
+    del second
+
+
+# -- the store ----------------------------------------------------------------------------------
+
+
+class Claimed(Memory):
+    """A store whose epochs are noted, and which may be locked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs: list[int] = []
+        self.locked = 0
+
+    def claim(self, epoch: int) -> None:
+        if self.locked:
+            self.locked -= 1
+            raise StoreLocked("here", 7)
+        self.epochs.append(epoch)
+        self.open()
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Claimed:
+    store = Claimed()
+    monkeypatch.setattr(urls, "backend_for", lambda _settings: store)
+    return store
+
+
+def test_the_store_is_claimed_with_the_epoch(house: House, store: Claimed) -> None:
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    assert store.epochs == [first.service.lifecycle.cluster.tenancy.epoch]
+
+
+def test_a_store_that_the_one_before_still_has_is_waited_for(house: House, store: Claimed) -> None:
+    """As of a primary that hangs, and has its folder locked."""
+    store.locked = 3
+    first = house.process()
+    house.advance(2)
+    assert not first.is_primary
+    house.advance(3)
+    assert first.is_primary
+
+
+def test_what_a_module_has_read_is_read_again(house: House) -> None:
+    """It was imported in a standby long before; what it saved under a new name is saved."""
+    first, second = Process(house), Process(house)
+    ann = first.user("ann")
+    ann.score = 1
+    first.start()
+    house.until(lambda: first.is_primary)
+    ann.save()
+
+    standby = second.user("ann")
+    standby.load()
+    assert standby.score == 1
+    ann.score = 2
+    ann.save()
+    second.start()
+    first.bus.cut()
+    house.until(lambda: second.is_primary)
+    assert standby.score == 2
+
+
+# -- settings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"cluster": "http://x"}, "'cluster' is not a URL such as"),
+        (
+            {"cluster": "valkey://db"},
+            "'cluster_key' is needed, since `cluster` names another machine",
+        ),
+        ({"cluster": "valkey://db", "cluster_key": "x"}, "'cluster_key' is not 32 bytes in base64"),
+        ({"cluster": "valkey://localhost", "cluster_name": "a b"}, "'cluster_name' is needed here"),
+        ({"cluster": "valkey://localhost"}, "'cluster_name' is needed here"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        bus_for(Settings(**settings), reactor, "")
+
+
+def test_the_right_ones_make_a_bus() -> None:
+    bus_for(Settings(cluster="valkey://localhost"), reactor, "talker")
+    key = "A" * 43 + "="
+    bus_for(Settings(cluster="valkeys://db", cluster_key=key, cluster_name="t"), reactor, "")
+
+
+def test_a_start_that_was_stopped_says_so(house: House) -> None:
+    first = house.process()
+    first.service.stop()
+    house.advance(1)
+    house.until(lambda: first.started)
+    assert first.started[0].check(ServiceStopped)
