@@ -21,7 +21,7 @@ from cletus.client.client import Client
 from cletus.client.interfaces import Host
 from cletus.client.open_line import OpenPrompt
 from cletus.client.output import Output
-from cletus.cluster.bus import TELLS, Bus, Entry
+from cletus.cluster.bus import SERVER, TELLS, Bus, Entry
 from cletus.cluster.frames import (
     Answer,
     Asked,
@@ -279,7 +279,7 @@ class GatewayDoor:
 
     def _open(self, nodes: Sequence[Any]) -> None:
         service = self._service
-        names = [node.name for node in nodes]
+        names = [node.name for node in nodes if not node.name.startswith(SERVER)]
         self.ledger = PrimaryLedger(self._epoch, names, wake=self._wake, **self._limits)  # type: ignore[arg-type]  # they are those
         service.turn.after = self._commit
         self._stop_reading = self._bus.read(TELLS, self._received)
@@ -289,14 +289,18 @@ class GatewayDoor:
 
     def close(self) -> Deferred[None]:
         """Take nothing more. What is written is still sent. Closing twice is harmless."""
+        self.take_no_more()
+        closed: Deferred[None] = Deferred()
+        closed.callback(None)
+        return closed
+
+    def take_no_more(self) -> None:
+        """Handle no further line: another primary does."""
         if self._stop_reading is not None:
             self._stop_reading()
             self._stop_reading = None
         if self._beat.running:
             self._beat.stop()
-        closed: Deferred[None] = Deferred()
-        closed.callback(None)
-        return closed
 
     # -- what is sent -----------------------------------------------------------------------
 

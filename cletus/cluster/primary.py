@@ -135,7 +135,10 @@ class Primary:
 
     def _has_standby(self, nodes: Iterable[Node]) -> bool:
         roles = [role_of(node) for node in nodes if node.age < GONE and node.name != self._name]
-        return any(role is not None and role.role == "standby" for role in roles)
+        has_standby = any(role is not None and role.role == "standby" for role in roles)
+        if has_standby and self.door is not None:
+            self.door.take_no_more()
+        return has_standby
 
     def close(self) -> Deferred[None]:
         """As ``Cluster.close``."""
