@@ -38,7 +38,8 @@ class Cluster:
         engine: the bus.
         database: the store; ``None``: a folder.
         at_end: ends them.
-        lease: of the primary and of gateways, in seconds.
+        lease: of the primary, in seconds.
+        gateway_lease: of gateways.
     """
 
     def __init__(
@@ -49,13 +50,15 @@ class Cluster:
         at_end: ExitStack,
         *,
         lease: float = 2.0,
+        gateway_lease: float = 6.0,
     ) -> None:
         self.folder, self.engine = folder, engine
         self._at_end = at_end
         self._store = str(folder / "saved") if database is None else database.emptied()
         self._common = ("--cluster", engine.url, "--cluster-name", "lantern", *UNLIMITED)
-        self._lease = ("--cluster-lease", str(lease))
+        self._lease = ("--cluster-lease", str(lease), "--gateway-lease", str(gateway_lease))
         self.servers: list[Talker] = []
+        self.gateways: list[Talker] = []
         shutil.copytree(
             REPOSITORY / "example_service",
             folder / "example_service",
@@ -78,7 +81,9 @@ class Cluster:
 
     def gateway(self) -> Talker:
         """Another gateway, with a free port."""
-        return self._start("-c", _GATEWAY, *self._common, "--port", "0")
+        gateway = self._start("-c", _GATEWAY, *self._common, "--port", "0")
+        self.gateways.append(gateway)
+        return gateway
 
     def _start(self, *command: str) -> Talker:
         process = Talker(self.folder, *command)
@@ -138,6 +143,15 @@ class Person(Caller):
             self.sees(prompt)
             self.types(line)
         self.sees("This is visit number 1")
+
+    def logs_in_again(self, port: int) -> None:
+        """Connect to another gateway, with the password."""
+        self.hang_up()
+        super().__init__(port)
+        for prompt, line in (("What is your name", self.name), ("Your password", PASSWORD)):
+            self.sees(prompt)
+            self.types(line)
+        self.sees("Welcome")
 
     def says_next(self, count: int = 1) -> None:
         """Say the next lines, in one piece."""

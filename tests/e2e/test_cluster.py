@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,10 +43,15 @@ def people(cluster: Cluster) -> list[Person]:
     """Four, at two gateways."""
     gateways = [cluster.gateway() for _ in range(2)]
     names = ("Ann", "Bob", "Cleo", "Dan")
-    people = [cluster.person(name, gateways[n % 2]) for n, name in enumerate(names)]
-    for person in people:
-        person.said = 0
-    return people
+    return [cluster.person(name, gateways[n % 2]) for n, name in enumerate(names)]
+
+
+@pytest.fixture
+def three(cluster: Cluster) -> list[Person]:
+    """Nine, at three gateways."""
+    gateways = [cluster.gateway() for _ in range(3)]
+    names = ("Ann", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ida")
+    return [cluster.person(name, gateways[n % 3]) for n, name in enumerate(names)]
 
 
 def all_say(people: list[Person], count: int = 5) -> None:
@@ -122,3 +129,97 @@ def test_an_engine_that_goes_loses_nothing(
     all_say(people)
     check(people)
     assert first.is_running
+
+
+def test_a_primary_and_the_engine_may_go_at_once(cluster: Cluster, people: list[Person]) -> None:
+    """Nobody's line is lost; who was there comes in again."""
+    all_say(people)
+    check(people)
+    first = cluster.primary
+    cluster.engine.stop(signal.SIGKILL)
+    first.kill()
+    all_say(people)
+    cluster.engine.start()
+    assert cluster.primary is not first
+    all_say(people)
+    check(people)
+
+
+def test_a_gateway_that_is_stopped_for_a_while_loses_nothing(
+    cluster: Cluster, people: list[Person]
+) -> None:
+    all_say(people)
+    cluster.gateways[0].gets(signal.SIGSTOP)
+    all_say(people)
+    wait_until(lambda: len(people[1].heard) >= 30, "those of the other gateway talk")
+    cluster.gateways[0].gets(signal.SIGCONT)
+    all_say(people)
+    check(people)
+
+
+def test_people_of_a_gateway_that_is_killed_come_by_another(
+    cluster: Cluster, people: list[Person]
+) -> None:
+    """They are who they were, with their password; the others have missed nothing."""
+    all_say(people)
+    check(people)
+    cluster.gateways[0].kill()
+    others = people[1::2]
+    all_say(others)
+    for person in people[::2]:
+        person.sees_the_end()
+        person.logs_in_again(cluster.gateways[1].port)
+    all_say(others)
+    check(others)
+    assert all(person.heard[-1] in others[0].heard for person in people[::2])
+
+
+def test_talk_goes_on_without_the_database(
+    cluster: Cluster, people: list[Person], database: Postgres
+) -> None:
+    all_say(people)
+    database.stop()
+    try:
+        all_say(people)
+        check(people)
+    finally:
+        database.start()
+    all_say(people)
+    check(people)
+
+
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 6))]
+)
+def test_a_storm_loses_doubles_and_reorders_nothing(
+    cluster: Cluster, three: list[Person], seed: int
+) -> None:
+    """Primaries and the engine are killed, stopped and cut, by chance, while nine people talk."""
+    chance = random.Random(seed)
+    for _ in range(6):
+        if all(is_primary(server) for server in cluster.servers if server.is_running):
+            cluster.standby()
+        all_say(three, chance.randrange(1, 4))
+        fault = chance.choice(
+            ["kill primary", "stop primary", "kill engine", "stop engine", "empty", "both"]
+        )
+        primary = cluster.primary
+        if fault in ("kill primary", "both"):
+            primary.kill()
+        if fault == "stop primary":
+            primary.gets(signal.SIGSTOP)
+        if fault in ("kill engine", "both"):
+            cluster.engine.stop(signal.SIGKILL)
+        elif fault == "stop engine":
+            cluster.engine.send_signal(signal.SIGSTOP)
+        elif fault == "empty":
+            cluster.engine.ask("FLUSHALL")
+        all_say(three, chance.randrange(1, 4))
+        time.sleep(chance.random() * 3)  # it is the storm's; nothing is waited for
+        if fault in ("kill engine", "both"):
+            cluster.engine.start()
+        elif fault == "stop engine":
+            cluster.engine.send_signal(signal.SIGCONT)
+        if fault == "stop primary":
+            primary.gets(signal.SIGCONT)
+    check(three)
