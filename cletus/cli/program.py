@@ -33,7 +33,7 @@ class Program:
 
     Attributes:
         exit_code: 0 after an orderly stop, 2 if the service could not be started as asked, 1 if an
-            error of the code stopped the start.
+            error of the code stopped the start. A primary that has handed over ends with another.
     """
 
     log = Logger()
@@ -53,7 +53,8 @@ class Program:
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._service.lifecycle.when_stopped().addCallback(self._stopped)
         self._reactor.run()
-        return self.exit_code
+        cluster = self._service.lifecycle.cluster
+        return self.exit_code or (0 if cluster is None else cluster.exit_code)
 
     def _start(self) -> None:
         self._sighup.install()

@@ -9,16 +9,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final, TypeVar
 
 import click
 
 from cletus.cli.display import duration, json_text, line, moment, show_facts, size, table
 from cletus.cli.main import HELP, TargetType, refuse
-from cletus.errors import CletusError, ControlRefused, NoAnswer
+from cletus.errors import ApplicationNotFound, CletusError, ControlRefused, NoAnswer
 from cletus.ops.control.messages import Refusal, Request
 from cletus.ops.control.running import Running
 from cletus.reload.load import locate
+from cletus.settings.files import from_environment, from_folder
+from cletus.settings.settings import Settings
 
 FAILED: Final = 1
 """The exit code if the service has tried what it was asked for, and did not succeed."""
@@ -36,6 +40,12 @@ _COLUMNS: Final = (
     ("terminal", False),
 )
 
+#: What the primary of a cluster answers from any machine.
+_OVER_THE_BUS: Final = frozenset({"status", "who", "reload", "rollback", "handover"})
+
+#: The settings by which its bus is found; all of them are texts.
+_MEMBERSHIP: Final = ("cluster", "cluster_name", "cluster_key", "cluster_ca")
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -45,6 +55,12 @@ def targeted(function: Function) -> Function:
         "--store", help="store folder of the service, if TARGET does not lead to it"
     )
     return click.argument("target", type=TargetType())(store(function))
+
+
+def clustered(function: Function) -> Function:
+    """As ``targeted``, for a command that the primary of a cluster answers from any machine."""
+    cluster = click.option("--cluster", help="URL of the engine of the service's cluster")
+    return targeted(cluster(function))
 
 
 def waiting(seconds: float) -> Callable[[Function], Function]:
@@ -62,15 +78,17 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="print the answe
 
 
 @click.command(context_settings=HELP)
-@targeted
+@clustered
 @waiting(10.0)
 @_as_json
-def status(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+def status(
+    target: str, store: str | None, cluster: str | None, timeout: float, as_json: bool
+) -> None:
     """Show the state of the running service of TARGET.
 
     TARGET is what `cletus run` was given, or the store folder of the service. Its code is not imported.
     """
-    answer = ask("status", target, store, timeout)
+    answer = ask("status", target, store, timeout, cluster=cluster)
     if as_json:
         _show_json(answer)
     else:
@@ -78,12 +96,12 @@ def status(target: str, store: str | None, timeout: float, as_json: bool) -> Non
 
 
 @click.command(context_settings=HELP)
-@targeted
+@clustered
 @waiting(10.0)
 @_as_json
-def who(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+def who(target: str, store: str | None, cluster: str | None, timeout: float, as_json: bool) -> None:
     """List who is connected to the running service of TARGET."""
-    answer = ask("who", target, store, timeout)
+    answer = ask("who", target, store, timeout, cluster=cluster)
     if as_json:
         _show_json(answer)
     else:
@@ -91,24 +109,28 @@ def who(target: str, store: str | None, timeout: float, as_json: bool) -> None:
 
 
 @click.command(context_settings=HELP)
-@targeted
+@clustered
 @waiting(60.0)
 @_as_json
-def reload(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+def reload(
+    target: str, store: str | None, cluster: str | None, timeout: float, as_json: bool
+) -> None:
     """Reload the code of the running service of TARGET; exits with 1 if that is refused."""
-    _show_report(ask("reload", target, store, timeout), as_json)
+    _show_report(ask("reload", target, store, timeout, cluster=cluster), as_json)
 
 
 @click.command(context_settings=HELP)
-@targeted
+@clustered
 @waiting(60.0)
 @_as_json
-def rollback(target: str, store: str | None, timeout: float, as_json: bool) -> None:
+def rollback(
+    target: str, store: str | None, cluster: str | None, timeout: float, as_json: bool
+) -> None:
     """Return the running service of TARGET to its code before the last reload.
 
     The files are not changed, and the next edit is loaded as usual.
     """
-    _show_report(ask("rollback", target, store, timeout), as_json)
+    _show_report(ask("rollback", target, store, timeout, cluster=cluster), as_json)
 
 
 @click.command(context_settings=HELP)
@@ -127,6 +149,18 @@ def restart(
     """
     arguments = {"check": check, "force": force}
     _show_report(ask("restart", target, store, timeout, arguments), as_json)
+
+
+@click.command(context_settings=HELP)
+@clustered
+@waiting(10.0)
+def handover(target: str, store: str | None, cluster: str | None, timeout: float) -> None:
+    """Let a process that stands by become the primary of the cluster of TARGET.
+
+    Nobody is disconnected. The process that was the primary saves everything and ends, with exit code 75.
+    """
+    answer = ask("handover", target, store, timeout, cluster=cluster)
+    line(f"Process {answer['pid']} hands over with {answer['clients']} people")
 
 
 @click.command(context_settings=HELP)
@@ -185,14 +219,39 @@ def ask(
     store: str | None,
     timeout: float,
     arguments: dict[str, Any] | None = None,
+    *,
+    cluster: str | None = None,
 ) -> Any:
-    """Send a command to the running service of a target; returns its answer, or exits."""
+    """Send a command to the running service of a target; returns its answer, or exits.
+
+    Over the bus, if ``cluster``, the environment or the file beside the target names one.
+    """
     try:
+        members = (
+            _cluster_of(target, cluster) if store is None and command in _OVER_THE_BUS else None
+        )
+        if members is not None:
+            ask_cluster = resolve_name("cletus.cli.remote_cluster:ask_cluster")  # others need less
+            return ask_cluster(*members, Request(command, arguments=arguments or {}), timeout)
         running = Running(target, store, locate)
         with running.connect(timeout) as client:
             return client.ask(Request(command, running.root, arguments=arguments or {}))
     except CletusError as error:
         refuse(error)
+
+
+def _cluster_of(target: str, url: str | None) -> tuple[Settings, str] | None:
+    """The settings of a cluster, and the name of the service in it; ``None`` if nothing names one."""
+    name, beside = target, Path.cwd()
+    with suppress(ApplicationNotFound):
+        root = locate(target, Path.cwd()).roots[0]
+        name, beside = root.name, root.path.parent
+    values = {**from_folder(beside), **from_environment(os.environ)}
+    if url is not None:
+        values["cluster"] = url
+    if not values.get("cluster"):
+        return None
+    return Settings(**{name: str(values[name]) for name in _MEMBERSHIP if name in values}), name
 
 
 def _show_json(value: Any) -> None:

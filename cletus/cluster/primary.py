@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 
 from cletus.cluster.bus import SERVER, Bus, Node
 from cletus.cluster.gateway_door import GatewayDoor
+from cletus.cluster.requests import Requests
 from cletus.cluster.tenancy import SUCCEEDED, State, Tenancy
-from cletus.errors import BusClosed
+from cletus.errors import BusClosed, ServiceStateError
 from cletus.logs.background import flush_log
 from cletus.service.interfaces import Door
 from cletus.service.service import Service
@@ -26,6 +27,9 @@ from cletus.version import __version__
 #: Seconds between two announcements, and after how many without one a process counts as gone.
 ANNOUNCE: Final = 1.0
 GONE: Final = 5.0
+
+#: Seconds between a handover and its answer to the operator.
+_ANSWER: Final = 0.1
 
 #: Seconds that a stop waits for the engine; then the lease runs out.
 _FAREWELL: Final = 2.0
@@ -78,6 +82,7 @@ class Primary:
     Attributes:
         tenancy: whether this is the primary.
         door: of the people at gateways; ``None`` in a standby.
+        exit_code: with which the process ends; 75 if it has handed over, so that it is started again.
     """
 
     log = Logger()
@@ -92,6 +97,8 @@ class Primary:
         self._announcing = LoopingCall(self._announce)
         self._announcing.clock = service.reactor
         self.door: GatewayDoor | None = None
+        self.exit_code = 0
+        self._requests: Requests | None = None
         self.tenancy = Tenancy(
             bus,
             service.clock,
@@ -110,6 +117,7 @@ class Primary:
     def _claimed(self, epoch: int) -> int:
         self.log.info("This process is the primary now, of epoch {epoch}", epoch=epoch)
         self._announce()
+        self._requests = Requests(self._service, self._bus)
         return epoch
 
     def doors(self) -> Iterable[Door]:
@@ -133,6 +141,14 @@ class Primary:
         asked = self._bus.nodes().addCallback(self._has_standby)
         return self._in_time(asked, False)
 
+    async def hand_over(self) -> None:
+        """As ``Cluster.hand_over``."""
+        if not await self.stays():
+            raise ServiceStateError("no other process stands by: there is nobody to hand over to")
+        self.exit_code = SUCCEEDED
+        # Not at once, so that who has asked gets an answer.
+        self._service.reactor.callLater(_ANSWER, self._service.stop)
+
     def _has_standby(self, nodes: Iterable[Node]) -> bool:
         roles = [role_of(node) for node in nodes if node.age < GONE and node.name != self._name]
         has_standby = any(role is not None and role.role == "standby" for role in roles)
@@ -144,6 +160,8 @@ class Primary:
         """As ``Cluster.close``."""
         if self._announcing.running:
             self._announcing.stop()
+        if self._requests is not None:
+            self._requests.end()
         # The last turn is sent at its end; what follows is released after that.
         turned = deferLater(self._service.reactor, 0, self._leave)
         return turned.addCallback(lambda _: self._bus.close())

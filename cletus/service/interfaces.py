@@ -133,7 +133,13 @@ class Restarter(Protocol):
 
 
 class Cluster(Protocol):
-    """Several processes of which one runs the service, the primary; ``cluster/`` implements it."""
+    """Several processes of which one runs the service, the primary; ``cluster/`` implements it.
+
+    Attributes:
+        exit_code: with which this process ends if it has stopped in order.
+    """
+
+    exit_code: int
 
     def claim(self) -> Deferred[int]:
         """Wait until this process is the primary.
@@ -147,6 +153,13 @@ class Cluster(Protocol):
 
     def stays(self) -> Deferred[bool]:
         """Whether another process goes on when this one stops now, so that nobody need be disconnected."""
+
+    async def hand_over(self) -> None:
+        """Stop soon, and let another process go on; nobody is disconnected.
+
+        Raises:
+            ServiceStateError: no other process stands by.
+        """
 
     def close(self) -> Deferred[None]:
         """Be the primary no longer. It is called when everything is saved."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cluster import Cluster, Person, check, is_primary, wrong
-from tests.e2e.harness import wait_until
+from tests.e2e.harness import Talker, wait_until
 from tests.engines import Postgres, Valkey, postgres, valkey
 
 
@@ -107,6 +107,27 @@ def test_a_primary_that_is_stopped_hands_over(cluster: Cluster, people: list[Per
     assert first.ends() == 0
     check(people)
     assert not any("going down" in person.screen for person in people)
+
+
+def test_an_operator_asks_from_anywhere(
+    cluster: Cluster, people: list[Person], start: Callable[..., Talker]
+) -> None:
+    """For status and a handover."""
+    target = ("example_service", "--cluster", cluster.engine.url)
+    environment = {"CLETUS_CLUSTER_NAME": "lantern"}
+    first = cluster.primary
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        status = start("-m", "cletus", "status", *target)
+        assert status.ends() == 0
+        assert "people: 4" in status.output
+        handover = start("-c", "from cletus.cli.remote import handover; handover()", *target)
+        assert handover.ends() == 0, handover.output
+    assert first.ends() == 75
+    assert cluster.primary is not first
+    all_say(people)
+    check(people)
 
 
 @pytest.mark.parametrize("fault", ["killed", "stopped", "emptied"])

@@ -21,6 +21,7 @@ import msgspec
 import twisted
 
 from cletus.client.client import Client
+from cletus.errors import ServiceStateError
 from cletus.service.restart_report import RestartReport
 from cletus.service.service import Service
 from cletus.storage.backends.urls import shown
@@ -106,6 +107,15 @@ async def restart(service: Service, check: bool = False, force: bool = False) ->
     return restart_report_of(await restarter.request(check=check, force=force))
 
 
+async def handover(service: Service) -> Value:
+    """Let another process of the cluster take this one's place; returns before that happens."""
+    cluster = service.lifecycle.cluster
+    if cluster is None:
+        raise ServiceStateError("the service is one process; to renew it, use cletus restart")
+    await cluster.hand_over()
+    return {"pid": os.getpid(), "clients": len(service.clients)}
+
+
 async def shutdown(service: Service) -> Value:
     """Stop in order; returns when that is done."""
     await service.stop()
@@ -131,6 +141,7 @@ COMMANDS: Final = {
     "reload": Command(reload),
     "rollback": Command(rollback),
     "restart": Command(restart),
+    "handover": Command(handover),
     "shutdown": Command(shutdown, outlives=True),
 }
 
