@@ -156,6 +156,16 @@ class RestartFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver(Event):
+    """This process goes on as the primary of a cluster, where another process was. It follows ``PostStart``.
+
+    ``planned`` is whether that one has handed over. Otherwise it was lost: what it had not saved is gone.
+    """
+
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticate(Event):
     """A door asks whether somebody may come in by this name, before they are a client.
 

@@ -251,7 +251,8 @@ def _cluster_of(target: str, url: str | None) -> tuple[Settings, str] | None:
         values["cluster"] = url
     if not values.get("cluster"):
         return None
-    return Settings(**{name: str(values[name]) for name in _MEMBERSHIP if name in values}), name
+    ours: dict[str, Any] = {key: str(values[key]) for key in _MEMBERSHIP if key in values}
+    return Settings(**ours), name
 
 
 def _show_json(value: Any) -> None:

@@ -28,6 +28,9 @@ from cletus.version import __version__
 ANNOUNCE: Final = 1.0
 GONE: Final = 5.0
 
+#: Seconds after which a process that is gone is forgotten.
+FORGOTTEN: Final = 60.0
+
 #: Seconds between a handover and its answer to the operator.
 _ANSWER: Final = 0.1
 
@@ -82,6 +85,7 @@ class Primary:
     Attributes:
         tenancy: whether this is the primary.
         door: of the people at gateways; ``None`` in a standby.
+        takeover: as in ``Cluster``.
         exit_code: with which the process ends; 75 if it has handed over, so that it is started again.
     """
 
@@ -98,6 +102,7 @@ class Primary:
         self._announcing.clock = service.reactor
         self.door: GatewayDoor | None = None
         self.exit_code = 0
+        self.takeover: bool | None = None
         self._requests: Requests | None = None
         self.tenancy = Tenancy(
             bus,
@@ -112,13 +117,29 @@ class Primary:
         self._bus.open()
         self._announcing.start(ANNOUNCE).addErrback(self._failed)
         self.log.info("Standing by until there is no primary")
-        return self.tenancy.wait().addCallback(self._claimed)
+        return Deferred.fromCoroutine(self._wait())
 
-    def _claimed(self, epoch: int) -> int:
+    async def _wait(self) -> int:
+        epoch = await self.tenancy.wait()
         self.log.info("This process is the primary now, of epoch {epoch}", epoch=epoch)
         self._announce()
         self._requests = Requests(self._service, self._bus)
+        nodes: list[Node] = await self._in_time(self._bus.nodes(), [])
+        self._note_primary_before(nodes)
         return epoch
+
+    def _note_primary_before(self, nodes: Iterable[Node]) -> None:
+        """Whether there was one, and forget those that ended long ago without a word."""
+        servers = [
+            node for node in nodes if node.name.startswith(SERVER) and node.name != self._name
+        ]
+        for node in servers:
+            if node.age > FORGOTTEN:
+                self._bus.leave(node.name).addErrback(self._failed)
+        recent = [role_of(node) for node in servers if node.age <= FORGOTTEN]
+        lost = any(role is not None and role.role == "primary" for role in recent)
+        if self.tenancy.was_free or lost:
+            self.takeover = self.tenancy.was_free
 
     def doors(self) -> Iterable[Door]:
         """As ``Cluster.doors``: the gateways."""

@@ -57,6 +57,7 @@ class Tenancy:
     Attributes:
         epoch: of this primary; 0 before.
         state: where it stands.
+        was_free: whether the primary before had left, when this one claimed.
     """
 
     log = Logger()
@@ -81,6 +82,7 @@ class Tenancy:
         self._claims: list[Deferred[int]] = []
         self.epoch = 0
         self.state = State.IDLE
+        self.was_free = False
 
     def wait(self) -> Deferred[int]:
         """Wait until this process is the primary; called once.
@@ -153,6 +155,7 @@ class Tenancy:
         self._looks = self._looks + 1 if lease is Lease.NONE else 0
         if lease is Lease.FREE or self._looks >= LOOKS:
             self._looks = 0
+            self.was_free = lease is Lease.FREE
             self._ask(self._bus.claim(self._lease), self._claimed)
         else:
             self._next = self._clock.callLater(LOOK, self._look)

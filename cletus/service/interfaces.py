@@ -137,9 +137,11 @@ class Cluster(Protocol):
 
     Attributes:
         exit_code: with which this process ends if it has stopped in order.
+        takeover: whether the primary before has handed over; ``None`` if there was none.
     """
 
     exit_code: int
+    takeover: bool | None
 
     def claim(self) -> Deferred[int]:
         """Wait until this process is the primary.

@@ -210,6 +210,8 @@ class Lifecycle:
         service.start_timers()
         # Not waited for: a listener may run as long as the service does.
         service.fire(events.PostStart(service))
+        if self.cluster is not None and self.cluster.takeover is not None:
+            service.fire(events.TakenOver(service, self.cluster.takeover))
 
     def _include_modules(self) -> None:
         session = self._service.session

@@ -217,6 +217,47 @@ def test_nodes_tell_who_is_what(house: House) -> None:
     del second
 
 
+def test_a_primary_knows_whether_it_goes_on(house: House) -> None:
+    """``TakenOver`` comes after ``PostStart``; the very first one gets none."""
+    processes = [Process(house) for _ in range(3)]
+    fired: list[list[Any]] = [[], [], []]
+    for process, its in zip(processes, fired, strict=True):
+        process.service.listen(events.PostStart)(its.append)
+        process.service.listen(events.TakenOver)(its.append)
+    first, second, third = processes
+    first.start()
+    house.until(lambda: first.is_primary)
+    second.start()
+    house.advance(2)
+    first.service.stop()
+    house.until(lambda: second.is_primary)
+    third.start()
+    house.advance(2)
+    second.bus.cut()
+    house.until(lambda: third.is_primary)
+    house.advance(0.1)
+    assert [type(event).__name__ for event in fired[0]] == ["PostStart"]
+    for its, planned in ((fired[1], True), (fired[2], False)):
+        assert [type(event).__name__ for event in its] == ["PostStart", "TakenOver"]
+        assert its[1].planned is planned
+
+
+def test_who_ended_long_ago_is_forgotten(house: House) -> None:
+    """Else each crash would stay in the list of processes for ever."""
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    first.bus.cut()
+    house.advance(70)
+    second = house.process()
+    house.until(lambda: second.is_primary)
+    house.advance(1)
+    nodes: list[Any] = []
+    second.bus.nodes().addCallback(nodes.extend)
+    house.advance(0.1)
+    assert len(nodes) == 1
+    assert second.service.lifecycle.cluster.takeover is None
+
+
 # -- the store ----------------------------------------------------------------------------------
 
 
