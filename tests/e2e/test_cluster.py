@@ -170,6 +170,7 @@ def test_a_gateway_that_is_stopped_for_a_while_loses_nothing(
     cluster: Cluster, people: list[Person]
 ) -> None:
     all_say(people)
+    check(people)
     cluster.gateways[0].gets(signal.SIGSTOP)
     all_say(people)
     wait_until(lambda: len(people[1].heard) >= 30, "those of the other gateway talk")
