@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus.cluster.bus import SERVER, Bus, Node
+from cletus.cluster.checkpoint import CheckpointedBackend, Checkpoints, Kept, Name, kept_of
 from cletus.cluster.gateway_door import GatewayDoor
 from cletus.cluster.requests import Requests
 from cletus.cluster.tenancy import SUCCEEDED, State, Tenancy
@@ -22,6 +23,7 @@ from cletus.errors import BusClosed, ServiceStateError
 from cletus.logs.background import flush_log
 from cletus.service.interfaces import Door
 from cletus.service.service import Service
+from cletus.storage.interfaces import Backend
 from cletus.version import __version__
 
 #: Seconds between two announcements, and after how many without one a process counts as gone.
@@ -104,6 +106,8 @@ class Primary:
         self.exit_code = 0
         self.takeover: bool | None = None
         self._requests: Requests | None = None
+        self._kept: dict[Name, Kept] = {}
+        self._checkpoints: Checkpoints | None = None
         self.tenancy = Tenancy(
             bus,
             service.clock,
@@ -126,7 +130,26 @@ class Primary:
         self._requests = Requests(self._service, self._bus)
         nodes: list[Node] = await self._in_time(self._bus.nodes(), [])
         self._note_primary_before(nodes)
+        if self._settings.session_interval:
+            self._kept = kept_of(await self._bus.session())
         return epoch
+
+    def wrap(self, backend: Backend) -> Backend:
+        """As ``Cluster.wrap``."""
+        if not self._settings.session_interval:
+            return backend
+        checkpointed = CheckpointedBackend(backend, self._kept)
+        self._kept = {}
+        self._checkpoints = Checkpoints(
+            self._service,
+            checkpointed,
+            self._bus,
+            epoch=lambda: self.tenancy.epoch,
+            check=self.tenancy.check,
+            interval=self._settings.session_interval,
+        )
+        self._checkpoints.start()
+        return checkpointed
 
     def _note_primary_before(self, nodes: Iterable[Node]) -> None:
         """Whether there was one, and forget those that ended long ago without a word."""
@@ -183,6 +206,8 @@ class Primary:
             self._announcing.stop()
         if self._requests is not None:
             self._requests.end()
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
         # The last turn is sent at its end; what follows is released after that.
         turned = deferLater(self._service.reactor, 0, self._leave)
         return turned.addCallback(lambda _: self._bus.close())
@@ -206,10 +231,14 @@ class Primary:
 
     def _fenced(self) -> None:
         self.tenancy.stop()
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
         self.log.warn("Another process is the primary: this one ends without saving")
         self._end()
 
     def _reclaimed(self, epoch: int) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.forget()
         ledger = None if self.door is None else self.door.ledger
         if ledger is not None and ledger.epoch != epoch:
             ledger.claimed_anew(epoch)

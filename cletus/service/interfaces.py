@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.service.report import ReloadReport
 from cletus.service.restart_report import RestartReport
+from cletus.storage.interfaces import Backend
 
 
 class Door(Protocol):
@@ -149,6 +150,9 @@ class Cluster(Protocol):
         Returns:
             Fires with the epoch, which is higher than that of each primary before.
         """
+
+    def wrap(self, backend: Backend) -> Backend:
+        """The store of a primary, over which is laid what the one before had not saved."""
 
     def doors(self) -> Iterable[Door]:
         """The doors of a primary, in place of the service's own."""

@@ -166,7 +166,7 @@ class Lifecycle:
         self._check_not_stopped()
         while True:
             try:
-                self._service.claim_store(epoch)
+                self._service.claim_store(epoch, self.cluster.wrap)
             except (
                 StoreLocked
             ) as error:  # the primary before has not noticed yet, and has the folder

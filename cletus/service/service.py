@@ -50,6 +50,7 @@ from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
 from cletus.storage.backends.read_only import ReadOnlyBackend, open_read_only
 from cletus.storage.backends.urls import adopt_writer
+from cletus.storage.interfaces import Backend
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 TimerFunction = TypeVar("TimerFunction", bound=Callable[[], Any])
@@ -547,11 +548,12 @@ class Service(ApplicationAttributes):
         opener = open_read_only if waits else open_writer
         return opener(self.settings, self.clock, in_thread, self.metrics)
 
-    def claim_store(self, epoch: int) -> None:
+    def claim_store(self, epoch: int, wrap: Callable[[Backend], Backend] | None = None) -> None:
         """Take the store as the primary of a cluster; what was loaded from it before is loaded again.
 
         Args:
             epoch: of this primary.
+            wrap: puts another backend in front of it.
 
         Raises:
             StoreUnusable: it cannot be opened.
@@ -559,7 +561,7 @@ class Service(ApplicationAttributes):
         in_thread = partial(self.run_in_thread, pool=SAVES)
         session = self.session
         before = session.writer.backend if session.is_open else None
-        writer = open_writer(self.settings, self.clock, in_thread, self.metrics, epoch)
+        writer = open_writer(self.settings, self.clock, in_thread, self.metrics, epoch, wrap)
         session.replace_writer(writer)
         if isinstance(before, ReadOnlyBackend):
             for (

@@ -328,6 +328,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "seconds of silence after which a gateway is lost, with its connections", restart=True
         ),
     ] = 6.0
+    session_interval: Annotated[
+        Seconds,
+        setting(
+            "seconds in which what is not saved is kept for the next primary of a cluster; 0: never",
+            restart=True,
+        ),
+    ] = 5.0
     cluster_backlog: Annotated[
         Count,
         setting(

@@ -50,7 +50,7 @@ GROUPS = (
     ("The reload", ("reload",)),
     ("The restart", ("restart",)),
     ("What people are told, and stopping", ("error", "stop", "close")),
-    ("Several processes and machines", ("cluster", "gateway")),
+    ("Several processes and machines", ("cluster", "gateway", "session")),
     ("The reactor", ("reactor",)),
     ("Logs and metrics", ("log", "metrics")),
     ("Control", ("control", "shell")),

@@ -150,7 +150,12 @@ def _opener(url: str, scheme: str) -> Opener:
 
 
 def open_writer(
-    settings: Settings, clock: Clock, in_thread: InThread, meters: Meters, epoch: int = 0
+    settings: Settings,
+    clock: Clock,
+    in_thread: InThread,
+    meters: Meters,
+    epoch: int = 0,
+    wrap: Callable[[Backend], Backend] | None = None,
 ) -> Writer:
     """Open the backend.
 
@@ -160,6 +165,7 @@ def open_writer(
         in_thread: as for ``Writer``.
         meters: count what is saved.
         epoch: of the primary of a cluster, for a ``Fenced`` backend; else 0.
+        wrap: puts another backend in front of it.
 
     Raises:
         StoreUnusable: it cannot be opened.
@@ -169,6 +175,8 @@ def open_writer(
         backend.claim(epoch)
     else:
         backend.open()
+    if wrap is not None:
+        backend = wrap(backend)
     interval, group_max = settings.store_interval, settings.store_group_max
     return Writer(backend, clock, in_thread, interval, group_max, meters)
 
