@@ -46,6 +46,10 @@ class Address:
         """Whether what is sent there stays on this machine."""
         return bool(self.path) or self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
+    def __str__(self) -> str:
+        """For people: without a password."""
+        return self.path or f"{self.host}:{self.port}"
+
     @classmethod
     def of(cls, url: str) -> Address:
         """Parse ``valkey://[user:password@]host[:port][/database]`` or ``unix:///path[?database=1]``.
@@ -101,7 +105,7 @@ def _path_of(path: str) -> str:
 
 def _tls_options(host: str, authority: str) -> Any:
     try:
-        from OpenSSL import SSL  # noqa: PLC0415 - an extra, `tls`
+        from OpenSSL import crypto  # noqa: PLC0415 - an extra, `tls`
         from twisted.internet import ssl  # noqa: PLC0415 - needs it, too
     except ImportError:
         reason = "needs TLS, which is not installed: pip install 'cletus-live[tls]'"
@@ -112,7 +116,7 @@ def _tls_options(host: str, authority: str) -> Any:
         trusted = ssl.trustRootFromCertificates(
             [ssl.Certificate.loadPEM(block) for block in _blocks(Path(authority).read_bytes())]
         )
-    except (OSError, ValueError, SSL.Error) as error:
+    except (OSError, ValueError, crypto.Error) as error:
         raise SettingError("cluster_ca", f"cannot be used: {error}") from None
     return ssl.optionsForClientTLS(host, trustRoot=trusted)
 

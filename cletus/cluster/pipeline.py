@@ -28,6 +28,9 @@ from cletus.errors import BusClosed, SealBroken
 #: Seconds between two attempts to connect.
 _RETRY: Final = 0.1
 
+#: Attempts in a row after which is logged that none succeeds.
+_ATTEMPTS: Final = 5
+
 #: Bytes of commands that are sent ahead of their answers.
 _AHEAD: Final = 1024 * 1024
 
@@ -84,7 +87,7 @@ class EngineConnection:
         self._service = ClientService(
             address.endpoint(reactor, authority),
             factory,
-            retryPolicy=lambda _attempts: _RETRY,
+            retryPolicy=self._retry,
             clock=reactor,
         )
 
@@ -99,6 +102,12 @@ class EngineConnection:
         if self._protocol is not None:
             self._protocol.abort()
         return stopped
+
+    def _retry(self, attempts: int) -> float:
+        """After so many attempts without a connection; the first may follow a lost one."""
+        if attempts == _ATTEMPTS:
+            self.complain(f"no connection to {self._address}")
+        return _RETRY
 
     def complain(self, reason: str) -> None:
         """Log why the engine cannot be used, once for each reason until it can."""

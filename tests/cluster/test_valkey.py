@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import socket
 import struct
+import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from twisted.internet import reactor
 
 from cletus.cluster.address import Address
-from cletus.cluster.bus import REQUESTS, TELLS, Lease, frames_for
+from cletus.cluster.bus import REQUESTS, TELLS, Lease, answers_to, frames_for
 from cletus.cluster.sealing import AesSeal
 from cletus.cluster.valkey import ValkeyBus
 from cletus.errors import SettingError
@@ -132,7 +141,10 @@ def test_a_bus_may_be_opened_before_its_engine(own: ValkeyRig, log: Log) -> None
     own.engine.stop()
     bus = own.bus()
     answer = bus.lease()
-    own.until(lambda: bus.silence > 0.3)
+    own.until(
+        lambda: any(f"no connection to 127.0.0.1:{own.engine.port}" in line for line in log.lines)
+    )
+    assert bus.silence > 0.3
     own.engine.start()
     assert own.wait(answer) is Lease.NONE
 
@@ -182,6 +194,103 @@ def test_a_unix_socket_does(shared_engine: Valkey) -> None:
     bus.open()
     assert rig.wait(bus.claim(30)) > 0
     rig.close()
+
+
+def test_the_access_list_of_the_docs_does(shared_engine: Valkey) -> None:
+    """And another service's keys cannot be reached with it."""
+    page = Path(__file__).parents[2] / "docs/cluster.md"
+    (rules,) = re.findall(r"`(~cletus:\{NAME\}:\*)` with\s+`([^`]+)`", page.read_text())
+    rig = ValkeyRig(shared_engine)
+    words = " ".join(rules).replace("NAME", rig.name)
+    assert shared_engine.ask(f"ACL SETUSER talker on >pw {words}") == b"+OK\r\n"
+    address = Address.of(f"valkey://talker:pw@127.0.0.1:{shared_engine.port}")
+
+    def bus(name: str) -> ValkeyBus:
+        bus = ValkeyBus(address, reactor, name=name, seal=AesSeal(KEY))
+        rig.buses.append(bus)
+        bus.open()
+        return bus
+
+    ours, other = bus(rig.name), bus("another")
+    epoch = rig.wait(ours.claim(30))
+    told, frames = Heard(ours, TELLS), Heard(ours, frames_for("g"))
+    rig.wait(ours.tell(b"1"))
+    assert rig.wait(ours.turn(epoch, {"g": b"1"}, "1-1")) == epoch
+    rig.until(lambda: told.entries and frames.entries)
+    rig.wait(ours.ack("g", b"1", frames.entries[0].cursor))
+    rig.wait(ours.announce("g", b"1"))
+    rig.wait(ours.checkpoint(epoch, {"a": b"1"}, ["b"]))
+    rig.wait(ours.set_code(epoch, b"1"))
+    rig.wait(ours.post(answers_to("7"), b"1"))
+    for answer in (ours.acks(), ours.nodes(), ours.session(), ours.code(), ours.lease()):
+        assert rig.wait(answer)
+    rig.wait(ours.lose(epoch, "g"))
+    rig.wait(ours.leave("g"))
+    rig.wait(ours.release(epoch))
+    refused = other.claim(30)
+    refused.addErrback(lambda _failure: None)
+    rig.sleep(0.5)
+    assert not refused.called
+    rig.close()
+
+
+def test_tls_is_verified(tmp_path: Path, log: Log) -> None:
+    """By the certificates in the file; without them there is no connection."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = Path(
+        tempfile.mkdtemp(prefix="cletus-tls-")
+    )  # not in tmp_path, which is for root alone
+    folder.chmod(0o755)
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    (folder / "key.pem").chmod(0o644)
+    port = str(free_port())
+    options = {
+        "tls-port": port, "tls-cert-file": str(folder / "cert.pem"), "tls-key-file": str(folder / "key.pem"),
+        "tls-ca-cert-file": str(folder / "cert.pem"), "tls-auth-clients": "no",
+    }  # fmt: skip
+    with valkey(**options) as engine:
+        rig = ValkeyRig(engine)
+        address = Address.of(f"valkeys://localhost:{port}")
+        answers = []
+        for authority in (str(folder / "cert.pem"), ""):
+            bus = ValkeyBus(address, reactor, name="n", authority=authority)
+            rig.buses.append(bus)
+            bus.open()
+            answers.append(bus.claim(30))
+        assert rig.wait(answers[0]) > 0
+        answers[1].addErrback(lambda _failure: None)
+        rig.until(lambda: any("cannot be used" in line for line in log.lines))
+        assert not answers[1].called
+        rig.close()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "text", [None, b"", b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_of_certificates_that_cannot_be_used(tmp_path: Path, text: bytes | None) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_bytes(text)
+    with pytest.raises(SettingError, match="cluster_ca' cannot be used"):
+        Address.of("valkeys://db").endpoint(reactor, str(file))
 
 
 # -- what is on the engine ----------------------------------------------------------------------
