@@ -19,7 +19,7 @@ from cletus.cluster.checkpoint import CheckpointedBackend, Checkpoints, Kept, Na
 from cletus.cluster.gateway_door import GatewayDoor
 from cletus.cluster.requests import Requests
 from cletus.cluster.tenancy import SUCCEEDED, State, Tenancy
-from cletus.errors import BusClosed, ServiceStateError
+from cletus.errors import BusClosed, BusFull, ServiceStateError
 from cletus.logs.background import flush_log
 from cletus.service.interfaces import Door
 from cletus.service.service import Service
@@ -105,6 +105,7 @@ class Primary:
         self.door: GatewayDoor | None = None
         self.exit_code = 0
         self.takeover: bool | None = None
+        self._is_announcing = False
         self._requests: Requests | None = None
         self._kept: dict[Name, Kept] = {}
         self._checkpoints: Checkpoints | None = None
@@ -219,6 +220,9 @@ class Primary:
     # -- while it runs ----------------------------------------------------------------------
 
     def _announce(self) -> None:
+        if self._is_announcing:  # the engine is away, and one word of us is enough
+            return
+        self._is_announcing = True
         service, epoch = self._service, self.tenancy.epoch
         role = Role(
             "primary" if epoch else "standby",
@@ -227,7 +231,11 @@ class Primary:
             epoch=epoch,
             people=len(service.clients) if epoch else 0,
         )
-        self._bus.announce(self._name, msgspec.msgpack.encode(role)).addErrback(self._failed)
+        announced = self._bus.announce(self._name, msgspec.msgpack.encode(role))
+        announced.addErrback(self._failed).addCallback(self._announced)
+
+    def _announced(self, _: object) -> None:
+        self._is_announcing = False
 
     def _fenced(self) -> None:
         self.tenancy.stop()
@@ -244,7 +252,7 @@ class Primary:
             ledger.claimed_anew(epoch)
 
     def _failed(self, failure: Failure) -> None:
-        if not failure.check(BusClosed):
+        if not failure.check(BusClosed, BusFull):
             self.log.failure("The cluster has an error", failure)
 
     def _in_time(self, answer: Deferred[Any], otherwise: Any) -> Deferred[Any]:

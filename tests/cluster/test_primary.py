@@ -188,6 +188,18 @@ def test_a_stop_does_not_wait_for_an_engine_that_is_away(house: House) -> None:
     assert only.service.lifecycle.state is State.STOPPED
 
 
+def test_what_waits_for_an_engine_that_is_away_does_not_grow(house: House) -> None:
+    """Whether a process is the primary or stands by, and whoever is connected."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    house.advance(2)
+    house.engine.stop()
+    house.advance(60)
+    before = first.bus.waiting, second.bus.waiting
+    house.advance(600)
+    assert (first.bus.waiting, second.bus.waiting) == before
+
+
 def test_a_standby_can_be_stopped(house: House) -> None:
     """The primary stays."""
     first = house.process()
