@@ -279,6 +279,8 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "last reload", _last_reload(answer["reload"])
     yield "doors", "\n".join(answer["doors"]) or "none"
     yield "people", str(answer["clients"])
+    if answer.get("cluster"):
+        yield "cluster", "\n".join(map(_member, answer["cluster"]))
     yield "active", ", ".join(f"{count} {name}" for name, count in stores.items()) or "no stores"
     yield "store", answer["store"]
     if answer.get("unsaved"):  # older services do not tell
@@ -287,6 +289,11 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "code", "\n".join(answer["application"]) or "nothing to reload"
     yield "memory", size(answer["memory"])
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _member(member: dict[str, Any]) -> str:
+    people = "" if member["role"] == "standby" else f", people: {member['people']}"
+    return f"{member['role']} {member['name']}{people} (heard {duration(member['age'])} ago)"
 
 
 def _last_reload(report: dict[str, Any] | None) -> str:

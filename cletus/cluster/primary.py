@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -68,6 +69,17 @@ def role_of(node: Node) -> Role | None:
         return msgspec.msgpack.decode(node.data, type=Role)
     except msgspec.MsgspecError:
         return None
+
+
+def _member(node: Node) -> dict[str, Any]:
+    role = role_of(node)
+    if role is not None:
+        name = f"{role.host}, process {role.pid}"
+        return {"role": role.role, "name": name, "people": role.people, "age": node.age}
+    people = 0
+    with suppress(msgspec.MsgspecError, TypeError, LookupError):
+        people = msgspec.msgpack.decode(node.data)["people"]
+    return {"role": "gateway", "name": node.name, "people": people, "age": node.age}
 
 
 def end_at_once() -> None:
@@ -185,6 +197,11 @@ class Primary:
             return _fired(False)
         asked = self._bus.nodes().addCallback(self._has_standby)
         return self._in_time(asked, False)
+
+    def members(self) -> Deferred[list[dict[str, Any]]]:
+        """As ``Cluster.members``. An engine that is away tells of none."""
+        asked = self._bus.nodes().addCallback(lambda nodes: list(map(_member, nodes)))
+        return self._in_time(asked, [])
 
     async def hand_over(self) -> None:
         """As ``Cluster.hand_over``."""

@@ -8,7 +8,9 @@ local call = redis.call
 local name, number = ARGV[1], tonumber(ARGV[2])
 local bus = KEYS[2]
 
-local SEQUENCE_KEPT = 600000  -- milliseconds; a bus that is silent for so long repeats nothing
+-- Milliseconds. A bus that is silent for so long repeats nothing; a gateway to which nothing is sent is gone.
+local SEQUENCE_KEPT = 600000
+local FRAMES_KEPT = 86400000
 
 local function is_repeated()
   if number <= tonumber(call('GET', bus) or '0') then
@@ -45,6 +47,7 @@ end
 function fenced.turn()     -- KEYS[3]: in, then the gateways'; ARGV[4]: maximum, 5: first to keep, 6...: entries
   for index = 4, #KEYS do
     append(KEYS[index], ARGV[index + 2], ARGV[4])
+    call('PEXPIRE', KEYS[index], FRAMES_KEPT)
   end
   if ARGV[5] ~= '' then
     call('XTRIM', KEYS[3], 'MINID', '=', ARGV[5])

@@ -160,6 +160,9 @@ class Cluster(Protocol):
     def stays(self) -> Deferred[bool]:
         """Whether another process goes on when this one stops now, so that nobody need be disconnected."""
 
+    def members(self) -> Deferred[list[dict[str, Any]]]:
+        """The processes of the cluster, as JSON values: ``role``, ``name``, ``people`` and ``age``."""
+
     async def hand_over(self) -> None:
         """Stop soon, and let another process go on; nobody is disconnected.
 

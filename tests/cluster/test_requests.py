@@ -63,9 +63,12 @@ def operator(house: House) -> Operator:
 
 def test_the_primary_tells_how_it_is(house: House, primary: Process, operator: Operator) -> None:
     house.gateway().connect()
-    house.advance(1)
+    house.advance(2)
     answer = operator.asks("status")
     assert (answer["state"], answer["clients"], answer["doors"]) == ("running", 1, ["gateways"])
+    members = {member["role"]: member for member in answer["cluster"]}
+    assert list(members) == ["gateway", "primary"]
+    assert [member["people"] for member in members.values()] == [1, 1]
     (person,) = operator.asks("who")
     assert person["name"] == "ann"
 

@@ -293,6 +293,23 @@ def test_a_file_of_certificates_that_cannot_be_used(tmp_path: Path, text: bytes 
         Address.of("valkeys://db").endpoint(reactor, str(file))
 
 
+def test_streams_that_nobody_reads_are_bounded(rig: ValkeyRig) -> None:
+    """In length, and in time."""
+    bus = rig.bus()
+    epoch = rig.wait(bus.claim(30))
+    for _ in range(12_000):
+        told = bus.tell(b"x")
+        turn = bus.turn(epoch, {"g": b"x"})
+    rig.wait(told)
+    rig.wait(turn)
+    for stream in (TELLS, frames_for("g")):
+        length = int(rig.engine.ask(f"XLEN cletus:{{{rig.name}}}:{stream}")[1:])
+        assert 10_000 <= length < 10_200
+    rig.wait(bus.post(answers_to("7"), b"x"))
+    for stream in (frames_for("g"), answers_to("7")):
+        assert int(rig.engine.ask(f"PTTL cletus:{{{rig.name}}}:{stream}")[1:]) > 0
+
+
 # -- what is on the engine ----------------------------------------------------------------------
 
 

@@ -40,6 +40,7 @@ async def status(service: Service) -> Value:
     session = service.session
     reload, restart_report = service.last_reload, service.last_restart
     unsaved = session.writer.unsaved if session.is_open else []
+    cluster = service.lifecycle.cluster
     return {
         "name": name_of(service),
         "pid": os.getpid(),
@@ -59,6 +60,7 @@ async def status(service: Service) -> Value:
         "application": [str(root.path) for root in session.application.roots],
         "reload": None if reload is None else report_of(reload),
         "restart": None if restart_report is None else restart_report_of(restart_report),
+        "cluster": None if cluster is None else await cluster.members(),
         "memory": _memory(),
         "versions": {
             "cletus": __version__,
