@@ -40,6 +40,7 @@ class Cluster:
         at_end: ends them.
         lease: of the primary, in seconds.
         gateway_lease: of gateways.
+        limits: further options of all processes.
     """
 
     def __init__(
@@ -51,11 +52,12 @@ class Cluster:
         *,
         lease: float = 2.0,
         gateway_lease: float = 6.0,
+        limits: Sequence[str] = (),
     ) -> None:
         self.folder, self.engine = folder, engine
         self._at_end = at_end
         self._store = str(folder / "saved") if database is None else database.emptied()
-        self._common = ("--cluster", engine.url, "--cluster-name", "lantern", *UNLIMITED)
+        self._common = ("--cluster", engine.url, "--cluster-name", "lantern", *UNLIMITED, *limits)
         self._lease = ("--cluster-lease", str(lease), "--gateway-lease", str(gateway_lease))
         self.servers: list[Talker] = []
         self.gateways: list[Talker] = []
