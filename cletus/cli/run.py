@@ -162,6 +162,8 @@ def _apply_command_line(ctx: click.Context, service: Service) -> str:
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
     preset = _settle(service, read.params)
+    if service.settings.cluster:
+        service.stand_by()
     if service.settings.reactor != "default":
         install_reactor(service.settings.reactor)  # what is imported next may import the reactor
     return preset

@@ -543,10 +543,15 @@ class Service(ApplicationAttributes):
 
     def _open_writer(self) -> Writer:
         in_thread = partial(self.run_in_thread, pool=SAVES)
-        # A module that reads its store while another process has it sees what that has saved.
-        waits = succeeds_another_process() or bool(self.settings.cluster)
-        opener = open_read_only if waits else open_writer
+        opener = open_read_only if succeeds_another_process() else open_writer
         return opener(self.settings, self.clock, in_thread, self.metrics)
+
+    def stand_by(self) -> None:
+        """Until ``claim_store()``, modules see what another process has saved, and change nothing of it."""
+        in_thread = partial(self.run_in_thread, pool=SAVES)
+        self.session.open_with(
+            lambda: open_read_only(self.settings, self.clock, in_thread, self.metrics)
+        )
 
     def claim_store(self, epoch: int, wrap: Callable[[Backend], Backend] | None = None) -> None:
         """Take the store as the primary of a cluster; what was loaded from it before is loaded again.
@@ -560,13 +565,16 @@ class Service(ApplicationAttributes):
         """
         in_thread = partial(self.run_in_thread, pool=SAVES)
         session = self.session
-        before = session.writer.backend if session.is_open else None
+        before = session.writer if session.is_open else None
+        backend = None if before is None else before.backend
+        seen = backend if isinstance(backend, ReadOnlyBackend) else None
+        if before is not None and seen is None:
+            before.close()  # a module has opened it: it was not told to stand by
         writer = open_writer(self.settings, self.clock, in_thread, self.metrics, epoch, wrap)
         session.replace_writer(writer)
-        if isinstance(before, ReadOnlyBackend):
-            for (
-                document
-            ) in before.written():  # by modules; what others have saved meanwhile is newer
+        if seen is not None:
+            # What modules have saved under new names; what others have saved meanwhile is newer.
+            for document in seen.written():
                 if document.key not in writer.keys(document.store):
                     writer.write(document.store, document.key, document.data)
             session.load_again()

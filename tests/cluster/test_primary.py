@@ -44,6 +44,7 @@ class Process:
         )
         given = {"cluster": "valkey://localhost", "store": house.store, "line_rate": 0, **settings}
         self.service = Service(components=components, **given)
+        self.service.stand_by()  # as ``cletus run`` does before the application is imported
         self.user = type("User", (Store,), {"service": self.service, "score": Field(0)})
         self.service.listen(events.Connect)(self._connected)
         self.service.listen(events.Receive)(self._received)
@@ -320,16 +321,29 @@ def test_what_a_module_has_read_is_read_again(house: House) -> None:
     first.start()
     house.until(lambda: first.is_primary)
     ann.save()
-
     standby = second.user("ann")
     standby.load()
     assert standby.score == 1
+    second.user("bob").save()
+    assert first.user.manager.keys() == ["ann"], "nothing is saved by a standby"
     ann.score = 2
     ann.save()
     second.start()
     first.bus.cut()
     house.until(lambda: second.is_primary)
     assert standby.score == 2
+    assert sorted(second.user.manager.saved()) == ["ann", "bob"]
+
+
+def test_a_tool_that_does_not_stand_by_saves(house: House) -> None:
+    """``cletus user`` while nothing runs, with the same settings."""
+    service = Service(cluster="valkey://localhost", store=house.store)
+    user = type("User", (Store,), {"service": service, "score": Field(0)})
+    user("ann").save()
+    service.session.close()
+    again = Service(cluster="valkey://localhost", store=house.store)
+    assert type("User", (Store,), {"service": again, "score": Field(0)}).manager.keys() == ["ann"]
+    again.session.close()
 
 
 # -- settings -----------------------------------------------------------------------------------
