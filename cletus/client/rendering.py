@@ -1,7 +1,7 @@
 """Text for terminals: rendered and encoded once for each render profile, not for each person.
 
-A line may be a string (as it is), ``Styled`` text, or anything that rich can render; anything else
-is shown by its ``str()``.
+A line may be a string (as it is), a ``Text`` that is translated, ``Styled`` text, or anything that rich
+can render; anything else is shown by its ``str()``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import wcwidth
 
 from cletus.protocol.terminal import RenderProfile
 from cletus.text.markup import Hanging, Styled
+from cletus.text.translation import Text
 
 _COLOUR_SYSTEMS = {0: None, 16: "standard", 256: "256"}
 
@@ -59,7 +60,11 @@ class Message:
 def is_rendered(line: object) -> bool:
     """Whether a line is more than its ``str()``."""
     cls = type(line)
-    return cls in (Styled, Hanging) or hasattr(cls, "__rich_console__") or hasattr(cls, "__rich__")
+    return (
+        cls in (Styled, Hanging, Text)
+        or hasattr(cls, "__rich_console__")
+        or hasattr(cls, "__rich__")
+    )
 
 
 def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
@@ -71,6 +76,8 @@ def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
 
 def shown(line: object, profile: RenderProfile) -> str:
     """One line as text for terminals of this profile: not wrapped, and without its newline."""
+    if isinstance(line, Text):
+        return line.in_language(profile.language)
     if isinstance(line, Styled):
         return line.render(profile.colours)
     if isinstance(line, Hanging):

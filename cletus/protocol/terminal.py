@@ -37,6 +37,7 @@ class RenderProfile:
         links: whether links can be followed (OSC 8).
         reflows: whether the terminal breaks long lines itself.
         plain: the profile for text without colours: terminals that differ in colours only share it.
+        language: the language of texts that are translated; empty for English.
     """
 
     encoder: Encoder
@@ -47,6 +48,7 @@ class RenderProfile:
     links: bool = False
     reflows: bool = False
     plain: RenderProfile | None = None
+    language: str = ""
 
 
 @lru_cache(_PROFILES_MAX)
@@ -63,9 +65,12 @@ def _profile(
     screen_reader: bool,
     links: bool,
     reflows: bool,
+    language: str,
 ) -> RenderProfile:
     plain = _plain_profile(encoder, columns if wraps else 0)
-    return RenderProfile(encoder, columns, colours, wraps, screen_reader, links, reflows, plain)
+    return RenderProfile(
+        encoder, columns, colours, wraps, screen_reader, links, reflows, plain, language
+    )
 
 
 @with_old_names
@@ -87,6 +92,7 @@ class Terminal(PlainState):
         reflows: whether it breaks long lines between words itself, at whatever width it has at the
             moment, as a browser does: paragraphs are best sent whole.
         wrap: whether we break lines at ``columns``; otherwise the terminal breaks them as it likes.
+        language: the language of texts that are translated: ``de``, ``pt_BR``; empty for English.
         prompts_apart: whether it shows the latest prompt apart from the text, as our page does.
         editor: in character mode, where each key arrives by itself, what edits and shows the line that
             is typed; ``None`` when the terminal does that.
@@ -101,6 +107,7 @@ class Terminal(PlainState):
         "columns",
         "editor",
         "encoder",
+        "language",
         "links",
         "name",
         "profile",
@@ -118,6 +125,7 @@ class Terminal(PlainState):
     STATE = (
         "colours",
         "columns",
+        "language",
         "links",
         "name",
         "prompts_apart",
@@ -137,6 +145,7 @@ class Terminal(PlainState):
     encoder: Encoder
     colours: int
     screen_reader: bool
+    language: str
     links: bool
     tls: bool
     relayed: bool
@@ -157,6 +166,7 @@ class Terminal(PlainState):
             "encoder": encoder,
             "colours": 0,
             "screen_reader": False,
+            "language": "",
             "links": False,
             "tls": tls,
             "relayed": False,
@@ -247,6 +257,7 @@ class Terminal(PlainState):
             self.screen_reader,
             self.links,
             self.reflows,
+            self.language,
         )
         object.__setattr__(self, "profile", profile)
 
@@ -262,5 +273,5 @@ def _encoder(plain: tuple[str, bool]) -> Encoder:
 
 
 _IN_PROFILE = frozenset(
-    {"encoder", "columns", "colours", "wrap", "screen_reader", "links", "reflows"}
+    {"encoder", "columns", "colours", "wrap", "screen_reader", "links", "reflows", "language"}
 )

@@ -88,6 +88,7 @@ class Connections:
             door: the name of the door, for logs and metrics: ``telnet``.
             claim: who they said they are, if the door has asked.
         """
+        transport.terminal.language = self._service.settings.language
         client = Client(self._service, self, transport, id=self.next_id, door=door, claim=claim)
         self.next_id += 1
         self.clients[client] = None

@@ -355,6 +355,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Seconds,
         setting("seconds that service.wait_for() waits for an event, unless it is told how long"),
     ] = 3600.0
+    language: Annotated[
+        str,
+        setting("language of texts for people who have chosen none, such as de; empty: English"),
+    ] = ""
     error_notice: Annotated[
         str, setting("text for a person whose line caused an error in the code")
     ] = "Something went wrong here. It has been logged."

@@ -15,6 +15,8 @@ from cletus.contrib.language import sentence
 from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, KeyInUse, Refused
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 #: Time by the service's clock, name of the speaker, text, key of the speaker.
 Message = tuple[float, str, str, str]
@@ -71,7 +73,7 @@ class BaseChannel(Store):
 
     def notice_text(self, text: str) -> object:
         """A notice, such as of a new member, as it is shown."""
-        return f"[{self}] {text}"
+        return _("[{channel}] {notice}", channel=self, notice=text)
 
     def everybody(self) -> Iterable[Any]:
         """The users whom a message may reach; by default all who are connected.
@@ -104,13 +106,19 @@ class BaseChannel(Store):
         limit = cls.service.settings.channels_max_owned
         owned = sum(channel.owner == by.key for channel in cls.manager.all().values())
         if 0 < limit <= owned:
-            raise Refused(f"You have {owned} channels already. Close one of them first.")
+            raise Refused(
+                ngettext(
+                    "You have {count} channel already. Close it first.",
+                    "You have {count} channels already. Close one of them first.",
+                    owned,
+                )
+            )
         try:
             channel: Self = cls.manager.create(name, name=name, owner=by.key)
         except InvalidKey as error:
             raise Refused(sentence(error)) from None
         except KeyInUse:
-            raise Refused(f"The name {name!r} is taken.") from None
+            raise Refused(_("The name {name!r} is taken.", name=name)) from None
         channel.moderators.add(by.key)
         channel.join(by)
         return channel
@@ -118,8 +126,8 @@ class BaseChannel(Store):
     def close(self, *, by: Any) -> None:
         """Delete the channel; for its owner, and others whom ``may_close`` allows it."""
         if not self.may_close(by):
-            raise Refused(f"Only the owner of {self} can do that.")
-        self._report(f"{by} has closed the channel.", by)
+            raise Refused(_("Only the owner of {channel} can do that.", channel=self))
+        self._report(_("{user} has closed the channel.", user=by), by)
         for user in self.online():
             self._fire(Parted, user)
         self.manager.delete(self.key)
@@ -137,12 +145,17 @@ class BaseChannel(Store):
     def join(self, user: Any) -> None:
         """Add a member. They are shown the topic and the history."""
         if self.has(user):
-            raise Refused(f"You are already on {self}.")
+            raise Refused(_("You are already on {channel}.", channel=self))
         if user.key in self.banned:
-            raise Refused(f"You are banned from {self}.")
+            raise Refused(_("You are banned from {channel}.", channel=self))
         if not self.is_visible_to(user):
-            raise Refused(f"{self} is private. Ask one of its moderators to invite you.")
-        self.notify(f"{user} has joined.", by=user)
+            raise Refused(
+                _(
+                    "{channel} is private. Ask one of its moderators to invite you.",
+                    channel=self,
+                )
+            )
+        self.notify(_("{user} has joined.", user=user), by=user)
         self.members.add(user.key)
         self.invited.discard(user.key)
         self.changed(user)
@@ -152,17 +165,17 @@ class BaseChannel(Store):
     def leave(self, user: Any) -> None:
         """Remove a member."""
         if not self.has(user):
-            raise Refused(f"You are not on {self}.")
+            raise Refused(_("You are not on {channel}.", channel=self))
         self.members.discard(user.key)
         self.changed(user)
         self._fire(Parted, user)
-        user.write(self.notice_text("You have left."))
-        self.notify(f"{user} has left.", by=user)
+        user.write(self.notice_text(_("You have left.")))
+        self.notify(_("{user} has left.", user=user), by=user)
 
     def say(self, user: Any, text: str) -> None:
         """Send a message to all members, the speaker included."""
         if not self.has(user):
-            raise Refused(f"Join {self} first.")
+            raise Refused(_("Join {channel} first.", channel=self))
         self.relay(user, text)
 
     def relay(self, speaker: Any, text: str) -> None:
@@ -176,7 +189,7 @@ class BaseChannel(Store):
     def greeting(self, user: Any = None) -> list[object]:
         """The lines that a new member is shown: the topic, and what those said whom they do not ignore."""
         now = self.service.clock.now()  # it may have been set back since then
-        lines: list[object] = [self.notice_text(self.topic or "You have joined.")]
+        lines: list[object] = [self.notice_text(self.topic or _("You have joined."))]
         lines += [
             f"{_clock(min(when, now))} {self.said_text(who, text)}"
             for when, who, text, key in self.history
@@ -203,79 +216,90 @@ class BaseChannel(Store):
         self._check_moderator(by)
         self.topic = text.strip()[: self.topic_max]
         self.changed(by)
-        new = f"changed the topic to: {self.topic}" if self.topic else "removed the topic."
-        self._report(f"{by} has {new}", by)
+        if self.topic:
+            text = _("{user} has changed the topic to: {topic}", user=by, topic=self.topic)
+        else:
+            text = _("{user} has removed the topic.", user=by)
+        self._report(text, by)
 
     def set_private(self, private: bool, *, by: Any) -> None:
         """Make it private or open; for moderators. Members remain members."""
         self._check_moderator(by)
         self.private = private
         self.changed(by)
-        self._report("The channel is now private." if private else "The channel is now open.", by)
+        self._report(
+            _("The channel is now private.") if private else _("The channel is now open."), by
+        )
 
     def invite(self, user: Any, *, by: Any) -> None:
         """Invite a user; on a private channel for moderators, else for members."""
         if self.private:
             self._check_moderator(by)
         elif not self.has(by):
-            raise Refused(f"Join {self} first.")
+            raise Refused(_("Join {channel} first.", channel=self))
         if user.key in self.banned:
-            raise Refused(f"{user} is banned from {self}.")
+            raise Refused(_("{user} is banned from {channel}.", user=user, channel=self))
         if self.has(user):
-            raise Refused(f"{user} is already on {self}.")
+            raise Refused(_("{user} is already on {channel}.", user=user, channel=self))
         if ignores(user, by):
-            raise Refused(f"{user} ignores you.")
+            raise Refused(_("{user} ignores you.", user=user))
         self.invited.add(user.key)
         self.changed(by)
-        if not write_users([user], f"{by} invites you to join {self}.", by=by, room=user):
+        invitation = _("{user} invites you to join {channel}.", user=by, channel=self)
+        if not write_users([user], invitation, by=by, room=user):
             return
-        by.write(f"You have invited {user} to {self}.")
+        by.write(_("You have invited {user} to {channel}.", user=user, channel=self))
 
     def kick(self, user: Any, *, by: Any) -> None:
         """Remove a member, who may join again; for moderators."""
         self._check_moderator(by)
         if not self.has(user):
-            raise Refused(f"{user} is not on {self}.")
+            raise Refused(_("{user} is not on {channel}.", user=user, channel=self))
         self.members.discard(user.key)
         self.changed(by)
         self._fire(Parted, user)
-        user.write(f"{by} has removed you from {self}.")
-        self._report(f"{by} has removed {user}.", by)
+        user.write(_("{user} has removed you from {channel}.", user=by, channel=self))
+        self._report(_("{user} has removed {member}.", user=by, member=user), by)
 
     def ban(self, user: Any, *, by: Any) -> None:
         """Remove a user who may not join again; for moderators. Moderators cannot be banned."""
         self._check_moderator(by)
         if self.is_moderator(user):
-            raise Refused(f"{user} is a moderator of {self}.")
+            raise Refused(_("{user} is a moderator of {channel}.", user=user, channel=self))
         self.banned.add(user.key)
         self.invited.discard(user.key)
         if self.has(user):
             self.kick(user, by=by)
         self.changed(by)
-        by.write(f"You have banned {user} from {self}.")
+        by.write(_("You have banned {user} from {channel}.", user=user, channel=self))
 
     def unban(self, user: Any, *, by: Any) -> None:
         """End a ban; for moderators."""
         self._check_moderator(by)
         self.banned.discard(user.key)
         self.changed(by)
-        by.write(f"{user} is no longer banned from {self}.")
+        by.write(_("{user} is no longer banned from {channel}.", user=user, channel=self))
 
     def promote(self, user: Any, *, by: Any) -> None:
         """Make a user a moderator; for moderators."""
         self._check_moderator(by)
         self.moderators.add(user.key)
         self.changed(by)
-        self._report(f"{user} is now a moderator.", by)
+        self._report(_("{user} is now a moderator.", user=user), by)
 
     def demote(self, user: Any, *, by: Any) -> None:
         """Take a moderator's role away; for moderators. The last moderator cannot be demoted."""
         self._check_moderator(by)
         if self.moderators == {user.key}:
-            raise Refused(f"{self} needs a moderator. Make another user a moderator first.")
+            raise Refused(
+                _(
+                    "{channel} needs a moderator. Make another user a moderator first.",
+                    channel=self,
+                )
+            )
         self.moderators.discard(user.key)
         self.changed(by)
-        self._report(f"{user} is no longer a moderator.", by)
+        self._report(_("{user} is no longer a moderator.", user=user), by)
 
     def changed(self, by: Any = None) -> Deferred[bool]:
         """Save it after a change, unless its store is temporary.
@@ -302,7 +326,7 @@ class BaseChannel(Store):
 
     def _check_moderator(self, by: Any) -> None:
         if not self.is_moderator(by):
-            raise Refused(f"Only moderators of {self} can do that.")
+            raise Refused(_("Only moderators of {channel} can do that.", channel=self))
 
 
 @dataclass(frozen=True, slots=True)

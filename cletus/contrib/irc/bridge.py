@@ -22,8 +22,10 @@ from cletus.contrib.channels.events import Joined, Said
 from cletus.contrib.irc.events import IrcBack, IrcLeftOut, IrcLost, IrcReceived
 from cletus.contrib.irc.lines import folded
 from cletus.contrib.irc.link import IrcLimits, IrcLink, IrcServer, links_of
-from cletus.contrib.language import capitalised, counted, listed
+from cletus.contrib.language import listed
 from cletus.service.service import Service
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 #: People on the other side who are named to those who join a channel; the others are counted.
 _NAMED: Final = 10
@@ -135,9 +137,18 @@ class IrcBridge:
         people = self.people(channel)
         named = [str(user) for user in people[:_NAMED]]
         if len(people) > _NAMED:
-            named.append(counted(len(people) - _NAMED, "other"))
-        there = f"On the other side: {listed(named)}." if named else "Nobody is there now."
-        return f"What is said here is also read on {target} ({self.name}). {there}"
+            named[_NAMED:] = [ngettext("{count} other", "{count} others", len(people) - _NAMED)]
+        there = (
+            _("On the other side: {people}.", people=listed(named))
+            if named
+            else _("Nobody is there now.")
+        )
+        return _(
+            "What is said here is also read on {target} ({bridge}). {there}",
+            target=target,
+            bridge=self.name,
+            there=there,
+        )
 
     # -- for the application ----------------------------------------------------------------
 
@@ -198,24 +209,42 @@ class IrcBridge:
         user = IrcUser(event.nickname, self.name)
         for channel in self._channels_of(event.target):
             if event.action:
-                channel.notify(f"{user} {event.text}", by=user)
+                channel.notify(f"{user} {event.text}", by=user)  # their own words
             else:
                 channel.relay(user, event.text)
 
     def _lost(self, event: IrcLost) -> None:
-        reason = f" ({event.reason})" if event.reason else ""
-        self._notify(event, f"The connection to {event.target} is lost{reason}.")
+        text = (
+            _(
+                "The connection to {target} is lost ({reason}).",
+                target=event.target,
+                reason=event.reason,
+            )
+            if event.reason
+            else _("The connection to {target} is lost.", target=event.target)
+        )
+        self._notify(event, text)
 
     def _back(self, event: IrcBack) -> None:
-        self._notify(event, f"The connection to {event.target} is back.")
+        self._notify(event, _("The connection to {target} is back.", target=event.target))
 
     def _left_out(self, event: IrcLeftOut) -> None:
         if event.sent:
-            lines = capitalised(counted(event.sent, "line"))
-            self._notify(event, f"{lines} did not reach {event.target}.")
+            text = ngettext(
+                "{count} line did not reach {target}.",
+                "{count} lines did not reach {target}.",
+                event.sent,
+                target=event.target,
+            )
+            self._notify(event, text)
         if event.received:
-            lines = counted(event.received, "line")
-            self._notify(event, f"Too many at once: {lines} from {event.target} left out.")
+            text = ngettext(
+                "Too many at once: {count} line from {target} left out.",
+                "Too many at once: {count} lines from {target} left out.",
+                event.received,
+                target=event.target,
+            )
+            self._notify(event, text)
 
     def _joined(self, event: Joined) -> None:
         if event.channel.key in self._targets:

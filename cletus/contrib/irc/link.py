@@ -238,7 +238,7 @@ class IrcLink:
 
     def disconnected(self, reason: str) -> None:
         """The connection is gone."""
-        now = self._service.clock.seconds()
+        now, reason = self._service.clock.seconds(), plain(reason)
         if self._connected_at and now - self._connected_at >= STABLE_AFTER:
             self._attempts = 0
         self._connection, self._connected_at, self._reason = None, 0.0, reason

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from cletus.text import Text, gettext_noop
+from cletus.text import gettext as _
+
 #: Written with a vowel, spoken with a consonant: a unicorn, a European, a user, a one-way street.
 _CONSONANT = re.compile(
     r"e[uw]|ouija|onc?e(?![a-z])|uni(?![nmd]|roni)|unimo|unan|u[bcfghjkqrstv][aeiou]",
@@ -62,18 +65,35 @@ def _is_yttric(word: str) -> bool:
 
 
 def listed(items: Iterable[object], *, word: str = "and", nothing: str = "nothing") -> str:
-    """``a, b and c``.
+    """``a, b and c``, which readers of another language get with the word of theirs.
 
     Args:
-        items: in this order.
+        items: in this order; may be texts that are translated.
         word: the word before the last item: ``"or"``.
         nothing: the text if there are no items: ``"nobody"``.
     """
-    names = [str(item) for item in items]
+    names = [item if isinstance(item, str) else str(item) for item in items]
     if not names:
-        return nothing
+        return _translated(nothing)
     *others, last = names
-    return f"{', '.join(others)} {word} {last}" if others else last
+    if not others:
+        return last
+    return _("{items} {word} {last}", items=_joined(others), word=_translated(word), last=last)
+
+
+def _joined(items: list[str]) -> str:
+    if not any(isinstance(item, Text) for item in items):
+        return ", ".join(items)
+    values = {f"item{number}": item for number, item in enumerate(items)}
+    return Text(", ".join(f"{{{name}}}" for name in values), "", 1, values)
+
+
+#: The words that ``listed`` is given most.
+_WORDS_OF_LISTS = (gettext_noop("and"), gettext_noop("or"), gettext_noop("nothing"), gettext_noop("nobody"), gettext_noop("nowhere"))
+
+
+def _translated(word: str) -> str:
+    return word if isinstance(word, Text) else _(word)
 
 
 def capitalised(text: str) -> str:

@@ -237,7 +237,7 @@ def test_a_long_break_is_told_once_and_so_is_its_end(app, server, clock):
         clock.advance(CHECK_INTERVAL)
     assert app.bob.reads().splitlines() == [
         "[Lamp] The connection to #lamp is lost (Closing link: maintenance).",
-        "[Lamp] A line did not reach #lamp.",
+        "[Lamp] 1 line did not reach #lamp.",
     ]
     server.welcomes()
     assert app.bob.reads() == "[Lamp] The connection to #lamp is back.\n"
