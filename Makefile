@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run docs test test-all changelog lint types unit coverage soak fuzz clients format lock clean
+.PHONY: run docs test test-all messages changelog lint types unit coverage soak fuzz clients format lock clean
 
 # ARGS are options: make run ARGS="--port 9100 --web-port 9180"
 run: $(VENV)/run.stamp
@@ -40,6 +40,19 @@ test-all: clients
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m sphinx -W --keep-going -n -E -q -b html docs build/docs
 	@echo "build/docs/index.html"
+
+# The texts that contrib says to people: extracts them, adds new ones to each language, and compiles those.
+# See docs/translation.md.
+LOCALE := cletus/locale
+messages: $(VENV)/test.stamp
+	$(BIN)/python -m babel.messages.frontend -q extract --no-location --sort-output --omit-header \
+		-k gettext_noop -k N_ -o $(LOCALE)/cletus.pot cletus/contrib
+	for file in $(LOCALE)/*/LC_MESSAGES/cletus.po; do \
+		language=$$(basename $$(dirname $$(dirname $$file))) && \
+		$(BIN)/python -m babel.messages.frontend -q update --no-fuzzy-matching --ignore-obsolete -w 96 \
+			--ignore-pot-creation-date -i $(LOCALE)/cletus.pot -l $$language -o $$file && \
+		$(BIN)/python -m babel.messages.frontend -q compile -i $$file -o $${file%.po}.mo || exit 1; \
+	done
 
 # What has changed since the last release, as it will stand in CHANGELOG.md. See CONTRIBUTING.md.
 changelog: $(VENV)/test.stamp

@@ -40,7 +40,7 @@ class Message:
 
     def __init__(self, lines: tuple[object, ...]) -> None:
         self._lines = lines or ("",)
-        self._is_plain = all(type(line) is str or not is_rendered(line) for line in self._lines)
+        self._is_plain = all(type(line) is str for line in self._lines)
         self.by_profile: dict[RenderProfile | None, bytes] = {}
 
     def encoded(self, profile: RenderProfile) -> bytes:
@@ -76,13 +76,18 @@ def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:
 
 def shown(line: object, profile: RenderProfile) -> str:
     """One line as text for terminals of this profile: not wrapped, and without its newline."""
+    if type(line) is str:
+        return line
     if isinstance(line, Text):
         return line.in_language(profile.language)
     if isinstance(line, Styled):
         return line.render(profile.colours)
     if isinstance(line, Hanging):
         return _hanging(line, profile)
-    return _with_rich(line, profile) if is_rendered(line) else str(line)
+    if is_rendered(line):
+        return _with_rich(line, profile)
+    text = str(line)  # that of an exception may be a text
+    return text.in_language(profile.language) if isinstance(text, Text) else text
 
 
 def _hanging(line: Hanging, profile: RenderProfile) -> str:

@@ -12,11 +12,12 @@ from weakref import WeakKeyDictionary
 
 from cletus.contrib.addresses import origin_of
 from cletus.storage import TempStoreMixin
+from cletus.text import gettext as _
 
 #: What senders read whose lines were not sent, because of their address, account or room.
-TOO_MUCH: Final = "Too many lines come from your address. That one was not sent."
-TOO_MUCH_OF_ACCOUNT: Final = "You send too many lines. That one was not sent."
-TOO_MUCH_IN_ROOM: Final = "Too many lines are sent here. That one was not sent."
+TOO_MUCH: Final = _("Too many lines come from your address. That one was not sent.")
+TOO_MUCH_OF_ACCOUNT: Final = _("You send too many lines. That one was not sent.")
+TOO_MUCH_IN_ROOM: Final = _("Too many lines are sent here. That one was not sent.")
 
 #: Bytes of a line that count as a line: what fills a row of a terminal.
 ROW: Final = 80

@@ -8,6 +8,7 @@ from typing import Any, Final
 from cletus.contrib.permissions import has_permission
 from cletus.events import CodeFailed
 from cletus.service.service import Service
+from cletus.text import gettext as _
 
 #: The permission of developers: they are told of reloads, too.
 DEVELOPER: Final = "reload"
@@ -34,8 +35,12 @@ def error_lines(name: str, error: BaseException, service: Service) -> list[str]:
         for frame in traceback.extract_tb(error.__traceback__)
         if application.has_file(frame.filename)
     ]
-    lines = [f"{name} failed:", *frames[-_FRAMES_MAX:], f"{type(error).__name__}: {error}"]
-    return "\n".join(lines).split("\n")
+    lines = [
+        _("{name} failed:", name=name),
+        *frames[-_FRAMES_MAX:],
+        f"{type(error).__name__}: {error}",
+    ]
+    return [row for line in lines for row in (line.split("\n") if "\n" in line else [line])]
 
 
 def show_errors(event: CodeFailed) -> None:

@@ -11,14 +11,15 @@ from twisted.python.failure import Failure
 
 from cletus.errors import StoreIOError, StoreUnusable
 from cletus.storage import Store, TempStoreMixin
+from cletus.text import gettext as _
 
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
 _log = Logger()
 
-NOT_SAVED = "What you changed could not be saved yet. It is tried again."
-SAVED_NOW = "What you changed is saved now."
-LOST = "What you changed could not be saved."
+NOT_SAVED = _("What you changed could not be saved yet. It is tried again.")
+SAVED_NOW = _("What you changed is saved now.")
+LOST = _("What you changed could not be saved.")
 
 #: Person to the documents that they wait for, by store and key.
 _waiting: WeakKeyDictionary[Any, set[tuple[str, str]]] = WeakKeyDictionary()

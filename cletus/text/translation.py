@@ -38,22 +38,28 @@ class Text(str):
         plural: the message for other numbers than 1; empty if there is no number in it.
         count: that number.
         values: numbers, texts, or objects, whose ``str()`` is taken now.
+        capital: whether the first letter is a capital, whatever the message begins with.
     """
 
-    __slots__ = ("_count", "_message", "_plural", "_values")
+    __slots__ = ("_capital", "_count", "_message", "_plural", "_values")
 
-    def __new__(cls, message: str, plural: str, count: int, values: dict[str, Any]) -> Text:
+    def __new__(
+        cls, message: str, plural: str, count: int, values: dict[str, Any], capital: bool = False
+    ) -> Text:
         """The text; its string is in English."""
         values = {
             name: value if isinstance(value, (Text, int, float)) else str(value)
             for name, value in values.items()
         }
         english = plural if plural and count != 1 else message
-        text = super().__new__(cls, english.format(**values) if values else english)
+        english = english.format(**values) if values else english
+        text = super().__new__(cls, _capitalised(english) if capital else english)
+        text._capital = capital
         text._message, text._plural, text._count = message, plural, count
         text._values = values
         return text
 
+    _capital: bool
     _message: str
     _plural: str
     _count: int
@@ -64,14 +70,22 @@ class Text(str):
         return self  # a plain string would be English for ever
 
     @override
-    def __reduce__(self) -> tuple[type[Text], tuple[str, str, int, dict[str, Any]]]:
-        return Text, (self._message, self._plural, self._count, self._values)
+    def __reduce__(self) -> tuple[type[Text], tuple[str, str, int, dict[str, Any], bool]]:
+        return Text, (self._message, self._plural, self._count, self._values, self._capital)
+
+    def capitalised(self) -> Text:
+        """The text with a capital first letter, in every language."""
+        return Text(self._message, self._plural, self._count, self._values, True)
 
     def in_language(self, language: str) -> str:
         """The text for readers of a language; in English where it is not translated."""
         catalogue = catalogues.of(language)
         if catalogue is None:
             return super().__str__()
+        text = self._translated(catalogue, language)
+        return _capitalised(text) if self._capital else text
+
+    def _translated(self, catalogue: standard.NullTranslations, language: str) -> str:
         if self._plural:
             pattern = catalogue.ngettext(self._message, self._plural, self._count)
         else:
@@ -87,6 +101,10 @@ class Text(str):
         except (LookupError, ValueError, AttributeError) as error:
             _log.warn("{pattern!r} is not a translation: {error!r}", pattern=pattern, error=error)
             return super().__str__()
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def gettext(message: str, /, **values: Any) -> Text:

@@ -12,6 +12,7 @@ from cletus.contrib.language import say_duration
 from cletus.logs.audit import audit
 from cletus.service.timers import Timer
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
 
 
 class BaseCountdown(Store):
@@ -41,11 +42,13 @@ class BaseCountdown(Store):
 
     def announcement(self, remaining: str) -> str:
         """The announcement. ``remaining`` is the remaining time in words."""
-        return f"*** In {remaining}: {self.reason or self.key} ***"
+        return _(
+            "*** In {remaining}: {reason} ***", remaining=remaining, reason=self.reason or self.key
+        )
 
     def cancellation(self) -> str:
         """The announcement when it is cancelled."""
-        return f"*** Cancelled: {self.reason or self.key} ***"
+        return _("*** Cancelled: {reason} ***", reason=self.reason or self.key)
 
     def announce(self, text: str) -> None:
         """Send an announcement; by default to everybody who is connected."""
@@ -126,11 +129,11 @@ class BaseShutdown(BaseCountdown):
     def announcement(self, remaining: str) -> str:
         """The announcement."""
         reason = f" ({self.reason})" if self.reason else ""
-        return f"*** Shutdown in {remaining}{reason}. ***"
+        return _("*** Shutdown in {remaining}{reason}. ***", remaining=remaining, reason=reason)
 
     def cancellation(self) -> str:
         """The announcement when it is cancelled."""
-        return "*** The shutdown is cancelled. ***"
+        return _("*** The shutdown is cancelled. ***")
 
     def finished(self) -> Any:
         """Stop the service, and then the reactor."""

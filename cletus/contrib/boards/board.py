@@ -17,6 +17,7 @@ from cletus.contrib.saving import save_for
 from cletus.errors import Refused
 from cletus.events import Event
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
 
 #: Columns of a message. Our choice: it fits any terminal.
 WIDTH = 79
@@ -168,7 +169,7 @@ class BaseBoard(Store):
         """
         threads = self.threads
         if not 1 <= number <= len(threads):
-            raise Refused(f"There is no thread {number} on {self}.")
+            raise Refused(_("There is no thread {number} on {board}.", number=number, board=self))
         return threads[number - 1]
 
     def unread(self, user: Any) -> int:
@@ -188,7 +189,7 @@ class BaseBoard(Store):
             for number, thread in enumerate(self.threads, 1)
         ]
         if not rows:
-            return [f"Nothing has been written on {self} yet."]
+            return [_("Nothing has been written on {board} yet.", board=self)]
         return table(("Number", "New", "Title", "Author", "Latest"), rows, client_of(user))
 
     def read(self, user: Any, number: int) -> list[str]:
@@ -202,7 +203,7 @@ class BaseBoard(Store):
         for message in thread.messages:
             lines += ["", f"{message['author']}, {self._date(message, '%d %B %Y, %H:%M')}"]
             if ignores(user, _Author(message["author_key"])):
-                lines.append("(You ignore the author.)")
+                lines.append(_("(You ignore the author.)"))
                 continue
             for line in message["text"].split("\n"):
                 lines += wrap(line, WIDTH) or [""]
@@ -223,10 +224,10 @@ class BaseBoard(Store):
         self._check(user, text)
         title = " ".join(title.split())[: self.title_max]
         if not title:
-            raise Refused("A thread needs a title.")
+            raise Refused(_("A thread needs a title."))
         threads = self.threads
         if len(threads) >= self.threads_max:
-            raise Refused(f"{self} is full.")
+            raise Refused(_("{board} is full.", board=self))
         numbers = (thread.key.rpartition("-")[2] for thread in threads)
         known = [int(number) for number in numbers if number.isascii() and number.isdigit()]
         self.posted = max(self.posted, *known, 0) + 1  # a number is not used twice: it was read
@@ -248,9 +249,9 @@ class BaseBoard(Store):
         """
         self._check(user, text)
         if thread.key not in self._threads.manager.active():
-            raise Refused("That thread has been removed.")
+            raise Refused(_("That thread has been removed."))
         if len(thread.messages) >= self.messages_max:
-            raise Refused("That thread is full. Begin another one.")
+            raise Refused(_("That thread is full. Begin another one."))
         thread.messages = [*thread.messages, self._message(user, text)]
         self._added(user, thread, f"{user} has answered on {self}: {thread.title}")
 
@@ -262,7 +263,7 @@ class BaseBoard(Store):
         """
         authors = {message["author_key"] for message in thread.messages}
         if authors != {user.key} and not has_permission(user, self.moderating):
-            raise Refused("Only moderators can remove what others have written.")
+            raise Refused(_("Only moderators can remove what others have written."))
         thread.delete()
 
     # -- inside -----------------------------------------------------------------------------
@@ -277,11 +278,13 @@ class BaseBoard(Store):
 
     def _check(self, user: Any, text: str) -> None:
         if not self.may_write(user):
-            raise Refused(f"You may not write on {self}.")
+            raise Refused(_("You may not write on {board}.", board=self))
         if not text.strip():
-            raise Refused("The message is empty.")
+            raise Refused(_("The message is empty."))
         if len(text) > self.text_max:
-            raise Refused(f"A message can have at most {self.text_max} characters.")
+            raise Refused(
+                _("A message can have at most {text_max} characters.", text_max=self.text_max)
+            )
 
     def _added(self, user: Any, thread: Any, text: str) -> None:
         if hasattr(user, "messages_read"):

@@ -16,6 +16,7 @@ from cletus.contrib.pager import page
 from cletus.contrib.saving import save_for
 from cletus.errors import Refused
 from cletus.events import ClientEvent
+from cletus.text import gettext as _
 
 #: Seconds between two messages of one person. Our choice.
 COOLDOWN: Final = 10.0
@@ -63,7 +64,7 @@ def unpost(event: ClientEvent, board: str, number: int) -> None:
     here = _board(event, board)
     thread = here.thread(number)
     here.remove(event.user, thread)
-    event.user.write(f"{thread} is removed.")
+    event.user.write(_("{thread} is removed.", thread=thread))
 
 
 def register_commands(registry: CommandRegistry | Group) -> None:
@@ -83,16 +84,16 @@ def _store(event: ClientEvent) -> Any:
     for store_cls in event.service.session.stores.values():
         if issubclass(store_cls, BaseBoard):
             return store_cls
-    raise Refused("There are no boards.")
+    raise Refused(_("There are no boards."))
 
 
 def _board(event: ClientEvent, name: str) -> Any:
     here = _store(event).manager.get(name)
     if here is None or not here.may_read(event.user):
-        raise Refused(f"There is no board called {name!r}.")
+        raise Refused(_("There is no board called {name!r}.", name=name))
     return here
 
 
 def _check_write(event: ClientEvent, here: Any) -> None:
     if not here.may_write(event.user):
-        raise Refused(f"You may not write on {here}.")
+        raise Refused(_("You may not write on {here}.", here=here))

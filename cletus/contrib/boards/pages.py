@@ -13,6 +13,7 @@ from cletus.errors import InvalidKey, Refused
 from cletus.events import ClientEvent
 from cletus.storage import Field, Store
 from cletus.storage.keys import normalise
+from cletus.text import gettext as _
 
 #: Columns of a text. Our choice: it fits any terminal.
 WIDTH = 79
@@ -40,7 +41,9 @@ class BaseText(Store):
             Refused: it is too long.
         """
         if len(text) > self.text_max:
-            raise Refused(f"The text can have at most {self.text_max} characters.")
+            raise Refused(
+                _("The text can have at most {text_max} characters.", text_max=self.text_max)
+            )
         self.text, self.author = text.strip("\n"), str(user)
         save_for(self, user)
 

@@ -9,6 +9,7 @@ from cletus.contrib.saving import save_for
 from cletus.errors import Refused
 from cletus.logs.audit import audit
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 #: Store and key of an object.
 _Name = tuple[str, str]
@@ -97,14 +98,14 @@ def undo(user: Any) -> str:
         Refused: there is none, or what it has changed was changed by somebody since.
     """
     if not getattr(user, "acts", None):
-        raise Refused("There is nothing to undo.")
+        raise Refused(_("There is nothing to undo."))
     session = user.service.session
     action, changes = user.acts[-1]["action"], user.acts[-1]["changes"]
-    for store, key, _, after in changes:
+    for store, key, _before, after in changes:
         if _document(session, (store, key)) != after:
-            raise Refused(f"{key} has been changed since.")
+            raise Refused(_("{key} has been changed since.", key=key))
     user.acts.pop()
-    for store, key, before, _ in changes:
+    for store, key, before, _after in changes:
         manager = session.find(store).manager
         if before is None:
             manager.get(key).delete()

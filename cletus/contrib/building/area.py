@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cletus.contrib.permissions import has_permission
 from cletus.errors import Refused
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
 
 if TYPE_CHECKING:
     from cletus.contrib.rooms import BaseRoom
@@ -31,7 +32,7 @@ class AreaRoomMixin(_Base):
         """As ``BaseRoom.exit``; a closed exit is refused, too."""
         name, room = super().exit(direction)
         if name in self.closed:
-            raise Refused(f"The way {name} is closed.")
+            raise Refused(_("The way {name} is closed.", name=name))
         return name, room
 
     def describe(self, text: str) -> None:
@@ -64,7 +65,9 @@ def check_build(user: Any, room: Any) -> None:
     area = getattr(room, "area", "")
     if has_permission(user, "build") or (area and has_permission(user, f"build:{area}")):
         return
-    raise Refused(f"You may not build in {area or 'this room'}.")
+    if area:
+        raise Refused(_("You may not build in {area}.", area=area))
+    raise Refused(_("You may not build in this room."))
 
 
 def may_build_somewhere(user: Any) -> bool:

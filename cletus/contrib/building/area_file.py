@@ -14,6 +14,7 @@ from cletus.contrib.building.merge import merged
 from cletus.contrib.rooms import RoomFile
 from cletus.errors import RoomFileError, StorageError
 from cletus.storage import save_all
+from cletus.text import gettext as _
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
@@ -64,7 +65,9 @@ class AreaFile(RoomFile):
                 self._remove(room, base or {}, conflicts)
             elif room is None and base is not None:
                 if values != base:
-                    conflicts.append(f"{room_key}: destroyed in the game, changed in the file")
+                    conflicts.append(
+                        _("{key}: destroyed in the game, changed in the file", key=room_key)
+                    )
             else:
                 changed.append(self._update(room, room_key, base or {}, values, conflicts))
         # The rooms first: a room that the area knows and that does not exist counts as destroyed.
@@ -94,7 +97,7 @@ class AreaFile(RoomFile):
         live = room_values(room)
         # A field that the file does not mention is one with its default.
         if any((live.get(name) or None) != (base.get(name) or None) for name in {*live, *base}):
-            conflicts.append(f"{room.key}: removed from the file, changed in the game")
+            conflicts.append(_("{key}: removed from the file, changed in the game", key=room.key))
             return
         leave_to(room, next((self.room_cls.manager.get(key) for key in self.rooms), None))
         room.delete()
@@ -120,7 +123,7 @@ def leave_to(room: Any, destination: Any) -> None:
         if go_home is not None:
             go_home()
         if occupant in room.occupants and destination is not None:
-            occupant.write("This room no longer exists.")
+            occupant.write(_("This room no longer exists."))
             occupant.enter_room(destination)
 
 

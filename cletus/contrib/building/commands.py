@@ -25,6 +25,7 @@ from cletus.contrib.things import choose_object
 from cletus.errors import FieldValueError, InvalidKey, KeyInUse, Refused, RoomFileError
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
+from cletus.text import gettext as _
 
 #: The most rows that ``find`` shows.
 _ROWS_MAX: Final = 100
@@ -38,7 +39,7 @@ def dig(event: ClientEvent, direction: str, name: Rest) -> None:
     user, here = event.user, _here(event)
     direction = spelled_out(direction)
     if direction in here.exits:
-        raise Refused(f"There already is an exit {direction}.")
+        raise Refused(_("There already is an exit {direction}.", direction=direction))
     try:
         room = type(here).manager.create("-".join(name.split()), name=name)
     except (InvalidKey, KeyInUse) as error:
@@ -47,7 +48,7 @@ def dig(event: ClientEvent, direction: str, name: Rest) -> None:
         act.add([room], are_new=True)
         room.area = getattr(here, "area", "")
         here.connect(direction, room)
-    user.write(f"There is now an exit {direction}, to {room}.")
+    user.write(_("There is now an exit {direction}, to {room}.", direction=direction, room=room))
 
 
 def link(event: ClientEvent, direction: str, room: Rest) -> None:
@@ -57,10 +58,10 @@ def link(event: ClientEvent, direction: str, room: Rest) -> None:
     check_build(user, other)
     back = OPPOSITES.get(direction, "")
     if direction in here.exits or (back and other.exits.get(back, here.key) != here.key):
-        raise Refused("There already is an exit that way.")
+        raise Refused(_("There already is an exit that way."))
     with Act(user, "link", here, other, target=f"{here.key} {direction} {other.key}"):
         here.connect(direction, other)
-    user.write(f"There is now an exit {direction}, to {other}.")
+    user.write(_("There is now an exit {direction}, to {other}.", direction=direction, other=other))
 
 
 def unlink(event: ClientEvent, direction: str) -> None:
@@ -75,7 +76,7 @@ def unlink(event: ClientEvent, direction: str) -> None:
         if other is not None and other.exits.get(back) == here.key:
             check_build(user, other)
             _remove_exit(other, back)
-    user.write(f"There is no exit {direction} any more.")
+    user.write(_("There is no exit {direction} any more.", direction=direction))
 
 
 def close(event: ClientEvent, direction: str) -> None:
@@ -93,7 +94,7 @@ def rename(event: ClientEvent, name: Rest) -> None:
     user, here = event.user, _here(event)
     with Act(user, "rename", here):
         here.name = name
-    user.write(f"This room is called {name} now.")
+    user.write(_("This room is called {name} now.", name=name))
 
 
 def describe(event: ClientEvent) -> None:
@@ -118,10 +119,10 @@ def destroy(event: ClientEvent, target: Rest) -> None:
         _check_not_person(obj)
         with Act(user, "destroy", obj, *getattr(obj, "contents", ()), target=obj.key):
             obj.delete()
-        user.write(f"{obj.key} is gone.")
+        user.write(_("{key} is gone.", key=obj.key))
         return
     if room is here:
-        raise Refused("You are in that room. Go somewhere else first.")
+        raise Refused(_("You are in that room. Go somewhere else first."))
     check_build(user, room)
     neighbours = [
         other for other in type(here).manager.all().values() if room.key in other.exits.values()
@@ -133,7 +134,7 @@ def destroy(event: ClientEvent, target: Rest) -> None:
                 _remove_exit(other, direction)
         leave_to(room, here)
         room.delete()
-    user.write(f"{room} is gone.")
+    user.write(_("{room} is gone.", room=room))
 
 
 def teleport(event: ClientEvent, target: Rest) -> None:
@@ -160,10 +161,10 @@ def find(event: ClientEvent, words: Rest) -> None:
                 where = getattr(obj, "place", None) or getattr(obj, "room", None) or ""
                 rows.append((name, key, obj, getattr(where, "key", "")))
     if not rows:
-        raise Refused("Nothing has that name.")
+        raise Refused(_("Nothing has that name."))
     user.write(*table(("Store", "Key", "Name", "Place"), rows[:_ROWS_MAX], event.client))
     if len(rows) > _ROWS_MAX:
-        user.write(f"and {len(rows) - _ROWS_MAX} more.")
+        user.write(_("and {count} more.", count=len(rows) - _ROWS_MAX))
 
 
 def set_(event: ClientEvent, target: str, field: str, value: Rest) -> None:
@@ -178,25 +179,33 @@ def set_(event: ClientEvent, target: str, field: str, value: Rest) -> None:
     ]
     if field not in settable:
         names = ", ".join(settable)
-        raise Refused(f"There is no field {field!r} that you can set. The fields are {names}.")
+        raise Refused(
+            _(
+                "There is no field {field!r} that you can set. The fields are {names}.",
+                field=field,
+                names=names,
+            )
+        )
     new = read_value(obj, field, value, event.client)
     if field == "area" and not (
         has_permission(user, "build") or has_permission(user, f"build:{new}")
     ):
-        raise Refused("You may not build in that area.")
+        raise Refused(_("You may not build in that area."))
     try:
         with Act(user, "set", obj, target=f"{obj.key} {field}"):
             setattr(obj, field, new)
             obj.to_json()  # a value that could not be saved is refused now
     except FieldValueError as error:
-        raise Refused(f"That does not fit: expected {error.expected}.") from None
-    user.write(f"{field} is now {value_text(new) or 'empty'}.")
+        raise Refused(
+            _("That does not fit: expected {expected}.", expected=error.expected)
+        ) from None
+    user.write(_("{field} is now {value}.", field=field, value=value_text(new) or _("empty")))
 
 
 def undo_(event: ClientEvent) -> None:
     """Undo the last thing that you have built, changed or destroyed."""
     check_build(event.user, event.user.room)
-    event.user.write(f"Undone: {undo(event.user)}.")
+    event.user.write(_("Undone: {act}.", act=undo(event.user)))
 
 
 def export(event: ClientEvent, area: str) -> Any:
@@ -212,7 +221,7 @@ def export(event: ClientEvent, area: str) -> Any:
         None,
     )
     if stored is None or not stored.path:
-        raise Refused(f"There is no area {area!r} with a file.")
+        raise Refused(_("There is no area {area!r} with a file.", area=area))
     rooms = {key: room for key, room in type(here).manager.all().items() if room.area == stored.key}
     for room in rooms.values():
         check_build(user, room)
@@ -228,7 +237,9 @@ def export(event: ClientEvent, area: str) -> Any:
     audit("building: export", stored.key)
     writing = user.service.run_in_thread(_write, path, text)
     return writing.addCallback(
-        lambda _: user.write(f"{len(values)} rooms are written to {path.name}.")
+        lambda _written: user.write(
+            _("{count} rooms are written to {name}.", count=len(values), name=path.name)
+        )
     )
 
 
@@ -242,7 +253,7 @@ def conflicts(event: ClientEvent) -> None:
         for key, area in store_cls.manager.all().items()
         for conflict in area.conflicts
     ]
-    event.user.write(*(lines or ["There are no conflicts."]))
+    event.user.write(*(lines or [_("There are no conflicts.")]))
 
 
 #: The commands by name.
@@ -280,7 +291,7 @@ def _is_builder(event: ClientEvent) -> bool:
 def _here(event: ClientEvent) -> Any:
     room = event.user.room
     if room is None:
-        raise Refused("You are not in a room.")
+        raise Refused(_("You are not in a room."))
     check_build(event.user, room)
     return room
 
@@ -288,7 +299,7 @@ def _here(event: ClientEvent) -> Any:
 def _room(event: ClientEvent, text: str) -> Any:
     room = type(event.user.room).manager.get_by_name(text)
     if room is None:
-        raise Refused(f"There is no room {text!r}.")
+        raise Refused(_("There is no room {text!r}.", text=text))
     return room
 
 
@@ -307,13 +318,19 @@ def _objects(user: Any) -> tuple[Any, ...]:
 
 def _check_not_person(obj: Any) -> None:
     if "client" in type(obj).fields:
-        raise Refused("People cannot be built.")
+        raise Refused(_("People cannot be built."))
 
 
 def _direction(room: Any, typed: str) -> str:
     direction = spelled_out(typed)
     if direction not in room.exits:
-        raise Refused(f"There is no exit {direction}. {room.exits_text()}")
+        raise Refused(
+            _(
+                "There is no exit {direction}. {exits_text}",
+                direction=direction,
+                exits_text=room.exits_text(),
+            )
+        )
     return direction
 
 
@@ -334,7 +351,10 @@ def _set_closed(event: ClientEvent, typed: str, *, closed: bool) -> None:
         for room, way in ends:
             rest = [each for each in room.closed if each != way]
             room.closed = [*rest, way] if closed else rest
-    user.write(f"The way {direction} is {'closed' if closed else 'open'}.")
+    if closed:
+        user.write(_("The way {direction} is closed.", direction=direction))
+    else:
+        user.write(_("The way {direction} is open.", direction=direction))
 
 
 def _write(path: Path, text: str) -> None:

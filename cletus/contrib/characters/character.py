@@ -25,6 +25,7 @@ from cletus.contrib.things.thing_file import FromFileMixin
 from cletus.errors import Refused
 from cletus.service.timers import Timer
 from cletus.storage import Field, Manager, Store
+from cletus.text import gettext as _
 
 C = TypeVar("C", bound="BaseCharacter")
 
@@ -107,11 +108,11 @@ class BaseCharacter(NounMixin, FromFileMixin, OccupantMixin, Store):
 
     def death_text(self) -> str:
         """Shown in its room when it dies."""
-        return f"{capitalised(self.definite)} dies."
+        return _("{definite} dies.", definite=capitalised(self.definite))
 
     def return_text(self) -> str:
         """Shown in its home when it comes back."""
-        return f"{capitalised(str(self))} appears."
+        return _("{character} appears.", character=capitalised(str(self)))
 
     # -- what it does -----------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from cletus.contrib.language import listed, parse_duration
 from cletus.errors import Refused, StorageError
 from cletus.events import ClientEvent
 from cletus.storage import Store
+from cletus.text import gettext as _
 
 #: Converts a word: called with the word, the parameter's type, and the event.
 Converter: TypeAlias = Callable[[str, Any, ClientEvent], Any]
@@ -38,7 +39,7 @@ def integer(word: str, _type: Any, _event: ClientEvent) -> int:
     """A whole number."""
     digits = word.removeprefix("-").removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX):
-        raise Refused(f"{word!r} is not a whole number.")
+        raise Refused(_("{word!r} is not a whole number.", word=word))
     return int(word)
 
 
@@ -49,14 +50,14 @@ def number(word: str, _type: Any, _event: ClientEvent) -> float:
     except ValueError:
         value = float("nan")
     if not abs(value) < 10**_DIGITS_MAX:  # also refuses nan
-        raise Refused(f"{word!r} is not a number.")
+        raise Refused(_("{word!r} is not a number.", word=word))
     return value
 
 
 def switch(word: str, _type: Any, _event: ClientEvent) -> bool:
     """Yes or no, on or off."""
     if word.lower() not in _YES | _NO:
-        raise Refused(f"{word!r} is neither yes nor no.")
+        raise Refused(_("{word!r} is neither yes nor no.", word=word))
     return word.lower() in _YES
 
 
@@ -64,7 +65,7 @@ def duration(word: str, _type: Any, _event: ClientEvent) -> timedelta:
     """A duration: ``5m``, ``1h30m``. Without a unit it is refused: not everything can be undone."""
     if word.isdigit():
         raise Refused(
-            f"{word[:9]} of what? Type {word[:9]}s, {word[:9]}m, {word[:9]}h or {word[:9]}d."
+            _("{word} of what? Type {word}s, {word}m, {word}h or {word}d.", word=word[:9])
         )
     return parse_duration(word)
 
@@ -140,13 +141,19 @@ def _find(word: str, objects: list[Any], store_cls: Any, event: ClientEvent) -> 
     namesakes = [obj for obj in objects if _name(obj).lower() == name]
     if not namesakes:  # the beginning of a name, which may be that of several objects
         names = {_name(obj).lower(): _name(obj).lower() for obj in objects}
-        none = f"There is no {store_cls.__name__.lower()} called {name!r}."
+        none = _("There is no {type} called {name!r}.", type=store_cls.__name__.lower(), name=name)
         full_name = choose(name, names, none=none)
         namesakes = [obj for obj in objects if _name(obj).lower() == full_name]
     if number > len(namesakes):
-        raise Refused(f"There are only {len(namesakes)} called {name!r}.")
+        raise Refused(_("There are only {count} called {name!r}.", count=len(namesakes), name=name))
     if not number and len(namesakes) > 1:
-        raise Refused(f"Which {name}? Type 1.{name} to {len(namesakes)}.{name}.")
+        raise Refused(
+            _(
+                "Which {name}? Type 1.{name} to {count}.{name}.",
+                name=name,
+                count=len(namesakes),
+            )
+        )
     return namesakes[max(number, 1) - 1]
 
 
@@ -176,7 +183,13 @@ def choose(word: str, choices: Mapping[str, Any], *, none: str = "") -> Any:
     if len(fitting) == 1:
         return choices[fitting[0]]
     if fitting:
-        raise Refused(f"{word!r} could be {listed(sorted(fitting)[:5], word='or')}.")
+        raise Refused(
+            _(
+                "{word!r} could be {choices}.",
+                word=word,
+                choices=listed(sorted(fitting)[:5], word="or"),
+            )
+        )
     near = difflib.get_close_matches(word, choices, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise Refused((none or f"{word!r} is not {listed(sorted(choices)[:10], word='or')}.") + hint)

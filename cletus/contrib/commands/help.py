@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from cletus.contrib.commands.command import Command
 from cletus.contrib.language import say_duration
+from cletus.text import Text
+from cletus.text import gettext as _
 
 WIDTH = 79
 _COLUMN = 26
@@ -32,18 +34,24 @@ def overview(
             lines += [heading, *entries, ""]
     names = ", ".join(sorted(topics))
     if names:
-        lines += _wrapped(f"Topics: {names}.")
-    return [*lines, *_wrapped(f"Type {prefix}help and a name to read more about it.")]
+        lines += _wrapped(_("Topics: {names}.", names=names))
+    return [
+        *lines,
+        *_wrapped(_("Type {prefix}help and a name to read more about it.", prefix=prefix)),
+    ]
 
 
 def describe(command: Command, prefix: str) -> list[str]:
     """The full help of one command."""
-    lines = [f"Usage: {prefix}{command.usage}"]
+    lines = [_("Usage: {usage}", usage=prefix + command.usage)]
     if command.aliases:
-        lines.append(f"Also: {', '.join(prefix + alias for alias in command.aliases)}")
+        lines.append(
+            _("Also: {names}", names=", ".join(prefix + alias for alias in command.aliases))
+        )
     if command.cooldown:
-        lines.append(f"Cooldown: {say_duration(command.cooldown)}")
-    return [*lines, "", *(command.text or "It has no description yet.").split("\n")]
+        lines.append(_("Cooldown: {duration}", duration=say_duration(command.cooldown)))
+    text = command.text.split("\n") if command.text else [_("It has no description yet.")]
+    return [*lines, "", *text]
 
 
 def search(words: str, texts: dict[str, str]) -> list[str]:
@@ -57,11 +65,15 @@ def search(words: str, texts: dict[str, str]) -> list[str]:
     mentions = sorted(name for name, text in texts.items() if wanted in text.lower())
     if mentions:
         return _wrapped(
-            f"There is no command {words!r}, but it is mentioned in: {', '.join(mentions)}."
+            _(
+                "There is no command {words!r}, but it is mentioned in: {mentions}.",
+                words=words,
+                mentions=", ".join(mentions),
+            )
         )
     near = difflib.get_close_matches(wanted, texts, n=3)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return _wrapped(f"There is no help about {words!r}.{hint}")
+    hint = _(" Did you mean {names}?", names=" or ".join(near)) if near else ""
+    return _wrapped(_("There is no help about {words!r}.{hint}", words=words, hint=hint))
 
 
 def wrapped(text: str) -> list[str]:
@@ -89,4 +101,6 @@ def _entry(command: Command, prefix: str, columns: int) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> list[str]:
+    if isinstance(text, Text) and len(text) <= WIDTH:
+        return [text]  # it is translated for each reader; wrapped, it is in English
     return textwrap.wrap(text, WIDTH)

@@ -47,11 +47,13 @@ from cletus.events import ClientEvent, Complete
 from cletus.logs.audit import audit
 from cletus.renamed import ARGUMENTS, new_name
 from cletus.service.service import Service
+from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: What people read when a command raises; the log has the same reference.
-FAILURE_TEXT = "Something went wrong in {name}. It has been logged as {reference}."
+FAILURE_TEXT = N_("Something went wrong in {name}. It has been logged as {reference}.")
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
@@ -202,7 +204,7 @@ class CommandRegistry:
             self._check_cooldown(command, event)
             values = self._read(command, text, event)
         except Refused as refused:
-            event.client.write(*str(refused).split("\n"))
+            event.client.write(str(refused))
             return None
         return self._call(command, event, values)
 
@@ -228,20 +230,31 @@ class CommandRegistry:
             return command
         fitting = {
             command.name: command
-            for _, command in self._commands.starting_with(name)
+            for _name, command in self._commands.starting_with(name)
             if command.is_for(event) and not command.in_full
         }
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         if fitting:
             raise Refused(
-                f"{self.prefix}{name} could be {language.listed(list(fitting)[:5], word='or')}."
+                _(
+                    "{prefix}{name} could be {commands}.",
+                    prefix=self.prefix,
+                    name=name,
+                    commands=language.listed(list(fitting)[:5], word="or"),
+                )
             )
         begun = {begun.name: begun for _, begun in self._commands.starting_with(name)}
         refused = command or (next(iter(begun.values())) if len(begun) == 1 else None)
         reason = refused.refusal(event) if refused is not None else ""
         raise Refused(
-            reason or f"There is no command {self.prefix}{name}.{self._hint(name, event)}"
+            reason
+            or _(
+                "There is no command {prefix}{name}.{hint}",
+                prefix=self.prefix,
+                name=name,
+                hint=self._hint(name, event),
+            )
         )
 
     def hint(self, event: ClientEvent, line: str) -> str:
@@ -261,7 +274,11 @@ class CommandRegistry:
         if command is None or not name.isalpha() or not command.is_for(event):
             return ""
         is_alone = not rest and command.listed and not command.signature.needs_words
-        return f"Did you mean {self.prefix}{name.lower()}?" if sign or is_alone else ""
+        return (
+            _("Did you mean {prefix}{name}?", prefix=self.prefix, name=name.lower())
+            if sign or is_alone
+            else ""
+        )
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:
         """Help for the person of this event, as lines of at most 79 columns.
@@ -336,7 +353,12 @@ class CommandRegistry:
             wait = remaining_cooldown(event.client, command.name, command.cooldown)
             if wait:
                 raise Refused(
-                    f"You can use {self.prefix}{command.name} again in {say_duration(wait)}."
+                    _(
+                        "You can use {prefix}{name} again in {duration}.",
+                        prefix=self.prefix,
+                        name=command.name,
+                        duration=say_duration(wait),
+                    )
                 )
 
     def _read(self, command: Command, text: str, event: ClientEvent) -> list[Any]:
@@ -350,7 +372,7 @@ class CommandRegistry:
         """``Did you mean``: the nearest name of a command that the person may use."""
         names = [name for name in self._commands if self._is_for(name, event)]
         near = difflib.get_close_matches(typed[:40], names, n=1)
-        return f" Did you mean {self.prefix}{near[0]}?" if near else ""
+        return _(" Did you mean {prefix}{near}?", prefix=self.prefix, near=near[0]) if near else ""
 
     def _is_for(self, name: str, event: ClientEvent) -> bool:
         command = self._commands.get(name)
@@ -413,7 +435,7 @@ class CommandRegistry:
         if is_developer(event.client.user):
             event.client.write(*error_lines(name, error, self.service))
         else:
-            event.client.write(FAILURE_TEXT.format(name=name, reference=reference))
+            event.client.write(_(FAILURE_TEXT, name=name, reference=reference))
 
 
 class Group:

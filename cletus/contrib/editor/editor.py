@@ -17,9 +17,11 @@ from twisted.logger import Logger
 from cletus.client.dialogue import Dialogue, step
 from cletus.errors import DialogueError, Refused, StorageError
 from cletus.storage import Field
+from cletus.text import gettext as _
 
-GREETING = "Type your text, and a single dot to finish. Type .help for more."
-HELP = """.            save the text and leave
+GREETING = _("Type your text, and a single dot to finish. Type .help for more.")
+HELP = _(
+    """.            save the text and leave
 .quit        leave without saving
 .list        show the text
 .delete 3 5  delete lines 3 to 5; .delete 3 deletes line 3
@@ -27,6 +29,7 @@ HELP = """.            save the text and leave
 .replace 3   replace line 3 with the line that you type next
 .clear       delete all lines
 ..           starts a line that begins with a dot"""
+)
 
 _log = Logger()
 
@@ -92,9 +95,13 @@ class Editor(Dialogue):
 
     def _add(self, line: str) -> None:
         if len(self.lines) >= self.lines_max:
-            self.client.write(f"The text cannot have more than {self.lines_max} lines.")
+            self.client.write(
+                _("The text cannot have more than {lines_max} lines.", lines_max=self.lines_max)
+            )
         elif sum(map(len, self.lines)) + len(self.lines) + len(line) > self.text_max:
-            self.client.write(f"The text cannot have more than {self.text_max} characters.")
+            self.client.write(
+                _("The text cannot have more than {text_max} characters.", text_max=self.text_max)
+            )
         elif self.at is None:
             self.lines.append(line)
         else:
@@ -102,7 +109,7 @@ class Editor(Dialogue):
             self.at += 1
 
     def _command(self, typed: str) -> Any:
-        name, _, arguments = typed.strip().partition(" ")
+        name, _space, arguments = typed.strip().partition(" ")
         commands = {
             "quit": self._quit,
             "list": self._list,
@@ -114,7 +121,9 @@ class Editor(Dialogue):
         }
         fitting = [command for command in commands if name and command.startswith(name.lower())]
         if not fitting:
-            self.client.write(f"There is no editor command .{name}. Type .help for a list.")
+            self.client.write(
+                _("There is no editor command .{name}. Type .help for a list.", name=name)
+            )
             return None
         try:
             return commands[fitting[0]](arguments)
@@ -129,7 +138,7 @@ class Editor(Dialogue):
         try:
             result = self.then(text)
         except Refused as refused:
-            self.client.write(refused, "You are still in the editor. Type .quit to leave.")
+            self.client.write(refused, _("You are still in the editor. Type .quit to leave."))
             return None
         return self._wait(result, text) if isinstance(result, Deferred) else self._saved(text)
 
@@ -140,7 +149,7 @@ class Editor(Dialogue):
         except StorageError as error:
             _log.error("a text was not saved: {error}", error=error)
             self.client.write(
-                "That could not be saved. You are still in the editor; try again later."
+                _("That could not be saved. You are still in the editor; try again later.")
             )
             return None
         return self._saved(text)
@@ -149,11 +158,11 @@ class Editor(Dialogue):
         self.client.write(self.saved)
         return self.done(text)
 
-    def _quit(self, _: str) -> Any:
-        self.client.write("Not saved.")
+    def _quit(self, _arguments: str) -> Any:
+        self.client.write(_("Not saved."))
         return self.done(None)
 
-    def _list(self, _: str) -> None:
+    def _list(self, _arguments: str) -> None:
         self.client.write(*(f"{n:>3}  {line}" for n, line in enumerate(self.lines, 1)))
 
     def _delete(self, arguments: str) -> None:
@@ -165,29 +174,33 @@ class Editor(Dialogue):
         self.at = self._range(arguments)[0] if arguments.strip() else None
 
     def _replace(self, arguments: str) -> None:
-        number, _, text = arguments.strip().partition(" ")
-        first, _ = self._range(number)
+        number, _space, text = arguments.strip().partition(" ")
+        first, _last = self._range(number)
         del self.lines[first]
         self.at = first
         if text:
             self._add(text)
             self.at = None
 
-    def _clear(self, _: str) -> None:
+    def _clear(self, _arguments: str) -> None:
         self.lines, self.at = [], None
 
-    def _help(self, _: str) -> None:
-        self.client.write(*HELP.split("\n"))
+    def _help(self, _arguments: str) -> None:
+        self.client.write(HELP)
 
     def _range(self, arguments: str) -> tuple[int, int]:
         """The slice that somebody has typed as one line number, or a first and a last."""
         words = arguments.split()
         if not 1 <= len(words) <= 2 or not all(word.isascii() and word.isdigit() for word in words):
-            raise Refused("Give the number of a line.")
+            raise Refused(_("Give the number of a line."))
         first, last = int(words[0][:9]), int(words[-1][:9])
         if not 1 <= first <= last <= len(self.lines):
             last_line = len(self.lines)
-            raise Refused(f"There are lines 1 to {last_line}." if last_line else "No lines yet.")
+            raise Refused(
+                _("There are lines 1 to {last_line}.", last_line=last_line)
+                if last_line
+                else _("No lines yet.")
+            )
         return first - 1, last
 
 

@@ -89,7 +89,13 @@ def _joined(items: list[str]) -> str:
 
 
 #: The words that ``listed`` is given most.
-_WORDS_OF_LISTS = (gettext_noop("and"), gettext_noop("or"), gettext_noop("nothing"), gettext_noop("nobody"), gettext_noop("nowhere"))
+_WORDS_OF_LISTS = (
+    gettext_noop("and"),
+    gettext_noop("or"),
+    gettext_noop("nothing"),
+    gettext_noop("nobody"),
+    gettext_noop("nowhere"),
+)
 
 
 def _translated(word: str) -> str:
@@ -98,6 +104,8 @@ def _translated(word: str) -> str:
 
 def capitalised(text: str) -> str:
     """The text with a capital first letter; the others stay as they are."""
+    if isinstance(text, Text):
+        return text.capitalised()
     return text[:1].upper() + text[1:]
 
 
@@ -106,6 +114,9 @@ def sentence(text: object) -> str:
 
     A question mark or an exclamation mark at the end is kept.
     """
-    words = str(text).strip()
+    words = str(text)
+    if isinstance(words, Text) and words[-1:] in (".", "!", "?"):
+        return words.capitalised()
+    words = words.strip()
     end = "" if not words or words[-1] in ".!?" else "."
     return capitalised(words) + end

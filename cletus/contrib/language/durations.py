@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from cletus.contrib.language.articles import listed
 from cletus.errors import Refused
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_NAMES = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+_SIZES = (604800, 86400, 3600, 60, 1)
 _PART = re.compile(
     r"(\d{1,9})\s*(w(?:eeks?)?|d(?:ays?)?|h(?:(?:ou)?rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)"
     r"(?:\s*(?:,|and)?\s*)",
@@ -25,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
     text = text.strip()
     seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else _sum(text)
     if seconds is None or seconds > 100 * 366 * 86400:
-        raise Refused(f"{text!r} is not a duration. Examples: 90s, 5m, 1h30m, 2d.")
+        raise Refused(_("{text!r} is not a duration. Examples: 90s, 5m, 1h30m, 2d.", text=text))
     return timedelta(seconds=seconds)
 
 
@@ -37,6 +40,19 @@ def _sum(text: str) -> int | None:
     return total if at and at == len(text) else None
 
 
+def _counted(size: int, count: int) -> str:
+    match size:
+        case 604800:
+            return ngettext("{count} week", "{count} weeks", count)
+        case 86400:
+            return ngettext("{count} day", "{count} days", count)
+        case 3600:
+            return ngettext("{count} hour", "{count} hours", count)
+        case 60:
+            return ngettext("{count} minute", "{count} minutes", count)
+    return ngettext("{count} second", "{count} seconds", count)
+
+
 def say_duration(seconds: float) -> str:
     """A duration in words, with its two largest units: ``1 hour and 30 minutes``.
 
@@ -44,8 +60,8 @@ def say_duration(seconds: float) -> str:
     """
     remaining = max(1, round(seconds))
     parts = []
-    for name, size in _NAMES:
+    for size in _SIZES:
         count, remaining = divmod(remaining, size)
         if count:
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return " and ".join(parts[:2])
+            parts.append(_counted(size, count))
+    return listed(parts[:2])

@@ -16,6 +16,8 @@ from cletus.contrib.audience import hush_of
 from cletus.contrib.saving import save_for
 from cletus.errors import NotSaved, Refused
 from cletus.storage import Field, Manager, Store, TempStoreMixin
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 M = TypeVar("M", bound="BaseMailbox")
 
@@ -54,7 +56,7 @@ class MailboxManager(Manager[M]):
         """
         ignores = getattr(to, "ignores", None)
         if ignores is not None and ignores(sender):
-            raise Refused(f"{to} takes no mail from you.")
+            raise Refused(_("{to} takes no mail from you.", to=to))
         if hush_of(sender):
             raise Refused(hush_of(sender))
         box = self.of(to)
@@ -79,8 +81,8 @@ class MailboxManager(Manager[M]):
                 box.read_marks.manager.remove_active(marks)
 
 
-def _delivered(box: BaseMailbox, to: Any, sender: str, _: object) -> None:
-    to.write(f"You have mail from {sender}.")
+def _delivered(box: BaseMailbox, to: Any, sender: str, _saved: object) -> None:
+    to.write(_("You have mail from {sender}.", sender=sender))
     # The manager is looked up now: a reload since then gives the box another.
     type(box).manager.release(to)
 
@@ -193,15 +195,22 @@ class BaseMailbox(Store):
                 are unread.
         """
         if not text.strip():
-            raise Refused("The letter is empty.")
+            raise Refused(_("The letter is empty."))
         if len(text) > self.text_max:
-            raise Refused(f"A letter can have at most {self.text_max} characters.")
+            raise Refused(
+                _("A letter can have at most {text_max} characters.", text_max=self.text_max)
+            )
         if len(self.letters) >= self.letters_max:
-            raise Refused(f"The mailbox of {self.key} is full.")
+            raise Refused(_("The mailbox of {owner} is full.", owner=self.key))
         unread = [letter for letter in self.letters if not letter["read"]]
         waiting = sum(_account(letter) == (sender_key or sender) for letter in unread)
         if waiting >= self.unread_max:
-            raise Refused(f"{waiting} of your letters have not been read yet. Wait until they are.")
+            raise Refused(
+                _(
+                    "{count} of your letters have not been read yet. Wait until they are.",
+                    count=waiting,
+                )
+            )
         self.letters.append(
             Letter(
                 sender=sender,
@@ -223,12 +232,12 @@ class BaseMailbox(Store):
         count = self.unread
         if not count:
             return ""
-        return "You have a new letter." if count == 1 else f"You have {count} new letters."
+        return ngettext("You have a new letter.", "You have {count} new letters.", count)
 
     def listing(self) -> list[str]:
         """The letters, one line of at most 79 columns each."""
         if not self.letters:
-            return ["Your mailbox is empty."]
+            return [_("Your mailbox is empty.")]
         return [self._line(number, letter) for number, letter in enumerate(self.letters, 1)]
 
     def read(self, number: int) -> list[str]:
@@ -241,9 +250,15 @@ class BaseMailbox(Store):
         if not letter["read"]:
             letter["read"] = True
             self._save_read_mark(letter)
-        lines = [f"From {letter['sender']}, {self._date(letter, '%d %B %Y, %H:%M')}"]
+        lines: list[str] = [
+            _(
+                "From {sender}, {date}",
+                sender=letter["sender"],
+                date=self._date(letter, "%d %B %Y, %H:%M"),
+            )
+        ]
         if letter["subject"]:
-            lines.append(f"Subject: {letter['subject']}")
+            lines.append(_("Subject: {subject}", subject=letter["subject"]))
         lines.append("")
         for line in letter["text"].split("\n"):
             lines += wrap(line, WIDTH) or [""]
@@ -265,7 +280,7 @@ class BaseMailbox(Store):
             Refused: there is no such letter.
         """
         if not 1 <= number <= len(self.letters):
-            raise Refused(f"There is no letter {number}.")
+            raise Refused(_("There is no letter {number}.", number=number))
         return self.letters[number - 1]
 
     # -- inside -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from cletus.contrib.menus.values import read_value, value_text
 from cletus.contrib.saving import save_for
 from cletus.errors import DialogueError, Refused
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 
 class Form(Dialogue):
@@ -75,7 +76,7 @@ class Form(Dialogue):
 
     def begin(self) -> None:
         """Say how it is answered."""
-        self.client.write("Enter keeps what is in brackets; - sets it back; .quit gives up.")
+        self.client.write(_("Enter keeps what is in brackets; - sets it back; .quit gives up."))
 
     def question_text(self) -> str:
         """The question for the present field, with its present value."""
@@ -96,7 +97,7 @@ class Form(Dialogue):
             return None
         return self._review()
 
-    @step("Save it? (y: yes, n: no, or the number of what to change) ")
+    @step(_("Save it? (y: yes, n: no, or the number of what to change) "))
     def review(self, line: str) -> Any:
         """Whether it is right."""
         typed = line.strip().lower()
@@ -106,7 +107,7 @@ class Form(Dialogue):
             return self._give_up()
         index = int(typed) - 1 if typed.isascii() and typed.isdigit() and len(typed) < 4 else -1
         if not 0 <= index < len(self.names):
-            raise Refused(f"Type y, n, or a number from 1 to {len(self.names)}.")
+            raise Refused(_("Type y, n, or a number from 1 to {last}.", last=len(self.names)))
         self.at, self.is_correction = index, True
         return self.answer
 
@@ -137,9 +138,9 @@ class Form(Dialogue):
         return self._saved()
 
     def _saved(self) -> Any:
-        self.client.write("Saved.")
+        self.client.write(_("Saved."))
         return self.done(self.values)
 
     def _give_up(self) -> Any:
-        self.client.write("Nothing was changed.")
+        self.client.write(_("Nothing was changed."))
         return self.done(None)

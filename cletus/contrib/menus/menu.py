@@ -19,6 +19,7 @@ from cletus.contrib.editor.editor import check_is_importable
 from cletus.contrib.pager.pager import rows_of
 from cletus.errors import Refused
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 #: Up to so many choices are listed below each other, however wide the window.
 _ONE_COLUMN: Final = 8
@@ -70,7 +71,7 @@ class Menu(Dialogue):
     def begin(self) -> Any:
         """Show the first page; without choices, end."""
         if not self.labels:
-            self.client.write("There is nothing to choose.")
+            self.client.write(_("There is nothing to choose."))
             return self.done(None)
         self._show()
         return None
@@ -79,9 +80,14 @@ class Menu(Dialogue):
         """What can be typed."""
         page, count = self._page, len(self.labels)
         if page >= count:
-            return "Your choice (q: none)? "
+            return _("Your choice (q: none)? ")
         last = min(self.at + page, count)
-        return f"Your choice ({self.at + 1} to {last} of {count}; Enter: more, b: back, q: none)? "
+        return _(
+            "Your choice ({first} to {last} of {count}; Enter: more, b: back, q: none)? ",
+            first=self.at + 1,
+            last=last,
+            count=count,
+        )
 
     @step(prompt_text)
     def choose(self, line: str) -> Any:
@@ -141,7 +147,7 @@ class Menu(Dialogue):
         if typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS_MAX:
             index = int(typed) - 1
             if not 0 <= index < len(self.labels):
-                raise Refused(f"There are the numbers 1 to {len(self.labels)}.")
+                raise Refused(_("There are the numbers 1 to {last}.", last=len(self.labels)))
         else:
             indexes = {label.lower(): index for index, label in enumerate(self.labels)}
             index = choose(typed, indexes, none=f"{typed[:40]!r} is not one of the choices.")

@@ -13,6 +13,7 @@ from cletus.contrib.commands import choose
 from cletus.contrib.commands.converters import BUILT_IN, stored
 from cletus.errors import FieldValueError, Refused
 from cletus.storage import StoreField
+from cletus.text import gettext as _
 
 #: Types that are written as words with commas between them.
 _LISTS: Final = (list, set, frozenset, tuple)
@@ -38,7 +39,9 @@ def read_value(obj: Any, name: str, typed: str, client: Client) -> Any:
         try:
             value = field.typed.accept(value, obj, name)
         except FieldValueError as error:
-            raise Refused(f"That does not fit: expected {error.expected}.") from None
+            raise Refused(
+                _("That does not fit: expected {expected}.", expected=error.expected)
+            ) from None
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 
 class Pager(Dialogue):
@@ -44,7 +45,11 @@ class Pager(Dialogue):
 
     def prompt_text(self) -> str:
         """The position in the text, and the keys."""
-        return f"(line {self.at} of {len(self.lines)}. Enter: more, b: back, a: all, q: quit) "
+        return _(
+            "(line {at} of {lines}. Enter: more, b: back, a: all, q: quit) ",
+            at=self.at,
+            lines=len(self.lines),
+        )
 
     @step(prompt_text)
     def turn(self, line: str) -> Any:

@@ -8,6 +8,7 @@ from cletus.contrib.rooms.directions import arrival
 from cletus.contrib.rooms.events import Entered, Left, Said
 from cletus.errors import Refused
 from cletus.storage import StoreField
+from cletus.text import gettext as _
 
 
 class Occupant(Protocol):
@@ -44,7 +45,11 @@ class OccupantMixin:
 
     def departure_text(self, direction: str) -> str:
         """Shown in the room that they leave. ``direction`` is empty if they do not use an exit."""
-        return f"{self} goes {direction}." if direction else f"{self} leaves."
+        return (
+            _("{occupant} goes {direction}.", occupant=self, direction=direction)
+            if direction
+            else _("{occupant} leaves.", occupant=self)
+        )
 
     def arrival_text(self, direction: str) -> str:
         """Shown in the room that they enter. ``direction`` is the exit that they have used, or empty."""
@@ -68,10 +73,10 @@ class OccupantMixin:
             Refused: they are not in a room.
         """
         if self.room is None:
-            raise Refused("You are not in a room.")
+            raise Refused(_("You are not in a room."))
         if not self.room.write_all(self.said_text(text), exclude=self, by=self):
             return False
-        self.write(f"You say: {text}")
+        self.write(_("You say: {text}", text=text))
         self.service.fire(Said(self.service, self, self.room, text))
         return True
 
@@ -84,7 +89,7 @@ class OccupantMixin:
             Refused: there is no such exit, or the other room does not let them in.
         """
         if self.room is None:
-            raise Refused("You are not in a room.")
+            raise Refused(_("You are not in a room."))
         name, destination = self.room.exit(direction)
         self.enter_room(destination, by=name)
 

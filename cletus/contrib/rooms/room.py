@@ -11,6 +11,8 @@ from cletus.contrib.language import capitalised, grouped, listed
 from cletus.contrib.rooms.directions import OPPOSITES, spelled_out
 from cletus.errors import Refused
 from cletus.storage import Field, Manager, Store
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 R = TypeVar("R", bound="BaseRoom")
 
@@ -93,7 +95,11 @@ class BaseRoom(Store):
 
     def exits_text(self) -> str:
         """The exits as a sentence: ``Exits: north and out.``."""
-        return f"Exits: {listed(self.exits)}." if self.exits else "There are no exits."
+        return (
+            _("Exits: {exits}.", exits=listed(self.exits))
+            if self.exits
+            else _("There are no exits.")
+        )
 
     def things_text(self, viewer: Any = None) -> str:
         """What lies here, as a sentence; by itself a room has no things (see ``contrib.things``)."""
@@ -105,7 +111,7 @@ class BaseRoom(Store):
         if not others:
             return ""
         names = capitalised(listed(grouped(others)))
-        return f"{names} {'is' if len(others) == 1 else 'are'} here."
+        return ngettext("{names} is here.", "{names} are here.", len(others), names=names)
 
     # -- exits ------------------------------------------------------------------------------
 
@@ -129,12 +135,24 @@ class BaseRoom(Store):
         if wanted in self.exits:
             fitting = [wanted]
         if not fitting:
-            raise Refused(f"You cannot go {direction}. {self.exits_text()}")
+            raise Refused(
+                _(
+                    "You cannot go {direction}. {exits_text}",
+                    direction=direction,
+                    exits_text=self.exits_text(),
+                )
+            )
         if len(fitting) > 1:
-            raise Refused(f"{direction!r} could be {listed(fitting, word='or')}.")
+            raise Refused(
+                _(
+                    "{direction!r} could be {exits}.",
+                    direction=direction,
+                    exits=listed(fitting, word="or"),
+                )
+            )
         room = type(self).manager.get(self.exits[fitting[0]])
         if room is None:
-            raise Refused("That way is closed.")
+            raise Refused(_("That way is closed."))
         return fitting[0], room
 
     def connect(self, direction: str, other: BaseRoom, back: str | None = None) -> None:

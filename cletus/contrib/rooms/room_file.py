@@ -25,6 +25,7 @@ from cletus.contrib.rooms.room import BaseRoom
 from cletus.errors import InvalidKey, RoomFileError, StorageError
 from cletus.storage import Store
 from cletus.storage.keys import normalise
+from cletus.text import gettext as _
 
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
@@ -166,7 +167,7 @@ class RoomFile:
                 continue
             first = next((manager.get(key) for key in self.rooms), None)
             for user in list(room.occupants) if first is not None else ():
-                user.write("This room no longer exists.")
+                user.write(_("This room no longer exists."))
                 user.enter_room(first)
             manager.remove_active(room)
 

@@ -9,6 +9,7 @@ from typing import Any
 from cletus.contrib.audience import ignores, may_send
 from cletus.contrib.socials.template import Template, View
 from cletus.errors import Refused
+from cletus.text import gettext as _
 
 #: Maximum length of an adverb; the rest is cut.
 ADVERB_MAX = 60
@@ -44,7 +45,7 @@ class Social:
         """
         template = self._template(target)
         if target is not actor and ignores(target, actor):
-            raise Refused(f"{target} ignores you.")
+            raise Refused(_("{target} ignores you.", target=target))
         how = how.strip()[:ADVERB_MAX].rstrip(".")
         sentence = template.render(View(actor, target, None, how))
         if not may_send(actor, sentence, room=getattr(actor, "room", None)):
@@ -61,5 +62,11 @@ class Social:
         if template is not None:
             return template
         if target is None:
-            raise Refused(f"Whom do you want to {self.name}?")
-        raise Refused(f"{self.name.capitalize()} has no target. Type just {self.name}.")
+            raise Refused(_("Whom do you want to {name}?", name=self.name))
+        raise Refused(
+            _(
+                "{capital_name} has no target. Type just {name}.",
+                capital_name=self.name.capitalize(),
+                name=self.name,
+            )
+        )

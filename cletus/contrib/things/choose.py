@@ -8,6 +8,8 @@ from typing import Any, Final
 from cletus.contrib.language import listed, parse_number, parse_ordinal
 from cletus.contrib.things.nouns import NounMixin
 from cletus.errors import Refused
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 _ARTICLES: Final = frozenset({"a", "an", "the", "my", "some"})
 _ALL: Final = frozenset({"all", "every", "everything"})
@@ -33,15 +35,23 @@ def choose_objects(text: str, objects: Iterable[Any], *, none: str = "") -> list
     fitting = _fitting(words, objects) if words else objects
     if not fitting or not (words or count == 0):
         name = " ".join(words)
-        raise Refused(none or (f"There is no {name} here." if name else "There is nothing."))
+        raise Refused(
+            none or (_("There is no {name} here.", name=name) if name else _("There is nothing."))
+        )
     if count == 0:
         return fitting
     names = {_noun(obj): _definite(obj) for obj in fitting}
     if len(names) > 1:
-        raise Refused(f"Which: {listed(list(names.values())[:5], word='or')}?")
+        raise Refused(_("Which: {things}?", things=listed(list(names.values())[:5], word="or")))
     if max(rank, count) > len(fitting):
-        is_one = len(fitting) == 1
-        raise Refused(f"There {'is' if is_one else 'are'} only {_counted(fitting)}.")
+        raise Refused(
+            ngettext(
+                "There is only {things}.",
+                "There are only {things}.",
+                len(fitting),
+                things=_counted(fitting),
+            )
+        )
     return [fitting[rank - 1]] if rank else fitting[:count]
 
 
@@ -49,7 +59,7 @@ def choose_object(text: str, objects: Iterable[Any], *, none: str = "") -> Any:
     """The single object that this text means. Arguments and errors are as for ``choose_objects``."""
     chosen = choose_objects(text, objects, none=none)
     if len(chosen) > 1:
-        raise Refused("Only one at a time.")
+        raise Refused(_("Only one at a time."))
     return chosen[0]
 
 

@@ -12,12 +12,26 @@ from typing import Any, Final
 
 from cletus.contrib.audience import ignores
 from cletus.contrib.commands import CommandRegistry, Group, Rest
-from cletus.contrib.language import capitalised, third_person
+from cletus.contrib.language import capitalised
 from cletus.contrib.things.choose import choose_object, choose_objects
 from cletus.contrib.things.nouns import NounMixin, named
 from cletus.contrib.things.thing import BaseThing
 from cletus.errors import Refused
 from cletus.events import ClientEvent
+from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
+
+#: What the person reads who does it, and what all others read.
+_GET: Final = (N_("You get {things}."), N_("{user} gets {things}."))
+_GET_FROM: Final = (
+    N_("You get {things} from {where}."),
+    N_("{user} gets {things} from {where}."),
+)
+_DROP: Final = (N_("You drop {things}."), N_("{user} drops {things}."))
+_PUT: Final = (N_("You put {things} into {where}."), N_("{user} puts {things} into {where}."))
+_GIVE: Final = (N_("You give {things} to {where}."), N_("{user} gives {things} to {where}."))
+_PUT_ON: Final = (N_("You put on {things}."), N_("{user} puts on {things}."))
+_TAKE_OFF: Final = (N_("You take off {things}."), N_("{user} takes off {things}."))
 
 #: Words between a thing and what it is put into.
 _INTO: Final = ("into", "in", "on", "onto")
@@ -29,18 +43,20 @@ def get(event: ClientEvent, item: Rest) -> None:
     name, source = _split(item, ("from",))
     if source:
         container = choose_object(source, (*user.contents, *_room(user).contents))
-        things = choose_objects(name, container.contents, none=f"There is no {name} in it.")
-        where = f" from {container.definite}"
+        things = choose_objects(
+            name, container.contents, none=_("There is no {name} in it.", name=name)
+        )
+        _report(user, _GET_FROM, _move(things, user, user), container.definite)
     else:
-        things, where = choose_objects(name, _room(user).contents), ""
-    _report(user, "get", _move(things, user, user), where)
+        things = choose_objects(name, _room(user).contents)
+        _report(user, _GET, _move(things, user, user))
 
 
 def drop(event: ClientEvent, item: Rest) -> None:
     """Put something down: drop lamp, drop all."""
     user = event.user
-    things = choose_objects(item, user.carried, none=f"You carry no {item}.")
-    _report(user, "drop", _move(things, _room(user), user))
+    things = choose_objects(item, user.carried, none=_("You carry no {name}.", name=item))
+    _report(user, _DROP, _move(things, _room(user), user))
 
 
 def put(event: ClientEvent, item: Rest) -> None:
@@ -48,11 +64,11 @@ def put(event: ClientEvent, item: Rest) -> None:
     user = event.user
     name, container_name = _split(item, _INTO)
     if not container_name:
-        raise Refused("Put it into what? Type, for instance: put coin in bag.")
+        raise Refused(_("Put it into what? Type, for instance: put coin in bag."))
     container = choose_object(container_name, (*user.contents, *_room(user).contents))
-    things = choose_objects(name, user.carried, none=f"You carry no {name}.")
+    things = choose_objects(name, user.carried, none=_("You carry no {name}.", name=name))
     things = [thing for thing in things if thing is not container] or things
-    _report(user, "put", _move(things, container, user), f" into {container.definite}")
+    _report(user, _PUT, _move(things, container, user), container.definite)
 
 
 def give(event: ClientEvent, item: Rest) -> None:
@@ -60,32 +76,34 @@ def give(event: ClientEvent, item: Rest) -> None:
     user = event.user
     name, receiver_name = _split(item, ("to",))
     if not receiver_name:
-        raise Refused("Give it to whom? Type, for instance: give lamp to ann.")
+        raise Refused(_("Give it to whom? Type, for instance: give lamp to ann."))
     others = [other for other in _room(user).occupants if other is not user]
-    receiver = choose_object(receiver_name, others, none=f"{receiver_name!r} is not here.")
+    receiver = choose_object(
+        receiver_name, others, none=_("{name!r} is not here.", name=receiver_name)
+    )
     if not hasattr(receiver, "check_receive"):
-        raise Refused(f"{capitalised(str(receiver))} cannot take anything.")
+        raise Refused(_("{receiver} cannot take anything.", receiver=capitalised(str(receiver))))
     if ignores(receiver, user):
-        raise Refused(f"{receiver} ignores you.")
-    things = choose_objects(name, user.carried, none=f"You carry no {name}.")
+        raise Refused(_("{receiver} ignores you.", receiver=receiver))
+    things = choose_objects(name, user.carried, none=_("You carry no {name}.", name=name))
     moved = _move(things, receiver, user)
     if moved:
-        receiver.write(f"{user} gives you {named(moved)}.")
-    _report(user, "give", moved, f" to {receiver}", exclude=(receiver,))
+        receiver.write(_("{user} gives you {things}.", user=user, things=named(moved)))
+    _report(user, _GIVE, moved, str(receiver), exclude=(receiver,))
 
 
 def wear(event: ClientEvent, item: Rest) -> None:
     """Put on something that you carry: wear hat."""
     user = event.user
-    things = choose_objects(item, user.carried, none=f"You carry no {item}.")
-    _report(user, "put on", _each(things, lambda thing: thing.wear(), user))
+    things = choose_objects(item, user.carried, none=_("You carry no {name}.", name=item))
+    _report(user, _PUT_ON, _each(things, lambda thing: thing.wear(), user))
 
 
 def remove(event: ClientEvent, item: Rest) -> None:
     """Take off something that you wear: remove hat."""
     user = event.user
-    things = choose_objects(item, user.worn, none=f"You wear no {item}.")
-    _report(user, "take off", _each(things, lambda thing: thing.take_off(), user))
+    things = choose_objects(item, user.worn, none=_("You wear no {name}.", name=item))
+    _report(user, _TAKE_OFF, _each(things, lambda thing: thing.take_off(), user))
 
 
 def inventory(event: ClientEvent) -> None:
@@ -133,7 +151,7 @@ def register_commands(registry: CommandRegistry | Group) -> None:
 
 def _room(user: Any) -> Any:
     if user.room is None:
-        raise Refused("You are not in a room.")
+        raise Refused(_("You are not in a room."))
     return user.room
 
 
@@ -147,7 +165,7 @@ def _split(text: str, words: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _target(user: Any, text: str) -> Any:
-    first, _, rest = text.partition(" ")
+    first, _space, rest = text.partition(" ")
     text = rest if first.lower() in ("at", "in", "into") and rest else text
     if text.lower() in ("me", "myself"):
         return user
@@ -160,9 +178,9 @@ def _described(target: Any, viewer: Any, how: str) -> list[Any]:
     if describe is not None:
         return list(describe(viewer))
     text = getattr(target, "description", "")
-    lines = [text] if text else [f"You see {target}."]
+    lines = [text] if text else [_("You see {target}.", target=target)]
     if getattr(target, "worn", None):
-        lines.append(f"{target} wears {named(target.worn)}.")
+        lines.append(_("{person} wears {things}.", person=target, things=named(target.worn)))
     return lines
 
 
@@ -186,9 +204,13 @@ def _each(
 
 
 def _report(
-    user: Any, verb: str, things: list[BaseThing], where: str = "", exclude: tuple[Any, ...] = ()
+    user: Any,
+    act: tuple[str, str],
+    things: list[BaseThing],
+    where: str = "",
+    exclude: tuple[Any, ...] = (),
 ) -> None:
-    """Tell the person and everybody else in the room what was done."""
+    """Tell the person, and everybody else in the room, what was done, by the messages of the act."""
     if not things:
         return
     shown = (
@@ -196,6 +218,7 @@ def _report(
         if len(things) == 1 and isinstance(things[0], NounMixin)
         else named(things)
     )
-    user.write(f"You {verb} {shown}{where}.")
-    text = f"{user} {third_person(verb)} {named(things)}{where}."
+    own, others = act
+    user.write(_(own, things=shown, where=where))
+    text = _(others, user=user, things=named(things), where=where)
     _room(user).write_all(text, exclude=(user, *exclude), by=user, notice=True)

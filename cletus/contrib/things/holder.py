@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cletus.contrib.language import grouped, listed, sentence
+from cletus.contrib.language import capitalised, grouped, listed
 from cletus.contrib.things.place import place_of
 from cletus.errors import Refused
 from cletus.storage import Field, Store, TempStoreMixin, save_all
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 if TYPE_CHECKING:
     _Base = Store
@@ -59,15 +61,16 @@ class HolderMixin(_Base):
     def too_heavy_text(self, thing: Any, by: Any = None) -> str:
         """What a person reads who would put too much into it."""
         if self is by:
-            return f"You cannot carry {thing.definite} as well."
-        return f"There is no room for {thing.definite}."
+            return _("You cannot carry {definite} as well.", definite=thing.definite)
+        return _("There is no room for {definite}.", definite=thing.definite)
 
     def things_text(self, viewer: Any = None) -> str:
         """``Two rats and an old lamp are here.``; empty if there is nothing. A room shows it."""
         contents = self.contents
         if not contents:
             return ""
-        return sentence(f"{listed(grouped(contents))} {'is' if len(contents) == 1 else 'are'} here")
+        names = capitalised(listed(grouped(contents)))
+        return ngettext("{names} is here.", "{names} are here.", len(contents), names=names)
 
     # -- emptying ---------------------------------------------------------------------------
 
@@ -114,9 +117,9 @@ class CarrierMixin(HolderMixin):
 
     def inventory(self) -> list[str]:
         """What they carry and wear, as sentences."""
-        lines = [f"You carry {listed(grouped(self.carried))}."]
+        lines: list[str] = [_("You carry {things}.", things=listed(grouped(self.carried)))]
         if self.worn:
-            lines.append(f"You wear {listed(grouped(self.worn))}.")
+            lines.append(_("You wear {things}.", things=listed(grouped(self.worn))))
         return lines
 
     def place_outside(self) -> Any:

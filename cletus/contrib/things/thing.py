@@ -18,6 +18,7 @@ from cletus.contrib.things.thing_file import FromFileMixin
 from cletus.errors import Refused, StorageError
 from cletus.service.service import Service
 from cletus.storage import Field, Manager, Store
+from cletus.text import gettext as _
 
 T = TypeVar("T", bound="BaseThing")
 
@@ -135,22 +136,22 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
             Refused: it stays; the person reads why.
         """
         if self.fixed:
-            raise Refused(f"You cannot take {self.definite}.")
+            raise Refused(_("You cannot take {definite}.", definite=self.definite))
 
     def look(self, viewer: Any = None) -> list[str]:
         """What a person sees who looks at it: paragraphs."""
         lines = [part for part in self.description.strip().split("\n\n") if part]
         if self.container:
-            lines.append(f"In it you see {self.contents_text()}.")
-        return lines or [f"You see nothing special about {self.definite}."]
+            lines.append(_("In it you see {things}.", things=self.contents_text()))
+        return lines or [_("You see nothing special about {definite}.", definite=self.definite)]
 
     def examine(self, viewer: Any = None) -> list[str]:
         """What a person sees who examines it."""
         lines = self.look(viewer)
         if self.total_weight:
-            lines.append(f"Weight: {self.total_weight:g}.")
+            lines.append(_("Weight: {weight:g}.", weight=self.total_weight))
         if self.wearable:
-            lines.append(f"You can wear it ({self.wearable}).")
+            lines.append(_("You can wear it ({place}).", place=self.wearable))
         return lines
 
     # -- places -----------------------------------------------------------------------------
@@ -191,12 +192,12 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
     def check_receive(self, thing: Any, by: Any = None) -> None:
         """As a holder; also, it must be a container, and not be inside the thing."""
         if not self.container:
-            raise Refused(f"You cannot put anything into {self.definite}.")
+            raise Refused(_("You cannot put anything into {definite}.", definite=self.definite))
         containers = list(self.containers())
         if thing is self or thing in containers:
-            raise Refused(f"You cannot put {thing.definite} into itself.")
+            raise Refused(_("You cannot put {definite} into itself.", definite=thing.definite))
         if len(containers) + 1 + thing.height > self.nested_max:
-            raise Refused("There are too many things inside one another.")
+            raise Refused(_("There are too many things inside one another."))
         for container in (self, *containers):
             HolderMixin.check_receive(container, thing, by)
 
@@ -239,12 +240,12 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
             Refused: it cannot be worn, or they wear something there already.
         """
         if not self.wearable:
-            raise Refused(f"You cannot wear {self.definite}.")
+            raise Refused(_("You cannot wear {definite}.", definite=self.definite))
         if self.worn:
-            raise Refused(f"You already wear {self.definite}.")
+            raise Refused(_("You already wear {definite}.", definite=self.definite))
         for thing in self.place.worn:
             if thing.wearable == self.wearable:
-                raise Refused(f"You already wear {thing}.")
+                raise Refused(_("You already wear {thing}.", thing=thing))
         self.worn = True
         save_for(self, self.place)
 
@@ -255,7 +256,7 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
             Refused: they do not wear it.
         """
         if not self.worn:
-            raise Refused(f"You do not wear {self.definite}.")
+            raise Refused(_("You do not wear {definite}.", definite=self.definite))
         self.worn = False
         save_for(self, self.place)
 

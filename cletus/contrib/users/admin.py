@@ -19,6 +19,7 @@ from cletus.errors import NoUsers, Refused, UnknownRole
 from cletus.logs.audit import audit
 from cletus.service.lifecycle import State
 from cletus.service.service import Service
+from cletus.text import gettext as _
 
 T = TypeVar("T")
 
@@ -129,7 +130,7 @@ def find_user(users: Users, name: str) -> Any:
     """
     user = users.user.manager.get_by_username(name)
     if user is None:
-        raise Refused(f"There is no user called {name!r}.")
+        raise Refused(_("There is no user called {name!r}.", name=name))
     return user
 
 
@@ -145,12 +146,12 @@ def _check_roles(users: Users, roles: Iterable[str]) -> None:
 async def _add(users: Users, name: str, password: str, roles: list[str]) -> str:
     user = await add_user(users, name, password, roles)
     as_roles = f" as {', '.join(roles)}" if roles else ""
-    return f"{user} has an account{as_roles}."
+    return _("{user} has an account{as_roles}.", user=user, as_roles=as_roles)
 
 
 async def _password(users: Users, name: str, password: str) -> str:
     user = await set_password(users, name, password)
-    return f"{user} has a new password."
+    return _("{user} has a new password.", user=user)
 
 
 async def _role(users: Users, name: str, grant: list[str], revoke: list[str]) -> str:
@@ -161,12 +162,14 @@ async def _role(users: Users, name: str, grant: list[str], revoke: list[str]) ->
 async def _ban(users: Users, whom: str, seconds: float | None, reason: str) -> str:
     new = ban(users, whom, None if seconds is None else timedelta(seconds=seconds), reason)
     until = "permanently" if new.until is None else f"until {new.until:%Y-%m-%d %H:%M} UTC"
-    return f"{new.target} is banned {until}."
+    return _("{target} is banned {until}.", target=new.target, until=until)
 
 
 async def _unban(users: Users, whom: str) -> str:
     was_banned = users.bans.unban(whom)
-    return f"{whom} is {'no longer' if was_banned else 'not'} banned."
+    if was_banned:
+        return _("{whom} is no longer banned.", whom=whom)
+    return _("{whom} is not banned.", whom=whom)
 
 
 async def _find(users: Users, name: str) -> str:
@@ -179,14 +182,14 @@ async def _rename(users: Users, name: str, new: str) -> str:
     user.name = await users.check_name(new, user=user)
     user.save()
     audit("account renamed", f"{before} to {user}", actor=_CONSOLE)
-    return f"{before} is now called {user}."
+    return _("{before} is now called {user}.", before=before, user=user)
 
 
 async def _delete(users: Users, name: str) -> str:
     user = find_user(users, name)
     users.user.manager.delete(user.key)
     audit("account deleted", user.key, actor=_CONSOLE)
-    return f"The account of {user} is deleted."
+    return _("The account of {user} is deleted.", user=user)
 
 
 async def _list(users: Users) -> str:
@@ -216,7 +219,7 @@ async def control(service: Service, action: str, arguments: dict[str, Any]) -> s
         Refused: as the action, or there is no such action.
     """
     if action not in ACTIONS:
-        raise Refused(f"there is no action {action[:40]!r} of accounts")
+        raise Refused(_("there is no action {action!r} of accounts", action=action[:40]))
     return await ACTIONS[action](users_of(service), **arguments)
 
 

@@ -14,6 +14,8 @@ from cletus.logs.audit import audit
 from cletus.renamed import with_old_names
 from cletus.storage import Field, Manager, Store
 from cletus.storage.keys import normalise
+from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 #: The widest networks that can be banned, by IP version: half of the internet is nobody's ban. Our choice.
 WIDEST = {4: 8, 6: 16}
@@ -35,7 +37,7 @@ class BaseBan(Store):
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
     #: What those are whom it covers, in sentences.
-    word: ClassVar[str] = "banned"
+    word: ClassVar[str] = N_("banned")
 
     name: Field[str | None] = Field(type=str)
     network: Field[str | None] = Field(type=str)
@@ -64,8 +66,11 @@ class BaseBan(Store):
 
     def __str__(self) -> str:
         """The sentence shown to those whom it covers."""
-        until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
-        return f"You are {self.word}{until}{f': {self.reason}' if self.reason else ''}."
+        until: str = ""
+        if self.until is not None:
+            until = _(" until {time} UTC", time=self.until.strftime("%Y-%m-%d %H:%M"))
+        reason = f": {self.reason}" if self.reason else ""
+        return _("You are {word}{until}{reason}.", word=_(self.word), until=until, reason=reason)
 
 
 class BaseHush(BaseBan):
@@ -76,7 +81,7 @@ class BaseHush(BaseBan):
 
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
-    word = "hushed"
+    word = N_("hushed")
 
     @classmethod
     def forget_user(cls, key: str) -> None:
@@ -147,14 +152,19 @@ class Bans:
         network = network_of(whom)
         if network is not None and network.prefixlen < WIDEST[network.version]:
             raise Refused(
-                f"{whom} would ban too many addresses. "
-                f"The prefix must be at least /{WIDEST[network.version]}."
+                _(
+                    "{whom} would ban too many addresses. The prefix must be at least /{widest}.",
+                    whom=whom,
+                    widest=WIDEST[network.version],
+                )
             )
         now = self._now()
         try:
             until = None if duration is None else now + duration
         except OverflowError:
-            raise Refused("That is too long. Leave the duration out for a permanent ban.") from None
+            raise Refused(
+                _("That is too long. Leave the duration out for a permanent ban.")
+            ) from None
         key = self._key(whom)
         name = None if network is not None else normalise(whom)
         ban = self._ban_cls.manager.get(key)
@@ -226,7 +236,7 @@ class Bans:
         try:
             return self._key_of_name(whom)
         except InvalidKey:
-            raise Refused(f"{whom!r} is neither a name nor an address.") from None
+            raise Refused(_("{whom!r} is neither a name nor an address.", whom=whom)) from None
 
     def _key_of_name(self, name: str) -> str:
         return normalise(f"name-{normalise(name.strip())}")

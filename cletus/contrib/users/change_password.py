@@ -14,6 +14,7 @@ from cletus.contrib.users.hashing import Urgency, hash_password, queued_as
 from cletus.contrib.users.password import check_new_password, matches
 from cletus.logs.audit import audit
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 
 class ChangePassword(Dialogue):
@@ -35,7 +36,7 @@ class ChangePassword(Dialogue):
         confirmed = confirm_password(self.client, line, "Your password was not changed.")
         return self.ask_new if await confirmed else self.done(False)
 
-    @step("Choose a new one: ", hidden=True)
+    @step(_("Choose a new one: "), hidden=True)
     async def ask_new(self, line: str) -> Any:
         """The new password; asked again if it is refused."""
         service, user = self.client.service, self.client.user
@@ -46,17 +47,17 @@ class ChangePassword(Dialogue):
         self.hashed = await hashed
         return self.ask_again
 
-    @step("Type it again, to be sure: ", hidden=True)
+    @step(_("Type it again, to be sure: "), hidden=True)
     async def ask_again(self, line: str) -> Any:
         """The new password again."""
         user = self.client.user
         with queued_as(Urgency.KNOWN, origin_of(self.client.address)):
             is_same = Deferred.fromCoroutine(matches(self.client.service, self.hashed, line))
         if not await is_same or user is None:
-            self.client.write("The passwords differ. Your password was not changed.")
+            self.client.write(_("The passwords differ. Your password was not changed."))
             return self.done(False)
         user.password, self.hashed = self.hashed, ""
         audit("password changed", user.key)
         if await save_for(user, user):
-            self.client.write("Your password has been changed.")
+            self.client.write(_("Your password has been changed."))
         return self.done(True)

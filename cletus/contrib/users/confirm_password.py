@@ -8,8 +8,9 @@ from typing import Any
 from cletus.contrib.addresses import origin_of
 from cletus.contrib.users.hashing import Urgency, queued_as
 from cletus.logs.audit import audit
+from cletus.text import gettext as _
 
-QUESTION = "Your present password: "
+QUESTION = _("Your present password: ")
 
 
 async def confirm_password(client: Any, password: str, refusal: str) -> bool:
@@ -30,7 +31,9 @@ async def confirm_password(client: Any, password: str, refusal: str) -> bool:
         if wait > 0:
             throttle.leave_line(user.key, origin, familiar=True)
             throttle.succeeded(user.key, origin, familiar=True)
-        client.write(f"Too many wrong passwords. Try again in {ceil(abs(wait))} seconds.")
+        client.write(
+            _("Too many wrong passwords. Try again in {seconds} seconds.", seconds=ceil(abs(wait)))
+        )
         return False
     try:
         with queued_as(Urgency.KNOWN, origin):
@@ -43,5 +46,5 @@ async def confirm_password(client: Any, password: str, refusal: str) -> bool:
     report(user.key, origin, familiar=True)
     if not correct:
         audit("wrong password", user.key, outcome=refusal)
-        client.write(f"Wrong password. {refusal}")
+        client.write(_("Wrong password. {refusal}", refusal=refusal))
     return correct

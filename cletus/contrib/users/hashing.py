@@ -25,6 +25,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.errors import PasswordsBusy
 from cletus.reactor.threads import Pool
+from cletus.text import gettext as _
 
 #: OWASP password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
 HASHER = PasswordHasher(memory_cost=19456, time_cost=2, parallelism=1)
@@ -39,7 +40,7 @@ HASHES = Pool("hashes", AT_ONCE)
 #: Hashes of one urgency that may wait, at some 30 ms each. Our choice.
 WAITING_MAX = 100
 
-BUSY = "Many people are logging in. Try again in a moment."
+BUSY = _("Many people are logging in. Try again in a moment.")
 
 
 class HasThreads(Protocol):

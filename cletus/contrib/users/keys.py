@@ -17,6 +17,7 @@ from cletus.contrib.users.confirm_password import QUESTION, confirm_password
 from cletus.errors import Refused
 from cletus.logs.audit import audit
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 KEYS_MAX: Final = 10
 """Keys of one account. Our choice."""
@@ -39,7 +40,7 @@ _PARTS: Final = {
 
 _SIZE_MAX: Final = 2200  # bytes: RSA with 16,384 bits
 
-_HOW: Final = "Say add and the line of your public key: add ssh-ed25519 AAAA... me@home"
+_HOW: Final = _("Say add and the line of your public key: add ssh-ed25519 AAAA... me@home")
 
 
 class KeysMixin:
@@ -70,7 +71,7 @@ class AddKey(Dialogue):
 
     def begin(self) -> Any:
         """Say which key it is."""
-        self.client.write(f"To add {fingerprint(self.ssh_key)}:")
+        self.client.write(_("To add {fingerprint}:", fingerprint=fingerprint(self.ssh_key)))
         return self.ask_password
 
     @step(QUESTION, hidden=True)
@@ -98,7 +99,7 @@ def edit_keys(user: Any, text: str) -> list[str]:
     Raises:
         Refused: it is not a key that can be used, or there is no such key.
     """
-    action, _, rest = text.strip().partition(" ")
+    action, _space, rest = text.strip().partition(" ")
     if action == "add":
         key = check_key(rest)
         _check_room(user, key)
@@ -109,32 +110,39 @@ def edit_keys(user: Any, text: str) -> list[str]:
         return []
     if action == "remove":
         if not rest.strip().isascii() or not rest.strip().isdigit():
-            raise Refused("Say remove and the number of the key: remove 1")
+            raise Refused(_("Say remove and the number of the key: remove 1"))
         number = int(rest.strip()[:4])
         if not 1 <= number <= len(user.ssh_keys):
-            raise Refused("There is no key of that number.")
+            raise Refused(_("There is no key of that number."))
         key = user.ssh_keys.pop(number - 1)
         audit("SSH key removed", user.key, outcome=fingerprint(key))
-        return [f"Removed {fingerprint(key)}."]
+        return [_("Removed {fingerprint}.", fingerprint=fingerprint(key))]
     if action:
-        raise Refused(f"{_HOW}\nOr remove and its number: remove 1")
+        raise Refused(_("{how}\nOr remove and its number: remove 1", how=_HOW))
     if not user.ssh_keys:
-        return ["You have no SSH keys.", _HOW]
+        return [_("You have no SSH keys."), _HOW]
     return [f"{number}. {_shown(key)}" for number, key in enumerate(user.ssh_keys, 1)]
 
 
 def _check_room(user: Any, key: str) -> None:
     if user.has_ssh_key(key):
-        raise Refused("You have that key already.")
+        raise Refused(_("You have that key already."))
     if len(user.ssh_keys) >= KEYS_MAX:
-        raise Refused(f"You can have at most {KEYS_MAX} keys. Remove one first.")
+        raise Refused(
+            _("You can have at most {keys_max} keys. Remove one first.", keys_max=KEYS_MAX)
+        )
 
 
 def _add(user: Any, key: str) -> list[str]:
     _check_room(user, key)
     user.ssh_keys.append(key)
     audit("SSH key added", user.key, outcome=fingerprint(key))
-    return [f"Added {fingerprint(key)}. With it you log in by SSH without your password."]
+    return [
+        _(
+            "Added {fingerprint}. With it you log in by SSH without your password.",
+            fingerprint=fingerprint(key),
+        )
+    ]
 
 
 def check_key(text: str) -> str:
@@ -148,19 +156,27 @@ def check_key(text: str) -> str:
     """
     name, encoded, *comment = [*text.split(None, 2), "", ""][:3]
     if "PRIVATE" in text:
-        raise Refused("That is a private key! Keep it to yourself; the public one ends in .pub.")
+        raise Refused(_("That is a private key! Keep it to yourself; the public one ends in .pub."))
     if name not in _PARTS:
         known = ", ".join(name for name in _PARTS if "@" not in name)
-        raise Refused(f"That is not a public key that can be used. Known types: {known}.\n{_HOW}")
+        raise Refused(
+            _(
+                "That is not a public key that can be used. Known types: {known}.\n{how}",
+                known=known,
+                how=_HOW,
+            )
+        )
     try:
         blob = b64decode(encoded, validate=True)
     except (Error, ValueError):
-        raise Refused("That key is damaged. Is it all on one line?") from None
+        raise Refused(_("That key is damaged. Is it all on one line?")) from None
     parts = _strings(blob)
     if len(blob) > _SIZE_MAX or len(parts) != _PARTS[name] or parts[0] != name.encode():
-        raise Refused("That key is damaged. Is it all on one line?")
+        raise Refused(_("That key is damaged. Is it all on one line?"))
     if name == "ssh-rsa" and int.from_bytes(parts[2]).bit_length() < RSA_BITS_MIN:
-        raise Refused(f"That RSA key is too short: it needs {RSA_BITS_MIN} bits.")
+        raise Refused(
+            _("That RSA key is too short: it needs {rsa_bits_min} bits.", rsa_bits_min=RSA_BITS_MIN)
+        )
     kept = f"{name} {b64encode(blob).decode()}"
     return f"{kept} {comment[0][:COMMENT_MAX]}".strip() if comment else kept
 
@@ -188,5 +204,5 @@ def _without_comment(key: str) -> tuple[str, ...]:
 
 
 def _shown(key: str) -> str:
-    name, _, *comment = key.split(None, 2)
+    name, _type, *comment = key.split(None, 2)
     return " ".join((name, fingerprint(key), *comment))

@@ -38,6 +38,7 @@ from cletus.logs.audit import audit
 from cletus.service.timers import Timer
 from cletus.storage import Field
 from cletus.storage.keys import normalise
+from cletus.text import gettext as _
 
 #: Passwords and names that one connection may try.
 TRIES_MAX = 3
@@ -94,7 +95,7 @@ class LoginDialogue(Dialogue):
 
     def returned(self) -> None:
         """Greet a user who was online already and is about to go on at this connection."""
-        self.client.write(f"Welcome back, {self.user}.")
+        self.client.write(_("Welcome back, {user}.", user=self.user))
 
     def registered(self) -> Any:
         """Called when the new account has been saved. Returns what a step may return.
@@ -132,7 +133,7 @@ class LoginDialogue(Dialogue):
             return self.done() if self.registers_guest else None
         self.names_tried += 1
         if self.names_tried > NAMES_MAX:
-            return self.refuse("Too many names tried. Goodbye!", "too many names")
+            return self.refuse(_("Too many names tried. Goodbye!"), "too many names")
         self.name = name
         if self.registers_guest:
             self.name = await self.users.check_name(name)
@@ -145,7 +146,7 @@ class LoginDialogue(Dialogue):
         self.name = await self.users.check_name(name)
         return self.confirm_new
 
-    @step(lambda self: f"There is no account called {self.name}. Create it (y/n)? ")
+    @step(lambda self: _("There is no account called {name}. Create it (y/n)? ", name=self.name))
     def confirm_new(self, line: str) -> Any:
         """Yes or no: create an account of that name."""
         answer = line.strip().lower()
@@ -154,7 +155,7 @@ class LoginDialogue(Dialogue):
         self.is_new = True
         return self.choose_password
 
-    @step("Choose a password: ", hidden=True)
+    @step(_("Choose a password: "), hidden=True)
     async def choose_password(self, line: str) -> Any:
         """The password of the new account."""
         service = self.client.service
@@ -164,7 +165,7 @@ class LoginDialogue(Dialogue):
         self.hashed = await hashed
         return self.repeat_password
 
-    @step("Type it again, to be sure: ", hidden=True)
+    @step(_("Type it again, to be sure: "), hidden=True)
     async def repeat_password(self, line: str) -> Any:
         """The same password again; then the account is created."""
         with queued_as(Urgency.NEW, self.origin):
@@ -173,26 +174,28 @@ class LoginDialogue(Dialogue):
             return await self.register()
         self.tries += 1
         if self.tries >= TRIES_MAX:
-            return self.refuse("Too many tries. Goodbye!", "could not repeat a password")
-        self.client.write("The passwords differ.")
+            return self.refuse(_("Too many tries. Goodbye!"), "could not repeat a password")
+        self.client.write(_("The passwords differ."))
         return self.choose_password
 
-    @step("Your password? ", hidden=True)
+    @step(_("Your password? "), hidden=True)
     async def ask_password(self, line: str) -> Any:
         """The password of the account."""
         wait = self.users.throttle.try_login(self.key, self.origin, familiar=self.is_familiar)
         if wait < 0:
-            text = f"Too many failed logins. Try again in {ceil(-wait)} seconds."
+            text = _("Too many failed logins. Try again in {seconds} seconds.", seconds=ceil(-wait))
             return self.refuse(text, "throttled")
         if wait:
-            self.client.write(f"Too many failed logins. Please wait {ceil(wait)} seconds.")
+            self.client.write(
+                _("Too many failed logins. Please wait {seconds} seconds.", seconds=ceil(wait))
+            )
             await self.wait_in_line(wait)
         if await self.check(line):
             return self.check_ban() or self.enter()
         self.tries += 1
         if self.tries >= TRIES_MAX:
-            return self.refuse("Too many wrong passwords. Goodbye!", "wrong passwords")
-        self.client.write("Wrong password.")
+            return self.refuse(_("Too many wrong passwords. Goodbye!"), "wrong passwords")
+        self.client.write(_("Wrong password."))
         self.client.service.fire(LoginFailed(self.client.service, self.client, "Wrong password."))
         return self.ask_name
 
@@ -251,9 +254,10 @@ class LoginDialogue(Dialogue):
         if self.claimed:  # it is answered already
             return ""
         if self.registers_guest:
-            return "What name do you want (Enter to stay a guest)? "
-        guests = " (or guest)" if self.users.guest is not None else ""
-        return f"What is your name{guests}? "
+            return _("What name do you want (Enter to stay a guest)? ")
+        if self.users.guest is not None:
+            return _("What is your name (or guest)? ")
+        return _("What is your name? ")
 
     def has_proven(self, name: str) -> bool:
         """Whether they have proved at their door (SSH) that this is their account."""
@@ -304,12 +308,12 @@ class LoginDialogue(Dialogue):
         users = self.users
         per_hour = self.client.service.settings.users_accounts_per_hour
         if not users.throttle.take("account", self.origin, per_hour):
-            text = "Too many new accounts from your address. Try again later."
+            text = _("Too many new accounts from your address. Try again later.")
             return self.refuse(text, "flood")
         try:
             user = users.create(self.name, self.hashed)
         except (NameRefused, KeyInUse):
-            self.client.write("Somebody has just taken that name.")
+            self.client.write(_("Somebody has just taken that name."))
             self.is_new = False
             return self.ask_name
         try:
@@ -374,5 +378,5 @@ class LoginDialogue(Dialogue):
 def login_time_over(client: Client) -> None:
     """Close a connection that is still logging in when its time is over."""
     if any(isinstance(dialogue, LoginDialogue) for dialogue in client.dialogues):
-        client.write("", "You took too long to log in. Goodbye!")
+        client.write("", _("You took too long to log in. Goodbye!"))
         client.close("login took too long")

@@ -15,6 +15,7 @@ from wcwidth import wcwidth
 from cletus.contrib.users.confusables import folded_skeleton, skeletons
 from cletus.errors import InvalidKey, NameRefused
 from cletus.storage.keys import normalise
+from cletus.text import gettext as _
 
 SHORTEST, LONGEST = 2, 20
 
@@ -58,10 +59,10 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
     try:
         normalise(name)
     except InvalidKey as error:
-        raise NameRefused(f"That name cannot be used: {error.reason}.") from None
+        raise NameRefused(_("That name cannot be used: {reason}.", reason=error.reason)) from None
     forms = skeletons(name)
     if any(not forms.isdisjoint(skeletons(word)) for word in reserved):
-        raise NameRefused("That name is reserved.")
+        raise NameRefused(_("That name is reserved."))
     # The skeletons cover three ways to write a name; show it in a form that looks like one of them.
     return name if folded_skeleton(name) in forms else name.lower().capitalize()
 
@@ -73,19 +74,25 @@ def script_of(character: str) -> str:
 
 def _check_letters(name: str) -> None:
     if not SHORTEST <= len(name) <= LONGEST:
-        raise NameRefused(f"A name must have {SHORTEST} to {LONGEST} letters.")
+        raise NameRefused(
+            _(
+                "A name must have {shortest} to {longest} letters.",
+                shortest=SHORTEST,
+                longest=LONGEST,
+            )
+        )
     for character in name:
         if unicodedata.category(character) not in LETTERS or script_of(character) == "COMMON":
-            raise NameRefused("A name can contain only letters.")
+            raise NameRefused(_("A name can contain only letters."))
     if not name.lower().isalpha():  # the Turkish capital I with a dot: a letter and a mark
-        raise NameRefused("A name can contain only letters whose small forms are letters too.")
+        raise NameRefused(_("A name can contain only letters whose small forms are letters too."))
     if unicodedata.normalize("NFKC", name) != name:
-        raise NameRefused("A name can contain only ordinary letters.")
+        raise NameRefused(_("A name can contain only ordinary letters."))
     if any(wcwidth(character) <= 0 for character in name):  # vowels of Hangul without a syllable
-        raise NameRefused("A name can contain only letters that take room on a screen.")
+        raise NameRefused(_("A name can contain only letters that take room on a screen."))
 
 
 def _check_script(name: str) -> None:
     scripts = {script_of(character) for character in name}
     if len(scripts) > 1 and not any(scripts <= allowed for allowed in MIXED_SCRIPTS):
-        raise NameRefused("All letters of a name must be of the same script.")
+        raise NameRefused(_("All letters of a name must be of the same script."))

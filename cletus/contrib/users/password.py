@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from cletus.contrib.users.hashing import hash_password, is_outdated, verify
 from cletus.errors import PasswordRefused
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 #: Minimum length in characters (NIST SP 800-63B).
 SHORTEST = 8
@@ -42,18 +43,25 @@ def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> s
     try:
         size = len(password.encode())
     except UnicodeEncodeError:  # of half a surrogate pair, such as a byte that is not UTF-8 becomes
-        raise PasswordRefused("That password contains characters that are not UTF-8.") from None
+        raise PasswordRefused(_("That password contains characters that are not UTF-8.")) from None
     longest = min(LONGEST, line_max - 1 if line_max else LONGEST)
     if size > longest:
-        raise PasswordRefused(f"That password is too long: it can have at most {longest} bytes.")
+        raise PasswordRefused(
+            _("That password is too long: it can have at most {longest} bytes.", longest=longest)
+        )
     if len(password) < SHORTEST:
         raise PasswordRefused(
-            f"That password is too short: it must have at least {SHORTEST} characters."
+            _(
+                "That password is too short: it must have at least {shortest} characters.",
+                shortest=SHORTEST,
+            )
         )
     if password.casefold() == name.casefold() or len(set(password)) < DIFFERENT:
-        raise PasswordRefused("That password is too easy to guess.")
+        raise PasswordRefused(_("That password is too easy to guess."))
     if is_common(password):
-        raise PasswordRefused("That password is too easy to guess: it is on lists of common ones.")
+        raise PasswordRefused(
+            _("That password is too easy to guess: it is on lists of common ones.")
+        )
     return password
 
 
@@ -112,7 +120,10 @@ class PasswordMixin:
     async def _set_password(self, password: str) -> None:
         if not is_possible(password):
             raise PasswordRefused(
-                f"That password is too long: it can have at most {LONGEST} bytes."
+                _(
+                    "That password is too long: it can have at most {longest} bytes.",
+                    longest=LONGEST,
+                )
             )
         self.password = await hash_password(self.service, composed(password))
 

@@ -24,6 +24,7 @@ from cletus.errors import Refused, UnknownRole
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -130,7 +131,7 @@ def requires(permission: str) -> Callable[[Function], Function]:
         @wraps(function)
         def guarded(event: ClientEvent, *args: Any, **kwargs: Any) -> Any:
             if not has_permission(event.user, permission):
-                raise Refused("You do not have permission to do that.")
+                raise Refused(_("You do not have permission to do that."))
             return function(event, *args, **kwargs)
 
         guarded_function: Any = guarded

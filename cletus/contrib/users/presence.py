@@ -23,6 +23,7 @@ from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import COLUMNS, RenderProfile
 from cletus.service.lifecycle import State
 from cletus.storage import Field
+from cletus.text import gettext as _
 from cletus.text.markup import Styled
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class MissedMixin:
         self.forget_missed()
         if not missed:
             return
-        client.write("You missed:")
+        client.write(_("You missed:"))
         if dropped:
-            client.write(f"({dropped} earlier lines were dropped.)")
+            client.write(_("({dropped} earlier lines were dropped.)", dropped=dropped))
         client.write(*missed)
 
     def forget_missed(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cletus.errors import Refused
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
 
 #: Maximum length of one pronoun. Our choice.
 LONGEST = 15
@@ -62,9 +63,16 @@ def parse_pronouns(text: str) -> Pronouns:
         return known
     if len(words) != 4:
         choices = ", ".join(KNOWN)
-        raise Refused(f"Choose {choices}, or write your own four, such as xe/xem/xyr/xemself.")
+        raise Refused(
+            _(
+                "Choose {choices}, or write your own four, such as xe/xem/xyr/xemself.",
+                choices=choices,
+            )
+        )
     if not all(word.isalpha() and len(word) <= LONGEST for word in words):
-        raise Refused(f"A pronoun can contain only letters, and at most {LONGEST} of them.")
+        raise Refused(
+            _("A pronoun can contain only letters, and at most {longest} of them.", longest=LONGEST)
+        )
     subject, object_, possessive, reflexive = words
     plural = subject == THEY.subject
     return Pronouns(subject, object_, possessive, reflexive, plural)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cletus.errors import Refused
 from cletus.protocol.charset import Encoder, telnet_encoder
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 if TYPE_CHECKING:
     from cletus.contrib.users.user import BaseUser
@@ -41,7 +42,9 @@ class TerminalMixin(_Base):
         """
         name = "" if name.lower() == "auto" else name
         if name and _encoder_of(name) is None:
-            raise Refused(f"{name[:40]!r} is not a character set. Try utf-8, latin-1 or ascii.")
+            raise Refused(
+                _("{name!r} is not a character set. Try utf-8, latin-1 or ascii.", name=name[:40])
+            )
         self.charset = name
         self.apply_terminal()
 
@@ -58,7 +61,11 @@ class TerminalMixin(_Base):
         """
         if columns and not COLUMNS_MIN <= columns <= COLUMNS_MAX:
             raise Refused(
-                f"A width is from {COLUMNS_MIN} to {COLUMNS_MAX}; 0 is that of your window."
+                _(
+                    "A width is from {columns_min} to {columns_max}; 0 is that of your window.",
+                    columns_min=COLUMNS_MIN,
+                    columns_max=COLUMNS_MAX,
+                )
             )
         self.width = columns
         self.apply_terminal()

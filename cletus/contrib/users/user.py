@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from cletus.client.client import Client
 from cletus.contrib.users.manager import UserManager
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
 
 
 class ClientField(Field[Client | None]):
@@ -115,7 +116,7 @@ class BaseUser(Store):
         self.client = client
         for replaced in dict.fromkeys(previous):
             if replaced is not None and replaced is not client:
-                replaced.write("You have logged in from another connection. This one is closed.")
+                replaced.write(_("You have logged in from another connection. This one is closed."))
                 replaced.close("replaced by a new connection")
 
     def log_out(self) -> None:

@@ -39,8 +39,9 @@ from cletus.errors import NameRefused, Refused
 from cletus.logs.context import subject
 from cletus.service.service import Service
 from cletus.storage import TempStoreMixin
+from cletus.text import gettext as _
 
-TOO_MANY: Final = "Too many people are logging in from your address. Please try again later."
+TOO_MANY: Final = _("Too many people are logging in from your address. Please try again later.")
 
 
 def utc_now() -> datetime:
@@ -170,7 +171,7 @@ class Users:
         """
         author = self.user.manager.get_active(by) if by else None
         if user is author:
-            raise Refused("You cannot hush yourself.")
+            raise Refused(_("You cannot hush yourself."))
         self.check_rank(user, author)
         hush = self.hushes.prepare(_hushed_as(user), duration=duration, by=by, reason=reason)
         save_for(hush, author)
@@ -209,7 +210,7 @@ class Users:
             if user is None:
                 continue
             if user == author:
-                raise Refused("That ban would include you.")
+                raise Refused(_("That ban would include you."))
             self.check_rank(user, author)
             self.check_not_only_admin(user)
 
@@ -224,7 +225,7 @@ class Users:
             Refused: ``user`` has a permission that ``author`` lacks.
         """
         if isinstance(author, PermissionsMixin) and author.is_outranked_by(user):
-            raise Refused(f"{user} ranks above you.")
+            raise Refused(_("{user} ranks above you.", user=user))
 
     def check_not_only_admin(self, user: Any) -> None:
         """Raises ``Refused`` if this user is the only admin, whom nobody could replace.
@@ -235,7 +236,7 @@ class Users:
             return
         accounts = self.user.manager.all().values()
         if not any(account.is_admin and account.key != user.key for account in accounts):
-            raise Refused(f"{user} is the only admin.")
+            raise Refused(_("{user} is the only admin.", user=user))
 
     def login_dialogue(self) -> LoginDialogue:
         """A new login dialogue, of the class that was given."""
@@ -358,7 +359,7 @@ class Users:
 
     def _prune(self) -> None:
         self.throttle.prune()
-        for _ in (*self.bans, *self.hushes):
+        for _ban in (*self.bans, *self.hushes):
             pass  # iterating removes what has expired
 
     # -- names ------------------------------------------------------------------------------
@@ -366,7 +367,7 @@ class Users:
     async def _check_name(self, name: str, own: str) -> str:
         name = check_name(name, self.reserved)
         if self.bans.of_name(name) is not None:
-            raise NameRefused("That name is banned.")
+            raise NameRefused(_("That name is banned."))
         manager = self.user.manager
         if not manager.has_skeletons:
             index = await self.service.run_in_thread(index_skeletons, manager.keys())
@@ -379,12 +380,12 @@ class Users:
         manager = self.user.manager
         owner = manager.peek(name)
         if owner is not None and owner.key != own:
-            raise NameRefused("That name is taken.")
+            raise NameRefused(_("That name is taken."))
         reserve = self.service.settings.users_reserve_deleted
         if owner is None and reserve and self.names.deleted_at(name) is not None:
-            raise NameRefused("That name is taken.")  # not: somebody has left
+            raise NameRefused(_("That name is taken."))  # not: somebody has left
         if manager.has_skeletons and manager.lookalike_of(name, own=own) is not None:
-            raise NameRefused("That name looks too much like the name of another user.")
+            raise NameRefused(_("That name looks too much like the name of another user."))
 
 
 def _hushed_as(user: Any) -> str:
