@@ -654,7 +654,8 @@ class CommandDeclarationError(CommandError):
 class Refused(CommandError):
     """A command cannot be done; the message is a sentence for the person who typed it.
 
-    Commands, converters and the methods of contrib's stores raise it.
+    Commands, converters and the methods of contrib's stores raise it. ``client.write(error)`` shows it in
+    the language of the reader, if it is a ``Text``; ``str(error)`` is in English.
     """
 
 

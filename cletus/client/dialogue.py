@@ -311,7 +311,7 @@ class Dialogue:
     def _failed(self, failure: Failure) -> None:
         """Tell the person the reason of a refusal, log any other error, and stay at the step."""
         if failure.check(Refused):
-            self.client.write(str(failure.value))
+            self.client.write(failure.value)
         else:
             self.client.failed(f"{type(self).__qualname__}.{self._step}", failure)
         self._stay()

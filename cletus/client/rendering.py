@@ -86,8 +86,9 @@ def shown(line: object, profile: RenderProfile) -> str:
         return _hanging(line, profile)
     if is_rendered(line):
         return _with_rich(line, profile)
-    text = str(line)  # that of an exception may be a text
-    return text.in_language(profile.language) if isinstance(text, Text) else text
+    if isinstance(line, Exception) and line.args and isinstance(line.args[0], Text):
+        return line.args[0].in_language(profile.language)
+    return str(line)
 
 
 def _hanging(line: Hanging, profile: RenderProfile) -> str:

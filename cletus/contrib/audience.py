@@ -83,7 +83,7 @@ def may_send(sender: Any, *lines: object, room: Any = None, notice: bool = False
 def hush_of(speaker: Any) -> str:
     """The sentence for somebody who was hushed and may not speak; empty if they may."""
     check = getattr(speaker, "hush_text", None)
-    return "" if check is None else str(check())
+    return "" if check is None else check() or ""
 
 
 def _as_tuple(users: Any) -> tuple[Any, ...]:

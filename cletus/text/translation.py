@@ -30,8 +30,8 @@ LANGUAGE: Final = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 class Text(str):
     """A text in English, which can be written in other languages.
 
-    ``str()`` of it is the text itself, so the message of an exception stays one. What is made of it, by an
-    f-string for example, is an English string: to put a text into another, make it a value of that.
+    What is made of it, by ``str()`` or an f-string for example, is a plain string in English: to put a text
+    into another, make it a value of that. Stores save plain strings: ``str(text)``.
 
     Args:
         message: in English; ``{name}`` stands for a value, formatted as by ``str.format``.
@@ -66,10 +66,6 @@ class Text(str):
     _values: dict[str, Any]
 
     @override
-    def __str__(self) -> str:
-        return self  # a plain string would be English for ever
-
-    @override
     def __reduce__(self) -> tuple[type[Text], tuple[str, str, int, dict[str, Any], bool]]:
         return Text, (self._message, self._plural, self._count, self._values, self._capital)
 
@@ -81,7 +77,7 @@ class Text(str):
         """The text for readers of a language; in English where it is not translated."""
         catalogue = catalogues.of(language)
         if catalogue is None:
-            return super().__str__()
+            return str(self)
         text = self._translated(catalogue, language)
         return _capitalised(text) if self._capital else text
 
@@ -100,7 +96,7 @@ class Text(str):
             return pattern.format(**values)
         except (LookupError, ValueError, AttributeError) as error:
             _log.warn("{pattern!r} is not a translation: {error!r}", pattern=pattern, error=error)
-            return super().__str__()
+            return str(self)
 
 
 def _capitalised(text: str) -> str:

@@ -81,9 +81,11 @@ def test_a_text_in_a_text_is_translated_too():
     assert shown(hanging(rats), "de") == "3 Ratten\n"
 
 
-def test_the_message_of_an_exception_stays_a_text():
+def test_an_exception_is_shown_in_the_language_of_the_reader():
     error = ValueError(gettext("Hello, {name}.", name="Ann"))
-    assert shown(str(error), "de") == "Hallo, Ann.\n"
+    assert shown(error, "de") == "Hallo, Ann.\n"
+    assert shown(str(error), "de") == "Hello, Ann.\n"
+    assert type(str(error)) is str  # as stores want it
 
 
 def test_a_capital_letter_is_set_in_every_language():

@@ -65,9 +65,7 @@ class AreaFile(RoomFile):
                 self._remove(room, base or {}, conflicts)
             elif room is None and base is not None:
                 if values != base:
-                    conflicts.append(
-                        _("{key}: destroyed in the game, changed in the file", key=room_key)
-                    )
+                    conflicts.append(f"{room_key}: destroyed in the game, changed in the file")
             else:
                 changed.append(self._update(room, room_key, base or {}, values, conflicts))
         # The rooms first: a room that the area knows and that does not exist counts as destroyed.
@@ -97,7 +95,7 @@ class AreaFile(RoomFile):
         live = room_values(room)
         # A field that the file does not mention is one with its default.
         if any((live.get(name) or None) != (base.get(name) or None) for name in {*live, *base}):
-            conflicts.append(_("{key}: removed from the file, changed in the game", key=room.key))
+            conflicts.append(f"{room.key}: removed from the file, changed in the game")
             return
         leave_to(room, next((self.room_cls.manager.get(key) for key in self.rooms), None))
         room.delete()

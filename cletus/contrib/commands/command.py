@@ -71,7 +71,7 @@ class Command:
         try:
             return None if all(_is_met(each, event) for each in self.requires) else ""
         except Refused as refused:
-            return str(refused)
+            return refused.args[0] if refused.args else ""  # a text stays one
 
     @property
     def is_restricted(self) -> bool:

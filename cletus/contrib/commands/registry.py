@@ -204,7 +204,7 @@ class CommandRegistry:
             self._check_cooldown(command, event)
             values = self._read(command, text, event)
         except Refused as refused:
-            event.client.write(str(refused))
+            event.client.write(refused)
             return None
         return self._call(command, event, values)
 
@@ -422,7 +422,7 @@ class CommandRegistry:
         """Tell the person. The log gets the traceback, but not what they typed."""
         self.service.fire(CommandFailed(self.service, event.client, command.name, error))
         if isinstance(error, Refused):
-            event.client.write(*str(error).split("\n"))
+            event.client.write(error)
             return
         reference, name = self._make_reference(), f"{self.prefix}{command.name}"
         _log.failure(

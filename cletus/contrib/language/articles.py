@@ -114,9 +114,8 @@ def sentence(text: object) -> str:
 
     A question mark or an exclamation mark at the end is kept.
     """
-    words = str(text)
-    if isinstance(words, Text) and words[-1:] in (".", "!", "?"):
-        return words.capitalised()
-    words = words.strip()
+    if isinstance(text, Text) and text[-1:] in (".", "!", "?"):
+        return text.capitalised()
+    words = str(text).strip()
     end = "" if not words or words[-1] in ".!?" else "."
     return capitalised(words) + end

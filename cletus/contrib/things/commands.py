@@ -197,7 +197,7 @@ def _each(
         try:
             act(thing)
         except Refused as refused:
-            user.write(str(refused))
+            user.write(refused)
         else:
             done.append(thing)
     return done
