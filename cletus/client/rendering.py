@@ -40,7 +40,7 @@ class Message:
 
     def __init__(self, lines: tuple[object, ...]) -> None:
         self._lines = lines or ("",)
-        self._is_plain = all(type(line) is str for line in self._lines)
+        self._is_plain = all(type(line) is str or not is_rendered(line) for line in self._lines)
         self.by_profile: dict[RenderProfile | None, bytes] = {}
 
     def encoded(self, profile: RenderProfile) -> bytes:
@@ -62,6 +62,7 @@ def is_rendered(line: object) -> bool:
     cls = type(line)
     return (
         cls in (Styled, Hanging, Text)
+        or issubclass(cls, Exception)
         or hasattr(cls, "__rich_console__")
         or hasattr(cls, "__rich__")
     )
@@ -84,11 +85,10 @@ def shown(line: object, profile: RenderProfile) -> str:
         return line.render(profile.colours)
     if isinstance(line, Hanging):
         return _hanging(line, profile)
-    if is_rendered(line):
-        return _with_rich(line, profile)
-    if isinstance(line, Exception) and line.args and isinstance(line.args[0], Text):
-        return line.args[0].in_language(profile.language)
-    return str(line)
+    if isinstance(line, Exception):
+        text = line.args[0] if line.args else ""
+        return text.in_language(profile.language) if isinstance(text, Text) else str(line)
+    return _with_rich(line, profile) if is_rendered(line) else str(line)
 
 
 def _hanging(line: Hanging, profile: RenderProfile) -> str:
