@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,6 +15,8 @@ PASSWORD = "a lantern in the fog"
 
 #: Nobody's budget: all come from one address, and talk as fast as they can.
 UNLIMITED = (
+    "--web-port",
+    "0",
     "--line-rate", "0", "--stranger-cpu", "0", "--connections-per-minute", "0",
 )  # fmt: skip
 UNLIMITED_HERE = (
@@ -214,6 +215,3 @@ def check(people: Sequence[Person]) -> None:
         person.sees(f"done {person.name}")
     heard = {person.name: person.heard for person in people}
     assert not wrong(heard, {person.name: person.said for person in people})
-
-
-os.environ.setdefault("CLETUS_WEB_PORT", "0")
