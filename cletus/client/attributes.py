@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -45,8 +46,6 @@ class ApplicationAttributes:
 
     def attachments(self) -> dict[str, Any]:
         """The application's attributes, by name."""
-        if len(vars(self)) == len(self._own):  # most have none, and a reload asks all of them
-            return {}
         return {name: value for name, value in vars(self).items() if name not in self._own}
 
     def attach(self, attachments: dict[str, Any]) -> None:
@@ -54,6 +53,20 @@ class ApplicationAttributes:
         for name in self.attachments().keys() - attachments.keys():
             del self.__dict__[name]
         self.__dict__.update(attachments)
+
+
+def with_attachments(
+    holders: Iterable[ApplicationAttributes],
+) -> list[tuple[ApplicationAttributes, dict[str, Any]]]:
+    """Those of these objects that have attributes of the application, with copies of these.
+
+    Most clients have none, or all have; a reload asks all of them twice while people wait.
+    """
+    return [
+        (holder, holder.attachments())
+        for holder in holders
+        if len(holder.__dict__) != len(holder._own)
+    ]
 
 
 @cache

@@ -213,6 +213,8 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         refusal = self.input.refusal()
         if refusal is not None:
             return fail(refusal)
+        if self._host.turn.is_holding:
+            return self._held(lambda: self.ask(prompt, hidden=hidden))
         answer = self.input.ask()
         if hidden:
             self.hide_input()  # before the prompt, so that nobody types faster than it takes effect
@@ -241,14 +243,25 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         refusal = self.input.refusal(f"{self!r} left before {dialogue!r}")
         if refusal is not None:
             return fail(refusal)
+        if self._host.turn.is_holding:
+            return self._held(lambda: self.run_dialogue(dialogue))
         self.input.task_awaits(dialogue)
         return self.input.start_dialogue(dialogue)
 
     def start_dialogue(self, dialogue: StackedReader) -> None:
         """Start a dialogue, as ``run_dialogue()`` does, without waiting for its end."""
-        if self.input.refusal(f"{self!r} left before {dialogue!r}") is None:
-            result = self.input.start_dialogue(dialogue)
-            result.addErrback(lambda failure: failure.trap(Disconnected) and None)
+        if self.input.refusal(f"{self!r} left before {dialogue!r}") is not None:
+            return
+        if self._host.turn.holds(self.start_dialogue, dialogue):
+            return
+        result = self.input.start_dialogue(dialogue)
+        result.addErrback(lambda failure: failure.trap(Disconnected) and None)
+
+    def _held(self, ask: Callable[[], Deferred[Any]]) -> Deferred[Any]:
+        """Ask when the code that asks has come into force: nobody is to answer a refused edit."""
+        answer: Deferred[Any] = Deferred()
+        self._host.turn.holds(lambda: ask().chainDeferred(answer))
+        return answer
 
     def put_back(self, line: str) -> None:
         """In a step that ends its dialogue: the line is not for the dialogue but for what comes after it."""

@@ -109,7 +109,7 @@ def import_application(
     """
     finder = ApplicationFinder(application, sources, cache)
     finder.install()
-    quote(sources)
+    quote(sources, cache)
     configured: list[Service] = []
 
     def configure_new(service: Service) -> None:

@@ -38,6 +38,7 @@ from cletus.reload.code.sources import (
     read_now,
 )
 from cletus.reload.effects.ledger import Ledger
+from cletus.reload.effects.process import PythonModules
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
@@ -114,6 +115,8 @@ class ServiceReloader:
         self._unsettled = 0
         self._stopped = False
         self._resume_collection: Callable[[], None] = lambda: None
+        #: What Python's modules hold, noted a turn before the pause since that takes a millisecond.
+        self._python: PythonModules | None = None
 
     # -- start and stop ---------------------------------------------------------------------
 
@@ -168,7 +171,7 @@ class ServiceReloader:
         self._cache = finder.cache
         finder.extensions.adopt(on_disk.extensions, application.loaded())
         mark(application.loaded(), 0)
-        quote(finder.sources)
+        quote(finder.sources, finder.cache)
 
     def _file_tree(self) -> FileTree:
         """The application's files, and its settings file; without the folder of its stores."""
@@ -291,6 +294,7 @@ class ServiceReloader:
         if refusal and not self._stopped:
             return self._refused("trial", refusal, report)
         await self._service.session.flushed()
+        self._python = PythonModules()
         # In a turn of its own, no function of the application is on the stack.
         from_files = given is None
         result = await deferLater(reactor, 0, self._start, diff, report, forced, from_files)
@@ -466,7 +470,8 @@ class ServiceReloader:
                 return busy
             former = finder.application
             self._set_application(former.merged(diff.sources.application))
-            transaction = Transaction(self._service, finder, diff, report)
+            transaction = Transaction(self._service, finder, diff, report, self._python)
+            self._python = None
             self._resume_collection = pause_collection()
             started_at = time.time() - _COARSE
             with self._service.call_timeout.protected():
@@ -515,7 +520,7 @@ class ServiceReloader:
 
     def _postpone(self, forced: bool) -> None:
         """Begin again with reading the files, when they have settled."""
-        self._running = False
+        self._running, self._python = False, None
         if self._stopped:
             self._queue.give_up(self._service.session.generation)
             return
@@ -561,6 +566,7 @@ class ServiceReloader:
         self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
 
     def _end(self, report: ReloadReport) -> None:
+        self._python = None
         self._running = False  # only now: what a listener has just requested is the next reload
         self._queue.answer(report)
         if self._queue or self._dirty:

@@ -7,14 +7,13 @@ the application's code.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import Any
 
 import msgspec
 
-from cletus.client.attributes import ApplicationAttributes
+from cletus.client.attributes import ApplicationAttributes, with_attachments
 from cletus.client.client import Client
 from cletus.client.listener_task import ListenerTask
 from cletus.errors import CarryError, ImportFailed, ImportTimeout
@@ -24,6 +23,8 @@ from cletus.reload.code.modules import ApplicationFinder, Staging
 from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.file_caches import FileCaches
 from cletus.reload.effects.ledger import Ledger
+from cletus.reload.effects.process import PythonModules
+from cletus.reload.effects.process_end import ProcessGuard
 from cletus.reload.effects.registrations import Withdrawal
 from cletus.reload.effects.registries import Registries
 from cletus.reload.error_text import describe_error
@@ -60,10 +61,16 @@ class Transaction:
         finder: the finder of its modules.
         plan: what to import.
         report: is filled in.
+        python: what Python's modules hold; by default, what they hold now.
     """
 
     def __init__(
-        self, service: Service, finder: ApplicationFinder, plan: Diff, report: ReloadReport
+        self,
+        service: Service,
+        finder: ApplicationFinder,
+        plan: Diff,
+        report: ReloadReport,
+        python: PythonModules | None = None,
     ) -> None:
         self._service = service
         self._session = service.session
@@ -88,7 +95,7 @@ class Transaction:
         self._attached: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self._events: dict[ListenerTask, ClientEvent | None] = {}
         self._file_caches = FileCaches(service.session.application)
-        self.ledger = Ledger(service.reactor, service.session.application)
+        self.ledger = Ledger(service.reactor, service.session.application, python)
         self.old_code = OldCode(self._staging.old_modules)
 
     def run(self) -> bool:
@@ -116,7 +123,7 @@ class Transaction:
         gc.collect(0)
         try:
             self._file_caches.forget()
-            with self.ledger:
+            with self.ledger, ProcessGuard():
                 run_with_timeout(self._service.settings.reload_timeout, self._prepare)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
             refused = dict(self._staging.new_namespaces)
@@ -334,11 +341,9 @@ class Transaction:
 
     def _attachments(self) -> list[dict[str, Any]]:
         """What the application has set on clients and on the service; each dict is a copy."""
-        for holder in self._persistent():
-            attachments = holder.attachments()
-            if attachments:
-                self._conversion.whereabouts.copies[id(attachments)] = holder
-                self._attached.append((holder, attachments))
+        self._attached = with_attachments(self._persistent())
+        for holder, attachments in self._attached:
+            self._conversion.whereabouts.copies[id(attachments)] = holder
         return [attachments for _, attachments in self._attached]
 
     def _set_attachments(self) -> None:
@@ -349,9 +354,8 @@ class Transaction:
                 if present[name] is not value:
                     present[name] = value
 
-    def _persistent(self) -> Iterator[ApplicationAttributes]:
-        yield self._service
-        yield from self._service.clients
+    def _persistent(self) -> list[ApplicationAttributes]:
+        return [self._service, *self._service.clients]
 
     # -- the two ways on --------------------------------------------------------------------
 
@@ -376,8 +380,11 @@ class Transaction:
         made = self._staging.new_namespaces
         for old in self._conversion.namespaces:
             new = made.get(old["__name__"], old)
-            for name in old.keys() & new.keys() if new is not old else ():
-                if not name.startswith("__") and _is_led_to(old[name], new[name]):
+            for name, value in list(old.items()) if new is not old else ():
+                # Most values are functions, and this is in the pause.
+                if type(value) is FunctionType or name.startswith("__") or name not in new:
+                    continue
+                if _is_led_to(value, new[name]):
                     old[name] = new[name]
 
     def _roll_back(self) -> None:

@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 
+from cletus.doors.web.door import WebDoor
 from cletus.protocol.line_editor import LineEditor
 from cletus.testing import MemoryDoor, Person
+from tests.doors.web.browser import Tab
 
 APP = """
     from APP.core import service
+    from cletus import Dialogue, step
+
+    class News(Dialogue):
+        @step("news> ")
+        def read(self, line):
+            self.client.write(f"read {line}")
+            return self.done(line)
 
     def shout():
         for client in service.clients:
@@ -26,6 +35,9 @@ WAYS = {
     "write_all": ('service.write_all("news")', "news"),
     "a hidden question": ("client.hide_input()", ""),
     "an end": ('client.close("news")', ""),
+    "a question": ('client.ask("news> ")', "news> "),
+    "a dialogue": ("client.start_dialogue(News())", "news> "),
+    "a dialogue that is waited for": ("client.run_dialogue(News())", "news> "),
     "gmcp": ('client.gmcp.send("Client.Media.Play", {"name": "news.mp3"})', ""),
 }
 
@@ -89,6 +101,42 @@ def test_everybody_sees_once_what_a_good_edit_shows(app: Any, way: tuple[str, st
     assert [screen.count("news") for screen in after[0]] == ([times] * 2 if way[1] else [0] * 2)
 
 
+#: Ways to ask in a module body, and what shows that the answer has come.
+ASK = {
+    "a question": 'client.ask("news> ").addCallback(lambda line: client.write("read " + line))',
+    "a dialogue": "client.start_dialogue(News())",
+    "a dialogue that is waited for": "client.run_dialogue(News())",
+}
+LISTENER = """
+    from cletus import events
+
+    @service.listen(events.Receive)
+    def receive(event):
+        event.client.write("heard " + event.data)
+"""
+
+
+@pytest.mark.parametrize("statement", ASK.values(), ids=ASK)
+def test_nobody_answers_a_refused_edit(run: Callable[..., Any], statement: str) -> None:
+    app = run(talk=APP.replace("{statement}", statement) + LISTENER)
+    person = Person(app.service, app.clock)
+    assert not app.reload(talk=lambda text: text + "\nshout()\n1/0\n").ok
+    person.types("hello")
+    assert person.new_text() == "heard hello\n"
+
+
+@pytest.mark.parametrize("statement", ASK.values(), ids=ASK)
+def test_what_a_good_edit_asks_is_answered(run: Callable[..., Any], statement: str) -> None:
+    app = run(talk=APP.replace("{statement}", statement) + LISTENER)
+    person = Person(app.service, app.clock)
+    assert app.reload(talk=lambda text: text + "\nshout()\n").ok
+    assert person.new_text() == "news> "
+    person.types("hello")
+    assert "read hello" in person.new_text()
+    person.types("hello")
+    assert person.new_text() == "heard hello\n"
+
+
 def test_what_was_written_before_is_not_lost(run: Callable[..., Any]) -> None:
     """It may still wait for the end of its turn when the import begins."""
     app = run(talk=APP.replace("{statement}", 'client.write("of the edit")'))
@@ -97,3 +145,18 @@ def test_what_was_written_before_is_not_lost(run: Callable[..., Any]) -> None:
     transaction = app.reload(talk=lambda text: text + "\nshout()\n1/0\n")
     assert not transaction.ok
     assert person.new_text() == "before\n"
+
+
+@pytest.mark.parametrize("statement", ["service.write_all('news')", "client.write('news')"])
+def test_a_page_sees_what_a_good_edit_shows_once(run: Callable[..., Any], statement: str) -> None:
+    """The web door has an output of its own between the client and the socket."""
+    app = run(talk=APP.replace("{statement}", statement))
+    tab = Tab(WebDoor(app.service), "telnet.mudstandards.org", "session.cletus")
+    app.clock.advance(0)
+    tab.binary()
+    assert not app.reload(talk=lambda text: text + "\nshout()\n1/0\n").ok
+    app.clock.advance(1)
+    assert tab.binary() == []
+    assert app.reload(talk=lambda text: text + "\nshout()\n").ok
+    app.clock.advance(1)
+    assert b"".join(tab.binary()).count(b"news") == 1

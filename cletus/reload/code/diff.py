@@ -58,6 +58,8 @@ def compare(running: Sources, on_disk: Sources) -> Diff:
 def compile_all(diff: Diff, cache: CodeCache, entries: Iterable[str] | None = None) -> None:
     """Compile every module from the text that was read; those that have not changed are cached.
 
+    Their lines are cached, too: what is done here is not done while the service waits.
+
     Args:
         diff: has the texts.
         cache: keeps the code.
@@ -71,6 +73,7 @@ def compile_all(diff: Diff, cache: CodeCache, entries: Iterable[str] | None = No
         raise SourceError(extension.path, UNLOADABLE)
     broken: dict[str, SourceError] = {}
     for name, source in diff.sources.modules.items():
+        cache.lines(source)
         try:
             cache.code(source)
         except SourceError as error:

@@ -20,7 +20,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from cletus.reload.code.c_extensions import LoadedExtensions, is_extension
 from cletus.reload.code.import_names import ImportCache
@@ -49,10 +50,14 @@ class Mark:
 
     __slots__ = ("__weakref__", "module", "namespace", "number")
 
+    #: Those that live, of all generations.
+    living: ClassVar[WeakSet[Mark]] = WeakSet()
+
     def __init__(self, module: str, number: int, namespace: dict[str, Any]) -> None:
         self.module = module
         self.number = number
         self.namespace = namespace
+        self.living.add(self)
 
 
 class SourceLoader(SourceFileLoader):
@@ -261,7 +266,7 @@ class Staging:
         finder.generation = self._old_number + 1
         finder.staging = True
         importlib.invalidate_caches()
-        quote(self._sources)
+        quote(self._sources, finder.cache)
         owns = finder.application.owns
         try:
             with HiddenSubclasses(self.old_modules.values(), owns), self._listing():
@@ -306,7 +311,7 @@ class Staging:
         finder.generation = self._old_number
         finder.late = self._old_late
         finder.namespaces.clear()
-        quote(self._old_sources)
+        quote(self._old_sources, finder.cache)
 
 
 def installed(application: Application) -> ApplicationFinder | None:
@@ -327,15 +332,13 @@ def mark(modules: dict[str, ModuleType], generation: int) -> None:
             setattr(module, MARK, Mark(name, generation, vars(module)))
 
 
-def quote(sources: Sources) -> None:
+def quote(sources: Sources, cache: CodeCache) -> None:
     """Let tracebacks and ``inspect`` quote this text, whatever the files hold by now."""
     for source in sources.modules.values():
-        try:
-            lines = decode_source(source.data).splitlines(keepends=True)
-        except (SyntaxError, UnicodeDecodeError):
-            continue  # a file that nobody imports may be in any encoding
-        # Without a time stamp, linecache never compares the entry with the file.
-        linecache.cache[str(source.path)] = (len(source.data), None, lines, str(source.path))
+        if lines := cache.lines(source):  # a file that nobody imports may be in any encoding
+            # Without a time stamp, linecache never compares the entry with the file.
+            path = str(source.path)
+            linecache.cache[path] = (len(source.data), None, lines, path)
 
 
 def _has_data(folder: str) -> bool:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib.util import decode_source
 from pathlib import Path
 from types import CodeType
 
@@ -190,6 +191,7 @@ class CodeCache:
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, Path, bytes], CodeType] = {}
+        self._lines: dict[tuple[str, Path, bytes], list[str]] = {}
 
     def code(self, source: Source) -> CodeType:
         """The code of a module. Raises ``SourceError`` as ``compiled`` does."""
@@ -199,6 +201,17 @@ class CodeCache:
             code = self._codes[key] = compiled(source)
         return code
 
+    def lines(self, source: Source) -> list[str]:
+        """The lines of a module, with their ends; none if it is not in the encoding that it states."""
+        key = (source.name, source.path, source.digest)
+        lines = self._lines.get(key)
+        if lines is None:
+            lines = []
+            with suppress(SyntaxError, UnicodeDecodeError):
+                lines = decode_source(source.data).splitlines(keepends=True)
+            self._lines[key] = lines
+        return lines
+
     def keep_only(self, *kept: Sources) -> None:
         """Forget the code of all other sources."""
         wanted = {
@@ -207,6 +220,7 @@ class CodeCache:
             for source in sources.modules.values()
         }
         self._codes = {key: code for key, code in self._codes.items() if key in wanted}
+        self._lines = {key: lines for key, lines in self._lines.items() if key in wanted}
 
 
 def _look(tree: FileTree) -> dict[Path, tuple[File, Stamp]]:

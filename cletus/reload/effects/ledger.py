@@ -15,7 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from cletus.reload.effects.process import ProcessState
+from cletus.reload.effects.process import ProcessState, PythonModules
 from cletus.reload.effects.registrations import CallSites, Recorder
 from cletus.reload.effects.resources import ResourceType, Timers, resource_types
 from cletus.service.application import Application
@@ -27,14 +27,17 @@ class Ledger:
     Args:
         reactor: whose timers and ports are listed.
         application: whose modules are imported.
+        python: what Python's modules hold; by default, what they hold now.
     """
 
-    def __init__(self, reactor: Any, application: Application) -> None:
+    def __init__(
+        self, reactor: Any, application: Application, python: PythonModules | None = None
+    ) -> None:
         self._reactor = reactor
         self._application = application
         self._modules = set(sys.modules)
         self._types = [(type_, type_.entries()) for type_ in resource_types(reactor)]
-        self._state = ProcessState(application)
+        self._state = ProcessState(application, python)
         self._files = _open_files()
         self.recorder = Recorder(application)
 

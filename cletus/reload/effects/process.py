@@ -36,20 +36,44 @@ _HOOKS = (
 )
 
 
+class PythonModules:
+    """What Python's own modules hold when it is made."""
+
+    def __init__(self) -> None:
+        names = sys.stdlib_module_names
+        self._content = [
+            (vars(module), vars(module).copy())
+            for name, module in [*sys.modules.items()]
+            if (name in names or name.partition(".")[0] in names) and isinstance(module, ModuleType)
+        ]
+
+    def restore(self, application: Application) -> None:
+        """Take functions and classes of the application out of them.
+
+        Only these: modules of Python also set names of their own, on first use.
+        """
+        for namespace, before in self._content:
+            for name, value in [*namespace.items()]:
+                if value is not before.get(name) and application.owns(
+                    getattr(value, "__module__", None)
+                ):
+                    if name in before:
+                        namespace[name] = before[name]
+                    else:
+                        del namespace[name]
+
+
 class ProcessState:
     """These values, as they are when it is made.
 
     Args:
         application: functions of its modules do not stay in modules of Python.
+        python: what Python's modules hold; by default, what they hold now.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, python: PythonModules | None = None) -> None:
         self._application = application
-        self._python = {
-            module: dict(vars(module))
-            for name, module in [*sys.modules.items()]
-            if name.partition(".")[0] in sys.stdlib_module_names and isinstance(module, ModuleType)
-        }
+        self._python = python or PythonModules()
         self._decimal = decimal.getcontext().copy()
         self._timeout = socket.getdefaulttimeout()
         self._locale = locale.setlocale(locale.LC_ALL)
@@ -97,7 +121,7 @@ class ProcessState:
             if getattr(owner, name) is not value:
                 setattr(owner, name, value)
         _restore(vars(builtins), self._builtins, builtins.__dict__.__setitem__)
-        self._restore_python()
+        self._python.restore(self._application)
         self._restore_defaults()
         if self._folder and _folder() != self._folder:
             os.chdir(self._folder)
@@ -124,21 +148,6 @@ class ProcessState:
             socket.setdefaulttimeout(self._timeout)
         if locale.setlocale(locale.LC_ALL) != self._locale:
             locale.setlocale(locale.LC_ALL, self._locale)
-
-    def _restore_python(self) -> None:
-        """Take functions and classes of the application out of Python's own modules.
-
-        Only these: modules of Python also set names of their own, on first use.
-        """
-        for module, before in self._python.items():
-            for name, value in [*vars(module).items()]:
-                if value is not before.get(name) and self._application.owns(
-                    getattr(value, "__module__", None)
-                ):
-                    if name in before:
-                        setattr(module, name, before[name])
-                    else:
-                        delattr(module, name)
 
 
 def _signals() -> Iterator[tuple[signal.Signals, Any]]:

@@ -11,15 +11,18 @@ import sys
 import typing
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from cletus.reload.code.modules import MARK
+from cletus.reload.code.modules import MARK, Mark
 from cletus.service.application import Application
 
 
 class OldCode:
-    """Weak references to the modules of one generation, and to their classes and functions.
+    """Weak references to the modules of one generation, to their classes, and to the marks in them.
+
+    A function keeps the mark of its namespace alive, so that it need not be watched itself.
 
     Args:
         modules: by name; or their namespaces, if the module itself may be gone already.
@@ -38,22 +41,17 @@ class OldCode:
 
     def survivors(self) -> list[Any]:
         """The parts that are alive: modules, marks of their namespaces, classes, functions."""
-        return [part for parts in self._parts.values() for part in _living(parts)]
+        parts = [part for parts in self._parts.values() for part in _living(parts)]
+        return [*parts, *chain.from_iterable(map(_functions, self.namespaces()))]
 
     def namespaces(self) -> list[dict[str, Any]]:
         """The namespaces that are alive.
 
-        A module may be gone while its functions, and with them its namespace, are not. A function
-        that a third-party decorator has made names one module and has the namespace of another.
+        A module may be gone while its functions, and with them its namespace, are not.
         """
-        parts = self.survivors()
+        parts = [part for parts in self._parts.values() for part in _living(parts)]
         namespaces = [vars(part) for part in parts if isinstance(part, ModuleType)]
-        namespaces += [
-            part.__globals__
-            for part in parts
-            if isinstance(part, FunctionType)
-            and part.__globals__.get("__name__") == part.__module__
-        ]
+        namespaces += [part.namespace for part in parts if isinstance(part, Mark)]
         return list({id(namespace): namespace for namespace in namespaces}.values())
 
 
@@ -119,8 +117,16 @@ def _parts(module: ModuleType | dict[str, Any]) -> Iterable[Any]:
     if isinstance(module, ModuleType):
         yield module
         module = vars(module)
+    name = module.get("__name__")
     for value in list(module.values()):
-        if isinstance(value, type | FunctionType) and value.__module__ == module.get("__name__"):
+        if isinstance(value, type) and value.__module__ == name:
             yield value
     if MARK in module:
         yield module[MARK]
+
+
+def _functions(namespace: dict[str, Any]) -> Iterator[FunctionType]:
+    name = namespace.get("__name__")
+    for value in list(namespace.values()):
+        if isinstance(value, FunctionType) and value.__module__ == name:
+            yield value

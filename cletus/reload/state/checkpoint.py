@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
-from cletus.client.attributes import ApplicationAttributes
+from cletus.client.attributes import ApplicationAttributes, with_attachments
 from cletus.reload.state.records import attributes_of
 from cletus.storage import Store
 
@@ -78,15 +78,17 @@ class Checkpoint:
     def __init__(
         self, holders: Iterable[ApplicationAttributes], owns: Callable[[type], bool]
     ) -> None:
-        self._attachments = [(holder, holder.attachments()) for holder in holders]
+        self._holders = list(holders)
+        self._attachments = with_attachments(self._holders)
         self._contents = Contents()
-        for _, attachments in self._attachments:
-            self._contents.note_deeply(attachments.values(), owns)
+        values = (attachments.values() for _, attachments in self._attachments)
+        self._contents.note_deeply(chain.from_iterable(values), owns)
 
     def restore(self) -> None:
         """Go back to it. What is inside of objects of others stays as it is."""
-        for holder, attachments in self._attachments:
-            holder.attach(attachments)
+        attachments = {id(holder): attached for holder, attached in self._attachments}
+        for holder in self._holders:
+            holder.attach(attachments.get(id(holder), {}))
         self._contents.restore()
 
 

@@ -121,19 +121,20 @@ class Conversion:
         Args:
             others: objects of other classes that are looked into, too.
         """
+        self.namespaces = [mark.namespace for mark in Mark.living]
         heap = gc.get_objects()
-        types_of_heap = list(map(type, heap))
-        wanted = {Mark} | {
-            cls
-            for cls in set(types_of_heap)
+        self._objects = {
+            cls: []
+            for cls in set(map(type, heap))
             if self.new_code.owns(cls) and not self._goes_elsewhere(cls)
         }
-        mine = compress(heap, map(wanted.__contains__, types_of_heap))
-        for cls, objects in groupby(mine, type):
-            self._objects.setdefault(cls, []).extend(objects)
-        self.namespaces = [mark.namespace for mark in self._objects.pop(Mark, ())]
+        if self._objects:
+            mine = list(compress(heap, map(self._objects.__contains__, map(type, heap))))
+            # No loop in Python: a world has a hundred thousand objects.
+            lists = map(self._objects.__getitem__, map(type, mine))
+            deque(map(list.append, lists, mine), maxlen=0)
         for cls, objects in groupby(others, type):
-            if cls not in wanted:
+            if cls not in self._objects:
                 self._new_objects.append(list(objects))
 
     def _goes_elsewhere(self, cls: type) -> bool:

@@ -188,17 +188,15 @@ class Exchanger:
             The containers that they hold.
         """
         parts = self._parts = gc.get_referents(*chunk)
-        present = set(map(type, parts))
+        types_of_parts = list(map(type, parts))
+        present = set(types_of_parts)
         if present == {dict, metaclass} and (attributes := _attributes_alone(parts, len(chunk))):
             return attributes
         for cls in present - self._clean:
             self._handler_of(cls)
         unclean = present - self._clean - self._foreign
-        # What Python does not track holds plain data alone.
-        tracked = list(filter(gc.is_tracked, parts))
-        types_of_tracked = list(map(type, tracked))
         # Each object refers to its class; a class beyond that is a value.
-        if metaclass in unclean and types_of_tracked.count(metaclass) == len(chunk):
+        if metaclass in unclean and types_of_parts.count(metaclass) == len(chunk):
             unclean.discard(metaclass)
         hashed = not self._hashed.isdisjoint(present)
         if unclean or hashed or not WEAK.isdisjoint(map(type, chunk)):
@@ -207,14 +205,14 @@ class Exchanger:
                 rehash = hashed and self._has_hashed_keys(container)
                 self._rewriter.rewrite(container, self.exchange, rehash=rehash)
             parts = self._parts = gc.get_referents(*chunk)
-            tracked = list(filter(gc.is_tracked, parts))
-            types_of_tracked = list(map(type, tracked))
+            types_of_parts = list(map(type, parts))
         if not self._foreign.isdisjoint(present):
             others = compress(parts, map(self._foreign.__contains__, map(type, parts)))
             foreign.update((id(other), other) for other in others)
         if _FOLLOWED.isdisjoint(present):
             return []
-        inner = list(compress(tracked, map(_FOLLOWED.__contains__, types_of_tracked)))
+        followed = compress(parts, map(_FOLLOWED.__contains__, types_of_parts))
+        inner = list(filter(gc.is_tracked, followed))  # what Python does not track holds plain data
         return inner if present.isdisjoint(WEAK) else [*inner, *_weak(parts)]
 
     def _has_hashed_keys(self, container: Any) -> bool:
