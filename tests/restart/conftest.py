@@ -75,6 +75,14 @@ class Serving(Talker):
                     pids.append(int(entry.name))
         return sorted(pids)
 
+    def successors(self, pid: int) -> list[int]:
+        """The processes that this one has started to take over from it."""
+        return [
+            child
+            for child in self.processes()
+            if int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1]) == pid
+        ]
+
     def kill(self) -> None:
         """End all of it."""
         for pid in self.processes():

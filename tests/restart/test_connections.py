@@ -6,6 +6,7 @@ import socket
 import zlib
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,58 @@ def test_s1_s7_compressed_input(
     person.types("plain again")
     person.sees("last 5 5\r\n")
     person.sees("plain again 6 6\r\n")
+
+
+class Inflating:
+    """Reads what comes, plain and compressed (MCCP2) by turns."""
+
+    BEGIN = b"\xff\xfa\x56\xff\xf0"
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+        self.socket.sendall(b"\xff\xfd\x56")  # IAC DO 86
+        self.streams = 0
+        self._inflate: Any = None
+        self._plain = self._text = b""
+
+    def sees(self, text: bytes) -> None:
+        while text not in self._text + self._plain:
+            data = self.socket.recv(1000)
+            assert data, self._text
+            while data:
+                data = self._take(data)
+        self._text = (self._text + self._plain).partition(text)[2]
+        self._plain = b""
+
+    def _take(self, data: bytes) -> bytes:
+        if self._inflate is None:
+            before, begin, after = (self._plain + data).partition(self.BEGIN)
+            self._text, self._plain = (self._text + before, b"") if begin else (self._text, before)
+            if begin:
+                self._inflate, self.streams = zlib.decompressobj(), self.streams + 1
+            return after
+        self._text += self._inflate.decompress(data)
+        rest: bytes = self._inflate.unused_data
+        if self._inflate.eof:
+            self._inflate = None
+        return rest
+
+
+def test_s1_compressed_output(serving: Callable[..., Serving]) -> None:
+    """MCCP2: one stream ends and another begins, also when the restart fails. The peer is asked nothing."""
+    service = serving("--compression")
+    person = Inflating(service.port)
+    with closing(person.socket):
+        for count, fault in enumerate(("", "S after-thaw kill", ""), 1):
+            person.socket.sendall(b"a\r\n")
+            person.sees(b"a %d %d\r\n" % (count, count))
+            assert person.streams == count
+            if fault:
+                (service.folder / "fault.txt").write_text(fault)
+            report = service.restart()
+            assert report["outcome"] == ("refused" if fault else "taken over"), report
+        person.socket.sendall(b"a\r\n")
+        person.sees(b"a 4 4\r\n")
 
 
 def test_s1_a_slow_reader(serving: Callable[..., Serving], called: Callable[[int], Caller]) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -148,3 +154,31 @@ def test_s4_the_serving_process_is_killed_before(
     service.process.wait()
     wait_until(lambda: not service.processes(), "the end of all processes", lambda: service.output)
     assert not service.noted("restarts.txt")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_s4_a_kill_at_any_moment(
+    serving: Callable[..., Serving], called: Callable[[int], Caller], seed: int
+) -> None:
+    """Of the process that is to take over: it changes nothing, unless it was the one that served by then."""
+    service = serving()
+    person = called(service.port)
+    person.types("a")
+    person.sees("a 1 1\r\n")
+    source, serves = random.Random(seed), service.pid
+    with ThreadPoolExecutor() as pool:
+        restart = pool.submit(service.asked, "restart")
+        wait_until(lambda: service.successors(serves), "the new process", lambda: service.output)
+        (pid,) = service.successors(serves)
+        time.sleep(source.random() * 1.5)  # the moment is what this is about
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if restart.result()["outcome"] == "taken over":
+        person.sees_the_end()
+        return
+    person.types("b")
+    person.sees("b 2 2\r\n")
+    assert service.restart()["outcome"] == "taken over"
+    person.types("c")
+    person.sees("c 3 3\r\n")
