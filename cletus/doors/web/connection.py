@@ -194,8 +194,8 @@ class WebConnection(Protocol):
         self._has_left = False
 
     def left(self) -> None:
-        """After ``leave()``: the other process goes on with it."""
-        if self._has_left:
+        """The other process goes on with it, or with its session: what waits here is sent from there."""
+        if self._has_left or (self.session is not None and self.session.can_leave):
             self.transport.stopReading()
             self.transport.stopWriting()
 

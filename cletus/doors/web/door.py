@@ -148,19 +148,19 @@ class WebDoor:
 
     def finish_reading(self) -> None:
         """As ``MovableDoor.finish_reading``. What a session has not received, the page sends again."""
-        for session in self._sessions.values():
+        for session in tuple(self._sessions.values()):
             session.protocol.finish_reading()
 
     def leave(self) -> list[Left]:
         """As ``MovableDoor.leave``. Of a page the session moves; its WebSocket ends with this process."""
         lefts = self._listening.leave()
-        for session in self._sessions.values():
+        for session in tuple(self._sessions.values()):
             state = session.protocol.leave_session() if session.can_leave else None
             if state is not None:  # and then the session, since telnet may have sent something
                 state["session"] = session.snapshot()
                 client_id = session.protocol.client.id
                 lefts.append(Left(Purpose.CONNECTION, -1, state, client_id))
-        for connection in self._connections:
+        for connection in tuple(self._connections):
             left = connection.leave()
             if left is not None:
                 lefts.append(left)
@@ -168,16 +168,16 @@ class WebDoor:
 
     def stay(self) -> None:
         """As ``MovableDoor.stay``."""
-        for session in self._sessions.values():
+        for session in tuple(self._sessions.values()):
             session.protocol.stay()
-        for connection in self._connections:
+        for connection in tuple(self._connections):
             connection.stay()
 
     def left(self) -> None:
         """As ``MovableDoor.left``."""
         self._has_left = True
         self._listening.left()
-        for connection in self._connections:
+        for connection in tuple(self._connections):
             connection.left()
 
     def take_over(self, left: Left, client: Mapping[str, Any] | None) -> Client | None:

@@ -55,6 +55,10 @@ class Visit(Protocol):
     def is_congested(self) -> bool:
         """Whether the peer does not read at the moment."""
 
+    @property
+    def can_leave(self) -> bool:
+        """Whether another process can go on with it."""
+
     def message(self, socket: Socket, *, text: bool, data: bytes) -> None:
         """A message has come."""
 

@@ -32,6 +32,12 @@ class Transport(StringTransport):
     def abortConnection(self) -> None:
         self.aborted = self.disconnecting = True
 
+    def stopReading(self) -> None:
+        """It reads nothing by itself."""
+
+    def stopWriting(self) -> None:
+        """It has sent all that it was given."""
+
 
 class Wire:
     """One TCP connection to the door."""
