@@ -613,7 +613,7 @@ class Predecessor:
 
 def become_minder(named: socket.socket, pid: int, signals: _HeldSignals) -> NoReturn:
     """Go on as the program that waits for the serving process; see ``minder``."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, minder.FORWARDED)  # until it can hand them on
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)  # until it has handlers of its own
     signals.hand_on(pid)
     os.set_inheritable(named.fileno(), True)
     arguments = [sys.executable, "-I", "-S", minder.__file__, str(named.fileno()), str(pid)]
