@@ -164,7 +164,7 @@ def evennia_reload(game: Evennia, player: Player) -> tuple[float, int]:
     return longest, sent - answered
 
 
-_NUMBERED = re.compile(rb'You say, "number (\d+) of reload')
+_NUMBERED = re.compile(rb"number (\d+) of reload")
 
 _EVENNIA_WAIT = 15.0
 """Seconds in which lines are typed; a reload of Evennia's is over within them."""
