@@ -58,14 +58,9 @@ class Message:
 
 
 def is_rendered(line: object) -> bool:
-    """Whether a line is more than its ``str()``."""
+    """Whether a line depends on more than the plain profile: on colours, for example."""
     cls = type(line)
-    return (
-        cls in (Styled, Hanging, Text)
-        or issubclass(cls, Exception)
-        or hasattr(cls, "__rich_console__")
-        or hasattr(cls, "__rich__")
-    )
+    return cls in (Styled, Hanging) or hasattr(cls, "__rich_console__") or hasattr(cls, "__rich__")
 
 
 def as_text(lines: tuple[object, ...], profile: RenderProfile) -> str:

@@ -52,8 +52,8 @@ class RenderProfile:
 
 
 @lru_cache(_PROFILES_MAX)
-def _plain_profile(encoder: Encoder, columns: int) -> RenderProfile:
-    return RenderProfile(encoder, columns, 0, columns > 0, False)
+def _plain_profile(encoder: Encoder, columns: int, language: str) -> RenderProfile:
+    return RenderProfile(encoder, columns, 0, columns > 0, False, language=language)
 
 
 @lru_cache(_PROFILES_MAX)
@@ -67,7 +67,7 @@ def _profile(
     reflows: bool,
     language: str,
 ) -> RenderProfile:
-    plain = _plain_profile(encoder, columns if wraps else 0)
+    plain = _plain_profile(encoder, columns if wraps else 0, language)
     return RenderProfile(
         encoder, columns, colours, wraps, screen_reader, links, reflows, plain, language
     )

@@ -238,7 +238,11 @@ class BaseBoard(Store):
             title=title,
             messages=[self._message(user, text)],
         )
-        self._added(user, thread, f"{user} has written on {self}: {title}")
+        self._added(
+            user,
+            thread,
+            _("{user} has written on {board}: {title}", user=user, board=self, title=title),
+        )
         return thread
 
     def reply(self, user: Any, thread: Any, text: str) -> None:
@@ -253,7 +257,11 @@ class BaseBoard(Store):
         if len(thread.messages) >= self.messages_max:
             raise Refused(_("That thread is full. Begin another one."))
         thread.messages = [*thread.messages, self._message(user, text)]
-        self._added(user, thread, f"{user} has answered on {self}: {thread.title}")
+        self._added(
+            user,
+            thread,
+            _("{user} has answered on {board}: {title}", user=user, board=self, title=thread.title),
+        )
 
     def remove(self, user: Any, thread: Any) -> None:
         """Remove a thread; for its author while nobody else has answered, and for moderators.

@@ -191,8 +191,11 @@ def choose(word: str, choices: Mapping[str, Any], *, none: str = "") -> Any:
             )
         )
     near = difflib.get_close_matches(word, choices, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise Refused((none or f"{word!r} is not {listed(sorted(choices)[:10], word='or')}.") + hint)
+    hint = _(" Did you mean {names}?", names=near[0]) if near else ""
+    none = none or _(
+        "{word!r} is not {choices}.", word=word, choices=listed(sorted(choices)[:10], word="or")
+    )
+    raise Refused(_("{refusal}{hint}", refusal=none, hint=hint))
 
 
 def _look_up(manager: Any, word: str) -> Any:

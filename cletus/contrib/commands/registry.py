@@ -362,11 +362,13 @@ class CommandRegistry:
                 )
 
     def _read(self, command: Command, text: str, event: ClientEvent) -> list[Any]:
-        usage = f"Usage: {self.prefix}{command.usage}"
+        usage = _("Usage: {usage}", usage=self.prefix + command.usage)
         try:
             return command.signature.read(text, event)
         except UsageError as error:
-            raise Refused(f"{error}\n{usage}".strip()) from None
+            reason = error.args[0] if error.args else ""
+            text = _("{reason}\n{usage}", reason=reason, usage=usage) if reason else usage
+            raise Refused(text) from None
 
     def _hint(self, typed: str, event: ClientEvent) -> str:
         """``Did you mean``: the nearest name of a command that the person may use."""

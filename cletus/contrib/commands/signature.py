@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from cletus.contrib.commands.converters import SKIPPED_BEFORE, Converter, choose, text
 from cletus.errors import CommandDeclarationError, Refused
 from cletus.events import ClientEvent
+from cletus.text import gettext as _
 
 
 def take_word(text: str) -> tuple[str, str]:
@@ -150,7 +151,7 @@ class Signature:
             else:
                 rest = self._take(parameter, rest, event, values)
         if rest:
-            raise UsageError("" if self.parameters else "This command takes no arguments.")
+            raise UsageError("" if self.parameters else _("This command takes no arguments."))
         return values
 
     # -- inside -----------------------------------------------------------------------------

@@ -218,7 +218,7 @@ class IrcBridge:
             _(
                 "The connection to {target} is lost ({reason}).",
                 target=event.target,
-                reason=event.reason,
+                reason=_(event.reason),  # ours, or of the server
             )
             if event.reason
             else _("The connection to {target} is lost.", target=event.target)

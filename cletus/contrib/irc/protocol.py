@@ -16,6 +16,7 @@ from twisted.words.protocols import irc
 from typing_extensions import override
 
 from cletus.contrib.irc.lines import decoded, folded
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 _log = Logger()
 
@@ -39,13 +40,13 @@ _STEM: Final = 8
 
 #: Replies to JOIN that refuse it.
 _JOIN_REFUSED: Final = {
-    "ERR_NOSUCHCHANNEL": "there is no such channel",
-    "ERR_TOOMANYCHANNELS": "too many channels",
-    "ERR_CHANNELISFULL": "it is full",
-    "ERR_INVITEONLYCHAN": "it is by invitation only",
-    "ERR_BANNEDFROMCHAN": "we are banned from it",
-    "ERR_BADCHANNELKEY": "its key is another",
-    "ERR_NOCHANMODES": "only registered nicknames may join it",  # 477, as networks use it
+    "ERR_NOSUCHCHANNEL": N_("there is no such channel"),
+    "ERR_TOOMANYCHANNELS": N_("too many channels"),
+    "ERR_CHANNELISFULL": N_("it is full"),
+    "ERR_INVITEONLYCHAN": N_("it is by invitation only"),
+    "ERR_BANNEDFROMCHAN": N_("we are banned from it"),
+    "ERR_BADCHANNELKEY": N_("its key is another"),
+    "ERR_NOCHANMODES": N_("only registered nicknames may join it"),  # 477, as networks use it
 }
 
 _HANDLED: Final = frozenset(
@@ -147,7 +148,7 @@ class IrcConnection(irc.IRCClient):
         """To be called now and then: notice silence, join what is missing, take the wanted nickname."""
         silence = self._seconds() - self._heard_at
         if silence >= SILENCE_MAX:
-            self.give_up("the server is silent")
+            self.give_up(N_("the server is silent"))
             return
         if self.is_signed_on:
             if silence >= PING_AFTER and not self._is_pinged:
@@ -207,7 +208,7 @@ class IrcConnection(irc.IRCClient):
         if self._waiting is not None:
             self._waiting += len(data)
             if self._waiting > WAITING_MAX:
-                self.give_up("the server does not read")
+                self.give_up(N_("the server does not read"))
 
     @override
     def lineReceived(self, line: bytes) -> None:
@@ -230,7 +231,7 @@ class IrcConnection(irc.IRCClient):
 
     @override
     def lineLengthExceeded(self, line: bytes) -> None:
-        self.give_up("the server has sent a line without an end")
+        self.give_up(N_("the server has sent a line without an end"))
 
     # -- the login --------------------------------------------------------------------------
 
@@ -247,7 +248,7 @@ class IrcConnection(irc.IRCClient):
             return  # it is tried again
         self._attempts += 1
         if self._attempts > NICKNAMES_MAX:
-            self.give_up("all nicknames are taken")
+            self.give_up(N_("all nicknames are taken"))
             return
         self.sendLine(f"NICK {self.wanted[:_STEM]}{self._attempts}")
 
@@ -258,7 +259,7 @@ class IrcConnection(irc.IRCClient):
 
     @override
     def irc_ERR_PASSWDMISMATCH(self, prefix: str, params: list[str]) -> None:
-        self._reason = "the server does not accept the password"
+        self._reason = N_("the server does not accept the password")
 
     def irc_ERROR(self, prefix: str, params: list[str]) -> None:
         """The server is about to close the connection, and says why."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cletus.text import gettext as _
+
 #: Each direction and its opposite.
 OPPOSITES: dict[str, str] = {
     "north": "south",
@@ -38,7 +40,7 @@ def arrival(direction: str) -> str:
     """Where a user who went this way arrives from: ``from the south``, ``from above``."""
     origin = OPPOSITES.get(direction, "")
     if origin in ("up", "down"):
-        return "from above" if origin == "up" else "from below"
+        return _("from above") if origin == "up" else _("from below")
     if origin in ("in", "out"):
-        return "from inside" if origin == "in" else "from outside"
-    return f"from the {origin}" if origin else ""
+        return _("from inside") if origin == "in" else _("from outside")
+    return _("from the {direction}", direction=origin) if origin else ""

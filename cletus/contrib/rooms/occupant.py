@@ -53,11 +53,14 @@ class OccupantMixin:
 
     def arrival_text(self, direction: str) -> str:
         """Shown in the room that they enter. ``direction`` is the exit that they have used, or empty."""
-        return f"{self} comes in {arrival(direction)}".rstrip() + "."
+        whence = arrival(direction)
+        if whence:
+            return _("{occupant} comes in {whence}.", occupant=self, whence=whence)
+        return _("{occupant} comes in.", occupant=self)
 
     def said_text(self, text: str) -> str:
         """Shown to the others in the room when they say something."""
-        return f"{self} says: {text}"
+        return _("{occupant} says: {text}", occupant=self, text=text)
 
     def see_room(self) -> None:
         """Show them the room that they have entered."""

@@ -33,7 +33,7 @@ class ChangePassword(Dialogue):
         """The current password."""
         if self.client.user is None:
             return self.done(False)
-        confirmed = confirm_password(self.client, line, "Your password was not changed.")
+        confirmed = confirm_password(self.client, line, _("Your password was not changed."))
         return self.ask_new if await confirmed else self.done(False)
 
     @step(_("Choose a new one: "), hidden=True)

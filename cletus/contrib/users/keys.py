@@ -78,7 +78,7 @@ class AddKey(Dialogue):
     async def ask_password(self, line: str) -> Any:
         """Their password."""
         client, user = self.client, self.client.user
-        if user is None or not await confirm_password(client, line, "The key was not added."):
+        if user is None or not await confirm_password(client, line, _("The key was not added.")):
             return self.done(False)
         client.write(*_add(user, self.ssh_key))
         return self.done(await save_for(user, user))

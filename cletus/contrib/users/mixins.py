@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 from cletus.contrib.addresses import origin_of
 from cletus.contrib.dates import not_after, with_zone
 from cletus.storage import Field, TempStoreMixin
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 #: Origins that are remembered for each user. Our choice.
 ORIGINS_MAX = 10
 
 #: Users that one user can ignore. Our choice; the list is kept in memory and in one file.
 IGNORED_MAX = 200
-
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
 class SeenMixin:
@@ -75,13 +75,15 @@ def digest_of(text: str) -> str:
 def ago(then: datetime | None, now: datetime) -> str:
     """How long ago that was, in words: ``3 days ago``, ``just now``; ``never`` for ``None``."""
     if then is None:
-        return "never"
+        return _("never")
     seconds = (now - with_zone(then)).total_seconds()
-    for unit, size in _UNITS:
-        count = int(seconds // size)
-        if count > 0:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+    if seconds >= 86400:
+        return ngettext("{count} day ago", "{count} days ago", int(seconds // 86400))
+    if seconds >= 3600:
+        return ngettext("{count} hour ago", "{count} hours ago", int(seconds // 3600))
+    if seconds >= 60:
+        return ngettext("{count} minute ago", "{count} minutes ago", int(seconds // 60))
+    return _("just now")
 
 
 class AwayMixin:
@@ -112,7 +114,7 @@ class AwayMixin:
         """``away: lunch``, ``away`` without a message, or an empty string if they are not away."""
         if self.away is None:
             return ""
-        return f"away: {self.away}" if self.away else "away"
+        return _("away: {message}", message=self.away) if self.away else _("away")
 
 
 class IgnoringMixin:
