@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from cletus.cluster.bus import SERVER, Bus, Node
 from cletus.cluster.checkpoint import CheckpointedBackend, Checkpoints, Kept, Name, kept_of
+from cletus.cluster.code_in_force import CodeInForce
 from cletus.cluster.gateway_door import GatewayDoor
 from cletus.cluster.requests import Requests
 from cletus.cluster.tenancy import SUCCEEDED, State, Tenancy
@@ -121,6 +122,7 @@ class Primary:
         self._requests: Requests | None = None
         self._kept: dict[Name, Kept] = {}
         self._checkpoints: Checkpoints | None = None
+        self._code: CodeInForce | None = None
         self.tenancy = Tenancy(
             bus,
             service.clock,
@@ -191,10 +193,22 @@ class Primary:
         )
         return (self.door,)
 
+    def started(self) -> Deferred[None]:
+        """As ``Cluster.started``."""
+        if not self._settings.cluster_key:
+            return succeed(None)
+        self._code = CodeInForce(
+            self._service,
+            self._bus,
+            epoch=lambda: self.tenancy.epoch,
+            check=self.tenancy.check,
+        )
+        return Deferred.fromCoroutine(self._code.take()).addErrback(self._failed)
+
     def stays(self) -> Deferred[bool]:
         """As ``Cluster.stays``: whether there is a standby."""
         if self.tenancy.state is not State.PRIMARY:
-            return _fired(False)
+            return succeed(False)
         asked = self._bus.nodes().addCallback(self._has_standby)
         return self._in_time(asked, False)
 
@@ -264,6 +278,8 @@ class Primary:
     def _reclaimed(self, epoch: int) -> None:
         if self._checkpoints is not None:
             self._checkpoints.forget()
+        if self._code is not None:
+            self._code.keep()
         ledger = None if self.door is None else self.door.ledger
         if ledger is not None and ledger.epoch != epoch:
             ledger.claimed_anew(epoch)
@@ -290,9 +306,3 @@ class Primary:
 
         answer.addErrback(failed).addCallback(answered)
         return result
-
-
-def _fired(value: bool) -> Deferred[bool]:
-    result: Deferred[bool] = Deferred()
-    result.callback(value)
-    return result

@@ -157,6 +157,9 @@ class Cluster(Protocol):
     def doors(self) -> Iterable[Door]:
         """The doors of a primary, in place of the service's own."""
 
+    def started(self) -> Deferred[None]:
+        """The service runs; the code that the primary before ran is taken now. It does not fail."""
+
     def stays(self) -> Deferred[bool]:
         """Whether another process goes on when this one stops now, so that nobody need be disconnected."""
 

@@ -210,7 +210,10 @@ class Lifecycle:
         service.start_timers()
         # Not waited for: a listener may run as long as the service does.
         service.fire(events.PostStart(service))
-        if self.cluster is not None and self.cluster.takeover is not None:
+        if self.cluster is None:
+            return
+        await self.cluster.started()
+        if self.cluster.takeover is not None:
             service.fire(events.TakenOver(service, self.cluster.takeover))
 
     def _include_modules(self) -> None:

@@ -130,6 +130,43 @@ def test_an_operator_asks_from_anywhere(
     check(people)
 
 
+def test_the_next_primary_runs_the_code_in_force(
+    tmp_path: Path,
+    engine: Valkey,
+    database: Postgres,
+    at_end: ExitStack,
+    start: Callable[..., Talker],
+) -> None:
+    """Not what its files hold; and those are a reload away."""
+    key = ("--cluster-key", "A" * 43 + "=")
+    cluster = Cluster(tmp_path, engine, database, at_end, limits=key)
+    first = cluster.server()
+    assert cluster.primary is first
+    second = cluster.standby()
+    ann = cluster.person("Ann", cluster.gateway())
+
+    def reload() -> None:
+        done = start("-m", "cletus", "reload", "example_service", "--cluster", engine.url)
+        assert done.ends() == 0, done.output
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLETUS_CLUSTER_NAME", "lantern")
+        patch.setenv("CLETUS_CLUSTER_KEY", key[1])
+        first.edit("example_service/talk.py", "You say: {message}", "You remark: {message}")
+        reload()
+        ann.types("one")
+        ann.sees("You remark: one")
+        first.edit("example_service/talk.py", "You remark: {message}", "You muse: {message}")
+        first.kill()
+        assert cluster.primary is second
+        second.prints("Stop with Ctrl-C")
+        ann.types("two")
+        ann.sees("You remark: two")
+        reload()
+        ann.types("three")
+        ann.sees("You muse: three")
+
+
 @pytest.mark.parametrize("fault", ["killed", "stopped", "emptied"])
 def test_an_engine_that_goes_loses_nothing(
     cluster: Cluster, people: list[Person], fault: str
