@@ -84,7 +84,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "cletus.client.listener_task": {"Conversation": "ListenerTask", "current": "current_task"},
     "cletus.contrib.commands": {"Can": "Requirement"},
-    "cletus.contrib.users": {"may": "has_permission"},
+    "cletus.contrib.users": {"TerminalMixin": "PreferencesMixin", "may": "has_permission"},
     "cletus.check": {
         "Intake": "Importer",
         "Place": "Location",
@@ -139,6 +139,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cletus.contrib.users.seen": "cletus.contrib.users.mixins",
     "cletus.contrib.users.skeleton": "cletus.contrib.users.confusables",
     "cletus.contrib.users.strangers": "cletus.contrib.users.pending",
+    "cletus.contrib.users.terminal": "cletus.contrib.users.preferences",
     "cletus.control": "cletus.ops.control",
     "cletus.control.attachment": "cletus.ops.control.server",
     "cletus.control.caller": "cletus.ops.control.protocol",

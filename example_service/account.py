@@ -1,10 +1,14 @@
-"""Your account: creating it, its password, SSH keys, and your terminal."""
+"""Your account: creating it, its password, SSH keys, and preferences."""
 
-from cletus.contrib.commands import Rest
-from cletus.contrib.users import ChangePassword, edit_keys
+from cletus.contrib.commands import Rest, edit_aliases
+from cletus.contrib.users import (
+    ChangePassword,
+    edit_keys,
+    edit_preferences,
+)
 from cletus.events import Receive
 
-from example_service.commands import people
+from example_service.commands import commands, people
 from example_service.login import users
 from example_service.users import has_account, is_guest
 
@@ -30,28 +34,14 @@ def keys(event: Receive, text: Rest = "") -> None:
 
 
 @people.register
-def charset(event: Receive, name: str = "") -> None:
-    """If letters look wrong: .charset latin-1, or auto."""
-    if name:
-        event.user.choose_charset(name)
-    show_terminal(event)
-
-
-@people.register
-def screenreader(event: Receive, on: bool) -> None:
-    """If your screen is read aloud: .screenreader on."""
-    event.user.choose_screen_reader(on)
-    show_terminal(event)
-
-
-@people.register
-def width(event: Receive, columns: int) -> None:
-    """If lines break badly: .width 60; 0 is automatic."""
-    event.user.choose_width(columns)
-    show_terminal(event)
-
-
-def show_terminal(event: Receive) -> None:
-    """Save what was chosen, and show what holds."""
+def preferences(event: Receive, name: str = "", value: Rest = "") -> None:
+    """Width, colours, time zone: .preferences width 60; - is the default."""
+    event.user.write(*edit_preferences(event.user, name, value))
     event.user.save_when_possible()
-    event.user.write(f"Your terminal: {event.user.terminal_text()}.")
+
+
+@people.register
+def alias(event: Receive, text: Rest = "") -> None:
+    """Short words for commands: .alias hi = say Hello, $1! Then: .hi ann."""
+    event.user.write(*edit_aliases(commands, event.user, text))
+    event.user.save_when_possible()

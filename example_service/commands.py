@@ -26,16 +26,18 @@ admin = commands.group("For admins", requires="admin")
 def receive(event: Receive) -> Any:
     """Run a line of a user who is logged in."""
     line = event.data.strip()
-    if event.user is None or not line:
+    user = event.user
+    if user is None or not line:
         return None
-    if event.user.come_back():
-        event.user.write("You are back.")
+    if user.come_back():
+        user.write("You are back.")
     if hint := commands.hint(event, line):
-        event.user.write(f"{hint} To say it aloud: .say {line}")
+        user.write(f"{hint} To say it aloud: .say {line}")
         return None
-    return commands.run(
-        event, line if line.startswith(".") else f".say {line}"
-    )
+    line = line if line.startswith(".") else f".say {line}"
+    result = commands.run(event, line)
+    user.show_prompt()
+    return result
 
 
 @general.register(name="help", aliases=("?",))

@@ -25,13 +25,15 @@ class Mailbox(BaseMailbox):
 @mail.register(name="mail")
 def list_(event: Receive) -> None:
     """List your letters."""
-    page(event.client, Mailbox.manager.of(event.user).listing())
+    user = event.user
+    page(event.client, Mailbox.manager.of(user).listing(user))
 
 
 @mail.register
 def read(event: Receive, number: int) -> None:
     """Read a letter."""
-    page(event.client, Mailbox.manager.of(event.user).read(number))
+    user = event.user
+    page(event.client, Mailbox.manager.of(user).read(number, user))
 
 
 @mail.register(in_full=True)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from cletus.contrib.commands import CooldownsMixin, Refused
+from cletus.contrib.commands import AliasesMixin, CooldownsMixin, Refused
 from cletus.contrib.rooms import OccupantMixin
 from cletus.contrib.users import (
     EVERYTHING,
@@ -16,7 +16,7 @@ from cletus.storage import Field, TempStoreMixin
 from example_service.core import service
 
 
-class User(CooldownsMixin, OccupantMixin, BaseAccount):
+class User(AliasesMixin, CooldownsMixin, OccupantMixin, BaseAccount):
     """A user. Session fields last as long as the service runs."""
 
     service = service

@@ -1,8 +1,9 @@
-"""Stored dates as they can be compared: with a zone, and not in the future."""
+"""Stored dates as they can be compared, and as people read them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 
 def with_zone(date: datetime) -> datetime:
@@ -13,3 +14,16 @@ def with_zone(date: datetime) -> datetime:
 def not_after(date: datetime, now: datetime) -> datetime:
     """The date, or ``now`` if it is later: it was stored while the machine's clock was ahead."""
     return min(with_zone(date), now)
+
+
+def local(date: datetime | float, reader: Any = None) -> datetime:
+    """A date in the time zone of who reads it.
+
+    Args:
+        date: the date; a number is seconds since the epoch.
+        reader: a user with the attribute ``zone``, as ``PreferencesMixin`` has it; for everybody else the
+            date is in UTC.
+    """
+    if not isinstance(date, datetime):
+        date = datetime.fromtimestamp(date, UTC)
+    return with_zone(date).astimezone(getattr(reader, "zone", None) or UTC)

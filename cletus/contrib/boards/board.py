@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict
@@ -10,6 +9,7 @@ from typing import Any, ClassVar, TypedDict
 from wcwidth import wrap
 
 from cletus.contrib.audience import client_of, ignores, write_users
+from cletus.contrib.dates import local
 from cletus.contrib.loading import load_at_start
 from cletus.contrib.menus import table
 from cletus.contrib.permissions import has_permission
@@ -184,7 +184,7 @@ class BaseBoard(Store):
                 _unread(user, thread) or "",
                 thread.title,
                 thread.messages[0]["author"],
-                self._date(thread.messages[-1], "%d %b"),
+                self._date(thread.messages[-1], user, "%d %b"),
             )
             for number, thread in enumerate(self.threads, 1)
         ]
@@ -201,7 +201,7 @@ class BaseBoard(Store):
         thread = self.thread(number)
         lines = [f"{self}, {number}: {thread.title}"]
         for message in thread.messages:
-            lines += ["", f"{message['author']}, {self._date(message, '%d %B %Y, %H:%M')}"]
+            lines += ["", f"{message['author']}, {self._date(message, user, '%d %B %Y, %H:%M')}"]
             if ignores(user, _Author(message["author_key"])):
                 lines.append(_("(You ignore the author.)"))
                 continue
@@ -303,9 +303,10 @@ class BaseBoard(Store):
         write_users(readers, text, exclude=user, by=user, room=self, notice=True)
         self.service.fire(Posted(self.service, user, self, thread))
 
-    def _date(self, message: Message, form: str) -> str:
+    def _date(self, message: Message, reader: Any, form: str) -> str:
         """When it was sent; now, if that lies in the future: the machine's clock was ahead then."""
-        return time.strftime(form, time.gmtime(min(message["sent"], self.service.clock.now())))
+        sent = min(message["sent"], self.service.clock.now())
+        return f"{local(sent, reader):{form}}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -11,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.contrib.audience import ignores, write_users
 from cletus.contrib.channels.events import Joined, Parted, Said
+from cletus.contrib.dates import local
 from cletus.contrib.language import sentence
 from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, KeyInUse, Refused
@@ -191,7 +191,7 @@ class BaseChannel(Store):
         now = self.service.clock.now()  # it may have been set back since then
         lines: list[object] = [self.notice_text(self.topic or _("You have joined."))]
         lines += [
-            f"{_clock(min(when, now))} {self.said_text(who, text)}"
+            f"{local(min(when, now), user):%H:%M} {self.said_text(who, text)}"
             for when, who, text, key in self.history
             if not ignores(user, _Speaker(key))
         ]
@@ -334,7 +334,3 @@ class _Speaker:
     """Stands for a speaker who may have left, where ``ignores`` looks only at the key."""
 
     key: str
-
-
-def _clock(when: float) -> str:
-    return time.strftime("%H:%M", time.gmtime(when))

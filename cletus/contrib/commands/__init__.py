@@ -1,5 +1,6 @@
 """Commands: functions whose signatures declare what people can type. See ``docs/contrib/commands.md``."""
 
+from cletus.contrib.commands.aliases import AliasesMixin, edit_aliases
 from cletus.contrib.commands.command import Command, CooldownsMixin, Requirement
 from cletus.contrib.commands.converters import Converter, choose, here, online
 from cletus.contrib.commands.events import CommandFailed
@@ -10,6 +11,7 @@ from cletus.errors import CommandDeclarationError, CommandError, Refused
 from cletus.renamed import names_of
 
 __all__ = [
+    "AliasesMixin",
     "Command",
     "CommandDeclarationError",
     "CommandError",
@@ -22,6 +24,7 @@ __all__ = [
     "Requirement",
     "Rest",
     "choose",
+    "edit_aliases",
     "here",
     "online",
     "parse_duration",

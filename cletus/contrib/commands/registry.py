@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 
 from cletus.contrib import language
 from cletus.contrib.commands import help  # noqa: A004 - the word for it in this trade
+from cletus.contrib.commands.aliases import expand
 from cletus.contrib.commands.command import (
     Command,
     Requirement,
@@ -196,10 +197,11 @@ class CommandRegistry:
         Returns:
             ``None``, or what the listener must return, so that the service waits for it.
         """
-        name, text = self._split(line)
-        if not name:
+        if not self._split(line)[0]:
             return None
         try:
+            line = self._expanded(line, event)
+            name, text = self._split(line)
             command = self._find_audited(name, line, event)
             self._check_cooldown(command, event)
             values = self._read(command, text, event)
@@ -257,6 +259,10 @@ class CommandRegistry:
             )
         )
 
+    def is_command(self, name: str) -> bool:
+        """Whether a command has this name or alias, whoever may use it."""
+        return name.lower() in self._commands
+
     def hint(self, event: ClientEvent, line: str) -> str:
         """What to tell somebody who has typed a command without the prefix: ``Did you mean .help?``.
 
@@ -312,7 +318,8 @@ class CommandRegistry:
         """Tab: the first word may become a command that they may use."""
         text = event.text.lstrip()
         if " " not in text and text.startswith(self.prefix):
-            names = (command.name for command in self if command.listed and command.is_for(event))
+            names = [command.name for command in self if command.listed and command.is_for(event)]
+            names += getattr(event.user, "command_aliases", {})
             event.words.extend(f"{self.prefix}{name}" for name in names)
 
     def _add(
@@ -339,6 +346,11 @@ class CommandRegistry:
                 raise CommandDeclarationError(name, reason)
             self._commands.add(alias, command)
         self._groups.setdefault(group or "Commands", []).append(command)
+
+    def _expanded(self, line: str, event: ClientEvent) -> str:
+        """The line, in which an alias of the person's own has become what it stands for."""
+        aliases = getattr(event.user, "command_aliases", None)
+        return expand(line, aliases, self._split, self.is_command) if aliases else line
 
     def _split(self, line: str) -> tuple[str, str]:
         """Split a line into name and rest. A punctuation alias needs no space after it: ``'hello``."""

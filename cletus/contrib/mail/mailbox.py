@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 from wcwidth import clip, ljust, width, wrap
 
 from cletus.contrib.audience import hush_of
+from cletus.contrib.dates import local
 from cletus.contrib.saving import save_for
 from cletus.errors import NotSaved, Refused
 from cletus.storage import Field, Manager, Store, TempStoreMixin
@@ -234,14 +234,18 @@ class BaseMailbox(Store):
             return ""
         return ngettext("You have a new letter.", "You have {count} new letters.", count)
 
-    def listing(self) -> list[str]:
-        """The letters, one line of at most 79 columns each."""
+    def listing(self, reader: Any = None) -> list[str]:
+        """The letters, one line of at most 79 columns each, with dates in the time zone of the reader."""
         if not self.letters:
             return [_("Your mailbox is empty.")]
-        return [self._line(number, letter) for number, letter in enumerate(self.letters, 1)]
+        return [self._line(number, letter, reader) for number, letter in enumerate(self.letters, 1)]
 
-    def read(self, number: int) -> list[str]:
+    def read(self, number: int, reader: Any = None) -> list[str]:
         """Mark a letter as read, save the mark soon, and return the letter as lines.
+
+        Args:
+            number: of the letter, from 1.
+            reader: a user, in whose time zone its date is shown.
 
         Raises:
             Refused: there is no such letter.
@@ -254,7 +258,7 @@ class BaseMailbox(Store):
             _(
                 "From {sender}, {date}",
                 sender=letter["sender"],
-                date=self._date(letter, "%d %B %Y, %H:%M"),
+                date=self._date(letter, reader, "%d %B %Y, %H:%M"),
             )
         ]
         if letter["subject"]:
@@ -291,16 +295,17 @@ class BaseMailbox(Store):
         marks.read = {*marks.read, _id(letter)} & set(map(_id, self.letters))
         save_for(marks)
 
-    def _line(self, number: int, letter: Letter) -> str:
+    def _line(self, number: int, letter: Letter, reader: Any) -> str:
         about = letter["subject"] or letter["text"].strip().split("\n")[0]
         new = "  " if letter["read"] else "* "
-        date = self._date(letter, "%d %b")
+        date = self._date(letter, reader, "%d %b")
         line = f"{number:>3} {new}{ljust(letter['sender'], 20)} {date}  {about}"
         return line if width(line) <= WIDTH else clip(line, 0, WIDTH - 3) + "..."
 
-    def _date(self, letter: Letter, form: str) -> str:
+    def _date(self, letter: Letter, reader: Any, form: str) -> str:
         """When it was sent; now, if that lies in the future: the machine's clock was ahead then."""
-        return time.strftime(form, time.gmtime(min(letter["sent"], self.service.clock.now())))
+        sent = min(letter["sent"], self.service.clock.now())
+        return f"{local(sent, reader):{form}}"
 
 
 def _id(letter: Letter) -> str:

@@ -6,6 +6,7 @@ from cletus.contrib.saving import save_for
 from cletus.contrib.users.account import BaseAccount
 from cletus.contrib.users.bans import Bans, BaseBan
 from cletus.contrib.users.change_password import ChangePassword
+from cletus.contrib.users.edit_preferences import edit_preferences
 from cletus.contrib.users.events import (
     LinkLost,
     LoggedIn,
@@ -28,9 +29,9 @@ from cletus.contrib.users.permissions import (
     if_can,
     requires,
 )
+from cletus.contrib.users.preferences import PreferencesMixin
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import Pronouns, PronounsField, PronounsMixin, parse_pronouns
-from cletus.contrib.users.terminal import TerminalMixin
 from cletus.contrib.users.tokens import TokensMixin, is_private
 from cletus.contrib.users.user import BaseUser, ClientField
 from cletus.contrib.users.users import Users
@@ -56,13 +57,13 @@ __all__ = [
     "LoginFailed",
     "PasswordMixin",
     "PermissionsMixin",
+    "PreferencesMixin",
     "PresenceMixin",
     "Pronouns",
     "PronounsField",
     "PronounsMixin",
     "Reconnected",
     "SeenMixin",
-    "TerminalMixin",
     "TokensMixin",
     "UserEvent",
     "UserManager",
@@ -72,6 +73,7 @@ __all__ = [
     "check_name",
     "check_new_password",
     "edit_keys",
+    "edit_preferences",
     "has_permission",
     "if_admin",
     "if_can",

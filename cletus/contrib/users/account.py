@@ -6,9 +6,9 @@ from cletus.contrib.users.keys import KeysMixin
 from cletus.contrib.users.mixins import AwayMixin, IgnoringMixin, SeenMixin
 from cletus.contrib.users.password import PasswordMixin
 from cletus.contrib.users.permissions import PermissionsMixin
+from cletus.contrib.users.preferences import PreferencesMixin
 from cletus.contrib.users.presence import PresenceMixin
 from cletus.contrib.users.pronouns import PronounsMixin
-from cletus.contrib.users.terminal import TerminalMixin
 from cletus.contrib.users.tokens import TokensMixin
 from cletus.contrib.users.user import BaseUser
 
@@ -22,7 +22,7 @@ class BaseAccount(
     SeenMixin,
     IgnoringMixin,
     AwayMixin,
-    TerminalMixin,
+    PreferencesMixin,
     PresenceMixin,
     BaseUser,
 ):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cletus.contrib.addresses import Network, host_of, network_of
-from cletus.contrib.dates import not_after, with_zone
+from cletus.contrib.dates import local, not_after, with_zone
 from cletus.contrib.saving import save_for
 from cletus.errors import InvalidKey, Refused
 from cletus.logs.audit import audit
@@ -66,9 +66,13 @@ class BaseBan(Store):
 
     def __str__(self) -> str:
         """The sentence shown to those whom it covers."""
+        return self.text_for(None)
+
+    def text_for(self, reader: Any) -> str:
+        """As ``str``, with the date in the time zone of a user."""
         until: str = ""
         if self.until is not None:
-            until = _(" until {time} UTC", time=self.until.strftime("%Y-%m-%d %H:%M"))
+            until = _(" until {time}", time=f"{local(self.until, reader):%Y-%m-%d %H:%M %Z}")
         reason = f": {self.reason}" if self.reason else ""
         return _("You are {word}{until}{reason}.", word=_(self.word), until=until, reason=reason)
 
@@ -252,5 +256,5 @@ def _key_of_network(network: Network) -> str:
 
 
 def _terms(ban: BaseBan) -> str:
-    until = "permanently" if ban.until is None else f"until {ban.until:%Y-%m-%d %H:%M} UTC"
+    until = "permanently" if ban.until is None else f"until {local(ban.until):%Y-%m-%d %H:%M %Z}"
     return f"{until} ({ban.reason})" if ban.reason else until

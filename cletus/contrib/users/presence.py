@@ -188,7 +188,7 @@ class PresenceMixin(MissedMixin, _Base):
     def hush_text(self) -> str:
         """Why they may not speak, as a sentence for them; empty if they may (see ``Users.hush``)."""
         hush = None if self.users is None else self.users.hush_of(self)
-        return "" if hush is None else str(hush)
+        return "" if hush is None else hush.text_for(self)
 
     def save_when_possible(self) -> None:
         """Save them soon, unless their store is temporary. If that fails, it is logged and they are told."""

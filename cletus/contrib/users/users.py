@@ -145,7 +145,7 @@ class Users:
         save_for(ban, author)
         for user in self.online():
             if user.key == ban.name or (user.client and self._covers(ban, user.client)):
-                user.write(str(ban))
+                user.write(ban.text_for(user))
                 user.leave("banned")
         for client in self.service.clients:
             if client.user is None and self._covers(ban, client):
@@ -175,7 +175,7 @@ class Users:
         self.check_rank(user, author)
         hush = self.hushes.prepare(_hushed_as(user), duration=duration, by=by, reason=reason)
         save_for(hush, author)
-        user.write(str(hush))
+        user.write(hush.text_for(user))
         return hush
 
     def unhush(self, user: Any) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 USERS = """
-    from cletus.contrib.commands import CooldownsMixin
+    from cletus.contrib.commands import AliasesMixin, CooldownsMixin
     from cletus.contrib.users import BaseUser
     from cletus.storage import Field
     from APP.core import service
 
-    class User(CooldownsMixin, BaseUser):
+    class User(AliasesMixin, CooldownsMixin, BaseUser):
         service = service
         powers = Field(set, session=True)
 
@@ -24,7 +24,7 @@ TALK = '''
     from typing import Literal
     from twisted.internet.defer import fail, succeed
     from cletus import events
-    from cletus.contrib.commands import CommandRegistry, Refused, Rest, online
+    from cletus.contrib.commands import CommandRegistry, Refused, Rest, edit_aliases, online
     from APP.core import service
     from APP.users import User
 
@@ -99,6 +99,10 @@ TALK = '''
         return {"well": succeed, "ill": fail, "refused": fail}[how](
             {"well": 1, "ill": ValueError(how), "refused": Refused("Not so.")}[how]
         )
+
+    @commands.register
+    def alias(event, text: Rest = ""):
+        event.client.write(*edit_aliases(commands, event.user, text))
 
     @commands.register
     def refuse(event):

@@ -1,0 +1,46 @@
+"""Reading and setting preferences, as a person types them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cletus.contrib.commands import choose
+from cletus.contrib.menus import table
+from cletus.contrib.menus.values import read_value, value_text
+
+
+def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]:
+    """What a command such as ``preferences width 60`` does. The caller saves the user.
+
+    Args:
+        user: has ``PreferencesMixin``, and is connected.
+        name: of a preference, or its beginning; empty for a table of all of them.
+        typed: the new value; ``-`` for the default; empty to read what it is.
+
+    Returns:
+        Lines for the user.
+
+    Raises:
+        Refused: there is no such preference, or the value does not fit.
+    """
+    preferences = user.PREFERENCES
+    if not name:
+        rows = [(each, _text(user, each), preferences[each]) for each in sorted(preferences)]
+        return [
+            *table(("Preference", "Value", "What it is"), rows, user.client),
+            f"Your terminal: {user.terminal_text()}.",
+        ]
+    names = {each.replace("_", ""): each for each in preferences}
+    name = choose(name.replace("_", "").replace("-", ""), names)
+    if not typed:
+        return [f"{name} is {_text(user, name)}: {preferences[name]}."]
+    user.prefer(name, read_value(user, name, typed, user.client))
+    return [
+        f"{name} is now {_text(user, name)}.",
+        f"Your terminal: {user.terminal_text()}.",
+    ]
+
+
+def _text(user: Any, name: str) -> str:
+    value = getattr(user, name)
+    return "auto" if value in (None, "") or (name == "width" and not value) else value_text(value)
