@@ -14,17 +14,21 @@ from cletus.contrib.announce import (
     rollback,
 )
 from cletus.contrib.commands import Refused, Rest
+from cletus.contrib.moderation import register_commands, report
 from cletus.contrib.users import ADMIN, has_permission
 from cletus.events import Receive
 from cletus.storage import TempStoreMixin
 from cletus.text import style
 
-from example_service.commands import admin, keeping
+from example_service.commands import admin, keeping, people
 from example_service.core import service
 from example_service.login import users
 from example_service.users import User, tell_everyone
 
-SHORT = timedelta(minutes=10)
+register_commands(
+    keeping, names={"kick": "boot"}, leave_out=("jail", "release")
+)
+people.register(report, cooldown=30)
 admin.register(reload)
 admin.register(restart, in_full=True)
 admin.register(rollback)
@@ -82,35 +86,3 @@ def role(event: Receive, user: User, name: str) -> None:
 def announce(_: Receive, text: Rest) -> None:
     """Tell everybody something."""
     tell_everyone(style("[bold]*** {text} ***[/]", text=text))
-
-
-@keeping.register(requires="ban")
-def ban(
-    event: Receive, whom: str, duration: timedelta, reason: Rest = ""
-) -> None:
-    """Ban a name or an address: .ban bob 7d shouting."""
-    new = users.ban(whom, duration=duration, by=event.user.key, reason=reason)
-    event.user.write(f"{new.target} is banned.")
-
-
-@keeping.register(requires="ban")
-def unban(event: Receive, whom: str) -> None:
-    """End the ban of a name or an address."""
-    word = "no longer" if users.bans.unban(whom) else "not"
-    event.user.write(f"{whom} is {word} banned.")
-
-
-@keeping.register(requires="ban")
-def hush(
-    event: Receive, user: User, duration: timedelta = SHORT, reason: Rest = ""
-) -> None:
-    """Silence somebody: .hush bob 10m shouting. Guests: all of an address."""
-    users.hush(user, duration=duration, by=event.user.key, reason=reason)
-    event.user.write(f"{user} is hushed.")
-
-
-@keeping.register(requires="ban")
-def unhush(event: Receive, user: User) -> None:
-    """Let somebody speak again."""
-    word = "no longer" if users.unhush(user) else "not"
-    event.user.write(f"{user} is {word} hushed.")

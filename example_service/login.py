@@ -2,6 +2,7 @@
 
 from cletus import step
 from cletus.contrib.language import listed
+from cletus.contrib.moderation import Moderation
 from cletus.contrib.users import (
     LinkLost,
     LoggedIn,
@@ -62,6 +63,7 @@ def notice(text: str, user: User) -> None:
 
 
 users = Users(service, User, login=Login, guest=Guest, reserved={"lantern"})
+moderation = Moderation(users)
 
 
 @service.listen(LoggedIn)

@@ -8,7 +8,7 @@ from cletus.text import style
 from example_service.commands import people, talking
 from example_service.gmcp import gmcp
 from example_service.layout import table
-from example_service.login import users
+from example_service.login import moderation, users
 from example_service.users import User, everyone_online, tell_everyone
 
 #: So many people are listed at once.
@@ -23,6 +23,7 @@ def say(event: Receive, message: Rest) -> None:
     if user.room.write_all(text, exclude=user, by=user):
         user.lines_said += 1
         user.write(f"You say: {message}")
+        moderation.history.note(user, user.room, message)
 
 
 @talking.register(aliases=(":",))
@@ -42,6 +43,7 @@ def tell(event: Receive, to: User, message: Rest) -> None:
     text = style(line, user=user, message=message)
     if not write_users([to], text, by=user, room=to):
         return
+    moderation.history.note(user, f"to {to}", message)
     to.reply_to = user.key
     user.write(f"You tell {to}: {message}")
     gmcp.tell(user, to, message)
@@ -63,6 +65,7 @@ def shout(event: Receive, message: Rest) -> None:
     line = "[yellow]{user} shouts: {message}[/]"
     text = style(line, user=event.user, message=message)
     tell_everyone(text, by=event.user)
+    moderation.history.note(event.user, "shouting", message)
 
 
 @people.register

@@ -405,6 +405,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     linkdead_timeout: Annotated[
         Seconds, setting("seconds that a user stays logged in after the connection broke")
     ] = 120.0
+    moderation_history_bytes: Annotated[
+        Count, setting("bytes of the chat history of contrib.moderation; 0 for no history")
+    ] = 262_144
+    moderation_history_time: Annotated[
+        Seconds, setting("seconds for which the chat history is kept; 0 for no history")
+    ] = 86_400.0
     channels_max_owned: Annotated[Count, setting("maximum channels that one account may have")] = 5
     screen_lines_per_account: Annotated[
         Seconds,

@@ -55,6 +55,7 @@ GROUPS = (
     ("Logs and metrics", ("log", "metrics")),
     ("Control", ("control", "shell")),
     ("Users (contrib.users)", ("users", "linkdead")),
+    ("Moderation (contrib.moderation)", ("moderation",)),
     ("Channels (contrib.channels)", ("channels",)),
     ("What people put on others' screens (contrib)", ("screen",)),
 )

@@ -12,6 +12,7 @@ from cletus.contrib.users.events import (
     LoggedIn,
     LoggedOut,
     LoginFailed,
+    Moderated,
     Reconnected,
     UserEvent,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "LoggedOut",
     "LoginDialogue",
     "LoginFailed",
+    "Moderated",
     "PasswordMixin",
     "PermissionsMixin",
     "PreferencesMixin",

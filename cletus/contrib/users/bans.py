@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from cletus.contrib.addresses import Network, host_of, network_of
+from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.dates import local, not_after, with_zone
 from cletus.contrib.saving import save_for
+from cletus.contrib.users.events import Moderated
 from cletus.errors import InvalidKey, Refused
 from cletus.logs.audit import audit
 from cletus.renamed import with_old_names
-from cletus.storage import Field, Manager, Store
+from cletus.storage import Field, Manager, Store, TempStoreMixin
 from cletus.storage.keys import normalise
 from cletus.text import gettext as _
 from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
@@ -38,6 +40,8 @@ class BaseBan(Store):
     manager: ClassVar[Manager[BaseBan]] = Manager()
     #: What those are whom it covers, in sentences.
     word: ClassVar[str] = N_("banned")
+    #: What they are when it is ended early, in the audit log.
+    ended: ClassVar[str] = "unbanned"
 
     name: Field[str | None] = Field(type=str)
     network: Field[str | None] = Field(type=str)
@@ -86,6 +90,7 @@ class BaseHush(BaseBan):
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
     word = N_("hushed")
+    ended = "unhushed"
 
     @classmethod
     def forget_user(cls, key: str) -> None:
@@ -179,10 +184,24 @@ class Bans:
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
         audit(ban.word, ban.name or ban.network, actor=by, outcome=_terms(ban))
+        self._fire(ban.word, ban.target, by, until and until.timestamp(), reason)
         return ban
 
-    def unban(self, whom: str) -> bool:
-        """End a ban. ``whom`` is a name, or an address or network exactly as it was banned.
+    def find(self, whom: str) -> BaseBan | None:
+        """The ban of a name, or of an address or network exactly as it was banned.
+
+        Raises:
+            Refused: ``whom`` is neither a name nor an address.
+        """
+        ban: BaseBan | None = self._ban_cls.manager.get(self._key(whom))
+        return ban
+
+    def unban(self, whom: str, *, by: str = "") -> bool:
+        """End a ban.
+
+        Args:
+            whom: a name, or an address or network exactly as it was banned.
+            by: who ends it.
 
         Returns:
             Whether there was such a ban.
@@ -190,11 +209,12 @@ class Bans:
         Raises:
             Refused: ``whom`` is neither a name nor an address.
         """
-        ban = self._ban_cls.manager.get(self._key(whom))
+        ban = self.find(whom)
         if ban is None:
             return False
         ban.delete()
-        audit("ban ended" if ban.word == "banned" else "hush ended", whom)
+        audit(ban.ended, ban.target, actor=by)
+        self._fire(ban.ended, ban.target, by)
         return True
 
     def of_name(self, name: str) -> BaseBan | None:
@@ -215,7 +235,18 @@ class Bans:
                 return ban
         return None
 
+    def of_user(self, user: Any) -> BaseBan | None:
+        """The ban in force of this user: of their key, or of the address of a guest or newcomer."""
+        ban = self.of_name(user.key)
+        return self.of_address(user.origin) if ban is None and is_newcomer(user) else ban
+
     # -- inside -----------------------------------------------------------------------------
+
+    def _fire(
+        self, action: str, target: str, by: str, until: float | None = None, reason: str = ""
+    ) -> None:
+        service = self._ban_cls.service
+        service.fire(Moderated(service, action, target, by, until, reason))
 
     def _in_force(self, key: str) -> BaseBan | None:
         ban = self._ban_cls.manager.active().get(key)
@@ -244,6 +275,12 @@ class Bans:
 
     def _key_of_name(self, name: str) -> str:
         return normalise(f"name-{normalise(name.strip())}")
+
+
+def subject_of(user: Any) -> str:
+    """What a ban of this user covers: the key of an account; of a guest, whose name is reused, the address."""
+    is_guest = isinstance(user, TempStoreMixin)
+    return str(user.origin if is_guest and network_of(user.origin) is not None else user.key)
 
 
 def _supernet(network: Network, length: int) -> Network:

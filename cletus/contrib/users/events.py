@@ -45,6 +45,26 @@ class LoggedOut(UserEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Moderated(Event):
+    """A moderator has acted against somebody, or has ended that.
+
+    Attributes:
+        action: ``banned``, ``hushed``, ``jailed``, ``kicked``, or ``settled`` of a report; and what ends these:
+            ``unbanned``, ``unhushed``, ``released``.
+        target: the key of a user, or an address or network.
+        by: the key of the moderator, ``the console``, or empty if it is not known.
+        until: when it ends, in seconds since the epoch; ``None`` if it does not end by itself.
+        reason: as the moderator gave it.
+    """
+
+    action: str
+    target: str
+    by: str = ""
+    until: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginFailed(ClientEvent):
     """Somebody was not let in. ``message`` is what they were told."""
 

@@ -20,13 +20,12 @@ from twisted.internet.defer import Deferred
 
 from cletus import events
 from cletus.client.client import Client
-from cletus.contrib.addresses import is_within, network_of, origin_of
+from cletus.contrib.addresses import is_within, origin_of
 from cletus.contrib.audience import write_users
-from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.developers import show_errors
 from cletus.contrib.saving import save_for
 from cletus.contrib.users.authenticate import authenticate
-from cletus.contrib.users.bans import Bans, BaseBan, BaseHush
+from cletus.contrib.users.bans import Bans, BaseBan, BaseHush, subject_of
 from cletus.contrib.users.login import LoginDialogue
 from cletus.contrib.users.manager import index_skeletons
 from cletus.contrib.users.mixins import IgnoringMixin
@@ -38,7 +37,6 @@ from cletus.contrib.users.throttle import BaseThrottle
 from cletus.errors import NameRefused, Refused
 from cletus.logs.context import subject
 from cletus.service.service import Service
-from cletus.storage import TempStoreMixin
 from cletus.text import gettext as _
 
 TOO_MANY: Final = _("Too many people are logging in from your address. Please try again later.")
@@ -173,7 +171,7 @@ class Users:
         if user is author:
             raise Refused(_("You cannot hush yourself."))
         self.check_rank(user, author)
-        hush = self.hushes.prepare(_hushed_as(user), duration=duration, by=by, reason=reason)
+        hush = self.hushes.prepare(subject_of(user), duration=duration, by=by, reason=reason)
         save_for(hush, author)
         user.write(hush.text_for(user))
         return hush
@@ -185,10 +183,7 @@ class Users:
 
     def hush_of(self, user: Any) -> BaseBan | None:
         """The hush in force that keeps a user from speaking, or ``None``."""
-        hush = self.hushes.of_name(user.key)
-        if hush is None and is_newcomer(user):
-            hush = self.hushes.of_address(user.origin)
-        return hush
+        return self.hushes.of_user(user)
 
     def check_ban(self, whom: str, author: Any = None) -> None:
         """Whether a ban of this name, address or network may be made.
@@ -386,9 +381,3 @@ class Users:
             raise NameRefused(_("That name is taken."))  # not: somebody has left
         if manager.has_skeletons and manager.lookalike_of(name, own=own) is not None:
             raise NameRefused(_("That name looks too much like the name of another user."))
-
-
-def _hushed_as(user: Any) -> str:
-    """What a hush of this user covers: the name of an account, the address of a guest."""
-    is_guest = isinstance(user, TempStoreMixin)
-    return str(user.origin if is_guest and network_of(user.origin) is not None else user.key)

@@ -59,4 +59,4 @@ def test_roles_and_bans_and_who_made_them(talker, audited):
     assert audited[1] == f"role revoked: {role} from bob, {actor}"
     assert audited[2].startswith(f"banned: mallory, {actor}: until ")
     assert audited[2].endswith(" UTC (spam)")
-    assert audited[3:] == [f"ban ended: mallory, {actor}"]
+    assert audited[3:] == [f"unbanned: mallory, {actor}"]

@@ -1,0 +1,178 @@
+"""Commands for moderators, and one by which people report others.
+
+register_commands(commands.group("For keepers", requires="ban"))
+general.register(report, cooldown=30)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from cletus.contrib.commands import CommandRegistry, Group, Rest
+from cletus.contrib.commands.converters import stored
+from cletus.contrib.dates import local
+from cletus.contrib.moderation.history import line_text
+from cletus.contrib.moderation.moderation import Moderation
+from cletus.contrib.moderation.record import entry_text
+from cletus.contrib.pager import page
+from cletus.contrib.users.admin import users_of
+from cletus.errors import Refused
+from cletus.events import ClientEvent
+
+#: How long somebody is hushed or jailed if no duration is given. Our choice.
+SHORT: Final = timedelta(minutes=10)
+
+#: The most lines of the history that are shown at once.
+_LINES_MAX: Final = 200
+
+
+def kick(event: ClientEvent, user: str, reason: Rest = "") -> None:
+    """Disconnect somebody, who may come back: kick bob calm down."""
+    target = _user(event, user)
+    _moderation(event).kick(target, by=event.user, reason=reason)
+    event.user.write(f"{target} is kicked.")
+
+
+def hush(event: ClientEvent, user: str, duration: timedelta = SHORT, reason: Rest = "") -> None:
+    """Silence somebody: hush bob 10m shouting. Guests: all of an address."""
+    target = _user(event, user)
+    _moderation(event).hush(target, by=event.user, duration=duration, reason=reason)
+    event.user.write(f"{target} is hushed.")
+
+
+def unhush(event: ClientEvent, user: str) -> None:
+    """Let somebody speak again."""
+    target = _user(event, user)
+    word = "no longer" if _moderation(event).unhush(target, by=event.user) else "not"
+    event.user.write(f"{target} is {word} hushed.")
+
+
+def jail(event: ClientEvent, user: str, duration: timedelta = SHORT, reason: Rest = "") -> None:
+    """Keep somebody in jail: jail bob 1h fighting. Guests: all of an address."""
+    target = _user(event, user)
+    _moderation(event).jail(target, by=event.user, duration=duration, reason=reason)
+    event.user.write(f"{target} is jailed.")
+
+
+def release(event: ClientEvent, user: str) -> None:
+    """Let somebody out of jail."""
+    target = _user(event, user)
+    word = "released" if _moderation(event).release(target, by=event.user) else "not in jail"
+    event.user.write(f"{target} is {word}.")
+
+
+def ban(event: ClientEvent, whom: str, duration: timedelta, reason: Rest = "") -> None:
+    """Ban a name or an address: ban bob 7d shouting."""
+    made = _moderation(event).ban(whom, by=event.user, duration=duration, reason=reason)
+    event.user.write(f"{made.target} is banned.")
+
+
+def unban(event: ClientEvent, whom: str) -> None:
+    """End the ban of a name or an address."""
+    word = "no longer" if _moderation(event).unban(whom, by=event.user) else "not"
+    event.user.write(f"{whom} is {word} banned.")
+
+
+def record(event: ClientEvent, whom: str = "") -> None:
+    """Read what moderators did, to somebody or by them: record bob."""
+    moderation = _moderation(event)
+    account = moderation.users.user.manager.peek(whom) if whom else None
+    entries = moderation.record.about(whom.lower() if account is None else account.key)
+    lines = [entry_text(entry, event.user) for entry in reversed(entries)]
+    page(event.client, lines or ["The record has nothing about that."])
+
+
+def reports(event: ClientEvent, number: int = 0) -> None:
+    """List the reports that wait, or read one: reports 1."""
+    waiting = _moderation(event).reports(event.user)
+    if not number:
+        lines = [f"{each.key}: {each.by} about {each.name}: {each.text}" for each in waiting]
+        page(event.client, lines or ["No reports wait."])
+        return
+    chosen = next((each for each in waiting if each.key == str(number)), None)
+    if chosen is None:
+        raise Refused(f"There is no report {number}.")
+    said = [line_text(line, event.user) for line in chosen.lines]
+    page(
+        event.client,
+        [
+            f"Report {chosen.key}, {local(chosen.at, event.user):%d %B %Y, %H:%M}",
+            f"{chosen.by} about {chosen.name}: {chosen.text}",
+            *(["", "The latest lines of the chat history:", *said] if said else []),
+        ],
+    )
+
+
+def settle(event: ClientEvent, number: int, result: Rest = "") -> None:
+    """Delete a report that you have dealt with: settle 1 hushed for a day."""
+    _moderation(event).settle(number, by=event.user, result=result)
+    event.user.write(f"Report {number} is settled.")
+
+
+def history(event: ClientEvent, whom: Rest = "") -> None:
+    """Read what was said lately, by somebody or somewhere: history bob."""
+    lines = _moderation(event).history.find(whom)[-_LINES_MAX:]
+    shown = [line_text(line, event.user) for line in lines]
+    page(event.client, shown or ["The history has nothing of that."])
+
+
+def report(event: ClientEvent, user: str, text: Rest) -> None:
+    """Tell the moderators about somebody: report bob He keeps shouting."""
+    moderation = _moderation(event)
+    moderation.report(_user(event, user), event.user, text)
+    event.user.write("The moderators will read your report. Thank you.")
+
+
+#: The commands of moderators by name.
+COMMANDS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
+    {
+        "kick": kick,
+        "hush": hush,
+        "unhush": unhush,
+        "jail": jail,
+        "release": release,
+        "ban": ban,
+        "unban": unban,
+        "record": record,
+        "reports": reports,
+        "settle": settle,
+        "history": history,
+    }
+)
+
+
+def register_commands(
+    registry: CommandRegistry | Group,
+    *,
+    requires: str = "ban",
+    names: Mapping[str, str] = MappingProxyType({}),
+    leave_out: tuple[str, ...] = (),
+) -> None:
+    """Register the commands of moderators.
+
+    Args:
+        registry: the commands, or a group of them.
+        requires: the permission that they need.
+        names: name of a command to another name for it.
+        leave_out: names of commands that are not registered, such as ``jail`` and ``release``.
+    """
+    for name, function in COMMANDS.items():
+        if name not in leave_out:
+            registry.register(function, name=names.get(name, name), requires=requires)
+
+
+# -- inside -------------------------------------------------------------------------------------
+
+
+def _moderation(event: ClientEvent) -> Moderation:
+    moderation = getattr(users_of(event.service).user, "moderation", None)
+    if not isinstance(moderation, Moderation):
+        raise Refused("There is no moderation here.")
+    return moderation
+
+
+def _user(event: ClientEvent, name: str) -> Any:
+    return stored(name, users_of(event.service).user, event)
