@@ -28,6 +28,13 @@ def clock() -> Clock:
     return StepClock()
 
 
+def test_a_mud_is_small(tmp_path: Path) -> None:
+    """Its code and its areas have fewer than 600 lines."""
+    package = make("marsh", "mud", tmp_path) / "marsh"
+    paths = [path for path in package.rglob("*") if path.suffix in (".py", ".toml")]
+    assert sum(len(path.read_text().splitlines()) for path in paths) < 600
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_it_runs_and_reloads(template: str, tmp_path: Path, clock: Clock) -> None:
     folder = make("lighthouse", template, tmp_path)

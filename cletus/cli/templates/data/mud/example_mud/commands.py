@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from cletus.contrib.commands import CommandRegistry, Refused, Rest, online
+from cletus.contrib import moderation
+from cletus.contrib.commands import (
+    CommandRegistry,
+    Refused,
+    Rest,
+    edit_aliases,
+    online,
+)
 from cletus.contrib.menus import table
 from cletus.contrib.pager import page
 from cletus.contrib.rooms.directions import OPPOSITES, SHORT
 from cletus.contrib.things import choose_object, register_commands
-from cletus.contrib.users import write_users
+from cletus.contrib.users import edit_preferences, write_users
 from cletus.events import Receive
 
 from example_mud.core import service
@@ -22,21 +29,41 @@ moving = commands.group("Moving")
 things = commands.group("Things")
 fighting = commands.group("Fighting")
 building = commands.group("For builders")
+keeping = commands.group("For keepers")
 register_commands(things)
+moderation.register_commands(keeping)
+talking.register(moderation.report, cooldown=30)
 
 
 @service.listen(Receive)
 def receive(event: Receive) -> Any:
     """Run a line of a user who is logged in."""
-    if event.user is None or not event.data.strip():
+    user = event.user
+    if user is None or not event.data.strip():
         return None
-    return commands.run(event, event.data)
+    result = commands.run(event, event.data)
+    user.show_prompt()
+    return result
 
 
 @general.register(name="help", aliases=("?",))
 def help_(event: Receive, about: Rest = "") -> None:
     """Read about a command, or list all commands."""
     page(event.client, commands.help(event, about))
+
+
+@general.register
+def preferences(event: Receive, name: str = "", value: Rest = "") -> None:
+    """Width, colours, prompt, time zone: preferences width 60."""
+    event.user.write(*edit_preferences(event.user, name, value))
+    event.user.save_when_possible()
+
+
+@general.register
+def alias(event: Receive, text: Rest = "") -> None:
+    """Short words for commands: alias hi = say Hello, $1! Then: hi marta."""
+    event.user.write(*edit_aliases(commands, event.user, text))
+    event.user.save_when_possible()
 
 
 @general.register(name="quit")

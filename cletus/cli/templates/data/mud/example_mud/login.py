@@ -1,5 +1,6 @@
 """Login and logout."""
 
+from cletus.contrib.moderation import Moderation
 from cletus.contrib.users import (
     LoggedIn,
     LoggedOut,
@@ -26,6 +27,7 @@ class Login(LoginDialogue):
 
 
 users = Users(service, User, login=Login)
+moderation = Moderation(users, jail="lock-up", start=START)
 
 
 @service.listen(LoggedIn)

@@ -3,6 +3,8 @@
 from typing import Any, ClassVar
 
 from cletus.contrib.building import BuilderMixin
+from cletus.contrib.commands import AliasesMixin
+from cletus.contrib.moderation import JailMixin
 from cletus.contrib.rooms import OccupantMixin
 from cletus.contrib.things import CarrierMixin
 from cletus.contrib.users import EVERYTHING, BaseAccount, UserManager
@@ -14,7 +16,13 @@ from example_mud.world import START, Room
 
 
 class User(
-    FighterMixin, BuilderMixin, CarrierMixin, OccupantMixin, BaseAccount
+    AliasesMixin,
+    FighterMixin,
+    BuilderMixin,
+    CarrierMixin,
+    JailMixin,
+    OccupantMixin,
+    BaseAccount,
 ):
     """A user.
 
@@ -24,8 +32,12 @@ class User(
 
     service = service
     manager: ClassVar[UserManager["User"]] = UserManager()
-    ROLES = {"admin": EVERYTHING, "builder": {"build"}}
+    ROLES = {"admin": EVERYTHING, "builder": {"build"}, "keeper": {"ban"}}
     experience = Field(0, type=int)
+
+    def prompt_values(self) -> dict[str, object]:
+        """What their prompt can show: preferences prompt {health}>."""
+        return {"health": self.health}
 
     def killed(self, by: Any) -> None:
         """Wake up in the square; what they carry stays with them."""

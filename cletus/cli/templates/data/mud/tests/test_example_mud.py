@@ -125,6 +125,21 @@ def test_an_edited_area_is_merged_with_what_was_built(service, ann):
     assert (room.name, room.exits["up"]) == ("The old square", "the-loft")
 
 
+def test_a_keeper_jails_somebody(service, ann, newcomer):
+    bob = newcomer("Bob")
+    store(service, "user").get("ann").grant("keeper")
+    bob.says("east")
+    ann.says("jail bob 10m")
+    assert "The lock-up" in bob.transcript
+    ann.says("release bob")
+    assert store(service, "user").get("bob").room.key == "inn"
+
+
+def test_an_alias_and_a_prompt_are_kept(ann):
+    ann.says("alias hi = say Hello, $1!", "preferences prompt {health} >")
+    assert "You say: Hello, Marta!\n20 > " in ann.says("hi Marta")
+
+
 def test_a_reload_keeps_everybody_where_they_are(service, ann, client):
     client.says("Carl", "y")
     ann.says("east")
