@@ -8,7 +8,8 @@
   anything they connect. ``bob| hello`` is a line that Bob has got. ``(bob hangs up)`` is what it says.
   ``(40 seconds later)`` lets that time pass.
 - ```` ```log ```` is what the report of the latest reload says, but for figures of milliseconds.
-- ```` ```console (after a rollback) ```` and ```` ```console (after a restart) ```` do that first.
+- ```` ```console (after a rollback) ````, ```` ```console (after a restart) ```` and ```` ```console (after a role) ````,
+  given by ``cletus user role`` before it, do that first.
 - ```` ```text ```` is what is typed into a shell. It is not run, but for ``cletus user``.
 """
 
@@ -27,6 +28,7 @@ from twisted.python.failure import Failure
 
 from cletus import Service
 from cletus.cli import main
+from cletus.contrib.users.admin import change_roles, users_of
 from cletus.reload.load import load
 from cletus.testing import Person
 
@@ -65,10 +67,12 @@ class Evening:
 
     Args:
         folder: where the reader works.
+        package: what they write.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, package: str = "evening") -> None:
         self.folder = folder
+        self.package = package
         self.service: Service | None = None
         self.clock = Clock()
         self.people: dict[str, Person] = {}
@@ -100,7 +104,7 @@ class Evening:
 
     def _python(self, block: Block) -> None:
         path = self.folder / block.file
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text)
         self._saved = True
 
@@ -124,7 +128,7 @@ class Evening:
     # -- running ----------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self.service = load("evening", self.folder)
+        self.service = load(self.package, self.folder)
         self.clock = Clock()
         self.service.configure(
             store=str(self.folder / "store"), reload=False, reload_patterns=("*.toml",)
@@ -158,15 +162,22 @@ class Evening:
         for _ in range(10):
             self.clock.advance(0)
 
+    def _role(self) -> None:
+        self._reload()
+        assert self.service is not None
+        for _, _, _, name, role in self._commands:
+            change_roles(users_of(self.service), name, [role])
+        self._commands.clear()
+
     def _restart(self) -> None:
         self.end()
         self.people.clear()
         self._unseen.clear()
         for command in self._commands:
-            forget_modules()
+            forget_modules(self.package)
             done = CliRunner().invoke(main, command)
             assert done.exit_code == 0, done.output
-        forget_modules()
+        forget_modules(self.package)
         self._start()
 
     def _text(self, block: Block) -> None:
@@ -219,9 +230,9 @@ class Evening:
         del unseen[: unseen.index(line.rstrip()) + 1]
 
 
-def forget_modules() -> None:
+def forget_modules(package: str) -> None:
     """As in a new process, the package has not been imported yet."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "evening"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
 
 

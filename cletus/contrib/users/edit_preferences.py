@@ -43,4 +43,6 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
 
 def _text(user: Any, name: str) -> str:
     value = getattr(user, name)
-    return "auto" if value in (None, "") or (name == "width" and not value) else value_text(value)
+    if value in (None, "") or (name == "width" and not value):
+        return "auto"
+    return value_text(value).strip()
