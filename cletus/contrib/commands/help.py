@@ -17,7 +17,12 @@ _NARROW = 60  # a window with fewer columns, such as a phone's, has no room besi
 
 
 def overview(
-    groups: dict[str, list[Command]], topics: Iterable[str], prefix: str, columns: int = WIDTH
+    groups: dict[str, list[Command]],
+    topics: Iterable[str],
+    prefix: str,
+    columns: int = WIDTH,
+    *,
+    is_read_aloud: bool = False,
 ) -> list[str]:
     """All commands by group, each with the first line of its help, and the topics.
 
@@ -26,11 +31,20 @@ def overview(
         topics: names of further help texts.
         prefix: typed before a command.
         columns: of the window.
+        is_read_aloud: whether a screen reader reads it: then each command is one line.
     """
     lines = []
     for heading, commands in groups.items():
         if commands:
-            entries = [line for command in commands for line in _entry(command, prefix, columns)]
+            entries = [
+                line
+                for command in commands
+                for line in (
+                    [f"{prefix}{command.usage}: {command.summary}"]
+                    if is_read_aloud
+                    else _entry(command, prefix, columns)
+                )
+            ]
             lines += [heading, *entries, ""]
     names = ", ".join(sorted(topics))
     if names:

@@ -299,8 +299,14 @@ class CommandRegistry:
                 heading: [command for command in group if command.listed]
                 for heading, group in groups.items()
             }
-            columns = getattr(getattr(event.client, "terminal", None), "columns", 0) or help.WIDTH
-            return help.overview(listed, self._topics, self.prefix, max(20, columns))
+            terminal = getattr(event.client, "terminal", None)
+            return help.overview(
+                listed,
+                self._topics,
+                self.prefix,
+                max(20, getattr(terminal, "columns", 0) or help.WIDTH),
+                is_read_aloud=bool(getattr(terminal, "screen_reader", False)),
+            )
         wanted = about.lower().removeprefix(self.prefix).strip()
         command = self._commands.get(wanted)
         if command is not None and command.is_for(event):

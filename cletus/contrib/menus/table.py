@@ -46,7 +46,8 @@ def table(
     if is_read_aloud or not _shrink(widths, columns):
         return [_sentence(names, row) for row in cells]
     is_number = [
-        all(isinstance(value, (int, float)) or value == "" for value in column) and any(column)
+        all(isinstance(value, (int, float)) or value == "" for value in column)
+        and any(value != "" for value in column)
         for column in zip(*values, strict=True)
     ] or [False] * len(names)
     head, *lines = (_line(row, widths, is_number) for row in (names, *cells))

@@ -43,6 +43,8 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
 
 def _text(user: Any, name: str) -> str:
     value = getattr(user, name)
+    if name == "prompt" and not value:
+        return "none"
     if value in (None, "") or (name == "width" and not value):
         return "auto"
     return value_text(value).strip()

@@ -66,7 +66,7 @@ class PreferencesMixin(_Base):
     """
 
     PREFERENCES: ClassVar[Mapping[str, str]] = {
-        "charset": "the character set, if letters look wrong: auto, utf-8, latin-1 or ascii",
+        "charset": "auto, or utf-8, latin-1, ascii if letters look wrong",
         "colours": "auto, none, 16, 256 or all",
         "language": "of the texts: en, de",
         "prompt": f"a text of at most {PROMPT_MAX} characters, shown when you can type",

@@ -359,6 +359,11 @@ def test_help_in_a_narrow_window_has_each_summary_below_its_command(talk):
     assert max(map(len, lines[: lines.index("Topics: manners.")])) <= 36
 
 
+def test_help_for_a_screen_reader_has_a_line_for_each_command(talk):
+    talk.bob.client.terminal.screen_reader = True
+    assert ".say <message>: Say something to all." in _help(talk, talk.bob)
+
+
 def test_help_about_a_command_tells_all(talk):
     assert _help(talk, talk.bob, ".say") == [
         "Usage: .say <message>",

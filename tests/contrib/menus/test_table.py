@@ -32,6 +32,10 @@ def test_columns_are_as_wide_as_they_need_and_numbers_are_to_the_right():
     ]
 
 
+def test_a_column_of_zeros_is_a_column_of_numbers():
+    assert lines(("Name", "Kills"), [("Ann", 0)]) == ["Name  Kills", "Ann       0"]
+
+
 def test_a_screen_reader_gets_sentences():
     assert lines(NAMES, ROWS, reader(screen_reader=True)) == [
         "Name: Ann; room: The inn; lines: 7",
