@@ -83,7 +83,7 @@ class Moderation:
     @property
     def history(self) -> BaseHistory:
         """The chat history."""
-        history = self._history_cls.manager.active().get("history")
+        history: BaseHistory | None = self._history_cls.manager.active().get("history")
         return self._history_cls("history") if history is None else history
 
     @property

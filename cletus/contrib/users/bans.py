@@ -184,7 +184,8 @@ class Bans:
         ban.since, ban.until = now, until
         ban.by, ban.reason = by, reason
         audit(ban.word, ban.name or ban.network, actor=by, outcome=_terms(ban))
-        self._fire(ban.word, ban.target, by, until and until.timestamp(), reason)
+        ends = None if until is None else until.timestamp()
+        self._fire(ban.word, ban.target, by, ends, reason)
         return ban
 
     def find(self, whom: str) -> BaseBan | None:
