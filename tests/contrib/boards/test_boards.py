@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from cletus.errors import Refused
@@ -115,6 +117,13 @@ def test_a_thread_is_read_and_answered(hall):
     assert "Bob, 01 January 1970, 00:00\nAnd wet.\n" in hall.ann.says("read tales 1")
     module = __import__("small_application")
     assert module.posted == [("ann", "tales", "tales-1"), ("bob", "tales", "tales-1")]
+
+
+def test_dates_are_shown_in_the_reader_s_time_zone(hall):
+    hall.post(hall.ann, "tales", "The lost lamp", "It was dark.")
+    hall.user("bob").zone = ZoneInfo("Asia/Tokyo")
+    assert "Ann, 01 January 1970, 09:00\n" in hall.bob.says("read tales 1")
+    assert "Ann, 01 January 1970, 00:00\n" in hall.ann.says("read tales 1")
 
 
 def test_news_is_written_by_those_who_may(hall):

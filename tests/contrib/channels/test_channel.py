@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from cletus.errors import Refused
@@ -233,6 +235,14 @@ def test_the_history_leaves_out_who_is_ignored(app):
     read = app.cid.reads()
     assert "hello" in read
     assert "rude words" not in read
+
+
+def test_times_of_the_history_are_in_the_reader_s_time_zone(app):
+    app.lamp.say(user(app, "ann"), "hello")
+    cid = user(app, "cid")
+    cid.zone = ZoneInfo("Asia/Tokyo")
+    assert str(app.lamp.greeting(cid)[-1]).startswith("09:00 ")
+    assert str(app.lamp.greeting()[-1]).startswith("00:00 ")
 
 
 def test_an_account_has_only_so_many_channels(app):

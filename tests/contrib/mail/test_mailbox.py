@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
 import pytest
 from wcwidth import width
 
@@ -107,6 +110,15 @@ def test_a_mailbox_that_cannot_be_read_is_not_written_over(app):
     with pytest.raises(CorruptStore):
         app.post.send(app.bob, sender=app.user, text="x")
     assert app.service.session.writer.read("mailbox", "bob") == b"{"
+
+
+def test_dates_are_shown_in_the_reader_s_time_zone(app):
+    send(app, app.bob)
+    reader = SimpleNamespace(zone=ZoneInfo("Asia/Tokyo"))
+    box = app.post.of(app.bob)
+    assert box.read(1, reader)[0] == "From Ann, 01 January 1970, 09:00"
+    assert box.read(1)[0] == "From Ann, 01 January 1970, 00:00"
+    assert "01 Jan" in box.listing(reader)[0]
 
 
 def test_letters_are_listed_with_what_is_new(app):
