@@ -201,6 +201,7 @@ class PreferencesMixin(_Base):
             columns=columns,
             wrap=columns and True,
             colours=COLOURS.get(self.colours),
+            language=self.language or None,
         )
         self.client.resized()
 

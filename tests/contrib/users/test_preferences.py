@@ -166,6 +166,7 @@ def test_a_prompt_waits_while_they_are_in_a_dialogue_or_gone(talker):
 def test_a_language_is_a_tag(bob, typed, tag):
     bob.prefer("language", typed)
     assert bob.language == tag
+    assert bob.client.terminal.language == tag
 
 
 @pytest.mark.parametrize("typed", ["../de", "deutsch", "d", "de_DEU", "x" * 1000])
