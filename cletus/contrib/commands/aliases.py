@@ -113,7 +113,8 @@ def _filled(name: str, stands_for: str, text: str) -> str:
     marks = _ARGUMENT.findall(stands_for)
     if not any(mark != "$" for mark in marks):
         return f"{stands_for.replace('$$', '$')} {text}".rstrip()
-    words, rest = [], text
+    words: list[str] = []
+    rest = text
     while rest and len(words) < 9:
         word, rest = take_word(rest)
         words.append(f'"{word}"' if " " in word else word)

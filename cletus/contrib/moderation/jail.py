@@ -53,7 +53,7 @@ class JailMixin(_Base):
         jail = None if moderation is None else moderation.jail_of(self)
         if jail is not None:
             cell = moderation.jail_room
-            if self.room is cell and self in cell.occupants:
+            if self.room is not None and self.room is cell and self in self.room.occupants:
                 raise Refused(jail.text_for(self))
             if not self.room_before_jail:
                 self.room_before_jail = room.key if self.room is None else self.room.key
