@@ -49,7 +49,7 @@ GROUPS = (
     ),
     ("The reload", ("reload",)),
     ("The restart", ("restart",)),
-    ("What people are told, and stopping", ("error", "stop", "close")),
+    ("What people are told, and stopping", ("language", "error", "stop", "close")),
     ("Several processes and machines", ("cluster", "gateway", "session")),
     ("The reactor", ("reactor",)),
     ("Logs and metrics", ("log", "metrics")),
