@@ -118,6 +118,16 @@ class Primary:
         self.door: GatewayDoor | None = None
         self.exit_code = 0
         self.takeover: bool | None = None
+        metrics = service.metrics
+        self._waiting = metrics.gauge(
+            "cletus_cluster_waiting_bytes", "Bytes for the engine that it has not taken yet."
+        )
+        self._silence = metrics.gauge(
+            "cletus_cluster_silence_seconds", "How long the engine has not answered."
+        )
+        self._takeovers = metrics.counter(
+            "cletus_cluster_takeovers", "Times that this process took another's place."
+        )
         self._is_announcing = False
         self._requests: Requests | None = None
         self._kept: dict[Name, Kept] = {}
@@ -178,6 +188,7 @@ class Primary:
         lost = any(role is not None and role.role == "primary" for role in recent)
         if self.tenancy.was_free or lost:
             self.takeover = self.tenancy.was_free
+            self._takeovers.add(1, planned="yes" if self.takeover else "no")
 
     def doors(self) -> Iterable[Door]:
         """As ``Cluster.doors``: the gateways."""
@@ -251,6 +262,8 @@ class Primary:
     # -- while it runs ----------------------------------------------------------------------
 
     def _announce(self) -> None:
+        self._waiting.set(self._bus.waiting)
+        self._silence.set(self._bus.silence)
         if self._is_announcing:  # the engine is away, and one word of us is enough
             return
         self._is_announcing = True

@@ -253,6 +253,23 @@ def test_a_primary_knows_whether_it_goes_on(house: House) -> None:
     for its, planned in ((fired[1], True), (fired[2], False)):
         assert [type(event).__name__ for event in its] == ["PostStart", "TakenOver"]
         assert its[1].planned is planned
+    read = [
+        dict(process.service.metrics.counter("cletus_cluster_takeovers", "").read())
+        for process in processes
+    ]
+    assert [list(one.values()) for one in read] == [[0], [1], [1]]
+
+
+def test_the_engine_s_silence_is_measured(house: House) -> None:
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    house.advance(2)
+    silence = first.service.metrics.gauge("cletus_cluster_silence_seconds", "")
+    assert dict(silence.read()) == {(): 0.0}
+    house.engine.stop()
+    house.advance(10)
+    ((_, seconds),) = silence.read()
+    assert 8 < seconds < 11
 
 
 def test_who_ended_long_ago_is_forgotten(house: House) -> None:
