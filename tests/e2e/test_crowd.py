@@ -46,12 +46,15 @@ class Crowd:
 
     Attributes:
         lines: from the first line for everybody on.
-        heard: the latest number of each speaker.
+        heard: of each speaker, whether their latest line was heard.
+        begun: somebody has heard "begin". What is said before that on another connection may come before it.
+        stop: nobody says anything more.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.heard: dict[str, asyncio.Event] = {}
+        self.begun = asyncio.Event()
         self.stop = asyncio.Event()
 
 
@@ -61,6 +64,7 @@ class Person(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.typed = 0
+        self.count = -1  # lines read from "begin" on
         self.is_in = asyncio.Event()
 
     @abstractmethod
@@ -78,24 +82,27 @@ class Person(ABC):
 
     async def reads(self, crowd: Crowd) -> None:
         """Read from ``begin`` to ``end``; every line must be the one that all others read there."""
-        rest, count = b"", -1
+        rest = b""
         async for piece in self.pieces():
             *lines, rest = (rest + piece).split(b"\n")
             for line in (NEGOTIATION.sub(b"", line).decode().rstrip("\r") for line in lines):
-                if count < 0:
+                if self.count < 0:
                     self.is_in.set()
                     if line.endswith(" begin"):
-                        count = 0
+                        self.count = 0
+                        crowd.begun.set()
                     continue
-                if count == len(crowd.lines):
+                if self.count == len(crowd.lines):
                     crowd.lines.append(line)
-                assert line == crowd.lines[count], f"{self.name} after {crowd.lines[:count][-3:]}"
-                count += 1
+                assert line == crowd.lines[self.count], (
+                    f"{self.name} after {crowd.lines[: self.count][-3:]}"
+                )
+                self.count += 1
                 if line.endswith(" end"):
                     return
                 if line.endswith(f" {self.name} {self.typed}"):
                     crowd.heard[self.name].set()
-        pytest.fail(f"{self.name} was dropped after {count} lines")
+        pytest.fail(f"{self.name} was dropped after {self.count} lines")
 
     async def speaks(self, crowd: Crowd) -> None:
         """Say the next line when the last one was heard."""
@@ -201,6 +208,7 @@ async def story(talker: Talker, web: int, telnet: int, ssh: int) -> tuple[Crowd,
     try:
         await unless_failed(everything, (person.is_in.wait() for person in people))
         await speakers[0].types("begin")
+        await unless_failed(everything, [crowd.begun.wait()])
         speaking = [asyncio.create_task(person.speaks(crowd)) for person in speakers]
         for number in range(1, RELOADS + 1):
             await unless_failed(everything, [asyncio.to_thread(reload, talker, number)])
@@ -210,11 +218,23 @@ async def story(talker: Talker, web: int, telnet: int, ssh: int) -> tuple[Crowd,
         await unless_failed(everything, speaking)
         await speakers[0].types("end")
         await everything
+    except asyncio.CancelledError:
+        pytest.fail(
+            f"{len(crowd.lines)} lines, the latest {crowd.lines[-1:]}; {waiting(people, crowd)}"
+        )
     finally:
         for task in reading:
             task.cancel()
         await asyncio.gather(*(person.leaves() for person in people), return_exceptions=True)
     return crowd, speakers
+
+
+def waiting(people: list[Person], crowd: Crowd) -> str:
+    """Who waits for what, for the message."""
+    behind = {person.name: person.count for person in people if person.count < len(crowd.lines)}
+    unheard = {name: heard for name, heard in crowd.heard.items() if not heard.is_set()}
+    typed = {person.name: person.typed for person in people if person.name in unheard}
+    return f"not heard: {typed}; lines read by those behind: {behind}"
 
 
 async def unless_failed(reading: Any, others: Iterable[Any]) -> None:
