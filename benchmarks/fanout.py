@@ -1,6 +1,6 @@
 """Fan-out: what one line to everybody costs, beside rivals that do the same in the same run.
 
-    python benchmarks/fanout.py [--clients 10,200,1000] [--servers cletus,web,ssh,twisted] [--seconds 5]
+    python benchmarks/fanout.py [--clients 10,200,1000] [--servers telnet,web,ssh,twisted] [--seconds 5]
 
 The server runs on one core, the load on the other (``taskset``). Two measurements each:
 
@@ -25,7 +25,7 @@ from load import Crowd, Result, SshCrowd, WebCrowd, cpu_seconds, rss
 
 HERE = Path(__file__).resolve().parent
 SERVERS = {
-    "cletus": "cletus_chat.py",
+    "telnet": "cletus_chat.py",
     "web": "cletus_chat.py",
     "ssh": "cletus_chat.py",
     "twisted": "twisted_chat.py",

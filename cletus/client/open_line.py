@@ -48,7 +48,7 @@ class OpenPrompt(PlainState):
     def cover(self) -> bytes:
         """What ends its line; output follows."""
         self.is_covered = True
-        return b"" if self.terminal.prompts_apart else self.terminal.encoder.encode("\n")
+        return b"" if self.terminal.ends_prompts else self.terminal.encoder.encode("\n")
 
     def show(self) -> bytes:
         """What shows it again."""

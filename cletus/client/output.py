@@ -44,6 +44,7 @@ class Output:
         self._overflow = overflow
         self.echo = Echo(self._hide)
         self.open_line: OpenPrompt | EditedLine | None = None
+        self._has_answered = False  # the line that is hidden was typed at a prompt
         self._again_at = 0.0  # when a covered prompt is sent again, by the host's clock
         self._again_timer: Any = None
         self._pieces: list[bytes] = []
@@ -134,6 +135,7 @@ class Output:
     def hide_input(self) -> None:
         """What is typed from now on is hidden."""
         if not self._turn.holds(self.hide_input):
+            self._has_answered = False
             self.put_message(self.echo.hide())
 
     def show_input(self) -> bool:
@@ -147,6 +149,8 @@ class Output:
         if not self.echo.show():
             return False
         self._turn.flush(self.flush)
+        if self._has_answered and self._transport.terminal.ends_prompts:
+            return False
         return self.open_line is None  # what is put next ends the line of a prompt
 
     def line_at_work(self, is_at_work: bool) -> None:
@@ -159,7 +163,8 @@ class Output:
 
     def line_typed(self) -> None:
         """They have pressed Enter, so that nothing is behind the prompt any more."""
-        if isinstance(self.open_line, OpenPrompt):
+        self._has_answered = isinstance(self.open_line, OpenPrompt)
+        if self._has_answered:
             self.open_line = None
 
     def line_taken(self) -> None:

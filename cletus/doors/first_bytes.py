@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cletus.doors.address import printable
-from cletus.protocol.lines import is_request
+from cletus.protocol.lines import answer_to_http, is_request
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -69,7 +69,8 @@ class FirstBytes(Protocol):
             self._turn_away(b"", "spoke TLS at a door without")
             return
         elif is_request(line):
-            self._turn_away(self._factory.answer(self.transport.getHost()), "spoke HTTP")
+            page = self._factory.page(self.transport.getHost())
+            self._turn_away(answer_to_http(data, page), "spoke HTTP")
             return
         else:
             self._begin()
@@ -125,7 +126,7 @@ class FirstBytesFactory(ServerFactory):
         factory: makes the connections.
         reactor: its timers.
         delay: seconds that a silent peer waits for the connection to begin; 0: no first bytes are looked at.
-        answer: what a peer that speaks HTTP is sent, given the address that it has connected to.
+        page: the URL of the service's page, given the address that a peer has connected to; "" without one.
         tls: makes the connections of peers that begin with TLS; without it they are closed.
 
     Attributes:
@@ -140,13 +141,13 @@ class FirstBytesFactory(ServerFactory):
         reactor: Any,
         *,
         delay: Callable[[], float],
-        answer: Callable[[Any], bytes],
+        page: Callable[[Any], str],
         tls: Any = None,
     ) -> None:
         self.factory = factory
         self.reactor = reactor
         self.delay = delay
-        self.answer = answer
+        self.page = page
         self.tls = tls
         self.waiting: dict[FirstBytes, None] = {}
 

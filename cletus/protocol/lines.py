@@ -98,18 +98,29 @@ class LineBuffer(PlainState):
 # its headers would be shown to others as if a person had typed them.
 _REQUEST = re.compile(rb"[A-Z]{3,8} \S{1,4096} HTTP/\d(?:\.\d)?")
 
-REFUSAL = (
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-    b"Content-Length: 47\r\n\r\nThis port speaks telnet. Use a telnet client.\r\n"
-)
+_TAKES_HTML = re.compile(rb"\naccept:[^\r\n]*\btext/html\b", re.IGNORECASE)
 
 
-def redirection(url: str) -> bytes:
-    """The answer to an HTTP request on the telnet port of a service that has a page at this URL."""
-    body = f"The page of this service is at {url}\r\n"
+def answer_to_http(request: bytes, page: str) -> bytes:
+    """The answer to an HTTP request on the telnet port.
+
+    A browser, which says that it takes HTML, is sent to the page. Other programs are told that they are
+    wrong here: most follow a redirect, and would take the page for what they have asked for.
+
+    Args:
+        request: as much of it as has come.
+        page: the URL of the service's page; "" if it has none.
+    """
+    status, fields, body = "400 Bad Request", "", "This port speaks telnet. Use a telnet client"
+    if page and _TAKES_HTML.search(request):
+        status, fields = (
+            "307 Temporary Redirect",
+            f"Location: {page}\r\nCache-Control: no-store\r\n",
+        )
+    body += f", or open {page} in a browser.\r\n" if page else ".\r\n"
     return (
-        f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {url}\r\nContent-Type: text/plain\r\n"
-        f"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        f"HTTP/1.1 {status}\r\n{fields}Content-Type: text/plain\r\nConnection: close\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode("ascii")
 
 

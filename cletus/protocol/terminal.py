@@ -233,6 +233,11 @@ class Terminal(PlainState):
         return int(self.reported.get("columns", self.columns))
 
     @property
+    def ends_prompts(self) -> bool:
+        """Whether a marked prompt is a line of its own: our page shows it apart, and Mudlet ends its line."""
+        return self.prompts_apart or any(name.startswith("MUDLET") for name in self.types)
+
+    @property
     def character_mode(self) -> bool:
         """Whether each key arrives by itself, and we show what is typed."""
         return self.editor is not None

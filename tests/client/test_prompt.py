@@ -130,6 +130,32 @@ def test_a_page_has_its_prompt_apart_from_the_text() -> None:
     assert shown(transport, clock) == "> bob: hi\n"
 
 
+@pytest.mark.parametrize("covered", [True, False])
+def test_mudlet_ends_the_line_of_a_marked_prompt_itself(covered: bool) -> None:
+    """A newline of ours would be an empty line there (Mudlet#8938, evennia#1058)."""
+    client, transport, clock = connected()
+    transport.terminal.types = ("MUDLET", "ANSI-TRUECOLOR", "MTTS 2349")
+    client.ask("Password: ", hidden=True).addCallback(client.show_input)
+    if covered:
+        client.write("bob: hi")
+    clock.advance(0)
+    client.line_received("secret")
+    client.write("Welcome.")
+    words = "bob: hi\n" if covered else ""
+    assert shown(transport, clock) == f"Password: {words}Welcome.\n"
+
+
+def test_unfinished_text_before_a_hidden_line_is_ended_in_mudlet_too() -> None:
+    client, transport, clock = connected()
+    transport.terminal.types = ("MUDLET",)
+    client.write_raw("Password: ")
+    client.hide_input()
+    client.line_received("secret")
+    client.show_input()
+    client.write("Welcome.")
+    assert shown(transport, clock) == "Password: \nWelcome.\n"
+
+
 def test_a_message_to_the_program_is_not_words(monkeypatch: pytest.MonkeyPatch) -> None:
     client, transport, clock = connected()
     monkeypatch.setattr(transport, "message", lambda *_: b"GMCP")

@@ -49,7 +49,7 @@ class Peer:
             self._door(b"Welcome."),
             self.clock,
             delay=lambda: delay,
-            answer=lambda host: b"HTTP/1.1 400",
+            page=lambda host: "http://127.0.0.1:9080/",
             tls=self._door(b"secure") if tls else None,
         )
         self.connection = factory.buildProtocol(None)
@@ -89,12 +89,24 @@ def test_without_a_delay_everybody_is_greeted_at_once() -> None:
     assert Peer(delay=0).transport.value() == b"Welcome."
 
 
-@pytest.mark.parametrize("request_line", [b"GET / HTTP/1.1\r\n", b"POST /a HTTP/1.0\nHost: x\n"])
-def test_http_is_answered_before_any_greeting(request_line: bytes) -> None:
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*;q=0.8\r\n\r\n", b"307"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n", b"400"),
+        (b"POST /a HTTP/1.0\nHost: x\n", b"400"),
+    ],
+)
+def test_http_is_answered_before_any_greeting(request_head: bytes, status: bytes) -> None:
+    """A browser is sent to the page; other programs are told where they are, and where it is."""
     peer = Peer()
-    peer.connection.dataReceived(request_line)
+    peer.connection.dataReceived(request_head)
     peer.connection.dataReceived(b"more")
-    assert peer.transport.value() == b"HTTP/1.1 400"
+    answer = peer.transport.value()
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"http://127.0.0.1:9080/ in a browser" in answer
+    assert (b"\r\nLocation: http://127.0.0.1:9080/\r\n" in answer) is (status == b"307")
     assert peer.transport.disconnecting
     assert not peer.doors
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
-from tests.e2e.harness import Caller, Talker
+import pytest
+
+from tests.e2e.harness import TIMEOUT, Caller, Talker
 from tests.e2e.page import PASSWORD, STORED, Cable, Page
 
 
@@ -46,6 +50,19 @@ def test_browsers_and_telnet_talk_through_good_and_broken_edits(
     cas.types("back to normal")
     bob.sees("Cas says: back to normal")
     cas.hang_up()
+
+
+def test_a_browser_at_the_telnet_port_lands_on_the_page_and_other_programs_are_told(
+    lantern: Talker, join: Callable[..., Page]
+) -> None:
+    page = join(url=f"http://127.0.0.1:{lantern.port}/")
+    url = lantern.prints(r"Open (http://\S+)\n")[1]
+    assert page.tab.url == url
+    with pytest.raises(HTTPError) as error:
+        urlopen(f"http://127.0.0.1:{lantern.port}/", timeout=TIMEOUT)
+    assert error.value.code == 400
+    assert url in error.value.read().decode()
+    error.value.close()
 
 
 def test_a_page_that_is_loaded_again_goes_on(join: Callable[..., Page]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.protocol.lines import REFUSAL, CutLine, LineBuffer, is_request
+from cletus.protocol.lines import CutLine, LineBuffer, answer_to_http, is_request
 
 LIMIT = 8
 
@@ -134,6 +134,11 @@ def test_what_is_a_request(line: bytes, request_line: bool) -> None:
     assert is_request(line) is request_line
 
 
-def test_the_refusal_has_the_length_that_it_states() -> None:
-    head, _, body = REFUSAL.partition(b"\r\n\r\n")
+@pytest.mark.parametrize("page", ["", "http://[::1]:9080/"])
+@pytest.mark.parametrize("accept", ["*/*", "application/json, TEXT/HTML;q=0.9", "text/html5"])
+def test_an_answer_has_the_length_that_it_states(page: str, accept: str) -> None:
+    request = f"GET / HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n".encode()
+    head, _, body = answer_to_http(request, page).partition(b"\r\n\r\n")
     assert b"Content-Length: %d" % len(body) in head
+    assert page.encode() in body
+    assert (b"Location: " in head) is (bool(page) and "HTML" in accept)

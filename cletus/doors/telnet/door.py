@@ -15,7 +15,7 @@ from cletus.doors.first_bytes import FirstBytesFactory
 from cletus.doors.keep_alive import KeepAlive
 from cletus.doors.listening import Listening
 from cletus.doors.proxy_protocol import ProxiedTransport, ProxyProtocolFactory
-from cletus.doors.telnet.protocol import TelnetFactory, TelnetProtocol, answer_to_http
+from cletus.doors.telnet.protocol import TelnetFactory, TelnetProtocol, page_of
 from cletus.doors.tls import encrypted
 from cletus.errors import CertificateError, DoorError
 from cletus.service.interfaces import Left, Purpose
@@ -107,7 +107,7 @@ class TelnetDoor:
                 self._factory,
                 service.reactor,
                 delay=lambda: service.settings.detect_delay,
-                answer=partial(answer_to_http, service),
+                page=partial(page_of, service),
                 tls=detected,
             )
             factory: Any = self._first_bytes

@@ -45,7 +45,7 @@ from cletus.protocol.connection import (
     TlsHello,
 )
 from cletus.protocol.line_editor import LineEditor
-from cletus.protocol.lines import REFUSAL, redirection
+from cletus.protocol.lines import answer_to_http
 from cletus.protocol.terminal import Terminal
 from cletus.reactor.shares import Share, Slice
 from cletus.service.interfaces import Left, Purpose
@@ -89,7 +89,7 @@ def name_of(service: Service) -> str:
     return service.settings.name or next(iter(names), "Cletus")
 
 
-def _page_of(service: Service, host: Any) -> str:
+def page_of(service: Service, host: Any) -> str:
     """The URL of the service's page for who has connected to this address; "" if it has none."""
     origins = [origin for origin in service.settings.web_origins if origin.isascii()]
     if origins and origins[0] != "*":
@@ -99,12 +99,6 @@ def _page_of(service: Service, host: Any) -> str:
     if not ports or not name:
         return ""
     return f"http://{f'[{name}]' if ':' in name else name}:{ports[0]}/"
-
-
-def answer_to_http(service: Service, host: Any) -> bytes:
-    """What a browser at this address of the telnet door is told: where the page is, if there is one."""
-    url = _page_of(service, host)
-    return redirection(url) if url else REFUSAL
 
 
 FLOOD_PAUSE = 1.0
@@ -558,7 +552,8 @@ class TelnetProtocol(Protocol):
                 case Flooded():
                     self._pause_for_flood()
                 case HttpRequest():
-                    client.write_encoded(answer_to_http(self._service, self.transport.getHost()))
+                    page = page_of(self._service, self.transport.getHost())
+                    client.write_encoded(answer_to_http(b"", page))
                     client.close("spoke HTTP")
                 case TlsHello():
                     self.log.info("{address} spoke TLS at a door without", address=self.address)

@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransport
 
 from cletus import Client, Service, events
 from cletus.contrib.users import is_private
-from cletus.doors.telnet.protocol import TelnetProtocol
+from cletus.doors.telnet.protocol import TelnetProtocol, page_of
 from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
 from cletus.doors.web.door import WebDoor
 from cletus.doors.web.session import GOING_GRACE
@@ -767,16 +767,15 @@ def test_a_page_breaks_lines_itself(
         ({"web_origins": ("*",)}, "http://127.0.0.1:9080/"),
     ],
 )
-def test_the_telnet_port_sends_browsers_to_the_page(
-    made: Made, settings: dict[str, Any], url: str
-) -> None:
+def test_the_telnet_port_knows_the_page(made: Made, settings: dict[str, Any], url: str) -> None:
     door = made(**settings)
     door.advertised = {"WEB": 9080}
     door._service.lifecycle.doors.append(door)
+    assert page_of(door._service, HOST) == url
     protocol, transport = TelnetProtocol(door._service), StringTransport(hostAddress=HOST)
     protocol.makeConnection(transport)
     transport.clear()
-    protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:9000\r\n\r\n")
+    protocol.dataReceived(b"GET / HTTP/1.1\r\n")
     answer = transport.value()
-    assert answer.startswith(b"HTTP/1.1 307 ")
-    assert f"\r\nLocation: {url}\r\n".encode() in answer
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert url.encode() in answer
