@@ -25,7 +25,11 @@ export class Log {
     this.channel = "";
     root.addEventListener("scroll", () => this.scrolled(), { passive: true });
     newer.addEventListener("click", () => { this.toEnd(); });
-    new ResizeObserver(() => { if (this.follows) this.toEnd(); this.fit(); }).observe(root);
+    new ResizeObserver(() => {
+      const follows = this.follows;
+      this.fit(); // first: lines that are broken now are higher
+      if (follows) this.toEnd();
+    }).observe(root);
   }
 
   // Text as it comes; what follows the last newline stays partial and may become a prompt.
