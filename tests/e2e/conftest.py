@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Caller, Talker, Terminal, program
+from tests.e2e.harness import TIMEOUT, Caller, Talker, Terminal, program
 from tests.e2e.page import browser, join, lantern
 
 __all__ = ["browser", "join", "lantern"]
@@ -27,6 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(
+                    pytest.mark.timeout(5 * TIMEOUT)
+                )  # each waits for several conditions
             # Python 3.12 warns of forkpty() where there are threads; pexpect's child is exec'd at once.
             item.add_marker(pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning"))
 

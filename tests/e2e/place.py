@@ -110,7 +110,7 @@ class Visitor:
     """A connection of the test's own."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.received = b""
 
     def says(self, line: str) -> None:

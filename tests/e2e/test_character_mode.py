@@ -12,7 +12,7 @@ import pexpect
 import pyte
 import pytest
 
-from .harness import Caller, Talker, program, wait_until
+from .harness import TIMEOUT, Caller, Talker, program, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -64,7 +64,7 @@ class Window:
         return [row.rstrip() for row in self.screen.display if row.strip()]
 
     def ends_with(self, *rows: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + TIMEOUT
         while self.rows[-len(rows) :] != list(rows):
             assert time.monotonic() < deadline, self.rows
             with suppress(pexpect.TIMEOUT):

@@ -23,7 +23,7 @@ from .place import PASSWORD, Place
 pytestmark = pytest.mark.e2e
 
 SAID = "h\u00e9llo \u2615 w\u00f6rld"
-TIMEOUT = 30
+TIMEOUT = 60
 
 # Names that nobody could take for each other: the service refuses those.
 NAMES = [

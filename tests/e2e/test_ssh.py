@@ -18,7 +18,7 @@ from .test_clients import logged_in
 
 pytestmark = pytest.mark.e2e
 
-TIMEOUT = 30
+TIMEOUT = 60
 
 #: Nothing of the person who runs these tests is read, and nothing is remembered.
 OPENSSH = (
