@@ -27,6 +27,7 @@ export class Log {
     newer.addEventListener("click", () => { this.toEnd(); });
     new ResizeObserver(() => {
       const follows = this.follows;
+      this.size = [root.clientWidth, root.clientHeight].join();
       this.fit(); // first: lines that are broken now are higher
       if (follows) this.toEnd();
     }).observe(root);
@@ -152,6 +153,7 @@ export class Log {
   }
 
   scrolled() {
+    if (this.size !== [this.root.clientWidth, this.root.clientHeight].join()) return; // the browser has, for a new size
     this.follows = this.root.scrollTop + this.root.clientHeight >= this.root.scrollHeight - 40;
     if (this.follows) { this.unseen = 0; this.newer.hidden = true; }
   }
