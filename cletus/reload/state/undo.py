@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from itertools import compress
 from typing import Any
 
 #: Assigns the class of an object, past a ``__setattr__`` of its own class (frozen ones refuse).
@@ -16,6 +17,9 @@ set_class: Callable[[Any, type], None] = object.__dict__["__class__"].__set__
 #: Containers whose contents can be noted, the most special first: each with its own methods, since a
 #: subclass of the application's may override them.
 MUTABLE = (OrderedDict, dict, list, set, deque)
+
+#: Nearly all are of these themselves.
+_EXACT = frozenset({dict, list, set})
 
 
 class Undo:
@@ -38,9 +42,11 @@ class Undo:
 
     def note_all(self, containers: Iterable[Any]) -> None:
         """Remember what each of these holds that is a list, dict, set or deque."""
-        for container in containers:
-            if isinstance(container, MUTABLE):
-                self.note_contents(container)
+        # Most are plain data, and there may be a million of them.
+        candidates = list(containers)
+        mutable = {cls for cls in set(map(type, candidates)) if issubclass(cls, MUTABLE)}
+        for container in compress(candidates, map(mutable.__contains__, map(type, candidates))):
+            self.note_contents(container)
 
     @property
     def own(self) -> int:
@@ -72,7 +78,8 @@ class Undo:
 
 def base_of(container: Any) -> Any:
     """The container type of the standard library whose methods read and write this container."""
-    return next(base for base in MUTABLE if isinstance(container, base))
+    cls = type(container)
+    return cls if cls in _EXACT else next(base for base in MUTABLE if isinstance(container, base))
 
 
 def contents_of(container: Any) -> Any:
