@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from cletus.contrib.commands.signature import take_word
 from cletus.errors import Refused
 from cletus.storage import Field
+from cletus.text import gettext as _
 
 #: Aliases that lead to one another. Our choice.
 DEPTH_MAX: Final = 5
@@ -58,15 +59,15 @@ def expand(
         Refused: words are missing or too many, the line becomes too long, or aliases lead to one another
             more often than ``DEPTH_MAX``.
     """
-    for _ in range(DEPTH_MAX + 1):
+    for _depth in range(DEPTH_MAX + 1):
         name, text = split(line)
         stands_for = None if is_command(name.lower()) else aliases.get(name.lower())
         if stands_for is None:
             return line
         line = _filled(name.lower(), stands_for, text)
         if len(line) > LINE_MAX:
-            raise Refused(f"With the alias {name}, that line is too long.")
-    raise Refused(f"The alias {name} leads to too many others, or to itself.")
+            raise Refused(_("With the alias {name}, that line is too long.", name=name))
+    raise Refused(_("The alias {name} leads to too many others, or to itself.", name=name))
 
 
 def edit_aliases(registry: Any, user: Any, text: str = "") -> list[str]:
@@ -88,22 +89,29 @@ def edit_aliases(registry: Any, user: Any, text: str = "") -> list[str]:
     name, line = name.removeprefix(prefix).lower(), line.removeprefix(prefix)
     if not sign:
         if name and name not in aliases:
-            raise Refused(f"You have no alias {name[:40]!r}.")
+            raise Refused(_("You have no alias {name!r}.", name=name[:40]))
         rows = [f"{each} = {aliases[each]}" for each in ([name] if name else sorted(aliases))]
-        return rows or [f"You have no aliases. Make one: {prefix}alias hi = say Hello, $1!"]
+        return rows or [
+            _("You have no aliases. Make one: {prefix}alias hi = say Hello, $1!", prefix=prefix)
+        ]
     if not line:
         if name not in aliases:
-            raise Refused(f"You have no alias {name[:40]!r}.")
+            raise Refused(_("You have no alias {name!r}.", name=name[:40]))
         user.command_aliases = {each: aliases[each] for each in aliases if each != name}
-        return [f"{name} is no longer an alias."]
+        return [_("{name} is no longer an alias.", name=name)]
     if not _NAME.fullmatch(name):
-        raise Refused("The name of an alias is a word of at most 20 characters.")
+        raise Refused(_("The name of an alias is a word of at most 20 characters."))
     if registry.is_command(name):
-        raise Refused(f"{name} is a command.")
+        raise Refused(_("{name} is a command.", name=name))
     if len(line) > user.alias_text_max:
-        raise Refused(f"An alias can stand for at most {user.alias_text_max} characters.")
+        raise Refused(
+            _(
+                "An alias can stand for at most {length} characters.",
+                length=user.alias_text_max,
+            )
+        )
     if name not in aliases and len(aliases) >= user.aliases_max:
-        raise Refused(f"You have {len(aliases)} aliases already.")
+        raise Refused(_("You have {count} aliases already.", count=len(aliases)))
     user.command_aliases = {**aliases, name: line}
     return [f"{name} = {line}"]
 
@@ -121,6 +129,8 @@ def _filled(name: str, stands_for: str, text: str) -> str:
     wanted = max((int(mark) for mark in marks if mark.isdigit()), default=0)
     if len(words) < wanted or ("*" not in marks and (len(words) > wanted or rest)):
         count = f"{wanted} word{'s' if wanted > 1 else ''}"
-        raise Refused(f"{name} takes {count}: {stands_for}")
+        raise Refused(
+            _("{name} takes {count}: {stands_for}", name=name, count=count, stands_for=stands_for)
+        )
     values = {"$": "$", "*": text, **{str(at): word for at, word in enumerate(words, 1)}}
     return _ARGUMENT.sub(lambda match: values[match[1]], stands_for)

@@ -21,6 +21,7 @@ from cletus.contrib.pager import page
 from cletus.contrib.users.admin import users_of
 from cletus.errors import Refused
 from cletus.events import ClientEvent
+from cletus.text import gettext as _
 
 #: How long somebody is hushed or jailed if no duration is given. Our choice.
 SHORT: Final = timedelta(minutes=10)
@@ -33,47 +34,53 @@ def kick(event: ClientEvent, user: str, reason: Rest = "") -> None:
     """Disconnect somebody, who may come back: kick bob calm down."""
     target = _user(event, user)
     _moderation(event).kick(target, by=event.user, reason=reason)
-    event.user.write(f"{target} is kicked.")
+    event.user.write(_("{target} is kicked.", target=target))
 
 
 def hush(event: ClientEvent, user: str, duration: timedelta = SHORT, reason: Rest = "") -> None:
     """Silence somebody: hush bob 10m shouting. Guests: all of an address."""
     target = _user(event, user)
     _moderation(event).hush(target, by=event.user, duration=duration, reason=reason)
-    event.user.write(f"{target} is hushed.")
+    event.user.write(_("{target} is hushed.", target=target))
 
 
 def unhush(event: ClientEvent, user: str) -> None:
     """Let somebody speak again."""
     target = _user(event, user)
-    word = "no longer" if _moderation(event).unhush(target, by=event.user) else "not"
-    event.user.write(f"{target} is {word} hushed.")
+    if _moderation(event).unhush(target, by=event.user):
+        event.user.write(_("{target} is no longer hushed.", target=target))
+    else:
+        event.user.write(_("{target} is not hushed.", target=target))
 
 
 def jail(event: ClientEvent, user: str, duration: timedelta = SHORT, reason: Rest = "") -> None:
     """Keep somebody in jail: jail bob 1h fighting. Guests: all of an address."""
     target = _user(event, user)
     _moderation(event).jail(target, by=event.user, duration=duration, reason=reason)
-    event.user.write(f"{target} is jailed.")
+    event.user.write(_("{target} is jailed.", target=target))
 
 
 def release(event: ClientEvent, user: str) -> None:
     """Let somebody out of jail."""
     target = _user(event, user)
-    word = "released" if _moderation(event).release(target, by=event.user) else "not in jail"
-    event.user.write(f"{target} is {word}.")
+    if _moderation(event).release(target, by=event.user):
+        event.user.write(_("{target} is released.", target=target))
+    else:
+        event.user.write(_("{target} is not in jail.", target=target))
 
 
 def ban(event: ClientEvent, whom: str, duration: timedelta, reason: Rest = "") -> None:
     """Ban a name or an address: ban bob 7d shouting."""
     made = _moderation(event).ban(whom, by=event.user, duration=duration, reason=reason)
-    event.user.write(f"{made.target} is banned.")
+    event.user.write(_("{target} is banned.", target=made.target))
 
 
 def unban(event: ClientEvent, whom: str) -> None:
     """End the ban of a name or an address."""
-    word = "no longer" if _moderation(event).unban(whom, by=event.user) else "not"
-    event.user.write(f"{whom} is {word} banned.")
+    if _moderation(event).unban(whom, by=event.user):
+        event.user.write(_("{whom} is no longer banned.", whom=whom))
+    else:
+        event.user.write(_("{whom} is not banned.", whom=whom))
 
 
 def record(event: ClientEvent, whom: str = "") -> None:
@@ -94,7 +101,7 @@ def reports(event: ClientEvent, number: int = 0) -> None:
         return
     chosen = next((each for each in waiting if each.key == str(number)), None)
     if chosen is None:
-        raise Refused(f"There is no report {number}.")
+        raise Refused(_("There is no report {number}.", number=number))
     said = [line_text(line, event.user) for line in chosen.lines]
     page(
         event.client,
@@ -109,7 +116,7 @@ def reports(event: ClientEvent, number: int = 0) -> None:
 def settle(event: ClientEvent, number: int, result: Rest = "") -> None:
     """Delete a report that you have dealt with: settle 1 hushed for a day."""
     _moderation(event).settle(number, by=event.user, result=result)
-    event.user.write(f"Report {number} is settled.")
+    event.user.write(_("Report {number} is settled.", number=number))
 
 
 def history(event: ClientEvent, whom: Rest = "") -> None:
@@ -123,7 +130,7 @@ def report(event: ClientEvent, user: str, text: Rest) -> None:
     """Tell the moderators about somebody: report bob He keeps shouting."""
     moderation = _moderation(event)
     moderation.report(_user(event, user), event.user, text)
-    event.user.write("The moderators will read your report. Thank you.")
+    event.user.write(_("The moderators will read your report. Thank you."))
 
 
 #: The commands of moderators by name.
@@ -170,7 +177,7 @@ def register_commands(
 def _moderation(event: ClientEvent) -> Moderation:
     moderation = getattr(users_of(event.service).user, "moderation", None)
     if not isinstance(moderation, Moderation):
-        raise Refused("There is no moderation here.")
+        raise Refused(_("There is no moderation here."))
     return moderation
 
 

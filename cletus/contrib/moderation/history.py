@@ -7,6 +7,7 @@ from typing import Any, Final, TypedDict
 from cletus.contrib.dates import local
 from cletus.contrib.language import say_duration
 from cletus.storage import Field, Store, TempStoreMixin
+from cletus.text import gettext as _
 
 #: Bytes that a line takes beside its text and names: about what its dict does.
 _OVERHEAD: Final = 100
@@ -102,7 +103,10 @@ class BaseHistory(TempStoreMixin, Store):
         if not self.is_kept:
             return ""
         time = say_duration(self.service.settings.moderation_history_time)
-        return f"What is said here is kept for {time}. Moderators can read it to settle disputes."
+        return _(
+            "What is said here is kept for {time}. Moderators can read it to settle disputes.",
+            time=time,
+        )
 
     @classmethod
     def forget_user(cls, key: str) -> None:

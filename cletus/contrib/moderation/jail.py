@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cletus.contrib.users.bans import BaseBan
 from cletus.errors import Refused
 from cletus.storage import Field, Manager
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 if TYPE_CHECKING:
     from cletus.contrib.rooms import OccupantMixin
@@ -21,7 +22,7 @@ class BaseJail(BaseBan):
 
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
-    word = "jailed"
+    word = N_("jailed")
     ended = "released"
 
     @classmethod

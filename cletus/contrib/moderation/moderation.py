@@ -26,6 +26,7 @@ from cletus.contrib.users.bans import Bans, BaseBan, subject_of
 from cletus.contrib.users.events import Moderated
 from cletus.errors import Refused
 from cletus.logs.audit import audit
+from cletus.text import gettext as _
 
 #: Seconds between two looks at which jails have ended.
 _INTERVAL: Final = 60.0
@@ -107,9 +108,10 @@ class Moderation:
         """
         self._check(user, by, "kick")
         if not user.is_online:
-            raise Refused(f"{user} is not here.")
+            raise Refused(_("{user} is not here.", user=user))
         key = user.key
-        user.write(f"You are kicked{f': {reason}' if reason else ''}.")
+        why = f": {reason}" if reason else ""
+        user.write(_("You are kicked{reason}.", reason=why))
         user.leave("kicked")
         audit("kicked", key, actor=_name(by), outcome=reason)
         self._fire("kicked", key, by, reason)
@@ -157,7 +159,7 @@ class Moderation:
         self._check(user, by, "jail")
         cell = self.jail_room
         if cell is None:
-            raise Refused("There is no jail.")
+            raise Refused(_("There is no jail."))
         jail = self.jails.ban(subject_of(user), duration=duration, by=_name(by), reason=reason)
         if user.is_online:
             user.write(jail.text_for(user))
@@ -205,12 +207,17 @@ class Moderation:
         """
         report_cls = self._report_cls
         if not text.strip() or len(text) > report_cls.text_max:
-            raise Refused(f"Say what has happened, in up to {report_cls.text_max} characters.")
+            raise Refused(
+                _(
+                    "Say what has happened, in up to {length} characters.",
+                    length=report_cls.text_max,
+                )
+            )
         active = report_cls.manager.active()
         if sum(report.by == by.key for report in active.values()) >= report_cls.own_max:
-            raise Refused("Your earlier reports have not been read yet.")
+            raise Refused(_("Your earlier reports have not been read yet."))
         if len(active) >= report_cls.reports_max:
-            raise Refused("Too many reports wait. Please tell a moderator.")
+            raise Refused(_("Too many reports wait. Please tell a moderator."))
         number = max((int(key) for key in active if key.isdigit()), default=0) + 1
         report = report_cls(
             str(number),
@@ -227,7 +234,15 @@ class Moderation:
         audit("reported", user.key, actor=by.key, outcome=text.strip())
         for moderator in self.users.online():
             if moderator is not user and has_permission(moderator, self.permission):
-                moderator.write(f"Report {number}: {by} about {user}: {report.text}")
+                moderator.write(
+                    _(
+                        "Report {number}: {by} about {user}: {text}",
+                        number=number,
+                        by=by,
+                        user=user,
+                        text=report.text,
+                    )
+                )
         return report
 
     def reports(self, reader: Any = None) -> list[BaseReport]:
@@ -247,7 +262,7 @@ class Moderation:
         """
         report = next((each for each in self.reports(by) if each.key == str(number)), None)
         if report is None:
-            raise Refused(f"There is no report {number}.")
+            raise Refused(_("There is no report {number}.", number=number))
         report.delete()
         audit("report settled", report.about, actor=_name(by), outcome=result)
         reason = f"{report.by} reported: {report.text}"
@@ -257,7 +272,7 @@ class Moderation:
 
     def _check(self, user: Any, by: Any, action: str) -> None:
         if by is not None and user.key == by.key:
-            raise Refused(f"You cannot {action} yourself.")
+            raise Refused(_("You cannot {action} yourself.", action=action))
         self.users.check_rank(user, by)
 
     def _check_author(self, ban: BaseBan | None, by: Any) -> None:
@@ -275,7 +290,7 @@ class Moderation:
 
     def _let_out(self, user: Any) -> None:
         if user.is_online and getattr(user, "room_before_jail", "") and self.jail_room is not None:
-            user.write("You are released.")
+            user.write(_("You are released."))
             user.enter_room(self.room_after_jail(user))
             save_for(user)
 
@@ -302,7 +317,7 @@ class Moderation:
 
     def _prune(self) -> None:
         self.history.prune()
-        for _ in self.jails:
+        for _jail in self.jails:
             pass  # iterating removes what has ended
         for user in self.users.online():
             if self.jail_of(user) is None:

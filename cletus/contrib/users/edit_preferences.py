@@ -7,6 +7,8 @@ from typing import Any
 from cletus.contrib.commands import choose
 from cletus.contrib.menus import table
 from cletus.contrib.menus.values import read_value, value_text
+from cletus.text import Text
+from cletus.text import gettext as _
 
 
 def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]:
@@ -28,23 +30,34 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
         rows = [(each, _text(user, each), preferences[each]) for each in sorted(preferences)]
         return [
             *table(("Preference", "Value", "What it is"), rows, user.client),
-            f"Your terminal: {user.terminal_text()}.",
+            _("Your terminal: {terminal}.", terminal=user.terminal_text()),
         ]
     names = {each.replace("_", ""): each for each in preferences}
     name = choose(name.replace("_", "").replace("-", ""), names)
     if not typed:
-        return [f"{name} is {_text(user, name)}: {preferences[name]}."]
+        return [
+            _(
+                "{name} is {value}: {about}.",
+                name=name,
+                value=_text(user, name),
+                about=_translated(preferences[name]),
+            )
+        ]
     user.prefer(name, read_value(user, name, typed, user.client))
     return [
-        f"{name} is now {_text(user, name)}.",
-        f"Your terminal: {user.terminal_text()}.",
+        _("{field} is now {value}.", field=name, value=_text(user, name)),
+        _("Your terminal: {terminal}.", terminal=user.terminal_text()),
     ]
+
+
+def _translated(about: str) -> str:
+    return about if isinstance(about, Text) else _(about)
 
 
 def _text(user: Any, name: str) -> str:
     value = getattr(user, name)
     if name == "prompt" and not value:
-        return "none"
+        return _("none")
     if value in (None, "") or (name == "width" and not value):
         return "auto"
     return value_text(value).strip()

@@ -16,6 +16,7 @@ from cletus.errors import FieldValueError, Refused
 from cletus.protocol.charset import Encoder, telnet_encoder
 from cletus.storage import Field
 from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 if TYPE_CHECKING:
     from cletus.contrib.users.user import BaseUser
@@ -66,13 +67,19 @@ class PreferencesMixin(_Base):
     """
 
     PREFERENCES: ClassVar[Mapping[str, str]] = {
-        "charset": "auto, or utf-8, latin-1, ascii if letters look wrong",
-        "colours": "auto, none, 16, 256 or all",
-        "language": "of the texts: en, de",
-        "prompt": f"a text of at most {PROMPT_MAX} characters, shown when you can type",
-        "screen_reader": "yes if your screen is read aloud",
-        "time_zone": "such as Europe/Berlin",
-        "width": f"columns of your window: {COLUMNS_MIN} to {COLUMNS_MAX}, or 0 for automatic",
+        "charset": N_("auto, or utf-8, latin-1, ascii if letters look wrong"),
+        "colours": N_("auto, none, 16, 256 or all"),
+        "language": N_("of the texts: en, de"),
+        "prompt": _(
+            "a text of at most {length} characters, shown when you can type", length=PROMPT_MAX
+        ),
+        "screen_reader": N_("yes if your screen is read aloud"),
+        "time_zone": N_("such as Europe/Berlin"),
+        "width": _(
+            "columns of your window: {least} to {most}, or 0 for automatic",
+            least=COLUMNS_MIN,
+            most=COLUMNS_MAX,
+        ),
     }
 
     charset: Field[str] = Field("", type=str)
@@ -94,7 +101,7 @@ class PreferencesMixin(_Base):
             Refused: there is no such preference, or the value does not fit.
         """
         if name not in self.PREFERENCES:
-            raise Refused(f"There is no preference {name[:40]!r}.")
+            raise Refused(_("There is no preference {name!r}.", name=name[:40]))
         field = type(self).fields[name]
         value = field.make_default() if value is None else value
         check = getattr(self, f"check_{name}", None)
@@ -103,7 +110,9 @@ class PreferencesMixin(_Base):
             try:
                 value = field.typed.accept(value, self, name)
             except FieldValueError as error:
-                raise Refused(f"That does not fit: expected {error.expected}.") from None
+                raise Refused(
+                    _("That does not fit: expected {expected}.", expected=error.expected)
+                ) from None
         setattr(self, name, value)
         self.apply_preferences()
 
@@ -120,16 +129,16 @@ class PreferencesMixin(_Base):
 
     def check_language(self, tag: str) -> str:
         """The tag of a language, as gettext writes it: ``de``, ``pt_BR``."""
-        language, _, country = tag.replace("-", "_").partition("_")
+        language, _hyphen, country = tag.replace("-", "_").partition("_")
         tag = f"{language.lower()}_{country.upper()}" if country else language.lower()
         if tag and not _LANGUAGE.fullmatch(tag):
-            raise Refused(f"{tag[:40]!r} is not a language. Try en or de.")
+            raise Refused(_("{tag!r} is not a language. Try en or de.", tag=tag[:40]))
         return tag
 
     def check_prompt(self, text: str) -> str:
         """A prompt, with a space behind it."""
         if len(text) > PROMPT_MAX:
-            raise Refused(f"A prompt can have at most {PROMPT_MAX} characters.")
+            raise Refused(_("A prompt can have at most {length} characters.", length=PROMPT_MAX))
         return f"{text.strip()} " if text.strip() else ""
 
     def check_time_zone(self, name: str) -> str:
@@ -137,7 +146,7 @@ class PreferencesMixin(_Base):
         for spelled in (name, name.upper(), "/".join(map(str.title, name.split("/")))):
             if _zone_of(spelled) is not None:
                 return spelled
-        raise Refused(f"{name[:40]!r} is not a time zone. Try Europe/Berlin, or UTC.")
+        raise Refused(_("{name!r} is not a time zone. Try Europe/Berlin, or UTC.", name=name[:40]))
 
     def check_width(self, columns: int) -> int:
         """The width of a window that somebody may have, or 0."""
@@ -180,8 +189,13 @@ class PreferencesMixin(_Base):
         if self.client is None:
             return ""
         terminal = self.client.terminal
-        reader = "a screen reader" if terminal.screen_reader else "no screen reader"
-        return f"{terminal.encoding}, {terminal.columns} columns, {reader}"
+        reader = _("a screen reader") if terminal.screen_reader else _("no screen reader")
+        return _(
+            "{charset}, {count} columns, {reader}",
+            charset=terminal.encoding,
+            count=terminal.columns,
+            reader=reader,
+        )
 
     def log_in(self, client: Any) -> None:
         """As ``BaseUser.log_in``; what they prefer holds from now on."""
