@@ -4,7 +4,7 @@ This module names the components of a service: doors, reloader and command line,
 itself does not import.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
@@ -17,8 +17,9 @@ from cletus.ops.control import control_of
 from cletus.ops.prometheus import metrics_of
 from cletus.ops.systemd import notifier_of
 from cletus.reload import ReloadReport, ServiceReloader
-from cletus.service.interfaces import Attachment, Cluster, Components
+from cletus.service.interfaces import Attachment, Cluster, Components, Door
 from cletus.service.service import Service
+from cletus.service.succession import hub_descriptor
 from cletus.settings.settings import Settings
 from cletus.version import __version__
 
@@ -45,8 +46,15 @@ def _run(service: Service, settings: Mapping[str, Any]) -> None:
     resolve_name("cletus.cli.run:run_service")(service, settings)
 
 
+def _doors_of(service: Service) -> Iterable[Door]:
+    """Those that the settings ask for; the primary of ``--workers`` has the gateways in their place."""
+    if hub_descriptor() >= 0:
+        return (resolve_name("cletus.cluster.local_primary:LocalDoor")(service),)
+    return configured_doors(service)
+
+
 Components.default = Components(
-    doors=configured_doors,
+    doors=_doors_of,
     reloader=ServiceReloader,
     run=_run,
     attachments=_attachments_of,

@@ -22,6 +22,7 @@ from cletus.restart.predecessor import Predecessor
 from cletus.restart.predecessor import Program as StartedProgram
 from cletus.restart.successor import Successor, channel_of
 from cletus.service.service import Service
+from cletus.service.succession import hub_descriptor
 
 
 class Program:
@@ -87,7 +88,8 @@ class Program:
         if not self._service.settings.cluster:  # there, another process goes on
             predecessor = Predecessor(self._service, self._reactor, self._program)
             self._service.lifecycle.restarter = predecessor
-        show_started(self._service)
+        if hub_descriptor() < 0:  # else the parent shows where the gateways listen
+            show_started(self._service)
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(ServiceStopped):

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final, NoReturn
 
 import click
@@ -28,11 +29,14 @@ from cletus.reload.load import apply_settings, load, locate
 from cletus.reload.watch.file_tree import FileTree
 from cletus.reload.watch.survey import Stamp, survey, wait_for_change
 from cletus.service.service import Service
-from cletus.service.succession import succeeds_another_process
+from cletus.service.succession import hub_descriptor, succeeds_another_process
 from cletus.settings.files import file_in
 from cletus.settings.settings import Settings
 
 _ARGUMENTS: Final = "cletus.arguments"
+
+#: Imported only for a service with workers.
+_WORKERS: Final = "cletus.cli.workers"
 
 _HELP: Final = """Run the service of TARGET: a package, a module, the path of a Python file, or a
 folder that `cletus new` has created.
@@ -213,6 +217,8 @@ def command_for(serve: Callable[[Service], Any]) -> click.Command:
 
 def serve(service: Service) -> int:
     """Run the service as the program of this process; returns the exit code."""
+    if service.settings.workers and hub_descriptor() < 0:
+        resolve_name(f"{_WORKERS}:become_parent")(service)
     try:
         reactor = install_reactor(service.settings.reactor)
     except CletusError as error:

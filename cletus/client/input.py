@@ -169,12 +169,16 @@ class Input:
             "bucket": self._bucket.snapshot(),
             "idle": self._clock.seconds() - self.last_at,
             "over": self._over,
+            "taken": self.taken,
+            "again_until": self.again_until,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue with this state. ``pump()`` has to follow, when the readers are there."""
         self.lines.extend(state["lines"])
         self._bucket.restore(state["bucket"])
+        self.taken = state.get("taken", 0)
+        self.again_until = state.get("again_until", 0)
         self.last_at = self._clock.seconds() - state["idle"]
 
     @property

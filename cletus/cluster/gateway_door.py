@@ -6,11 +6,11 @@ is sent at the end of the turn, in one piece for all of them, and what they type
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -39,10 +39,12 @@ from cletus.cluster.frames import (
 from cletus.cluster.marked_text import HIDE, PROMPT, SHOW, WITHDRAWN, message
 from cletus.cluster.primary_ledger import PATIENCE, GatewayLink, Happened, PrimaryLedger
 from cletus.doors.telnet.protocol import status_of
+from cletus.errors import RestartError
 from cletus.logs.context import log_context
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.line_editor import LineEditor
 from cletus.protocol.terminal import Terminal
+from cletus.service.interfaces import Left, Purpose
 from cletus.service.service import Service
 from cletus.storage import Store, TempStoreMixin
 
@@ -65,7 +67,7 @@ class RemoteOutbox(Output):
     def __init__(
         self, transport: RemoteTransport, host: Host, *, overflow: Callable[[int], None]
     ) -> None:
-        self._link, self._conn = transport.link, transport.conn
+        self._link, self._conn, self._remote = transport.link, transport.conn, transport
         super().__init__(transport, host, overflow=overflow)
 
     def put(self, data: bytes) -> None:
@@ -91,6 +93,10 @@ class RemoteOutbox(Output):
             self.put(self._encode(text) + PROMPT)
             last = text.rpartition("\n")[2]
             self.open_line = OpenPrompt(last, self._transport.terminal) if last else None
+
+    def show_input(self) -> bool:
+        """As ``Output.show_input``. A gateway that edits the line has ended it, too."""
+        return super().show_input() and not self._remote.is_edited
 
     def line_taken(self) -> None:
         """The gateway has done that when it has sent the line."""
@@ -121,6 +127,7 @@ class RemoteTransport:
         address, terminal: as for every ``Transport``.
         link, conn: where the connection is.
         client: whose it is.
+        is_edited: whether the gateway edits the line that they type (character mode).
         lines_before: how many of its lines were handled before the client came here.
         drops_again: whether lines that a primary before may have been given are dropped: it has asked a
             question that nobody asks now, such as that for a password.
@@ -138,6 +145,7 @@ class RemoteTransport:
         self.link, self.conn = link, connection.conn
         self.address = connection.address
         self.terminal = Terminal(telnet_encoder())
+        self.is_edited = False
         self.change_terminal(connection.terminal)
         self.client: Client | None = None
         self.lines_before = connection.handled
@@ -148,7 +156,9 @@ class RemoteTransport:
         """Its terminal has other attributes; see ``Terminal.snapshot()``."""
         terminal = self.terminal
         for name, value in changes.items():
-            if name == "encoder":
+            if name == "edited":
+                self.is_edited = bool(value)
+            elif name == "encoder":
                 terminal.encoder = telnet_encoder(value[0])
             elif name in Terminal.STATE:
                 setattr(terminal, name, tuple(value) if name == "types" else value)
@@ -187,6 +197,22 @@ class RemoteTransport:
         self._aborted(self)
 
     # -- the lines --------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """What another process needs to go on with it, beside the state of the client."""
+        return {
+            "gateway": self.link.name,
+            "conn": self.conn,
+            "label": self._label,
+            "is_edited": self.is_edited,
+            "address": self.address,
+            "connection": {"terminal": self.terminal.snapshot()},
+        }
+
+    def resume(self, client: Client, state: Mapping[str, Any]) -> None:
+        """Go on with what another process has left."""
+        self.client, self._label = client, state["label"]
+        self.is_edited = state["is_edited"]
 
     def came_in(self, client: Client) -> None:
         """This is the client; what ``Connect`` leads to at once is done."""
@@ -230,20 +256,20 @@ class GatewayDoor:
     Args:
         service: people at gateways become its clients.
         bus: it is open; this process is the primary.
-        epoch: of this primary.
+        epoch: of this primary; 0 if it is claimed when the door opens.
         lease: seconds of silence after which a gateway is lost.
         backlog: bytes that may wait for gateways; 0: any number.
         patience: as for ``PrimaryLedger``.
         fenced: called when another process is the primary; this one must end at once, without a word.
-        claim: called when the engine has lost its memory: claims anew; fires with the epoch, 0 if
-            another process was faster.
+        claim: claims, also anew when the engine has lost its memory; fires with the epoch, 0 if another
+            process was faster.
 
     Attributes:
         address: for people.
         ledger: what was sent and told.
     """
 
-    address = "gateways"
+    address = configured = "gateways"
 
     def __init__(
         self,
@@ -253,7 +279,7 @@ class GatewayDoor:
         epoch: int,
         lease: float,
         backlog: int,
-        fenced: Callable[[], None],
+        fenced: Callable[[], object],
         claim: Callable[[], Deferred[int]],
         patience: float = PATIENCE,
     ) -> None:
@@ -275,12 +301,22 @@ class GatewayDoor:
 
     def open(self) -> Deferred[None]:
         """Ask all gateways that the engine knows who is there."""
-        return self._bus.nodes().addCallback(self._open)
+        return Deferred.fromCoroutine(self._begin())
+
+    async def _begin(self) -> None:
+        if not self._epoch:
+            self._epoch = await self._claim()
+        self._open(await self._bus.nodes())
 
     def _open(self, nodes: Sequence[Any]) -> None:
-        service = self._service
         names = [node.name for node in nodes if not node.name.startswith(SERVER)]
-        self.ledger = PrimaryLedger(self._epoch, names, wake=self._wake, **self._limits)  # type: ignore[arg-type]  # they are those
+        self._begin_with(self._new_ledger(names))
+
+    def _new_ledger(self, gateways: Iterable[str]) -> PrimaryLedger:
+        return PrimaryLedger(self._epoch, gateways, wake=self._wake, **self._limits)  # type: ignore[arg-type]  # they are those
+
+    def _begin_with(self, ledger: PrimaryLedger) -> None:
+        service, self.ledger = self._service, ledger
         service.turn.after = self._commit
         self._stop_reading = self._bus.read(TELLS, self._received)
         self._beat.clock = service.reactor
@@ -288,11 +324,8 @@ class GatewayDoor:
         self._wake()
 
     def close(self) -> Deferred[None]:
-        """Take nothing more. What is written is still sent. Closing twice is harmless."""
-        self.take_no_more()
-        closed: Deferred[None] = Deferred()
-        closed.callback(None)
-        return closed
+        """Those who are there stay, and are heard and sent what is written until the process ends."""
+        return succeed(None)
 
     def take_no_more(self) -> None:
         """Handle no further line: another primary does."""
@@ -301,6 +334,46 @@ class GatewayDoor:
             self._stop_reading = None
         if self._beat.running:
             self._beat.stop()
+
+    # -- to another process -----------------------------------------------------------------
+
+    def leave_people(self) -> list[Left]:
+        """All clients, for another process that goes on with the ledger."""
+        return [
+            Left(Purpose.CONNECTION, -1, transport.snapshot(), transport.client.id)
+            for transport in self._transports.values()
+            if transport.client is not None and transport.client.connected
+        ]
+
+    def leave_ledger(self) -> dict[str, Any]:
+        """The ledger as plain data.
+
+        Raises:
+            RestartError: a gateway has not said yet who is there.
+        """
+        ledger = self.ledger
+        if ledger is None or not ledger.is_ready:
+            raise RestartError("not all gateways have said yet who is there; try again")
+        self._commit()
+        return ledger.snapshot()
+
+    def resume(self, ledger: Mapping[str, Any]) -> None:
+        """In place of ``open()``: go on with the ledger that another process has left."""
+        self._begin_with(self._new_ledger(()))
+        assert self.ledger is not None  # noqa: S101 - for the type checker
+        self.ledger.restore(ledger)
+
+    def resume_person(self, state: Mapping[str, Any], client: Mapping[str, Any]) -> Client:
+        """Go on with a client that another process has left."""
+        assert self.ledger is not None  # noqa: S101 - the ledger comes first
+        link = self.ledger.links[state["gateway"]]
+        connection = RemoteConnection(state["conn"], client["door"], state["address"], {})
+        transport = RemoteTransport(link, connection, self._aborted)
+        transport.terminal.restore(state["connection"]["terminal"])
+        resumed = self._service.connections.resumed(transport, client)
+        transport.resume(resumed, state)
+        self._transports[link, transport.conn] = transport
+        return resumed
 
     # -- what is sent -----------------------------------------------------------------------
 
@@ -338,8 +411,8 @@ class GatewayDoor:
 
     def _succeeded(self) -> None:
         """Another process is the primary: from now on nothing is told or sent."""
+        self.take_no_more()
         self.ledger = None
-        self.close()
         self._fenced()
 
     def _failed(self, failure: Failure) -> None:

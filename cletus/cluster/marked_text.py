@@ -91,6 +91,8 @@ def _send_message(client: Client, payload: bytes) -> None:
 
 
 def _put(client: Client, data: bytes) -> None:
+    if not data:
+        return
     if client.terminal.editor is not None and not data.endswith(b"\n"):
         client.output.put_unfinished(_decoded(client, data))  # the line that is typed follows it
     else:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-import msgspec
+from msgspec import Raw
 
 from cletus.cluster.frames import (
     VERSION,
@@ -50,6 +50,20 @@ PATIENCE: Final = 2.0
 also to an engine that has lost its memory."""
 
 
+_LINK_STATE: Final = (
+    "begin",
+    "connections",
+    "greeting",
+    "incarnation",
+    "is_greeted",
+    "is_known",
+    "name",
+    "sent",
+    "silence",
+    "told",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     """Something that the primary's door has to carry out.
@@ -71,7 +85,7 @@ class _Kept:
 
     begin: int
     number: int
-    parts: list[msgspec.Raw]
+    parts: list[Raw]
 
 
 class GatewayLink:
@@ -128,7 +142,7 @@ class GatewayLink:
         self.silence = 0.0
         self.greeting: list[RemoteConnection] = []
         self._kept: deque[_Kept] = deque()
-        self._unsent: list[msgspec.Raw] = []  # committed while nobody could take it
+        self._unsent: list[Raw] = []  # committed while nobody could take it
         self._items: list[Part | tuple[bytes, array[int]]] = []  # of this turn
         self._handled: dict[int, int] = {}
         self.data: bytes | None = None
@@ -161,7 +175,7 @@ class GatewayLink:
         """Whether there is something to send."""
         return bool(self._items or self._handled or (self._unsent and self.is_greeted))
 
-    def commit(self) -> Iterator[tuple[int, list[msgspec.Raw]]]:
+    def commit(self) -> Iterator[tuple[int, list[Raw]]]:
         """The end of a turn: number and parts of the entries to be sent, usually one.
 
         While the gateway has not said where it is, they wait.
@@ -176,7 +190,7 @@ class GatewayLink:
             self._kept.append(_Kept(self.begin, self.sent, chunk))
             yield self.sent, chunk
 
-    def _parts(self) -> Iterator[msgspec.Raw]:
+    def _parts(self) -> Iterator[Raw]:
         items, self._items, self.data = self._items, [], None
         for item in items:
             if isinstance(item, tuple):
@@ -191,7 +205,7 @@ class GatewayLink:
         if handled:
             yield self._counted(encode(Ack(handled)))
 
-    def _counted(self, part: msgspec.Raw) -> msgspec.Raw:
+    def _counted(self, part: Raw) -> Raw:
         self._keep(len(memoryview(part)))
         return part
 
@@ -219,7 +233,25 @@ class GatewayLink:
         self._unsent, self._items, self.data = [], [], None
         self._handled.clear()
 
-    def _forget(self, parts: Iterable[msgspec.Raw]) -> None:
+    # -- to another process -----------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The link as plain data; after a ``commit()``, so that nothing is begun."""
+        return {
+            **{name: getattr(self, name) for name in _LINK_STATE},
+            "kept": [(kept.begin, kept.number, _plain(kept.parts)) for kept in self._kept],
+            "unsent": _plain(self._unsent),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with such a state."""
+        for name in _LINK_STATE:
+            setattr(self, name, state[name])
+        for begin, number, parts in state["kept"]:
+            self._kept.append(_Kept(begin, number, [self._counted(Raw(part)) for part in parts]))
+        self._unsent = [self._counted(Raw(part)) for part in state["unsent"]]
+
+    def _forget(self, parts: Iterable[Raw]) -> None:
         self._keep(-sum(len(memoryview(part)) for part in parts))
 
 
@@ -267,6 +299,26 @@ class PrimaryLedger:
         self.is_ready = not self._waits
         for name in sorted(self._expected):
             self._begin(self._new_link(name, 0))
+
+    # -- to another process -----------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it as plain data, after a ``commit()``. ``is_ready`` is true."""
+        return {
+            "epoch": self.epoch,
+            "epochs": sorted(self._epochs),
+            "life": self._life,
+            "begins": self._begins,
+            "links": [link.snapshot() for link in self.links.values()],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with such a state; for a ledger that has just been made."""
+        self.epoch, self._life = state["epoch"], state["life"]
+        self._epochs, self._begins = set(state["epochs"]), state["begins"]
+        self.is_ready = True
+        for link_state in state["links"]:
+            self._new_link(link_state["name"], 0).restore(link_state)
 
     # -- the bus ----------------------------------------------------------------------------
 
@@ -365,7 +417,7 @@ class PrimaryLedger:
         self._wake()
         self._control.append({link.name: self._entry(link, 1, [encode(Begin(self._life))])})
 
-    def _entry(self, link: GatewayLink, number: int, parts: list[msgspec.Raw]) -> bytes:
+    def _entry(self, link: GatewayLink, number: int, parts: list[Raw]) -> bytes:
         return encode_entry(Sent(VERSION, self.epoch, link.begin, number, parts))
 
     def _lose(self, link: GatewayLink) -> list[Happened]:
@@ -466,6 +518,10 @@ class PrimaryLedger:
             return early + held + [item for item in happened if not _is_early(item)]
         self._held += [item for item in happened if not _is_early(item)]
         return [item for item in happened if _is_early(item)]
+
+
+def _plain(parts: Iterable[Raw]) -> list[bytes]:
+    return [bytes(memoryview(part)) for part in parts]
 
 
 def _is_early(happened: Happened) -> bool:

@@ -330,8 +330,9 @@ class Relay:
 
 def _state_of(terminal: Terminal) -> dict[str, Any]:
     """What the primary has to know of a terminal."""
-    return {
+    state = {
         name: value
         for name, value in terminal.snapshot().items()
         if name not in _NOT_SENT and value is not None
     }
+    return {**state, "edited": terminal.editor is not None}

@@ -11,7 +11,8 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -89,6 +90,19 @@ def name_main_process(pid: int, environment: Mapping[str, str] = os.environ) -> 
                 os.close(writing)
 
 
+def notify(*fields: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Notify the service manager, if there is one, of a process without a service; failures are ignored."""
+    address = environment.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        with suppress(OSError):
+            _send("\0" + address[1:] if address.startswith("@") else address, fields)
+
+
+def watchdog_of(environment: Mapping[str, str] = os.environ) -> float:
+    """Seconds without a keep-alive after which the manager kills this process; 0.0: never."""
+    return _watchdog(environment) if environment.get("NOTIFY_SOCKET") else 0.0
+
+
 class Notifier:
     """Notifies a service manager.
 
@@ -159,11 +173,7 @@ class Notifier:
     def _notify(self, *fields: str) -> None:
         """Send a datagram. A failure is logged once, and is not a reason to stop."""
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
-                sending.setblocking(
-                    False
-                )  # a manager that does not read must not block the service
-                sending.sendto("\n".join(fields).encode(), self._address)
+            _send(self._address, fields)
         except OSError as error:
             if not self._warned:
                 self._warned = True
@@ -171,6 +181,12 @@ class Notifier:
 
     def _died(self, failure: Failure) -> None:
         _log.failure("The keep-alives to the service manager have ended", failure=failure)
+
+
+def _send(address: str, fields: Iterable[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+        sending.setblocking(False)  # a manager that does not read must not block the service
+        sending.sendto("\n".join(fields).encode(), address)
 
 
 def _watchdog(environment: Mapping[str, str]) -> float:

@@ -342,6 +342,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 64 * 1024 * 1024
 
+    workers: Annotated[
+        Count,
+        setting(
+            "processes that hold the connections, so that they outlive the service; 0: this one does",
+            restart=True,
+        ),
+    ] = 0
     reactor: Annotated[
         Reactor, setting("Twisted's reactor; asyncio for libraries made for asyncio", restart=True)
     ] = "default"

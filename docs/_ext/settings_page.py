@@ -50,7 +50,7 @@ GROUPS = (
     ("The reload", ("reload",)),
     ("The restart", ("restart",)),
     ("What people are told, and stopping", ("language", "error", "stop", "close")),
-    ("Several processes and machines", ("cluster", "gateway", "session")),
+    ("Several processes and machines", ("cluster", "gateway", "session", "workers")),
     ("The reactor", ("reactor",)),
     ("Logs and metrics", ("log", "metrics")),
     ("Control", ("control", "shell")),

@@ -26,7 +26,9 @@ Come = Callable[..., Person]
 class Typist:
     """The input of a client, without a service: it is told what a host and a transport are."""
 
-    def __init__(self, rate: float = 0.0, burst: int = 40, memory: int = 0) -> None:
+    def __init__(
+        self, rate: float = 0.0, burst: int = 40, memory: int = 0, before: int = 0
+    ) -> None:
         self.clock = Clock()
         self.lines: list[str] = []
         self.pauses: list[bool] = []
@@ -37,9 +39,12 @@ class Typist:
             metrics=Meters(),
             received=lambda client, line: self.take(line),
         )
+        self.handled: list[int] = []
         transport: Any = SimpleNamespace(
             pause_reading=lambda: self.pauses.append(True),
             resume_reading=lambda: self.pauses.append(False),
+            handled=self.handled.append,
+            lines_before=before,
         )
         client: Any = SimpleNamespace(connected=True)
         output: Any = SimpleNamespace(
@@ -70,6 +75,21 @@ def test_lines_wait_while_nobody_is_ready_and_reading_pauses_when_they_are_many(
     assert (typist.lines, typist.pauses) == ([], [True])
     typist.input.task_ended(typist.task)
     assert (typist.lines, typist.pauses) == (["a", "b", "c"], [True, False])
+
+
+def test_a_transport_is_told_how_many_lines_are_handled() -> None:
+    """A line is handled when the next one could be: after the code that works on it, however long."""
+    typist = Typist(before=7)
+    typist.input.put("a")
+    assert typist.handled[-1] == 8
+    typist.take = lambda _line: typist.input.task_started(typist.task)
+    typist.input.put("b")
+    typist.input.put("c")
+    assert typist.handled[-1] == 8
+    typist.take = typist.lines.append
+    typist.input.task_ended(typist.task)
+    assert typist.handled[-1] == 10
+    assert typist.input.taken == 10
 
 
 def test_nobody_gets_a_line_while_the_input_is_held() -> None:

@@ -5,9 +5,10 @@ The application of this primary sends each line to everybody. People are connect
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cletus.cluster.frames import Ack, Close, Frame, Gone, Line, New, Write, unpack
 from cletus.cluster.gateway_ledger import GatewayLedger
@@ -205,6 +206,21 @@ class World:
         """It is killed within a turn, and another one takes over."""
         self.zombie = self.primary
         self.primary = self.new_primary()
+
+    def replace_primary(self) -> None:
+        """Another process goes on with its ledger, as plain data, and with its people and lines."""
+        before = self.primary
+        if not before.ledger.is_ready:
+            return
+        self.commit()
+        after = self.primary_class(before.ledger.epoch, [])
+        after.ledger.restore(pickle.loads(pickle.dumps(before.ledger.snapshot())))
+        links = after.ledger.links
+        after.people = {(links[link.name], conn): None for link, conn in before.people}
+        for happened in before.waiting:
+            if happened.link.name in links:
+                after.waiting.append(replace(happened, link=links[happened.link.name]))
+        self.primary = after
 
     def kill_gateway(self, name: str) -> None:
         """It is killed and started again; what was sent to it waits for the next one."""

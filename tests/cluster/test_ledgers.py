@@ -130,6 +130,10 @@ class Histories(RuleBasedStateMachine):
             self.world.commit()
 
     @rule()
+    def primary_is_replaced(self) -> None:
+        self.world.replace_primary()
+
+    @rule()
     def old_primary_goes_on(self) -> None:
         """It was stopped, and does not know yet that it was succeeded."""
         zombie = self.world.zombie

@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred
 
 from cletus import events
 from cletus.cluster.gateway_service import gateway_service
+from cletus.protocol.charset import telnet_encoder
 from cletus.testing import MemoryDoor, StepClock
+from cletus.testing.transport import MemoryTransport
 from tests.cluster.conftest import Cluster, now
 
 
@@ -107,6 +109,25 @@ def test_a_session_at_a_gateway_is_the_same_as_at_the_service_itself(
         assert direct.types_unseen == remote.types_unseen
     assert direct.raw == remote.raw
     assert direct.messages == remote.messages
+
+
+KEYS = [b"hel", b"lo\r", b"password\r", b"secr", b"et\r", b"newer\r", b"table\r", b"half a li"]
+
+
+def test_who_edits_a_line_with_us_sees_the_same_at_a_gateway(clock, talk, cluster):
+    """In character mode: prompts, hidden input, and what others say above a line that is typed."""
+    local, remote = Talk(clock).service, cluster.gateway().service
+    screens = []
+    for service in (local, remote):
+        transport = MemoryTransport(character_mode=True)
+        transport.terminal.encoder = telnet_encoder()
+        client = service.connections.connected(transport, door="ssh")
+        clock.advance(0)
+        for keys in KEYS:
+            client.keys_received(keys)
+            clock.advance(0)
+        screens.append(transport.text)
+    assert screens[0] == screens[1]
 
 
 def test_output_below_a_prompt_begins_a_line_and_the_prompt_comes_again(talk, cluster):

@@ -34,3 +34,13 @@ def test_text_is_rendered_as_preferred() -> None:
     assert terminal.profile.colours == 0
     terminal.prefer(screen_reader=None)
     assert terminal.profile.colours == 256
+
+
+def test_a_change_of_an_attribute_is_told() -> None:
+    terminal = Terminal(telnet_encoder())
+    changes: list[int] = []
+    terminal.changed = lambda: changes.append(terminal.columns)
+    terminal.columns = 100
+    terminal.name = "Mudlet"
+    assert changes[-2:] == [100, 100]
+    assert "changed" not in terminal.snapshot()

@@ -58,3 +58,16 @@ def test_what_is_held_back_is_made_once_it_is_wanted_or_never():
     assert calls == ["flushed first", "b"]
     assert len(logged) == 1
     assert not turn.holds(calls.append, "c")
+
+
+def test_what_comes_after_a_turn_comes_after_its_flushes_and_before_anything_is_held_back():
+    clock, calls = Clock(), []
+    turn = Turn(clock.callLater)
+    turn.after = lambda: calls.append("after")
+    turn.flush(lambda: calls.append("flush"))
+    turn.at_end(lambda: calls.append("call"))
+    clock.advance(0)
+    assert calls == ["call", "flush", "after"]
+    turn.flush(lambda: calls.append("flush"))
+    turn.hold()
+    assert calls[3:] == ["flush", "after"]
