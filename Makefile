@@ -43,7 +43,7 @@ docs: $(VENV)/test.stamp
 
 # The texts that contrib says to people: extracts them, adds new ones to each language, and compiles those.
 # See docs/translation.md.
-LOCALE := cletus/locale
+LOCALE := cletus/text/locale
 messages: $(VENV)/test.stamp
 	$(BIN)/python -m babel.messages.frontend -q extract --no-location --sort-output --omit-header \
 		-k gettext_noop -k N_ -o $(LOCALE)/cletus.pot cletus/contrib

@@ -192,7 +192,9 @@ class House:
                     and node.attr in ours
                     and node.attr not in defined[module]
                     and (self._short(module), node.attr) not in FOREIGN
-                    and not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"})
+                    and not (
+                        isinstance(node.value, ast.Name) and node.value.id in {"self", "cls", "os"}
+                    )
                 ):
                     yield f"{module}:{node.lineno} reaches for {node.attr}, another module's"
 

@@ -21,7 +21,7 @@ from typing_extensions import override
 _log = Logger()
 
 #: Where the translations of Cletus are.
-OURS: Final = Path(__file__).parents[1] / "locale"
+OURS: Final = Path(__file__).with_name("locale")
 
 #: Names of languages, as gettext has them: ``de``, ``pt_BR``. They become parts of paths.
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")

@@ -119,7 +119,7 @@ def test_the_wheel_has_what_it_needs_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if name.startswith("twisted/")} == {
         "twisted/plugins/cletus_plugin.py"
     }
-    assert {"cletus/py.typed", "cletus/locale/de/LC_MESSAGES/cletus.mo"} <= names
+    assert {"cletus/py.typed", "cletus/text/locale/de/LC_MESSAGES/cletus.mo"} <= names
     leftovers = [name for name in names if "__pycache__" in name or ".ruff_cache" in name]
     assert leftovers == []
     ours = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "cletus").rglob("*.py")}
