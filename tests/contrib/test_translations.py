@@ -19,7 +19,7 @@ from tests.text.test_translation import save
 
 __all__ = ["app", "cletus_target", "service"]
 
-CONTRIB = OURS.parent / "contrib"
+CONTRIB = OURS.parents[1] / "contrib"
 PO = OURS / "de" / "LC_MESSAGES" / "cletus.po"
 KEYWORDS = {"_": None, "gettext": None, "gettext_noop": None, "N_": None, "ngettext": (1, 2)}
 
