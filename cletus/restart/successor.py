@@ -110,6 +110,8 @@ class Successor:
         try:
             hello = self._channel.receive()
             self._doors = await self._service.lifecycle.prepare(self._reactor)
+            if self._service.metrics.mistakes.value:
+                raise RestartError("a listener of PreStart has failed; the log says why")
             await self._open_new_doors(json.loads(hello.payload)["doors"])
             thawing = self._take_over()
         except BaseException as error:  # noqa: BLE001 - whatever it is, the other process goes on

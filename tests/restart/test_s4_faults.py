@@ -44,6 +44,7 @@ REFUSED = [
 ]
 IN_CI = {
     ("S", "import", "kill"),
+    ("S", "pre-start", "raise"),
     ("S", "before-thaw", "raise"),
     ("S", "after-READY", "hang"),
     ("S", "before-TAKEN", "kill"),
