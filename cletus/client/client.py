@@ -134,6 +134,11 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
     def wrap(self, wrap: bool) -> None:
         self.terminal.wrap = wrap
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that wait: lines for their reader, and output for a peer that does not read."""
+        return self.input.memory + self.output.held
+
     def log_fields(self) -> dict[str, Any]:
         """What log records say of this client.
 

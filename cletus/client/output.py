@@ -230,6 +230,11 @@ class Output:
         """How many bytes wait, or waited when there were too many."""
         return self._size if self._paused else sum(map(len, self._pieces))
 
+    @property
+    def held(self) -> int:
+        """How many bytes wait for a peer that does not read; others are sent in this turn."""
+        return self._size if self._paused else 0
+
     def pause(self) -> None:
         """The peer does not read: keep what comes, up to the limit."""
         self._size = self.size  # counted on from here, since summing up thousands of pieces is slow

@@ -501,9 +501,11 @@ class Connection(PlainState):
 
     @property
     def held(self) -> int:
-        """Bytes that are kept of what has arrived."""
+        """Bytes of memory that are kept of what has arrived."""
         inflating = 0 if self._inflater is None else INFLATER_MEMORY
+        editor = self.terminal.editor
         begun = len(self._lines.partial) + len(self._parser.payload)
+        begun += 0 if editor is None else editor.held
         return self._unread + begun + len(self._held) + inflating
 
     def put_back(self, data: bytes) -> None:

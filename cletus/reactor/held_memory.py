@@ -1,4 +1,8 @@
-"""What strangers make the service hold: the bytes of each connection, and of all of them together."""
+"""What strangers make the service hold: the bytes of each connection, and of all of them together.
+
+A connection is measured when something of it has been handled, and when its peer stops reading or goes on.
+What it holds may become less in between, so the largest is measured again before it is closed.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,13 @@ class Holder(Protocol):
 
     address: str
 
+    @property
+    def held(self) -> int:
+        """Bytes of what the peer has sent and not been answered, and of answers that it has not read.
+
+        0 once it is gone, or not a stranger any more.
+        """
+
     def abort(self) -> None:
         """Close at once."""
 
@@ -39,22 +50,28 @@ class HeldMemory:
         self._sizes: dict[Holder, int] = {}
         self.total = 0
 
-    def update(self, holder: Holder, size: int) -> None:
-        """This is what it holds now, in bytes; 0 once it is gone, or not a stranger any more."""
-        former = self._sizes.get(holder, 0)
+    def update(self, holder: Holder) -> None:
+        """What it holds may have changed."""
+        self._measure(holder)
+        limit = self._limit()
+        while limit and self.total > limit:
+            largest = max(self._sizes, key=self._sizes.__getitem__)
+            if not self._measure(largest):
+                self._close(largest)
+
+    def _measure(self, holder: Holder) -> bool:
+        """Returns whether it holds another number of bytes than before."""
+        size, former = holder.held, self._sizes.get(holder, 0)
         if size == former:
-            return
+            return False
         if size:
             self._sizes[holder] = size
         else:
             del self._sizes[holder]
         self.total += size - former
-        limit = self._limit()
-        if limit and self.total > limit:
-            self._close_largest()
+        return True
 
-    def _close_largest(self) -> None:
-        largest = max(self._sizes, key=self._sizes.__getitem__)
+    def _close(self, largest: Holder) -> None:
         size = self._sizes.pop(largest)
         self.total -= size
         self._closed.value += 1

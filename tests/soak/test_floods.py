@@ -81,12 +81,12 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def connected(port: int, timeout: float = 20.0) -> socket.socket:
-    """A connection, as soon as somebody listens there."""
+def connected(port: int, timeout: float = 20.0, source: str = "127.0.0.1") -> socket.socket:
+    """A connection from this address, as soon as somebody listens there."""
     end = time.monotonic() + timeout
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=timeout)
+            return socket.create_connection(("127.0.0.1", port), timeout, (source, 0))
         except ConnectionRefusedError:
             assert time.monotonic() < end, "nobody listens"
             time.sleep(0.05)
@@ -109,8 +109,8 @@ def ports(tmp_path: Path) -> Iterator[list[int]]:
 class Flooder:
     """A program that floods, and takes nothing of our time."""
 
-    def __init__(self, port: int, name: str) -> None:
-        command = [sys.executable, "-m", "tests.soak.test_floods", str(port), name]
+    def __init__(self, port: int, name: str, source: str = "127.0.0.1") -> None:
+        command = [sys.executable, "-m", "tests.soak.test_floods", str(port), name, source]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "flooding\n"
@@ -122,11 +122,11 @@ class Flooder:
         self._process.stdout.close()
 
 
-def flood(port: int, name: str) -> None:
+def flood(port: int, name: str, source: str) -> None:
     """Send without end, from as many connections as there are; for a process of its own."""
     is_tls = name == "TLS records"
     first, again = (b"", b"") if is_tls else FLOODS[name]
-    peers = [connected(port) for _ in range(CONNECTIONS)]
+    peers = [connected(port, source=source) for _ in range(CONNECTIONS)]
     if is_tls:
         peers = [_hello(peer) for peer in peers]
     for peer in peers:
@@ -191,4 +191,4 @@ def test_a_bystander_does_not_wait_for_a_flood(ports: list[int], name: str) -> N
 
 
 if __name__ == "__main__":
-    flood(int(sys.argv[1]), sys.argv[2])
+    flood(int(sys.argv[1]), *sys.argv[2:])

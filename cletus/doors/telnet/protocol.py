@@ -23,7 +23,7 @@ from zope.interface import implementer
 from cletus import events
 from cletus.doors.address import printable
 from cletus.doors.admission import counted_address
-from cletus.doors.fast_send import can_fast_send, fast_send, unsent
+from cletus.doors.fast_send import can_fast_send, fast_send, held_by, unsent
 from cletus.errors import ProtocolError, RestartError
 from cletus.logs.context import log_context
 from cletus.protocol import echo
@@ -161,7 +161,7 @@ class TelnetProtocol(Protocol):
         self._is_reading = True  # as the transport knows it
         self._is_wanted = True  # the client takes lines
         self._input_ended = False
-        self._noted = 0  # bytes, as HeldMemory knows them
+        self._noted = False  # whether HeldMemory has measured them as a stranger
         self._state = _State.OPEN
         self._flood_timer: Any = None
         self._abort_timer: Any = None
@@ -239,6 +239,7 @@ class TelnetProtocol(Protocol):
         self._connection.congested = True
         if self.client is not None:
             self.client.pause_output()
+            self._note_memory()
 
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
@@ -246,6 +247,7 @@ class TelnetProtocol(Protocol):
         self._put(self._connection.held_answers())
         if self.client is not None:
             self.client.resume_output()
+            self._note_memory()
         if self._state is _State.CLOSING:
             # Twisted does not close while a producer that it has paused is registered. What the client
             # sends now is still written in this turn, and so before the connection closes.
@@ -458,10 +460,8 @@ class TelnetProtocol(Protocol):
         # A transport that holds back what has come (a session of the page) brings it in this very call.
         self._set_reading()
         has_more = is_interrupted or (self._has_unread and not client.input.is_full)
-        if client.user is None:
-            self._note_memory(client)
-        elif self._noted:
-            self._forget_memory()
+        if self._noted or client.user is None:
+            self._note_memory()
         return has_more
 
     def _drop(self, error: ProtocolError) -> None:
@@ -497,25 +497,24 @@ class TelnetProtocol(Protocol):
         if client is not None and not (is_handling or client.input.is_full):
             self._work(Slice(self._service.reactor.seconds))
         self._forget_unread()
-        self._forget_memory()
+        self._note_memory()
 
     def _forget_unread(self) -> None:
         self._events = None
         self._unread.clear()
 
-    def _note_memory(self, client: Client) -> None:
-        held = self._connection.held
-        if client.input.lines:
-            held += client.input.memory
-        if self._unread:
-            held += sum(map(len, self._unread))
-        if held != self._noted and self._state is not _GONE:
-            self._noted = held
-            self._service.connections.held_memory.update(self, held)
+    @property
+    def held(self) -> int:
+        """As ``Holder.held``."""
+        client = self.client
+        if client is None or client.user is not None or self._state is _GONE:
+            return 0
+        held = self._connection.held + client.held + held_by(self.transport)
+        return held + sum(map(len, self._unread)) if self._unread else held
 
-    def _forget_memory(self) -> None:
-        self._noted = 0
-        self._service.connections.held_memory.update(self, 0)
+    def _note_memory(self) -> None:
+        self._noted = self.client is not None and self.client.user is None
+        self._service.connections.held_memory.update(self)
 
     def _set_reading(self) -> None:
         """Let the transport read if there is nothing left to do for this connection."""

@@ -23,6 +23,7 @@ class FakeClient:
         self.calls: list[tuple[str, str]] = []
         self.user: Any = None
         self.input = SimpleNamespace(is_full=False, lines=(), memory=0)
+        self.held = 0
         self.on_line: Callable[[str], object] = lambda text: None
 
     @property
