@@ -49,6 +49,9 @@ class Transport(Protocol):
     def message(self, package: str, data: Any) -> bytes:
         """The bytes of a message between programs (GMCP); none if theirs takes no such message."""
 
+    def note_memory(self) -> None:
+        """More waits for a peer that does not read: it may be measured what the connection holds."""
+
     def close(self) -> None:
         """Close when all that was sent has gone out."""
 

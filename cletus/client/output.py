@@ -14,6 +14,8 @@ from cletus.protocol.line_editor import LineEditor
 from cletus.protocol.plain_state import PlainState
 
 _INSTANT = 1e-6  # seconds; a timer may fire this much early
+_PIECE = 41  # bytes that a piece takes beside its content: as an object, and in the list
+_NOTED_MIN = 8192  # bytes that wait when the transport is told so; then again at twice as many
 
 
 class Output:
@@ -52,7 +54,7 @@ class Output:
         self._is_due = False
         self._paused = False
         self._closed = False
-        self._size = 0
+        self._size = self._noted = 0
         self.overflowed = False
         self.use_editor(transport.terminal.editor)
 
@@ -232,12 +234,13 @@ class Output:
 
     @property
     def held(self) -> int:
-        """How many bytes wait for a peer that does not read; others are sent in this turn."""
-        return self._size if self._paused else 0
+        """Bytes of memory that wait for a peer that does not read; with others they are sent in this turn."""
+        return self._size + _PIECE * len(self._pieces) if self._paused else 0
 
     def pause(self) -> None:
         """The peer does not read: keep what comes, up to the limit."""
         self._size = self.size  # counted on from here, since summing up thousands of pieces is slow
+        self._noted = max(self._size, _NOTED_MIN)
         self._paused, self._is_due = True, False
 
     def resume(self) -> None:
@@ -308,6 +311,9 @@ class Output:
             self._turn.flush(self.flush)
             return
         self._size += len(data)
+        if self._size >= self._noted:
+            self._noted = 2 * self._size
+            self._transport.note_memory()
         if self._limit and self._size > self._limit:
             self.overflowed = self._closed = True
             self._pieces.clear()

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
 from cletus.doors.admission import counted_address
+from cletus.doors.fast_send import held_by
 from cletus.reactor.shares import Share, Shares, Slice
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
         self._has_begun = False
         self.share: Share | None = None
         self._has_records = False  # perhaps, in OpenSSL's buffer
+        self._undecrypted = 0  # bytes of them
         self._is_paused = False  # by the door
         self._is_reading = True  # as the transport knows it
         self._has_fin = False
@@ -114,6 +116,17 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
             self._end_handshake()
             directlyProvides(self, providedBy(self.transport))
             self.wrappedProtocol.makeConnection(self)
+
+    @property
+    def held(self) -> int:
+        """Bytes of records that wait, and of what waits to be sent."""
+        waiting = self._undecrypted if self._has_records else 0
+        return waiting + sum(map(len, self._appSendBuffer)) + held_by(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted's: records have arrived, or parts of them."""
+        self._undecrypted = len(data) + (self._undecrypted if self._has_records else 0)
+        super().dataReceived(data)
 
     def _flushReceiveBIO(self) -> None:
         self._has_records = True

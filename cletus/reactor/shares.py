@@ -226,6 +226,7 @@ class Shares:
         self.leave(share)
         share.has_left = False
         share.address = self._enter(host, self._clock.seconds())
+        share.is_counted = True  # also one within another, whose address has changed alone
         if was_waiting:
             self._queue(share)
 

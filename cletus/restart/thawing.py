@@ -68,6 +68,9 @@ class LostTransport:
         """Nothing."""
         return b""
 
+    def note_memory(self) -> None:
+        """Nothing is measured here."""
+
     def close(self) -> None:
         """It is closed."""
 

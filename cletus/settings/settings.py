@@ -158,7 +158,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.25
     stranger_memory: Annotated[
         Count,
-        setting("maximum bytes held of what all strangers send; then the largest is closed"),
+        setting("maximum bytes held for all strangers, in and out; then the largest is closed"),
     ] = 64 * 1024 * 1024
     connections_max: Annotated[Count, setting("maximum simultaneous connections")] = 10_000
     connections_per_address: Annotated[

@@ -83,6 +83,9 @@ class MemoryTransport:
         self.messages.append((package, data))
         return b""
 
+    def note_memory(self) -> None:
+        """Nothing is measured here."""
+
     def close(self) -> None:
         """Record it."""
         self.closed = True

@@ -117,3 +117,19 @@ def test_an_echo_that_was_not_hidden_has_nothing_to_show() -> None:
     echo.hide()
     assert echo.show()
     assert not echo.show()
+
+
+def test_a_transport_is_told_when_what_waits_has_doubled() -> None:
+    """So that it may be measured what a connection holds, whoever has written it."""
+    shown, told = Shown(), []
+    shown.transport.note_memory = lambda: told.append(shown.output.held)  # type: ignore[method-assign]
+    shown.output.put(b"1" * 20_000)
+    shown.output.flush()
+    assert (told, shown.output.held) == ([], 0)
+    shown.output.pause()
+    for _ in range(100):
+        shown.output.put(b"1" * 1000)
+    assert [held // 1000 for held in told] == [9, 18, 37, 74]
+    shown.output.resume()
+    shown.output.flush()
+    assert shown.output.held == 0

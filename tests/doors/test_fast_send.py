@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cletus.doors.fast_send import can_fast_send, fast_send
+from cletus.doors.fast_send import can_fast_send, fast_send, held_by
 
 
 class Socket:
@@ -33,10 +33,12 @@ class Transport:
     def __init__(self, takes: list[int]) -> None:
         self.socket = Socket(takes)
         self.dataBuffer = b""
+        self.offset = self._tempDataLen = 0
         self._tempDataBuffer: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         self._tempDataBuffer.append(data)
+        self._tempDataLen += len(data)
 
     def doWrite(self) -> None:
         self.socket.sent += self.dataBuffer + b"".join(self._tempDataBuffer)
@@ -74,3 +76,12 @@ def test_a_connection_that_is_gone_takes_nothing() -> None:
 
 def test_only_twisteds_own_sockets_are_sent_to_at_once() -> None:
     assert not can_fast_send(Transport([]))
+
+
+def test_what_a_transport_holds_is_what_the_socket_did_not_take() -> None:
+    transport = Transport([4])
+    fast_send(transport, b"0123456789")
+    assert held_by(transport) == 6
+    transport.dataBuffer, transport.offset = b"abcdefgh", 3
+    assert held_by(transport) == 11
+    assert held_by(object()) == 0

@@ -231,6 +231,16 @@ def test_a_connection_behind_a_proxy_moves_to_its_own_address(stage: Stage) -> N
     assert peer.used - before == pytest.approx(RATE + BURST, rel=0.1)
 
 
+def test_a_connection_within_tls_that_moves_is_counted_where_it_goes(stage: Stage) -> None:
+    outer = stage.shares.join("proxy", lambda _: False)
+    inner = stage.shares.join("proxy", lambda _: False, outer)
+    inner.move("b")
+    assert (outer.address.connections, inner.address.connections) == (1, 1)
+    inner.leave()
+    outer.leave()
+    assert (outer.address.connections, inner.address.connections) == (0, 0)
+
+
 def test_work_within_work_of_the_same_address_is_charged_once(stage: Stage) -> None:
     """TLS decrypts, and gives telnet what comes out."""
     inner = Peer(stage, "a")

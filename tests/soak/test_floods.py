@@ -130,7 +130,8 @@ def flood(port: int, name: str, source: str) -> None:
     if is_tls:
         peers = [_hello(peer) for peer in peers]
     for peer in peers:
-        peer.sendall(first)
+        with suppress(ConnectionError):  # there may be too many of this address
+            peer.sendall(first)
     time.sleep(0.5)  # the negotiation
     sys.stdout.write("flooding\n")
     sys.stdout.flush()

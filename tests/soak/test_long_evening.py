@@ -13,10 +13,12 @@ import json
 import os
 import random
 import re
+import socket
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -38,6 +40,9 @@ PAUSE = 40.0
 """Seconds between two lines of a person; so five lines a second are heard by 200."""
 PATIENCE = 120.0
 HOSTILE = "127.66.66.66"
+_HOSTILE = (
+    socket.inet_aton(HOSTILE)[::-1].hex().upper()
+)  # as /proc/net/tcp has it, on a little-endian machine
 _HEARD = re.compile(r"\[lobby\] (\w+): word (\d+)$")
 
 
@@ -204,7 +209,6 @@ class Evening:
         self.people: list[Person] = []
         self.samples: list[Sample] = []
         self._begun = 0.0
-        self._descriptors_before = 0
 
     async def spend(self) -> None:
         port, end = await self.house.open(), asyncio.Event()
@@ -214,7 +218,7 @@ class Evening:
         await self.people[0].types(".create lobby", "You have joined")
         for one in self.people[1:]:
             await one.types(".join lobby", "[lobby] ")
-        self._begun, self._descriptors_before = time.monotonic(), self._descriptors
+        self._begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for one in self.people:
                 group.create_task(one.evening(end))
@@ -234,20 +238,22 @@ class Evening:
                 flooder = await asyncio.to_thread(Flooder, port, next(names), HOSTILE)
                 await asyncio.sleep(length)
                 flooder.stop()
-            await self._flooder_is_gone()
             self.samples.append(await self._sample())
             sys.stdout.write(f"{self.samples[-1]}\n")
             sys.stdout.flush()
 
-    @property
     def _descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.house.process.pid}/fd").iterdir()))
-
-    async def _flooder_is_gone(self) -> None:
-        """Wait until its connections are closed: its bytes that have arrived are handled in its share of time."""
-        async with asyncio.timeout(PATIENCE):
-            while self._descriptors > self._descriptors_before:
-                await asyncio.sleep(0.1)
+        """Those of the process, without the flooder's connections: it has more or fewer of them."""
+        process = Path(f"/proc/{self.house.process.pid}")
+        targets = []
+        for path in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                targets.append(os.readlink(path))
+        sockets = [line.split() for line in (process / "net/tcp").read_text().splitlines()]
+        others = {
+            f"socket:[{fields[9]}]" for fields in sockets if not fields[2].startswith(_HOSTILE)
+        }
+        return sum(target in others or not target.startswith("socket:") for target in targets)
 
     async def _sample(self) -> Sample:
         process = Path(f"/proc/{self.house.process.pid}")
@@ -256,7 +262,7 @@ class Evening:
         return Sample(
             time.monotonic() - self._begun,
             pages * os.sysconf("SC_PAGE_SIZE") / 1e6,
-            self._descriptors,
+            self._descriptors(),
             len(list((process / "task").iterdir())),
             await self.house.objects(),
             self.house.edits["Reloaded, generation"],

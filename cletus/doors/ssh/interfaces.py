@@ -46,6 +46,9 @@ class Connection(Protocol):
     def join_shares(self, work: Callable[[Slice], bool]) -> Share:
         """A share of the time of the reactor for a part of this connection."""
 
+    def note_memory(self) -> None:
+        """What is held of this connection may have changed."""
+
     def authenticated(self, claim: Claim) -> None:
         """They may come in."""
 

@@ -156,6 +156,19 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         self._timer: Any = None
         self._share: Share | None = None
 
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nobody has logged in here yet."""
+        return self.client is None or self.client.user is None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory: what is typed and not taken, the line at hand, and what waits for their window."""
+        editor, client = self.terminal.editor, self.client
+        line = len(self._lines.partial) if editor is None else editor.held
+        waiting = 0 if client is None else client.held
+        return len(self._typed) + line + waiting + len(self.buf)
+
     # -- called by conch --------------------------------------------------------------------
 
     def channelOpen(self, specificData: bytes) -> None:
@@ -190,10 +203,12 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
     def stopWriting(self) -> None:
         """conch's: their window is full."""
         self._transport.block("window")
+        self._transport.note_memory()
 
     def startWriting(self) -> None:
         """conch's: their window has room again."""
         self._transport.unblock("window")
+        self._transport.note_memory()
 
     def connection_lost(self, reason: str) -> None:
         """The connection is gone."""
@@ -343,6 +358,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         self._open_window(position)
         if self._ended and not self._typed:
             client.input_ended()
+        self.note_memory()
         return is_interrupted
 
     def _take_rest(self) -> None:
@@ -414,6 +430,10 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
     def message(self, package: str, data: Any) -> bytes:
         """None: SSH has no GMCP."""
         return b""
+
+    def note_memory(self) -> None:
+        """What the connection holds may have changed."""
+        self._transport.note_memory()
 
     def close(self) -> None:
         """Close when everything has gone out."""

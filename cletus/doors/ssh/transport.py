@@ -23,6 +23,7 @@ from zope.interface import implementer
 from cletus.client.input import Bucket
 from cletus.doors.address import printable
 from cletus.doors.admission import counted_address
+from cletus.doors.fast_send import held_by
 from cletus.doors.ssh.auth import ALGORITHMS, UserAuth, disconnection
 from cletus.doors.ssh.quiet import QUIET
 from cletus.doors.ssh.session import Sessions
@@ -168,7 +169,22 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
         except Exception:  # noqa: BLE001 - conch raises what its parsers raise
             self.failed(Failure())
         self._set_reading()
+        self.note_memory()
         return self._takes and bool(self._unread)
+
+    @property
+    def held(self) -> int:
+        """As ``Holder.held``."""
+        if self._is_gone or (self.shell is not None and not self.shell.is_stranger):
+            return 0
+        typed = 0 if self.shell is None else self.shell.held
+        blocked = sum(len(payload) for _, payload in self._blockedByKeyExchange or ())
+        unread = sum(map(len, self._unread)) + len(self.buf)
+        return unread + blocked + typed + held_by(self.transport)
+
+    def note_memory(self) -> None:
+        """What is held may have changed."""
+        self.cletus_service.connections.held_memory.update(self)
 
     @property
     def _takes(self) -> bool:
@@ -196,6 +212,7 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
                 self._work(Slice(self._reactor.seconds))
         self._is_gone = self.is_closing = True
         self._unread.clear()
+        self.note_memory()
         for timer in (self._login_timer, self._flood_timer, self._abort_timer):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -349,11 +366,13 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
         """Twisted's: the peer does not read. Then nothing is read from it: it could cause answers."""
         self.block("output")
         self._set_reading()
+        self.note_memory()
 
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
         self.unblock("output")
         self._read_on()
+        self.note_memory()
 
     def stopProducing(self) -> None:
         """Twisted's: the connection is about to be lost; ``connectionLost`` follows."""

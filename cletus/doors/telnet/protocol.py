@@ -239,7 +239,7 @@ class TelnetProtocol(Protocol):
         self._connection.congested = True
         if self.client is not None:
             self.client.pause_output()
-            self._note_memory()
+            self.note_memory()
 
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
@@ -247,7 +247,7 @@ class TelnetProtocol(Protocol):
         self._put(self._connection.held_answers())
         if self.client is not None:
             self.client.resume_output()
-            self._note_memory()
+            self.note_memory()
         if self._state is _State.CLOSING:
             # Twisted does not close while a producer that it has paused is registered. What the client
             # sends now is still written in this turn, and so before the connection closes.
@@ -461,7 +461,7 @@ class TelnetProtocol(Protocol):
         self._set_reading()
         has_more = is_interrupted or (self._has_unread and not client.input.is_full)
         if self._noted or client.user is None:
-            self._note_memory()
+            self.note_memory()
         return has_more
 
     def _drop(self, error: ProtocolError) -> None:
@@ -497,7 +497,7 @@ class TelnetProtocol(Protocol):
         if client is not None and not (is_handling or client.input.is_full):
             self._work(Slice(self._service.reactor.seconds))
         self._forget_unread()
-        self._note_memory()
+        self.note_memory()
 
     def _forget_unread(self) -> None:
         self._events = None
@@ -512,7 +512,8 @@ class TelnetProtocol(Protocol):
         held = self._connection.held + client.held + held_by(self.transport)
         return held + sum(map(len, self._unread)) if self._unread else held
 
-    def _note_memory(self) -> None:
+    def note_memory(self) -> None:
+        """What the connection holds may have changed."""
         self._noted = self.client is not None and self.client.user is None
         self._service.connections.held_memory.update(self)
 

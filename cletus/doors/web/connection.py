@@ -14,8 +14,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cletus.doors.address import printable
 from cletus.doors.admission import counted_address
-from cletus.doors.fast_send import can_fast_send, fast_send, unsent
+from cletus.doors.fast_send import can_fast_send, fast_send, held_by, unsent
 from cletus.doors.web.http import (
     Closed,
     Event,
@@ -61,19 +62,26 @@ _CLOSING_TIMEOUT: Final = 5.0
 class WebConnection(Protocol):
     """A connection of a browser, or of another client of WebSockets.
 
+    One that begins with TLS has another one inside, for what is decrypted.
+
     Args:
         door: where it came in.
+        outer: the one that it is inside of.
 
     Attributes:
         session: what it is attached to, once it is a WebSocket.
+        address: where the peer is, for logs.
     """
 
     log = Logger()
     transport: Any  # Twisted's; ITransport names only half of what every transport can
 
-    def __init__(self, door: ConnectionHost) -> None:
+    def __init__(self, door: ConnectionHost, outer: WebConnection | None = None) -> None:
         self.session: Visit | None = None
+        self.address = "nowhere"
         self._door = door
+        self._outer = outer
+        self._tls: Any = None
         self._http = HttpConnection()
         self._timer: Any = None
         self._admission: Admission | None = None
@@ -97,8 +105,9 @@ class WebConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Twisted's: the connection is up, if there is room for it."""
+        self.address = printable(self.transport.getPeer())
         self._door.connected(self)
-        self._admission = self._door.admit(self)
+        self._admission = self._door.admit(self) if self._outer is None else self._outer.hand_over()
         if self._admission is None:
             return
         if ITCPTransport.providedBy(self.transport):
@@ -106,19 +115,23 @@ class WebConnection(Protocol):
                 self.transport.setTcpKeepAlive(True)
                 self.transport.setTcpNoDelay(True)
         self._sends_now = can_fast_send(self.transport)
-        self._share = self._door.share(self._admission.host, self._work)
+        below: Share | None = getattr(self.transport, "share", None)  # of TLS
+        self._share = self._door.share(self._admission.host, self._work, below)
         self.transport.registerProducer(self, True)
         self._wait(HEAD_TIMEOUT)
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's: bytes have come."""
+        if self._tls is not None:
+            self._tls.dataReceived(data)
+            return
         if self._over:
             return
         if not self._has_begun:
             self._has_begun = True
             if data[0] == TLS_HANDSHAKE:
-                if self._door.certificate is not None:
-                    self._begin_tls(data)
+                if self._door.tls is not None:
+                    self._begin_tls(data, self._door.tls)
                 else:  # it waits for an answer to its hello, which plain HTTP would wait to see ended
                     self.abort()
                 return
@@ -127,11 +140,27 @@ class WebConnection(Protocol):
             self._share.run()
             self._set_reading()
 
-    def _begin_tls(self, data: bytes) -> None:
-        """From here on the transport decrypts; what it decrypts comes to ``dataReceived``."""
+    def _begin_tls(self, data: bytes, factory: Any) -> None:
+        """What is decrypted from here on comes to another connection, inside."""
+        self._stop_waiting()  # the handshake has a time of its own
         self._sends_now = False
-        self.transport.startTLS(self._door.certificate)
-        self.transport.protocol.dataReceived(data)
+        self.transport.unregisterProducer()
+        share, self._share = self._share, None
+        if share is not None:
+            share.leave()
+        self._tls = factory.protocol(factory, WebConnection(self._door, self))
+        self._tls.makeConnection(self.transport)
+        self._tls.dataReceived(data)
+
+    def hand_over(self) -> Admission | None:
+        """For the connection inside: the handshake is done, and the person is its own."""
+        admission, self._admission = self._admission, None
+        return admission
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is inside of TLS."""
+        return self._outer is not None
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Twisted's: the connection is gone."""
@@ -146,6 +175,9 @@ class WebConnection(Protocol):
                 timer.cancel()
         self._timer = self._resting = None
         session, self.session = self.session, None
+        self._door.note_memory(self)
+        if self._tls is not None:
+            self._tls.connectionLost(reason)
         if self._admission is not None:
             self._door.release(self._admission)
         self._door.disconnected(self)
@@ -156,11 +188,13 @@ class WebConnection(Protocol):
         """Twisted's: more than it wants to hold is waiting for the peer to read."""
         if self.session is not None:
             self.session.congested(True)
+        self._door.note_memory(self)
 
     def resumeProducing(self) -> None:
         """Twisted's: what was waiting has gone out."""
         if self.session is not None:
             self.session.congested(False)
+        self._door.note_memory(self)
 
     def stopProducing(self) -> None:
         """Twisted's: the connection is going; ``connectionLost`` tells the rest."""
@@ -274,7 +308,16 @@ class WebConnection(Protocol):
         if self._over:
             self._forget_unread()
         self._set_reading()
+        self._door.note_memory(self)
         return self._takes and self._has_unread
+
+    @property
+    def held(self) -> int:
+        """As ``Holder.held``; what a session keeps is held by the telnet connection inside it."""
+        if self._over or (self.session is not None and not self.session.is_stranger):
+            return 0
+        messages = sum(len(event.data) for event in self._events if isinstance(event, Message))
+        return sum(map(len, self._unread)) + messages + self._http.held + held_by(self.transport)
 
     def _read_on(self) -> None:
         if self._has_unread and self._share is not None:

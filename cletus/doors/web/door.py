@@ -25,7 +25,7 @@ from cletus.doors.address import printable
 from cletus.doors.admission import ConnectionLimiter, counted_address
 from cletus.doors.listening import FreePort, Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, name_of, status_of
-from cletus.doors.tls import certificate_of
+from cletus.doors.tls import encrypted
 from cletus.doors.web.connection import WebConnection
 from cletus.doors.web.forwarded import Forwarded, forwarded, is_forwarded
 from cletus.doors.web.http import Request
@@ -72,7 +72,7 @@ class WebDoor:
         advertised: what crawlers are told of it.
         site: the files.
         host: Twisted's address of what it listens on; ``None`` before it is open.
-        certificate: with which connections that begin with TLS are encrypted; ``None`` without one.
+        tls: the factory of connections that begin with TLS; ``None`` without a certificate.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class WebDoor:
         self.address = self.configured = f"web {endpoint or f'{self._name}:{port}'}"
         self.advertised: dict[str, int] = {}
         self.host: Any = None
-        self.certificate: Any = None
+        self.tls: Any = None
         folders = [Path(settings.web_folder)] if settings.web_folder else []
         self.site = Site(PAGE, *folders, name=partial(name_of, service))
         for folder in folders:
@@ -128,10 +128,11 @@ class WebDoor:
         self._opened(await self._listening.open(_Factory(self)))
 
     def _read_certificate(self) -> None:
-        settings = self._service.settings
+        service, settings = self._service, self._service.settings
         if settings.tls_certificate or settings.tls_self_signed:
+            handshakes, shares = ConnectionLimiter(service), service.connections.shares
             try:
-                self.certificate = certificate_of(self._service, self._name)
+                self.tls = encrypted(_Factory(self), service, self._name, handshakes, shares)
             except CertificateError as error:
                 raise DoorError(self.address, str(error)) from error
 
@@ -222,14 +223,18 @@ class WebDoor:
         name = getattr(self.host, "host", "") or "127.0.0.1"
         if _is_unspecified(name):
             name = "::1" if ":" in name else "127.0.0.1"
-        scheme = "https" if self.certificate is not None and not _is_loopback(name) else "http"
+        scheme = "https" if self.tls is not None and not _is_loopback(name) else "http"
         return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/"
 
     # -- for connections: who may come in --------------------------------------------------------
 
-    def share(self, host: str, work: Callable[[Slice], bool]) -> Share:
+    def share(self, host: str, work: Callable[[Slice], bool], within: Share | None) -> Share:
         """The share of a new connection from this address in the time of the reactor."""
-        return self._service.connections.shares.join(counted_address(host), work)
+        return self._service.connections.shares.join(counted_address(host), work, within)
+
+    def note_memory(self, connection: WebConnection) -> None:
+        """What a connection holds may have changed."""
+        self._service.connections.held_memory.update(connection)
 
     def admit(self, connection: WebConnection) -> Admission | None:
         """Count a new connection; of one that comes through a proxy, later, by its head.
@@ -364,7 +369,8 @@ class WebDoor:
             return f"Of these subprotocols one must be offered: {', '.join(CODECS)}."
         peer = self._peer_of(request, connection)
         told = self._forwarded(request, connection)
-        secure = ISSLTransport.providedBy(connection.transport) or told.secure
+        is_tls = connection.is_encrypted or ISSLTransport.providedBy(connection.transport)
+        secure = is_tls or told.secure
         relayed = is_forwarded(request) and not told.host and not told.secure
         new = partial(self._new, secure=secure, relayed=relayed)
         if codec is not TelnetCodec:

@@ -132,9 +132,15 @@ class HttpConnection:
         self._http: Any = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self._websocket: WebSocket | None = None
         self._fragments: list[bytes] = []
+        self._frame_size = 0  # bytes that have come of a frame that is not complete; or a few more
         self._is_text = False
         self._answering = False
         self._ended = False
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of a request or a message that is not complete."""
+        return len(self._head) + sum(map(len, self._fragments)) + self._frame_size
 
     @property
     def is_websocket(self) -> bool:
@@ -300,7 +306,9 @@ class HttpConnection:
             return []
         websocket.receive_data(data)
         events: list[Event] = []
+        self._frame_size += len(data)
         for frame in websocket.events_received():
+            self._frame_size = len(data)
             assert isinstance(frame, Frame)  # noqa: S101 - it is past its handshake
             self.frames += 1
             if frame.opcode is Opcode.PONG:

@@ -59,6 +59,10 @@ class Visit(Protocol):
     def can_leave(self) -> bool:
         """Whether another process can go on with it."""
 
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nobody has logged in here yet."""
+
     def message(self, socket: Socket, *, text: bool, data: bytes) -> None:
         """A message has come."""
 
@@ -128,17 +132,20 @@ class ConnectionHost(Protocol):
     """The door, as a connection sees it.
 
     Attributes:
-        certificate: for Twisted's ``startTLS()``, or ``None`` if the service has none.
+        tls: the factory of encrypted connections, or ``None`` if the service has no certificate.
     """
 
-    certificate: Any
+    tls: Any
 
     @property
     def message_max(self) -> int:
         """Bytes of a message."""
 
-    def share(self, host: str, work: Callable[[Slice], bool]) -> Share:
-        """The share of a new connection in the time of the reactor."""
+    def share(self, host: str, work: Callable[[Slice], bool], within: Share | None) -> Share:
+        """The share of a new connection in the time of the reactor; ``within`` is that of its TLS."""
+
+    def note_memory(self, connection: Any) -> None:
+        """What a connection holds may have changed."""
 
     def admit(self, connection: Any) -> Admission | None:
         """Count a new connection."""

@@ -32,6 +32,9 @@ GOING_GRACE: Final = 15.0
 NORMAL, GOING, RESTART, TAKEN_OVER = 1000, 1001, 1012, 4001
 """Close codes: RFC 6455 section 7.4.1, the registry of IANA (1012), and our own (4001)."""
 
+_OBJECT: Final = 41
+"""Bytes that an object of bytes takes beside its content, and its place in a list."""
+
 _FINAL = frozenset({NORMAL, 1002, 1003, 1007, 1008, 1009, RESTART})
 
 
@@ -157,6 +160,17 @@ class Session:
         if socket is self._socket and self._pings:
             self._forget_before(self._proved)
             self._proved = self._pings.pop(0)
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nobody has logged in here yet."""
+        client = None if self.protocol is None else self.protocol.client
+        return client is None or client.user is None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that are kept to be sent again; what a socket holds is measured there."""
+        return self._kept_size + _OBJECT * len(self._kept)
 
     @property
     def speaks_telnet(self) -> bool:

@@ -36,6 +36,7 @@ class Wire(StringTransport):
     def __init__(self) -> None:
         super().__init__(peerAddress=IPv4Address("TCP", "127.0.0.1", 54321))
         self.options: dict[str, bool] = {}
+        self.held = 0
         self.reset = False
         self.aborting = False
 

@@ -170,6 +170,23 @@ def test_the_stranger_who_holds_most_is_closed_when_all_hold_too_much() -> None:
     assert peer.service.metrics.strangers_closed.value == 1
 
 
+def test_what_a_stranger_does_not_read_counts() -> None:
+    """In the transport, and at the client."""
+    peer = Peer(stranger_memory=50_000)
+    peer.wire.held = 30_000
+    peer.protocol.dataReceived(b"a\n")
+    assert peer.service.held_memory.total == 30_000
+    peer.client.held = 15_000
+    peer.protocol.pauseProducing()
+    assert peer.service.held_memory.total == 45_000
+    peer.wire.held = peer.client.held = 0
+    peer.protocol.resumeProducing()
+    assert (peer.service.held_memory.total, peer.wire.aborting) == (0, False)
+    peer.client.held = 60_000
+    peer.protocol.note_memory()
+    assert peer.wire.aborting
+
+
 def test_who_has_logged_in_is_not_a_stranger() -> None:
     peer = Peer(stranger_memory=50_000)
     peer.client.user = object()

@@ -38,6 +38,10 @@ class Transport(StringTransport):
     def stopWriting(self) -> None:
         """It has sent all that it was given."""
 
+    def setTcpKeepAlive(self, enabled: bool) -> None: ...
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+
 
 class Wire:
     """One TCP connection to the door."""
