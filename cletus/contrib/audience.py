@@ -22,8 +22,8 @@ def write_users(
     """Send whole lines to these users. The text is encoded once per encoding, not once per user.
 
     Lines of a sender are limited by their account, by their address, and for the room (the settings
-    ``screen_lines_*``). What is too much is not sent, and the sender is told; so is somebody who was
-    hushed (``Users.hush``).
+    ``screen_lines_*``), if anybody else gets them. What is too much is not sent, and the sender is told; so
+    is somebody who was hushed (``Users.hush``).
 
     Args:
         users: each has ``write()``, and may have a ``client``. Users whose link is lost keep the lines
@@ -42,7 +42,9 @@ def write_users(
     """
     excluded = _as_tuple(exclude)
     if by is not None:
-        if not may_send(by, *lines, room=room, notice=notice):
+        users = tuple(users)
+        is_read = any(user is not by and user not in excluded for user in users)
+        if not may_send(by, *lines, room=room, notice=notice, is_read=is_read):
             return False
         lines = tuple(map(hanging, lines))
     audience = [
@@ -69,12 +71,17 @@ def ignores(listener: Any, speaker: Any) -> bool:
     return speaker is not None and check is not None and bool(check(speaker))
 
 
-def may_send(sender: Any, *lines: object, room: Any = None, notice: bool = False) -> bool:
+def may_send(
+    sender: Any, *lines: object, room: Any = None, notice: bool = False, is_read: bool = True
+) -> bool:
     """Whether the sender may put these lines on others' screens; if not, they are told why.
 
-    The lines are counted. Arguments are as for ``write_users``, which asks this.
+    The lines are counted, if anybody else reads them (``is_read``). The other arguments are as for
+    ``write_users``, which asks this.
     """
-    refusal = ("" if notice else hush_of(sender)) or spend(sender, lines, room)
+    refusal = "" if notice else hush_of(sender)
+    if is_read and not refusal:
+        refusal = spend(sender, lines, room)
     if refusal:
         sender.write(refusal)
     return not refusal

@@ -53,6 +53,14 @@ def test_what_somebody_does_who_was_hushed_is_told(monkeypatch):
     assert reads(ANN) == [["* Bob leaves."]]
 
 
+def test_a_line_that_nobody_else_gets_counts_against_nothing(monkeypatch):
+    monkeypatch.setattr("cletus.contrib.audience.spend", lambda *_: TOO_MUCH)
+    assert write_users([BOB], "hello", by=BOB)
+    assert write_users(iter([BOB, ANN]), "hello", by=BOB, exclude=ANN)
+    assert not write_users(iter([BOB, ANN]), "hello", by=BOB)
+    assert reads(ANN, BOB) == [[], ["hello", "hello", TOO_MUCH]]
+
+
 def test_a_line_beyond_the_budget_is_not_sent(monkeypatch):
     monkeypatch.setattr("cletus.contrib.audience.spend", lambda *_: TOO_MUCH)
     assert not write_users([ANN], "hello", by=BOB)
