@@ -112,7 +112,7 @@ def charset_of_environment(variables: dict[str, str]) -> str:
     """The character set that these variables name, as the peer spells it, or an empty string."""
     if "CHARSET" in variables:
         return variables["CHARSET"]
-    locale = variables.get("LC_ALL") or variables.get("LANG", "")
+    locale = next(filter(None, map(variables.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
     charset = locale.partition(".")[2].partition("@")[0]
     return charset or charset_of_types(types_of_environment(variables))
 

@@ -26,6 +26,7 @@ WANTED = frozenset(
         "COLORTERM",
         "LANG",
         "LC_ALL",
+        "LC_CTYPE",
         "MTTS",
         "OSC_HYPERLINKS",
         "TERMINAL_TYPE",

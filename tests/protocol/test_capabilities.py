@@ -39,6 +39,7 @@ def test_names(types: tuple[str, ...], colours: int, charset: str) -> None:
         ({"CHARSET": "ISO-8859-1", "LANG": "C.UTF-8"}, "ISO-8859-1"),
         ({"LANG": "de_DE.ISO-8859-15@euro"}, "ISO-8859-15"),
         ({"LC_ALL": "C.UTF-8", "LANG": "de_DE"}, "UTF-8"),
+        ({"LC_CTYPE": "de_DE.ISO-8859-1", "LANG": "de_DE.UTF-8"}, "ISO-8859-1"),
         ({"LANG": "C"}, ""),
         ({}, ""),
     ],

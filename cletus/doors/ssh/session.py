@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.conch.ssh.channel import SSHChannel
@@ -26,7 +27,7 @@ from cletus.client.input import Bucket
 from cletus.doors.ssh.quiet import QUIET
 from cletus.errors import ProtocolError
 from cletus.logs.context import log_context
-from cletus.protocol.capabilities import colours_of_environment
+from cletus.protocol.capabilities import charset_of_environment, colours_of_environment
 from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.connection import TOO_LONG
 from cletus.protocol.line_editor import PASTE_MODE, LineEditor
@@ -146,6 +147,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
         self._has_begun = False  # a shell or a command was asked for
         self._lines = LineBuffer(self._service.settings.line_max)
         self._environment: dict[str, str] = {}
+        self._charset_known = False
         self._pastes = False
         self._typed = b""
         self._taken = 0  # bytes, since the window was opened last
@@ -270,6 +272,11 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             return False
         self._has_begun = True
         terminal = self.terminal
+        charset = charset_of_environment(self._environment)
+        if charset:
+            with suppress(LookupError):  # unknown
+                terminal.encoder = telnet_encoder(charset)
+                self._charset_known = True
         if self.terminal.editor is not None:
             terminal.colours = colours_of_environment(self._environment)
             terminal.screen_reader = self._environment.get("SCREEN_READER") == "1"
@@ -401,12 +408,14 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             cut = isinstance(line, CutLine)
             if cut:
                 client.write(TOO_LONG.format(len(line)))
-            client.line_received(clean(decode(line, cut=cut)))
+            charset, known = self.terminal.encoding, self._charset_known
+            client.line_received(clean(decode(line, charset, negotiated=known, cut=cut)))
 
     # -- called by the client: ``cletus.client.interfaces.Transport`` ------------------------
 
     def send(self, data: bytes) -> None:
-        """Send encoded text."""
+        """Send encoded text, of which SSH doubles no bytes."""
+        data = data.replace(b"\xff\xff", b"\xff")
         self._put(data if self.terminal.editor is not None else data.replace(b"\r\n", b"\n"))
 
     def pause_reading(self) -> None:

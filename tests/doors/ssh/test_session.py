@@ -88,6 +88,41 @@ def test_true_colour_comes_from_the_environment(echo: Place) -> None:
     assert person.terminal.colours == 2**24
 
 
+@pytest.mark.parametrize("pty", [True, False])
+@pytest.mark.parametrize(
+    ("name", "value", "sent"),
+    [
+        ("LANG", "de_DE.ISO-8859-1", b"\xe4\xff"),
+        ("LC_CTYPE", "de_DE.ISO-8859-1", b"\xe4\xff"),
+        ("LANG", "C.UTF-8", "äÿ".encode()),
+        ("LANG", "de_DE.UTF-16", "äÿ".encode()),
+        ("LANG", "de_DE.KLINGON", "äÿ".encode()),
+    ],
+)
+def test_a_terminal_gets_the_character_set_that_it_has_named(
+    echo: Place, pty: bool, name: str, value: str, sent: bytes
+) -> None:
+    """UTF-8 would have bytes in it that ISO 8859-1 takes for control characters, and clear the screen."""
+    client = echo.client()
+    client.begin()
+    client.request("ann", b"none")
+    client.session = client.open_session()
+    client.ask(b"env", NS(name.encode()) + NS(value.encode()))
+    if pty:
+        client.ask(b"pty-req", NS(b"xterm") + struct.pack(">4L", 80, 24, 0, 0) + NS(b""))
+    client.ask(b"shell")
+    (person,) = echo.service.clients
+    before = len(client.session.screen)
+    person.write("äÿ")
+    client.pump()
+    assert sent + (b"\r\n" if pty else b"\n") in client.session.screen[before:]
+    lines: list[str] = []
+    person.line_received = lines.append
+    client.session.write(sent + b"\r\n")
+    client.pump()
+    assert lines == ["äÿ"]
+
+
 def test_a_window_that_changes_is_told_to_the_application(echo: Place) -> None:
     client = echo.client()
     client.come_in("ann")
