@@ -52,7 +52,8 @@ class HeldMemory:
 
     def update(self, holder: Holder) -> None:
         """What it holds may have changed."""
-        self._measure(holder)
+        if not self._measure(holder):
+            return
         limit = self._limit()
         while limit and self.total > limit:
             largest = max(self._sizes, key=self._sizes.__getitem__)
