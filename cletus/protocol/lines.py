@@ -14,6 +14,7 @@ import re
 
 from cletus.protocol.plain_state import PlainState
 
+_LF, _CR = 10, 13
 _END = re.compile(rb"\r[\n\0]?|\n\r?")
 
 _SECOND = {b"\r": b"\n\0", b"\n": b"\r"}
@@ -53,14 +54,17 @@ class LineBuffer(PlainState):
             self._skipped = b""
         if not data:
             return []
-        end = data[-1:] if data[-2:] != b"\r\n" else b""
-        if b"\n\r" in data or b"\0" in data:
+        lines = data.splitlines()  # of bytes: ends at CR LF, LF and CR, and at nothing else
+        last = data[-1]
+        # LF CR leaves an empty line. That there is none is seen faster than that there is no LF CR.
+        if len(lines) > 1 and (b"\0" in data or (not all(lines) and b"\n\r" in data)):
             ends = _END.findall(data)
             data = _END.sub(b"\n", data)
-            end = ends[-1] if data[-1:] == b"\n" else b""
-        lines = data.splitlines()  # of bytes: ends at CR LF, LF and CR, and at nothing else
-        self._skipped = _SECOND.get(end, b"")
-        partial = b"" if data[-1:] in (b"\n", b"\r") else lines.pop()
+            lines, last = data.splitlines(), data[-1]
+            self._skipped = _SECOND.get(ends[-1], b"") if last == _LF else b""
+        elif last == _CR or (last == _LF and data[-2:] != b"\r\n"):
+            self._skipped = _SECOND[data[-1:]]
+        partial = b"" if last in (_LF, _CR) else lines.pop()
         if self.partial and lines:
             lines[0] = self._completed(lines[0])
         if partial:
