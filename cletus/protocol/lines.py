@@ -95,6 +95,8 @@ class LineBuffer(PlainState):
 
     def _cut(self, lines: list[bytes]) -> list[bytes]:
         limit = self._max
+        if max(set(map(len, lines)), default=0) <= limit:  # thousands of lines have few lengths
+            return lines
         return [line if len(line) <= limit else CutLine(line[:limit]) for line in lines]
 
 
