@@ -187,6 +187,9 @@ class RemoteTransport:
         """A message, which the gateway sends if their program takes it."""
         return message(package, data)
 
+    def note_memory(self) -> None:
+        """Nothing is measured here: the gateway has the connection, and measures it."""
+
     def close(self) -> None:
         """Close when everything has gone out."""
         self.link.say(Close(self.conn))
