@@ -509,13 +509,17 @@ class TelnetProtocol(Protocol):
         client = self.client
         if client is None or client.user is not None or self._state is _GONE:
             return 0
-        held = self._connection.held + client.held + held_by(self.transport)
+        held = self._connection.held + held_by(self.transport)
+        if client.input.lines or self._connection.congested:
+            held += client.held
         return held + sum(map(len, self._unread)) if self._unread else held
 
     def note_memory(self) -> None:
         """What the connection holds may have changed."""
-        self._noted = self.client is not None and self.client.user is None
-        self._service.connections.held_memory.update(self)
+        held = self.held
+        if held or self._noted:
+            self._noted = held > 0
+            self._service.connections.held_memory.update(self)
 
     def _set_reading(self) -> None:
         """Let the transport read if there is nothing left to do for this connection."""

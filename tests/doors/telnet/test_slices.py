@@ -183,7 +183,7 @@ def test_what_a_stranger_does_not_read_counts() -> None:
     peer.protocol.resumeProducing()
     assert (peer.service.held_memory.total, peer.wire.aborting) == (0, False)
     peer.client.held = 60_000
-    peer.protocol.note_memory()
+    peer.protocol.pauseProducing()
     assert peer.wire.aborting
 
 
