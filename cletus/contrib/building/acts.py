@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from cletus.contrib.building.area_file import leave_to
 from cletus.contrib.saving import save_for
 from cletus.errors import Refused
 from cletus.logs.audit import audit
@@ -108,7 +109,10 @@ def undo(user: Any) -> str:
     for store, key, before, _after in changes:
         manager = session.find(store).manager
         if before is None:
-            manager.get(key).delete()
+            obj = manager.get(key)
+            if hasattr(obj, "occupants"):
+                leave_to(obj, _neighbour(manager, store, changes))
+            obj.delete()
             continue
         obj = manager.get(key)
         obj = session.find(store)(key) if obj is None else obj
@@ -116,6 +120,12 @@ def undo(user: Any) -> str:
         save_for(obj, user)
     audit("building: undo", action)
     return str(action)
+
+
+def _neighbour(manager: Any, store: str, changes: list[list[Any]]) -> Any:
+    """The room that existed before a room was dug from it."""
+    keys = (key for name, key, before, _after in changes if name == store and before is not None)
+    return next(map(manager.get, keys), None)
 
 
 def _document(session: Any, name: _Name) -> str | None:

@@ -179,6 +179,19 @@ def test_a_destroyed_room_lets_everything_go_and_comes_back(inn):
     assert coin.place is marsh
 
 
+def test_people_in_a_room_whose_digging_is_undone_come_to_where_it_was_dug(inn):
+    """It left them in no room."""
+    bob = inn.person()
+    bob.says("bob")
+    inn.ann.says("dig north The attic")
+    for person in (inn.ann, bob):
+        person.says("go north")
+    inn.ann.says("undo")
+    users = inn.active("user")
+    assert users["ann"].room is users["bob"].room is inn.room
+    assert "This room no longer exists.\nThe inn\n" in bob.transcript
+
+
 def test_what_was_changed_since_is_not_undone(inn):
     inn.ann.says("rename A")
     inn.room.name = "B"
