@@ -18,9 +18,8 @@ import cletus.storage
 from cletus import Client, Service
 from cletus.contrib.users import ClientField
 from cletus.errors import InvalidKey, NotSavable, NotSaved, NotSupported, StoreDeclarationError
-from cletus.protocol.charset import Encoder
-from cletus.protocol.terminal import Terminal
 from cletus.storage import Field, Manager, Store, TempStoreMixin
+from cletus.testing.transport import MemoryTransport
 from tests.reload.conftest import Running, clean_imports, run
 from tests.storage.rig import make_service, raw, reload
 
@@ -559,18 +558,6 @@ def test_core_objects_persist_and_old_code_is_collected(run: Callable[..., Runni
     assert old() is None
 
 
-class _Transport:
-    address = "nowhere"
-    encoder = None
-    terminal = Terminal(Encoder("utf-8"))
-
-    def hide_input(self, hidden: bool) -> bytes:
-        return b""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *args: None
-
-
 def test_client_field_rebinds_the_client(service: Service) -> None:
     """'Because the `User` store will be destroyed and recreated, but the `Client` instance will
     persist, it clears and sets the `client.user` attribute'"""
@@ -578,7 +565,7 @@ def test_client_field_rebinds_the_client(service: Service) -> None:
     def define() -> type[Store]:
         return type("User", (Store,), {"service": service, "client": ClientField()})
 
-    client = Client(service, service.connections, _Transport(), id=1, door="test")
+    client = Client(service, service.connections, MemoryTransport(), id=1, door="test")
     old_class = define()
     bob = old_class("bob")
     bob.client = client
@@ -596,7 +583,7 @@ def test_client_field_serialises_a_reference(service: Service) -> None:
     """'it intentionally allows the `client` value to be serialised as a reference. The ClientField is
     a session-only field, so this will not cause problems for JSON encoding.'"""
     user = type("User", (Store,), {"service": service, "client": ClientField()})
-    client = Client(service, service.connections, _Transport(), id=1, door="test")
+    client = Client(service, service.connections, MemoryTransport(), id=1, door="test")
     bob = user("bob")
     bob.client = client
 
