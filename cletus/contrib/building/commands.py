@@ -54,28 +54,30 @@ def dig(event: ClientEvent, direction: str, name: Rest) -> None:
 def link(event: ClientEvent, direction: str, room: Rest) -> None:
     """Make an exit to a room that exists, and the way back: link north inn."""
     user, here = event.user, _here(event)
-    other, direction = _room(event, room), spelled_out(direction)
-    check_build(user, other)
+    neighbour, direction = _room(event, room), spelled_out(direction)
+    check_build(user, neighbour)
     back = OPPOSITES.get(direction, "")
-    if direction in here.exits or (back and other.exits.get(back, here.key) != here.key):
+    if direction in here.exits or (back and neighbour.exits.get(back, here.key) != here.key):
         raise Refused(_("There already is an exit that way."))
-    with Act(user, "link", here, other, target=f"{here.key} {direction} {other.key}"):
-        here.connect(direction, other)
-    user.write(_("There is now an exit {direction}, to {other}.", direction=direction, other=other))
+    with Act(user, "link", here, neighbour, target=f"{here.key} {direction} {neighbour.key}"):
+        here.connect(direction, neighbour)
+    user.write(
+        _("There is now an exit {direction}, to {other}.", direction=direction, other=neighbour)
+    )
 
 
 def unlink(event: ClientEvent, direction: str) -> None:
     """Remove an exit, and the way back."""
     user, here = event.user, _here(event)
     direction = _direction(here, direction)
-    other = type(here).manager.get(here.exits[direction])
-    rooms = [here] if other is None else [here, other]
+    neighbour = type(here).manager.get(here.exits[direction])
+    rooms = [here] if neighbour is None else [here, neighbour]
     with Act(user, "unlink", *rooms, target=f"{here.key} {direction}"):
         _remove_exit(here, direction)
         back = OPPOSITES.get(direction, "")
-        if other is not None and other.exits.get(back) == here.key:
-            check_build(user, other)
-            _remove_exit(other, back)
+        if neighbour is not None and neighbour.exits.get(back) == here.key:
+            check_build(user, neighbour)
+            _remove_exit(neighbour, back)
     user.write(_("There is no exit {direction} any more.", direction=direction))
 
 
@@ -125,13 +127,15 @@ def destroy(event: ClientEvent, target: Rest) -> None:
         raise Refused(_("You are in that room. Go somewhere else first."))
     check_build(user, room)
     neighbours = [
-        other for other in type(here).manager.all().values() if room.key in other.exits.values()
+        neighbour
+        for neighbour in type(here).manager.all().values()
+        if room.key in neighbour.exits.values()
     ]
     contents = getattr(room, "contents", [])
     with Act(user, "destroy", room, *neighbours, *contents, target=room.key):
-        for other in neighbours:
-            for direction in [way for way, key in other.exits.items() if key == room.key]:
-                _remove_exit(other, direction)
+        for neighbour in neighbours:
+            for direction in [way for way, key in neighbour.exits.items() if key == room.key]:
+                _remove_exit(neighbour, direction)
         leave_to(room, here)
         room.delete()
     user.write(_("{room} is gone.", room=room))
@@ -313,7 +317,7 @@ def _find_room(event: ClientEvent, text: str) -> Any:
 def _objects(user: Any) -> tuple[Any, ...]:
     room = user.room
     carried, lying = getattr(user, "contents", ()), getattr(room, "contents", ())
-    return (*carried, *lying, *(other for other in room.occupants if other is not user))
+    return (*carried, *lying, *(occupant for occupant in room.occupants if occupant is not user))
 
 
 def _check_not_person(obj: Any) -> None:
@@ -341,11 +345,11 @@ def _remove_exit(room: Any, direction: str) -> None:
 def _set_closed(event: ClientEvent, typed: str, *, closed: bool) -> None:
     user, here = event.user, _here(event)
     direction = _direction(here, typed)
-    other = type(here).manager.get(here.exits[direction])
+    neighbour = type(here).manager.get(here.exits[direction])
     back = OPPOSITES.get(direction, "")
     ends = [(here, direction)]
-    if other is not None and other.exits.get(back) == here.key:
-        ends.append((other, back))
+    if neighbour is not None and neighbour.exits.get(back) == here.key:
+        ends.append((neighbour, back))
     word = "close" if closed else "open"
     with Act(user, word, *(room for room, _ in ends), target=f"{here.key} {direction}"):
         for room, way in ends:

@@ -27,12 +27,12 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
     """
     preferences = user.PREFERENCES
     if not name:
-        rows = [(each, _text(user, each), preferences[each]) for each in sorted(preferences)]
+        rows = [(name, _text(user, name), preferences[name]) for name in sorted(preferences)]
         return [
             *table(("Preference", "Value", "What it is"), rows, user.client),
             _("Your terminal: {terminal}.", terminal=user.terminal_text()),
         ]
-    names = {each.replace("_", ""): each for each in preferences}
+    names = {name.replace("_", ""): name for name in preferences}
     name = choose(name.replace("_", "").replace("-", ""), names)
     if not typed:
         return [

@@ -30,7 +30,7 @@ class Contents:
 
     def note(self, values: Iterable[Any]) -> None:
         """Remember what those of the values hold that are lists, dicts or sets. Others stay as they are."""
-        self._noted += [(one, one.copy()) for one in values if type(one) in _CONTAINERS]
+        self._noted += [(value, value.copy()) for value in values if type(value) in _CONTAINERS]
 
     def restore(self) -> None:
         """Give all of them what they held when they were first noted."""
@@ -49,22 +49,22 @@ class Contents:
         seen: set[int] = set()
         level = list(values)
         while level and len(self._noted) < _MANY:
-            level = [each for each in level if id(each) not in seen]
+            level = [value for value in level if id(value) not in seen]
             seen.update(map(id, level))
             attributes = [
                 held
-                for each in level
-                if owns(type(each))
-                and not isinstance(each, Store)
-                and (held := attributes_of(each))
+                for value in level
+                if owns(type(value))
+                and not isinstance(value, Store)
+                and (held := attributes_of(value))
             ]
-            containers = [each for each in level if type(each) in _CONTAINERS] + attributes
+            containers = [value for value in level if type(value) in _CONTAINERS] + attributes
             self.note(containers)
             # Not gc.get_referents: from Python 3.13, an object's dict does not list values kept inline.
             parts = chain.from_iterable(
-                each.values() if type(each) is dict else each for each in containers
+                value.values() if type(value) is dict else value for value in containers
             )
-            level = [each for each in parts if type(each) in _CONTAINERS or gc.is_tracked(each)]
+            level = [value for value in parts if type(value) in _CONTAINERS or gc.is_tracked(value)]
 
 
 class Checkpoint:
@@ -92,12 +92,12 @@ class Checkpoint:
         self._contents.restore()
 
 
-def _are_same(one: Any, other: Any) -> bool:
+def _are_same(container: Any, other: Any) -> bool:
     """Whether both hold the same objects, without asking the objects."""
-    return _identities(one) == _identities(other)
+    return _identities(container) == _identities(other)
 
 
 def _identities(container: Any) -> list[Any]:
     if type(container) is dict:
         return [(id(key), id(value)) for key, value in container.items()]
-    return [id(one) for one in container]
+    return [id(value) for value in container]

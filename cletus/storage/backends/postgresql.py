@@ -348,7 +348,7 @@ class PostgreSQL:
                 rows.append(document)
             except StorageError as error:
                 failures.append(Failure(document, error))
-        values = [{"store": each.store, "key": each.key, "data": bytes(each.data)} for each in rows]
+        values = [{"store": row.store, "key": row.key, "data": bytes(row.data)} for row in rows]
         try:
             with self._written("", "") as connection, connection.cursor() as cursor:
                 cursor.executemany(_WRITE, values)
@@ -364,7 +364,7 @@ class PostgreSQL:
             except StorageError as error:
                 failures.append(Failure(document, error))
                 if isinstance(error.__cause__, _LOST):  # no server: each would wait for it again
-                    failures += [Failure(each, error) for each in documents[number + 1 :]]
+                    failures += [Failure(document, error) for document in documents[number + 1 :]]
                     break
         return failures
 
@@ -454,7 +454,7 @@ def _where(condition: Condition) -> sql.Composable:
         ):  # what is in it may equal what JSON tells apart
             choices.append(sql.SQL("{} IS NOT NULL").format(value))
         else:
-            equal = [sql.Literal(Jsonb(each)) for each in _equals_of(condition.value)]
+            equal = [sql.Literal(Jsonb(value)) for value in _equals_of(condition.value)]
             choices.append(sql.SQL("{} IN ({})").format(value, sql.SQL(", ").join(equal)))
     if condition.matches_missing:
         missing = [sql.SQL("data -> {} IS NULL").format(name) for name in condition.names]
