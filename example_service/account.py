@@ -41,6 +41,31 @@ def preferences(event: Receive, name: str = "", value: Rest = "") -> None:
 
 
 @people.register
+def charset(event: Receive, name: str = "") -> None:
+    """If letters look wrong: .charset latin-1, or auto."""
+    set_terminal(event, "charset", name)
+
+
+@people.register
+def screenreader(event: Receive, on: str = "") -> None:
+    """If your screen is read aloud: .screenreader on."""
+    set_terminal(event, "screen_reader", on)
+
+
+@people.register
+def width(event: Receive, columns: str = "") -> None:
+    """If lines break badly: .width 60; 0 is automatic."""
+    set_terminal(event, "width", columns)
+
+
+def set_terminal(event: Receive, name: str, value: str) -> None:
+    """Set a preference, and show what holds."""
+    preferences(event, name, value)
+    if not value:
+        event.user.write(f"Your terminal: {event.user.terminal_text()}.")
+
+
+@people.register
 def alias(event: Receive, text: Rest = "") -> None:
     """Short words for commands: .alias hi = say Hello, $1! Then: .hi ann."""
     event.user.write(*edit_aliases(commands, event.user, text))

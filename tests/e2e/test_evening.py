@@ -280,11 +280,12 @@ class Person:
             self.title = title
         await self.does(".pronouns he")
         await self.does(".away lunch")
-        await self.does(".preferences width 132")  # what they look for must stay on one line
-        await self.does(".preferences charset utf-8")
+        await self.does(".width 132")
+        await self.does(".preferences width")  # what they look for must stay on one line
+        await self.does(".charset utf-8")
         await self.does(".alias look2 = look")
         await self.does(f".report {self.other()} hm")
-        await self.does(".preferences screenreader off")
+        await self.does(".screenreader off")
         other = self.chance.choice(self.world.names[:WANDERERS])  # they say nothing in the lobby
         assert "You ignore" in await self.does(f".ignore {other}")
         assert "no longer" in await self.does(f".ignore {other}")
