@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.e2e.harness import wait_until
 from tests.restart.conftest import Serving
 
 PATIENCE = 120.0
@@ -81,6 +82,7 @@ def test_s1_every_line_once(serving: Callable[..., Serving], people: int, restar
         return outcomes
 
     assert asyncio.run(all_at_once()) == ["taken over", "refused"] * restarts
+    wait_until(lambda: len(service.noted("connects.txt")) > 2 * people, "all have left")
     assert service.noted("connects.txt") == [
         "start",
         *["connect"] * people,

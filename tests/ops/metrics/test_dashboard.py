@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cletus.meters import Meters
 from cletus.ops.prometheus import ServiceCollector
 from tests.ops.metrics.test_prometheus import CORE
 
@@ -19,6 +20,13 @@ PANELS = DASHBOARD["panels"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel.get("targets", ())]
 
 
+def as_in_a_cluster(metrics: Meters) -> None:
+    """``tests/cluster/test_primary.py`` has the real ones."""
+    metrics.gauge("cletus_cluster_waiting_bytes", "As cletus.cluster has it.")
+    metrics.gauge("cletus_cluster_silence_seconds", "As cletus.cluster has it.")
+    metrics.counter("cletus_cluster_takeovers", "As cletus.cluster has it.").add(planned="yes")
+
+
 @pytest.fixture
 def exposed(run, talk, figures):
     """All figures of a service in which everything has happened, by name, with their labels."""
@@ -27,6 +35,7 @@ def exposed(run, talk, figures):
     for _ in range(7):
         talker.login("bob", "a guess").hangs_up()
     talker.reload()
+    as_in_a_cluster(talker.service.metrics)
     names: dict[str, set[str]] = {}
     for sample in figures(talker.service):
         name, _, labels = sample.partition("{")
@@ -39,6 +48,7 @@ def families(run):
     """The names of our own families; a counter's with what Prometheus adds."""
     service = run(core=CORE).service
     service.metrics.counter("cletus_users_logins_throttled", "As contrib.users has it.")
+    as_in_a_cluster(service.metrics)
     return {
         family.name + ("_total" if family.type == "counter" else "")
         for family in ServiceCollector(service).collect()
