@@ -97,7 +97,9 @@ class AreaFile(RoomFile):
         if any((live.get(name) or None) != (base.get(name) or None) for name in {*live, *base}):
             conflicts.append(f"{room.key}: removed from the file, changed in the game")
             return
-        leave_to(room, next((self.room_cls.manager.get(key) for key in self.rooms), None))
+        keys = (*self.rooms, *self.room_cls.manager.all())
+        others = (self.room_cls.manager.get(key) for key in keys if key != room.key)
+        leave_to(room, next((other for other in others if other is not None), None))
         room.delete()
 
 

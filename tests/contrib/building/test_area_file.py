@@ -122,6 +122,15 @@ def test_a_room_that_is_removed_from_the_file_goes_unless_it_was_changed(marsh):
     assert marsh.conflicts() == ["reeds: removed from the file, changed in the game"]
 
 
+def test_people_of_an_area_whose_file_is_emptied_go_to_a_room_that_stays(marsh, service):
+    """They were left in no room."""
+    marsh.ann.says("rename The tall reeds", "teleport pool")
+    marsh.path.write_text(as_text(marsh.path, {}))
+    assert marsh.reload().ok
+    assert sorted(marsh.rooms()) == ["reeds"]
+    assert service.session.stores["user"].manager.get("ann").room is marsh.rooms()["reeds"]
+
+
 def test_a_room_that_was_destroyed_stays_so(marsh):
     marsh.ann.says("destroy pool")
     assert marsh.edit(reeds={"description": "Tall."}).ok
