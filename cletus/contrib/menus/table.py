@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from wcwidth import clip, ljust, rjust, width
+from wcwidth import clip, ljust, rjust, width, wrap
 
 from cletus.client.client import Client
 from cletus.protocol.terminal import COLUMNS
@@ -15,6 +15,8 @@ from cletus.text import style
 _GAP: Final = 2
 #: The narrowest that a column is made; a window too narrow for that gets lines.
 _NARROWEST: Final = 6
+#: Lines that a cell of the last column may take. Our choice.
+_LINES_MAX: Final = 4
 
 
 def table(
@@ -23,7 +25,8 @@ def table(
     """Rows below the names of their columns, as lines for ``client.write``.
 
     Columns are separated by spaces only. Numbers are aligned to the right. Where the window is too narrow,
-    the widest columns are cut. A screen reader, and a window too narrow even for that, gets a line for
+    the widest columns are made narrower: text in the last one goes on below itself, in others it is cut.
+    A screen reader, and a window too narrow even for that, gets a line for
     each row: ``Name: Ann; room: The inn``.
 
     Args:
@@ -50,8 +53,9 @@ def table(
         and any(value != "" for value in column)
         for column in zip(*values, strict=True)
     ] or [False] * len(names)
-    head, *lines = (_line(row, widths, is_number) for row in (names, *cells))
-    return [style("[bold]{head}[/]", head=head), *lines]
+    head = _line(names, widths, is_number)
+    rows_below = [line for row in cells for line in _lines(row, widths, is_number)]
+    return [style("[bold]{head}[/]", head=head), *rows_below]
 
 
 def _shrink(widths: list[int], columns: int) -> bool:
@@ -68,6 +72,16 @@ def _shrink(widths: list[int], columns: int) -> bool:
             return False
         widths[widest] = smaller
     return True
+
+
+def _lines(row: Sequence[str], widths: list[int], is_number: list[bool]) -> list[str]:
+    *cells, last = row
+    parts = [last] if is_number[-1] else wrap(last, widths[-1]) or [""]
+    if len(parts) > _LINES_MAX:
+        parts = [*parts[: _LINES_MAX - 1], " ".join(parts[_LINES_MAX - 1 :])]
+    indent = " " * (sum(widths[:-1]) + _GAP * len(cells))
+    first = _line([*cells, parts[0]], widths, is_number)
+    return [first, *(indent + _cut(part, widths[-1]) for part in parts[1:])]
 
 
 def _line(row: Sequence[str], widths: list[int], is_number: list[bool]) -> str:

@@ -51,6 +51,24 @@ def test_the_widest_column_is_cut_to_fit_the_window():
     ]
 
 
+def test_text_of_the_last_column_goes_on_below_itself():
+    rows = [("width", "columns of your window: 20 to 500, or 0"), ("language", "of the texts")]
+    assert lines(("Name", "What it is"), rows, reader(30)) == [
+        "Name      What it is",
+        "width     columns of your",
+        "          window: 20 to 500,",
+        "          or 0",
+        "language  of the texts",
+    ]
+
+
+def test_it_takes_four_lines_at_most():
+    shown = lines(("Name", "Text"), [("Ann", "a long text " * 20)], reader(30))
+    assert len(shown) == 5
+    assert shown[-1].endswith("...")
+    assert max(map(len, shown)) <= 29
+
+
 def test_a_window_too_narrow_for_columns_gets_lines():
     assert lines(NAMES, ROWS, reader(12)) == [
         "Name: Ann; room: The inn; lines: 7",
