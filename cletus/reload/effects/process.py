@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from cletus.reload.effects.resources import loggers
 from cletus.service.application import Application
@@ -61,6 +61,10 @@ class PythonModules:
                         namespace[name] = before[name]
                     else:
                         del namespace[name]
+
+
+#: Made once: ``signal.valid_signals()`` takes a third of a millisecond of the pause.
+_SIGNALS: Final = tuple(signal.Signals)
 
 
 class ProcessState:
@@ -152,9 +156,8 @@ class ProcessState:
 
 def _signals() -> Iterator[tuple[signal.Signals, Any]]:
     if threading.current_thread() is threading.main_thread():
-        for number in signal.valid_signals():
-            if isinstance(number, signal.Signals):
-                yield number, signal.getsignal(number)
+        for number in _SIGNALS:
+            yield number, signal.getsignal(number)
 
 
 def _default(variable: ContextVar[Any]) -> Any:
