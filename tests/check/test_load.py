@@ -12,6 +12,13 @@ from cletus.check import Importer
 from cletus.errors import ApplicationNotFound
 from tests.check.conftest import checked, must_be, names
 
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Not where ``make run`` may have left a store."""
+    monkeypatch.chdir(tmp_path)
+
+
 #: What an import raises, and the words for it.
 FAILING = {
     "1 / 0  # HERE": "ZeroDivisionError: division by zero",
