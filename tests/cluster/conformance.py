@@ -32,6 +32,13 @@ class Rig(Protocol):
 
     def wait(self, answer: Deferred[Any]) -> Any:
         """The result; fails after some seconds."""
+        results: list[Any] = []
+        errors: list[Any] = []
+        answer.addCallbacks(results.append, errors.append)
+        self.until(lambda: results or errors)
+        if errors:
+            errors[0].raiseException()
+        return results[0]
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Wait until this is true; fails after some seconds."""

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cletus.cluster.bus import TELLS, Bus, frames_for
 from cletus.cluster.memory import MemoryBus, MemoryEngine
-from tests.cluster.conformance import BusConformance, Heard
+from tests.cluster.conformance import BusConformance, Heard, Rig
 
 
-class MemoryRig:
+class MemoryRig(Rig):
     """A ``MemoryEngine`` whose clock a test advances."""
 
     def __init__(self) -> None:
@@ -26,15 +25,6 @@ class MemoryRig:
         bus = MemoryBus(self.engine, backlog=backlog)
         bus.open()
         return bus
-
-    def wait(self, answer: Deferred[Any]) -> Any:
-        results: list[Any] = []
-        errors: list[Any] = []
-        answer.addCallbacks(results.append, errors.append)
-        self.until(lambda: results or errors)
-        if errors:
-            errors[0].raiseException()
-        return results[0]
 
     def until(self, condition: Callable[[], Any]) -> None:
         for _ in range(1000):

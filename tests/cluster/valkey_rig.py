@@ -9,11 +9,11 @@ from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 
 from cletus.cluster.address import Address
 from cletus.cluster.sealing import AesSeal
 from cletus.cluster.valkey import ValkeyBus
+from tests.cluster.conformance import Rig
 from tests.engines import Valkey
 
 KEY = bytes(range(32))
@@ -22,7 +22,7 @@ KEY = bytes(range(32))
 _names = count()
 
 
-class ValkeyRig:
+class ValkeyRig(Rig):
     """Buses of one service on an engine, sealed unless ``key`` is empty."""
 
     def __init__(self, engine: Valkey, key: bytes = KEY) -> None:
@@ -39,15 +39,6 @@ class ValkeyRig:
         self.buses.append(bus)
         bus.open()
         return bus
-
-    def wait(self, answer: Deferred[Any]) -> Any:
-        results: list[Any] = []
-        errors: list[Any] = []
-        answer.addCallbacks(results.append, errors.append)
-        self.until(lambda: results or errors)
-        if errors:
-            errors[0].raiseException()
-        return results[0]
 
     def until(self, condition: Callable[[], Any], seconds: float = 20.0) -> None:
         deadline = time.monotonic() + seconds

@@ -11,28 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.e2e.harness import TIMEOUT, Caller, Talker, wait_until
-
-APPLICATION = """
-from cletus import Service, events
-
-service = Service()
-
-
-@service.listen(events.Connect)
-def connect(event):
-    event.client.write("Welcome.")
-    event.client.prompt("> ")
-
-
-@service.listen(events.Receive)
-async def receive(event):
-    if event.data == "password":
-        answer = await event.client.ask("Secret: ", hidden=True)
-        event.client.write(f"It has {len(answer)} letters.")
-    else:
-        service.write_all(f"Somebody says: {event.data}")
-    event.client.prompt("> ")
-"""
+from tests.e2e.test_character_mode import APPLICATION
 
 IAC, SE, GA, SB, WILL, WONT, DO, DONT, EOR = 255, 240, 249, 250, 251, 252, 253, 254, 239
 TTYPE, END_OF_RECORD, ECHO = 24, 25, 1
