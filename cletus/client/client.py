@@ -91,9 +91,9 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self._transport = transport
         self._timeout: Any = None
         self._is_lost = False  # the connection is gone
-        outbox = getattr(transport, "outbox", None)
-        make = Output if outbox is None else outbox
-        self.output: Output = make(transport, host, overflow=self._drop)
+        self.output: Output = getattr(transport, "outbox", Output)(
+            transport, host, overflow=self._drop
+        )
         self.input = Input(self, host, transport, self.output, self._leave)
         self.connected_at = self.input.last_at
         if self.terminal.editor is not None:

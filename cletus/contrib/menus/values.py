@@ -34,15 +34,24 @@ def read_value(obj: Any, name: str, typed: str, client: Client) -> Any:
     field = type(obj).fields[name]
     if typed == "-":
         return field.make_default()
-    value = _read(field, typed, client)
-    if field.typed is not None:
-        try:
-            value = field.typed.accept(value, obj, name)
-        except FieldValueError as error:
-            raise Refused(
-                _("That does not fit: expected {expected}.", expected=error.expected)
-            ) from None
-    return value
+    return accepted(obj, name, _read(field, typed, client))
+
+
+def accepted(obj: Any, name: str, value: Any) -> Any:
+    """The value as the field of this object keeps it.
+
+    Raises:
+        Refused: it does not fit the type of the field.
+    """
+    typed = type(obj).fields[name].typed
+    if typed is None:
+        return value
+    try:
+        return typed.accept(value, obj, name)
+    except FieldValueError as error:
+        raise Refused(
+            _("That does not fit: expected {expected}.", expected=error.expected)
+        ) from None
 
 
 def _read(field: Any, typed: str, client: Client) -> Any:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cletus import renamed
-from cletus.errors import FieldValueError, Refused
+from cletus.contrib.menus.values import accepted
+from cletus.errors import Refused
 from cletus.protocol.charset import Encoder, telnet_encoder
 from cletus.storage import Field
 from cletus.text import gettext as _
@@ -102,18 +103,10 @@ class PreferencesMixin(_Base):
         """
         if name not in self.PREFERENCES:
             raise Refused(_("There is no preference {name!r}.", name=name[:40]))
-        field = type(self).fields[name]
-        value = field.make_default() if value is None else value
+        value = type(self).fields[name].make_default() if value is None else value
         check = getattr(self, f"check_{name}", None)
         value = value if check is None else check(value)
-        if field.typed is not None:
-            try:
-                value = field.typed.accept(value, self, name)
-            except FieldValueError as error:
-                raise Refused(
-                    _("That does not fit: expected {expected}.", expected=error.expected)
-                ) from None
-        setattr(self, name, value)
+        setattr(self, name, accepted(self, name, value))
         self.apply_preferences()
 
     # -- what fits --------------------------------------------------------------------------
