@@ -1,9 +1,11 @@
 """What a reload costs: the pause, and the time from a save to the new code.
 
     python benchmarks/reload.py [--plot docs/reload-pause.svg] [--objects 0,1000,10000,100000] [--items 2]
+        [--modules 20]
 
 For each number of active objects (8 fields each: text, numbers, a list, a dict, a reference), with an
-application of 20 modules and 1,000 connections in memory:
+application of 20 modules of 300 lines (if there are more, of one function) and 1,000 connections in
+memory:
 
 * the pause: the longest time in which no line is answered, measured from outside as the gap between
   two turns of a busy reactor; and the share of each phase, from the report;
@@ -11,6 +13,8 @@ application of 20 modules and 1,000 connections in memory:
   plus copying the same dictionaries;
 * the time from the save of a file to the first line that the new code answers (this includes the
   quiet time, which is set to 0.05 s here and printed);
+* the pause of an edit that adds a field to every object, and of the same edit if the last object
+  refuses it;
 * memory after 10 and after 100 reloads.
 """
 
@@ -39,6 +43,7 @@ MODULES = 20
 CLIENTS = 1_000
 QUIET = 0.05
 ROUNDS = 7
+REFUSALS = 3
 
 CORE = """
 from cletus import Service
@@ -63,6 +68,13 @@ class Thing(Store):
     marks = Field(dict)
     other = Field(session=True)
 """
+#: To be added to it: the number of the field, since one that comes back has the values that it had; and
+#: the number of calls after which its default raises.
+ADDED = """
+    turn{number} = Field(lambda: 1 / next(turns))
+
+turns = iter(range({calls}, -1, -1))
+"""
 TALK = """
 from bench_app.core import service
 from bench_app import {others}
@@ -75,8 +87,8 @@ def receive(event):
 """
 
 
-def filler(number: int) -> str:
-    """A module of about 300 lines, such as people write."""
+def filler(number: int, functions: int) -> str:
+    """A module such as people write: 30 functions are about 300 lines."""
     functions = "\n".join(
         textwrap.dedent(f'''
         def command_{number}_{n}(user, text, *, loud=False):
@@ -88,17 +100,23 @@ def filler(number: int) -> str:
                 words = [word.upper() for word in words]
             return " ".join(words) + " {n}"
         ''')
-        for n in range(30)
+        for n in range(functions)
     )
     return f"import dataclasses\n{functions}\n"
 
 
-def write_application(folder: Path) -> Path:
-    """An application of 20 modules; the path of the one that is edited."""
+def others(modules: int) -> list[str]:
+    """The names of the modules beside the four that have something to do."""
+    return [f"part{n}" for n in range(modules - 4)]
+
+
+def write_application(folder: Path, modules: int) -> Path:
+    """An application of so many modules; the path of the one that is edited."""
     package = folder / "bench_app"
     package.mkdir()
-    names = [f"part{n}" for n in range(MODULES - 4)]
-    files = {name: filler(n) for n, name in enumerate(names)}
+    names = others(modules)
+    functions = 30 if modules <= MODULES else 1
+    files = {name: filler(n, functions) for n, name in enumerate(names)}
     files |= {"core": CORE, "things": THINGS, "talk": TALK.format(others=", ".join(names))}
     files["__init__"] = "from bench_app import core, things, talk\n"
     for name, text in files.items():
@@ -179,7 +197,23 @@ async def until(condition) -> None:
         await turn
 
 
-async def measure(service, edited: Path, count: int, items: int) -> dict[str, float]:
+async def measure_refusal(service, things: Path, count: int, pauses: Pauses) -> dict[str, float]:
+    """Milliseconds of the pause of an edit that the last object refuses, and of one that all accept."""
+    rows: dict[str, list[float]] = {"refused": [], "added": []}
+    for number in range(REFUSALS):
+        for name, calls in (("refused", count - 1), ("added", count + 1)):
+            things.write_text(THINGS + ADDED.format(number=number, calls=calls))
+            await until(lambda: True)
+            pauses.take()
+            report = await service.reload()
+            assert report.ok is (name == "added"), str(report)
+            rows[name].append(pauses.take())
+        things.write_text(THINGS)  # the field goes
+        assert (await service.reload()).ok
+    return {name: statistics.median(values) for name, values in rows.items()}
+
+
+async def measure(service, edited: Path, count: int, items: int, modules: int) -> dict[str, float]:
     """Edit the file several times and look at what happens."""
     populate(service, count, items)
     transports = [MemoryTransport() for _ in range(CLIENTS)]
@@ -187,7 +221,7 @@ async def measure(service, edited: Path, count: int, items: int) -> dict[str, fl
     gc.collect()
     pauses = Pauses()
     rows = []
-    text = TALK.format(others=", ".join(f"part{n}" for n in range(MODULES - 4)))
+    text = TALK.format(others=", ".join(others(modules)))
     for version in range(1, ROUNDS + 1):
         floor_ms = floor(service)
         generation = service.session.generation
@@ -209,13 +243,16 @@ async def measure(service, edited: Path, count: int, items: int) -> dict[str, fl
                 **{name: seconds * 1000 for name, seconds in report.phases.items()},
             }
         )
+    refusal = (
+        await measure_refusal(service, edited.parent / "things.py", count, pauses) if count else {}
+    )
     pauses.stop()
     for client in clients:
         client.disconnected("done")
     manager = service.session.current.stores["thing"].manager
     for obj in manager.active().values():
         manager.remove_active(obj)
-    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]} | refusal
 
 
 async def measure_memory(service) -> tuple[float, float]:
@@ -236,6 +273,12 @@ def show(rows: dict[int, dict[str, float]]) -> None:
     for count, row in rows.items():
         values = " ".join(f"{row[name]:>{max(8, len(name))}.1f}" for name in names)
         print(f"{count:>8} {values}   {row['pause'] / row['floor']:.1f}")
+    for count, row in rows.items():
+        if "added" in row:
+            print(
+                f"a field is added to {count:,} objects: {row['added']:.1f} ms; refused by the last of "
+                f"them: {row['refused']:.1f}"
+            )
 
 
 def plot(rows: dict[int, dict[str, float]], path: Path) -> None:
@@ -281,7 +324,7 @@ async def run(options: argparse.Namespace) -> None:
     """All of it, in one process and one run."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        edited = write_application(folder)
+        edited = write_application(folder, options.modules)
         gc.collect()
         gc.freeze()  # as `cletus run` does before it loads an application
         service = load("bench_app", folder)
@@ -289,13 +332,13 @@ async def run(options: argparse.Namespace) -> None:
         await service.start(reactor, doors=())
         rows = {}
         for count in options.objects:
-            rows[count] = await measure(service, edited, count, options.items)
+            rows[count] = await measure(service, edited, count, options.items, options.modules)
         load_average = os.getloadavg()[0]
         print(
             f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load_average:.1f}; ",
             end="",
         )
-        print(f"{MODULES} modules, {CLIENTS} connections, medians of {ROUNDS}, ms")
+        print(f"{options.modules:,} modules, {CLIENTS} connections, medians of {ROUNDS}, ms")
         show(rows)
         ten, hundred = await measure_memory(service)
         print(f"memory: {ten:.1f} MiB after 10 reloads, {hundred:.1f} MiB after 100")
@@ -314,6 +357,7 @@ def main() -> None:
         type=lambda text: [int(one) for one in text.split(",")],
         default=[0, 1_000, 10_000, 100_000],
     )
+    parser.add_argument("--modules", type=int, default=MODULES)
     parser.add_argument("--items", type=int, default=0, help="objects that each object has")
     options = parser.parse_args()
     task.react(lambda _reactor: Deferred.fromCoroutine(run(options)))

@@ -36,7 +36,7 @@ def _in_module(
 ) -> Iterator[tuple[str, FunctionType]]:
     yield from _in_namespace(module, namespace, ours)
     for value in list(namespace.values()):
-        if isinstance(value, type) and value.__module__ == module:
+        if issubclass(type(value), type) and value.__module__ == module:
             yield from _in_namespace(f"{module}.{value.__qualname__}", vars(value), ours)
 
 

@@ -60,6 +60,7 @@ def _reload(target: Target) -> Iterator[Finding]:
         return
     old, ledger = transaction.old_code, transaction.ledger
     del transaction  # it refers to the objects that it has carried
+    old.watch()
     yield from (_left(note) for note in report.warnings if note.endswith(LEFT))
     side_effects = _side_effects(ledger, target)
     yield from side_effects

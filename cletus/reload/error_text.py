@@ -8,10 +8,14 @@ from typing import Final
 
 from cletus.errors import ReloadError, SourceError
 from cletus.reload.code.sources import Sources
+from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.service.application import Application
 
 #: Frames that are shown of each end of a long stack, as of an endless recursion.
 _SHOWN: Final = 10
+
+#: Seconds that an error has to say what it is: nobody is answered meanwhile. Our choice.
+_TEXT_SECONDS: Final = 1.0
 
 
 def describe_error(error: BaseException, application: Application, sources: Sources) -> str:
@@ -29,16 +33,30 @@ def describe_error(error: BaseException, application: Application, sources: Sour
     if cause is not None:
         if cause is not error:
             words.append(": ")
-        words += [_location(cause, application, sources), f"{type(cause).__name__}: {cause}"]
+        words += [
+            _location(cause, application, sources),
+            f"{type(cause).__name__}: {_text_of(cause)}",
+        ]
         words += [f"\n    {note}" for note in getattr(cause, "__notes__", ())]
         if cause.__cause__ is not None:
             source = cause.__cause__
             location = _location(source, application, sources)
-            words.append(f"\n  raised from {location}{type(source).__name__}: {source}")
+            text = _text_of(source)
+            words.append(f"\n  raised from {location}{type(source).__name__}: {text}")
     elif error.__traceback__ is not None:
         location = _location(error, application, sources)
         words = [location, *words]
     return "".join(words)
+
+
+def _text_of(error: BaseException) -> str:
+    """Its text, which is the application's code: it may raise, and it may not end."""
+    texts: list[str] = []
+    try:
+        run_with_timeout(_TEXT_SECONDS, lambda: texts.append(str(error)))
+    except (Exception, TimedOut) as failure:  # noqa: BLE001 - see above
+        return f"(its text cannot be had: {type(failure).__name__})"
+    return texts[0]
 
 
 def quoted(

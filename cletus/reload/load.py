@@ -22,7 +22,7 @@ from cletus.errors import (
 )
 from cletus.reload.code.diff import Diff, compile_all
 from cletus.reload.code.modules import ApplicationFinder, quote
-from cletus.reload.code.sources import CodeCache, Sources, read_now
+from cletus.reload.code.sources import Sources, read_now
 from cletus.reload.effects.registrations import Recorder
 from cletus.reload.error_text import describe_error
 from cletus.reload.watch.file_tree import FileTree
@@ -85,17 +85,15 @@ def load(
     """
     application = locate(target, Path.cwd() if folder is None else folder)
     _refuse_taken_names(application)
-    cache = CodeCache()
     sources = read_now(FileTree(application))
-    compile_all(Diff(sources), cache, application.entries)
-    return import_application(target, application, sources, cache, configure)
+    compile_all(Diff(sources), application.entries)
+    return import_application(target, application, sources, configure)
 
 
 def import_application(
     target: str,
     application: Application,
     sources: Sources,
-    cache: CodeCache,
     configure: Callable[[Service], object],
 ) -> Service:
     """Import an application from texts that were read, and install the finder of its modules.
@@ -104,12 +102,11 @@ def import_application(
         target: its name in errors.
         application: it has not been imported.
         sources: its texts.
-        cache: their code.
         configure: as for ``load()``, which raises the same errors.
     """
-    finder = ApplicationFinder(application, sources, cache)
+    finder = ApplicationFinder(application, sources)
     finder.install()
-    quote(sources, cache)
+    quote(sources)
     configured: list[Service] = []
 
     def configure_new(service: Service) -> None:
@@ -245,11 +242,11 @@ def find_service(application: Application, target: str) -> Service:
     Raises:
         ServiceNotFound: none of its modules makes a service, or they make several.
     """
-    services = {
+    services: dict[int, Service] = {
         id(value): value
         for module in application.loaded().values()
         for value in list(getattr(module, "__dict__", {}).values())  # a stand-in may have none
-        if isinstance(value, Service)
+        if issubclass(type(value), Service)  # a proxy of a library may raise when it is asked
     }
     if len(services) > 1:
         raise ServiceNotFound(f"{target}: it makes {len(services)} services; it must make one")

@@ -28,7 +28,6 @@ from cletus.reload.code.import_guard import ImportGuard
 from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.code.sources import (
     UNSETTLED,
-    CodeCache,
     Content,
     History,
     Source,
@@ -39,6 +38,7 @@ from cletus.reload.code.sources import (
 )
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.effects.process import PythonModules
+from cletus.reload.effects.registries import Libraries
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, pause_collection
@@ -89,7 +89,6 @@ class ServiceReloader:
     def __init__(self, service: Service) -> None:
         self._service = service
         note_statements(service.session)
-        self._cache = CodeCache()
         self._finder: ApplicationFinder | None = None
         self._watcher: Watcher | None = None
         self._attempted: dict[str, bytes] = {}
@@ -117,6 +116,8 @@ class ServiceReloader:
         self._resume_collection: Callable[[], None] = lambda: None
         #: What Python's modules hold, noted a turn before the pause since that takes a millisecond.
         self._python: PythonModules | None = None
+        #: The registries of libraries, found before the pause since that takes some milliseconds.
+        self._libraries: Libraries | None = None
 
     # -- start and stop ---------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class ServiceReloader:
             return
         self._finder = installed(application)
         if self._finder is None:
-            self._finder = ApplicationFinder(application, Sources({}), self._cache)
+            self._finder = ApplicationFinder(application, Sources({}))
             # The entries of the application need not lead to what a start script has imported.
             self._finder.late = dict.fromkeys(application.loaded())
             self._finder.install()
@@ -168,10 +169,9 @@ class ServiceReloader:
         )
         finder.application = application
         finder.staging = False
-        self._cache = finder.cache
         finder.extensions.adopt(on_disk.extensions, application.loaded())
         mark(application.loaded(), 0)
-        quote(finder.sources, finder.cache)
+        quote(finder.sources)
 
     def _file_tree(self) -> FileTree:
         """The application's files, and its settings file; without the folder of its stores."""
@@ -293,8 +293,11 @@ class ServiceReloader:
         refusal = await self._try(diff, report)
         if refusal and not self._stopped:
             return self._refused("trial", refusal, report)
+        application, attached = self._service.session.application, self._service.attachments()
+        self._libraries = await self._in_thread(Libraries, application, [*attached.values()])
+        del attached
         await self._service.session.flushed()
-        self._python = PythonModules()
+        self._python = await self._in_thread(PythonModules)
         # In a turn of its own, no function of the application is on the stack.
         from_files = given is None
         result = await deferLater(reactor, 0, self._start, diff, report, forced, from_files)
@@ -322,7 +325,7 @@ class ServiceReloader:
             SourceError: a file cannot be read, or the files do not settle.
         """
         try:
-            sources: Sources = await self._in_thread(read, self._file_tree())
+            sources: Sources = await self._in_thread(read, self._file_tree(), self.sources)
             if self._watcher and (path := self._watcher.moved_since(sources.stamps)):
                 raise Unsettled(path)
         except Unsettled as error:
@@ -409,7 +412,7 @@ class ServiceReloader:
         with report.timed("check"):
             application = self._service.session.application
             names = (*application.entries, *application.loaded(), application.main)
-            compile_all(diff, self._cache, names)
+            compile_all(diff, names)
 
     async def _try(self, diff: Diff, report: ReloadReport) -> str:
         """Import the edit in a process of its own, if the settings say so; a rollback has been in force.
@@ -470,8 +473,10 @@ class ServiceReloader:
                 return busy
             former = finder.application
             self._set_application(former.merged(diff.sources.application))
-            transaction = Transaction(self._service, finder, diff, report, self._python)
-            self._python = None
+            transaction = Transaction(
+                self._service, finder, diff, report, self._python, self._libraries
+            )
+            self._python = self._libraries = None
             self._resume_collection = pause_collection()
             started_at = time.time() - _COARSE
             with self._service.call_timeout.protected():
@@ -483,8 +488,8 @@ class ServiceReloader:
             return _Replaced(
                 transaction.old_code, partial(_note_open_files, transaction.ledger, report)
             )
-        kept = self._history.committed(prior, diff.sources, keep=self._service.settings.reload_keep)
-        self._cache.keep_only(diff.sources, *kept)
+        keep = self._service.settings.reload_keep
+        self._history.committed(prior, diff.sources, differ=not diff.is_empty, keep=keep)
         self._service.last_reload = report
         self._service.fire(events.PostReload(self._service, report))
         try:
@@ -501,6 +506,7 @@ class ServiceReloader:
     def _retire(self, replaced: _Replaced, report: ReloadReport) -> Deferred[list[str]]:
         """Collect code that is not in force, and search for what keeps it alive."""
         with report.timed("retire"):
+            replaced.code.watch()
             collect()
             self._resume_collection()
             replaced.tidy_up()
@@ -520,7 +526,7 @@ class ServiceReloader:
 
     def _postpone(self, forced: bool) -> None:
         """Begin again with reading the files, when they have settled."""
-        self._running, self._python = False, None
+        self._running, self._python, self._libraries = False, None, None
         if self._stopped:
             self._queue.give_up(self._service.session.generation)
             return
@@ -566,7 +572,7 @@ class ServiceReloader:
         self._service.metrics.reloaded(report.outcome.value, report.pause, report.phases)
 
     def _end(self, report: ReloadReport) -> None:
-        self._python = None
+        self._python = self._libraries = None
         self._running = False  # only now: what a listener has just requested is the next reload
         self._queue.answer(report)
         if self._queue or self._dirty:

@@ -16,17 +16,18 @@ import msgspec
 from cletus.client.attributes import ApplicationAttributes, with_attachments
 from cletus.client.client import Client
 from cletus.client.listener_task import ListenerTask
-from cletus.errors import CarryError, ImportFailed, ImportTimeout
+from cletus.errors import CarryError, ImportFailed, ImportTimeout, ServiceNotFound
 from cletus.events import ClientEvent
 from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import ApplicationFinder, Staging
+from cletus.reload.code.names import Names
 from cletus.reload.code.timeout import TimedOut, run_with_timeout
 from cletus.reload.effects.file_caches import FileCaches
 from cletus.reload.effects.ledger import Ledger
 from cletus.reload.effects.process import PythonModules
 from cletus.reload.effects.process_end import ProcessGuard
 from cletus.reload.effects.registrations import Withdrawal
-from cletus.reload.effects.registries import Registries
+from cletus.reload.effects.registries import Libraries, Registries
 from cletus.reload.error_text import describe_error
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.load import find_service
@@ -35,7 +36,7 @@ from cletus.reload.state.checkpoint import Checkpoint
 from cletus.reload.state.convert import Conversion
 from cletus.reload.state.dialogues import DialogueUnderWay, find_dialogues, resume_dialogues
 from cletus.reload.state.new_code import NewCode, Unnamed
-from cletus.reload.state.plain_types import ATOMS
+from cletus.reload.state.plain_types import ATOMS, is_a
 from cletus.reload.state.records import forget_classes
 from cletus.reload.state.statements import Path, Statements
 from cletus.reload.state.stores import place_of
@@ -62,6 +63,10 @@ class Transaction:
         plan: what to import.
         report: is filled in.
         python: what Python's modules hold; by default, what they hold now.
+        libraries: whose registries are looked after; by default, they are looked for now.
+
+    Attributes:
+        timed_out: whether it was refused for taking longer than ``reload_timeout``.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Transaction:
         plan: Diff,
         report: ReloadReport,
         python: PythonModules | None = None,
+        libraries: Libraries | None = None,
     ) -> None:
         self._service = service
         self._session = service.session
@@ -95,8 +101,12 @@ class Transaction:
         self._attached: list[tuple[ApplicationAttributes, dict[str, Any]]] = []
         self._events: dict[ListenerTask, ClientEvent | None] = {}
         self._file_caches = FileCaches(service.session.application)
+        self._libraries = libraries
+        self.timed_out = False
         self.ledger = Ledger(service.reactor, service.session.application, python)
-        self.old_code = OldCode(self._staging.old_modules)
+        self.old_code = OldCode(self._staging.old_names, self._staging.old_modules)
+        #: What the new modules name when they have been imported.
+        self._new_names = Names({})
 
     def run(self) -> bool:
         """Do it, all of it, without letting anybody else run meanwhile.
@@ -115,10 +125,12 @@ class Transaction:
 
     def _run(self) -> bool:
         finder = self._finder
-        old = [*map(vars, self._staging.old_modules.values())]
-        withdrawal = Withdrawal(finder.registrations, old)
-        registries = Registries(self._session.application, old)
-        del old
+        old = self._staging.old_names
+        application, namespaces = self._session.application, old.namespaces.values()
+        withdrawal = Withdrawal(application, finder.registrations, namespaces)
+        libraries = self._libraries or Libraries(application, self._service.attachments().values())
+        self._registries = Registries(application, libraries)
+        del old, namespaces
         # What is made from here on is all that a collector lists as young: none is at work meanwhile.
         gc.collect(0)
         try:
@@ -126,10 +138,11 @@ class Transaction:
             with self.ledger, ProcessGuard():
                 run_with_timeout(self._service.settings.reload_timeout, self._prepare)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a module body is refused too
-            refused = dict(self._staging.new_namespaces)
-            self._roll_back()
-            withdrawal.restore(refused.values())
-            registries.restore(refused)
+            self.timed_out = isinstance(error, TimedOut)
+            refused = Names(dict(self._staging.new_namespaces))
+            self._roll_back(refused)
+            withdrawal.restore(refused.namespaces.values())
+            self._registries.restore(refused)
             del refused
             described = describe_error(
                 _explained(error), self._session.application, self._plan.sources
@@ -137,11 +150,10 @@ class Transaction:
             self._report.refuse(described)
             return False
         with self._report.timed("commit"):
-            new = dict(self._staging.new_namespaces)
+            new = self._new_names
             self._commit()
         finder.registrations = withdrawal.remaining + self.ledger.recorder.registrations
-        withdrawal.replace(new.values())
-        registries.replace(new)
+        withdrawal.replace(new.namespaces.values())
         self.ledger.note(finder.call_sites)
         return True
 
@@ -153,6 +165,9 @@ class Transaction:
         session.staged = staged
         with report.timed("stage"):
             self._import()
+            for container, before in self._checkpoint.changed_lists():
+                self._registries.keep_once(container, before)
+            self._registries.replace(self._new_names)
             self._keep_foreign_stores(staged)
             present = self._state(staged)
         with report.timed("convert"):
@@ -161,7 +176,7 @@ class Transaction:
     def _state(self, staged: Generation) -> Statements:
         """Note what the new modules state."""
         new_code = self._conversion.new_code
-        statements = Statements(self._staging.new_namespaces, new_code)
+        statements = Statements(self._new_names, new_code)
         staged.statements = statements.note(
             store_cls for name, store_cls in staged.stores.items() if name in staged.imported_stores
         )
@@ -181,10 +196,12 @@ class Transaction:
         stores = self._stores_in_use(staged)
         conversion.whereabouts.stores = [objects for _, objects, _ in stores]
         conversion.convert_classes()
-        conversion.join(session.current.statements, present, self._in_use(stores))
+        conversion.join(session.current.statements, present, self._in_use(stores, present))
         present.close()
         conversion.exchange(self._attachments())
         self._set_attachments()
+        notes = [*self._checkpoint.notes(), self.ledger.modules]
+        conversion.exchange_rest(self._accounts(), notes)
         self._carry_listeners(staged)
         self._carry_events()
         self._timers = carry_timers(session.current.timers, staged.timers, conversion, report)
@@ -209,20 +226,25 @@ class Transaction:
         known = set(self._plan.sources.modules)
         with constructing(rebuild):
             self._staging.run()
+        self._new_names = Names(dict(self._staging.new_namespaces))
         self._report.notes += [
             f"{name} is newer than what is gone back to, and a module body looks for it: "
             "its file is imported"
             for name in self._plan.sources.modules.keys() - known
         ]
-        self._check_service()
+        self._check_service(rebuild)
         self._service_class = rebuild.service_class
         self._check_layout(rebuild.service_class)
         self._settings = self._new_settings(rebuild.sources)
 
-    def _check_service(self) -> None:
-        """Refuse code that a start would refuse, since none of its modules makes a service any more."""
-        modules = self._staging.old_modules.values()
-        if any(value is self._service for module in modules for value in vars(module).values()):
+    def _check_service(self, rebuild: Rebuild) -> None:
+        """Refuse code that a start would refuse, since its modules make no service any more, or several."""
+        if rebuild.count > 1:
+            target = self._session.application.entries[0]
+            raise ServiceNotFound(f"{target}: it makes {rebuild.count} services; it must make one")
+        made = {id(value) for _, _, value in self._new_names.others if is_a(value, Service)}
+        old = self._staging.old_names.others
+        if len(made) != 1 and any(value is self._service for _, _, value in old):
             application = self._session.application
             find_service(application, application.entries[0])
 
@@ -274,10 +296,12 @@ class Transaction:
             stores.append((new_class, dict(parked.objects), parked))
         return stores
 
-    def _in_use(self, stores: list[StoreInUse]) -> dict[Path, Any]:
+    def _in_use(self, stores: list[StoreInUse], present: Statements) -> dict[Path, Any]:
         """The objects that are in use, by the paths by which modules state them."""
-        old = {name: vars(module) for name, module in self._staging.old_modules.items()}
-        in_use = Statements(old, self._conversion.new_code).objects
+        old = self._staging.old_names.namespaces
+        # Only those modules are looked at again of which the new code states anything.
+        stating = {path[0]: old[path[0]] for path in present.objects if path[0] in old}
+        in_use = Statements(Names(stating), self._conversion.new_code).objects
         for new_class, objects, _ in stores:
             name = new_class.schema.name
             in_use |= {
@@ -354,6 +378,11 @@ class Transaction:
                 if present[name] is not value:
                     present[name] = value
 
+    def _accounts(self) -> list[Any]:
+        """What refers to the old code for the sake of this reload, or goes with it."""
+        names = self._staging.old_names
+        return [self._staging, names, self.old_code, self._session.current]
+
     def _persistent(self) -> list[ApplicationAttributes]:
         return [self._service, *self._service.clients]
 
@@ -377,18 +406,19 @@ class Transaction:
 
     def _lead_to_new_code(self) -> None:
         """What still runs of the old code finds the live classes and objects under their names."""
-        made = self._staging.new_namespaces
-        for old in self._conversion.namespaces:
-            new = made.get(old["__name__"], old)
-            for name, value in list(old.items()) if new is not old else ():
-                # Most values are functions, and this is in the pause.
-                if type(value) is FunctionType or name.startswith("__") or name not in new:
-                    continue
-                if _is_led_to(value, new[name]):
-                    old[name] = new[name]
+        new = self._new_names.namespaces
+        old_names = self._staging.old_names
+        known = {*map(id, old_names.namespaces.values()), *map(id, new.values())}
+        earlier = [space for space in self._conversion.namespaces if id(space) not in known]
+        for names in (old_names, *(Names({space["__name__"]: space}) for space in earlier)):
+            for module, name, _ in names.others:
+                old, made = names.namespaces[module], new.get(module, {})
+                is_common = name in made and name in old and not name.startswith("__")
+                if is_common and _is_led_to(old[name], made[name]):
+                    old[name] = made[name]
 
-    def _roll_back(self) -> None:
-        self.old_code = OldCode(self._staging.new_namespaces)
+    def _roll_back(self, refused: Names) -> None:
+        self.old_code = OldCode(refused)
         self._staging.rollback()
         self._session.staged = None
         self._service_class = type(self._service)  # the refused class must not be kept alive
@@ -435,16 +465,15 @@ class Transaction:
             self._service.dispatcher.call(successor, event)
 
 
+_NOT_LED = frozenset({ModuleType, FunctionType, *ATOMS})
+
+
 def _is_led_to(old: Any, new: Any) -> bool:
     """Whether old code shall find the new value: classes and objects, but not functions.
 
     Its functions call each other as they were written for each other.
     """
-    return (
-        old is not new
-        and isinstance(old, type) is isinstance(new, type)
-        and not isinstance(old, (ModuleType, FunctionType, *ATOMS))
-    )
+    return old is not new and is_a(old, type) is is_a(new, type) and not is_a(old, tuple(_NOT_LED))
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -99,21 +101,18 @@ def clean_imports() -> Iterator[None]:
             del sys.modules[name]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts an application: ``run(core="...", users="...")``, a text for each module.
-
-    Without an ``init`` the package imports all its modules, in the order given.
-    """
+@contextmanager
+def applications(folder: Path, names: Iterator[str]) -> Iterator[Callable[..., Running]]:
+    """What starts an application in a folder of its own, under the next of these names; all end with it."""
     running: list[Running] = []
 
     def start(settings: Mapping[str, Any] | None = None, /, **modules: str) -> Running:
-        name = f"app{len(running)}"
+        name = next(names)
         texts = {"core": CORE, **modules}
         texts.setdefault("init", "".join(f"from {name} import {one}\n" for one in texts))
         texts = {one: text.replace("APP", name) for one, text in texts.items()}
-        write_package(tmp_path, name, texts)
-        service = load(name, tmp_path)
+        write_package(folder, name, texts)
+        service = load(name, folder)
         running.append(Running(name, service, start_in_memory(service, **(settings or {}))))
         return running[-1]
 
@@ -121,3 +120,13 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     for one in running:
         one.service.stop()
         one.clock.advance(10)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts an application: ``run(core="...", users="...")``, a text for each module.
+
+    Without an ``init`` the package imports all its modules, in the order given.
+    """
+    with applications(tmp_path, (f"app{number}" for number in count())) as start:
+        yield start

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cletus.reload.code.names import Names
 from cletus.reload.leaks.old_code import OldCode
 
 HOST = """
@@ -51,4 +52,6 @@ def old_module(text: str) -> tuple[Any, OldCode]:
     """A module that is no application's, and the watch on it."""
     module: Any = type(sys)("old")
     exec(compile(text, "old.py", "exec"), vars(module))
-    return module, OldCode({"old": module})
+    code = OldCode(Names({"old": vars(module)}), {"old": module})
+    code.watch()
+    return module, code

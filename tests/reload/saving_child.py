@@ -55,7 +55,8 @@ class End(Protocol):
 def warn(event: dict[str, Any]) -> None:
     if event["log_level"] >= LogLevel.warn and "log_failure" in event:
         say(outcome="failure", error=event["log_failure"].getTraceback())
-    elif event["log_level"] == LogLevel.warn:
+    # A busy machine holds up the reactor, whatever there is to reload.
+    elif event["log_level"] == LogLevel.warn and "held up" not in event["log_format"]:
         say(outcome="warning", error=event["log_format"].format(**event))
 
 

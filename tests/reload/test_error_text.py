@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cletus.reload import Outcome, ReloadReport
+import pytest
+
+from cletus.reload import Outcome, ReloadReport, error_text
 
 TALK = """
     from cletus import events
@@ -148,6 +150,20 @@ def test_the_ends_of_an_endless_recursion_are_quoted(run):
     assert " more frames ...\n" in report.error
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"), [("1 / 0", "ZeroDivisionError"), ("while True: pass", "TimedOut")]
+)
+def test_an_error_whose_text_raises_or_does_not_end_is_a_refusal(run, monkeypatch, text, reason):
+    monkeypatch.setattr(error_text, "_TEXT_SECONDS", 0.05)
+    app = run(talk="X = 1")
+    report = app.reload(
+        talk=f"class Odd(Exception):\n    def __str__(self):\n        {text}\n\nraise Odd()"
+    )
+    assert not report.ok
+    assert "raise Odd()" in report.error
+    assert report.error.endswith(f"Odd: (its text cannot be had: {reason})")
+
+
 def test_the_cause_of_an_error_is_named(run):
     app = run(talk="X = 1")
     report = app.reload(
@@ -166,3 +182,42 @@ def test_what_recurs_with_each_save_is_said_once(run):
     assert "warning: " in str(first)
     assert "warning: " not in str(again)
     assert again.warnings
+
+
+FILLED = """
+    from cletus.storage import Field, Store
+    from APP.core import service
+
+    class User(Store):
+        service = service
+        charm = Field(None, session=True)
+
+    class Lamp:
+        pass
+
+    def fill(user):
+        user.charm = lambda: 1
+"""
+
+
+def test_a_cause_is_named_once(run):
+    """What stays in the old code by a warning is not named again as what holds old code."""
+    app = run(talk=FILLED)
+    for key in ("ann", "bob", "cleo"):
+        app.module("talk").fill(app.store("user")(key))
+    app.service.lamp = app.module("talk").Lamp()
+    report = app.reload(talk=lambda text: text.replace("class Lamp:\n    pass", ""))
+    text = str(report)
+    assert report.holders
+    assert text.count("lambda>") == text.count("Lamp is gone") == 1
+    assert "alive" not in text
+    app.active("user")["ann"].charm = None  # another object is met first
+    assert "warning" not in str(app.reload(talk=lambda text: text + "\n# 2\n"))
+
+
+def test_what_is_parked_is_not_named_again(run):
+    app = run(talk=TALK)
+    app.store("room")("hall")
+    report = app.reload(talk="X = 1\n")
+    assert "store room is gone: 1 object parked" in str(report)
+    assert report.holders == []

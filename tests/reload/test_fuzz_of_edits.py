@@ -6,7 +6,7 @@ import random
 import re
 import time
 
-from cletus.reload.code.modules import MARK
+from cletus.reload.code.loader import MARK
 
 EDITS = 500
 SEED = 20261123

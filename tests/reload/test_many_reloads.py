@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from cletus.reload.code.modules import Mark
+from cletus.reload.code.loader import Mark
 from tests.reload.test_r11_linear import THINGS
 
 TALK = """

@@ -8,6 +8,10 @@ from __future__ import annotations
 import itertools
 import sys
 
+import pytest
+
+from cletus.reload.state import convert
+
 THINGS = """
     from cletus.storage import Field, Store
     from APP.core import service
@@ -22,12 +26,12 @@ THINGS = """
 """
 
 
-def calls_of_a_reload(app, count):
+def calls_of_a_reload(app, count, values=lambda number: [number], **edits):
     """How many Python functions a reload calls with so many objects, each referring to another."""
     manager = app.store("thing").manager
     for key in list(manager.active()):
         manager.remove_active(manager.active()[key])
-    things = [app.store("thing")(f"t{n}", c=[n], d={"n": [n]}) for n in range(count)]
+    things = [app.store("thing")(f"t{n}", c=[n], d={"n": values(n)}) for n in range(count)]
     for one, other in zip(things, [*things[1:], things[0]], strict=True):
         one.other = other
     del things
@@ -40,7 +44,7 @@ def calls_of_a_reload(app, count):
     app.reload()
     sys.setprofile(count_calls)
     try:
-        report = app.reload()
+        report = app.reload(**edits)
     finally:
         sys.setprofile(None)
     assert report.ok, str(report)
@@ -48,10 +52,47 @@ def calls_of_a_reload(app, count):
     return calls
 
 
+@pytest.fixture(params=[0, convert.FEW], ids=["counted", "looked into"])
+def few(request, monkeypatch):
+    """References are counted, or all objects are looked into."""
+    monkeypatch.setattr(convert, "FEW", request.param)
+
+
+@pytest.mark.usefixtures("few")
 def test_the_work_on_ordinary_objects_is_done_in_bulk(run):
     """A function of Python is called for many objects at once, not for each."""
     app = run(things=THINGS)
     few, many = (calls_of_a_reload(app, count) for count in (4_000, 16_000))
+    assert many - few < 12_000 / 4
+
+
+@pytest.mark.usefixtures("few")
+def test_a_field_with_a_computed_default_costs_few_calls_for_each_object(run):
+    """Everything is noted before the application's code runs, in bulk as well."""
+    app = run(things=THINGS)
+    calls, text = [], THINGS.replace("APP", app.name)
+    for number, count in enumerate((6_000, 12_000)):
+        text += f"        new{number} = Field(lambda: [])\n"
+        calls.append(calls_of_a_reload(app, count, things=text))
+    few, many = calls
+    assert many - few < 6_000 * 6
+
+
+def test_values_with_a_hash_of_their_own_are_looked_at_in_bulk(run):
+    """Only a dict or set that has them as keys is filled again."""
+    value = """
+    import dataclasses
+
+    @dataclasses.dataclass(frozen=True)
+    class Exit:
+        to: int
+    """
+    app = run(things=THINGS + value)
+
+    def exits(number):
+        return [app.module("things").Exit(number)]
+
+    few, many = (calls_of_a_reload(app, count, exits) for count in (4_000, 16_000))
     assert many - few < 12_000 / 4
 
 

@@ -167,6 +167,13 @@ def test_code_that_makes_no_service_any_more_is_refused_as_by_a_start(run, tmp_p
     assert app.reload(core=lambda text: text + "# more").ok
 
 
+def test_code_that_makes_two_services_is_refused_as_by_a_start(run):
+    app = run(talk="X = 1")
+    report = app.reload(talk="from cletus import Service\nother = Service()\n")
+    assert "app0: it makes 2 services; it must make one" in report.error
+    assert app.reload(talk="X = 2").ok
+
+
 def test_a_broken_file_that_nobody_imports_is_no_reason_to_refuse(run, tmp_path):
     """Neither for the start nor for a reload; imported, it is."""
     app = run(talk="X = 1")

@@ -211,17 +211,28 @@ def steps_of_a_reload():
     ]
 
 
+#: Which call of a step raises: of the many of some steps, the first ones and some of the rest.
+SOME_CALLS = (*range(1, 16), *range(18, 60, 7), *range(60, 200, 35))
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param(SOME_CALLS, id="some"),
+        pytest.param(range(1, 200), id="all", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize(
     ("holder", "name"), steps_of_a_reload(), ids=lambda one: getattr(one, "__name__", one)
 )
 def test_a_fault_at_any_call_inside_the_window_leaves_the_world_as_it_was(
-    app, monkeypatch, holder, name
+    app, monkeypatch, holder, name, numbers
 ):
-    """The k-th call of the step raises, before and after its work, for k = 1, 2, ... until none fails."""
+    """The k-th call of the step raises, before and after its work, until there is no such call."""
     whole = getattr(holder, name)
     failures = 0
     for after in (False, True):
-        for k in range(1, 200):
+        for k in numbers:
             calls = 0
 
             def faulty(*args, k=k, after=after, **kwargs):

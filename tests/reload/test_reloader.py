@@ -41,13 +41,13 @@ class Restless:
         self.during = during
         self.readings = 0
 
-    def __call__(self, tree: Any) -> Any:
+    def __call__(self, tree: Any, former: Any) -> Any:
         self.readings += 1
         if self.during is not None:
             self.during()
         if self.readings <= self.times:
             raise Unsettled("/talker/a.py")
-        return read(tree)
+        return read(tree, former)
 
 
 class Scene:

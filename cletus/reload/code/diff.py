@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cletus.errors import SourceError
 from cletus.reload.code.import_names import reachable
-from cletus.reload.code.sources import CodeCache, Content, Sources
+from cletus.reload.code.sources import Content, Sources
 
 #: Python cannot unload compiled code, and most extensions break when they are loaded twice.
 UNLOADABLE = (
@@ -55,14 +55,13 @@ def compare(running: Sources, on_disk: Sources) -> Diff:
     )
 
 
-def compile_all(diff: Diff, cache: CodeCache, entries: Iterable[str] | None = None) -> None:
-    """Compile every module from the text that was read; those that have not changed are cached.
+def compile_all(diff: Diff, entries: Iterable[str] | None = None) -> None:
+    """Compile every module from the text that was read, unless that was done before.
 
-    Their lines are cached, too: what is done here is not done while the service waits.
+    Its lines are made, too: what is done here is not done while the service waits.
 
     Args:
         diff: has the texts.
-        cache: keeps the code.
         entries: names of the modules that will be imported. Broken files that nobody imports, such as
             a template or a test that is being written, are then ignored; ``None`` ignores none.
 
@@ -73,9 +72,8 @@ def compile_all(diff: Diff, cache: CodeCache, entries: Iterable[str] | None = No
         raise SourceError(extension.path, UNLOADABLE)
     broken: dict[str, SourceError] = {}
     for name, source in diff.sources.modules.items():
-        cache.lines(source)
         try:
-            cache.code(source)
+            _ = source.lines, source.code
         except SourceError as error:
             broken[name] = error
     if broken:

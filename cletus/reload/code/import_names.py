@@ -10,34 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cletus.reload.code.sources import Source, Sources
-from cletus.service.siblings import absolute_name, names_in, with_parents
+from cletus.reload.code.sources import Sources
+from cletus.service.siblings import absolute_name, with_parents
 
-__all__ = ["ImportCache", "absolute_name", "imports", "reachable"]
+__all__ = ["absolute_name", "all_imports", "reachable"]
 
 
-class ImportCache:
-    """What each text imports, by its content.
+def all_imports(sources: Sources) -> frozenset[str]:
+    """The dotted names that any import statement in any of these texts may import.
 
     Texts are parsed on demand only: most applications never need this.
     """
-
-    def __init__(self) -> None:
-        self._imports: dict[tuple[str, bytes], frozenset[str]] = {}
-
-    def of(self, sources: Sources) -> frozenset[str]:
-        """The dotted names that any import statement in any of these texts may import."""
-        names: dict[tuple[str, bytes], frozenset[str]] = {}
-        for source in sources.modules.values():
-            key = (source.name, source.digest)
-            names[key] = self._imports[key] if key in self._imports else imports(source)
-        self._imports.update(names)
-        return frozenset().union(*names.values())
-
-    def keep_only(self, sources: Sources) -> None:
-        """Forget all other texts."""
-        wanted = {(source.name, source.digest) for source in sources.modules.values()}
-        self._imports = {key: names for key, names in self._imports.items() if key in wanted}
+    return frozenset().union(*(source.imports for source in sources.modules.values()))
 
 
 def reachable(sources: Sources, entries: Iterable[str]) -> set[str]:
@@ -54,11 +38,5 @@ def reachable(sources: Sources, entries: Iterable[str]) -> set[str]:
         if name not in names:
             names.add(name)
             source = sources.modules.get(name)
-            remaining += imports(source) if source is not None else ()
+            remaining += source.imports if source is not None else ()
     return names
-
-
-def imports(source: Source) -> frozenset[str]:
-    """The dotted names that a module's import statements may import; see ``names_in``."""
-    package = source.name if source.is_package else source.name.rpartition(".")[0]
-    return names_in(source.data, package)

@@ -6,6 +6,7 @@ rollback leaves them as they are, and somebody may be saving.
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -56,14 +57,15 @@ def listing(application: Application, sources: Sources) -> Iterator[None]:
 def _folders(application: Application, sources: Sources) -> dict[str, dict[str, bool]]:
     """The modules in each folder by name, and whether they are packages."""
     folders: dict[str, dict[str, bool]] = {}
-    packages = [root for root in application.roots if root.is_package]
+    packages = {root.name for root in application.roots if root.is_package}
+    files = {root.name for root in application.roots} - packages
     for name, source in sources.modules.items():
-        root = next((root for root in packages if root.owns(name)), None)
-        if root is None:
+        if name in files:
             continue
+        folder = source.folder
         if source.is_package:
-            folders.setdefault(str(source.path.parent), {})
-        if name != root.name:
-            folder = source.path.parent.parent if source.is_package else source.path.parent
-            folders.setdefault(str(folder), {})[name.rpartition(".")[2]] = source.is_package
+            folders.setdefault(folder, {})
+            folder = os.path.dirname(folder)
+        if name not in packages:
+            folders.setdefault(folder, {})[name.rpartition(".")[2]] = source.is_package
     return folders

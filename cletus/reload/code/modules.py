@@ -17,96 +17,19 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import decode_source, spec_from_file_location
-from types import CodeType, ModuleType
-from typing import Any, ClassVar
-from weakref import WeakSet
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
 
 from cletus.reload.code.c_extensions import LoadedExtensions, is_extension
-from cletus.reload.code.import_names import ImportCache
+from cletus.reload.code.import_names import all_imports
+from cletus.reload.code.loader import MARK, Mark, SourceLoader
 from cletus.reload.code.module_listing import listing
-from cletus.reload.code.sources import CodeCache, Source, Sources, source_in
+from cletus.reload.code.names import Names
+from cletus.reload.code.sources import Source, Sources, source_in
 from cletus.reload.code.subclasses import HiddenSubclasses
 from cletus.reload.effects.registrations import CallSites, Registration
 from cletus.service.application import Application, Root
-
-#: The name in a module's namespace that marks its generation.
-MARK = "__cletus_generation__"
-
-
-class Mark:
-    """Lives exactly as long as the namespace it is in.
-
-    A module object may die while functions still use its namespace, and a dict has no weak
-    references: a weak reference to the mark in it tells when the namespace is gone.
-
-
-    Args:
-        module: the name of the module.
-        number: of the generation.
-        namespace: of the module; what still runs of old code may be led to the new by it.
-    """
-
-    __slots__ = ("__weakref__", "module", "namespace", "number")
-
-    #: Those that live, of all generations.
-    living: ClassVar[WeakSet[Mark]] = WeakSet()
-
-    def __init__(self, module: str, number: int, namespace: dict[str, Any]) -> None:
-        self.module = module
-        self.number = number
-        self.namespace = namespace
-        self.living.add(self)
-
-
-class SourceLoader(SourceFileLoader):
-    """Loads a module from text in memory, never from a ``.pyc`` file.
-
-    Those are trusted by their time stamp, which misses a second edit in the same second.
-
-    Args:
-        name: of the module in ``sys.modules``.
-        source: its text. Its name is another one for the module that runs as ``__main__``.
-        cache: holds its code.
-        generation: to mark the module with.
-        namespaces: receives its namespace, by its name, while it is being staged.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        source: Source,
-        cache: CodeCache,
-        generation: int,
-        namespaces: dict[str, dict[str, Any]] | None,
-    ) -> None:
-        super().__init__(name, str(source.path))
-        self._source = source
-        self._cache = cache
-        self._generation = generation
-        self._namespaces = namespaces
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The code, compiled from the text that was read."""
-        return self._cache.code(self._source)
-
-    def get_source(self, fullname: str) -> str:
-        """The text that was read. The file may hold another one by now."""
-        return decode_source(self._source.data)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module's body."""
-        setattr(module, MARK, Mark(module.__name__, self._generation, vars(module)))
-        # A module refers to its loader, which must not keep the namespaces of other modules alive.
-        namespaces, self._namespaces = self._namespaces, None
-        if namespaces is not None:
-            namespaces[module.__name__] = vars(module)
-        if module.__name__ != self._source.name:
-            # As runpy leaves it for ``python -m``: relative imports need the package's name.
-            module.__spec__ = ModuleSpec(self._source.name, self, origin=self.path)
-            module.__package__ = module.__spec__.parent
-        super().exec_module(module)
 
 
 class ApplicationFinder(MetaPathFinder):
@@ -124,15 +47,13 @@ class ApplicationFinder(MetaPathFinder):
         registrations: what the generation in force has passed to ``atexit`` and the like.
     """
 
-    def __init__(self, application: Application, sources: Sources, cache: CodeCache) -> None:
+    def __init__(self, application: Application, sources: Sources) -> None:
         self.application = application
         self.sources = sources
-        self.cache = cache
         self.generation = 0
         self.staging = True
         self.late: dict[str, None] = {}
         self.namespaces: dict[str, dict[str, Any]] = {}
-        self.imports = ImportCache()
         self.call_sites = CallSites()
         self.registrations: list[Registration] = []
         self.extensions = LoadedExtensions()
@@ -160,32 +81,30 @@ class ApplicationFinder(MetaPathFinder):
         """
         if not self.application.owns(fullname):
             return None
-        name = self.application.main if fullname == "__main__" else ""
-        source = self.sources.modules.get(name or fullname)
-        extension = self.sources.extensions.get(fullname)
-        if extension is not None:
-            return self.extensions.spec(extension)
-        if source is None and self.sources.is_earlier:
-            source = self._source_since(fullname, path)
-        namespace = self._namespace(fullname, path) if source is None else None
-        if source is None and namespace is None:
+        main = self.application.main if fullname == "__main__" else ""
+        source = self.sources.modules.get(main or fullname)
+        if source is None:
+            extension = self.sources.extensions.get(fullname)
+            if extension is not None:
+                return self.extensions.spec(extension)
+            source = self._source_since(fullname, path) if self.sources.is_earlier else None
+        spec = self._namespace(fullname, path) if source is None else self._spec(fullname, source)
+        if spec is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if not self.staging:
             self.late[fullname] = None
-        if source is None:
-            return namespace
-        return spec_from_file_location(
-            fullname,
-            source.path,
-            loader=SourceLoader(
-                fullname,
-                source,
-                self.cache,
-                self.generation,
-                self.namespaces if self.staging else None,
-            ),
-            submodule_search_locations=[str(source.path.parent)] if source.is_package else None,
-        )
+        return spec
+
+    def _spec(self, fullname: str, source: Source) -> ModuleSpec:
+        namespaces = self.namespaces if self.staging else None
+        loader = SourceLoader(fullname, source, self.generation, namespaces)
+        spec = ModuleSpec(fullname, loader, origin=loader.path, is_package=source.is_package)
+        if source.is_package:
+            spec.submodule_search_locations = [source.folder]
+        spec.has_location = True
+        # Python would work it out for each module in each reload.
+        spec.cached = source.bytecode
+        return spec
 
     def _source_since(self, fullname: str, path: Sequence[str] | None) -> Source | None:
         """A module that has come since the sources were read, and that a module body looks for.
@@ -220,6 +139,12 @@ class Staging:
     Args:
         finder: of the running application.
         sources: of the new generation.
+
+    Attributes:
+        old_modules: the modules of the generation in force, by name. C extensions belong to every
+            generation, and are left out. So are objects that a module has put in its own place in
+            ``sys.modules``.
+        old_names: what they name.
     """
 
     def __init__(self, finder: ApplicationFinder, sources: Sources) -> None:
@@ -229,24 +154,17 @@ class Staging:
         self._old_late = dict(finder.late)
         self._old_number = finder.generation
         self._old_modules = finder.application.loaded()
+        self.old_modules = {
+            name: module
+            for name, module in self._old_modules.items()
+            if isinstance(module, ModuleType) and not is_extension(module)
+        }
+        self.old_names = Names({name: vars(module) for name, module in self.old_modules.items()})
         self._old_attributes = [
             (holder, name, vars(holder)[name])
             for holder, name in _attributes_of_parents(finder.application.roots)
             if name in vars(holder)
         ]
-
-    @property
-    def old_modules(self) -> dict[str, ModuleType]:
-        """The modules of the generation in force, by name.
-
-        C extensions belong to every generation, and are left out. So are objects that a module has
-        put in its own place in ``sys.modules``.
-        """
-        return {
-            name: module
-            for name, module in self._old_modules.items()
-            if isinstance(module, ModuleType) and not is_extension(module)
-        }
 
     @property
     def new_namespaces(self) -> dict[str, dict[str, Any]]:
@@ -266,10 +184,10 @@ class Staging:
         finder.generation = self._old_number + 1
         finder.staging = True
         importlib.invalidate_caches()
-        quote(self._sources, finder.cache)
+        quote(self._sources, self._old_sources)
         owns = finder.application.owns
         try:
-            with HiddenSubclasses(self.old_modules.values(), owns), self._listing():
+            with HiddenSubclasses(self.old_names, owns), self._listing():
                 for entry in finder.application.entries:
                     importlib.import_module(entry)
                 for name in self._old_late:
@@ -285,15 +203,12 @@ class Staging:
         """Whether to import a late module: not if its file, or the statement that named it, is gone."""
         if name not in self._sources.modules and not self._sources.is_namespace(name):
             return False
-        imports = self._finder.imports
-        return name in imports.of(self._sources) or name not in imports.of(self._old_sources)
+        return name in all_imports(self._sources) or name not in all_imports(self._old_sources)
 
     def commit(self) -> None:
         """Put the new modules in force. These are plain assignments: nothing here can fail."""
         finder = self._finder
-        loaded = finder.application.loaded()
-        finder.late = {name: None for name in finder.late if name in loaded}
-        finder.imports.keep_only(self._sources)
+        finder.late = {name: None for name in finder.late if name in sys.modules}
         finder.namespaces.clear()
 
     def rollback(self) -> None:
@@ -311,7 +226,7 @@ class Staging:
         finder.generation = self._old_number
         finder.late = self._old_late
         finder.namespaces.clear()
-        quote(self._old_sources, finder.cache)
+        quote(self._old_sources, self._sources)
 
 
 def installed(application: Application) -> ApplicationFinder | None:
@@ -332,10 +247,17 @@ def mark(modules: dict[str, ModuleType], generation: int) -> None:
             setattr(module, MARK, Mark(name, generation, vars(module)))
 
 
-def quote(sources: Sources, cache: CodeCache) -> None:
-    """Let tracebacks and ``inspect`` quote this text, whatever the files hold by now."""
-    for source in sources.modules.values():
-        if lines := cache.lines(source):  # a file that nobody imports may be in any encoding
+def quote(sources: Sources, quoted: Sources | None = None) -> None:
+    """Let tracebacks and ``inspect`` quote this text, whatever the files hold by now.
+
+    Args:
+        sources: have the text.
+        quoted: what they quote already.
+    """
+    known = {} if quoted is None else quoted.modules
+    for name, source in sources.modules.items():
+        # A file that nobody imports may be in any encoding.
+        if source is not known.get(name) and (lines := source.lines):
             # Without a time stamp, linecache never compares the entry with the file.
             path = str(source.path)
             linecache.cache[path] = (len(source.data), None, lines, path)

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib.util import decode_source
+from functools import cached_property
+from importlib.util import cache_from_source, decode_source
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 from cletus.errors import SourceError
 from cletus.reload.watch.file_tree import File, FileTree, FileType
 from cletus.reload.watch.survey import Stamp, stamp_of
 from cletus.service.application import Application
+from cletus.service.siblings import names_in
 
 #: The error for files that do not settle.
 UNSETTLED = "it is missing, or keeps changing; save it once more"
@@ -41,9 +44,9 @@ class Unsettled(Exception):
         super().__init__(path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
-    """The text of one module.
+    """The text of one module; its code, and what else is made of it, is made once and kept with it.
 
     Attributes:
         name: dotted module name.
@@ -58,6 +61,49 @@ class Source:
     is_package: bool
     data: bytes
     digest: bytes
+
+    @cached_property
+    def code(self) -> CodeType:
+        """Its code. Raises ``SourceError`` as ``compiled`` does."""
+        return compiled(self)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines, with their ends; none if it is not in the encoding that it states."""
+        try:
+            return decode_source(self.data).splitlines(keepends=True)
+        except (SyntaxError, UnicodeDecodeError):
+            return []
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """The dotted names that its import statements may import; see ``names_in``."""
+        package = self.name if self.is_package else self.name.rpartition(".")[0]
+        return names_in(self.data, package)
+
+    @cached_property
+    def folder(self) -> str:
+        """The path of the folder that it is in."""
+        return str(self.path.parent)
+
+    @cached_property
+    def bytecode(self) -> str:
+        """The path where Python would keep its code."""
+        return cache_from_source(str(self.path))
+
+    def __reduce__(self) -> Any:
+        """Code cannot be pickled."""
+        return Source, (self.name, self.path, self.is_package, self.data, self.digest)
+
+    def is_same(self, other: Source | None) -> bool:
+        """Whether the other one has the same text, of the same file."""
+        # Two paths are compared part by part, which takes longer than all else here.
+        return self is other or (
+            other is not None
+            and self.digest == other.digest
+            and str(self.path) == str(other.path)
+            and self.name == other.name
+        )
 
     def line(self, number: int) -> str:
         """A line by its number, from 1, stripped; "" if there is none."""
@@ -137,8 +183,12 @@ def source_in(folder: str, name: str) -> Source | None:
     return None
 
 
-def read(tree: FileTree) -> Sources:
+def read(tree: FileTree, former: Sources | None = None) -> Sources:
     """Read every file of the application.
+
+    Args:
+        tree: says which these are.
+        former: sources of which those that have not changed are used again, with their code.
 
     Raises:
         Unsettled: a file changed or vanished during the reading.
@@ -150,7 +200,8 @@ def read(tree: FileTree) -> Sources:
     if before != after:
         moved = before.keys() ^ after.keys() or {p for p in before if before[p] != after[p]}
         raise Unsettled(str(min(moved)))
-    sources = _sources((file, contents[path]) for path, (file, _) in before.items())
+    known = {} if former is None else former.modules
+    sources = _sources(((file, contents[path]) for path, (file, _) in before.items()), known)
     stamps = {str(path): stamp for path, (_, stamp) in before.items()}
     return replace(sources, stamps=stamps, application=tree.application)
 
@@ -184,43 +235,6 @@ def compiled(source: Source) -> CodeType:
         raise SourceError(source.path, reason, line, source.line(line)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SourceError(source.path, f"{type(error).__name__}: {error}") from None
-
-
-class CodeCache:
-    """Compiled modules by their content, so that only what has changed is compiled again."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, Path, bytes], CodeType] = {}
-        self._lines: dict[tuple[str, Path, bytes], list[str]] = {}
-
-    def code(self, source: Source) -> CodeType:
-        """The code of a module. Raises ``SourceError`` as ``compiled`` does."""
-        key = (source.name, source.path, source.digest)
-        code = self._codes.get(key)
-        if code is None:
-            code = self._codes[key] = compiled(source)
-        return code
-
-    def lines(self, source: Source) -> list[str]:
-        """The lines of a module, with their ends; none if it is not in the encoding that it states."""
-        key = (source.name, source.path, source.digest)
-        lines = self._lines.get(key)
-        if lines is None:
-            lines = []
-            with suppress(SyntaxError, UnicodeDecodeError):
-                lines = decode_source(source.data).splitlines(keepends=True)
-            self._lines[key] = lines
-        return lines
-
-    def keep_only(self, *kept: Sources) -> None:
-        """Forget the code of all other sources."""
-        wanted = {
-            (source.name, source.path, source.digest)
-            for sources in kept
-            for source in sources.modules.values()
-        }
-        self._codes = {key: code for key, code in self._codes.items() if key in wanted}
-        self._lines = {key: lines for key, lines in self._lines.items() if key in wanted}
 
 
 def _look(tree: FileTree) -> dict[Path, tuple[File, Stamp]]:
@@ -258,7 +272,7 @@ def _bytes(path: Path) -> bytes:
         raise SourceError(path, error.strerror or str(error)) from None
 
 
-def _sources(read_files: Iterator[tuple[File, bytes]]) -> Sources:
+def _sources(read_files: Iterator[tuple[File, bytes]], known: Mapping[str, Source]) -> Sources:
     """Sort the files. If several have the same module name, take the one that Python would import."""
     modules: dict[str, Source] = {}
     extensions: dict[str, Content] = {}
@@ -270,7 +284,9 @@ def _sources(read_files: Iterator[tuple[File, bytes]]) -> Sources:
         elif file.type is FileType.EXTENSION:
             extensions[file.name] = Content(file.name, file.path, digest)
         elif file.is_package or file.name not in modules:
-            modules[file.name] = Source(file.name, file.path, file.is_package, data, digest)
+            source = Source(file.name, file.path, file.is_package, data, digest)
+            former = known.get(file.name)
+            modules[file.name] = former if former and source.is_same(former) else source
     for name in extensions.keys() & modules.keys():
         # A package comes before an extension, an extension before a module (importlib.machinery).
         del (extensions if modules[name].is_package else modules)[name]
@@ -288,20 +304,17 @@ class History:
         """The sources of the generation before; ``None`` if none are kept."""
         return self._kept[-1] if self._kept else None
 
-    def committed(self, before: Sources, now: Sources, *, keep: int) -> tuple[Sources, ...]:
+    def committed(self, before: Sources, now: Sources, *, differ: bool, keep: int) -> None:
         """Remember the former sources. A rollback forgets them instead.
 
         Args:
             before: of the generation that was in force.
             now: of the generation in force.
+            differ: whether their content differs.
             keep: how many to keep; 0 keeps all.
-
-        Returns:
-            All that are kept.
         """
         if self._kept and now.is_earlier:
             self._kept.pop()
-        elif before.digests() != now.digests():
+        elif differ:
             self._kept.append(before)
         del self._kept[: max(0, len(self._kept) - keep) if keep else 0]
-        return tuple(self._kept)

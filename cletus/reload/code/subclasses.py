@@ -7,10 +7,12 @@ among its subclasses until they are collected. A module body that makes a regist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
+
+from cletus.reload.code.names import Names
 
 
 class HiddenSubclasses:
@@ -19,17 +21,12 @@ class HiddenSubclasses:
     Classes that Python does not let us change (``object``, ``Exception``) go on listing them.
 
     Args:
-        modules: those whose classes are replaced.
+        names: of the modules whose classes are replaced.
         owns: whether a module of this name is replaced.
     """
 
-    def __init__(self, modules: Iterable[ModuleType], owns: Callable[[str | None], bool]) -> None:
-        classes: list[type[Any]] = [
-            value
-            for module in modules
-            for value in list(vars(module).values())
-            if isinstance(value, type) and owns(value.__module__)
-        ]
+    def __init__(self, names: Names, owns: Callable[[str | None], bool]) -> None:
+        classes: list[type[Any]] = [cls for _, cls in names.classes if owns(cls.__module__)]
         bases: dict[int, type[Any]] = {
             id(base): base for cls in classes for base in cls.__mro__ if not owns(base.__module__)
         }

@@ -34,8 +34,10 @@ class FileCaches:
         for key in [key for key in cache if str(key[1]).startswith(self._folders)]:
             self._translations[key] = cache.pop(key)
         # Modules have entries without a time stamp, which linecache does not compare with the file.
-        for path in [path for path in linecache.cache if path.startswith(self._folders)]:
-            linecache.checkcache(path)
+        stamped = [path for path, entry in linecache.cache.items() if entry[1:2] != (None,)]
+        for path in stamped:
+            if path.startswith(self._folders):
+                linecache.checkcache(path)
 
     def restore(self) -> None:
         """The reload was refused: what was read before goes on."""

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import partial
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from cletus.reload.effects.process import ProcessState, PythonModules
@@ -52,6 +52,11 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         self.recorder.__exit__(exc_type, error, trace)
+
+    @property
+    def modules(self) -> dict[str, ModuleType]:
+        """What was in ``sys.modules``, by name."""
+        return self._state.modules
 
     def undo(self) -> list[str]:
         """Undo all side effects.

@@ -6,9 +6,13 @@ They are noted before new code runs, and restored if it is refused.
 from __future__ import annotations
 
 import builtins
+import csv
 import decimal
+import gc
 import locale
+import logging
 import os
+import random
 import signal
 import socket
 import sys
@@ -20,14 +24,36 @@ from contextvars import Context, ContextVar, copy_context
 from types import ModuleType
 from typing import Any, Final
 
-from cletus.reload.effects.resources import loggers
+from cletus.reload.effects.resources import hooks, loggers
 from cletus.service.application import Application
 
+
+def _umask() -> int:
+    """It can only be read by setting it: for a moment to one that lets others read nothing."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 _MISSING = object()
+#: Settings of the process that have a function to ask for them and one to set them.
+_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (_umask, os.umask),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (sys.getswitchinterval, sys.setswitchinterval),
+    (sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    (threading.stack_size, threading.stack_size),
+    (gc.get_threshold, lambda threshold: gc.set_threshold(*threshold)),
+    (lambda: logging.root.manager.disable, logging.disable),
+    (socket.getdefaulttimeout, socket.setdefaulttimeout),
+    (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
+)
 #: The attributes of a decimal context.
 _DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "flags", "traps")
 #: Names in ``builtins`` that Python or the import guard sets.
 _OF_PYTHON = frozenset({"__import__", "_"})
+#: ``Py_TPFLAGS_HEAPTYPE``: a class that a class statement has made.
+_MUTABLE_TYPE = 1 << 9
 #: Hooks that are attributes of modules.
 _HOOKS = (
     (sys, ("excepthook", "displayhook", "unraisablehook", "stdin", "stdout", "stderr")),
@@ -37,7 +63,7 @@ _HOOKS = (
 
 
 class PythonModules:
-    """What Python's own modules hold when it is made."""
+    """What Python's own modules and their classes hold when it is made."""
 
     def __init__(self) -> None:
         names = sys.stdlib_module_names
@@ -46,6 +72,13 @@ class PythonModules:
             for name, module in [*sys.modules.items()]
             if (name in names or name.partition(".")[0] in names) and isinstance(module, ModuleType)
         ]
+        classes = {
+            id(value): value
+            for namespace, _ in self._content
+            for value in namespace.copy().values()
+            if issubclass(type(value), type) and value.__flags__ & _MUTABLE_TYPE
+        }
+        self._classes = [(cls, vars(cls).copy()) for cls in classes.values()]
 
     def restore(self, application: Application) -> None:
         """Take functions and classes of the application out of them.
@@ -61,6 +94,15 @@ class PythonModules:
                         namespace[name] = before[name]
                     else:
                         del namespace[name]
+        for cls, before in self._classes:
+            for name, value in [*vars(cls).items()]:
+                if value is not before.get(name) and application.owns(
+                    getattr(value, "__module__", None)
+                ):
+                    if name in before:
+                        type.__setattr__(cls, name, before[name])
+                    else:
+                        type.__delattr__(cls, name)
 
 
 #: Made once: ``signal.valid_signals()`` takes a third of a millisecond of the pause.
@@ -79,8 +121,7 @@ class ProcessState:
         self._application = application
         self._python = python or PythonModules()
         self._decimal = decimal.getcontext().copy()
-        self._timeout = socket.getdefaulttimeout()
-        self._locale = locale.setlocale(locale.LC_ALL)
+        self._settings = [value_of() for value_of, _ in _SETTINGS]
         self._signals = dict(_signals())
         self._hooks = [
             (module, name, getattr(module, name)) for module, names in _HOOKS for name in names
@@ -92,6 +133,12 @@ class ProcessState:
             (logger, logger.level, logger.propagate, logger.disabled) for logger in loggers()
         ]
         self._context = dict(copy_context())
+        self._lists = [(items, list(items)) for items in hooks().values()]
+        self._tables = [(table, _copied(table)) for table in _tables()]
+        self._dialects = _dialects()
+        self._chance = random.getstate()
+        #: What was in ``sys.modules``, by name.
+        self.modules = sys.modules.copy()
 
     def changed(self) -> list[str]:
         """The values that have been set, as they are written in code: ``sys.excepthook``.
@@ -127,6 +174,7 @@ class ProcessState:
         _restore(vars(builtins), self._builtins, builtins.__dict__.__setitem__)
         self._python.restore(self._application)
         self._restore_defaults()
+        self._restore_registries()
         if self._folder and _folder() != self._folder:
             os.chdir(self._folder)
         for logger, level, propagate, disabled in self._loggers:
@@ -148,10 +196,50 @@ class ProcessState:
         if repr(context) != repr(self._decimal):
             for name in _DECIMAL:  # the very object: the context variable holds it
                 setattr(context, name, getattr(self._decimal, name))
-        if socket.getdefaulttimeout() != self._timeout:
-            socket.setdefaulttimeout(self._timeout)
-        if locale.setlocale(locale.LC_ALL) != self._locale:
-            locale.setlocale(locale.LC_ALL, self._locale)
+        for (value_of, set_to), value in zip(_SETTINGS, self._settings, strict=True):
+            if value_of() != value:
+                set_to(value)
+
+    def _restore_registries(self) -> None:
+        """Put back what was taken out of Python's lists; what has been added is taken out elsewhere."""
+        for items, before in self._lists:
+            known, present = set(map(id, before)), set(map(id, items))
+            if not known <= present:
+                items[:] = [*(item for item in items if id(item) not in known), *before]
+        for table, content in self._tables:
+            if table != content:
+                table.clear()
+                table.update(content)
+        for name in _dialects().keys() - self._dialects.keys():
+            csv.unregister_dialect(name)
+        for name, dialect in self._dialects.items():
+            csv.register_dialect(name, dialect)
+        if random.getstate() != self._chance:
+            random.setstate(self._chance)
+        # What was not there before stays: some modules (numpy, PyO3 modules) cannot be imported twice.
+        sys.modules.update(
+            (name, module)
+            for name, module in self.modules.items()
+            if sys.modules.get(name) is not module and not self._application.owns(name)
+        )
+        with warnings.catch_warnings():
+            pass  # leaving this block tells Python that the filters may have changed
+
+
+def _tables() -> list[dict[Any, Any]]:
+    """Names of log levels, and the tables of ``mimetypes``, if something has been asked of it."""
+    levels: list[dict[Any, Any]] = [logging._levelToName, logging._nameToLevel]
+    database = getattr(sys.modules.get("mimetypes"), "_db", None)
+    return levels if database is None else [*levels, *database.types_map, *database.types_map_inv]
+
+
+def _copied(table: dict[Any, Any]) -> dict[Any, Any]:
+    """A copy of a table of texts, numbers and lists of these: ``deepcopy`` takes ten times as long."""
+    return {key: value[:] if type(value) is list else value for key, value in table.items()}
+
+
+def _dialects() -> dict[str, Any]:
+    return {name: csv.get_dialect(name) for name in csv.list_dialects()}
 
 
 def _signals() -> Iterator[tuple[signal.Signals, Any]]:

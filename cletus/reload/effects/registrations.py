@@ -14,9 +14,11 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from types import FrameType, MethodType, TracebackType
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import FrameType, MethodType, ModuleType, TracebackType
 from typing import Any
 
 from twisted.internet.base import DelayedCall
@@ -24,10 +26,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import LogPublisher
 from twisted.python import components
 from twisted.python.log import theLogPublisher
+from typing_extensions import override
 from zope.interface import implementedBy
 from zope.interface.interface import InterfaceClass
 
 from cletus.reload.effects.resources import loggers
+from cletus.reload.state.plain_types import is_a, name_of
 from cletus.service.application import Application
 
 Namespace = dict[str, Any]
@@ -173,6 +177,16 @@ def _adapter(_: Application, factory: Any, original: Any, *interfaces: Any) -> W
     return withdraw
 
 
+def _sql_listener(_: Application, key: Any, *args: Any, **options: Any) -> Withdraw:
+    def withdraw() -> Callable[[], Any]:
+        if not key.contains():
+            return _nothing
+        key.remove()
+        return lambda: key.listen(*args, **options)
+
+    return withdraw
+
+
 def _weakly(obj: Any) -> Callable[[], Any]:
     """A function that returns an object as long as it lives."""
     try:
@@ -200,6 +214,9 @@ _FUNCTIONS: tuple[tuple[Any, str, Callable[..., Withdraw | None]], ...] = (
     (components, "registerAdapter", _adapter),
 )
 
+#: SQLAlchemy's account of its listeners goes by ``id()``: only its own functions keep it right.
+_SQL_EVENTS = "sqlalchemy.event.registry"
+
 
 class Recorder:
     """A context manager that notes registrations.
@@ -213,13 +230,15 @@ class Recorder:
         self.registrations: list[Registration] = []
         self._replaced: list[tuple[Any, str, Any, Any]] = []
         self._debug = False
+        self._imports = _AfterImport(_SQL_EVENTS, self._replace_sql_events)
 
     def __enter__(self) -> Recorder:
         for owner, name, withdrawal in _FUNCTIONS:
-            original = getattr(owner, name)
-            recording = self._recording(owner, name, original, withdrawal)
-            self._replaced.append((owner, name, original, recording))
-            setattr(owner, name, recording)
+            self._replace(owner, name, withdrawal)
+        if _SQL_EVENTS in sys.modules:
+            self._replace_sql_events()
+        else:
+            sys.meta_path.insert(0, self._imports)
         # Twisted then notes the stack in which each call is scheduled.
         self._debug, DelayedCall.debug = DelayedCall.debug, True
         return self
@@ -231,6 +250,8 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         DelayedCall.debug = self._debug
+        if self._imports in sys.meta_path:
+            sys.meta_path.remove(self._imports)
         while self._replaced:
             owner, name, original, recording = self._replaced.pop()
             if getattr(owner, name) is recording:
@@ -250,6 +271,15 @@ class Recorder:
                 remaining.append(f"{registration} cannot be taken back")
         self.registrations.clear()
         return remaining
+
+    def _replace(self, owner: Any, name: str, withdrawal: Callable[..., Withdraw | None]) -> None:
+        original = getattr(owner, name)
+        recording = self._recording(owner, name, original, withdrawal)
+        self._replaced.append((owner, name, original, recording))
+        setattr(owner, name, recording)
+
+    def _replace_sql_events(self) -> None:
+        self._replace(vars(sys.modules[_SQL_EVENTS])["_EventKey"], "listen", _sql_listener)
 
     def _recording(
         self,
@@ -274,15 +304,45 @@ class Recorder:
         return register
 
 
+class _AfterImport(MetaPathFinder):
+    """Calls a function when a module of a library has been imported."""
+
+    def __init__(self, module: str, function: Callable[[], None]) -> None:
+        self._module, self._function = module, function
+
+    @override
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path) if fullname == self._module else None
+        loader: Any = spec and spec.loader
+        if loader is not None:
+            original = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                original(module)
+                self._function()
+
+            loader.exec_module = exec_module
+        return spec
+
+
 class Withdrawal:
     """The registrations of the generation in force, taken back while the next one is imported.
 
     Args:
+        application: its own classes of Prometheus collectors are taken back, too.
         registrations: of the generation in force.
         namespaces: of its modules; the Prometheus collectors in them are taken back, too.
     """
 
-    def __init__(self, registrations: list[Registration], namespaces: Iterable[Namespace]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        registrations: list[Registration],
+        namespaces: Iterable[Namespace],
+    ) -> None:
+        self._application = application
         #: Those that cannot be taken back.
         self.remaining = [item for item in registrations if item.withdraw is None]
         self._restore = [
@@ -291,6 +351,7 @@ class Withdrawal:
         arguments = (reference() for item in registrations for reference in item.arguments)
         self._handlers = [item for item in arguments if isinstance(item, logging.Handler)]
         self._collectors = list(_unregistered(namespaces))
+        self._own_collectors = self._take_own_collectors()
 
     def restore(self, namespaces: Iterable[Namespace]) -> None:
         """The import was refused: make all of them again.
@@ -300,9 +361,10 @@ class Withdrawal:
         """
         for _ in _unregistered(namespaces):
             pass
+        self._take_own_collectors()
         for restore in reversed(self._restore):
             restore()
-        for collector in self._collectors:
+        for collector in (*self._collectors, *self._own_collectors):
             _registry().register(collector)
 
     def replace(self, namespaces: Iterable[Namespace]) -> None:
@@ -315,10 +377,35 @@ class Withdrawal:
             old = former.get(collector._name)
             if old is not None and _is_alike(old, collector):
                 vars(collector).update(vars(old), _documentation=collector._documentation)
+        # What was not registered by a module body is not registered by the next one either.
+        again = {name_of(type(collector)) for collector in self._registered_own()}
+        for collector in self._own_collectors:
+            if name_of(type(collector)) not in again and _is_in_force(type(collector)):
+                _registry().register(collector)
+
+    def _registered_own(self) -> list[Any]:
+        if "prometheus_client" not in sys.modules:
+            return []
+        return [
+            collector
+            for collector in _registry()._collector_to_names
+            if self._application.owns(type(collector).__module__)
+        ]
+
+    def _take_own_collectors(self) -> list[Any]:
+        collectors = self._registered_own()
+        for collector in collectors:
+            _registry().unregister(collector)
+        return collectors
 
 
 def _registry() -> Any:
     return sys.modules["prometheus_client"].REGISTRY
+
+
+def _is_in_force(cls: Any) -> bool:
+    """Whether a class of collectors is that of the new code, and not one that is gone."""
+    return cls.collect.__globals__ is getattr(sys.modules.get(cls.__module__), "__dict__", None)
 
 
 def _collectors(namespaces: Iterable[Namespace]) -> Iterator[Any]:
@@ -329,16 +416,16 @@ def _collectors(namespaces: Iterable[Namespace]) -> Iterator[Any]:
     for namespace in namespaces:
         for value in list(namespace.values()):
             for item in (value, *_content(value)):
-                if isinstance(item, metrics.MetricWrapperBase):
+                if is_a(item, metrics.MetricWrapperBase):
                     yield item
 
 
-def _content(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    if isinstance(value, list | tuple | set | frozenset):
-        return value
-    return vars(value).values() if isinstance(value, type) else ()
+def _content(value: Any) -> list[Any]:
+    if is_a(value, dict):
+        return list(dict.values(value))
+    if is_a(value, (list, tuple, set, frozenset)):
+        return list(value)
+    return list(vars(value).values()) if is_a(value, type) else []
 
 
 def _unregistered(namespaces: Iterable[Namespace]) -> Iterator[Any]:

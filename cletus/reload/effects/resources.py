@@ -196,7 +196,7 @@ class Hooks(ResourceType):
 
     @override
     def entries(self) -> list[Any]:
-        return [(name, item) for name, items in _hooks().items() for item in items]
+        return [(name, item) for name, items in hooks().items() for item in items]
 
     @override
     def owner(self, entry: Any) -> Any:
@@ -206,13 +206,10 @@ class Hooks(ResourceType):
     @override
     def undo(self, entry: Any) -> str:
         name, item = entry
-        items = _hooks()[name]
+        items = hooks()[name]
         position = next((at for at, other in enumerate(items) if other is item), None)
         if position is not None:
             del items[position]
-        if name == "warnings.filters":
-            with warnings.catch_warnings():
-                pass  # leaving this block tells Python that the filters have changed
         return ""
 
 
@@ -233,7 +230,8 @@ class Reducers(ResourceType):
         return ""
 
 
-def _hooks() -> dict[str, Any]:
+def hooks() -> dict[str, Any]:
+    """The lists, by name."""
     return {
         "sys.meta_path": sys.meta_path,
         "sys.path_hooks": sys.path_hooks,

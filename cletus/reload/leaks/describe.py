@@ -33,7 +33,9 @@ from cletus.client.attributes import ApplicationAttributes
 from cletus.reload.effects.registrations import CallSites, Registration, short_location
 from cletus.reload.leaks.old_code import OldCode
 from cletus.reload.leaks.search import Path
+from cletus.reload.state.plain_types import is_a
 from cletus.service.application import Application
+from cletus.service.service import Service
 
 #: Objects that are only on the way between a holder and what it holds.
 _CONTAINERS = (dict, list, tuple, set, frozenset, CellType, MappingProxyType, CodeType)
@@ -85,9 +87,7 @@ class Describer:
             if len(path) < 2 or id(path[1]) in described:
                 continue
             sentence = self.path(path)
-            if not but_vague or not (
-                sentence.endswith(_INVISIBLE) or isinstance(path[-1], Context)
-            ):
+            if not but_vague or not (sentence.endswith(_INVISIBLE) or is_a(path[-1], Context)):
                 described.add(id(path[1]))
                 yield sentence
 
@@ -104,11 +104,11 @@ class Describer:
         for position in range(1, len(path)):
             inner, holder = path[position - 1], path[position]
             last = position == len(path) - 1
-            if isinstance(holder, dict) and last:
+            if is_a(holder, dict) and last:
                 yield _in_namespace(holder, path[: position + 1])
-            elif isinstance(holder, Context):
+            elif is_a(holder, Context):
                 yield _context(holder, path)
-            elif isinstance(holder, ModuleType) or not _is_container(holder):
+            elif is_a(holder, ModuleType) or not _is_container(holder):
                 yield self._describe(holder, inner)
             elif last:
                 yield f"a {type(holder).__name__} that is held by {_INVISIBLE}"
@@ -117,7 +117,7 @@ class Describer:
 
     def _describe(self, holder: Any, inner: Any) -> str:
         for types, describe in _DESCRIPTIONS:
-            if isinstance(holder, types):
+            if is_a(holder, types):
                 return str(describe(self, holder, inner))
         return _object(holder)
 
@@ -128,7 +128,7 @@ class Describer:
         return f"`LoopingCall` of {self._located(obj.f)}"
 
     def _delayed_call(self, obj: DelayedCall, _: Any) -> str:
-        if isinstance(obj.func, LoopingCall):
+        if is_a(obj.func, LoopingCall):
             return ""
         location = self._call_sites.of(obj)
         return (
@@ -166,7 +166,7 @@ class Describer:
 
     def _located(self, function: Any) -> str:
         inner = getattr(function, "__func__", function)
-        while isinstance(inner, functools.partial):
+        while is_a(inner, functools.partial):
             inner = inner.func
         code = getattr(inner, "__code__", None)
         if code is None:
@@ -182,18 +182,20 @@ def _function(obj: Any) -> str:
 
 def _name(obj: Any) -> str:
     """The name of a part of old code."""
-    if isinstance(obj, dict):
+    if is_a(obj, dict):
         return str(obj.get("__name__", "a namespace"))
-    if isinstance(obj, ModuleType):
-        return obj.__name__
+    if is_a(obj, ModuleType):
+        return str(obj.__name__)
     return _function(obj) if hasattr(obj, "__qualname__") else str(getattr(obj, "module", "it"))
 
 
 def _object(obj: Any) -> str:
     cls = type(obj)
-    if isinstance(obj, type):
+    if is_a(obj, type):
         return f"the class {obj.__module__}.{obj.__qualname__}"
-    if isinstance(obj, ApplicationAttributes):
+    if is_a(obj, Service):
+        return "the service"
+    if is_a(obj, ApplicationAttributes):
         return repr(obj)
     module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."
     return f"a `{module}{cls.__qualname__}`"
@@ -204,23 +206,23 @@ def _in_namespace(namespace: dict[str, Any], path: Path) -> str:
     inner = path[-2]
     module = namespace.get("__name__")
     names = [name for name, value in namespace.items() if value is inner]
-    if not isinstance(module, str) or not names:
+    if not is_a(module, str) or not names:
         return f"a dict that is held by {_INVISIBLE}"
     return f"`{names[0]}` of the module {module}"
 
 
 def _is_container(obj: Any) -> bool:
     # The nodes of a context (a hash array mapped trie) are objects, too.
-    return isinstance(obj, _CONTAINERS) or type(obj).__name__.startswith("hamt")
+    return is_a(obj, _CONTAINERS) or type(obj).__name__.startswith("hamt")
 
 
 def _is_root(obj: Any) -> bool:
-    return isinstance(obj, ModuleType | ApplicationAttributes | threading.Thread)
+    return is_a(obj, (ModuleType, ApplicationAttributes, threading.Thread))
 
 
 def _explains_itself(obj: Any) -> bool:
     """Whether its description says what holds it."""
-    return isinstance(obj, Context) or type(obj).__module__.startswith("twisted.internet")
+    return is_a(obj, Context) or type(obj).__module__.startswith("twisted.internet")
 
 
 def _failure(_: Describer, obj: Failure, __: Any) -> str:

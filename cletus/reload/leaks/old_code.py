@@ -15,23 +15,40 @@ from itertools import chain
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from cletus.reload.code.modules import MARK, Mark
+from cletus.reload.code.loader import MARK, Mark
+from cletus.reload.code.names import Names
+from cletus.reload.state.plain_types import is_a
 from cletus.service.application import Application
 
 
 class OldCode:
     """Weak references to the modules of one generation, to their classes, and to the marks in them.
 
-    A function keeps the mark of its namespace alive, so that it need not be watched itself.
+    A function keeps the mark of its namespace alive, so that it need not be watched itself. Until
+    ``watch()``, the code is kept alive: what can be done a turn later is not done in the pause.
 
     Args:
-        modules: by name; or their namespaces, if the module itself may be gone already.
+        names: of the modules.
+        modules: by name; without those that may be gone already.
     """
 
-    def __init__(self, modules: Mapping[str, ModuleType | dict[str, Any]]) -> None:
-        self._parts: dict[str, list[weakref.ref[Any]]] = {
-            name: [weakref.ref(part) for part in _parts(module)] for name, module in modules.items()
-        }
+    def __init__(self, names: Names, modules: Mapping[str, ModuleType] | None = None) -> None:
+        self._kept: tuple[Names, Mapping[str, ModuleType]] | None = (names, modules or {})
+        self._parts: dict[str, list[weakref.ref[Any]]] = {}
+
+    def watch(self) -> None:
+        """Let go of the code, and watch it die."""
+        if self._kept is None:
+            return
+        (names, modules), self._kept = self._kept, None
+        parts = self._parts
+        for name, namespace in names.namespaces.items():
+            parts[name] = [weakref.ref(namespace[MARK])] if MARK in namespace else []
+        for name, module in modules.items():
+            parts[name].append(weakref.ref(module))
+        for name, cls in names.classes:
+            if cls.__module__ == names.namespaces[name].get("__name__"):
+                parts[name].append(weakref.ref(cls))
 
     def alive(self) -> tuple[str, ...]:
         """The names of the modules of which any part is alive."""
@@ -113,20 +130,8 @@ def _is_renewed(part: Any) -> bool:
     return mark is not None and mark is vars(main).get(MARK)
 
 
-def _parts(module: ModuleType | dict[str, Any]) -> Iterable[Any]:
-    if isinstance(module, ModuleType):
-        yield module
-        module = vars(module)
-    name = module.get("__name__")
-    for value in list(module.values()):
-        if isinstance(value, type) and value.__module__ == name:
-            yield value
-    if MARK in module:
-        yield module[MARK]
-
-
 def _functions(namespace: dict[str, Any]) -> Iterator[FunctionType]:
     name = namespace.get("__name__")
     for value in list(namespace.values()):
-        if isinstance(value, FunctionType) and value.__module__ == name:
+        if is_a(value, FunctionType) and value.__module__ == name:
             yield value

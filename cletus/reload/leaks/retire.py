@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +14,25 @@ from twisted.internet.interfaces import IReactorThreads
 from cletus.reload.leaks.describe import Describer
 from cletus.reload.leaks.old_code import OldCode, collect, renew_main
 from cletus.reload.leaks.search import HolderSearch
+from cletus.reload.state.parking import ParkedStore
 
 #: Seconds of work for the whole search, and in one turn of the reactor. There is a search only
 #: when something is alive that should not be.
 SEARCH_SECONDS = 2.0
 SLICE_SECONDS = 0.01
+
+
+def forget_statements() -> bool:
+    """Empty the caches in which SQLAlchemy keeps compiled statements, and so the classes they are about.
+
+    Returns:
+        Whether there are any.
+    """
+    base: Any = sys.modules.get("sqlalchemy.engine.base")
+    engines = [] if base is None else [obj for obj in gc.get_objects() if type(obj) is base.Engine]
+    for engine in engines:
+        engine.clear_compiled_cache()
+    return bool(engines)
 
 
 class LeakFinder:
@@ -43,6 +58,8 @@ class LeakFinder:
             A sentence for each holder; none if the code is gone.
         """
         if self._old.alive() and renew_main(self._describer.application):
+            collect()
+        if self._old.alive() and forget_statements():
             collect()
         if self._old.alive():
             self._search_on(self._search.steps())
@@ -77,12 +94,21 @@ class LeakFinder:
         alive = self._old.alive()
         if not alive:  # it has been freed during the search
             return []
+        # What is parked is named as such: its store is gone.
+        paths = [path for path in self._search.paths if not any(map(_is_parked, path))]
+        is_parked = len(paths) < len(self._search.paths)
         holders = list(self._describer.unseen(self._old))
-        holders += self._describer.paths(self._search.paths, but_vague=bool(holders))
+        holders += self._describer.paths(paths, but_vague=bool(holders))
         self._search.paths.clear()
+        if is_parked and not holders:
+            return []
         if not holders:
             holders = ["no holder is visible to Python: a running call, or C code"]
         if self._search.cut_off:
             holders.append(f"the search was cut off after {SEARCH_SECONDS:g} seconds")
         head = f"old code is still alive ({', '.join(alive)})"
         return [f"{head}: {holder}" for holder in holders]
+
+
+def _is_parked(holder: Any) -> bool:
+    return type(holder) is ParkedStore

@@ -13,7 +13,9 @@ from itertools import chain
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes, with_attachments
+from cletus.reload.state.plain_types import is_a
 from cletus.reload.state.records import attributes_of
+from cletus.reload.state.undo import restore_contents
 from cletus.storage import Store
 
 _CONTAINERS = frozenset({list, dict, set})
@@ -36,8 +38,19 @@ class Contents:
         """Give all of them what they held when they were first noted."""
         for container, content in reversed(self._noted):
             if not _are_same(container, content):
-                container.clear()
-                (container.extend if type(container) is list else container.update)(content)
+                restore_contents(container, content)
+
+    def changed_lists(self) -> list[tuple[list[Any], list[Any]]]:
+        """The lists that hold something else now, each with what it held."""
+        return [
+            (container, content)
+            for container, content in self._noted
+            if type(container) is list and not _are_same(container, content)
+        ]
+
+    def notes(self) -> list[Any]:
+        """What refers to the containers, and to what they held."""
+        return [*self._noted, *(content for _, content in self._noted)]
 
     def note_deeply(self, values: Iterable[Any], owns: Callable[[type], bool]) -> None:
         """As ``note``, and what these hold in turn, as far as containers and the application's objects go.
@@ -54,9 +67,7 @@ class Contents:
             attributes = [
                 held
                 for value in level
-                if owns(type(value))
-                and not isinstance(value, Store)
-                and (held := attributes_of(value))
+                if owns(type(value)) and not is_a(value, Store) and (held := attributes_of(value))
             ]
             containers = [value for value in level if type(value) in _CONTAINERS] + attributes
             self.note(containers)
@@ -83,6 +94,14 @@ class Checkpoint:
         self._contents = Contents()
         values = (attachments.values() for _, attachments in self._attachments)
         self._contents.note_deeply(chain.from_iterable(values), owns)
+
+    def changed_lists(self) -> list[tuple[list[Any], list[Any]]]:
+        """The lists that hold something else now, each with what it held."""
+        return self._contents.changed_lists()
+
+    def notes(self) -> list[Any]:
+        """What refers to what was noted."""
+        return [attachments for _, attachments in self._attachments] + self._contents.notes()
 
     def restore(self) -> None:
         """Go back to it. What is inside of objects of others stays as it is."""

@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import enum
 import gc
+import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context, ContextVar
 from functools import cached_property
 from itertools import chain, compress, groupby, repeat
+from operator import call
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.dialogue import Dialogue
 from cletus.errors import CarryError, CarryFailed
-from cletus.reload.code.modules import Mark
+from cletus.reload.code.loader import Mark
 from cletus.reload.state.exchange import Exchanger
 from cletus.reload.state.new_code import NewCode, Unnamed
-from cletus.reload.state.plain_types import name_of
+from cletus.reload.state.plain_types import ByClass, is_a, name_of
 from cletus.reload.state.records import (
     RecordField,
     attributes_of,
+    attributes_of_all,
+    forget_classes,
     has_same_layout,
     make_anew,
     record_fields,
@@ -33,17 +38,24 @@ from cletus.reload.state.records import (
     slots_of,
     values_of,
 )
-from cletus.reload.state.statements import Path, Statements, stated
+from cletus.reload.state.references import SUSPENDED, References, is_code_type
+from cletus.reload.state.statements import Path, Statements, described, stated
 from cletus.reload.state.stores import FieldChanges, FieldConversion, compare_fields
-from cletus.reload.state.undo import Undo, set_class
+from cletus.reload.state.undo import MUTABLE, Undo, set_class
 from cletus.reload.state.whereabouts import Whereabouts
 from cletus.service.report import ReloadReport
 from cletus.service.session import Session
 from cletus.settings.settings import Settings
 from cletus.storage import Field, Manager, Store
+from cletus.text.plural import counted
 
 #: Objects of these classes of the application have their own way of going on, or belong to the code.
 _ELSEWHERE = (ApplicationAttributes, Field, Manager, enum.Enum, Settings, type)
+
+#: Classes with more objects than these are looked into last, or not at all.
+MANY = 500
+#: So few of these objects for each function and class are looked into sooner than references are counted.
+FEW = 5
 
 #: The end of a note about a value that the new code does not have.
 LEFT = "it stays as it is, in the old code"
@@ -96,6 +108,8 @@ class Conversion:
         self.exchanger.late = self._convert_late
         self._objects: dict[type, list[Any]] = {}
         self._new_objects: list[list[Any]] = []
+        # Functions, classes and suspended calls, of whatever module.
+        self._code: list[Any] = []
         self._fields: list[tuple[FieldConversion, list[Any]]] = []
         # Classes whose objects are left as they are, and why.
         self._gone: dict[type, str] = {}
@@ -122,20 +136,23 @@ class Conversion:
             others: objects of other classes that are looked into, too.
         """
         self.namespaces = [mark.namespace for mark in Mark.living]
+        self._objects, self._code = {}, []
+        # No loop in Python: a world has a hundred thousand objects.
         heap = gc.get_objects()
-        self._objects = {
-            cls: []
-            for cls in set(map(type, heap))
-            if self.new_code.owns(cls) and not self._goes_elsewhere(cls)
-        }
-        if self._objects:
-            mine = list(compress(heap, map(self._objects.__contains__, map(type, heap))))
-            # No loop in Python: a world has a hundred thousand objects.
-            lists = map(self._objects.__getitem__, map(type, mine))
-            deque(map(list.append, lists, mine), maxlen=0)
+        takers = list(map(ByClass(self._taker_of).__getitem__, map(type, heap)))
+        deque(map(call, filter(None, takers), compress(heap, takers)), maxlen=0)
         for cls, objects in groupby(others, type):
             if cls not in self._objects:
                 self._new_objects.append(list(objects))
+
+    def _taker_of(self, cls: type) -> Callable[[Any], None] | None:
+        """What takes the objects of a class that are looked for."""
+        if self.new_code.owns(cls) and not self._goes_elsewhere(cls):
+            self._objects[cls] = []
+            return self._objects[cls].append
+        if cls in SUSPENDED or is_code_type(cls):
+            return self._code.append
+        return None
 
     def _goes_elsewhere(self, cls: type) -> bool:
         if issubclass(cls, Store):
@@ -166,6 +183,7 @@ class Conversion:
         name = changes.new.__name__
         if changes.old.schema.name != changes.new.schema.name:
             self._report.notes.append(f"renamed: store {changes.old.__name__} → {name}")
+            self._warn_of_files(changes)
         self._report.fields_added += [f"{name}.{field}" for field in changes.added]
         for old, new in changes.renamed.items():
             self._report.notes.append(f"renamed: {name}.{old} → {new}")
@@ -175,16 +193,30 @@ class Conversion:
                 field in vars(obj) for obj in active
             )
 
+    def _warn_of_files(self, changes: FieldChanges) -> None:
+        """A renaming is undone: files with the name that is given up are not found any more."""
+        former = changes.old.schema.name
+        if former in changes.new.schema.names:
+            return
+        active = changes.old.manager.active()
+        count = sum(key not in active for key in self._session.writer.keys(former))
+        if count:
+            self._report.warnings.append(
+                f"{counted(count, 'object')} saved as {former}, and not active, cannot be found as "
+                f"{changes.new.schema.name}: move the files, or state renamed_from = {former!r}"
+            )
+
     def remember(self) -> None:
         """Note what all objects hold: code of the application is going to run, and may change it."""
         if self._is_remembered:
             return
         self._is_remembered = True
         for objects in self._objects.values():
-            attributes = [each for obj in objects if (each := attributes_of(obj)) is not None]
+            attributes = attributes_of_all(objects)
             self._undo.note_all(attributes)
-            self._undo.note_all(list(chain.from_iterable(map(dict.values, attributes))))
-            self._undo.note_all(objects)
+            self._undo.note_all(chain.from_iterable(map(dict.values, attributes)))
+            if is_a(objects[0], MUTABLE):
+                self._undo.note_all(objects)
 
     # -- classes ----------------------------------------------------------------------------
 
@@ -382,7 +414,7 @@ class Conversion:
         successors: dict[int, Any] = {}
         for path, new in present.objects.items():
             old = in_use.get(path)
-            if old is None or old is new or type(old) is not type(new):
+            if old is None or old is new or type(old) is not type(new) or not _is_alike(old, new):
                 continue
             self._take_stated(old, new, list(stated(former, path, new, present.values[path])))
             successors[id(new)] = old
@@ -406,11 +438,10 @@ class Conversion:
     # -- values -----------------------------------------------------------------------------
 
     def exchange(self, containers: Iterable[Any]) -> None:
-        """Exchange what cannot stay itself, in all objects of the application and these containers.
+        """Exchange what cannot stay itself, in these containers, and in objects of which there are few.
 
         Raises:
-            CarryError: something refuses the reload.
-            CarryFailed: the application's own code raised.
+            CarryError: tuples are nested too deeply in one of them.
         """
         data = [
             serialised
@@ -418,16 +449,57 @@ class Conversion:
             for _, serialised in conversion.data
             if isinstance(serialised, dict)
         ]
-        try:
-            self.exchanger.renew([*containers, *data], list(filter(None, self._new_objects)))
-        except RecursionError:
-            reason = "tuples are nested too deeply in it"
-            raise CarryError(self.whereabouts.of(self.exchanger.container), reason) from None
+        few = [objects for objects in self._new_objects if 0 < len(objects) <= MANY]
+        self._renew([*containers, *data, *_finalizers()], few)
+
+    def exchange_rest(self, accounts: list[Any], notes: list[Any]) -> None:
+        """Do the same in all other objects, unless the old code has no reference left that they could hold.
+
+        Args:
+            accounts: what refers to the old code for the sake of this reload.
+            notes: what refers to parts of the state, to take changes back.
+
+        Raises:
+            CarryError: something refuses the reload.
+            CarryFailed: the application's own code raised.
+        """
+        many = [objects for objects in self._new_objects if len(objects) > MANY]
+        if sum(map(len, many)) <= FEW * len(self._code) or self._may_hold_code(accounts, notes):
+            self._renew([], many)
         self.check_refusals()
         try:
             self.exchanger.rehash()
         except Exception as error:
             raise CarryFailed(self.whereabouts.of(self.exchanger.rehashing), error) from error
+
+    def _renew(self, containers: list[Any], instances: list[list[Any]]) -> None:
+        try:
+            self.exchanger.renew(containers, instances)
+        except RecursionError:
+            reason = "tuples are nested too deeply in it"
+            raise CarryError(self.whereabouts.of(self.exchanger.container), reason) from None
+
+    def _may_hold_code(self, accounts: list[Any], notes: list[Any]) -> bool:
+        """Whether the many objects may hold anything that has to be exchanged, hashed anew or refused."""
+        if self.exchanger.watched or self.exchanger.hashed or self._replaced:
+            return True
+        forget_classes()
+        new = self.new_code
+        lists = [*self._objects.values(), *self._new_objects, self._code, *self._undo.lists()]
+        skipped = {*map(id, lists), *map(id, new.namespaces.values())}
+        old = [space for space in self.namespaces if id(space) not in skipped]
+        fields = [(conversion, conversion.changes) for conversion, _ in self._fields]
+        references = References(
+            self._session.application.owns,
+            [*old, *new.old_modules.values()],
+            self._code,
+            [self, new, self._undo, self.exchanger, *chain.from_iterable(fields), *accounts],
+            notes,
+            skipped,
+            new.young_ids(),
+        )
+        del old, fields
+        return references.have_others()
 
     def check_refusals(self) -> None:
         """Refuse, or note, what is left of the old code.
@@ -485,9 +557,9 @@ class Conversion:
         """
         for conversion, objects in self._fields:
             if conversion.changes.added:
-                conversion.add_fields(list(map(self.now, objects)))
+                conversion.add_fields(self._all_now(objects))
 
-    def convert_fields(self, in_use: Iterable[Mapping[str, Any]]) -> None:
+    def convert_fields(self, in_use: Iterable[dict[str, Any]]) -> None:
         """Have the new code deserialise what the old code has serialised.
 
         Args:
@@ -499,9 +571,9 @@ class Conversion:
         """
         if not any(conversion.changes.differ for conversion, _ in self._fields):
             return
-        active = {id(self.now(obj)) for objects in in_use for obj in objects.values()}
+        active = set(map(id, self._all_now(list(chain.from_iterable(map(dict.values, in_use))))))
         for conversion, objects in self._fields:
-            now = list(map(self.now, objects))
+            now = self._all_now(objects)
             conversion.data = [(self.now(obj), data) for obj, data in conversion.data]
             strict = not issubclass(conversion.changes.new, Store)
             conversion.convert([obj for obj in now if strict or id(obj) in active])
@@ -520,6 +592,9 @@ class Conversion:
             return objects
         return {key: self.now(obj) for key, obj in objects.items()}
 
+    def _all_now(self, objects: list[Any]) -> list[Any]:
+        return list(map(self.now, objects)) if self.exchanger.successors else objects
+
     def now(self, obj: Any) -> Any:
         """The object as it is now: itself, unless it was made anew."""
         return self.exchanger.successors.get(id(obj), obj)
@@ -536,6 +611,25 @@ def silence(obj: Any) -> None:
         members = {"__slots__": (), "__del__": lambda _: None, "__module__": cls.__module__}
         metaclass: Any = type(cls)
         set_class(obj, metaclass(cls.__name__, (cls,), members))
+
+
+def _finalizers() -> Iterable[Any]:
+    """What ``weakref.finalize`` is going to call. There is no public way to it."""
+    return getattr(weakref.finalize, "_registry", {}).values()
+
+
+def _is_alike(old: Any, new: Any) -> bool:
+    """Whether one can go on in the place of the other: a context variable cannot take another default."""
+    if not is_a(old, ContextVar):
+        return True
+    return old.name == new.name and bool(described(_default(old)) == described(_default(new)))
+
+
+def _default(variable: ContextVar[Any]) -> Any:
+    try:
+        return Context().run(variable.get)
+    except LookupError:
+        return ...
 
 
 def _has_class_attribute(cls: type, name: str) -> bool:
@@ -562,7 +656,7 @@ def changed_cached_properties(cls: type, new_class: type) -> list[str]:
     names = []
     for base in cls.__mro__:
         for name, attribute in vars(base).items():
-            if isinstance(attribute, cached_property) and not _computes_the_same(
+            if is_a(attribute, cached_property) and not _computes_the_same(
                 attribute, getattr(new_class, name, None)
             ):
                 names.append(name)

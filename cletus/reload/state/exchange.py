@@ -13,16 +13,17 @@ import gc
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import chain, compress, repeat
+from operator import is_
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.listener_task import ListenerTask
 from cletus.reload.state.new_code import NewCode, Unnamed
-from cletus.reload.state.plain_types import ATOMS, CODE, CONTAINERS, IMMUTABLE, WEAK
-from cletus.reload.state.records import attributes_of, slots_of
+from cletus.reload.state.plain_types import ATOMS, CODE, CONTAINERS, IMMUTABLE, WEAK, is_a
+from cletus.reload.state.records import attributes_of, members_of, slots_of
 from cletus.reload.state.rewrite import Rewriter
-from cletus.reload.state.undo import Undo
+from cletus.reload.state.undo import MUTABLE, Undo
 from cletus.service.session import Session
 from cletus.service.timers import Timer
 from cletus.storage import Manager
@@ -39,7 +40,7 @@ _SHALLOW = 3
 #: What is never looked into: it is not state, or it cannot be changed.
 _CLOSED = (type, types.FrameType, types.CodeType, types.GeneratorType, types.CoroutineType)
 
-_FOLLOWED = CONTAINERS | IMMUTABLE | WEAK | {functools.partial}
+_FOLLOWED = CONTAINERS | IMMUTABLE | WEAK | {functools.partial, types.MappingProxyType}
 
 
 class Exchanger:
@@ -57,6 +58,7 @@ class Exchanger:
         met: these objects, by class and ``id()``: they are part of the state.
         refusals: why objects of a class refuse the reload if they are met.
         late: converts an object that the garbage collector does not list.
+        hashed: classes whose objects may have another place now in dicts and sets.
         container: what was looked into last.
     """
 
@@ -73,13 +75,16 @@ class Exchanger:
         self.late: Callable[[Any], Any] = lambda value: value
         self._handlers: dict[type, Callable[[Any], Any] | None] = {}
         self._clean: set[type] = set()
-        self._hashed: set[type] = set()
+        self.hashed: set[type] = set()
         self._foreign: set[type] = set()
         self._is_quiet = False
         self._is_strict = False
         self.container: Any = None
         # The containers that have been looked into, and what those looked into last refer to.
         self._seen: set[int] = set()
+        # The functions of libraries that were met; they and their closures are still to be rewritten.
+        self._looked_into: set[int] = set()
+        self._closures: list[Any] = []
         self._parts: list[Any] = []
 
     # -- what is known ----------------------------------------------------------------------
@@ -100,7 +105,7 @@ class Exchanger:
         self._handlers.pop(new_class, None)
         self._handler_of(new_class)
         if is_hashed:
-            self._hashed.add(new_class)
+            self.hashed.add(new_class)
 
     def exchange(self, value: Any) -> Any:
         """What takes the place of a value: itself, if it goes on."""
@@ -144,8 +149,14 @@ class Exchanger:
                 self._renew_inner(inner, foreign)
         self._renew_inner(containers, foreign)
         self._is_quiet = True  # what a library holds is not the application's to mend
-        inside = [attributes for obj in foreign.values() if (attributes := attributes_of(obj))]
-        self._renew_inner(inside, {})
+        # Not the attributes alone: from Python 3.13, a dict does not list values kept in the object.
+        whole = [obj for obj in foreign.values() if not is_a(obj, MUTABLE)]
+        for chunk in _chunks(whole):
+            self._renew_inner(self._renew_chunk(chunk, {}, type), {})
+        parts = [attributes_of(obj) or {} for obj in foreign.values() if is_a(obj, MUTABLE)]
+        self._renew_inner(parts, {})
+        while self._closures:
+            self._rewriter.rewrite(self._closures.pop(), self.exchange)
         self._is_quiet = False
 
     def rehash(self) -> None:
@@ -198,7 +209,7 @@ class Exchanger:
         # Each object refers to its class; a class beyond that is a value.
         if metaclass in unclean and types_of_parts.count(metaclass) == len(chunk):
             unclean.discard(metaclass)
-        hashed = not self._hashed.isdisjoint(present)
+        hashed = self._may_be_hashed(present) and self._may_be_hashed(_types_of_keys(chunk))
         if unclean or hashed or not WEAK.isdisjoint(map(type, chunk)):
             for container in chunk:
                 self.container = container
@@ -215,12 +226,24 @@ class Exchanger:
         inner = list(filter(gc.is_tracked, followed))  # what Python does not track holds plain data
         return inner if present.isdisjoint(WEAK) else [*inner, *_weak(parts)]
 
+    def _may_be_hashed(self, types: set[type]) -> bool:
+        """Whether objects of one of these types may have another hash now."""
+        # A tuple is hashed by what it contains.
+        return bool(self.hashed) and any(
+            cls in self.hashed or issubclass(cls, tuple) for cls in types
+        )
+
     def _has_hashed_keys(self, container: Any) -> bool:
-        if isinstance(container, dict):
-            return any(type(key) in self._hashed for key in dict.__iter__(container))
-        if isinstance(container, set):
-            return any(type(member) in self._hashed for member in set.__iter__(container))
+        if is_a(container, dict):
+            return any(map(self._is_hashed, dict.__iter__(container)))
+        if is_a(container, set):
+            return any(map(self._is_hashed, set.__iter__(container)))
         return False
+
+    def _is_hashed(self, key: Any) -> bool:
+        if is_a(key, tuple):
+            return type(key) in self.hashed or any(map(self._is_hashed, tuple.__iter__(key)))
+        return type(key) in self.hashed
 
     # -- the heap: whatever holds some objects ----------------------------------------------------
 
@@ -242,9 +265,9 @@ class Exchanger:
                 return known.get(id(value), value)
 
             for holder in list(_holders(heap, wanted)):
-                if id(holder) in own or isinstance(holder, _CLOSED):
+                if id(holder) in own or is_a(holder, _CLOSED):
                     continue
-                if type(holder) in IMMUTABLE or isinstance(holder, types.MethodType | tuple):
+                if type(holder) in IMMUTABLE or is_a(holder, (types.MethodType, tuple)):
                     rebuilt[id(holder)] = self._rebuilt(holder, put)
                     self.kept.append(holder)
                 else:
@@ -253,7 +276,7 @@ class Exchanger:
             successors = rebuilt
 
     def _rebuilt(self, holder: Any, put: Callable[[Any], Any]) -> Any:
-        if isinstance(holder, types.MethodType):
+        if is_a(holder, types.MethodType):
             return types.MethodType(holder.__func__, put(holder.__self__))
         return _rebuild(holder, list(map(put, holder)))
 
@@ -278,12 +301,12 @@ class Exchanger:
             return self._exchange_code
         if issubclass(cls, weakref.ref):
             return self._exchange_reference
+        if issubclass(cls, Manager):
+            return self._exchange_manager
         if cls in ATOMS or issubclass(cls, ApplicationAttributes) or not self._new_code.owns(cls):
             return None
         if issubclass(cls, enum.Enum):
             return self._exchange_member
-        if issubclass(cls, Manager):
-            return self._exchange_manager
         if cls in self.watched:
             return self._watch
         try:
@@ -292,6 +315,8 @@ class Exchanger:
             is_current = False
         if is_current:
             return self._exchange_items if issubclass(cls, tuple | frozenset) else None
+        if cls.__hash__ is not None:  # a msgspec struct is hashed by its class, too
+            self.hashed.add(cls)
         return self._exchange_late
 
     def _is_foreign(self, cls: type) -> bool:
@@ -301,21 +326,30 @@ class Exchanger:
             and cls not in _FOLLOWED
             and not self._new_code.owns(cls)
             and not issubclass(cls, (ApplicationAttributes, Session, ListenerTask, Timer))
-            and bool(cls.__dictoffset__)
+            and bool(cls.__dictoffset__ or members_of(cls))
         )
 
     def _exchange_items(self, value: Any) -> Any:
         items = [self.exchange(item) for item in value]
         if all(new is old for new, old in zip(items, value, strict=True)) and not (
-            isinstance(value, frozenset) and any(type(item) in self._hashed for item in items)
+            is_a(value, frozenset) and any(type(item) in self.hashed for item in items)
         ):
             return value
         return self._remembered(value, _rebuild(value, items))
 
     def _exchange_code(self, value: Any) -> Any:
-        if isinstance(value, types.MethodType):
+        if is_a(value, types.MethodType):
             return self._exchange_method(value)
-        return self._named(value, self._new_code.code_of, value)
+        new = self._named(value, self._new_code.code_of, value)
+        if new is value and type(value) is types.FunctionType and not self._new_code.is_own(value):
+            self._look_into(value)
+        return new
+
+    def _look_into(self, function: types.FunctionType) -> None:
+        """A library may keep what it was given in the closure of a function: ``ExitStack.callback`` does."""
+        if id(function) not in self._looked_into:
+            self._looked_into.add(id(function))
+            self._closures += (function, *(function.__closure__ or ()))
 
     def _exchange_method(self, method: types.MethodType) -> Any:
         owner = self.exchange(method.__self__)
@@ -329,21 +363,21 @@ class Exchanger:
         return self._named(member, self._new_code.member_of, member)
 
     def _exchange_manager(self, manager: Manager[Any]) -> Any:
-        store_cls: Any = self._named(manager, self._new_code.class_of, manager.store_cls)
-        return manager if store_cls is manager else store_cls.manager
+        return self._named(manager, self._new_code.manager_of, manager)
 
     def _exchange_reference(self, reference: Any) -> Any:
-        if isinstance(reference, weakref.WeakMethod):
+        if is_a(reference, weakref.WeakMethod):
             method = reference()
             new = None if method is None else self.exchange(method)
-            if new is method or not isinstance(new, types.MethodType):
+            if new is method or not is_a(new, types.MethodType):
                 return reference
             return self._remembered(reference, weakref.WeakMethod(new, reference.__callback__))
-        target = reference()
-        new = self.exchange(target)
-        if new is target or type(reference) is not weakref.ref:
+        target, callback = reference(), reference.__callback__
+        new, new_callback = self.exchange(target), self.exchange(callback)
+        is_same = new is target and new_callback is callback
+        if target is None or is_same or type(reference) is not weakref.ref:
             return reference
-        return self._remembered(reference, weakref.ref(new, reference.__callback__))
+        return self._remembered(reference, weakref.ref(new, new_callback))
 
     def _exchange_late(self, value: Any) -> Any:
         """An object that the garbage collector does not list, since it cannot be part of a cycle."""
@@ -386,6 +420,17 @@ def _is_large(containers: Sequence[Any]) -> bool:
         return True
 
 
+def _types_of_keys(containers: Sequence[Any]) -> set[type]:
+    """The types of what is hashed in these: keys of dicts, members of sets."""
+    types: set[type] = set()
+    for cls in set(map(type, containers)):
+        base = next((base for base in (dict, set) if issubclass(cls, base)), None)
+        if base is not None:
+            alike = compress(containers, map(is_, map(type, containers), repeat(cls)))
+            types.update(map(type, chain.from_iterable(map(base.__iter__, alike))))
+    return types
+
+
 def _chunks(containers: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(containers), _CHUNK):
         yield containers[start : start + _CHUNK]
@@ -417,12 +462,12 @@ def _class_dicts(heap: Sequence[Any]) -> dict[int, type]:
 
     Such a dict must not be written to: Python would go on with the attribute that it has looked up.
     """
-    return {id(gc.get_referents(vars(obj))[0]): obj for obj in heap if isinstance(obj, type)}
+    return {id(gc.get_referents(vars(obj))[0]): obj for obj in heap if issubclass(type(obj), type)}
 
 
 def _rebuild(value: Any, items: Sequence[Any]) -> Any:
     """A tuple or frozenset like this one with other items, also of a subclass."""
-    base = tuple if isinstance(value, tuple) else frozenset
+    base = tuple if is_a(value, tuple) else frozenset
     new = base.__new__(type(value), items)
     attributes = attributes_of(value)
     if attributes:

@@ -8,13 +8,14 @@ import gc
 import operator
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
-from cletus.reload.state.plain_types import name_of
+from cletus.reload.state.plain_types import is_a, name_of
 from cletus.service.session import Session
-from cletus.storage import Store
+from cletus.storage import Manager, Store
 
 #: What a class is and stays: no object of one sort becomes one of another.
 _SORTS = {enum.Enum: "an enum", Store: "a store", type: "a metaclass"}
@@ -32,6 +33,9 @@ class NewCode:
         old_modules: the modules that the new ones replace, by name.
         namespaces: those of the new modules, by name. A module may have put something else in its own
             place in ``sys.modules``.
+
+    Attributes:
+        old_modules, namespaces: as given.
     """
 
     def __init__(
@@ -42,12 +46,12 @@ class NewCode:
     ) -> None:
         self._session = session
         self._application = session.application
-        self._old_modules = old_modules
-        self._namespaces = namespaces
+        self.old_modules = old_modules
+        self.namespaces = namespaces
         self._owned: dict[type, bool] = {}
         self._classes: dict[type, type | Unnamed] = {}
         # Built when first needed, which is rarely.
-        self._moved: dict[str, list[type]] | None = None
+        self._moved: dict[str, list[Any]] | None = None
         self._old_names: dict[int, tuple[str, str]] | None = None
         self._young: set[int] | None = None
 
@@ -59,6 +63,10 @@ class NewCode:
             owned = isinstance(module, str) and self._application.owns(module)
             self._owned[cls] = owned
         return owned
+
+    def is_own(self, function: Any) -> bool:
+        """Whether a function is written in the application; decorators of libraries make others."""
+        return self._application.owns(getattr(function, "__globals__", {}).get("__name__"))
 
     def class_of(self, cls: type) -> type:
         """The class that takes the place of this one; itself if it is of the new code.
@@ -96,9 +104,9 @@ class NewCode:
         Raises:
             Unnamed: there is none.
         """
-        if isinstance(value, type):
+        if is_a(value, type):
             return self.class_of(value) if self.owns(value) else value
-        if isinstance(value, ModuleType):
+        if is_a(value, ModuleType):
             if value.__name__ not in sys.modules:
                 raise Unnamed(f"the module {value.__name__} is not imported any more")
             return sys.modules[value.__name__]
@@ -107,6 +115,8 @@ class NewCode:
             return value
         if self._is_new(value):
             return value
+        if self._is_bound(value):
+            return self._bound_anew(value)
         return self._named(value, module, value.__qualname__)
 
     def method_of(self, method: MethodType, owner: Any) -> Any:
@@ -127,7 +137,7 @@ class NewCode:
             return method
         # A private method has another name in its class than in its definition, and a decorator may
         # have given it a third: what counts is the name under which the old class has it.
-        holder = owner if isinstance(owner, type) else type(owner)
+        holder = owner if is_a(owner, type) else type(owner)
         name = self._name_in_class(function, holder)
         if isinstance(
             owner, ApplicationAttributes
@@ -138,8 +148,18 @@ class NewCode:
         else:
             successor = getattr(owner, name, None)
         if not callable(successor):
+            if "." not in function.__qualname__:  # MethodType(function, owner)
+                return MethodType(self.code_of(function), owner)
             raise Unnamed(f"{name_of(holder)} does not have the method {name!r} any more")
         return successor
+
+    def manager_of(self, manager: Manager[Any]) -> Any:
+        """The manager of the store class that takes the place of this one's.
+
+        Raises:
+            Unnamed: there is none.
+        """
+        return self.class_of(manager.store_cls).manager  # type: ignore[attr-defined]  # it is a store
 
     def member_of(self, member: enum.Enum) -> enum.Enum:
         """The enum member that takes the place of this one: of the same name, else of the same value.
@@ -169,9 +189,9 @@ class NewCode:
         try:
             successor = self._named(cls, cls.__module__, cls.__qualname__)
         except Unnamed:
-            if id(cls) in self._young_ids():
+            if id(cls) in self.young_ids():
                 return cls  # a local class of the new code
-            successor = self._moved_class(cls)
+            successor = self._moved_from(cls)
             if successor is None:
                 raise
         if not isinstance(successor, type):
@@ -187,7 +207,10 @@ class NewCode:
         for store_cls in staged.values():
             if name in store_cls.schema.names:
                 return store_cls
-        return None
+        # A renaming is undone.
+        known = self._session.current.stores
+        former = (name for name in cls.schema.names if name in staged and name not in known)
+        return next((staged[name] for name in former), None)
 
     def _named(self, value: Any, module: str, path: str) -> Any:
         successor = self._lookup(module, path)
@@ -200,49 +223,77 @@ class NewCode:
                     "define it at the top level of its module"
                 )
             successor = self._lookup(*names)
+        if successor is None and is_a(value, FunctionType):
+            successor = self._moved_from(value)
         if successor is None:
             raise Unnamed(f"{module}.{path} is gone")
         return successor
 
     def _lookup(self, module: str, path: str) -> Any:
         first, *others = path.split(".")
-        namespace = self._namespaces.get(module)
+        namespace = self.namespaces.get(module)
         if namespace is None:
             namespace = getattr(sys.modules.get(module), "__dict__", {})
-        successor = namespace.get(first)
+        successor: Any = namespace.get(first)
         for part in others:
             name = part
-            if isinstance(successor, type) and part.startswith("__") and not part.endswith("__"):
+            if is_a(successor, type) and part.startswith("__") and not part.endswith("__"):
                 name = f"_{successor.__name__.lstrip('_')}{part}"
             successor = getattr(successor, name, None)
         return successor
 
-    def _moved_class(self, cls: type) -> type | None:
-        """The class of this name in another module, if exactly one has it."""
+    def _moved_from(self, code: Any) -> Any:
+        """The class or function of this name in another module, if exactly one has it; else ``None``."""
         if self._moved is None:
             self._moved = {}
-            for name, namespace in self._namespaces.items():
+            for name, namespace in self.namespaces.items():
                 for value in list(namespace.values()):
-                    if isinstance(value, type) and value.__module__ == name:
+                    if is_a(value, (type, FunctionType)) and value.__module__ == name:
                         self._moved.setdefault(value.__qualname__, []).append(value)
-        candidates = {id(one): one for one in self._moved.get(cls.__qualname__, ())}
+        candidates = {
+            id(value): value
+            for value in self._moved.get(code.__qualname__, ())
+            if is_a(value, type) is is_a(code, type)
+        }
         return next(iter(candidates.values())) if len(candidates) == 1 else None
 
     def _is_new(self, function: Any) -> bool:
         """Whether a function is of the new code: its globals are those of a module in force."""
-        while isinstance(function, functools._lru_cache_wrapper):
+        while not self.is_own(function) and hasattr(function, "__wrapped__"):
             function = function.__wrapped__
         namespace = getattr(function, "__globals__", None)
         if namespace is None:
             return False
         name = namespace.get("__name__")
-        return name not in self._old_modules or namespace is self._namespaces.get(name)
+        return name not in self.old_modules or namespace is self.namespaces.get(name)
+
+    def _is_bound(self, function: Any) -> bool:
+        """Whether a library has made this function for an object, under the name of a method.
+
+        ``singledispatchmethod`` and ``partialmethod`` do. What has the name now is for no object.
+        """
+        if "." not in function.__qualname__ or self.is_own(function):
+            return False
+        holder: Any = self.old_modules.get(function.__module__)
+        for part in function.__qualname__.split("."):
+            holder = getattr(holder, part, None)
+        return is_a(function, FunctionType) and holder is not function
+
+    def _bound_anew(self, function: Any) -> Any:
+        """What the new class has under this name, made for the object in the function's closure, if any."""
+        name = function.__qualname__.rpartition(".")[2]
+        for cell in function.__closure__ or ():
+            with suppress(ValueError):  # it is empty
+                owner = cell.cell_contents
+                if self.owns(type(owner)) and callable(bound := getattr(owner, name, None)):
+                    return bound
+        return function
 
     def _names_of_old_values(self) -> dict[int, tuple[str, str]]:
         if self._old_names is None:
             self._old_names = {
                 id(value): (module_name, name)
-                for module_name, module in self._old_modules.items()
+                for module_name, module in self.old_modules.items()
                 for name, value in vars(module).items()
             }
         return self._old_names
@@ -255,7 +306,7 @@ class NewCode:
                     return name
         return _mangled(function.__qualname__)
 
-    def _young_ids(self) -> set[int]:
+    def young_ids(self) -> set[int]:
         """What was made since the reload began: until its end nothing is collected."""
         if self._young is None:
             self._young = set(map(id, gc.get_objects(generation=0)))

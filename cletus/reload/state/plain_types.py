@@ -14,6 +14,8 @@ import uuid
 import weakref
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from typing import Any
 
 from cletus.storage.schema import DocumentState
 from cletus.text.markup import Styled
@@ -62,6 +64,27 @@ CODE = frozenset(
 )
 
 
+def is_a(value: object, classes: Any) -> bool:
+    """As ``isinstance``, without asking the value: a proxy may raise, or say that it is what it stands for."""
+    return issubclass(type(value), classes)
+
+
 def name_of(cls: type) -> str:
     """A class by its full name, for messages."""
     return f"{cls.__module__}.{cls.__qualname__}"
+
+
+class ByClass(dict[type, Any]):
+    """What is worked out once for each class.
+
+    Args:
+        value_of: a class.
+    """
+
+    def __init__(self, value_of: Callable[[type], Any]) -> None:
+        super().__init__()
+        self._value_of = value_of
+
+    def __missing__(self, cls: type) -> Any:
+        self[cls] = self._value_of(cls)
+        return self[cls]

@@ -1,4 +1,4 @@
-"""Classes that declare what their objects hold: dataclasses, attrs, msgspec structs, named tuples.
+"""Classes that declare what their objects hold: dataclasses, attrs, msgspec, pydantic, named tuples.
 
 Their values go by the names of their fields, never by position. A plain class declares nothing: all
 that is known of its objects are their attributes.
@@ -7,9 +7,10 @@ that is known of its objects are their attributes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from types import MemberDescriptorType
 from typing import Any
 
@@ -43,6 +44,8 @@ def record_fields(cls: Any) -> tuple[RecordField, ...]:
         return tuple(_of_dataclass(cls))
     if attrs.has(cls):
         return tuple(_of_attrs(cls))
+    if hasattr(cls, "__pydantic_fields__"):  # pydantic is not among what Cletus needs
+        return tuple(_of_pydantic(cls))
     if issubclass(cls, msgspec.Struct):
         return tuple(_of_struct(cls))
     if is_named_tuple(cls):
@@ -89,9 +92,25 @@ def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
     return _slots(cls)
 
 
+@cache
+def _members(cls: type) -> dict[str, MemberDescriptorType]:
+    return {
+        name: attribute
+        for base in reversed(cls.__mro__)
+        for name, attribute in vars(base).items()
+        if isinstance(attribute, MemberDescriptorType)
+    }
+
+
+def members_of(cls: type) -> dict[str, MemberDescriptorType]:
+    """As ``slots_of``, with what C code keeps for each object: ``row_factory`` of a database connection."""
+    return _members(cls)
+
+
 def forget_classes() -> None:
     """Let go of the classes that have been asked about."""
     _slots.cache_clear()
+    _members.cache_clear()
 
 
 def attributes_of(obj: Any) -> dict[str, Any] | None:
@@ -101,6 +120,15 @@ def attributes_of(obj: Any) -> dict[str, Any] | None:
     except AttributeError:
         return None
     return attributes if type(attributes) is dict else None
+
+
+def attributes_of_all(objects: Sequence[Any]) -> list[dict[str, Any]]:
+    """The ``__dict__`` of each object that has one; as ``attributes_of``, in bulk."""
+    try:
+        attributes: list[Any] = list(map(object.__getattribute__, objects, repeat("__dict__")))
+    except AttributeError:
+        attributes = list(map(attributes_of, objects))
+    return [each for each in attributes if type(each) is dict]
 
 
 def values_of(obj: Any) -> dict[str, Any]:
@@ -202,6 +230,18 @@ def _of_struct(cls: Any) -> Iterator[RecordField]:
             yield RecordField(field.name, _always(field.default))
         else:
             yield RecordField(field.name, None)
+
+
+def _of_pydantic(cls: Any) -> Iterator[RecordField]:
+    for name, field in cls.__pydantic_fields__.items():
+        if field.is_required():
+            yield RecordField(name, None)
+        else:
+            yield RecordField(name, _default_of(field), field.default_factory is not None)
+
+
+def _default_of(field: Any) -> Callable[[Any], Any]:
+    return lambda obj: field.get_default(call_default_factory=True, validated_data=vars(obj))
 
 
 def _made(name: str, factory: Callable[[], Any]) -> RecordField:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import CellType, FunctionType
 from typing import Any
 
-from cletus.reload.state.plain_types import WEAK
-from cletus.reload.state.records import attributes_of, slots_of
+from cletus.reload.state.plain_types import WEAK, is_a
+from cletus.reload.state.records import attributes_of, members_of
 from cletus.reload.state.undo import MUTABLE, Undo, base_of, restore_contents
 
 Exchange = Callable[[Any], Any]
@@ -36,15 +37,15 @@ class Rewriter:
             exchange: gives what takes a value's place.
             rehash: whether its keys have to be hashed anew although they stay the same objects.
         """
-        if isinstance(container, MUTABLE):
+        if is_a(container, MUTABLE):
             self._rewrite_items(container, exchange, rehash=rehash)
-        elif isinstance(container, partial):
+        elif is_a(container, partial):
             self._rewrite_partial(container, exchange)
-        elif isinstance(container, CellType):
+        elif is_a(container, CellType):
             self._rewrite_cell(container, exchange)
-        elif isinstance(container, FunctionType):
+        elif is_a(container, FunctionType):
             self._rewrite_defaults(container, exchange)
-        elif isinstance(container, type):
+        elif is_a(container, type):
             self._rewrite_class(container, exchange)
             return
         elif type(container) in WEAK:
@@ -149,7 +150,7 @@ class Rewriter:
                 type.__setattr__(cls, name, new)
 
     def _rewrite_weak(self, container: Any, exchange: Exchange) -> None:
-        if isinstance(container, weakref.WeakSet):
+        if is_a(container, weakref.WeakSet):
             members = list(container)
             new_members = [exchange(member) for member in members]
             if any(new is not old for new, old in zip(new_members, members, strict=True)):
@@ -169,14 +170,19 @@ class Rewriter:
         attributes = attributes_of(container)
         if attributes:
             self._rewrite_items(attributes, exchange, rehash=False)
-        for slot in slots_of(type(container)).values():
+        for slot in members_of(type(container)).values():
             try:
                 value = slot.__get__(container)
             except AttributeError:
                 continue  # it was never set
             if (new := exchange(value)) is not value:
-                self._undo.add(slot.__set__, container, value)
-                slot.__set__(container, new)
+                self._undo.add(_set_slot, container, slot, value)
+                _set_slot(container, slot, new)
+
+
+def _set_slot(container: Any, slot: Any, value: Any) -> None:
+    with suppress(AttributeError, TypeError):  # C code may not let it be set
+        slot.__set__(container, value)
 
 
 def _fill_weak(container: Any, contents: list[Any]) -> None:

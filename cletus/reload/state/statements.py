@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import enum
 import functools
+import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
 from cletus.errors import StorageError
+from cletus.reload.code.loader import MARK
+from cletus.reload.code.names import Names
 from cletus.reload.state.new_code import NewCode
-from cletus.reload.state.plain_types import ATOMS
+from cletus.reload.state.plain_types import ATOMS, WEAK
 from cletus.reload.state.records import values_of
 from cletus.service.session import Session
 from cletus.service.timers import Timer
@@ -49,30 +53,41 @@ def described(value: Any, seen: tuple[int, ...] = ()) -> Any:
     if id(value) in seen:
         return "cycle", len(seen) - seen.index(id(value))
     seen = (*seen, id(value))
-    if isinstance(value, Store):
+    if issubclass(type(value), Store):
         return "store", type(value).schema.name, value.key
-    if isinstance(value, enum.Enum):
+    if issubclass(type(value), enum.Enum):
         return cls.__qualname__, value.name
-    if isinstance(value, (type, types.FunctionType, types.MethodType, functools.partial)):
-        return _Different()
-    if isinstance(value, dict):
+    if issubclass(type(value), functools.partial):
+        parts = (value.func, value.args, value.keywords)
+        return cls.__name__, [described(part, seen) for part in parts]
+    if issubclass(type(value), (type, types.FunctionType, types.MethodType)):
+        return (cls.__name__, value.__qualname__) if _is_of_others(value) else _Different()
+    if issubclass(type(value), dict):
         items = dict.items(value)
         return cls.__name__, [(described(key, seen), described(item, seen)) for key, item in items]
-    if isinstance(value, list | tuple):
+    if issubclass(type(value), (list, tuple)):
         return cls.__name__, [described(item, seen) for item in value]
-    if isinstance(value, set | frozenset):
+    if issubclass(type(value), (set, frozenset)):
         return cls.__name__, sorted(repr(described(item, seen)) for item in value)
-    if isinstance(value, ApplicationAttributes) or cls.__module__ == "builtins":
+    if cls in WEAK:
+        return cls.__name__, len(value)
+    if issubclass(type(value), ApplicationAttributes) or cls.__module__ == "builtins":
         return (cls.__name__,)
     values = values_of(value).items() if not cls.__module__.startswith("cletus.") else ()
     return cls.__qualname__, [(name, described(item, seen)) for name, item in values]
+
+
+def _is_of_others(code: Any) -> bool:
+    """Whether a function or class belongs to a library."""
+    module = sys.modules.get(code.__module__ or "")
+    return module is not None and not hasattr(module, MARK)
 
 
 class Statements:
     """What the modules of one generation name and make.
 
     Args:
-        modules: their namespaces, by name.
+        names: what they name.
         new_code: knows which classes are the application's.
 
     Attributes:
@@ -80,13 +95,13 @@ class Statements:
         values: what these hold, described, as far as it was asked for.
     """
 
-    def __init__(self, modules: Mapping[str, Mapping[str, Any]], new_code: NewCode) -> None:
+    def __init__(self, names: Names, new_code: NewCode) -> None:
         self._new_code: NewCode | None = new_code
         self.objects: dict[Path, Any] = {}
         self.values: dict[Path, dict[str, Any]] = {}
         self._visited: set[int] = set()
-        for name, namespace in modules.items():
-            self._visit_names(namespace, (name,))
+        for module, name, value in names.others:
+            self._visit_name(name, value, (module,))
 
     def note(self, stores: Iterable[type[Store]]) -> Statements:
         """Describe what the objects hold; call it when the modules have just been imported.
@@ -108,12 +123,15 @@ class Statements:
 
     def _visit_names(self, namespace: Mapping[Any, Any], path: Path) -> None:
         for name, value in list(namespace.items()):
-            cls = type(value)
-            if cls not in _PLAIN and not (isinstance(name, str) and name.startswith("__")):
-                self._visit(value, cls, (*path, name))
+            self._visit_name(name, value, path)
+
+    def _visit_name(self, name: Any, value: Any, path: Path) -> None:
+        cls = type(value)
+        if cls not in _PLAIN and not (issubclass(type(name), str) and name.startswith("__")):
+            self._visit(value, cls, (*path, name))
 
     def _visit(self, value: Any, cls: type, path: Path) -> None:
-        if cls is object:
+        if cls is object or cls is ContextVar:
             self._add(value, path)
         elif cls is dict and len(path) < _DEPTH:
             self._visit_names({k: v for k, v in value.items() if type(k) in ATOMS}, path)
@@ -160,7 +178,7 @@ def stated(former: Statements | None, path: Path, new: Any, now: dict[str, Any])
         now: the values of that one, described.
     """
     before = None if former is None else former.values.get(path)
-    if isinstance(new, Store):
+    if issubclass(type(new), Store):
         if type(new).schema.state_of(new) is DocumentState.CLEAN:
             # It was loaded: only what the body has changed since is stated by the body.
             loaded: dict[str, Any] = {}
@@ -189,8 +207,8 @@ def note_statements(session: Session) -> None:
     modules = {
         name: vars(module)
         for name, module in session.application.loaded().items()
-        if isinstance(module, types.ModuleType)
+        if issubclass(type(module), types.ModuleType)
     }
-    statements = Statements(modules, NewCode(session, {}, modules))
+    statements = Statements(Names(modules), NewCode(session, {}, modules))
     generation.statements = statements.note(generation.stores.values())
     statements.close()

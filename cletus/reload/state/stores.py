@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cletus.errors import CarryError, CletusError, ReloadError
+from cletus.reload.state.plain_types import is_a
 from cletus.reload.state.undo import Undo
 from cletus.service.report import ReloadReport
+from cletus.service.service import Service
 from cletus.storage import Field, Store, versions
 from cletus.text.plural import counted
 
@@ -27,7 +29,9 @@ _KEPT = versions.EXTRA_FIELDS
 
 def place_of(obj: Any) -> str:
     """An object in words, for messages."""
-    return f"{type(obj).__name__} {obj.key!r}" if isinstance(obj, Store) else repr(obj)
+    if is_a(obj, Service):
+        return "the service"
+    return f"{type(obj).__name__} {obj.key!r}" if is_a(obj, Store) else repr(obj)
 
 
 @dataclass(slots=True)
@@ -144,12 +148,16 @@ class FieldConversion:
         names = [name for name in changes.added if not changes.whole]
         if not names:
             return
-        for obj in objects:
-            self._undo.note_contents(vars(obj))
-            for name in names:
-                # As after a restart: an attribute of that name was not a value of the field.
-                with _naming(obj, name, "its default raised"):
-                    changes.new.fields[name].contribute_to_instance(obj, name)
+        self._undo.note_all(map(vars, objects))
+        fields = [(name, changes.new.fields[name].contribute_to_instance) for name in names]
+        try:
+            # As after a restart: an attribute of that name was not a value of the field.
+            for obj in objects:
+                for name, contribute in fields:
+                    contribute(obj, name)
+        except Exception:
+            with _naming(obj, name, "its default raised"):
+                raise
 
     def convert(self, objects: Sequence[Any], *, lenient: bool = False) -> None:
         """Convert what differs, now that the objects are of the new class.
@@ -184,12 +192,21 @@ class FieldConversion:
         def bare(objects: Sequence[Any]) -> list[tuple[Any, Any]]:
             return [(obj, None) for obj in objects]
 
+        def with_kept(objects: Sequence[Any]) -> list[tuple[Any, Any]]:
+            added = set(changes.added)
+            return [
+                (obj, None)
+                for obj in objects
+                if not vars(obj).keys().isdisjoint(_KEPT)
+                and not all(added.isdisjoint(getattr(obj, name)) for name in _KEPT)
+            ]
+
         if changes.whole:
             return [(self._take_anew, with_data)]
         steps: list[tuple[Callable[[Any, Any], None], Callable[[Any], Any]]] = []
         # First: what is parked for a field that is declared again is forgotten by the next step.
         if changes.added and issubclass(changes.new, Store):
-            steps.append((self._take_back, bare))
+            steps.append((self._take_back, with_kept))
         if changes.dropped and issubclass(changes.new, Store):
             steps.append((self._park_dropped, with_data if changes.own else bare))
         if changes.own:
@@ -325,7 +342,7 @@ def _renames(old: Any, new: Any) -> dict[str, str]:
 
 
 def _is_ordinary(declared: Any) -> bool:
-    return isinstance(declared, Field) and all(
+    return is_a(declared, Field) and all(
         getattr(type(declared), method) is getattr(Field, method)
         for method in ("serialise", "deserialise")
     )

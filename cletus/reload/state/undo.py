@@ -7,8 +7,9 @@ instructions, and what was not noted could not be taken back.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
-from itertools import compress
+from collections.abc import Callable, Iterable, Iterator
+from itertools import compress, islice, repeat
+from operator import is_
 from typing import Any
 
 #: Assigns the class of an object, past a ``__setattr__`` of its own class (frozen ones refuse).
@@ -20,6 +21,9 @@ MUTABLE = (OrderedDict, dict, list, set, deque)
 
 #: Nearly all are of these themselves.
 _EXACT = frozenset({dict, list, set})
+
+#: So many containers are noted in one go.
+_PIECE = 4000
 
 
 class Undo:
@@ -42,16 +46,37 @@ class Undo:
 
     def note_all(self, containers: Iterable[Any]) -> None:
         """Remember what each of these holds that is a list, dict, set or deque."""
-        # Most are plain data, and there may be a million of them.
-        candidates = list(containers)
-        mutable = {cls for cls in set(map(type, candidates)) if issubclass(cls, MUTABLE)}
-        for container in compress(candidates, map(mutable.__contains__, map(type, candidates))):
-            self.note_contents(container)
+        # Most are plain data, and there may be a million of them: in pieces that fit into the caches
+        # of the processor.
+        remaining = iter(containers)
+        while piece := list(islice(remaining, _PIECE)):
+            types = list(map(type, piece))
+            for cls in set(types):
+                if issubclass(cls, MUTABLE):
+                    alike = list(compress(piece, map(is_, types, repeat(cls))))
+                    self._note_alike(cls, alike)
+
+    def _note_alike(self, cls: Any, containers: list[Any]) -> None:
+        if cls not in _EXACT:
+            for container in containers:
+                self.note_contents(container)
+            return
+        ids = list(map(id, containers))
+        if not self._noted.isdisjoint(ids):
+            containers = [each for each in containers if id(each) not in self._noted]
+        self._noted.update(ids)
+        self.add(_restore_alike, containers, list(map(cls.copy, containers)))
 
     @property
     def own(self) -> int:
         """The ``id()`` of the list of changes, in which nothing must be exchanged."""
         return id(self._steps)
+
+    def lists(self) -> Iterator[list[Any]]:
+        """Those in which very many containers may be noted."""
+        for restore, arguments in self._steps:
+            if restore is _restore_alike:
+                yield from arguments
 
     def forget(self) -> None:
         """Nothing will be taken back: let go of what is noted."""
@@ -74,6 +99,13 @@ class Undo:
                 failures.append(f"an object of {obj} could not be restored: {error!r}")
         self._noted.clear()
         return failures
+
+
+def _restore_alike(containers: list[Any], contents: list[Any]) -> None:
+    """As ``restore_contents``, for lists, dicts and sets: none of that calls code of the application."""
+    for container, content in zip(containers, contents, strict=True):
+        container.clear()
+        (container.extend if type(container) is list else container.update)(content)
 
 
 def base_of(container: Any) -> Any:

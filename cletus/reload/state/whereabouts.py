@@ -8,6 +8,7 @@ from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.dialogue import Dialogue
+from cletus.reload.state.plain_types import is_a
 from cletus.reload.state.records import attributes_of, values_of
 from cletus.reload.state.stores import place_of
 from cletus.storage import Store
@@ -46,7 +47,9 @@ class Whereabouts:
         """
         if id(container) in self.copies:
             names = [name for name, held in container.items() if held is value]
-            return f"{self.copies[id(container)]!r}, attribute {names[0]!r}" if names else ""
+            return (
+                f"{place_of(self.copies[id(container)])}, attribute {names[0]!r}" if names else ""
+            )
         if self._is_in_use(container):
             return _named(container, value)
         level, inside = [container], {id(container): value}
@@ -74,11 +77,11 @@ class Whereabouts:
 
     def _is_in_use(self, holder: Any) -> bool:
         """Whether this is an object by which others are named, and not one that was discarded."""
-        if isinstance(holder, Store):
+        if is_a(holder, Store):
             if not self._active:
                 self._active = {id(obj) for objects in self.stores for obj in objects.values()}
             return id(holder) in self._active
-        return isinstance(holder, _HOLDERS)
+        return is_a(holder, _HOLDERS)
 
 
 def _is_module_in_force(namespace: dict[str, Any]) -> bool:
@@ -88,7 +91,7 @@ def _is_module_in_force(namespace: dict[str, Any]) -> bool:
 
 def _may_belong(holder: Any) -> bool:
     """Whether a value may belong to somebody by this: not by a frame or a module."""
-    return isinstance(holder, list | tuple | set | frozenset | dict) or (
+    return is_a(holder, (list, tuple, set, frozenset, dict)) or (
         attributes_of(holder) is not None
         and not type(holder).__module__.startswith("cletus.reload")
     )

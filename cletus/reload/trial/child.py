@@ -28,7 +28,7 @@ from twisted.internet.task import Clock
 from cletus.errors import CletusError
 from cletus.reload.code.diff import Diff
 from cletus.reload.code.modules import installed, mark
-from cletus.reload.code.sources import CodeCache, Sources
+from cletus.reload.code.sources import Sources
 from cletus.reload.code.timeout import run_with_timeout
 from cletus.reload.error_text import describe_error, quoted
 from cletus.reload.load import import_application
@@ -119,9 +119,7 @@ def _imported(request: Request) -> Service:
     sys.modules.pop("__main__", None)  # the application may be a program
     configure = partial(_configure, request=request)
     application = request.application
-    return import_application(
-        application.entries[0], application, request.sources, CodeCache(), configure
-    )
+    return import_application(application.entries[0], application, request.sources, configure)
 
 
 def _configure(service: Service, request: Request) -> None:
@@ -152,8 +150,7 @@ def _reloaded(service: Service, request: Request) -> str:
     transaction = Transaction(service, finder, Diff(request.sources), report)
     with _ending_after(request.reload_timeout):
         transaction.run()
-    is_slow = 0 < request.reload_timeout <= report.phases.get("stage", 0.0)
-    return report.error + _SLOW if report.error and is_slow else report.error
+    return report.error + _SLOW if transaction.timed_out else report.error
 
 
 def _forbid_to_end(request: Request) -> None:

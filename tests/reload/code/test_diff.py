@@ -9,7 +9,7 @@ import pytest
 
 from cletus.errors import SourceError
 from cletus.reload.code.diff import compare, compile_all
-from cletus.reload.code.sources import CodeCache, Source, Sources
+from cletus.reload.code.sources import Source, Sources
 
 
 def sources(**texts: str) -> Sources:
@@ -38,10 +38,9 @@ def test_equal_content_is_no_change():
 
 
 def test_a_check_compiles_everything_once_and_names_file_and_line():
-    cache = CodeCache()
-    compile_all(compare(sources(), sources(a="x = 1")), cache)
+    compile_all(compare(sources(), sources(a="x = 1")))
     with pytest.raises(SourceError) as caught:
-        compile_all(compare(sources(), sources(a="x = 1", b="x = 1\ny = (\n")), cache)
+        compile_all(compare(sources(), sources(a="x = 1", b="x = 1\ny = (\n")))
     assert (caught.value.path, caught.value.line, caught.value.text) == (
         Path("/x/b.py"),
         2,
@@ -52,19 +51,10 @@ def test_a_check_compiles_everything_once_and_names_file_and_line():
 def test_a_broken_file_counts_only_if_it_is_imported():
     """A template, or a test that is being written, does not keep the code from being reloaded."""
     broken = sources(a="import b", b="x = 1", c="import (")
-    compile_all(compare(sources(), broken), CodeCache(), ["a"])
+    compile_all(compare(sources(), broken), ["a"])
     for entries in (["a", "c"], None):
         with pytest.raises(SourceError):
-            compile_all(compare(sources(), broken), CodeCache(), entries)
+            compile_all(compare(sources(), broken), entries)
     reached = sources(a="def f():\n    from b import x", b="import c", c="import (")
     with pytest.raises(SourceError):
-        compile_all(compare(sources(), reached), CodeCache(), ["a"])
-
-
-def test_code_is_cached_by_content_and_forgotten_when_it_is_not_kept():
-    cache, one, two = CodeCache(), sources(a="x = 1"), sources(a="x = 2")
-    code = cache.code(one.modules["a"])
-    assert cache.code(one.modules["a"]) is code
-    assert cache.code(two.modules["a"]) is not code
-    cache.keep_only(two)
-    assert cache.code(one.modules["a"]) is not code
+        compile_all(compare(sources(), reached), ["a"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cletus.reload.code.import_names import ImportCache, absolute_name, imports
+from cletus.reload.code.import_names import absolute_name, all_imports, reachable
 from cletus.reload.code.sources import Source, Sources
 
 
@@ -36,26 +36,27 @@ def source(text: str, name: str = "app.sub.mod", *, is_package: bool = False) ->
 )
 def test_names(text, names):
     """Every name that a statement may import is found, wherever it stands, with its parents."""
-    assert imports(source(text)) == names
+    assert source(text).imports == names
 
 
 def test_package():
     """A package's relative imports are meant against itself."""
-    assert imports(source("from . import b", "app.sub", is_package=True)) == {
+    assert source("from . import b", "app.sub", is_package=True).imports == {
         "app",
         "app.sub",
         "app.sub.b",
     }
 
 
-def test_cache_goes_by_content():
-    """A text is parsed once; a new text of the same module is another one."""
-    cache = ImportCache()
-    first, second = source("import a"), source("import b")
-    assert cache.of(Sources({"app.sub.mod": first})) == {"a"}
-    assert cache.of(Sources({"app.sub.mod": second})) == {"b"}
-    cache.keep_only(Sources({"app.sub.mod": second}))
-    assert cache.of(Sources({"app.sub.mod": first, "other": second})) == {"a", "b"}
+def test_imports_of_several():
+    texts = {"a": source("import b"), "b": source("import c.d"), "e": source("import f")}
+    assert all_imports(Sources(texts)) == {"b", "c", "c.d", "f"}
+    assert reachable(Sources(texts), ["a"]) == {"a", "b", "c", "c.d"}
+
+
+def test_a_text_is_parsed_once():
+    text = source("import a")
+    assert text.imports is text.imports
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from cletus.errors import SourceError
 from cletus.reload.code import sources as module
 from cletus.reload.code.diff import Diff, compare, compile_all
-from cletus.reload.code.sources import CodeCache, Source, Sources, Unsettled, compiled, read
+from cletus.reload.code.sources import Source, Unsettled, compiled, read
 from cletus.reload.watch.file_tree import FileTree
 from cletus.service.application import Application, Root
 
@@ -208,24 +209,33 @@ def test_the_line_is_named():
     assert (raised.value.line, raised.value.text) == (2, "b = 2")
 
 
-def test_code_is_compiled_once_for_equal_content(package):
-    cache = CodeCache()
-    one, two = read(scope(package)).modules["talker"], read(scope(package)).modules["talker"]
-    assert cache.code(one) is cache.code(two)
-    cache.keep_only(Sources({}))
-    assert cache.code(two) is not None
-
-
-def test_the_codes_of_others_are_forgotten(package):
-    cache = CodeCache()
+def test_what_has_not_changed_is_used_again_with_its_code(package):
+    (package / "a.py").write_text("x = 1")
+    (package / "b.py").write_text("x = 1")
     before = read(scope(package))
-    code = cache.code(before.modules["talker"])
-    (package / "__init__.py").write_text("a = 1")
-    after = read(scope(package))
-    cache.code(after.modules["talker"])
-    cache.keep_only(after)
-    assert cache.code(before.modules["talker"]) is not code
-    cache.keep_only(before, after)
+    code = before.modules["talker.a"].code
+    (package / "b.py").write_text("x = 2")
+    after = read(scope(package), before)
+    assert after.modules["talker.a"].code is code
+    assert after.modules["talker.b"] is not before.modules["talker.b"]
+    assert before.modules["talker.b"].data == b"x = 1"
+
+
+def test_the_same_text_in_another_file_is_another_source(package):
+    """Its tracebacks name the file."""
+    (package / "a.py").write_text("x = 1")
+    before = read(scope(package))
+    (package / "a.py").unlink()
+    (package / "a").mkdir()
+    (package / "a" / "__init__.py").write_text("x = 1")
+    after = read(scope(package), before)
+    assert after.modules["talker.a"].code.co_filename == str(package / "a" / "__init__.py")
+
+
+def test_a_text_goes_to_another_process_without_its_code():
+    text = source(b"x = 1")
+    assert text.code
+    assert pickle.loads(pickle.dumps(text)) == text
 
 
 # -- C extensions ---------------------------------------------------------------------------------
@@ -235,10 +245,10 @@ def test_an_extension_that_has_changed_is_refused_by_name(package):
     file = package / "fast.so"
     file.write_bytes(b"one")
     before = read(scope(package))
-    compile_all(compare(before, read(scope(package))), CodeCache())
+    compile_all(compare(before, read(scope(package))))
     file.write_bytes(b"two")
     with pytest.raises(SourceError, match="restart") as raised:
-        compile_all(compare(before, read(scope(package))), CodeCache())
+        compile_all(compare(before, read(scope(package))))
     assert raised.value.path == file
 
 
@@ -249,7 +259,7 @@ def test_an_extension_that_comes_or_goes_is_not_refused(package, act):
     pair = (without, read(scope(package)))
     plan = compare(*(pair if act == "added" else pair[::-1]))
     assert getattr(plan, act) == ("talker.fast",)
-    compile_all(plan, CodeCache())
+    compile_all(plan)
 
 
 def test_nothing_differs_from_itself(package):

@@ -6,6 +6,7 @@ from collections import UserDict
 from types import ModuleType
 
 from cletus import Dialogue
+from cletus.reload.code.names import Names
 from cletus.reload.code.subclasses import HiddenSubclasses
 
 REGISTRY = """
@@ -72,7 +73,7 @@ def test_a_class_that_lists_its_subclasses_itself_is_left_alone():
     """Also if one of them has a base that Python lists."""
     module = ModuleType("child")
     module.Child = type("Child", (Listing, UserDict), {"__module__": "child"})
-    with HiddenSubclasses([module], lambda name: name == "child"):
+    with HiddenSubclasses(Names({"child": vars(module)}), lambda name: name == "child"):
         assert module.Child in Listing.__subclasses__()
         assert module.Child not in UserDict.__subclasses__()
     assert "__subclasses__" in vars(Listing)

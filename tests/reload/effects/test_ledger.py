@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import colorsys  # noqa: F401 - a module that a test replaces
 import copyreg
+import csv
 import decimal
 import gc
 import json
 import locale
 import logging
+import mimetypes
 import os
+import random
 import signal
 import socket
 import sys
@@ -18,6 +22,7 @@ import threading
 import time
 import warnings
 from contextvars import ContextVar
+from copy import deepcopy
 
 import pytest
 from twisted.internet import reactor
@@ -25,7 +30,7 @@ from twisted.internet.task import Clock, LoopingCall
 from twisted.logger import globalLogPublisher
 from twisted.python.log import theLogPublisher
 
-from cletus.reload.code.modules import Mark
+from cletus.reload.code.loader import Mark
 from cletus.reload.effects.ledger import Ledger, module_of
 from cletus.service.application import Application, Root
 from tests.reload.conftest import CORE
@@ -67,7 +72,21 @@ def traces() -> dict[str, object]:
         "timeout": socket.getdefaulttimeout(),
         "time_zone": time.tzname,
         "locale": locale.setlocale(locale.LC_ALL),
+        "media types": deepcopy((mimetypes.guess_type("a.cletus"), mimetypes._db.types_map_inv)),
+        "dialects": sorted((name, csv.get_dialect(name).delimiter) for name in csv.list_dialects()),
+        "chance": random.getstate(),
+        "modules": sys.modules["colorsys"],
         "patches": (json.dumps, json.JSONEncoder, vars(json).get("more")),
+        "patched class": (json.JSONEncoder.default, vars(json.JSONEncoder).get("more")),
+        "umask": (mask := os.umask(0), os.umask(mask)),
+        "interpreter": (
+            sys.getrecursionlimit(),
+            sys.getswitchinterval(),
+            sys.get_int_max_str_digits(),
+            threading.stack_size(),
+            gc.get_threshold(),
+        ),
+        "levels": (logging.root.manager.disable, logging.getLevelName(33)),
     }
 
 
@@ -117,6 +136,18 @@ UNDONE = {
         "import warnings\nclass Mine(Warning): pass\nwarnings.simplefilter('ignore', Mine)\n"
         "warnings.filterwarnings('ignore', message='x')"
     ),
+    "warnings_again": (
+        "import warnings\nwarnings.filters.reverse()\nwarnings.filterwarnings('default', category="
+        "DeprecationWarning, module='__main__')\nwarnings.resetwarnings()"
+    ),
+    "path_taken_out": "import sys\nsys.path.pop()\nsys.path.insert(0, '/nowhere')",
+    "media_types": "import mimetypes\nmimetypes.add_type('text/x-cletus', '.cletus')",
+    "dialects": (
+        "import csv\ncsv.register_dialect('unix', delimiter='|')\n"
+        "csv.register_dialect('mine', delimiter=';')"
+    ),
+    "chance": "import random\nrandom.seed(1)",
+    "modules": "import sys, types\nsys.modules['colorsys'] = types.ModuleType('colorsys')",
     "gc": "import gc\ngc.callbacks.append(lambda *_: None)",
     "copyreg": "import copyreg\nclass Mine: pass\ncopyreg.pickle(Mine, lambda one: 'x')",
     "environment": "import os\nos.environ['CLETUS_TEST'] = '1'\nos.environ.pop('PATH')",
@@ -129,6 +160,16 @@ UNDONE = {
         "class Mine(json.JSONEncoder): pass\n"
         "json.dumps, json.JSONEncoder, json.more = dumps, Mine, dumps"
     ),
+    "patched_class": (
+        "import json\ndef default(*_): return 'patched'\n"
+        "json.JSONEncoder.default = json.JSONEncoder.more = default"
+    ),
+    "umask": "import os\nos.umask(0o77)",
+    "interpreter": (
+        "import gc, sys, threading\nsys.setrecursionlimit(5000)\nsys.setswitchinterval(0.5)\n"
+        "sys.set_int_max_str_digits(0)\nthreading.stack_size(1 << 20)\ngc.set_threshold(5, 5, 5)"
+    ),
+    "levels": "import logging\nlogging.disable(50)\nlogging.addLevelName(33, 'TRACE')",
     "folder": "import os\nos.chdir('/')",
     "excepthook": (
         "import sys, threading\nsys.excepthook = threading.excepthook = lambda *_: None"

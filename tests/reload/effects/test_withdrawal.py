@@ -61,6 +61,16 @@ REGISTERS = {
         ),
         lambda: len(_collectors()),
     ),
+    "a Prometheus collector of its own": (
+        (
+            "from prometheus_client import REGISTRY\n"
+            "from prometheus_client.core import GaugeMetricFamily\n"
+            "class Mine:\n    def collect(self):\n"
+            "        yield GaugeMetricFamily('taken_lines', 'lines', value=1)\n"
+            "REGISTRY.register(Mine())"
+        ),
+        lambda: len(_collectors()),
+    ),
 }
 
 
@@ -126,6 +136,19 @@ def test_a_collector_goes_on_with_its_value(run):
     app.reload(a=text.format(", ['by']"))
     assert app.module("a").LINES._metrics == {}
     app.reload(a="")
+
+
+def test_a_collector_registered_while_the_service_runs_stays(run):
+    from prometheus_client import REGISTRY
+
+    text = "class Mine:\n    def describe(self): return []\n    def collect(self): return []"
+    app = run(a=text)
+    collector = app.module("a").Mine()
+    REGISTRY.register(collector)
+    app.reload(a=text + "\n1/0")
+    app.reload(a=text + "\n# more")
+    assert collector in REGISTRY._collector_to_names
+    REGISTRY.unregister(collector)
 
 
 def test_what_the_application_has_taken_back_itself_is_not_put_back(run):

@@ -59,6 +59,7 @@ def test_what_nothing_shows_is_said_honestly():
     assert "a running call, or C code" in sentences[0]
 
 
+@pytest.mark.usefixtures("frozen_is_searched")
 @pytest.mark.parametrize("frozen", [False, True])
 def test_what_is_frozen_is_looked_at_if_nothing_else_explains_it(monkeypatch, frozen):
     """And not before: what is thawed makes every later collection longer."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import sqlite3
 import weakref
 from collections import deque
+from contextvars import Context
 from functools import partial
-from types import SimpleNamespace
+from types import MappingProxyType, MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +48,7 @@ WORLD = """
         service = service
         one = Field(session=True)
         two = Field(session=True)
+        three = Field(session=True)
 """
 
 
@@ -366,6 +370,182 @@ def test_what_a_library_holds_directly_is_of_the_new_code(moody):
     assert box.one.table["x"] is world.Plain
 
 
+DECORATED = """
+    import contextlib, weakref
+    from twisted.internet.defer import inlineCallbacks, succeed
+
+    @functools.singledispatch
+    def shown(value):
+        return "v1"
+
+    @shown.register
+    def shown_player(value: Player):
+        return "v1 player"
+
+    @inlineCallbacks
+    def fetch():
+        return (yield succeed("v1"))
+
+    class Robot:
+        @inlineCallbacks
+        def fetch(self):
+            return (yield succeed("v1"))
+        @functools.singledispatchmethod
+        def shown(self, value):
+            return "v1"
+
+    def noticed(reference):
+        pass
+"""
+
+
+def test_functions_that_a_decorator_of_a_library_has_made_are_found(run):
+    """Their globals are those of the library."""
+    app = run(world=WORLD + DECORATED)
+    box, world = app.store("box")("box"), app.module("world")
+    box.one = [world.shown, world.fetch, world.Robot.fetch, world.Robot().fetch]
+    box.two = world.Player()
+    box.three = world.Robot().shown
+    edited(app, "v1", "v2")
+    shown, fetch, method, bound_method = box.one
+    assert shown is app.module("world").shown
+    assert [shown(1), shown(box.two)] == ["v2", "v2 player"]
+    results = [fetch().result, method(app.module("world").Robot()).result, bound_method().result]
+    assert results == ["v2"] * 3
+    assert box.three(1) == "v2"  # it is for one object, and what has its name is for none
+
+
+LIBRARIES = """
+    import types
+    from contextvars import ContextVar
+
+    Made = dataclasses.make_dataclass("Made", [("x", int)], namespace={"word": lambda _: "v1"})
+    Other = types.new_class("Other", (), {}, lambda space: space.update(word=lambda _: "v1"))
+    SPEAKER = ContextVar("SPEAKER", default=None)
+    OTHER = ContextVar("OTHER", default="v1")
+
+    class Row:
+        def __init__(self, cursor, values):
+            self.word = "v1"
+
+    def bye(word):
+        return "v1"
+"""
+
+
+def test_what_tools_of_the_standard_library_hold_is_of_the_new_code(run):
+    """Also what C code holds, if it lets it be set; what was called ``make_dataclass`` has a module."""
+    app = run(world=WORLD + LIBRARIES)
+    box, world = app.store("box")("box"), app.module("world")
+    database = sqlite3.connect(":memory:")
+    database.row_factory = world.Row
+    stack, made = contextlib.ExitStack(), world.Made(1)
+    stack.callback(world.bye, 1)
+    finalizer = weakref.finalize(made, world.bye, 1)
+    context = Context()
+    context.run(world.SPEAKER.set, "ann")
+    app.service.database, app.service.stack = database, stack
+    box.one = [made, world.Other()]
+    assert not app.reload(world=lambda text: text.replace("v1", "v2") + "\n1/0").ok
+    assert database.row_factory is world.Row
+    del world
+    report = edited(app, "v1", "v2")
+    assert report.holders == []
+    world = app.module("world")
+    assert [value.word() for value in box.one] == ["v2", "v2"]
+    assert database.execute("select 1").fetchone().word == "v2"
+    assert finalizer.peek()[1] is world.bye
+    finalizer.detach()
+    callback = stack._exit_callbacks[0][1]
+    assert callback.__wrapped__ is world.bye
+    assert world.bye in [cell.cell_contents for cell in callback.__closure__]
+    assert context[world.SPEAKER] == "ann"
+    assert world.OTHER.get() == "v2"  # with another default it is another variable
+    database.close()
+
+
+def test_a_manager_is_that_of_the_new_class_wherever_it_is(run):
+    text = """
+        from cletus.storage import Field, Manager, Store
+        from APP.core import service
+
+        class Players(Manager):
+            def rich(self):
+                return "v1"
+
+        class Player(Store):
+            service = service
+            manager = Players()
+    """
+    app = run(world=text)
+    manager = app.store("player").manager
+    app.service.players, app.service.rich = [manager, manager], manager.rich
+    assert app.reload(world=lambda text: text.replace("v1", "v2")).warnings == []
+    assert app.service.players == [app.store("player").manager] * 2
+    assert app.service.rich() == "v2"
+
+
+def test_a_function_that_was_bound_to_an_object_is_of_the_new_code(run):
+    app = run(world=WORLD + "\n    def howl(player):\n        return 'v1', player\n")
+    box, world = app.store("box")("box"), app.module("world")
+    player = world.Player()
+    player.speak = MethodType(world.howl, player)
+    box.one = player
+    report = edited(app, "'v1'", "'v2'")
+    assert report.warnings == []
+    assert player.speak() == ("v2", player)
+
+
+@pytest.mark.parametrize("key", ["{}", "({}, 1)", "Pair({}, 1)", "(1, ({},))"])
+@pytest.mark.parametrize(
+    "layout", ["@dataclasses.dataclass(frozen=True)\n    class Spot", "class Spot(Frozen)"]
+)
+def test_keys_whose_hash_depends_on_the_class_are_found(run, layout, key):
+    text = f"""
+    class Frozen(msgspec.Struct, frozen=True):
+        pass
+
+    class Pair(typing.NamedTuple):
+        first: typing.Any
+        second: int
+
+    {layout}:
+        x: int
+    """
+    app = run(world=WORLD + text)
+    box = app.store("box")("box")
+
+    def made():
+        return eval(key.format("Spot(1)"), vars(app.module("world")))
+
+    box.one, box.two = {made(): "here"}, {made()}
+    bad = "one = Field(session=True)\n        bad = Field(lambda: 1 / 0)"
+    grown = "        x: int\n".replace("    ", "", 1)
+    assert not edit(app, grown, grown + "    y: int = 2\n", "one = Field(session=True)", bad).ok
+    assert box.one[made()] == "here"
+    assert made() in box.two
+    edited(app, grown, grown + "    y: int = 2\n")
+    assert box.one[made()] == "here"
+    assert made() in box.two
+
+
+def test_a_callback_of_a_weak_reference_is_of_the_new_code(run):
+    app = run(world=WORLD + DECORATED)
+    box, world = app.store("box")("box"), app.module("world")
+    player = world.Player()
+    box.one = weakref.ref(player, world.noticed)
+    edited(app, "v1", "v2")
+    assert box.one() is player
+    assert box.one.__callback__ is app.module("world").noticed
+
+
+def test_a_read_only_view_of_a_dict_shows_the_new_code(moody):
+    box, world = moody.store("box")("box"), moody.module("world")
+    box.one = MappingProxyType({"mood": world.Mood.SAD})
+    edited(moody, '"v1"', '"v2"')
+    assert box.one["mood"] is moody.module("world").Mood.SAD
+
+
 def test_one_value_without_a_name_hinders_nobody(run):
     """It stays as it is; the report says where the first one is, and how many there are."""
     app = run(world=WORLD + "\n    def ask(word):\n        return lambda: word\n")
@@ -379,6 +559,16 @@ def test_one_value_without_a_name_hinders_nobody(run):
     )
     assert [box.one[0]() for box in boxes] == ["a", "b", "c"]
     assert boxes[0].two("x")() == "xx"
+
+
+def test_a_value_without_a_name_on_the_service_is_said_to_be_there(run):
+    """In words, not by the ``repr`` of the service."""
+    app = run(world=WORLD + "\n    def ask(word):\n        return lambda: word\n")
+    app.service.oracle = app.module("world").ask("who")
+    report = edited(app, "return lambda: word", "return lambda: word + word")
+    assert [warning.partition(": ")[0] for warning in report.warnings] == [
+        "the service, attribute 'oracle'"
+    ]
 
 
 def test_records_that_the_garbage_collector_does_not_list_are_converted(run):
@@ -455,6 +645,43 @@ def test_what_a_module_names_is_one_object_before_and_after_with_the_new_body_s_
     assert world.fights_with() is world.SWORD
     assert world.fights_with.__kwdefaults__["other"] is world.NOTHING
     assert type(world.SWORD) is world.Weapon
+
+
+def test_what_a_module_names_keeps_its_tools_of_libraries(run):
+    """A weak dict, a lock or a table of another library is not what the body states anew."""
+    text = """
+    import threading, weakref
+
+    class Registry:
+        def __init__(self, size):
+            self.size = size
+            self.lock = threading.Lock()
+            self.players = weakref.WeakValueDictionary()
+            self.written = functools.partial(print, "x")
+
+    class Hp:
+        def __init__(self):
+            self.values = weakref.WeakKeyDictionary()
+        def __get__(self, obj, owner=None):
+            return self if obj is None else self.values[obj]
+        def __set__(self, obj, value):
+            self.values[obj] = value
+
+    class Hero:
+        hp = Hp()
+
+    REGISTRY = Registry(1)
+    """
+    app = run(world=WORLD + text)
+    box, world = app.store("box")("box"), app.module("world")
+    box.one, box.two = world.Player(), world.Hero()
+    box.two.hp = 5
+    world.REGISTRY.players["ann"] = box.one
+    lock = world.REGISTRY.lock
+    edited(app, "Registry(1)", "Registry(2)")
+    registry = app.module("world").REGISTRY
+    assert (registry.size, registry.lock, registry.players["ann"]) == (2, lock, box.one)
+    assert box.two.hp == 5
 
 
 def test_a_refused_edit_of_what_a_module_names_changes_nothing(run):
@@ -577,6 +804,16 @@ def test_a_stop_saves_what_can_be_saved(heroic):
     assert b'"deeds": "ate drank"' in backend.read("hero", "bob")
 
 
+def test_a_stop_saves_around_a_serialise_that_is_cut_off(heroic):
+    """``CallTimedOut`` is not an ``Exception``: it would end the stop."""
+    heroic.hero.gold = 7
+    raising = "(_ for _ in ()).throw(__import__('cletus').errors.CallTimedOut(2))"
+    edited(heroic, "getattr(obj, name))", f"{raising})")
+    (unsaved,) = heroic.service.session.save_all(rescue=True)
+    assert "not finished after 2.0 seconds" in str(unsaved)
+    assert b'"gold": 7' in heroic.service.session.writer.read("hero", "bob")
+
+
 def test_a_renaming_that_is_undone_brings_the_values_back(run):
     app = run(
         world=WORLD
@@ -638,6 +875,43 @@ def test_a_plain_class_that_moved_is_found_by_its_name_where_only_one_has_it(run
     assert (type(box.one) is app.module("b").Player) is not ambiguous
 
 
+def test_a_function_that_moved_is_found_by_its_name(run):
+    app = run(a="def wave():\n    return 1\n", b="", world=WORLD)
+    app.service.gesture = app.module("a").wave
+    report = app.reload(a="", b="def wave():\n    return 2\n")
+    assert (report.ok, report.warnings) == (True, [])
+    assert app.service.gesture() == 2
+
+
+SECRETIVE = """
+from .core import service
+
+class Proxy:
+    def __init__(self, target):
+        object.__setattr__(self, "_target", target)
+
+    def __getattribute__(self, name):
+        raise RuntimeError("working outside of a request")
+
+    def word(self):
+        return 1
+"""
+
+
+def test_objects_that_raise_whatever_they_are_asked_hinder_nothing(run):
+    """``isinstance`` asks for ``__class__``, which a proxy of a library looks up somewhere else."""
+    app = run(a=SECRETIVE + "\nLOCAL = Proxy(0)\n", world=WORLD)
+    proxy = app.module("a").Proxy
+    app.service.proxy = one = proxy(1)
+    app.service.others = [proxy(2), (proxy(3),), {"key": proxy(4)}]
+    app.store("box")("box").one = proxy(5)
+    assert not app.reload(a=lambda text: text + "\n1/0").ok
+    report = app.reload(a=lambda text: text.replace("return 1", "return 2").replace("\n1/0", ""))
+    assert report.ok, str(report)
+    assert app.service.proxy is one
+    assert type(one).word(one) == 2
+
+
 def test_a_store_that_is_renamed_takes_objects_files_and_references_along(run):
     app = run(
         world=WORLD
@@ -666,6 +940,32 @@ def test_a_store_that_is_renamed_takes_objects_files_and_references_along(run):
     letters.manager.delete("ann")
     assert letters.manager.keys() == []
     assert letters.manager.get("ann") is None
+
+
+def test_a_renaming_of_a_store_that_is_undone_takes_its_objects_back(run):
+    """What was saved under the other name meanwhile stays there, and the report says so."""
+    app = run(
+        world=WORLD
+        + "\n    class Mailbox(Store):\n        service = service\n        mail = Field(list)\n"
+    )
+    bob = app.store("mailbox")("bob")
+    app.store("box")("box").one = bob
+    renaming = "class Mailbox(Store):", 'class Letters(Store):\n    renamed_from = "mailbox"'
+    edited(app, *renaming)
+    ann, eve = app.store("letters")("ann"), app.store("letters")("eve")
+    ann.save()
+    eve.save()
+    app.store("letters").manager.remove_active(eve)
+    report = edited(app, *reversed(renaming))
+    assert app.active("mailbox")["bob"] is app.active("box")["box"].one is bob
+    assert list(app.active("mailbox")) == ["bob", "ann"]
+    assert report.notes == ["renamed: store Letters → Mailbox"]
+    (warning,) = report.warnings
+    assert warning.startswith(
+        "1 object saved as letters, and not active, cannot be found as mailbox"
+    )
+    app.service.save_all()
+    assert sorted(app.service.session.writer.keys("mailbox")) == ["ann", "bob"]
 
 
 def test_old_code_that_still_runs_makes_live_objects(run):

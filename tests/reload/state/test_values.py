@@ -109,6 +109,58 @@ def test_records_keep_their_values_by_name_and_new_fields_have_their_defaults(ap
     assert type(value) is getattr(app.module("values"), kind)
 
 
+class FieldInfo:
+    """What pydantic, which Cletus does not need, says of a field."""
+
+    def __init__(self, default=..., default_factory=None):
+        self.default, self.default_factory = default, default_factory
+
+    def is_required(self):
+        return self.default is ... and self.default_factory is None
+
+    def get_default(self, *, call_default_factory, validated_data):
+        return self.default_factory() if self.default_factory else self.default
+
+
+class Model:
+    def __init_subclass__(cls):
+        cls.__pydantic_fields__ = {
+            name: vars(cls).get(name, FieldInfo()) for name in cls.__annotations__
+        }
+        for name in cls.__annotations__:
+            if name in vars(cls):
+                delattr(cls, name)
+
+    def __init__(self, **values):
+        vars(self).update(values)
+
+
+MODEL = """
+    from tests.reload.state.test_values import FieldInfo, Model
+    from cletus.storage import Field, Store
+    from APP.core import service
+
+    class Spot(Model):
+        x: int
+        # more
+
+    class Box(Store):
+        service = service
+        one = Field(session=True)
+"""
+
+
+def test_fields_of_pydantic_models_are_those_of_a_record(run):
+    app = run(values=MODEL)
+    spot = app.module("values").Spot(x=1)
+    app.store("box")("box").one = spot
+    report = app.reload(values=lambda text: text.replace("# more", "y: int"))
+    assert "Spot has a new required field, 'y', which 1 object lacks" in report.error
+    new = "y: int = FieldInfo(2)\n    tags: list = FieldInfo(default_factory=list)"
+    assert app.reload(values=lambda text: text.replace("# more", new)).ok
+    assert vars(spot) == {"x": 1, "y": 2, "tags": []}
+
+
 @pytest.mark.parametrize("kind", ["Plain", "Frozen", "Attrs", "Pair", "Struct"])
 def test_a_field_that_is_gone_takes_nothing_with_it(app, box, kind):
     mark = f"class {kind}"
