@@ -69,7 +69,7 @@ def test_what_haproxy_asks_is_where_gateways_listen() -> None:
     ports = re.findall(r"gateway:(\d+)", (CLUSTER / "haproxy.cfg").read_text())
     assert ports == [parameters["port"], parameters["web_port"]]
     published = compose()["services"]["haproxy"]["ports"]
-    binds = re.findall(r"bind :(\d+)", (CLUSTER / "haproxy.cfg").read_text())
+    binds = re.findall(r"^ +bind :(\d+)", (CLUSTER / "haproxy.cfg").read_text(), re.MULTILINE)
     assert [port.split(":")[1] for port in published] == binds
 
 

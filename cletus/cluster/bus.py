@@ -44,6 +44,11 @@ FREE: Final = 5.0
 ANSWER: Final = 60.0
 
 
+#: How many times the caller's lease another one may last. One that lasts longer was given before the engine's
+#: clock was set back, and would be held for as long as that.
+LEASES_MAX: Final = 10
+
+
 def frames_for(gateway: str) -> str:
     """The stream of the primary to one gateway."""
     return f"out:{gateway}"
@@ -113,10 +118,10 @@ class Bus(Protocol):
 
     # -- lease: who is the primary ----------------------------------------------------------
 
-    def lease(self) -> Deferred[Lease]:
-        """Whether there is a primary."""
+    def lease(self, lease: float) -> Deferred[Lease]:
+        """Whether there is a primary, for a process that would claim for ``lease`` seconds."""
 
-    def claim(self, lease: float, *, after: int = 0) -> Deferred[int]:
+    def claim(self, lease: float, *, after: int = 0, held: int = 0) -> Deferred[int]:
         """Become the primary unless there is one.
 
         ``TELLS`` and ``REQUESTS`` are emptied: what gateways had sent to the primary before is not
@@ -124,7 +129,9 @@ class Bus(Protocol):
 
         Args:
             lease: seconds after which another process may claim, unless ``renew()`` is called.
-            after: the highest epoch that the caller knows, for an engine that has lost its memory.
+            after: the highest epoch that the caller knows, for an engine that has lost its memory, or whose
+                clock was set back.
+            held: the epoch of the caller, whose own lease is no obstacle.
 
         Returns:
             The epoch, higher than all before by the engine's memory and clock; 0 if there is a primary.
@@ -166,7 +173,8 @@ class Bus(Protocol):
         Args:
             epoch: of the primary.
             entries: by the gateway's name.
-            cursor: the last entry of ``TELLS`` that is not needed again; it and those before are removed.
+            cursor: the last entry of ``TELLS`` that is not needed again; it and those before are removed. One
+                that the stream has not come to yet is of an engine before it was emptied, and removes nothing.
         """
 
     def acks(self) -> Deferred[dict[str, bytes]]:
@@ -183,7 +191,7 @@ class Bus(Protocol):
         Args:
             gateway: whose stream it is.
             data: for ``acks()``.
-            cursor: the last entry that is not needed again; it and those before are removed.
+            cursor: as for ``turn()``, in the stream of the gateway.
         """
 
     # -- values -----------------------------------------------------------------------------

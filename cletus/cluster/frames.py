@@ -11,13 +11,16 @@ answers with ``Hello``. Both number their entries from 1 after each.
 
 from __future__ import annotations
 
+import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias, TypeVar, Union, cast
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, Union, cast
 
 import msgspec
 from twisted.logger import Logger
+
+from cletus.protocol.telnet import IAC
 
 VERSION: Final = 1
 """Of the wire format. A process reads its own version and the one before."""
@@ -33,6 +36,9 @@ LINES_MAX: Final = 40
 
 NAMES_MAX: Final = 100
 """Unknown parts that are named in the log; others are skipped without a word."""
+
+_IAC: Final = bytes((IAC,))
+_MARK: Final = re.compile(r"([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([0-9a-f]{1,8})")
 
 _log = Logger()
 
@@ -52,6 +58,30 @@ class Position(msgspec.Struct, array_like=True, frozen=True, order=True, gc=Fals
     number: int = 0
 
 
+class Mark(NamedTuple):
+    """Which of the texts that were sent to a page it has got last. A gateway puts it behind each.
+
+    Attributes:
+        at: the entry that it came in.
+        part: which ``Write`` in this entry, from 0.
+    """
+
+    at: Position = Position()
+    part: int = -1
+
+    def __str__(self) -> str:
+        return f"{self.at.epoch:x}.{self.at.begin:x}.{self.at.number:x}.{self.part:x}"
+
+    @classmethod
+    def of(cls, text: str) -> Mark:
+        """The mark that ``str()`` has made; of another text, one that is before all others."""
+        match = _MARK.fullmatch(text)
+        if match is None:
+            return cls()
+        epoch, begin, number, write = (int(part, 16) for part in match.groups())
+        return cls(Position(epoch, begin, number), write)
+
+
 class RemoteConnection(msgspec.Struct, array_like=True, frozen=True):
     """All that a gateway knows of one connection.
 
@@ -63,6 +93,8 @@ class RemoteConnection(msgspec.Struct, array_like=True, frozen=True):
         label: what the primary has said of it last (``Label``).
         handled: the number of its last line that was handled.
         lines: those after that.
+        ticket: that of a browser's page, by which it resumes at another gateway (``parked.py``).
+        former: the one that it came with.
     """
 
     conn: int
@@ -73,31 +105,33 @@ class RemoteConnection(msgspec.Struct, array_like=True, frozen=True):
     label: bytes = b""
     handled: int = 0
     lines: list[str] = []
+    ticket: bytes = b""
+    former: bytes = b""
 
 
 class Identity(msgspec.Struct, array_like=True, frozen=True):
     """What a ``Label`` says: who a connection is logged in as.
 
     Attributes:
-        store, key: of their account.
+        store, key: of their account; empty for a stranger.
         is_busy: whether a question or a dialogue waits for their next line.
     """
 
-    store: str
-    key: str
+    store: str = ""
+    key: str = ""
     is_busy: bool = False
 
     def label(self) -> bytes:
-        """The bytes of this."""
-        return _encoder.encode(self)
+        """The bytes of this; none for a stranger whom nobody asks anything."""
+        return _encoder.encode(self) if self.key or self.is_busy else b""
 
     @classmethod
-    def of(cls, label: bytes) -> Identity | None:
-        """Who a label names; ``None`` if nobody."""
+    def of(cls, label: bytes) -> Identity:
+        """Who a label names."""
         try:
-            return _identity.decode(label) if label else None
+            return _identity.decode(label) if label else cls()
         except _UNREADABLE:
-            return None
+            return cls()
 
 
 class Hello(Part, frozen=True, tag="hello"):
@@ -170,6 +204,20 @@ class Asked(Part, frozen=True, tag="asked"):
     door: str
 
 
+class ResumeAsked(Part, frozen=True, tag="resume"):
+    """A page has come that was at another gateway; asked again until it is answered.
+
+    Attributes:
+        request: the number of this question.
+        ticket: of the page.
+        at: up to where it has what was sent to it (``Mark``).
+    """
+
+    request: int
+    ticket: bytes
+    at: str
+
+
 class Beat(Part, frozen=True, tag="beat"):
     """Nothing but a sign of life."""
 
@@ -179,7 +227,17 @@ class Gap(Part, frozen=True, tag="gap"):
 
 
 Event: TypeAlias = Union[  # noqa: UP007 - the decoder takes the union as it is
-    Hello, New, Line, TerminalChanged, ProgramMessage, Interrupted, Gone, Asked, Beat, Gap
+    Hello,
+    New,
+    Line,
+    TerminalChanged,
+    ProgramMessage,
+    Interrupted,
+    Gone,
+    Asked,
+    ResumeAsked,
+    Beat,
+    Gap,
 ]
 
 
@@ -258,13 +316,31 @@ class Answer(Part, frozen=True, tag="answer"):
     answers: list[bool]
 
 
+class ResumeAnswer(Part, frozen=True, tag="resumed"):
+    """The answer to ``ResumeAsked``.
+
+    Attributes:
+        request: the number of the question.
+        is_known: whether there is a client with that ticket; it is waited for.
+        lines: how many of its lines have come.
+        lost: whether something that was sent to it could not be kept.
+    """
+
+    request: int
+    is_known: bool
+    lines: int = 0
+    lost: bool = False
+
+
 class Status(Part, frozen=True, tag="status"):
     """What gateways tell crawlers (MSSP) and doors need to know of the service; sent every second."""
 
     values: dict[str, Any]
 
 
-Frame: TypeAlias = Union[Begin, Write, Ack, Label, Close, Answer, Status]  # noqa: UP007 - as above
+Frame: TypeAlias = Union[  # noqa: UP007 - as above
+    Begin, Write, Ack, Label, Close, Answer, ResumeAnswer, Status
+]
 
 
 class Sent(msgspec.Struct, array_like=True, frozen=True):
@@ -347,6 +423,11 @@ def chunks(parts: Iterable[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
         yield chunk
 
 
+def are_whole_lines(data: bytes) -> bool:
+    """Whether the text of a ``Write`` is lines without any mark, which an output takes as they are."""
+    return data.endswith(b"\n") and _IAC not in data
+
+
 def pack(numbers: Iterable[int]) -> bytes:
     """Numbers of connections, for ``Write.to``."""
     packed = array("I", numbers)
@@ -362,6 +443,15 @@ def unpack(data: bytes) -> array[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
+
+
+def goes_to(frame: Write, conn: int) -> bool:
+    """Whether this is for a connection. ``unpack()`` would make an object of each number."""
+    number = conn.to_bytes(4, "little")
+    start = frame.to.find(number)
+    while start > 0 and start % 4:
+        start = frame.to.find(number, start + 1)
+    return start >= 0
 
 
 def _decoded(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:

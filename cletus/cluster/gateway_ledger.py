@@ -8,7 +8,7 @@ bus repeats or delays is recognised by its numbers.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,8 @@ class _Connection:
     label: bytes = b""
     handled: int = 0
     lines: deque[str] = field(default_factory=deque)
+    ticket: bytes = b""
+    former: bytes = b""
 
     def plain(self) -> RemoteConnection:
         return RemoteConnection(
@@ -66,6 +68,8 @@ class _Connection:
             self.label,
             self.handled,
             list(self.lines),
+            self.ticket,
+            self.former,
         )
 
 
@@ -105,9 +109,11 @@ class GatewayLedger:
         address: str,
         terminal: dict[str, Any],
         claim: tuple[str, bool] | None = None,
+        ticket: bytes = b"",
+        former: bytes = b"",
     ) -> None:
         """Somebody has connected. Arguments as for ``RemoteConnection``."""
-        connection = _Connection(conn, door, address, terminal, claim)
+        connection = _Connection(conn, door, address, terminal, claim, ticket=ticket, former=former)
         self._connections[conn] = connection
         self._tell(New(connection.plain()))
 
@@ -116,6 +122,11 @@ class GatewayLedger:
         connection = self._connections[conn]
         connection.lines.append(text)
         self._tell(Line(conn, connection.handled + len(connection.lines), text))
+
+    @property
+    def pages(self) -> list[int]:
+        """The connections that have a ticket."""
+        return [conn for conn, connection in self._connections.items() if connection.ticket]
 
     def can_take(self, conn: int) -> bool:
         """Whether another of their lines may be taken now."""
@@ -139,6 +150,33 @@ class GatewayLedger:
     def say(self, event: Event) -> None:
         """Tell something that is not kept: it is lost if the primary is lost now."""
         self._tell(event)
+
+    # -- to another process -----------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it as plain data, after ``entries()``, so that nothing is begun."""
+        return {
+            "gateway": self._gateway,
+            "incarnation": self._incarnation,
+            "at": msgspec.structs.astuple(self.at),
+            "life": self._life,
+            "last": msgspec.structs.astuple(self._last),
+            "is_begun": self.is_begun,
+            "told": self._told,
+            "connections": [
+                msgspec.structs.asdict(connection.plain())
+                for connection in self._connections.values()
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with such a state; for a ledger that has just been made."""
+        self._gateway, self._incarnation = state["gateway"], state["incarnation"]
+        self.at, self._last = Position(*state["at"]), Position(*state["last"])
+        self._life, self.is_begun, self._told = state["life"], state["is_begun"], state["told"]
+        for values in state["connections"]:
+            connection = _Connection(**{**values, "lines": deque(values["lines"])})
+            self._connections[connection.conn] = connection
 
     # -- the bus ----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from cletus import events
 from cletus.client.client import Client
+from cletus.cluster.checkpoint import SavedDigests
 from cletus.cluster.gateway_door import GatewayDoor
 from cletus.cluster.local import LocalBus, adopt
 from cletus.doors.telnet.protocol import name_of
@@ -35,11 +36,15 @@ class LocalDoor(GatewayDoor):
 
     Args:
         service: its people are at gateways.
+
+    Attributes:
+        gateways_listen: called with ``listening`` (addresses) and ``urls`` when all of them listen.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.bus = LocalBus(lambda _words: None, service.stop)
+        self.gateways_listen: Callable[[Mapping[str, Any]], None] = lambda _words: None
+        self.bus = LocalBus(self._told, self._parent_gone)
         super().__init__(
             service,
             self.bus,
@@ -47,9 +52,19 @@ class LocalDoor(GatewayDoor):
             lease=service.settings.gateway_lease,
             backlog=service.settings.cluster_backlog,
             fenced=service.stop,
-            claim=lambda: self.bus.claim(0),
+            claim=lambda _after: self.bus.claim(0),
             patience=0.0,
+            session_interval=service.settings.session_interval,
         )
+
+    def _told(self, words: Mapping[str, Any]) -> None:
+        if "listening" in words:
+            self.gateways_listen(words)
+
+    def _parent_gone(self) -> None:
+        """The gateways end as well, so nobody's connection has to be waited for."""
+        self.lose_everybody()
+        self.service.stop()
 
     def open(self) -> Deferred[None]:
         """As ``GatewayDoor.open``."""
@@ -62,6 +77,16 @@ class LocalDoor(GatewayDoor):
     def _started(self, _event: events.PostStart) -> None:
         """Gateways may come."""
         self.bus.tell_parent(settings=settings_of(self.service), pid=os.getpid())
+        if self.has_resumed:
+            self.service.fire(events.TakenOver(self.service, False))
+
+    def _restarted(self, _event: events.PostRestart) -> None:
+        """Go on keeping the state at the parent, for a primary that is started after a crash."""
+        if self.service.settings.session_interval:
+            pieces = self.bus.session()
+            pieces.addCallback(
+                lambda pieces: self._keep_state(SavedDigests(self.service.session.writer), pieces)
+            ).addErrback(self._failed)
 
     # -- to another process -----------------------------------------------------------------
 
@@ -89,6 +114,7 @@ class LocalDoor(GatewayDoor):
         self.bus.resume_socket(self.service.reactor, left.descriptor, left.state["bus"])
         self.resume(left.state["ledger"])
         self.bus.tell_parent(pid=os.getpid())
+        self.service.listen(events.PostRestart)(self._restarted)
         return None
 
 

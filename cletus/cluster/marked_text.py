@@ -16,6 +16,10 @@ from cletus.protocol.telnet import IAC, SB, SE, Signal, Verb, subnegotiation
 _ECHO: Final = 1
 _GMCP: Final = 201
 
+MARK: Final = 210
+"""The option of the marks that a gateway sends to pages (``frames.Mark``): not assigned, and only for our own
+page, which does not negotiate it."""
+
 PROMPT: Final = bytes((IAC, Signal.EOR))
 """The text before it is a prompt."""
 
@@ -31,6 +35,7 @@ _PARTS: Final = re.compile(
     rb"|\xff\xfa\xc9(?P<message>(?:[^\xff]++|\xff\xff)*+)\xff\xf0"
     rb"|(?P<mark>\xff[\xef\xf8]|\xff[\xfb\xfc]\x01)"
 )
+_STYLE: Final = re.compile("\\x1b\\[[0-9;]*m")
 assert _PARTS.fullmatch(bytes((IAC, SB, _GMCP, IAC, SE)))  # noqa: S101 - the numbers above are these
 
 
@@ -102,3 +107,20 @@ def _put(client: Client, data: bytes) -> None:
 def _decoded(client: Client, data: bytes) -> str:
     text = data.replace(_IAC * 2, _IAC).decode(client.terminal.encoding, "replace")
     return text.replace("\r\n", "\n").replace("\r\0", "\r")
+
+
+def lines_of(data: bytes, encoding: str) -> list[str]:
+    """The lines of what was sent to a client, without colours, prompts and messages.
+
+    Args:
+        data: as it was sent, perhaps from the middle of a line.
+        encoding: of their terminal.
+    """
+    text = b""
+    for part in _PARTS.finditer(data):
+        if part["mark"] in (PROMPT, WITHDRAWN):
+            text = text[: text.rfind(b"\n") + 1]
+        elif part["text"]:
+            text += part["text"].replace(_IAC + _IAC, _IAC)
+    words = _STYLE.sub("", text.decode(encoding, "replace")).replace("\r", "")
+    return words.split("\n")[:-1]

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from cletus.cluster.bus import (
     ENTRY_MAX,
     FREE,
+    LEASES_MAX,
     REQUESTS,
     STREAM_MAX,
     TELLS,
@@ -73,14 +74,20 @@ class MemoryEngine:
     Attributes:
         delay: seconds that a command, and a delivery, is on its way.
         is_running: while it is false, commands wait. ``start()`` sets it again.
+        ahead: seconds by which its own clock is ahead.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.delay = 0.0
         self.is_running = True
+        self.ahead = 0.0
         self._memory = _Memory()
         self._buses: list[MemoryBus] = []
+
+    def seconds(self) -> float:
+        """The time by its own clock."""
+        return self.clock.seconds() + self.ahead
 
     def connect(self, bus: MemoryBus) -> int:
         """Add a bus; returns its identifier."""
@@ -142,7 +149,7 @@ class MemoryEngine:
         memory = self._memory
         memory.last += 1
         # As in Valkey, whose cursors begin with the time: they rise also after everything was forgotten.
-        cursor = f"{int(self.clock.seconds() * 1000):0{_WIDTH}}-{memory.last:0{_WIDTH}}"
+        cursor = f"{int(self.seconds() * 1000):0{_WIDTH}}-{memory.last:0{_WIDTH}}"
         entries = memory.streams.setdefault(stream, [])
         entries.append(Entry(cursor, data))
         del entries[:-STREAM_MAX]
@@ -152,7 +159,8 @@ class MemoryEngine:
     def trim(self, stream: str, cursor: str) -> None:
         """Remove the entries up to this one."""
         entries = self._memory.streams.get(stream, [])
-        entries[:] = [entry for entry in entries if entry.cursor > cursor]
+        if entries and cursor <= entries[-1].cursor:
+            entries[:] = [entry for entry in entries if entry.cursor > cursor]
 
     def after(self, stream: str, cursor: str) -> list[Entry]:
         """The entries after this one; all if the stream is older than it."""
@@ -225,25 +233,29 @@ class MemoryBus:
 
     # -- lease ------------------------------------------------------------------------------
 
-    def lease(self) -> Deferred[Lease]:
+    def _holder(self, lease: float) -> int:
+        memory, now = self._engine.memory, self._engine.seconds()
+        return memory.holder if now < memory.expires <= now + LEASES_MAX * lease else 0
+
+    def lease(self, lease: float) -> Deferred[Lease]:
         """As in ``Bus``."""
 
         def run(_number: int) -> Lease:
-            memory = self._engine.memory
-            if not memory.holder or memory.expires <= self._clock.seconds():
+            holder = self._holder(lease)
+            if not holder:
                 return Lease.NONE
-            return Lease.FREE if memory.holder < 0 else Lease.HELD
+            return Lease.FREE if holder < 0 else Lease.HELD
 
         return self._call(run)
 
-    def claim(self, lease: float, *, after: int = 0) -> Deferred[int]:
+    def claim(self, lease: float, *, after: int = 0, held: int = 0) -> Deferred[int]:
         """As in ``Bus``."""
 
         def run(number: int) -> int:
-            memory, now = self._engine.memory, self._clock.seconds()
+            memory, now = self._engine.memory, self._engine.seconds()
             if self._engine.is_repeated(self._identifier, number):
                 return memory.epoch if memory.claimant == (self._identifier, number) else 0
-            if memory.holder > 0 and memory.expires > now:
+            if self._holder(lease) > 0 and memory.holder != held:
                 return 0
             memory.epoch = memory.holder = max(memory.epoch + 1, after + 1, int(now * 1000))
             memory.claimant, memory.expires = (self._identifier, number), now + lease
@@ -257,7 +269,7 @@ class MemoryBus:
         """As in ``Bus``."""
 
         def run(memory: _Memory) -> None:
-            memory.holder, memory.expires = epoch, self._clock.seconds() + lease
+            memory.holder, memory.expires = epoch, self._engine.seconds() + lease
 
         return self._fenced(epoch, run)
 
@@ -265,7 +277,7 @@ class MemoryBus:
         """As in ``Bus``."""
 
         def run(memory: _Memory) -> None:
-            memory.holder, memory.expires = -1, self._clock.seconds() + FREE
+            memory.holder, memory.expires = -1, self._engine.seconds() + FREE
 
         return self._fenced(epoch, run)
 
@@ -336,7 +348,7 @@ class MemoryBus:
         """As in ``Bus``."""
 
         def run(_number: int) -> None:
-            self._engine.memory.nodes[node] = (self._clock.seconds(), data)
+            self._engine.memory.nodes[node] = (self._engine.seconds(), data)
 
         return self._call(run, data)
 
@@ -352,7 +364,7 @@ class MemoryBus:
         """As in ``Bus``."""
 
         def run(_number: int) -> list[Node]:
-            now, nodes = self._clock.seconds(), self._engine.memory.nodes
+            now, nodes = self._engine.seconds(), self._engine.memory.nodes
             return [Node(name, now - at, data) for name, (at, data) in sorted(nodes.items())]
 
         return self._call(run)

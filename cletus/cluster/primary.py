@@ -16,16 +16,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cletus.cluster.bus import SERVER, Bus, Node
-from cletus.cluster.checkpoint import CheckpointedBackend, Checkpoints, Kept, Name, kept_of
 from cletus.cluster.code_in_force import CodeInForce
 from cletus.cluster.gateway_door import GatewayDoor
 from cletus.cluster.requests import Requests
 from cletus.cluster.tenancy import SUCCEEDED, State, Tenancy
 from cletus.errors import BusClosed, BusFull, ServiceStateError
 from cletus.logs.background import flush_log
+from cletus.restart.draining import ends_with_process, work_of
 from cletus.service.interfaces import Door
 from cletus.service.service import Service
-from cletus.storage.interfaces import Backend
+from cletus.storage import Document
 from cletus.version import __version__
 
 #: Seconds between two announcements, and after how many without one a process counts as gone.
@@ -128,53 +128,36 @@ class Primary:
         self._takeovers = metrics.counter(
             "cletus_cluster_takeovers", "Times that this process took another's place."
         )
-        self._is_announcing = False
+        self._is_announcing = self._is_known = False
+        self._hands_over = False
         self._requests: Requests | None = None
-        self._kept: dict[Name, Kept] = {}
-        self._checkpoints: Checkpoints | None = None
         self._code: CodeInForce | None = None
         self.tenancy = Tenancy(
             bus,
-            service.clock,
+            service.reactor,
             lease=self._settings.cluster_lease,
             fenced=self._fenced,
             reclaimed=self._reclaimed,
         )
+        service.clock.permit = self.tenancy.permits
 
     def claim(self) -> Deferred[int]:
         """As ``Cluster.claim``."""
         self._bus.open()
         self._announcing.start(ANNOUNCE).addErrback(self._failed)
-        self.log.info("Standing by until there is no primary")
         return Deferred.fromCoroutine(self._wait())
+
+    def claim_after(self, epoch: int) -> Deferred[int]:
+        """As ``Cluster.claim_after``."""
+        return self.tenancy.claim_anew(epoch)
 
     async def _wait(self) -> int:
         epoch = await self.tenancy.wait()
         self.log.info("This process is the primary now, of epoch {epoch}", epoch=epoch)
         self._announce()
-        self._requests = Requests(self._service, self._bus)
         nodes: list[Node] = await self._in_time(self._bus.nodes(), [])
         self._note_primary_before(nodes)
-        if self._settings.session_interval:
-            self._kept = kept_of(await self._bus.session())
         return epoch
-
-    def wrap(self, backend: Backend) -> Backend:
-        """As ``Cluster.wrap``."""
-        if not self._settings.session_interval:
-            return backend
-        checkpointed = CheckpointedBackend(backend, self._kept)
-        self._kept = {}
-        self._checkpoints = Checkpoints(
-            self._service,
-            checkpointed,
-            self._bus,
-            epoch=lambda: self.tenancy.epoch,
-            check=self.tenancy.check,
-            interval=self._settings.session_interval,
-        )
-        self._checkpoints.start()
-        return checkpointed
 
     def _note_primary_before(self, nodes: Iterable[Node]) -> None:
         """Whether there was one, and forget those that ended long ago without a word."""
@@ -201,11 +184,15 @@ class Primary:
             backlog=settings.cluster_backlog,
             fenced=self._fenced,
             claim=self.tenancy.claim_anew,
+            session_interval=settings.session_interval,
         )
         return (self.door,)
 
     def started(self) -> Deferred[None]:
         """As ``Cluster.started``."""
+        # Not before the gateways are heard: the engine lets a connection that waits for one stream go on
+        # waiting when it is to read another one, and everybody with it.
+        self._requests = Requests(self._service, self._bus, self.tenancy.confirm)
         if not self._settings.cluster_key:
             return succeed(None)
         self._code = CodeInForce(
@@ -220,28 +207,70 @@ class Primary:
         """As ``Cluster.stays``: whether there is a standby."""
         if self.tenancy.state is not State.PRIMARY:
             return succeed(False)
-        asked = self._bus.nodes().addCallback(self._has_standby)
-        return self._in_time(asked, False)
+        asked = self._in_time(self._bus.nodes(), [])
+        return (
+            asked.addCallback(self._has_standby)
+            .addCallback(self._settled)
+            .addCallback(self._prepared)
+        )
 
     def members(self) -> Deferred[list[dict[str, Any]]]:
         """As ``Cluster.members``. An engine that is away tells of none."""
         asked = self._bus.nodes().addCallback(lambda nodes: list(map(_member, nodes)))
         return self._in_time(asked, [])
 
-    async def hand_over(self) -> None:
+    async def hand_over(self) -> list[str]:
         """As ``Cluster.hand_over``."""
-        if not await self.stays():
+        nodes: list[Node] = await self._in_time(self._bus.nodes(), [])
+        if self.tenancy.state is not State.PRIMARY or not self._has_standby(nodes):
             raise ServiceStateError("no other process stands by: there is nobody to hand over to")
+        checkpoints = None if self.door is None else self.door.checkpoints
+        if checkpoints is not None:
+            await self._in_time(checkpoints.look_anew(), None, 2 * self._settings.session_interval)
         self.exit_code = SUCCEEDED
         # Not at once, so that who has asked gets an answer.
         self._service.reactor.callLater(_ANSWER, self._service.stop)
+        return self._stays_behind()
+
+    def _stays_behind(self) -> list[str]:
+        """What a handover does not carry, a sentence each."""
+        checkpoints = None if self.door is None else self.door.checkpoints
+        left_out = {} if checkpoints is None else checkpoints.left_out
+        return [
+            *(f"{place}: {reason}" for place, reason in left_out.items()),
+            *(f"{work}, and is cut off if it goes on" for work in work_of(self._service)),
+            *ends_with_process(self._service, self._service.reactor),
+        ]
 
     def _has_standby(self, nodes: Iterable[Node]) -> bool:
         roles = [role_of(node) for node in nodes if node.age < GONE and node.name != self._name]
-        has_standby = any(role is not None and role.role == "standby" for role in roles)
+        return any(role is not None and role.role == "standby" for role in roles)
+
+    def _settled(self, has_standby: bool) -> Deferred[bool]:
+        """Wait for gateways that do not know where they are, no longer than until they would be lost."""
+        if not has_standby or self.door is None:
+            return succeed(has_standby)
+        settled = Deferred.fromCoroutine(self.door.settle())
+        waited = self._in_time(settled, None, self._settings.gateway_lease)
+        return waited.addCallback(lambda _: has_standby)
+
+    def _prepared(self, has_standby: bool) -> bool:
+        self.tenancy.wait_no_more()
+        self._hands_over = has_standby
         if has_standby and self.door is not None:
-            self.door.take_no_more()
+            self.door.prepare_handover()
         return has_standby
+
+    def is_saved(self, document: Document) -> bool:
+        """As ``Cluster.is_saved``."""
+        checkpoints = None if self.door is None else self.door.checkpoints
+        return checkpoints is not None and checkpoints.is_saved(document)
+
+    def leave(self) -> Deferred[object]:
+        """As ``Cluster.leave``."""
+        if self.door is None:
+            return succeed(None)
+        return self._in_time(self.door.hand_over(), None)
 
     def close(self) -> Deferred[None]:
         """As ``Cluster.close``."""
@@ -249,13 +278,16 @@ class Primary:
             self._announcing.stop()
         if self._requests is not None:
             self._requests.end()
-        if self._checkpoints is not None:
-            self._checkpoints.stop()
+        if self.door is not None:
+            self.door.keep_no_more()
         # The last turn is sent at its end; what follows is released after that.
         turned = deferLater(self._service.reactor, 0, self._leave)
         return turned.addCallback(lambda _: self._bus.close())
 
     def _leave(self) -> Deferred[None]:
+        checkpoints = None if self.door is None else self.door.checkpoints
+        if checkpoints is not None and not self._hands_over:
+            checkpoints.clear()
         self._bus.leave(self._name).addErrback(self._failed)
         return self._in_time(self.tenancy.release(), None)
 
@@ -276,21 +308,26 @@ class Primary:
             people=len(service.clients) if epoch else 0,
         )
         announced = self._bus.announce(self._name, msgspec.msgpack.encode(role))
-        announced.addErrback(self._failed).addCallback(self._announced)
+        announced.addBoth(self._announced)
 
-    def _announced(self, _: object) -> None:
+    def _announced(self, result: Failure | None) -> None:
         self._is_announcing = False
+        if result is not None:
+            self._failed(result)
+        elif not self._is_known:  # from now on a primary that stops hands over to this process
+            self._is_known = True
+            self.log.info("Standing by until there is no primary")
 
     def _fenced(self) -> None:
         self.tenancy.stop()
-        if self._checkpoints is not None:
-            self._checkpoints.stop()
+        if self.door is not None:
+            self.door.keep_no_more()
         self.log.warn("Another process is the primary: this one ends without saving")
         self._end()
 
     def _reclaimed(self, epoch: int) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.forget()
+        if self.door is not None and self.door.checkpoints is not None:
+            self.door.checkpoints.forget()
         if self._code is not None:
             self._code.keep()
         ledger = None if self.door is None else self.door.ledger
@@ -301,10 +338,12 @@ class Primary:
         if not failure.check(BusClosed, BusFull):
             self.log.failure("The cluster has an error", failure)
 
-    def _in_time(self, answer: Deferred[Any], otherwise: Any) -> Deferred[Any]:
-        """The answer, or this if the engine takes too long."""
+    def _in_time(
+        self, answer: Deferred[Any], otherwise: Any, seconds: float = _FAREWELL
+    ) -> Deferred[Any]:
+        """The answer, or this if it takes too long."""
         result: Deferred[Any] = Deferred()
-        late = self._service.reactor.callLater(_FAREWELL, result.callback, otherwise)
+        late = self._service.reactor.callLater(seconds, result.callback, otherwise)
 
         def answered(value: Any) -> None:
             try:

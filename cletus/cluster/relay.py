@@ -8,7 +8,7 @@ many do, the client's input is not read any more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from cletus import events
 from cletus.client.client import Client
+from cletus.client.ticket import Resumed
 from cletus.cluster.bus import Bus, Entry, frames_for
 from cletus.cluster.frames import (
     Ack,
@@ -29,14 +30,19 @@ from cletus.cluster.frames import (
     Identity,
     Interrupted,
     Label,
+    Mark,
     ProgramMessage,
+    ResumeAnswer,
+    ResumeAsked,
     Status,
     Write,
+    are_whole_lines,
     unpack,
 )
 from cletus.cluster.gateway_door import BEAT
 from cletus.cluster.gateway_ledger import GatewayLedger
-from cletus.cluster.marked_text import show
+from cletus.cluster.marked_text import MARK, show
+from cletus.protocol.telnet import subnegotiation
 from cletus.protocol.terminal import Terminal
 from cletus.service.service import Service
 
@@ -45,6 +51,12 @@ LATE: Final = 3.0
 
 WAIT: Final = "(The service does not answer at the moment. What you type is kept.)"
 GOES_ON: Final = "(It goes on.)"
+
+MARKS_EVERY: Final = 20
+"""Beats after which all pages are marked, so that what is kept for them need not go back further."""
+
+_ALL: Final = 0xFFFF
+"""In a mark: more texts than an entry has."""
 
 _NOT_SENT: Final = frozenset({"changed", "editor", "profile", "reported"})
 
@@ -65,42 +77,28 @@ class Account:
 
 
 class LineReader:
-    """Reads the lines of one client of a gateway, as a dialogue that never ends.
+    """Reads the lines of one client of a gateway.
 
     Args:
-        client: its connection.
-        conn: its number.
+        client: its connection, whose id is the number of the connection.
         relay: hands the lines on.
     """
 
-    def __init__(self, client: Client, conn: int, relay: Relay) -> None:
+    def __init__(self, client: Client, relay: Relay) -> None:
         self._client = client
-        self._conn = conn
         self._relay = relay
 
     @property
     def is_busy(self) -> bool:
         """Whether too many lines are not handled; and, when no more come, whether any is not."""
-        ledger = self._relay.ledger
+        ledger, conn = self._relay.ledger, self._client.id
         if self._client.connected and self._client.input.is_over:  # it closes when all are answered
-            return ledger.unhandled(self._conn) > 0
-        return not ledger.can_take(self._conn)
+            return ledger.unhandled(conn) > 0
+        return not ledger.can_take(conn)
 
     def take(self, line: str) -> None:
         """Hand on a line."""
-        self._relay.hand_on(self._conn, line)
-
-    def start(self, client: Client, result: Deferred[Any]) -> None:
-        """As a dialogue is started."""
-
-    def suspend(self) -> None:
-        """No other dialogue is ever started."""
-
-    def resume(self) -> None:
-        """As above."""
-
-    def stop(self) -> None:
-        """The client is gone."""
+        self._relay.hand_on(self._client.id, line)
 
 
 class Relay:
@@ -109,12 +107,13 @@ class Relay:
     Args:
         service: it has no application, and is not started.
         bus: it is open.
-        name: of this gateway.
+        name: of this gateway; another process may leave its own to this one.
         incarnation: higher than that of each earlier process of this name; by default the present time.
 
     Attributes:
+        name: the one in use.
         ledger: what was told and sent.
-        clients: by the number of their connection.
+        clients: by the number of their connection, which is the id of the client here.
     """
 
     def __init__(
@@ -122,21 +121,27 @@ class Relay:
     ) -> None:
         self.service = service
         self._bus = bus
-        self._name = name
+        self.name = name
         incarnation = time.time_ns() if incarnation is None else incarnation
         self.ledger = GatewayLedger(name, incarnation)
         self.clients: dict[int, Client] = {}
-        self._conns: dict[Client, int] = {}
         self._terminals: dict[int, dict[str, Any]] = {}
-        self._last_conn = 0
         self._cursor = ""
         self._stop_reading: Callable[[], None] | None = None
         self._beat = LoopingCall(self._beats)
         self._crawlers: dict[str, Any] = {}
         self._questions: dict[int, Deferred[list[bool]]] = {}
         self._last_question = 0
+        self._pages: set[int] = set()  # connections that are sent marks
+        self._pages_asked: dict[int, tuple[ResumeAsked, Deferred[Resumed | None]]] = {}
+        self._beats_until_marks = MARKS_EVERY
         self._heard_at = 0.0
         self._is_late = False
+        #: Entries that the engine may not have, for another process.
+        self._unconfirmed: dict[int, bytes] = {}
+        self._last_entry = 0
+        service.connections.reader_of = self._reader_of
+        service.connections.resume_elsewhere = self._resume_elsewhere
         service.listen(events.Connect)(self._connected)
         service.listen(events.Disconnect)(self._disconnected)
         service.listen(events.Gmcp)(self._message)
@@ -150,7 +155,7 @@ class Relay:
         service = self.service
         service.turn.after = self._commit
         self._heard_at = service.clock.seconds()
-        self._stop_reading = self._bus.read(frames_for(self._name), self._received)
+        self._stop_reading = self._bus.read(frames_for(self.name), self._received)
         self._beat.clock = service.reactor
         self._beat.start(BEAT).addErrback(self._failed)
 
@@ -162,7 +167,27 @@ class Relay:
             self._stop_reading()
             self._stop_reading = None
         self._commit()
-        return self._bus.leave(self._name)
+        return self._bus.leave(self.name)
+
+    def leave(self) -> dict[str, Any]:
+        """What another process needs to go on with it, as plain data. The bus keeps what it has."""
+        self._commit()
+        return {
+            "name": self.name,
+            "ledger": self.ledger.snapshot(),
+            "unconfirmed": list(self._unconfirmed.values()),
+            "crawlers": self._crawlers,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on with what another process has left, in place of ``open()``; its clients follow."""
+        self.name, self._crawlers = state["name"], state["crawlers"]
+        self.ledger.restore(state["ledger"])
+        self._pages.update(self.ledger.pages)
+        self.open()
+        # The primary knows by their numbers what it has got already.
+        for entry in state["unconfirmed"]:
+            self._tell(entry)
 
     def hand_on(self, conn: int, line: str) -> None:
         """Somebody has typed a line."""
@@ -172,40 +197,52 @@ class Relay:
 
     # -- what happens at the doors ----------------------------------------------------------
 
+    def _reader_of(self, client: Client) -> LineReader:
+        """Somebody is there, who has just connected or stays through a restart of the gateway."""
+        self.clients[client.id] = client
+        self._terminals[client.id] = _state_of(client.terminal)
+        client.terminal.changed = partial(
+            self.service.turn.at_end, partial(self._terminal_changed, client.id)
+        )
+        return LineReader(client, self)
+
     def _connected(self, event: events.Connect) -> None:
         client = event.client
-        self._last_conn += 1
-        conn = self._last_conn
-        self.clients[conn], self._conns[client] = client, conn
-        terminal = self._terminals[conn] = _state_of(client.terminal)
+        terminal = self._terminals[client.id]
         claim = None if client.claim is None else (client.claim.name, client.claim.proven)
+        ticket = client.ticket
+        if ticket is not None:
+            self._pages.add(client.id)
         self.ledger.opened(
-            conn, door=client.door, address=client.address, terminal=terminal, claim=claim
+            client.id,
+            door=client.door,
+            address=client.address,
+            terminal=terminal,
+            claim=claim,
+            ticket=b"" if ticket is None else ticket.digest,
+            former=b"" if ticket is None else ticket.former,
         )
-        client.terminal.changed = partial(
-            self.service.turn.at_end, partial(self._terminal_changed, conn)
-        )
-        client.start_dialogue(LineReader(client, conn, self))
         self._wake()
 
     def _disconnected(self, event: events.Disconnect) -> None:
-        conn = self._conns.pop(event.client, None)
-        if conn is not None:
+        conn = event.client.id
+        if self.clients.pop(conn, None) is not None:
             event.client.terminal.changed = None
-            del self.clients[conn], self._terminals[conn]
+            del self._terminals[conn]
+            self._pages.discard(conn)
             self.ledger.gone(conn, event.reason)
             self._wake()
 
     def _message(self, event: events.Gmcp) -> None:
-        self.ledger.say(ProgramMessage(self._conns[event.client], event.package, event.data))
+        self.ledger.say(ProgramMessage(event.client.id, event.package, event.data))
         self._wake()
 
     def _interrupted(self, event: events.Interrupt) -> None:
-        self.ledger.say(Interrupted(self._conns[event.client]))
+        self.ledger.say(Interrupted(event.client.id))
         self._wake()
 
     def _resized(self, event: events.Resize) -> None:
-        self._terminal_changed(self._conns[event.client], is_resized=True)
+        self._terminal_changed(event.client.id, is_resized=True)
 
     def _terminal_changed(self, conn: int, *, is_resized: bool = False) -> None:
         client = self.clients.get(conn)
@@ -241,14 +278,39 @@ class Relay:
         finally:
             self._questions.pop(asked.request, None)
 
+    def _resume_elsewhere(self, ticket: bytes, at: str) -> Deferred[Resumed | None]:
+        """A page has come with a secret that no session here has: the primary may know it."""
+        self._last_question += 1
+        number = self._last_question
+        asked = ResumeAsked(number, ticket, at)
+
+        def waits_no_more(_: object) -> None:
+            self._pages_asked.pop(number, None)
+
+        answer: Deferred[Resumed | None] = Deferred(waits_no_more)
+        self._pages_asked[number] = asked, answer
+        self.ledger.say(asked)
+        self._wake()
+        return answer
+
+    def _ask_for_pages(self) -> None:
+        """Again: a primary that was lost has not answered."""
+        for asked, _ in self._pages_asked.values():
+            self.ledger.say(asked)
+
     # -- what the primary sends -------------------------------------------------------------
 
     def _received(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self._cursor = entry.cursor
+            index = 0
             for frame in self.ledger.received(entry.data):
                 try:
-                    self._carry_out(frame)
+                    if isinstance(frame, Write):
+                        self._show(frame, index)
+                        index += 1
+                    else:
+                        self._carry_out(frame)
                 except Exception:  # noqa: BLE001 - it must not cost the others
                     _log.failure("what the primary has sent could not be carried out")
         if self.ledger.is_begun:
@@ -260,8 +322,6 @@ class Relay:
 
     def _carry_out(self, frame: Frame) -> None:
         match frame:
-            case Write():
-                self._show(frame)
             case Ack():
                 for conn in frame.handled:
                     if conn in self.clients:
@@ -269,22 +329,49 @@ class Relay:
             case Label():
                 if frame.conn in self.clients:
                     identity = Identity.of(frame.label)
-                    self.clients[frame.conn].user = identity and Account(identity)
+                    self.clients[frame.conn].user = Account(identity) if identity.key else None
             case Close():
                 self._close(frame)
             case Answer():
                 waiting = self._questions.pop(frame.request, None)
                 if waiting is not None:
                     waiting.callback(frame.answers)
+            case ResumeAnswer():
+                _, page = self._pages_asked.pop(frame.request, (None, None))
+                if page is not None:
+                    page.callback(Resumed(frame.lines, frame.lost) if frame.is_known else None)
             case Status():
                 self._crawlers.update(frame.values.get("crawlers", {}))
 
-    def _show(self, frame: Write) -> None:
-        clients, data = self.clients, frame.data
+    def _show(self, frame: Write, index: int) -> None:
+        clients, pages, data = self.clients, self._pages, frame.data
+        is_plain = are_whole_lines(data)  # asked once, as a broadcast has thousands of clients
+        mark = self._mark(index) if pages else b""
+        marked = data + mark
         for conn in unpack(frame.to):
             client = clients.get(conn)
-            if client is not None:
-                show(client, data)
+            if client is None:
+                continue
+            if is_plain:
+                client.output.put(marked if conn in pages else data)
+                continue
+            show(client, data)
+            if conn in pages:
+                client.output.put_message(mark)
+
+    def _mark(self, index: int) -> bytes:
+        """What tells a page how far it has come."""
+        return subnegotiation(MARK, str(Mark(self.ledger.at, index)).encode())
+
+    def _mark_pages(self) -> None:
+        """Who is not sent anything has come as far as the others."""
+        self._beats_until_marks -= 1
+        if self._beats_until_marks > 0 or not self.ledger.is_begun:
+            return
+        self._beats_until_marks = MARKS_EVERY
+        mark = self._mark(_ALL)
+        for conn in self._pages:
+            self.clients[conn].output.put_message(mark)
 
     def _close(self, frame: Close) -> None:
         client = self.clients.get(frame.conn)
@@ -305,16 +392,25 @@ class Relay:
 
     def _commit(self) -> None:
         for entry in self.ledger.entries():
-            self._bus.tell(entry).addErrback(self._failed)
+            self._tell(entry)
+
+    def _tell(self, entry: bytes) -> None:
+        self._last_entry += 1
+        number = self._last_entry
+        self._unconfirmed[number] = entry
+        told = self._bus.tell(entry).addErrback(self._failed)
+        told.addCallback(lambda _: self._unconfirmed.pop(number))
 
     def _beats(self) -> None:
         service = self.service
         self.ledger.beat()
-        state = {"people": len(self.clients), "name": self._name}
-        self._bus.announce(self._name, msgspec.msgpack.encode(state)).addErrback(self._failed)
+        self._ask_for_pages()
+        self._mark_pages()
+        state = {"people": len(self.clients), "name": self.name}
+        self._bus.announce(self.name, msgspec.msgpack.encode(state)).addErrback(self._failed)
         if self._cursor:
             at = msgspec.msgpack.encode(self.ledger.at)
-            self._bus.ack(self._name, at, self._cursor).addErrback(self._failed)
+            self._bus.ack(self.name, at, self._cursor).addErrback(self._failed)
         if service.clock.seconds() - self._heard_at > LATE and not self._is_late:
             self._is_late = True
             self._tell_everybody(WAIT)

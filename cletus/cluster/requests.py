@@ -6,7 +6,7 @@ stream of that name. One that comes while there is no primary is not answered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cletus.cluster.bus import REQUESTS, Bus, Entry, answers_to
-from cletus.errors import BadMessage, CletusError, ClusterError, ControlRefused
+from cletus.errors import BadMessage, CallTimedOut, CletusError, ClusterError, ControlRefused
 from cletus.logs.audit import audit
 from cletus.ops.control.commands import find_command
 from cletus.ops.control.messages import REPLIES, Answer, Refusal, Request, line_of
@@ -25,6 +25,9 @@ _NAME_MAX: Final = 64
 
 #: Requests that are under way at once; further ones are refused.
 _UNDER_WAY_MAX: Final = 16
+
+#: Names of requests that are known as answered, should the engine repeat one. Our choice.
+_ANSWERED_MAX: Final = 1000
 
 
 class Asked(msgspec.Struct, array_like=True, frozen=True):
@@ -50,15 +53,18 @@ class Requests:
     Args:
         service: which is asked.
         bus: of the cluster; open.
+        confirm: asks the engine whether this process still is the primary. It may have hung since the request
+            has come, and what it did then would be done where nobody is.
     """
 
     log = Logger()
 
-    def __init__(self, service: Service, bus: Bus) -> None:
+    def __init__(self, service: Service, bus: Bus, confirm: Callable[[], Deferred[bool]]) -> None:
         self._service = service
         self._bus = bus
+        self._confirm = confirm
         self._under_way = 0
-        self._names: set[str] = set()
+        self._names: dict[str, None] = {}
         self.end = bus.read(REQUESTS, self._received)
 
     def _received(self, entries: Sequence[Entry]) -> None:
@@ -70,7 +76,9 @@ class Requests:
                 continue
             if asked.name in self._names or len(asked.name) > _NAME_MAX:
                 continue  # an engine may repeat what it has lost
-            self._names.add(asked.name)
+            self._names[asked.name] = None
+            if len(self._names) > _ANSWERED_MAX:
+                del self._names[next(iter(self._names))]
             Deferred.fromCoroutine(self._answer(asked)).addErrback(
                 lambda failure: self.log.failure("A request could not be answered", failure)
             )
@@ -94,12 +102,14 @@ class Requests:
         command = find_command(request.command)
         if command is None or command.outlives:
             return Refusal(f"{request.command!r} cannot be asked for over the bus")
-        audit(f"{asked.operator} has asked for {request.command}")
         try:
+            if not await self._confirm():
+                return Refusal("this process was not the primary for a moment; ask again")
+            audit(f"{asked.operator} has asked for {request.command}")
             return Answer(await command.run(self._service, **request.arguments))
         except CletusError as error:
             return Refusal(str(error))
-        except Exception as error:  # noqa: BLE001 - of the application; the operator is told
+        except (Exception, CallTimedOut) as error:  # noqa: BLE001 - of the application; the operator is told
             self.log.failure("{command} has failed", command=request.command)
             return Refusal(f"{type(error).__name__}: {error}")
 

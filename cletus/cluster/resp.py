@@ -12,6 +12,7 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from cletus.doors.fast_send import can_fast_send, fast_send
 from cletus.reactor.clock import Clock
 
 #: Seconds without a byte, while an answer is due, after which a connection is taken for dead.
@@ -58,6 +59,7 @@ class RespProtocol(Protocol):
         self._heard = 0.0
         self._check: Any = None
         self._is_over = False
+        self._sends_now = False
         self._reason = ""
 
     def connectionMade(self) -> None:
@@ -65,6 +67,7 @@ class RespProtocol(Protocol):
         transport: Any = self.transport  # zope's interfaces are unknown to mypy
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
+        self._sends_now = can_fast_send(transport)
         self._made(self)
 
     def send(self, command: bytes) -> Deferred[Any]:
@@ -83,7 +86,10 @@ class RespProtocol(Protocol):
         answer: Deferred[Any] = Deferred()
         self._due.append(answer)
         transport: Any = self.transport
-        transport.write(command)
+        if self._sends_now:
+            fast_send(transport, command)
+        else:
+            transport.write(command)
         return answer
 
     def abort(self, reason: str = "") -> None:

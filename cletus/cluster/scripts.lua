@@ -33,6 +33,27 @@ local function append(stream, data, maximum)
   call('XADD', stream, 'MAXLEN', '~', maximum, '*', 'e', data)
 end
 
+local function is_before(cursor, other)
+  local time, number = cursor:match('(%d+)-(%d+)')
+  local other_time, other_number = other:match('(%d+)-(%d+)')
+  time, other_time = tonumber(time), tonumber(other_time)
+  return time < other_time or (time == other_time and tonumber(number) < tonumber(other_number))
+end
+
+-- Remove entries up to this one. A stream that has not come to there is of an engine that was emptied since.
+local function trim(stream, cursor)
+  local last = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  if cursor ~= '' and last and not is_before(last[1], cursor) then
+    local time, number = cursor:match('(%d+)-(%d+)')
+    call('XTRIM', stream, 'MINID', '=', time .. '-' .. string.format('%.0f', tonumber(number) + 1))
+  end
+end
+
+-- Who has the lease; false if nobody has, or for longer than it can have been given.
+local function holder(lease, longest)
+  return call('PTTL', lease) <= tonumber(longest) and call('GET', lease)
+end
+
 -- Fenced: ARGV[3] is the caller's epoch. Each returns the highest epoch given.
 local fenced = {}
 
@@ -44,14 +65,12 @@ function fenced.release()  -- KEYS[3]: lease; ARGV[4]: milliseconds
   call('SET', KEYS[3], 'free', 'PX', ARGV[4])
 end
 
-function fenced.turn()     -- KEYS[3]: in, then the gateways'; ARGV[4]: maximum, 5: first to keep, 6...: entries
+function fenced.turn()     -- KEYS[3]: in, then the gateways'; ARGV[4]: maximum, 5: last to remove or '', 6...: entries
   for index = 4, #KEYS do
     append(KEYS[index], ARGV[index + 2], ARGV[4])
     call('PEXPIRE', KEYS[index], FRAMES_KEPT)
   end
-  if ARGV[5] ~= '' then
-    call('XTRIM', KEYS[3], 'MINID', '=', ARGV[5])
-  end
+  trim(KEYS[3], ARGV[5])
 end
 
 function fenced.lose()     -- KEYS: out, acks, nodes; ARGV[4]: gateway
@@ -76,13 +95,19 @@ end
 
 local others = {}
 
-function others.claim()    -- KEYS: lease, in, ctl; ARGV: milliseconds, an epoch before
+function others.lease()    -- KEYS[3]: lease; ARGV[3]: longest
+  -- It writes, so that an engine whose memory or disk is full does not answer: no lease can be renewed there.
+  is_repeated()
+  return holder(KEYS[3], ARGV[3])
+end
+
+function others.claim()    -- KEYS: lease, in, ctl; ARGV: milliseconds, an epoch before, longest, an epoch held
   local command = bus .. ' ' .. ARGV[2]
   if is_repeated() then
     return call('HGET', KEYS[1], 'by') == command and epoch() or 0
   end
-  local holder = call('GET', KEYS[3])
-  if holder and holder ~= 'free' then
+  local present = holder(KEYS[3], ARGV[5])
+  if present and present ~= 'free' and present ~= ARGV[6] then
     return 0
   end
   local next = math.max(epoch() + 1, tonumber(ARGV[4]) + 1, milliseconds())
@@ -102,12 +127,10 @@ function others.append()   -- KEYS[3]: stream; ARGV[3]: maximum, 4: milliseconds
   end
 end
 
-function others.ack()      -- KEYS: acks, out; ARGV: gateway, data, first to keep or ''
+function others.ack()      -- KEYS: acks, out; ARGV: gateway, data, last to remove or ''
   if not is_repeated() then
     call('HSET', KEYS[3], ARGV[3], ARGV[4])
-    if ARGV[5] ~= '' then
-      call('XTRIM', KEYS[4], 'MINID', '=', ARGV[5])
-    end
+    trim(KEYS[4], ARGV[5])
   end
 end
 

@@ -92,6 +92,7 @@ class Supervisor:
         self._processes: dict[str, _Process] = {}
         self._deaths: dict[str, int] = {}
         self._listening: dict[str, list[str]] = {}
+        self._urls: dict[str, None] = {}
         self._ports: dict[str, int] = {}
         self._has_started = False
         self._is_stopping = False
@@ -224,6 +225,7 @@ class Supervisor:
             self._spawn_others()
         if "listening" in words:
             self._listening[child.name] = words["listening"]
+            self._urls.update(dict.fromkeys(words["urls"]))
             self._ports.update(words["ports"])
             self._spawn_others()
             self._note_started()
@@ -241,8 +243,12 @@ class Supervisor:
     def _note_started(self) -> None:
         if not self._has_started and len(self._listening) == len(self._commands) - 1:
             self._has_started = True
-            addresses = dict.fromkeys(line for lines in self._listening.values() for line in lines)
-            self._started(list(addresses))
+            lines = dict.fromkeys(line for lines in self._listening.values() for line in lines)
+            addresses = list(lines)
+            if PRIMARY_NAME in self._processes:
+                words = {"listening": addresses, "urls": list(self._urls)}
+                self._processes[PRIMARY_NAME].child.say("say", words)
+            self._started(addresses)
 
     def _failed(self, failure: Any) -> None:
         _log.failure("the supervisor has failed", failure=failure)

@@ -49,7 +49,7 @@ class Tenancy:
 
     Args:
         bus: to the engine; open.
-        clock: of the service.
+        clock: Twisted's reactor, or a ``Clock``.
         lease: seconds after which a silent primary is succeeded.
         fenced: is called once, when another process is the primary.
         reclaimed: is called with the new epoch when the engine had lost its memory.
@@ -57,6 +57,7 @@ class Tenancy:
     Attributes:
         epoch: of this primary; 0 before.
         state: where it stands.
+        is_succeeded: whether another process is the primary now, as far as is known here.
         was_free: whether the primary before had left, when this one claimed.
     """
 
@@ -80,9 +81,12 @@ class Tenancy:
         self._looks = 0
         self._next: Any = None
         self._claims: list[Deferred[int]] = []
+        self._held_until = 0.0  # by this process's clock: nobody else can claim before
+        self._waiting: list[Callable[[], None]] = []
+        self._is_leaving = False
         self.epoch = 0
         self.state = State.IDLE
-        self.was_free = False
+        self.is_succeeded = self.was_free = False
 
     def wait(self) -> Deferred[int]:
         """Wait until this process is the primary; called once.
@@ -112,8 +116,37 @@ class Tenancy:
             self.claim_anew()
         return False
 
-    def claim_anew(self) -> Deferred[int]:
-        """The engine has lost its memory: claim anew.
+    def confirm(self) -> Deferred[bool]:
+        """Ask the engine whether this process, which may have hung, is the primary; as ``check()`` answers."""
+        asked_at = self._clock.seconds()
+        return self._bus.renew(self.epoch, self._lease).addCallback(self._confirmed, asked_at)
+
+    def permits(self, go_on: Callable[[], None]) -> bool:
+        """Whether this process certainly is the primary, or has not been it yet.
+
+        It cannot know that if the engine has not confirmed it for a whole lease, as after it has hung: another
+        may be the primary by now. The next renewal tells.
+
+        Args:
+            go_on: called in a turn of its own when the engine has confirmed it.
+        """
+        if self.state is not State.PRIMARY:
+            return not self.is_succeeded
+        if self._is_leaving or self._clock.seconds() < self._held_until:
+            return True
+        self._waiting.append(go_on)
+        return False
+
+    def wait_no_more(self) -> None:
+        """The service stops: whether the engine confirms it or not, it does what is left to do."""
+        self._is_leaving = True
+        self._go_on()
+
+    def claim_anew(self, after: int = 0) -> Deferred[int]:
+        """The engine has lost its memory, or others know of a later epoch: claim anew.
+
+        Args:
+            after: an epoch that was given before.
 
         Returns:
             Fires with the epoch, after ``reclaimed``; with 0 if another process is the primary.
@@ -122,7 +155,10 @@ class Tenancy:
         self._claims.append(answer)
         if len(self._claims) == 1:
             self.log.warn("The engine of the cluster has lost its memory: claiming anew")
-            self._ask(self._bus.claim(self._lease, after=self.epoch), self._claimed_anew)
+            after = max(after, self.epoch)
+            asked_at = self._clock.seconds()
+            claimed = self._bus.claim(self._lease, after=after, held=self.epoch)
+            self._ask(claimed, lambda epoch: self._claimed_anew(epoch, asked_at))
         return answer
 
     def release(self) -> Deferred[None]:
@@ -147,7 +183,7 @@ class Tenancy:
 
     def _look(self) -> None:
         self._next = None
-        self._ask(self._bus.lease(), self._looked)
+        self._ask(self._bus.lease(self._lease), self._looked)
 
     def _looked(self, lease: Lease) -> None:
         if self.state is not State.STANDBY:
@@ -156,11 +192,13 @@ class Tenancy:
         if lease is Lease.FREE or self._looks >= LOOKS:
             self._looks = 0
             self.was_free = lease is Lease.FREE
-            self._ask(self._bus.claim(self._lease), self._claimed)
+            asked_at = self._clock.seconds()
+            claimed = self._bus.claim(self._lease)
+            self._ask(claimed, lambda epoch: self._claimed(epoch, asked_at))
         else:
             self._next = self._clock.callLater(LOOK, self._look)
 
-    def _claimed(self, epoch: int) -> None:
+    def _claimed(self, epoch: int, asked_at: float) -> None:
         if self.state is not State.STANDBY:
             if epoch:  # it was stopped meanwhile
                 self._ask(self._bus.release(epoch), lambda _epoch: None)
@@ -168,6 +206,7 @@ class Tenancy:
             self._next = self._clock.callLater(LOOK, self._look)
         else:
             self.epoch, self.state = epoch, State.PRIMARY
+            self._holds_since(asked_at)
             self._renew_later()
             won, self._won = self._won, None
             if won is not None:
@@ -181,17 +220,31 @@ class Tenancy:
 
     def _renew(self) -> None:
         self._next = None
-        self._ask(self._bus.renew(self.epoch, self._lease), self._renewed)
+        self._ask(self.confirm(), lambda _is_primary: self._renew_later())
 
-    def _renewed(self, epoch: int) -> None:
-        self.check(epoch)
-        self._renew_later()
+    def _confirmed(self, epoch: int, asked_at: float) -> bool:
+        is_primary = self.check(epoch)
+        if is_primary:
+            self._holds_since(asked_at)
+        return is_primary
 
-    def _claimed_anew(self, epoch: int) -> None:
+    def _holds_since(self, asked_at: float) -> None:
+        """The engine has given the lease, after this time."""
+        self._held_until = max(self._held_until, asked_at + self._lease)
+        if self._clock.seconds() < self._held_until:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for go_on in waiting:
+            self._clock.callLater(0, go_on)
+
+    def _claimed_anew(self, epoch: int, asked_at: float) -> None:
         claims, self._claims = self._claims, []
         if self.state is State.PRIMARY:
             if epoch:
                 self.epoch = epoch
+                self._holds_since(asked_at)
                 self._reclaimed(epoch)
             else:
                 self._end()
@@ -200,6 +253,7 @@ class Tenancy:
 
     def _end(self) -> None:
         self.stop()
+        self.is_succeeded = True
         self.log.warn("Another process is the primary now")
         self._fenced()
 

@@ -20,6 +20,7 @@ from cletus.cluster.bus import (
     ANSWER,
     ENTRY_MAX,
     FREE,
+    LEASES_MAX,
     REQUESTS,
     STREAM_MAX,
     TELLS,
@@ -28,7 +29,7 @@ from cletus.cluster.bus import (
     Node,
     frames_for,
 )
-from cletus.cluster.pipeline import SCRIPT, Commands, EngineConnection, Readings, position
+from cletus.cluster.pipeline import SCRIPT, Commands, EngineConnection, Readings
 from cletus.cluster.resp import Argument, RespProtocol
 from cletus.cluster.sealing import NoSeal, Seal
 from cletus.errors import BusFull, EntryTooLarge, SealBroken
@@ -99,14 +100,16 @@ class ValkeyBus:
 
     # -- lease ------------------------------------------------------------------------------
 
-    def lease(self) -> Deferred[Lease]:
+    def lease(self, lease: float) -> Deferred[Lease]:
         """As in ``Bus``."""
-        return self._commands.add(["GET", self._key("lease")], _lease, 0)
+        longest = _milliseconds(LEASES_MAX * lease)
+        return self._script("lease", ("lease",), [longest], parse=_lease, size=0)
 
-    def claim(self, lease: float, *, after: int = 0) -> Deferred[int]:
+    def claim(self, lease: float, *, after: int = 0, held: int = 0) -> Deferred[int]:
         """As in ``Bus``."""
-        keys = ("lease", TELLS, REQUESTS)
-        return self._script("claim", keys, [_milliseconds(lease), after], size=0)
+        keys, longest = ("lease", TELLS, REQUESTS), _milliseconds(LEASES_MAX * lease)
+        arguments = [_milliseconds(lease), after, longest, held]
+        return self._script("claim", keys, arguments, size=0)
 
     def renew(self, epoch: int, lease: float) -> Deferred[int]:
         """As in ``Bus``."""
@@ -148,7 +151,7 @@ class ValkeyBus:
             self._seal.seal(self._key(stream), data)
             for stream, data in zip(streams, entries.values(), strict=True)
         ]
-        return self._script("turn", (TELLS, *streams), [epoch, STREAM_MAX, _after(cursor), *sealed])
+        return self._script("turn", (TELLS, *streams), [epoch, STREAM_MAX, cursor, *sealed])
 
     def acks(self) -> Deferred[dict[str, bytes]]:
         """As in ``Bus``."""
@@ -167,7 +170,7 @@ class ValkeyBus:
         """As in ``Bus``."""
         sealed = self._sealed("acks", gateway, data)
         keys = ("acks", frames_for(gateway))
-        return self._script("ack", keys, [gateway, sealed, _after(cursor)], parse=_nothing)
+        return self._script("ack", keys, [gateway, sealed, cursor], parse=_nothing)
 
     # -- values -----------------------------------------------------------------------------
 
@@ -286,14 +289,6 @@ _NAMED: Final = msgspec.msgpack.Decoder(tuple[str, bytes])
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _after(cursor: str) -> str:
-    """The first cursor behind this one, for what is kept."""
-    if not cursor:
-        return ""
-    milliseconds, number = position(cursor)
-    return f"{milliseconds}-{number + 1}"
 
 
 def _epoch(answer: Any) -> int:

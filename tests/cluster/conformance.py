@@ -53,7 +53,10 @@ class Rig(Protocol):
         """It answers again."""
 
     def forget(self) -> None:
-        """The engine loses everything, and answers."""
+        """The engine loses everything, and answers. Its clock is right from then on."""
+
+    def run_ahead(self) -> None:
+        """The clock of the engine, which is empty, is an hour ahead: that of ``in`` and ``out:g``."""
 
 
 class Heard:
@@ -74,13 +77,13 @@ class BusConformance:
     def test_one_of_two_claims_succeeds(self, rig: Rig) -> None:
         """The other is answered 0, until the lease is over."""
         ann, bob = rig.bus(), rig.bus()
-        assert rig.wait(ann.lease()) is Lease.NONE
+        assert rig.wait(ann.lease(0.5)) is Lease.NONE
         epoch = rig.wait(ann.claim(0.5))
         assert epoch > 0
-        assert rig.wait(bob.lease()) is Lease.HELD
+        assert rig.wait(bob.lease(30)) is Lease.HELD
         assert rig.wait(bob.claim(0.5)) == 0
         rig.sleep(0.6)
-        assert rig.wait(bob.lease()) is Lease.NONE
+        assert rig.wait(bob.lease(30)) is Lease.NONE
         assert rig.wait(bob.claim(0.5)) > epoch
 
     @pytest.mark.parametrize("count", [2, 8])
@@ -101,16 +104,16 @@ class BusConformance:
         for _ in range(3):
             rig.sleep(0.2)
             assert rig.wait(ann.renew(epoch, 0.4)) == epoch
-        assert rig.wait(bob.lease()) is Lease.HELD
+        assert rig.wait(bob.lease(30)) is Lease.HELD
 
     def test_one_who_leaves_invites_the_next(self, rig: Rig) -> None:
         """The next claims at once."""
         ann, bob = rig.bus(), rig.bus()
         epoch = rig.wait(ann.claim(30))
         assert rig.wait(ann.release(epoch)) == epoch
-        assert rig.wait(bob.lease()) is Lease.FREE
+        assert rig.wait(bob.lease(30)) is Lease.FREE
         assert rig.wait(bob.claim(30)) > epoch
-        assert rig.wait(bob.lease()) is Lease.HELD
+        assert rig.wait(bob.lease(30)) is Lease.HELD
 
     def test_an_earlier_epoch_is_refused(self, rig: Rig) -> None:
         """Whatever it asks for has no effect, and the answer is the epoch in force."""
@@ -133,7 +136,7 @@ class BusConformance:
             ann.set_code(old, b"late"),
         ):
             assert rig.wait(refused) == new
-        assert rig.wait(bob.lease()) is Lease.HELD
+        assert rig.wait(bob.lease(30)) is Lease.HELD
         assert rig.wait(bob.session()) == {"user/ann": b"1"}
         assert rig.wait(bob.code()) == b"code"
         assert [node.name for node in rig.wait(bob.nodes())] == ["g"]
@@ -303,7 +306,7 @@ class BusConformance:
         )  # an engine names entries by the millisecond: the same name would not be new
         assert rig.wait(primary.renew(epoch, 30)) == 0
         assert rig.wait(primary.turn(epoch, {"g": b"lost"})) == 0
-        assert rig.wait(primary.lease()) is Lease.NONE
+        assert rig.wait(primary.lease(30)) is Lease.NONE
         again = rig.wait(primary.claim(30, after=epoch + 10**6))
         assert again > epoch + 10**6
         rig.wait(primary.turn(again, {"g": b"after"}))
@@ -311,7 +314,43 @@ class BusConformance:
         rig.until(lambda: b"after" in told.data and b"after" in frames.data)
         assert b"lost" not in frames.data
 
-    def test_the_backlog_is_bounded(self, rig: Rig) -> None:
+    def test_an_engine_whose_clock_was_set_back_keeps_what_nobody_has_read(self, rig: Rig) -> None:
+        """What it is told to remove was read before it was emptied, and has later names than what came since."""
+        rig.run_ahead()
+        primary, gateway = rig.bus(), rig.bus()
+        epoch = rig.wait(primary.claim(30))
+        told, frames = Heard(primary, TELLS), Heard(gateway, frames_for("g"))
+        rig.wait(gateway.tell(b"before"))
+        rig.wait(primary.turn(epoch, {"g": b"before"}))
+        rig.until(lambda: told.entries and frames.entries)
+        rig.forget()
+        again = rig.wait(primary.claim(30, after=epoch))
+        assert again > epoch
+        rig.wait(gateway.tell(b"after"))
+        rig.wait(primary.turn(again, {"g": b"after"}, told.entries[0].cursor))
+        rig.wait(gateway.ack("g", b"ack", frames.entries[0].cursor))
+        rig.until(lambda: len(told.entries) == len(frames.entries) == 2)
+        assert told.data == frames.data == [b"before", b"after"]
+
+    def test_a_lease_that_lasts_far_too_long_is_none(self, rig: Rig) -> None:
+        """It was given before the engine's clock was set back."""
+        ann, bob = rig.bus(), rig.bus()
+        epoch = rig.wait(ann.claim(3600))
+        assert rig.wait(bob.lease(360)) is Lease.HELD
+        assert rig.wait(bob.claim(360)) == 0
+        assert rig.wait(bob.lease(359)) is Lease.NONE
+        assert rig.wait(bob.claim(359)) > epoch
+
+    def test_who_has_the_lease_may_claim_a_later_epoch(self, rig: Rig) -> None:
+        """Nobody else may."""
+        ann, bob = rig.bus(), rig.bus()
+        epoch = rig.wait(ann.claim(30))
+        assert rig.wait(bob.claim(30, after=epoch, held=epoch - 1)) == 0
+        again = rig.wait(ann.claim(30, after=epoch + 10**6, held=epoch))
+        assert again > epoch + 10**6
+        assert rig.wait(bob.lease(30)) is Lease.HELD
+
+    def test_c16_the_backlog_is_bounded(self, rig: Rig) -> None:
         """Past it a command is refused; a lease can be renewed all the while."""
         primary = rig.bus(backlog=1400)
         epoch = rig.wait(primary.claim(300))
@@ -344,7 +383,7 @@ class BusConformance:
     def test_a_closed_bus_answers_so(self, rig: Rig) -> None:
         """Also what was under way; closing twice is harmless."""
         bus = rig.bus()
-        rig.wait(bus.lease())
+        rig.wait(bus.lease(30))
         rig.stop()
         under_way = bus.tell(b"1")
         closed = bus.close()
@@ -353,5 +392,5 @@ class BusConformance:
         rig.wait(closed)
         rig.wait(bus.close())
         with pytest.raises(BusClosed):
-            rig.wait(bus.lease())
+            rig.wait(bus.lease(30))
         rig.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -36,13 +37,22 @@ class Gateway:
         connect: somebody comes to it.
     """
 
-    def __init__(self, clock: StepClock, engine: MemoryEngine, name: str, incarnation: int) -> None:
+    def __init__(
+        self,
+        clock: StepClock,
+        engine: MemoryEngine,
+        name: str,
+        incarnation: int,
+        *,
+        opens: bool = True,
+    ) -> None:
         self.bus = MemoryBus(engine)
         self.bus.open()
         self.service = gateway_service(lambda _service: (), line_rate=0)
         self.relay = Relay(self.service, self.bus, name, incarnation=incarnation)
         now(clock, self.service.start(clock))
-        self.relay.open()
+        if opens:
+            self.relay.open()
         clock.advance(0)
         self.connect = MemoryDoor(self.service).connect
 
@@ -65,7 +75,11 @@ class Cluster:
         self.gateways.append(gateway)
         return gateway
 
-    def primary(self, service: Service) -> GatewayDoor:
+    def next_process(self) -> Gateway:
+        """The next process of a gateway: it has not opened its relay yet."""
+        return Gateway(self.clock, self.engine, "another", 10**9, opens=False)
+
+    def primary(self, service: Service, *, session_interval: float = 0.0) -> GatewayDoor:
         """Let this service, which has been started, be the primary."""
         bus = MemoryBus(self.engine)
         bus.open()
@@ -78,8 +92,9 @@ class Cluster:
             lease=LEASE,
             backlog=0,
             fenced=lambda: self.fenced.append(service),
-            claim=lambda: bus.claim(LEASE),
+            claim=lambda after: bus.claim(LEASE, after=after, held=epoch),
             patience=0.0,
+            session_interval=session_interval,
         )
         now(self.clock, door.open())
         return door
@@ -88,10 +103,12 @@ class Cluster:
 class ClusterLantern(Lantern):
     """The talker; people come to a gateway."""
 
-    def __init__(self, service: Service, clock: StepClock) -> None:
+    def __init__(
+        self, service: Service, clock: StepClock, *, session_interval: float = 0.0
+    ) -> None:
         self.service, self.clock = service, clock
         self.cluster = Cluster(clock)
-        self.door = self.cluster.primary(service)
+        self.door = self.cluster.primary(service, session_interval=session_interval)
         self.gateway = self.cluster.gateway()
         clock.advance(0)
 
@@ -101,6 +118,13 @@ class ClusterLantern(Lantern):
         here = (client for client in self.service.clients if client.address == visitor.address)
         visitor._client_or_none = next(here, None)
         return visitor
+
+
+@pytest.fixture(autouse=True)
+def collector():
+    """A primary that is lost while people come in leaves the garbage collector paused, as its process would."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture

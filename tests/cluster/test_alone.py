@@ -48,7 +48,7 @@ def engine_url() -> Iterator[str]:
         yield engine.url
 
 
-def test_one_process_imports_and_opens_nothing_of_a_cluster(tmp_path: Path) -> None:
+def test_c1_one_process_imports_and_opens_nothing_of_a_cluster(tmp_path: Path) -> None:
     assert output(tmp_path, "") == "0 0"
 
 

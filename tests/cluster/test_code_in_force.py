@@ -34,7 +34,7 @@ def test_the_same_code_needs_no_reload() -> None:
     assert unpacked(packed(sources(Path("/elsewhere"), talk="1")), ours) is None
 
 
-def test_other_code_has_the_paths_of_this_machine() -> None:
+def test_c14_other_code_has_the_paths_of_this_machine() -> None:
     """What is new there has the place where it would be; what is gone there is gone."""
     code = packed(sources(Path("/elsewhere"), talk="new", rooms="", rooms__hall="hall"))
     theirs = unpacked(code, sources(HERE, talk="old", gone="x"))

@@ -45,6 +45,10 @@ class MemoryRig(Rig):
 
     def forget(self) -> None:
         self.engine.forget()
+        self.engine.ahead = 0.0
+
+    def run_ahead(self) -> None:
+        self.engine.ahead = 3600.0
 
 
 @pytest.fixture

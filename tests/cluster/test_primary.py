@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 from twisted.internet import reactor
+from twisted.internet.task import Clock
 
 from cletus import Service, events
+from cletus.cluster.bus import REQUESTS, TELLS, frames_for
 from cletus.cluster.connect import bus_for
 from cletus.cluster.gateway_service import NoReloader, gateway_service
 from cletus.cluster.memory import MemoryBus, MemoryEngine
 from cletus.cluster.primary import Primary, role_of
 from cletus.cluster.relay import Relay
-from cletus.errors import ServiceStopped, SettingError, StoreLocked
+from cletus.errors import (
+    ServiceStopped,
+    SettingError,
+    StoreClaimed,
+    StoreLocked,
+    UnknownStoreScheme,
+)
 from cletus.service.interfaces import Components
 from cletus.service.lifecycle import State
 from cletus.settings.settings import Settings
@@ -22,6 +30,8 @@ from cletus.storage import Field, Store
 from cletus.storage.backends import urls
 from cletus.storage.backends.memory import Memory
 from cletus.testing import Log, MemoryDoor, StepClock
+
+LEASE = Settings().cluster_lease
 
 
 class Process:
@@ -72,7 +82,13 @@ class Process:
 
 
 class House:
-    """An engine, a gateway, and the time."""
+    """An engine, a gateway, and the time.
+
+    Attributes:
+        gateway_bus: that of the latest gateway.
+    """
+
+    gateway_bus: MemoryBus
 
     def __init__(self) -> None:
         self.clock = StepClock()
@@ -83,7 +99,7 @@ class House:
         return Process(self, **settings).start()
 
     def gateway(self) -> MemoryDoor:
-        bus = MemoryBus(self.engine)
+        bus = self.gateway_bus = MemoryBus(self.engine)
         bus.open()
         service = gateway_service(lambda _service: (), line_rate=0)
         relay = Relay(service, bus, "g", incarnation=1)
@@ -128,6 +144,46 @@ def test_a_standby_starts_when_there_is_no_primary(house: House) -> None:
     assert len(begun) == 1
 
 
+def test_a_process_stands_by_when_the_others_know_of_it(house: House, log: Log) -> None:
+    """Not before: a primary that stops then would not hand over."""
+    house.engine.stop()
+    first = house.process()
+    house.advance(5)
+    assert "Standing by" not in log.text
+    house.engine.start()
+    house.until(lambda: first.is_primary)
+    assert log.text.index("Standing by") < log.text.index("is the primary now")
+
+
+def test_a_standby_has_imported_what_its_store_needs(house: House) -> None:
+    """So a takeover does not wait for it, and what is not installed is noticed before it is needed."""
+    house.store = "nowhere:talker"
+    with pytest.raises(UnknownStoreScheme):
+        Process(house)
+
+
+def test_c3_gateways_that_know_of_a_later_epoch_go_on(house: House) -> None:
+    """The engine comes back empty with its clock set back by an hour, and the primary is lost with it."""
+    house.engine.ahead = 3600.0
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+    ann.says("one")
+    house.until(lambda: first.heard)
+    first.bus.cut()
+    house.engine.forget()
+    house.engine.ahead = 0.0
+    ann.says("two")
+    house.until(lambda: second.heard)
+    house.advance(2)
+    ann.says("three")
+    house.until(lambda: "You said three" in ann.transcript)
+    assert second.heard == ["two", "three"]
+    assert second.ended == 0
+    first.bus.mend()
+    house.until(lambda: first.ended)
+
+
 def test_people_at_gateways_stay_when_a_primary_is_lost(house: House) -> None:
     """What they type meanwhile comes once, in order; the first one is told to end when it is heard again."""
     first, second = house.process(), house.process()
@@ -147,6 +203,73 @@ def test_people_at_gateways_stay_when_a_primary_is_lost(house: House) -> None:
     first.bus.mend()
     house.until(lambda: first.ended)
     assert first.ended == 1
+
+
+def test_c5_c11_a_primary_that_has_hung_does_nothing_before_it_knows_that_it_is_the_primary(
+    house: House,
+) -> None:
+    """Neither timers nor waiting code nor lines that had come before: it may have been succeeded."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+    ann.says("before")
+    house.until(lambda: first.heard)
+    done: list[str] = []
+    first.service.call_later(1.0, done.append, "timer")
+    first.service.clock.callLater(1.0, done.append, "call")
+    Clock.advance(house.clock, 3.0)  # it hangs, for less than its lease
+    assert done == ["timer", "call"]
+    first.bus.cut()
+    first.service.call_later(LEASE + 1, done.append, "late timer")
+    first.service.clock.callLater(LEASE + 1, done.append, "late call")
+    house.until(lambda: second.is_primary)
+    ann.says("late")
+    house.until(lambda: second.heard)
+    first.bus.mend()
+    Clock.advance(house.clock, 1.0)
+    house.advance(1)
+    assert first.ended == 1
+    assert done == ["timer", "call"]
+    assert (first.heard, second.heard) == (["before"], ["late"])
+
+
+def test_c5_a_line_that_had_come_before_a_hang_is_not_handled_before_that_is_known(
+    house: House,
+) -> None:
+    """It was read from the engine with another, in whose handling the process hangs."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+
+    def hang(event: events.Receive) -> None:
+        if event.data == "one":
+            first.bus.cut()
+            house.clock.rightNow += LEASE + 1
+
+    first.service.listen(events.Receive)(hang)
+    ann._wire.put(b"one\r\ntwo\r\n")
+    house.until(lambda: second.heard)
+    first.bus.mend()
+    house.advance(1)
+    assert first.ended == 1
+    assert (first.heard, second.heard) == (["one"], ["one", "two"])
+
+
+def test_c11_what_was_due_while_the_engine_was_away_is_done_when_it_is_back(house: House) -> None:
+    """Late, once; by the same primary."""
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    done: list[str] = []
+    house.engine.stop()
+    house.advance(5)
+    first.service.call_later(2.0, done.append, "timer")
+    first.service.clock.callLater(2.0, done.append, "call")
+    house.advance(10)
+    assert done == []
+    house.engine.start()
+    house.advance(1)
+    assert done == ["timer", "call"]
+    assert first.is_primary
 
 
 def test_a_primary_that_stops_hands_over(house: House) -> None:
@@ -169,6 +292,52 @@ def test_a_primary_that_stops_hands_over(house: House) -> None:
     assert (first.heard, second.heard) == (["hello"], ["again"])
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_c8_a_handover_waits_for_a_gateway_that_lacks_something(
+    house: House, answers: bool
+) -> None:
+    """It is to say first where it is: nobody else knows what has to be sent again. But not for ever."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+    house.advance(1)
+    link = first.service.lifecycle.cluster.door.ledger.links["g"]
+    house.engine.delay = 0.2
+    sent = house.engine.memory.streams[frames_for("g")]
+    ann.says("one")
+    house.until(lambda: sent and b"You said one" in sent[-1].data)
+    house.engine.drop(frames_for("g"))
+    ann.says("two")
+    house.until(lambda: not link.is_greeted)
+    if not answers:
+        house.gateway_bus.cut()
+    first.service.stop()
+    house.until(lambda: second.is_primary)
+    house.gateway_bus.mend()
+    house.advance(10)
+    ann.says("three")
+    house.until(lambda: "You said three" in ann.transcript)
+    assert second.heard[-1] == "three"
+    if answers:
+        assert first.heard + second.heard == ["one", "two", "three"]
+        assert [ann.transcript.count(f"You said {line}") for line in ("one", "two")] == [1, 1]
+
+
+def test_gateways_are_heard_before_requests_are(house: House) -> None:
+    """A connection that waits for one stream at the engine waits up to half a second before it asks for two."""
+    first = Process(house)
+    streams: list[str] = []
+    read = first.bus.read
+    first.bus.read = lambda stream, receive: (  # type: ignore[method-assign]
+        streams.append(stream),
+        read(stream, receive),
+    )[1]
+    first.start()
+    house.until(lambda: first.is_primary)
+    house.advance(0.1)
+    assert streams == [TELLS, REQUESTS]
+
+
 def test_the_last_one_says_good_bye(house: House) -> None:
     only = house.process()
     house.until(lambda: only.is_primary)
@@ -189,7 +358,7 @@ def test_a_stop_does_not_wait_for_an_engine_that_is_away(house: House) -> None:
     assert only.service.lifecycle.state is State.STOPPED
 
 
-def test_what_waits_for_an_engine_that_is_away_does_not_grow(house: House) -> None:
+def test_c16_what_waits_for_an_engine_that_is_away_does_not_grow(house: House) -> None:
     """Whether a process is the primary or stands by, and whoever is connected."""
     first, second = house.process(), house.process()
     house.until(lambda: first.is_primary)
@@ -297,9 +466,11 @@ class Claimed(Memory):
     def __init__(self) -> None:
         super().__init__()
         self.epochs: list[int] = []
-        self.locked = 0
+        self.locked = self.later = 0
 
     def claim(self, epoch: int) -> None:
+        if epoch < self.later:
+            raise StoreClaimed("here", self.later, epoch)
         if self.locked:
             self.locked -= 1
             raise StoreLocked("here", 7)
@@ -314,7 +485,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Claimed:
     return store
 
 
-def test_the_store_is_claimed_with_the_epoch(house: House, store: Claimed) -> None:
+def test_c5_the_store_is_claimed_with_the_epoch(house: House, store: Claimed) -> None:
     first = house.process()
     house.until(lambda: first.is_primary)
     assert store.epochs == [first.service.lifecycle.cluster.tenancy.epoch]
@@ -328,6 +499,16 @@ def test_a_store_that_the_one_before_still_has_is_waited_for(house: House, store
     assert not first.is_primary
     house.advance(3)
     assert first.is_primary
+
+
+def test_c5_a_store_of_a_later_epoch_is_claimed_anew(house: House, store: Claimed) -> None:
+    """As after the engine has lost its memory, and its clock was set back; if this still is the primary."""
+    store.later = 10**12
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    assert store.epochs == [first.service.lifecycle.cluster.tenancy.epoch]
+    assert store.epochs[0] > store.later
+    assert first.ended == 0
 
 
 def test_what_a_module_has_read_is_read_again(house: House) -> None:
@@ -357,10 +538,12 @@ def test_a_tool_that_does_not_stand_by_saves(house: House) -> None:
     service = Service(cluster="valkey://localhost", store=house.store)
     user = type("User", (Store,), {"service": service, "score": Field(0)})
     user("ann").save()
+    documents = service.session.writer.backend  # they are there as long as somebody holds them
     service.session.close()
     again = Service(cluster="valkey://localhost", store=house.store)
     assert type("User", (Store,), {"service": again, "score": Field(0)}).manager.keys() == ["ann"]
     again.session.close()
+    del documents
 
 
 # -- settings -----------------------------------------------------------------------------------

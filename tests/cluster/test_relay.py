@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
 from cletus import events
+from cletus.cluster.gateway_door import RemoteOutbox, RemoteTransport
 from cletus.cluster.gateway_service import gateway_service
 from cletus.protocol.charset import telnet_encoder
 from cletus.testing import MemoryDoor, StepClock
@@ -31,8 +34,8 @@ class Talk:
 
     def new_service(self) -> Any:
         service: Any = gateway_service(lambda _service: (), line_rate=0)
+        service.listen(events.Connect)(self.connected)
         for event in (
-            events.Connect,
             events.Disconnect,
             events.Gmcp,
             events.Resize,
@@ -43,6 +46,9 @@ class Talk:
         service.listen(events.Authenticate)(self.authenticate)
         now(self.clock, service.start(self.clock))
         return service
+
+    def connected(self, event: events.Connect) -> None:
+        self.heard.append(event)
 
     def authenticate(self, event: events.Authenticate) -> None:
         if event.secret == "sesame":
@@ -139,6 +145,27 @@ def test_output_below_a_prompt_begins_a_line_and_the_prompt_comes_again(talk, cl
     assert "Old?" in ann.waits(5.0)
 
 
+def test_a_prompt_that_was_answered_ahead_does_not_come_again(clock, talk, cluster):
+    """The lines were on their way to the primary when it asked."""
+    direct = MemoryDoor(Talk(clock).service).connect()
+    remote = cluster.gateway().connect()
+    for ann in (direct, remote):
+        for line in ("password", "secret", "newer", "hello"):
+            ann.client.line_received(line)
+        assert ann.reads().endswith("secret to newer\n<hello>\n")
+        assert ann.waits(5.0) == ""
+
+
+def test_a_prompt_that_was_seen_is_not_withdrawn(talk, cluster, monkeypatch):
+    """The gateway knows that the line answers it, so that nothing is sent."""
+    withdrawn: list[str] = []
+    monkeypatch.setattr(RemoteOutbox, "withdraw_prompt", lambda _, text: withdrawn.append(text))
+    ann = cluster.gateway().connect()
+    for line in ("password", "secret", "newer"):
+        ann.says(line)
+    assert withdrawn == []
+
+
 def test_what_is_typed_is_hidden_until_the_second_password(talk, cluster):
     ann = cluster.gateway().connect()
     ann.says("password")
@@ -221,7 +248,18 @@ def test_a_door_of_a_gateway_asks_the_primary_who_somebody_is(clock, talk, clust
         assert event.is_proven is proven
 
 
-def test_all_gateways_see_the_same_lines_in_the_same_order(talk, cluster):
+def test_where_no_gateway_will_come_back_nobody_is_waited_for(clock, talk, cluster):
+    gateway = cluster.gateway()
+    gateway.connect()
+    gateway.connect()
+    cluster.door.lose_everybody()
+    clock.advance(0)
+    gone = [event.reason for event in talk.heard if isinstance(event, events.Disconnect)]
+    assert gone == ["gateway lost", "gateway lost"]
+    assert not talk.service.clients
+
+
+def test_c2_all_gateways_see_the_same_lines_in_the_same_order(talk, cluster):
     people = [cluster.gateway(name).connect() for name in "abc"]
     for number in range(10):
         people[number % 3]._wire.put(b"%d\r\n" % number)
@@ -231,6 +269,26 @@ def test_all_gateways_see_the_same_lines_in_the_same_order(talk, cluster):
     texts = {person.transcript for person in people}
     assert len(texts) == 1
     assert all(f"<{number}>" in people[0].transcript for number in range(10))
+
+
+def test_who_could_not_come_in_is_not_left_unheard(talk, cluster, monkeypatch, log):
+    """Whatever has gone wrong in the primary: they are to connect again."""
+    monkeypatch.setattr(RemoteTransport, "came_in", lambda *_: 1 / 0)
+    ann = cluster.gateway().connect()
+    ann.waits(0.1)
+    assert not ann.connected
+    assert len(log.take_failures()) == 1
+
+
+def test_what_is_left_to_do_for_a_connection_does_not_touch_the_next_client(talk, cluster):
+    """One that was closed at once is forgotten a turn later; its gateway may have told of it again."""
+    gateway = cluster.gateway()
+    ann = gateway.connect()
+    ((connection, transport),) = cluster.door._transports.items()
+    cluster.door._aborted(transport)
+    other = cluster.door._transports[connection] = copy.copy(transport)
+    ann.waits(0.1)
+    assert cluster.door._transports == {connection: other}
 
 
 # -- another primary -------------------------------------------------------------------------
@@ -260,7 +318,7 @@ def succession(clock, talk, cluster):
     return Succession(clock, talk, cluster)
 
 
-def test_nobody_is_dropped_and_what_was_typed_meanwhile_is_told(succession):
+def test_c3_c4_nobody_is_dropped_and_what_was_typed_meanwhile_is_told(succession):
     gateway = succession.cluster.gateway()
     ann, bob = gateway.connect(), gateway.connect()
     ann.says("before")
@@ -270,6 +328,32 @@ def test_nobody_is_dropped_and_what_was_typed_meanwhile_is_told(succession):
     ann.says("after")
     assert bob.reads().endswith("<after>\n")
     assert len(succession.talk.service.clients) == 2
+
+
+def test_many_come_in_by_slices_and_in_order(succession, monkeypatch):
+    """Other calls of the reactor come between, so a primary with thousands of people gives signs of life."""
+    gateway = succession.cluster.gateway()
+    for _ in range(3):
+        gateway.connect()
+    monkeypatch.setattr("cletus.cluster.gateway_door.SLICE", -1.0)  # over after each
+    order, collects = [], []
+    connected = Talk.connected
+
+    def noted(talk, event):
+        connected(talk, event)
+        order.append("in")
+        collects.append(gc.isenabled())
+        talk.clock.callLater(0, order.append, "turn")
+
+    monkeypatch.setattr(Talk, "connected", noted)
+    succession.next()
+    for conn in gateway.relay.clients:
+        gateway.relay.hand_on(conn, f"{conn}")
+    succession.clock.advance(0)
+    assert order[:4] == ["in", "turn", "in", "turn"]
+    assert collects == [True, False, False]
+    assert gc.isenabled()
+    assert succession.talk.lines == [str(conn) for conn in gateway.relay.clients]
 
 
 def test_people_are_told_that_they_have_to_wait(succession):
@@ -289,7 +373,7 @@ def test_lines_of_nobody_in_particular_are_dropped_and_they_are_told(succession)
     assert "<hello>" in ann.says("hello")
 
 
-def test_an_old_primary_that_goes_on_reaches_nobody_and_is_told_to_end(succession):
+def test_c5_an_old_primary_that_goes_on_reaches_nobody_and_is_told_to_end(succession):
     ann = succession.cluster.gateway().connect()
     old = succession.talk.service
     door = succession.cluster.door
@@ -302,7 +386,7 @@ def test_an_old_primary_that_goes_on_reaches_nobody_and_is_told_to_end(successio
     assert succession.cluster.fenced == [old]
 
 
-def test_an_engine_that_forgets_costs_nobody_anything(succession):
+def test_c3_c4_an_engine_that_forgets_costs_nobody_anything(succession):
     gateway = succession.cluster.gateway()
     ann, bob = gateway.connect(), gateway.connect()
     for number in range(20):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
-from cletus.cluster.bus import REQUESTS
+from cletus.cluster.bus import REQUESTS, Entry
 from cletus.cluster.memory import MemoryBus
 from cletus.cluster.requests import Asked, ask
 from cletus.errors import BusClosed, ControlRefused
@@ -136,6 +136,33 @@ def test_a_request_that_comes_twice_is_carried_out_once(
         operator.bus.post(REQUESTS, entry)
     house.advance(1)
     assert sum("bob has asked for who" in line for line in log.lines) == 1
+
+
+def test_names_of_requests_are_bounded(
+    house: House, primary: Process, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C16: a machine that asks for the status every second does so for years."""
+    monkeypatch.setattr("cletus.cluster.requests._ANSWERED_MAX", 3)
+    for _ in range(5):
+        operator.asks("who")
+    requests = primary.service.lifecycle.cluster._requests
+    assert list(requests._names) == ["n3", "n4", "n5"]
+
+
+def test_c5_a_primary_that_hung_carries_out_no_request(
+    house: House, primary: Process, operator: Operator, log: Log
+) -> None:
+    """It had read it before; another one is the primary now, and the first would reload for nobody."""
+    second = house.process()
+    house.advance(1)
+    (reading,) = (r for name, r in primary.bus._readings.items() if name == REQUESTS)
+    primary.bus.cut()
+    house.until(lambda: second.is_primary)
+    entry = msgspec.msgpack.encode(Asked("late", "bob", Request("handover")))
+    reading.receive([Entry("9", entry)])
+    primary.bus.mend()
+    house.until(lambda: primary.ended)
+    assert not any("bob has asked" in line for line in log.lines)
 
 
 def test_a_request_to_nobody_is_not_answered(house: House, operator: Operator) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from cletus.events import TakenOver
 from cletus.settings.settings import Settings
 from cletus.storage.backends.memory import from_url
 from cletus.testing import StepClock, staged
@@ -99,3 +100,27 @@ def test_who_is_banned_meanwhile_does_not_come_in_again(talker):
     talker.service.session.find("user").users.ban("ann")
     ann.waits(0.1)
     assert not ann.connected
+
+
+@pytest.mark.parametrize(
+    "is_apart",
+    [
+        lambda user, _start, other: other.occupants.append(user),
+        lambda user, start, _other: start.occupants.append(user),
+        lambda user, start, _other: start.occupants.remove(user),
+        lambda user, _start, _other: setattr(user, "room", None),
+    ],
+)
+def test_c9_after_a_crash_rooms_have_those_who_are_in_them(talker, is_apart):
+    """Pieces of a checkpoint may be from before and after somebody has come, gone, or been saved."""
+    ann, bob = talker.person("Ann"), talker.person("Bob")
+    user, rooms = talker.user("ann"), talker.active("room")
+    is_apart(
+        user, rooms["lamp-room"], next(room for key, room in rooms.items() if key != "lamp-room")
+    )
+    talker.service.fire(TakenOver(talker.service, planned=False))
+    ann.says("hello")
+    assert bob.reads().count("Ann says: hello") == 1
+    assert "You say: hello" in ann.transcript
+    assert [room.key for room in rooms.values() if user in room.occupants] == ["lamp-room"]
+    assert user.room is rooms["lamp-room"]

@@ -153,7 +153,7 @@ def test_a_primary_of_an_engine_that_forgot_stays_it(house: House) -> None:
     assert first.epochs == sorted(set(first.epochs))
 
 
-def test_a_primary_that_comes_back_after_another_has_claimed_is_fenced(house: House) -> None:
+def test_c5_a_primary_that_comes_back_after_another_has_claimed_is_fenced(house: House) -> None:
     """Also if the engine has forgotten all, and the other's epoch with it."""
     first, second = primary(house), house.process()
     house.advance(1)
@@ -222,7 +222,7 @@ def test_a_standby_that_is_stopped_claims_nothing(house: House) -> None:
     other = house.bus = MemoryBus(house.engine)
     other.open()
     answers: list[Lease] = []
-    other.lease().addCallback(answers.append)
+    other.lease(30).addCallback(answers.append)
     house.advance(1)
     assert answers[0] is not Lease.HELD
 

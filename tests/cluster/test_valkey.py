@@ -65,6 +65,23 @@ def numbers(count: int) -> list[bytes]:
     return [b"%d" % number for number in range(count)]
 
 
+def test_nobody_sees_that_there_is_no_primary_while_the_engine_takes_nothing(
+    own: ValkeyRig,
+) -> None:
+    """Its memory is full: the primary cannot renew its lease, and is the first to do so afterwards."""
+    primary, standby = own.bus(), own.bus()
+    epoch = own.wait(primary.claim(0.3))
+    own.engine.ask("CONFIG SET maxmemory 1")
+    looked: list[Lease] = []
+    standby.lease(0.3).addCallback(looked.append)
+    renewed = primary.renew(epoch, 30)
+    own.sleep(1)
+    assert looked == []
+    own.engine.ask("CONFIG SET maxmemory 0")
+    assert own.wait(renewed) == epoch
+    own.until(lambda: looked)
+
+
 @pytest.mark.parametrize("fault", ["killed", "stopped", "cut"])
 def test_commands_are_repeated_in_order_and_taken_once(own: ValkeyRig, fault: str) -> None:
     """Some are answered, some under way, and some made while the engine is away."""
@@ -102,7 +119,7 @@ def test_commands_are_repeated_in_order_and_taken_once(own: ValkeyRig, fault: st
     own.until(lambda: len(told.entries) >= 150 and len(frames.entries) >= 150)
     assert told.data == numbers(150)
     assert frames.data == numbers(150)
-    assert primary.waiting == gateway.waiting == 0
+    own.until(lambda: primary.waiting == gateway.waiting == 0)
 
 
 def test_an_engine_that_comes_back_empty_is_claimed_anew(own: ValkeyRig) -> None:
@@ -114,7 +131,7 @@ def test_an_engine_that_comes_back_empty_is_claimed_anew(own: ValkeyRig) -> None
     renewed = primary.renew(epoch, 300)
     own.engine.start()
     assert own.wait(renewed) == 0
-    assert own.wait(primary.lease()) is Lease.NONE
+    assert own.wait(primary.lease(30)) is Lease.NONE
     assert own.wait(primary.claim(300)) > epoch
 
 
@@ -141,7 +158,7 @@ def test_a_script_that_the_engine_forgot_is_loaded_again(rig: ValkeyRig) -> None
 def test_a_bus_may_be_opened_before_its_engine(own: ValkeyRig, log: Log) -> None:
     own.engine.stop()
     bus = own.bus()
-    answer = bus.lease()
+    answer = bus.lease(30)
     own.until(
         lambda: any(f"no connection to 127.0.0.1:{own.engine.port}" in line for line in log.lines)
     )
@@ -153,7 +170,7 @@ def test_a_bus_may_be_opened_before_its_engine(own: ValkeyRig, log: Log) -> None
 def test_an_engine_that_refuses_is_asked_until_it_does_not(rig: ValkeyRig, log: Log) -> None:
     """The reason is logged once."""
     bus = rig.bus()
-    rig.wait(bus.lease())
+    rig.wait(bus.lease(30))
     rig.engine.ask("CONFIG SET maxmemory 1")
     try:
         tell = bus.tell(b"1")
@@ -178,7 +195,7 @@ def test_a_password_is_given(log: Log) -> None:
             bus = ValkeyBus(address, reactor, name="n", seal=AesSeal(KEY))
             rig.buses.append(bus)
             bus.open()
-            answer = bus.lease()
+            answer = bus.lease(30)
             answer.addErrback(lambda _failure: None)  # it is closed at the end
             if secret == "s3cret":
                 assert rig.wait(answer) is Lease.NONE
@@ -223,7 +240,7 @@ def test_the_access_list_of_the_docs_does(shared_engine: Valkey) -> None:
     rig.wait(ours.checkpoint(epoch, {"a": b"1"}, ["b"]))
     rig.wait(ours.set_code(epoch, b"1"))
     rig.wait(ours.post(answers_to("7"), b"1"))
-    for answer in (ours.acks(), ours.nodes(), ours.session(), ours.code(), ours.lease()):
+    for answer in (ours.acks(), ours.nodes(), ours.session(), ours.code(), ours.lease(30)):
         assert rig.wait(answer)
     rig.wait(ours.lose(epoch, "g"))
     rig.wait(ours.leave("g"))
@@ -300,7 +317,7 @@ def test_a_file_of_certificates_that_cannot_be_used(tmp_path: Path, text: bytes 
         Address.of("valkeys://db").endpoint(reactor, str(file))
 
 
-def test_streams_that_nobody_reads_are_bounded(rig: ValkeyRig) -> None:
+def test_c16_streams_that_nobody_reads_are_bounded(rig: ValkeyRig) -> None:
     """In length, and in time."""
     bus = rig.bus()
     epoch = rig.wait(bus.claim(30))
@@ -328,7 +345,7 @@ def everything(engine: Valkey) -> bytes:
 
 
 @pytest.mark.parametrize("key", [KEY, b""])
-def test_without_the_key_nothing_can_be_read(shared_engine: Valkey, key: bytes) -> None:
+def test_c15_without_the_key_nothing_can_be_read(shared_engine: Valkey, key: bytes) -> None:
     """And without sealing it can: so this test would see it."""
     rig = ValkeyRig(shared_engine, key)
     bus = rig.bus()
@@ -346,7 +363,7 @@ def test_without_the_key_nothing_can_be_read(shared_engine: Valkey, key: bytes) 
     rig.close()
 
 
-def test_what_has_another_key_is_refused(shared_engine: Valkey, log: Log) -> None:
+def test_c15_what_has_another_key_is_refused(shared_engine: Valkey, log: Log) -> None:
     """Also what has none; what is right comes."""
     rig = ValkeyRig(shared_engine)
     ours = rig.bus()
@@ -369,7 +386,7 @@ def test_what_has_another_key_is_refused(shared_engine: Valkey, log: Log) -> Non
     rig.close()
 
 
-def test_an_entry_that_is_put_back_is_refused(shared_engine: Valkey, log: Log) -> None:
+def test_c15_an_entry_that_is_put_back_is_refused(shared_engine: Valkey, log: Log) -> None:
     """By somebody who can write in the engine, and has no key; in its stream or in another."""
     rig = ValkeyRig(shared_engine)
     primary, gateway = rig.bus(), rig.bus()
@@ -409,8 +426,11 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
-def test_nothing_that_an_engine_says_raises(nonsense: bytes, log: Log) -> None:
+def test_nothing_that_an_engine_says_raises(
+    nonsense: bytes, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The connection is made again and again; the commands wait."""
+    monkeypatch.setattr("cletus.cluster.resp.SILENCE_MAX", 0.2)  # of an answer that is not complete
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(50)
@@ -501,7 +521,7 @@ def test_a_free_port_answers_nothing() -> None:
     rig = ValkeyRig.__new__(ValkeyRig)
     bus = ValkeyBus(Address(port=free_port()), reactor, name="n")
     bus.open()
-    answer = bus.lease()
+    answer = bus.lease(30)
     answer.addErrback(lambda _failure: None)
     rig.sleep(0.3)
     rig.wait(bus.close())

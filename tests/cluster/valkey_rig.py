@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet import reactor
 
 from cletus.cluster.address import Address
+from cletus.cluster.bus import TELLS, frames_for
 from cletus.cluster.sealing import AesSeal
 from cletus.cluster.valkey import ValkeyBus
 from tests.cluster.conformance import Rig
@@ -58,6 +59,13 @@ class ValkeyRig(Rig):
 
     def forget(self) -> None:
         assert self.engine.ask("FLUSHALL") == b"+OK\r\n"
+
+    def run_ahead(self) -> None:
+        ahead = int((time.time() + 3600) * 1000)
+        for stream in (TELLS, frames_for("g")):
+            key = f"cletus:{{{self.name}}}:{stream}"
+            self.engine.ask(f"XADD {key} {ahead}-0 e x")
+            self.engine.ask(f"XTRIM {key} MAXLEN 0")
 
     def close(self) -> None:
         self.start()
