@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from cletus.client.attributes import ApplicationAttributes
 from cletus.client.client import Client
 from cletus.client.listener_task import ListenerTask
 from cletus.errors import RestartError
+from cletus.reload.code.names import Names
 from cletus.reload.state.new_code import NewCode
 from cletus.reload.state.plain_types import ATOMS
 from cletus.reload.state.records import values_of
@@ -51,10 +52,10 @@ class Named:
 
     Args:
         service: whose they are.
-        timers: those that are handed over, in order.
+        timers: those that are handed over, by their numbers.
     """
 
-    def __init__(self, service: Service, timers: list[Timer]) -> None:
+    def __init__(self, service: Service, timers: Mapping[int, Timer]) -> None:
         self.service = service
         self.clients: dict[int, Client] = {client.id: client for client in service.clients}
         self.timers = timers
@@ -65,7 +66,7 @@ class Named:
             if isinstance(module, types.ModuleType)
         }
         #: Objects of the application's classes that a module states: their values move, too.
-        self.stated = Statements(modules, NewCode(session, {}, modules)).objects
+        self.stated = Statements(Names(modules), NewCode(session, {}, modules)).objects
         #: Objects of other classes, such as ``users = Users(...)``: the other process has its own.
         self.globals: dict[Path, Any] = {}
         for name, namespace in modules.items():
@@ -83,24 +84,30 @@ class Named:
 _OWN: Final = (Store, Manager, Client, Service, Session, Timer)
 
 
-class _Pickler(pickle.Pickler):
-    """Names what has a name.
+class Naming:
+    """Names the objects that have a name.
 
     Args:
-        file: written to.
         named: what has a name.
+        number_of: the number of a timer; ``None`` for one that has ended.
     """
 
-    def __init__(self, file: Any, named: Named) -> None:
-        super().__init__(file, PROTOCOL)
-        self._service = named.service
-        self._timers = {id(timer): number for number, timer in enumerate(named.timers)}
+    def __init__(
+        self, named: Named, number_of: Callable[[Timer], int | None] | None = None
+    ) -> None:
+        timers = {timer: number for number, timer in named.timers.items()}
+        self._number_of = number_of or timers.get
+        self._named = named  # an object that is gone could leave its id to another
         self._paths: dict[int, Path] = {id(value): path for path, value in named.globals.items()}
         self._stated: dict[int, Path] = {id(value): path for path, value in named.stated.items()}
         self._ways: dict[type, Callable[[Any], Any] | None] = {}
 
-    def reducer_override(self, obj: Any) -> Any:
-        """Pickle's: how to make this object; ``NotImplemented`` for the usual way."""
+    def reduce(self, obj: Any) -> Any:
+        """How to make this object, as ``__reduce__`` tells it; ``NotImplemented`` for the usual way.
+
+        Raises:
+            RestartError: it cannot move to another process.
+        """
         cls = type(obj)
         try:
             way = self._ways[cls]
@@ -142,10 +149,23 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
     def _timer(self, timer: Timer) -> Any:
-        number = self._timers.get(id(timer))
+        number = self._number_of(timer)
         if number is None:
             return _ended_timer, (timer.delay, timer.interval)
         return _timer, (number,)
+
+
+class _Pickler(pickle.Pickler):
+    """Names what has a name.
+
+    Args:
+        file: written to.
+        named: what has a name.
+    """
+
+    def __init__(self, file: Any, named: Named) -> None:
+        super().__init__(file, PROTOCOL)
+        self.reducer_override = Naming(named).reduce  # type: ignore[method-assign]  # as it is called
 
 
 def _refuse(obj: Any) -> Any:
@@ -181,39 +201,46 @@ class Reader:
 
     Args:
         named: the objects of this process.
-        stated_before: what the modules of the other process have stated (``Statements.values``).
+        stated_before: what the modules of the other process have stated (``Statements.values``); ``None``
+            for the same as those of this one.
     """
 
-    def __init__(self, named: Named, stated_before: dict[Path, dict[str, Any]]) -> None:
+    def __init__(
+        self, named: Named, stated_before: dict[Path, dict[str, Any]] | None = None
+    ) -> None:
         self.named = named
-        self._present = named.service.session.current.statements
-        self._former = Statements({}, NewCode(named.service.session, {}, {}))
-        self._former.values = stated_before
+        statements = named.service.session.current.statements
+        self._present = {} if statements is None else statements.values
+        self._former = Statements(Names({}), NewCode(named.service.session, {}, {}))
+        self._former.values = self._present if stated_before is None else stated_before
 
     def newly_stated(self, path: Path, obj: Any) -> set[str]:
         """The names of the values of an object that its module states, and did not in the other process.
 
         As in a reload: see ``cletus.reload.state.statements``.
         """
-        now = self._present.values.get(path)
+        now = self._present.get(path)
         return set() if now is None else set(stated(self._former, path, obj, now))
 
     def states(self, path: Path) -> bool:
         """Whether a module here makes this object."""
-        return path in self._present.values
+        return path in self._present
 
 
 _reader: Final[ContextVar[Reader]] = ContextVar("cletus.restart.reader")
 
 
-@contextmanager
-def reading(reader: Reader) -> Iterator[None]:
-    """In this context, names mean what the reader says."""
-    token = _reader.set(reader)
-    try:
-        yield
-    finally:
-        _reader.reset(token)
+class reading:  # noqa: N801 - it is used as a function; contextlib's take longer than most values do
+    """Within, names mean what the reader says."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._entered = reader
+
+    def __enter__(self) -> None:
+        self._token = _reader.set(self._entered)
+
+    def __exit__(self, *_: object) -> None:
+        _reader.reset(self._token)
 
 
 def loads(data: bytes, reader: Reader) -> Any:
@@ -240,13 +267,22 @@ def _client(number: int) -> Client | None:
 
 
 def _timer(number: int) -> Timer:
-    return _reader.get().named.timers[number]
+    timer = _reader.get().named.timers.get(number)
+    return _ended_timer(0.0, None) if timer is None else timer
 
 
 def _ended_timer(delay: float, interval: float | None) -> Timer:
     timer = Timer(delay, interval, _nothing)
     timer.cancel()
     return timer
+
+
+def attribute_of(module: str, name: str) -> Any:
+    """What a module that is loaded has under a name, such as ``Room.Exit``; ``None`` if it has nothing."""
+    value: Any = sys.modules.get(module)
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
 
 
 def _nothing() -> None:
@@ -280,6 +316,23 @@ def _stated(path: Path) -> Any:
     return value
 
 
+#: What a process may be asked to make by name, beside classes: see ``Naming.reduce``.
+MAKERS: Final[Mapping[str, Callable[..., Any]]] = {
+    maker.__name__: maker
+    for maker in (
+        _service,
+        _session,
+        _client,
+        _timer,
+        _ended_timer,
+        _manager,
+        _store_object,
+        _global,
+        _stated,
+    )
+}
+
+
 def _fill_stated(obj: Any, values: dict[str, Any]) -> None:
     """Give an object of a module its live values; what its new body states anew stays."""
     if isinstance(obj, ApplicationAttributes):
@@ -290,3 +343,7 @@ def _fill_stated(obj: Any, values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name not in keep:
             object.__setattr__(obj, name, value)
+
+
+#: A pickle has the function's own name, which has to stay.
+fill_stated: Final = _fill_stated

@@ -174,10 +174,10 @@ class Channel:
         return data
 
     def _set_timeout(self, deadline: float | None) -> None:
-        rest = None if deadline is None else deadline - time.monotonic()
-        if rest is not None and rest <= 0:
+        seconds = None if deadline is None else deadline - time.monotonic()
+        if seconds is not None and seconds <= 0:
             raise DeadlinePassed("the other process does not answer in time")
-        self._socket.settimeout(rest)
+        self._socket.settimeout(seconds)
 
 
 def close_all(descriptors: Iterable[int]) -> None:

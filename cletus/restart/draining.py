@@ -23,23 +23,24 @@ def _work_of(service: Service) -> Iterator[str]:
         if not client.connected:
             yield f"{client!r} is being closed"
         for task in client.input.tasks:
-            if not _waits_for_person(client, task):
+            if not waits_for_person(client, task):
                 yield f"{task.listener.function_name} is at work for {client!r}"
         for dialogue in client.dialogues:
-            if dialogue.running is not None and not _waits_for_person(client, dialogue.running):
+            if dialogue.running is not None and not waits_for_person(client, dialogue.running):
                 yield f"{dialogue!r}, {dialogue.step} is at work for {client!r}"
     for timer in service.session.current.timers:
         if timer.is_busy:
             yield f"timer {timer.target_name} is at work"
 
 
-def _waits_for_person(client: Client, task: ListenerTask) -> bool:
+def waits_for_person(client: Client, task: ListenerTask) -> bool:
+    """Whether a task waits for an answer, a time or an event, so that it can be started again."""
     if task.listener is not None and task.listener.on_reload == "continue":
         return False  # it must come to its own end, and cannot do so elsewhere
-    return task.asking is not None or _awaited(client, task) is not None
+    return task.asking is not None or awaited_dialogue(client, task) is not None
 
 
-def _awaited(client: Client, task: ListenerTask) -> Dialogue | None:
+def awaited_dialogue(client: Client, task: ListenerTask) -> Dialogue | None:
     """The dialogue under way whose end a task waits for."""
     dialogue: Dialogue | None = None if task.dialogue is None else task.dialogue()
     return dialogue if dialogue in client.dialogues else None
@@ -60,10 +61,7 @@ def end_conversations(service: Service, notice: str) -> list[EndedTask]:
     ended = []
     for client in service.clients:
         for task in client.input.tasks:
-            awaited = _awaited(client, task)
-            task.dismiss()
-            if awaited is not None:
-                _end_from(client, awaited)
+            end_task(client, task)
             if client.connected and task.listener.on_reload == "restart":
                 ended.append(EndedTask.of(client, task))
         for dialogue in client.dialogues:
@@ -71,6 +69,14 @@ def end_conversations(service: Service, notice: str) -> list[EndedTask]:
                 client.write("", notice)
                 dialogue.running.dismiss()
     return ended
+
+
+def end_task(client: Client, task: ListenerTask) -> None:
+    """End one ``async`` listener, and the dialogue whose end it waits for."""
+    awaited = awaited_dialogue(client, task)
+    task.dismiss()
+    if awaited is not None:
+        _end_from(client, awaited)
 
 
 def ends_with_process(service: Service, reactor: Any) -> Iterator[str]:
@@ -85,10 +91,10 @@ def ends_with_process(service: Service, reactor: Any) -> Iterator[str]:
         function = getattr(call.func, "f", call.func)  # of a LoopingCall
         module = getattr(function, "__module__", None)
         if owns(module):
-            rest = call.getTime() - reactor.seconds()
+            seconds = call.getTime() - reactor.seconds()
             name = getattr(function, "__qualname__", repr(function))
             yield (
-                f"callLater: {module}.{name} was due in {rest:.1f} s and has ended; "
+                f"callLater: {module}.{name} was due in {seconds:.1f} s and has ended; "
                 "service.call_later() and @service.every move"
             )
     for thread in threading.enumerate():

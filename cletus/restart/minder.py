@@ -6,7 +6,8 @@ It has no connections, uses the standard library alone, and never needs to be up
 
     python -I -S minder.py SOCKET PID
 
-SOCKET is the descriptor of a socket on which each process that serves names the one that takes over.
+SOCKET is the descriptor of a socket on which each process that serves names the one that takes over. A name is
+answered, so that the process knows that this program runs.
 """
 
 import os
@@ -102,8 +103,10 @@ class Minder:
                     self.named.close()
                     return
                 *names, self._text = (self._text + data).split(b"\n")
-                for name in names:
-                    self.pid = int(name)
+                if names:
+                    self.pid = int(names[-1])
+                    with suppress(OSError):  # the end is read next
+                        self.named.send(b".")
         except BlockingIOError:
             pass
         except OSError:

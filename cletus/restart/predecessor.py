@@ -43,6 +43,7 @@ from cletus.restart.channel import (
     file_of,
 )
 from cletus.restart.draining import end_conversations, ends_with_process, work_of
+from cletus.restart.minder_link import MinderLink
 from cletus.restart.snapshot import FORMAT, EndedTask, Snapshot, saved_by_others, take_snapshot
 from cletus.restart.thawing import listener_of
 from cletus.service.interfaces import MovableDoor
@@ -62,6 +63,9 @@ _LOOK_EVERY: Final = 0.02
 
 _FAREWELL: Final = 1.0
 """Seconds that the last bytes may take: goodbyes, and the answer to who asked for the restart."""
+
+_IMPORTS: Final = 3
+"""So many new processes are started, as long as the code is reloaded while they import it."""
 
 _NO_LIMIT: Final = 3600.0
 """Seconds that stand for no limit, where something must end some time."""
@@ -128,6 +132,11 @@ class _Child:
         self._process.kill()
         return self._process.wait()
 
+    def give_up(self) -> None:
+        """It is not needed: close the channel, and end it."""
+        self.channel.close()
+        self.end()
+
     def exit_code(self, timeout: float = 1.0) -> int | None:
         """Its exit code, if it ends by itself within these seconds."""
         try:
@@ -181,12 +190,16 @@ class _Taken:
         doors: those that it has now.
         moved: the ids of the clients who are connected to it.
         signals: those that have come meanwhile.
+        named: the socket on which the other process is named to the minder, outside of systemd.
+        minded: the minder's end of it, if this process becomes the minder.
     """
 
     child: _Child
     doors: list[MovableDoor]
     moved: set[int]
     signals: _HeldSignals
+    named: socket.socket | None
+    minded: socket.socket | None
 
 
 class Incoming:
@@ -215,7 +228,7 @@ class Predecessor:
         service: it runs in this process alone.
         reactor: Twisted's.
         program: how this process was started.
-        named: the socket on which the next process is named to the minder; ``None`` for the first process.
+        link: to the minder; ``None`` for the first process.
     """
 
     log = Logger()
@@ -225,15 +238,12 @@ class Predecessor:
         service: Service,
         reactor: Any,
         program: Program,
-        named: socket.socket | None = None,
+        link: MinderLink | None = None,
     ) -> None:
         self._service = service
         self._reactor = reactor
         self._program = program
-        self._minded: socket.socket | None = (
-            None  # the minder's end, if this process becomes the minder
-        )
-        self._named = named
+        self._link = link
         self._is_busy = False
 
     def request(
@@ -281,8 +291,6 @@ class Predecessor:
             return f"the service is {service.state.value}"
         if self._is_busy:
             return "another restart is under way"
-        if getattr(service.lifecycle.reloader, "is_running", False):
-            return "a reload is under way"
         for door in service.doors:
             if not isinstance(door, MovableDoor):
                 return f"the door {door.address} cannot be handed to another process"
@@ -299,6 +307,8 @@ class Predecessor:
             Exception: why it was refused.
         """
         service = self._service
+        report.phase = "reload"
+        await self._reload_ends()
         report.phase = "veto"
         asked = events.PreRestart(service)
         await service.fire(asked)
@@ -314,26 +324,43 @@ class Predecessor:
             report.outcome = RestartOutcome.CHECKED
             report.phase = ""
             return None
-        generation = service.session.generation
-        with report.timed("import"):
-            child, facts = await self._start_child(report)
-        try:
-            report.phase = "drain"
-            await self._drain(force=force)
-            self._check_running()
-            if service.session.generation != generation:
-                raise RestartError("the code was reloaded meanwhile; try again")
-        except BaseException:
-            child.channel.close()
-            child.end()
-            raise
-        return self._hand_over(child, facts, report, force=force)
+        for _ in range(_IMPORTS):
+            generation = service.session.generation
+            with report.timed("import"):
+                child, facts = await self._start_child(report)
+            try:
+                report.phase = "drain"
+                await self._reload_ends()
+                await self._drain(force=force)
+                self._check_running()
+            except BaseException:
+                child.give_up()
+                raise
+            if service.session.generation == generation and not self._is_reloading:
+                return self._hand_over(child, facts, report, force=force)
+            child.give_up()  # the code was reloaded meanwhile: the new process may have the former code
+        raise RestartError("the code is reloaded again and again; try again when it is not")
 
     def _check_running(self) -> None:
         if self._service.state is not State.RUNNING:
             raise RestartError(f"the service is {self._service.state.value}")
-        if getattr(self._service.lifecycle.reloader, "is_running", False):
-            raise RestartError("a reload is under way")
+
+    @property
+    def _is_reloading(self) -> bool:
+        return getattr(self._service.lifecycle.reloader, "is_running", False)
+
+    async def _reload_ends(self) -> None:
+        """Wait while a reload is under way: who saves and restarts at once wants both.
+
+        Raises:
+            RestartError: it is still under way after ``restart_drain``.
+        """
+        service = self._service
+        deadline = service.clock.seconds() + service.settings.restart_drain
+        while self._is_reloading:
+            if service.clock.seconds() >= deadline:
+                raise RestartError("a reload is under way")
+            await deferLater(self._reactor, _LOOK_EVERY)
 
     # -- the new process ---------------------------------------------------------------------------
 
@@ -342,9 +369,9 @@ class Predecessor:
         report.phase = "import"
         child = _Child(self._program)
         doors = [door.configured for door in self._service.doors if isinstance(door, MovableDoor)]
-        child.channel.send(FrameType.HELLO, json.dumps({"doors": doors}).encode())
         timeout = self._service.settings.restart_import_timeout
         try:
+            child.channel.send(FrameType.HELLO, json.dumps({"doors": doors}).encode())
             frame = await self._frame_of(child, timeout or None, "import everything")
             facts: dict[str, Any] = json.loads(frame.payload)
             if frame.type is not FrameType.IMPORTED:
@@ -353,8 +380,7 @@ class Predecessor:
                 raise RestartError(f"the new version does not know the state's format {FORMAT}")
             self._check_running()
         except BaseException:
-            child.channel.close()
-            child.end()
+            child.give_up()
             raise
         report.versions = facts["versions"]
         return child, facts
@@ -398,8 +424,7 @@ class Predecessor:
                 if frame.type is not FrameType.READY:
                     raise RestartError(json.loads(frame.payload)["reason"])
             finally:
-                child.channel.close()
-                child.end()
+                child.give_up()
 
     # -- waiting -------------------------------------------------------------------------------------
 
@@ -434,10 +459,12 @@ class Predecessor:
         began = time.monotonic()
         deadline = began + (service.settings.restart_timeout or _NO_LIMIT)
         doors = [door for door in service.doors if isinstance(door, MovableDoor)]
-        signals = _HeldSignals()
-        if self._named is None and not has_systemd():
-            self._minded, self._named = socket.socketpair()
-        hold, tasks = ExitStack(), list[EndedTask]()
+        signals, hold, tasks = _HeldSignals(), ExitStack(), list[EndedTask]()
+        named, minded = None if self._link is None else self._link.named, None
+        if named is None and not has_systemd():  # this process is to become the minder
+            minded, named = socket.socketpair()
+            hold.callback(minded.close)
+            hold.callback(named.close)
         if gc.isenabled():  # a collection among so many new objects would double the pause
             gc.disable()
             hold.callback(gc.enable)
@@ -457,9 +484,9 @@ class Predecessor:
                 moved = {left.client_id for of_door in lefts.values() for left in of_door} - {0}
                 report.outcome, report.new_pid = RestartOutcome.TAKEN_OVER, child.pid
                 report.kept, report.dropped = len(moved), len(service.clients) - len(moved)
-                named = -1 if self._named is None else self._named.fileno()
                 report.notes += ends_with_process(service, self._reactor)
-                snapshot = take_snapshot(service, report, lefts, tasks, named, began)
+                number = -1 if named is None else named.fileno()
+                snapshot = take_snapshot(service, report, lefts, tasks, number, began)
             with report.timed("hand over"):
                 self._send_state(child, snapshot, deadline, rehearsed=False)
                 self._expect(child, FrameType.READY, deadline)
@@ -480,7 +507,7 @@ class Predecessor:
             report.notes.clear()
             raise reason from error
         report.pause, report.phase = time.monotonic() - began, ""
-        return _Taken(child, doors, moved, signals)
+        return _Taken(child, doors, moved, signals, named, minded)
 
     def _save_for_good(self, facts: dict[str, Any], report: RestartReport) -> None:
         """Save the objects of stores that the new code does not have: they end with this process."""
@@ -573,12 +600,12 @@ class Predecessor:
                 sys.stdout.flush()
             if has_systemd():
                 name_main_process(child.pid)
-            elif self._minded is not None:
+            elif taken.minded is not None:
                 flush_log()
                 self._service.call_timeout.stop()  # its alarm would go off in the next program
-                become_minder(self._minded, child.pid, taken.signals)
-            elif self._named is not None:
-                self._named.send(b"%d\n" % child.pid)
+                become_minder(taken.minded, child.pid, taken.signals)
+            elif taken.named is not None:
+                taken.named.send(b"%d\n" % child.pid)
             taken.signals.hand_on(child.pid)
         except Exception:  # noqa: BLE001 - the other process serves, whatever it is
             self.log.failure("The end of the old process was not in order")

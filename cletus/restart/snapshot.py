@@ -19,6 +19,7 @@ from cletus.errors import RestartError
 from cletus.reload.state.statements import Path
 from cletus.restart.by_name import PROTOCOL, Named, dumps, problem_with
 from cletus.service.interfaces import Left, MovableDoor
+from cletus.service.listeners import Listener
 from cletus.service.restart_report import RestartReport
 from cletus.service.service import Service
 from cletus.service.timers import Timer
@@ -95,7 +96,7 @@ def take_snapshot(
         RestartError: a value cannot move; the message names it.
     """
     timers = [timer for timer in service.session.current.timers if timer.active]
-    named = Named(service, timers)
+    named = Named(service, dict(enumerate(timers)))
     descriptors: list[int] = []
     moved = {left.client_id for of_door in (lefts or {}).values() for left in of_door}
     values = _values(service, named, list(tasks), report)
@@ -125,7 +126,7 @@ def take_snapshot(
     try:
         values_pickle = dumps(values, named)
     except Exception as error:
-        raise RestartError(_place_of(values, named) or str(error)) from error
+        raise RestartError(_problem_in(values, named) or str(error)) from error
     return Snapshot(pickle.dumps(own, PROTOCOL), values_pickle, descriptors)
 
 
@@ -202,24 +203,25 @@ def _values(
                 cls.version,
                 session_names(cls),
                 typed_names(cls),
-                list(map(_object, cls.manager.active().values())),
+                list(map(object_state, cls.manager.active().values())),
             )
             for name, cls in session.current.stores.items()
         },
         "clients": {client.id: client.attachments() for client in service.clients},
         "dialogues": {
-            client.id: list(map(_dialogue, client.dialogues))
+            client.id: list(map(dialogue_state, client.dialogues))
             for client in service.clients
             if client.dialogues
         },
-        "timers": [_call(timer, named, report) for timer in named.timers],
+        "timers": [_call(timer, named, report) for timer in named.timers.values()],
         "listeners": list(_listeners(service, named, report)),
         "service": dict(_attachments(service, named, report)),
         "tasks": tasks,
     }
 
 
-def _object(obj: Store) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+def object_state(obj: Store) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+    """Key, state of the document, data of the fields, and the other attributes of a store object."""
     cls = type(obj)
     fields = cls.fields
     others = {
@@ -231,7 +233,8 @@ def _object(obj: Store) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
     return obj.key, cls.schema.state_of(obj).name, obj.to_dict(session=True), others
 
 
-def _dialogue(dialogue: Dialogue) -> tuple[str, str, dict[str, Any]]:
+def dialogue_state(dialogue: Dialogue) -> tuple[str, str, dict[str, Any]]:
+    """Module and name of its class, and its ``snapshot()``."""
     cls = type(dialogue)
     return cls.__module__, cls.__qualname__, dialogue.snapshot()
 
@@ -251,16 +254,22 @@ def _call(timer: Timer, named: Named, report: RestartReport) -> Any:
 
 
 def _listeners(service: Service, named: Named, report: RestartReport) -> Iterator[bytes]:
-    """Those that the application has registered while it ran."""
-    for listener in service.session.current.listeners:
-        module = getattr(listener.function, "__module__", None)
-        if listener.imported or not service.session.application.owns(module):
-            continue
-        call = (listener.event, listener.function, listener.on_reload, listener.package)
+    for listener, call in runtime_listeners(service):
         if problem := problem_with(call, named):
             report.warnings.append(f"listener {listener.function_name} has ended: {problem}")
         else:
             yield dumps(call, named)
+
+
+def runtime_listeners(service: Service) -> Iterator[tuple[Listener, tuple[Any, Any, Any, str]]]:
+    """Those that the application has registered while it ran, with what it takes to register them."""
+    for listener in service.session.current.listeners:
+        module = getattr(listener.function, "__module__", None)
+        if not listener.imported and service.session.application.owns(module):
+            yield (
+                listener,
+                (listener.event, listener.function, listener.on_reload, listener.package),
+            )
 
 
 def _attachments(
@@ -274,27 +283,29 @@ def _attachments(
             yield name, dumps(value, named)
 
 
-def _place_of(values: Mapping[str, Any], named: Named) -> str:
+def _problem_in(values: Mapping[str, Any], named: Named) -> str:
     """What cannot move, in words; empty if each value by itself can."""
-    for place, value in _places_in(values):
+    for label, value in _labelled(values):
         if problem := problem_with(value, named):
-            return f"{place}: {problem}"
+            return f"{label}: {problem}"
     return ""
 
 
-def _places_in(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each value of the application, with its place in words."""
+def _labelled(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each value of the application, after words for where it is."""
     for name, (*_, objects) in values["stores"].items():
         for key, _, data, others in objects:
-            yield from ((f"{name} {key!r}, {place}", data[place]) for place in data)
-            yield from ((f"{name} {key!r}, {place}", others[place]) for place in others)
+            yield from ((f"{name} {key!r}, {attribute}", data[attribute]) for attribute in data)
+            yield from ((f"{name} {key!r}, {attribute}", others[attribute]) for attribute in others)
     for number, attachments in values["clients"].items():
-        yield from ((f"client {number}, {place}", attachments[place]) for place in attachments)
+        yield from (
+            (f"client {number}, {attribute}", attachments[attribute]) for attribute in attachments
+        )
     for number, dialogues in values["dialogues"].items():
         for module, name, state in dialogues:
             parts = {**state["data"], **state["others"]}
             dialogue = f"dialogue {module}.{name} of client {number}"
-            yield from ((f"{dialogue}, {place}", parts[place]) for place in parts)
+            yield from ((f"{dialogue}, {attribute}", parts[attribute]) for attribute in parts)
     yield from (
         (f"listener {task.function} of client {task.client_id}", task) for task in values["tasks"]
     )

@@ -25,7 +25,8 @@ from cletus import events
 from cletus.errors import CletusError, RestartError
 from cletus.logs import flush_log
 from cletus.restart.channel import Channel, ChannelClosed, FrameType, close_all, pieces_of
-from cletus.restart.predecessor import Incoming, Predecessor, Program
+from cletus.restart.minder_link import MinderLink
+from cletus.restart.predecessor import Predecessor, Program
 from cletus.restart.snapshot import FORMATS
 from cletus.restart.thawing import Thawing
 from cletus.service.interfaces import Door
@@ -194,8 +195,8 @@ class Successor:
         service, report = self._service, thawing.report
         self._channel.close()
         has_taken_over()
-        named = self._follow_minder(thawing.minder)
-        service.lifecycle.restarter = Predecessor(service, self._reactor, self._program, named)
+        link = self._follow_minder(thawing.minder)
+        service.lifecycle.restarter = Predecessor(service, self._reactor, self._program, link)
         service.lifecycle.take_over([*thawing.open_doors, *self._opened], thawing.uptime)
         self._attempt(thawing.begin)
         report.new_pid = os.getpid()
@@ -214,8 +215,10 @@ class Successor:
         for client in service.clients:
             if client.id == report.asked_by:
                 client.write(*str(report).split("\n"))
-        rest = Deferred.fromCoroutine(self._open_the_rest())
-        rest.addErrback(lambda failure: self.log.failure("Not everything could be opened", failure))
+        opening = Deferred.fromCoroutine(self._open_the_rest())
+        opening.addErrback(
+            lambda failure: self.log.failure("Not everything could be opened", failure)
+        )
 
     def _attempt(self, step: Callable[[], object]) -> None:
         """Take one step. The other process has ended, so the next steps follow even if this one fails."""
@@ -224,24 +227,13 @@ class Successor:
         except Exception:  # noqa: BLE001 - see above
             self.log.failure("A part of the restart has failed")
 
-    def _follow_minder(self, descriptor: int) -> socket.socket | None:
-        """The socket on which the next process is named. Its end means that the minder was killed."""
+    def _follow_minder(self, descriptor: int) -> MinderLink | None:
+        """The way to the minder, which is told of this process, unless the other one has done so."""
         if descriptor < 0:
             return None
-        named = socket.socket(fileno=descriptor)
-        named.setblocking(False)
-        try:
-            named.send(b"%d\n" % os.getpid())
-        except OSError:  # the first process has died before it became the minder
-            named.close()
-            return None
-        self._incoming = Incoming(descriptor, self._minder_is_gone)
-        self._reactor.addReader(self._incoming)
-        return named
+        return MinderLink(socket.socket(fileno=descriptor), self._reactor, self._minder_was_killed)
 
-    def _minder_is_gone(self) -> None:
-        """Nobody waits for this process any more, and nobody would know that it serves: stop in order."""
-        self._reactor.removeReader(self._incoming)
+    def _minder_was_killed(self) -> None:
         self.log.error("the process that waits for this one was killed: stopping")
         self._reactor.stop()
 

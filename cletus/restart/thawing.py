@@ -6,7 +6,6 @@ If anything of it fails, this process ends, and the one that has left the state 
 from __future__ import annotations
 
 import pickle
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from cletus.errors import Disconnected, RestartError
 from cletus.protocol.charset import telnet_encoder
 from cletus.protocol.terminal import Terminal
 from cletus.reload.state.statements import Path
-from cletus.restart.by_name import Named, Reader, loads
+from cletus.restart.by_name import Named, Reader, attribute_of, loads
 from cletus.restart.snapshot import FORMATS, EndedTask
 from cletus.service.interfaces import Door, Left, MovableDoor, Purpose
 from cletus.service.listeners import Listener
@@ -149,9 +148,9 @@ class Thawing:
         service.connections.next_id = facts["next_id"]
         service.session.current.number = facts["generation"] + 1
         self._take_sockets()
-        timers = self._make_timers()
+        timers, self._first = make_timers(service, self._own["timers"])
         self._make_objects()
-        named = Named(service, timers)
+        named = Named(service, dict(enumerate(timers)))
         self._fill(named)
 
     # -- what is made from plain data ------------------------------------------------------------
@@ -200,35 +199,6 @@ class Thawing:
         transport = LostTransport(address, terminal)
         self.lost.append(self._service.connections.resumed(transport, state))
 
-    def _make_timers(self) -> list[Timer]:
-        """Those of module bodies are there already, and go on with their remaining time."""
-        asked = [timer for timer in self._service.session.current.timers if timer.active]
-        runtime = {name for _, _, imported, _, name in self._own["timers"] if not imported}
-        for timer in asked:
-            if not timer.imported and timer.target_name in runtime:
-                timer.cancel()  # a listener of PreStart has asked for it here as well
-        timers = []
-        for delay, interval, imported, remaining, name in self._own["timers"]:
-            twin = next(
-                (
-                    timer
-                    for timer in asked
-                    if imported
-                    and (timer.target_name, timer.delay, timer.interval) == (name, delay, interval)
-                ),
-                None,
-            )
-            if twin is not None:
-                asked.remove(twin)
-                self._first.append((twin, remaining))
-            timer = twin or Timer(delay, interval, _gone)
-            if twin is None and not imported:
-                self._first.append((timer, remaining))
-            elif twin is None:
-                timer.cancel()
-            timers.append(timer)
-        return timers
-
     def _make_objects(self) -> None:
         """Make an empty object for each that was active, or take the one that a module has made."""
         session = self._service.session
@@ -240,7 +210,7 @@ class Thawing:
             present = store_cls.manager.active()
             objects = {}
             for key in keys:
-                objects[key] = present[key] if key in present else _blank(store_cls, key)
+                objects[key] = present[key] if key in present else blank(store_cls, key)
             for key, obj in present.items():
                 # What a module states anew is there from now on; what a listener has loaded is not.
                 if key not in objects and ("store", store_cls.schema.name, key) in states.values:
@@ -259,8 +229,10 @@ class Thawing:
         for number, attachments in values["clients"].items():
             named.clients[number].attach(attachments)
         for number, dialogues in values["dialogues"].items():
-            self._fill_dialogues(named.clients[number], dialogues)
-        for timer, call in zip(named.timers, values["timers"], strict=True):
+            client = named.clients[number]
+            if not restore_dialogues(client, dialogues, self._restarted, self.report.warnings):
+                self._dialogues_gone.append(client)
+        for timer, call in zip(named.timers.values(), values["timers"], strict=True):
             self._fill_timer(timer, call, reader)
         self._fill_listeners(values["listeners"], reader)
         self._fill_service(values["service"], reader)
@@ -298,29 +270,6 @@ class Thawing:
             if DocumentState[document_state] is DocumentState.CLEAN:
                 schema.mark_clean(obj)
 
-    def _fill_dialogues(
-        self, client: Client, dialogues: Iterable[tuple[str, str, dict[str, Any]]]
-    ) -> None:
-        caller: Dialogue | None = None
-        for module, name, state in dialogues:
-            cls = _attribute(module, name)
-            if not (isinstance(cls, type) and issubclass(cls, Dialogue) and cls.steps):
-                self.report.warnings.append(
-                    f"dialogue {module}.{name} is gone: it has ended for {client!r}"
-                )
-                self._dialogues_gone.append(client)
-                caller = None
-                continue
-            dialogue = object.__new__(cls)
-            Dialogue.__init__(dialogue)
-            waits_for_it = caller if caller is not None and caller.awaits_result else None
-            result = dialogue.restore(state, client, waits_for_it)
-            result.addErrback(lambda failure: failure.trap(Disconnected) and None)
-            client.input.dialogues.append(dialogue)
-            if state["step"] not in cls.steps:
-                self._restarted.append(dialogue)
-            caller = dialogue
-
     def _fill_timer(self, timer: Timer, call: bytes | None, reader: Reader) -> None:
         if timer.imported or not timer.active:
             return
@@ -336,32 +285,21 @@ class Thawing:
         self._service.session.current.timers.add(timer)
 
     def _fill_listeners(self, listeners: Iterable[bytes], reader: Reader) -> None:
-        present = self._service.session.current.listeners
         for pickled in listeners:
             try:
-                event, function, on_reload, package = loads(pickled, reader)
+                restore_listener(self._service, loads(pickled, reader))
             except Exception as error:  # noqa: BLE001 - as for timers
                 self.report.warnings.append(f"a listener has ended: {error}")
-                continue
-            listener = Listener(event, function, on_reload, False, package)
-            if listener not in tuple(present):
-                present.add(listener)
 
     def _fill_service(self, attachments: Mapping[str, bytes], reader: Reader) -> None:
-        service = self._service
-        present = service.attachments()
+        present = self._service.attachments()
         for name, pickled in attachments.items():
             try:
                 value = loads(pickled, reader)
             except Exception as error:  # noqa: BLE001 - as for timers
                 self.report.warnings.append(f"service.{name} begins anew: {error}")
                 continue
-            own = present.get(name)
-            if name not in present:
-                setattr(service, name, value)
-            elif isinstance(own, (list, set, dict)) and type(own) is type(value):
-                own.clear()
-                (own.extend if isinstance(own, list) else own.update)(value)
+            restore_attachment(self._service, name, value, present)
 
     # -- afterwards ---------------------------------------------------------------------------------
 
@@ -394,20 +332,7 @@ class Thawing:
             yield client.input.pump
 
     def _restart_task(self, task: EndedTask) -> None:
-        service = self._service
-        client = next((client for client in service.clients if client.id == task.client_id), None)
-        listener = listener_of(service, task)
-        if client is None:
-            return
-        client.write("", service.settings.restart_notice)
-        if listener is None:
-            self.report.warnings.append(
-                f"listener {task.function} is gone, and has ended for {client!r}"
-            )
-            return
-        self.report.restarted += 1
-        with client.input.held():
-            service.dispatcher.call(listener, task.event)
+        self.report.restarted += restart_task(self._service, task, self.report.warnings)
 
     def _restart_dialogue(self, dialogue: Dialogue) -> None:
         dialogue.client.show_input()
@@ -424,10 +349,53 @@ class Thawing:
 def _door_like(doors: Mapping[str, MovableDoor], configured: str) -> MovableDoor | None:
     """A door of the same name, for the connections of one that is gone."""
     name = configured.partition(" ")[0]
-    return next((door for place, door in doors.items() if place.partition(" ")[0] == name), None)
+    return next((door for other, door in doors.items() if other.partition(" ")[0] == name), None)
 
 
-def _blank(store_cls: Any, key: str) -> Any:
+def make_timers(
+    service: Service, others: Iterable[tuple[float, float | None, bool, float, str]]
+) -> tuple[list[Timer], list[tuple[Timer, float]]]:
+    """The timers of another process. Those of module bodies are there already, and go on with their time.
+
+    Args:
+        service: it has not started its timers yet.
+        others: delay, interval, whether a module body has made it, seconds until it is due, and the name
+            of the target of each.
+
+    Returns:
+        A timer for each, without its call; and those to be started, with the seconds until they are due.
+    """
+    others = list(others)
+    asked = [timer for timer in service.session.current.timers if timer.active]
+    runtime = {name for _, _, imported, _, name in others if not imported}
+    for timer in asked:
+        if not timer.imported and timer.target_name in runtime:
+            timer.cancel()  # a listener of PreStart has asked for it here as well
+    timers = []
+    first = []
+    for delay, interval, imported, remaining, name in others:
+        twin = next(
+            (
+                timer
+                for timer in asked
+                if imported
+                and (timer.target_name, timer.delay, timer.interval) == (name, delay, interval)
+            ),
+            None,
+        )
+        if twin is not None:
+            asked.remove(twin)
+            first.append((twin, remaining))
+        timer = twin or Timer(delay, interval, _gone)
+        if twin is None and not imported:
+            first.append((timer, remaining))
+        elif twin is None:
+            timer.cancel()
+        timers.append(timer)
+    return timers, first
+
+
+def blank(store_cls: Any, key: str) -> Any:
     """An object with default values, without a call of the application's ``__init__``."""
     obj = object.__new__(store_cls)
     obj.key = key
@@ -435,11 +403,84 @@ def _blank(store_cls: Any, key: str) -> Any:
     return obj
 
 
-def _attribute(module: str, name: str) -> Any:
-    value: Any = sys.modules.get(module)
-    for part in name.split("."):
-        value = getattr(value, part, None)
-    return value
+def restore_dialogues(
+    client: Client,
+    dialogues: Iterable[tuple[str, str, Mapping[str, Any]]],
+    restarted: list[Dialogue],
+    warnings: list[str],
+) -> bool:
+    """Put a client's dialogues back, each at its step.
+
+    Args:
+        client: it has none.
+        dialogues: module and name of the class, and ``Dialogue.snapshot()``, of each.
+        restarted: gets those whose step is gone; they begin again.
+        warnings: gets a sentence for each whose class is gone.
+
+    Returns:
+        Whether all could be put back.
+    """
+    caller: Dialogue | None = None
+    is_whole = True
+    for module, name, state in dialogues:
+        cls = attribute_of(module, name)
+        if not (isinstance(cls, type) and issubclass(cls, Dialogue) and cls.steps):
+            warnings.append(f"dialogue {module}.{name} is gone: it has ended for {client!r}")
+            is_whole = False
+            caller = None
+            continue
+        dialogue = object.__new__(cls)
+        Dialogue.__init__(dialogue)
+        waits_for_it = caller if caller is not None and caller.awaits_result else None
+        result = dialogue.restore(state, client, waits_for_it)
+        result.addErrback(lambda failure: failure.trap(Disconnected) and None)
+        client.input.dialogues.append(dialogue)
+        if state["step"] not in cls.steps:
+            restarted.append(dialogue)
+        caller = dialogue
+    return is_whole
+
+
+def restore_listener(service: Service, call: tuple[Any, Any, Any, str]) -> None:
+    """Register a listener of another process: its event, function, ``on_reload`` and package."""
+    event, function, on_reload, package = call
+    present = service.session.current.listeners
+    listener = Listener(event, function, on_reload, False, package)
+    if listener not in tuple(present):
+        present.add(listener)
+
+
+def restore_attachment(service: Service, name: str, value: Any, present: Mapping[str, Any]) -> None:
+    """Give the service a value that the application has set on it in another process.
+
+    Args:
+        service: whose.
+        name: of the attribute.
+        value: of the attribute.
+        present: what the modules of this process have set already; a container of theirs stays, and gets
+            what the other one has.
+    """
+    own = present.get(name)
+    if name not in present:
+        setattr(service, name, value)
+    elif isinstance(own, (list, set, dict)) and type(own) is type(value):
+        own.clear()
+        (own.extend if isinstance(own, list) else own.update)(value)
+
+
+def restart_task(service: Service, task: EndedTask, warnings: list[str]) -> bool:
+    """Start again what was ended in another process, after a notice. Returns whether it has started."""
+    client = next((client for client in service.clients if client.id == task.client_id), None)
+    listener = listener_of(service, task)
+    if client is None:
+        return False
+    client.write("", service.settings.restart_notice)
+    if listener is None:
+        warnings.append(f"listener {task.function} is gone, and has ended for {client!r}")
+        return False
+    with client.input.held():
+        service.dispatcher.call(listener, task.event)
+    return True
 
 
 def listener_of(service: Service, task: EndedTask) -> Listener | None:

@@ -6,7 +6,7 @@ APP = """
 import os, signal, time
 from pathlib import Path
 from cletus import Dialogue, Service, events, step
-from cletus.restart import channel, successor, thawing
+from cletus.restart import channel, predecessor, successor, thawing
 from cletus.storage import Field, Store, StoreListField
 
 service = Service()
@@ -176,6 +176,8 @@ def with_faults(cls, method, name=None):
 
 with_faults(channel.Channel, "send")
 with_faults(thawing.Thawing, "run", "thaw")
+with_faults(predecessor.Predecessor, "_flush", "flush")
+with_faults(predecessor, "become_minder", "minding")
 fault("import")
 
 

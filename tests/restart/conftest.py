@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from cletus.errors import ControlError
+from cletus.ops.control.client import ControlClient
+from cletus.ops.control.messages import Request
 from tests.e2e.harness import TIMEOUT, Caller, Talker, wait_until
 from tests.e2e.place import PASSWORD, Place, Visitor
 from tests.e2e.test_ssh import LISTEN
@@ -36,30 +39,40 @@ class Serving(Talker):
         """Of the process that serves."""
         return int(self.asked("status")["pid"])
 
-    def asked(self, command: str, *options: str) -> Any:
+    def commanded(self, command: str, *options: str) -> Any:
         """The answer of ``cletus COMMAND``, whatever its exit code."""
         arguments = [sys.executable, "-m", "cletus", command, "app.py", "--json", *options]
         done = subprocess.run(arguments, cwd=self.folder, capture_output=True, text=True)
         assert done.stdout, f"{done.stderr}\n{self.output}"
         return json.loads(done.stdout)
 
-    def asked_to_restart(self) -> None:
+    def asked(self, command: str, timeout: float = TIMEOUT) -> Any:
+        """The answer of the control socket to a command, without the start of a process.
+
+        Raises:
+            ControlError: there is no answer.
+        """
+        with ControlClient(str(self.folder / "store"), timeout) as client:
+            return client.ask(Request(command, str(self.folder / "app.py")))
+
+    def asked_to_restart(self, timeout: float = 10.0) -> None:
         """Ask for a restart, whatever becomes of it."""
-        arguments = [sys.executable, "-m", "cletus", "restart", "app.py", "--timeout=10"]
-        subprocess.run(arguments, cwd=self.folder, capture_output=True)
+        with suppress(ControlError):
+            self.asked("restart", timeout)
 
     def restart(self, *options: str) -> dict[str, Any]:
-        """Restart it, and return the report."""
-        report: dict[str, Any] = self.asked("restart", *options)
+        """Restart it, and return the report; with options of the command, by ``cletus restart``."""
+        report: dict[str, Any]
+        report = self.commanded("restart", *options) if options else self.asked("restart")
         if report["outcome"] == "taken over":
             wait_until(self.is_reachable, "the control socket after a restart", lambda: self.output)
         return report
 
     def is_reachable(self) -> bool:
         """Whether its control socket answers."""
-        arguments = [sys.executable, "-m", "cletus", "status", "app.py"]
-        done = subprocess.run(arguments, cwd=self.folder, capture_output=True)
-        return done.returncode == 0
+        with suppress(ControlError):
+            return bool(self.asked("status"))
+        return False
 
     def noted(self, file: str) -> list[str]:
         """The lines of a file that the application writes."""

@@ -24,12 +24,14 @@ child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], pass_fds=[named.fi
 os.execv(sys.executable, [sys.executable, "-I", "-S", {minder.__file__!r}, str(minded.fileno()), str(child.pid)])
 """
 
-#: A process that starts the next one, names it, and ends.
+#: A process that starts the next one, names it, and ends when the minder has answered: the minder of a service has
+#: long been at work then, and adopts the next one.
 HANDS_ON = """
 import os, socket, subprocess, sys, time
 named = socket.socket(fileno=int(os.environ["NAMED"]))
 heir = subprocess.Popen([sys.executable, "-c", {heir!r}], pass_fds=[named.fileno()])
 named.send(b"%d\\n" % heir.pid)
+named.recv(1)
 os._exit(0)
 """
 
@@ -127,6 +129,7 @@ def test_names_come_in_pieces() -> None:
     ours.send(b"3\n45\n6")
     watching._read_names()
     assert watching.pid == 45
+    assert ours.recv(100) == b"."
     ours.close()
     watching._read_names()
     assert theirs.fileno() == -1

@@ -10,14 +10,14 @@ import json
 import re
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.e2e.harness import TIMEOUT
+from tests.e2e.harness import TIMEOUT, wait_until
 from tests.restart.conftest import Serving
 
 PATIENCE = 120.0
@@ -83,7 +83,7 @@ LISTEN = ("--listen=telnet:tcp:0:interface=127.0.0.1", "--listen=web:tcp:0:inter
 
 
 @pytest.mark.parametrize(
-    ("people", "restarts"), [(5, 2), pytest.param(50, 10, marks=pytest.mark.soak)]
+    ("people", "restarts"), [(4, 1), pytest.param(50, 10, marks=pytest.mark.soak)]
 )
 def test_s1_every_line_of_a_page_once(
     serving: Callable[..., Serving], people: int, restarts: int
@@ -136,6 +136,40 @@ def test_s1_requests_go_on(serving: Callable[..., Serving]) -> None:
         silent.sendall(REQUEST)
         for connection in (half, again, silent):
             assert answered(connection)
+
+
+@pytest.mark.parametrize("protocol", ["telnet.mudstandards.org", "gmcp.mudstandards.org"])
+def test_s12_a_program_without_a_session_is_told_to_connect_again(
+    serving: Callable[..., Serving], protocol: str
+) -> None:
+    """It gets the answer to its last line, ``restart_goodbye``, and the close code for a restart."""
+    service = serving(*LISTEN, "--restart-goodbye=Connect again, please.")
+    port = web_port(service)
+
+    async def talk() -> tuple[bytes, int | None]:
+        names: Any = [protocol]
+        async with connect(f"ws://127.0.0.1:{port}/ws", subprotocols=names) as program:
+            await program.send(b"a\r\n")
+            received = b""
+            while b"a 1 1\r\n" not in received:
+                received += _bytes(await program.recv())
+            report = await asyncio.to_thread(service.restart)
+            assert (report["kept"], report["dropped"]) == (0, 1)
+            with suppress(ConnectionClosed):
+                async with asyncio.timeout(PATIENCE):
+                    while True:
+                        received += _bytes(await program.recv())
+            return received, program.close_code
+
+    received, code = asyncio.run(talk())
+    assert b"Connect again, please." in received
+    assert received.count(b"a 1 1") == 1
+    assert code == 1012
+    wait_until(lambda: "disconnect restarted" in service.noted("connects.txt"), "Disconnect")
+
+
+def _bytes(message: Any) -> bytes:
+    return message if isinstance(message, bytes) else str(message).encode()
 
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"

@@ -15,6 +15,31 @@ from tests.e2e.harness import Caller, wait_until
 from tests.restart.conftest import Serving
 
 
+def test_s1_who_saves_and_restarts_gets_both(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    """A restart waits for a reload, and imports anew what is saved while the new process starts."""
+    service = serving("--reload-debounce=0")
+    person = called(service.port)
+    app = (service.folder / "app.py").read_text()
+
+    service.write("app.py", app.replace('VERSION = "one"', 'VERSION = "two"'))
+    report = service.restart()
+    assert report["outcome"] == "taken over", report["error"]
+    person.types("order", "soup", "tea")
+    person.sees("two: soup and tea")
+
+    with ThreadPoolExecutor(1) as pool:
+        pid = service.pid
+        restart = pool.submit(service.restart)
+        wait_until(lambda: bool(service.successors(pid)), "the start of a new process")
+        service.write("app.py", app.replace('VERSION = "one"', 'VERSION = "three"'))
+        report = restart.result()
+    assert report["outcome"] == "taken over", report["error"]
+    person.types("order", "soup", "tea")
+    person.sees("three: soup and tea")
+
+
 def test_s2_reasons(serving: Callable[..., Serving], called: Callable[[int], Caller]) -> None:
     """A veto, broken code, a value that cannot move, code at work; and the service goes on each time."""
     service = serving("--restart-drain=0.3", "--no-reload")
@@ -170,6 +195,9 @@ def test_a_process_of_others_is_left_alone() -> None:
     assert _refusal(service) == "the service is idle"
     service.start(Clock(), doors=(), attachments=())
     assert _refusal(service) == "the process is not the service's own, as under twist: restart that"
+    service.lifecycle.cluster = object()  # type: ignore[assignment]  # any cluster
+    assert "cletus handover" in _refusal(service)
+    service.lifecycle.cluster = None
     service.stop()
     assert _refusal(service) == "the service is stopped"
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
-ROWS = re.findall(
-    r"^\| S(\d+) \|.*\| (.*) \|$", (Path(__file__).parent / "README.md").read_text(), re.MULTILINE
-)
+from tests.rule_table import assert_named, rows
+
+FOLDER = Path(__file__).parent
+ROWS = rows(FOLDER, "S")
 
 
 def test_no_rule_is_left_out() -> None:
@@ -19,7 +18,4 @@ def test_no_rule_is_left_out() -> None:
 
 @pytest.mark.parametrize(("number", "files"), ROWS, ids=[f"s{row[0]}" for row in ROWS])
 def test_each_rule_has_a_test_in_each_file_that_the_table_names(number: str, files: str) -> None:
-    for file in re.findall(r"`(\S+)`", files):
-        path = TESTS / file if "/" in file else Path(__file__).parent / file
-        named = rf"def test_(?:[sw]\d+_)*s{number}_"
-        assert re.search(named, path.read_text()), f"S{number}: {file}"
+    assert_named(FOLDER, f"S{number}", files, rf"(?:[sw]\d+_)*s{number}_")

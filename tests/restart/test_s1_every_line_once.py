@@ -48,7 +48,7 @@ class Person:
 
 
 @pytest.mark.parametrize(
-    ("people", "restarts"), [(20, 3), pytest.param(200, 20, marks=pytest.mark.soak)]
+    ("people", "restarts"), [(12, 2), pytest.param(200, 20, marks=pytest.mark.soak)]
 )
 def test_s1_every_line_once(serving: Callable[..., Serving], people: int, restarts: int) -> None:
     service = serving("--line-rate=0", "--connections-per-address=0", "--restart-timeout=10")

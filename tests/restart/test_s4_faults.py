@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.e2e.harness import Caller, wait_until
+from tests.e2e.harness import TIMEOUT, Caller, wait_until
 from tests.restart.conftest import Serving
 
 #: Of the process that is to take over, before it has.
@@ -48,8 +48,10 @@ IN_CI = {
     ("S", "before-thaw", "raise"),
     ("S", "after-READY", "hang"),
     ("S", "before-TAKEN", "kill"),
+    ("O", "before-HELLO", "raise"),
     ("O", "before-GO", "raise"),
 }
+IN_CI_LATE = {("after-END", "kill", 0), ("after-GO", "kill", 1)}
 
 
 def cases(faults: list[tuple[str, str, str]]) -> list[object]:
@@ -107,50 +109,91 @@ def test_s2_s4_a_fault_changes_nothing(
     assert service.noted("connects.txt") == ["start", *["connect"] * 3]
 
 
+LATE = ("after-END", "before-GO", "after-GO", "before-flush", "after-flush")
+
+
+def make_it_die(service: Serving, place: str, deed: str) -> None:
+    """Ask for a restart in which the serving process is killed, or hangs and is killed then."""
+    fault = service.folder / "fault.txt"
+    pid = service.pid
+    fault.write_text(f"O {place} {deed}")
+    service.asked_to_restart(1.0 if deed == "hang" else 10.0)
+    wait_until(lambda: not fault.exists(), "the fault", lambda: service.output)
+    if deed == "hang":
+        os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
-    "place",
+    ("place", "deed", "restarts"),
     [
-        "after-END",
-        pytest.param("before-GO", marks=pytest.mark.soak),
-        pytest.param("after-GO", marks=pytest.mark.soak),
+        pytest.param(
+            place,
+            deed,
+            restarts,
+            marks=() if (place, deed, restarts) in IN_CI_LATE else pytest.mark.soak,
+            id=f"{place}-{deed}-{restarts}",
+        )
+        for restarts, places in ((0, (*LATE, "before-minding")), (1, LATE))
+        for place in places
+        for deed in ("kill", "hang")
     ],
 )
 def test_s4_the_serving_process_is_killed_when_all_is_handed_over(
-    serving: Callable[..., Serving], called: Callable[[int], Caller], place: str
+    serving: Callable[..., Serving],
+    called: Callable[[int], Caller],
+    place: str,
+    deed: str,
+    restarts: int,
 ) -> None:
-    """The other one takes over: nobody notices."""
+    """The other one takes over: nobody notices, whether there is a minder, after another restart, or not."""
     service = serving()
     port = service.port
     person = called(port)
     person.types("a")
     person.sees("a 1 1\r\n")
-    (service.folder / "fault.txt").write_text(f"O {place} kill")
-    service.asked_to_restart()
-    wait_until(lambda: service.noted("restarts.txt"), "taking over", lambda: service.output)
+    for _ in range(restarts):
+        assert service.restart()["outcome"] == "taken over"
+    make_it_die(service, place, deed)
+    wait_until(
+        lambda: len(service.noted("restarts.txt")) > restarts, "taking over", lambda: service.output
+    )
     person.types("b")
     person.sees("b 2 2\r\n")
     newcomer = called(port)
     newcomer.types("x")
     newcomer.sees("x 1 1\r\n")
     wait_until(service.is_reachable, "the control socket", lambda: service.output)
+    if restarts:
+        assert service.is_running  # the minder
+    else:
+        assert service.process.wait(TIMEOUT) == -signal.SIGKILL
     assert service.restart()["outcome"] == "taken over"
     person.types("c")
     person.sees("c 3 3\r\n")
 
 
 @pytest.mark.parametrize(
-    "place", ["before-END", pytest.param("before-HEAD", marks=pytest.mark.soak)]
+    ("place", "deed"),
+    [
+        pytest.param(
+            place,
+            deed,
+            marks=() if (place, deed) == ("before-END", "kill") else pytest.mark.soak,
+            id=f"{place}-{deed}",
+        )
+        for place in O_PLACES[:-1]
+        for deed in ("kill", "hang")
+    ],
 )
 def test_s4_the_serving_process_is_killed_before(
-    serving: Callable[..., Serving], called: Callable[[int], Caller], place: str
+    serving: Callable[..., Serving], called: Callable[[int], Caller], place: str, deed: str
 ) -> None:
     """That is a crash of the service; the other process ends as well, and leaves nothing."""
     service = serving()
     person = called(service.port)
     person.types("a")
     person.sees("a 1 1\r\n")
-    (service.folder / "fault.txt").write_text(f"O {place} kill")
-    service.asked_to_restart()
+    make_it_die(service, place, deed)
     person.sees_the_end()
     service.process.wait()
     wait_until(lambda: not service.processes(), "the end of all processes", lambda: service.output)

@@ -155,7 +155,13 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("name", EDITS)
+#: What the other edits show as well.
+SOAK = {"nothing", "stated"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.soak] * (name in SOAK)) for name in EDITS]
+)
 def test_s8_as_a_reload(
     serving: Callable[..., Serving], called: Callable[[int], Caller], name: str
 ) -> None:

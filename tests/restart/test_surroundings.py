@@ -60,9 +60,14 @@ def test_s5_nothing_is_left(
         wait_until(lambda: not zombies(service.process.pid), "the burial of the old process")
         files = sorted(os.listdir(service.folder / "store"))
         assert files == [".control.sock", ".lock"]
-    assert seen[-1][0] == seen[1][0], seen
-    assert seen[-1][2] == seen[0][2], seen
+    # The connection that asked may still be open, and the first process may just be becoming the minder.
+    fewest = min(count for count, _, _ in seen[:3])
+    wait_until(lambda: descriptors(pid) <= fewest, "no more descriptors", lambda: str(seen))
     assert seen[-1][1] < 1.2 * seen[0][1] + (4 << 20), seen
+    assert seen[-1][2] == seen[1][2], seen
+    sys.stdout.write(
+        f"descriptors, bytes, descriptors of the minder: {seen}\n"
+    )  # with `pytest -rP`
     lock = (service.folder / "store" / ".lock").read_text()
     assert lock.startswith(f"{pid}\n")
     assert service.stop() == 0

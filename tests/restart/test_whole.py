@@ -38,7 +38,7 @@ def test_s1_s12_people_stay_where_they_are(  # noqa: PLR0915 - six people, and w
     service.write("app.py", (service.folder / "app.py").read_text().replace('"one"', '"two"'))
     service.prints("Reloaded, generation 1")
     before = service.pid
-    report = service.restart()
+    report = service.restart("--timeout=60")
     assert report["outcome"] == "taken over", report
     assert (report["kept"], report["dropped"]) == (6, 0)
     assert service.pid == report["new_pid"] != before

@@ -131,6 +131,7 @@ class Person:
         self.title = ""
         self.said = 0
         self.times: list[float] = []
+        self.writer: Any = None
         self._screen = ""
         self._news = asyncio.Event()
 
@@ -139,6 +140,11 @@ class Person:
             "127.0.0.1", self.port, local_addr=(self.address, 0)
         )
         self.reading = asyncio.create_task(self._read())
+
+    def close(self) -> None:
+        """Close the connection, if there is one: else its destructor warns when the loop is closed."""
+        if self.writer is not None:
+            self.writer.close()
 
     async def _read(self) -> None:
         rest, line = b"", ""
@@ -293,6 +299,8 @@ async def spent(evening: Evening) -> None:
     try:
         await evening.spend()
     finally:
+        for one in evening.people:
+            one.close()
         await evening.house.abandon()
         (evening.house.folder / "log").write_text(evening.house.log)
 
