@@ -29,10 +29,11 @@ class ApplicationAttributes:
             OwnAttribute: the name is fixed; or it is a method of ours, and the value cannot be
                 called in its place (a test may put a function there).
         """
-        ours = getattr(type(self), name, None)
-        is_method = isinstance(ours, FunctionType) and ours.__module__.startswith("cletus.")
-        if (is_method and not callable(value)) or name in self._fixed:
-            raise OwnAttribute(type(self).__name__, name)
+        if self._own:  # else it is being made, and thousands may be in a takeover
+            ours = getattr(type(self), name, None)
+            is_method = isinstance(ours, FunctionType) and ours.__module__.startswith("cletus.")
+            if (is_method and not callable(value)) or name in self._fixed:
+                raise OwnAttribute(type(self).__name__, name)
         object.__setattr__(self, name, value)
 
     def _seal(self, *fixed: str) -> None:

@@ -17,13 +17,13 @@ from typing_extensions import TypeVar  # typing's own knows defaults from Python
 from cletus.client.attributes import ApplicationAttributes
 from cletus.client.claim import Claim
 from cletus.client.input import Input
-from cletus.client.interfaces import Host, StackedReader, Transport
+from cletus.client.interfaces import Host, StackedReader, Transport, relayed
 from cletus.client.output import Gmcp, Output
 from cletus.client.rendering import Message, as_text, shown
-from cletus.errors import Disconnected
+from cletus.client.ticket import Ticket
 from cletus.protocol.charset import Encoder
 from cletus.protocol.line_editor import End, Interrupt, Line, LineEditor
-from cletus.protocol.text import clean
+from cletus.protocol.text import typed_line
 from cletus.renamed import with_old_names
 
 if TYPE_CHECKING:
@@ -45,6 +45,19 @@ class _State(enum.Enum):
     GONE = "gone"
 
 
+class _Unawaited:
+    """In place of the Deferred of a dialogue whose end nobody waits for."""
+
+    def callback(self, result: Any) -> None:
+        """It has ended."""
+
+    def errback(self, failure: Any) -> None:
+        """They have left before its end."""
+
+
+_UNAWAITED: Any = _Unawaited()
+
+
 @with_old_names
 class Client(ApplicationAttributes, Generic[ServiceT]):
     """One connected person.
@@ -58,6 +71,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         address: where they come from, for logs: ``127.0.0.1:54321``.
         door: the name of the door that they came in by: ``telnet``.
         claim: who they said they are, if their door has asked (SSH); else ``None``.
+        ticket: of a browser's page, at a gateway of a cluster; else ``None``.
         terminal: what is in front of them, as far as it is known.
         was_closed: whether ``close()`` ended the connection; else it broke, or they left.
         connected_at: when they connected, in seconds of ``service.clock``.
@@ -82,6 +96,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self.id = id
         self.door = door
         self.claim = claim
+        self.ticket: Ticket | None = None
         self.address = transport.address
         self.terminal = transport.terminal
         self.was_closed = False
@@ -91,9 +106,9 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
         self._transport = transport
         self._timeout: Any = None
         self._is_lost = False  # the connection is gone
-        self.output: Output = getattr(transport, "outbox", Output)(
-            transport, host, overflow=self._drop
-        )
+        remote = relayed(transport)
+        make_output = Output if remote is None else remote.outbox
+        self.output: Output = make_output(transport, host, overflow=self._drop)
         self.input = Input(self, host, transport, self.output, self._leave)
         self.connected_at = self.input.last_at
         if self.terminal.editor is not None:
@@ -200,6 +215,26 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             self.write()
         return result
 
+    def unconfirmed(self) -> list[str]:
+        """The lines that they may not have been shown, if their connection is at a gateway of a cluster.
+
+        Returns:
+            Lines without colours, oldest first, that the gateway has not confirmed. It confirms each second, so
+            that they may have seen some.
+        """
+        far = relayed(self._transport)
+        return [] if far is None else far.unconfirmed()
+
+    def shown_after_all(self) -> list[str]:
+        """The lines that they were shown, of those that were ``unconfirmed()`` when their gateway was lost.
+
+        Returns:
+            Lines as of ``unconfirmed()``, oldest first, if the gateway is back with them: it had hung, or
+            was cut off. They are returned once.
+        """
+        far = relayed(self._transport)
+        return [] if far is None else far.shown_after_all()
+
     # -- what they are asked ----------------------------------------------------------------
 
     def ask(self, prompt: object = "", *, hidden: bool = False) -> Deferred[str]:
@@ -259,8 +294,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             return
         if self._host.turn.holds(self.start_dialogue, dialogue):
             return
-        result = self.input.start_dialogue(dialogue)
-        result.addErrback(lambda failure: failure.trap(Disconnected) and None)
+        self.input.start_dialogue(dialogue, _UNAWAITED)
 
     def _held(self, ask: Callable[[], Deferred[Any]]) -> Deferred[Any]:
         """Ask when the code that asks has come into force: nobody is to answer a refused edit."""
@@ -306,7 +340,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
     # -- what the door says -----------------------------------------------------------------
 
     def line_received(self, text: str) -> None:
-        """The person has typed a line: decoded, clean, without its end."""
+        """The person has typed a line: decoded, clean (see ``text.typed_line``), without its end."""
         if self._state is _State.CONNECTED:
             if self.output.open_line is not None:
                 self.output.line_typed()
@@ -331,7 +365,7 @@ class Client(ApplicationAttributes, Generic[ServiceT]):
             self.output.show_typed(echo)
             match event:
                 case Line():
-                    call(self.line_received, clean(event.text))
+                    call(self.line_received, typed_line(event.text))
                     self.output.show_edited_line()
                 case Interrupt():
                     self._host.interrupted(self)

@@ -10,7 +10,6 @@ what it has read, until no line waits.
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,12 +17,20 @@ from weakref import ref
 
 from twisted.internet.defer import Deferred
 
-from cletus.client.interfaces import Host, Person, Reader, StackedReader, Transport
+from cletus.client.interfaces import (
+    Host,
+    Person,
+    Reader,
+    StackedReader,
+    Transport,
+    relayed,
+)
 from cletus.client.listener_task import ListenerTask, current_task
 from cletus.client.output import Output
 from cletus.errors import ConversationEnded, DialogueError, Disconnected
 from cletus.logs.context import hidden_line, log_context, subject
 from cletus.protocol.plain_state import PlainState
+from cletus.protocol.text import TypedLine, typed_line
 
 LINES_MAX: Final = 200
 """Lines that wait at most, if ``line_burst`` is 0. Our choice."""
@@ -144,14 +151,15 @@ class Input:
         self._bucket = Bucket(settings.line_rate, settings.line_burst, self.last_at)
         self._burst = settings.line_burst
         self._max = settings.input_max
-        self.lines: deque[str] = deque()
-        self.taken: int = getattr(transport, "lines_before", 0)
+        self.lines: list[str] = []  # a few; an empty deque would take 600 bytes of each client
+        remote = relayed(transport)
+        self.taken = 0 if remote is None else remote.lines_before
         self.again_until = 0
-        #: A transport that has to know how many lines are handled is told.
-        self._handled: Callable[[int], None] | None = getattr(transport, "handled", None)
+        self._handled = None if remote is None else remote.handled
         self._questions: list[Question] = []
         self.dialogues: list[Any] = []
         self._service = ServiceReader(client, host)
+        self._last: Reader = self._service
         self._rate_timer: Any = None
         self._pumping = False  # pump() is on the stack: a reader must not start it once more
         self._held = False  # held() is on the stack
@@ -165,7 +173,7 @@ class Input:
         """The lines that wait, as plain data; see ``cletus.protocol.plain_state``."""
         self._bucket.refill(self._clock.seconds())
         return {
-            "lines": list(self.lines),
+            "lines": list(map(str, self.lines)),
             "bucket": self._bucket.snapshot(),
             "idle": self._clock.seconds() - self.last_at,
             "over": self._over,
@@ -217,7 +225,7 @@ class Input:
 
     def put_back(self, line: str) -> None:
         """A reader that has ended gives back its last line: the next reader gets it first."""
-        self.lines.appendleft(line)
+        self.lines.insert(0, typed_line(line))  # a hidden one is as it was typed
         self.taken -= 1
 
     def pump(self) -> None:
@@ -237,7 +245,7 @@ class Input:
                 if reader.is_busy or not self._rate_allows():
                     break
                 self.taken += 1
-                self._hand(self.lines.popleft(), reader)
+                self._hand(self.lines.pop(0), reader)
         finally:
             self._pumping = False
         is_busy, echo = self.reader.is_busy, self._output.echo
@@ -251,13 +259,17 @@ class Input:
 
     @property
     def reader(self) -> Reader:
-        """Who gets the next line: the first question, else the top dialogue, else the service."""
+        """Who gets the next line: the first question, else the top dialogue, else the last reader."""
         if self._questions:
             return self._questions[0]
         if self.dialogues:
             top: Reader = self.dialogues[-1]
             return top
-        return self._service
+        return self._last
+
+    def end_at(self, reader: Reader) -> None:
+        """Give lines that no question or dialogue waits for to this reader, in place of the service."""
+        self._last = reader
 
     @property
     def is_free(self) -> bool:
@@ -277,6 +289,10 @@ class Input:
         finally:
             self._held = False
             self.pump()
+
+    def hold(self) -> None:
+        """Nobody gets a line from now on: another process goes on."""
+        self._held = True
 
     def clear(self) -> None:
         """Throw away what waits."""
@@ -350,13 +366,19 @@ class Input:
 
     # -- dialogues --------------------------------------------------------------------------
 
-    def start_dialogue(self, dialogue: StackedReader) -> Deferred[Any]:
+    def start_dialogue(
+        self, dialogue: StackedReader, result: Deferred[Any] | None = None
+    ) -> Deferred[Any]:
         """Put a dialogue on top of those under way; fires with what it gives to ``done()``.
+
+        Args:
+            dialogue: a new one.
+            result: fires with that; by default a new Deferred.
 
         Raises:
             DialogueError: it cannot be started; nothing has changed then.
         """
-        result: Deferred[Any] = Deferred()
+        result = Deferred() if result is None else result
         if self.dialogues:
             self.dialogues[-1].suspend()
         self.dialogues.append(dialogue)
@@ -412,6 +434,8 @@ class Input:
     def _hand(self, line: str, reader: Reader) -> None:
         if self._output.open_line is not None:
             self._output.line_taken()
+        if isinstance(line, TypedLine):
+            line = line.typed if self._output.echo.is_hidden else str(line)
         if self._output.echo.is_hidden:
             with log_context(self._client, hidden=line):
                 reader.take(line)
@@ -458,7 +482,7 @@ class Input:
             return
         while self._questions:  # nobody is there to answer them
             self._questions.pop(0).answer.errback(self.no_answer())
-        if not (self._service.is_busy or any(other.is_busy for other in self.dialogues)):
+        if not (self._last.is_busy or any(other.is_busy for other in self.dialogues)):
             self._ended()
 
 

@@ -103,7 +103,7 @@ class FirstBytes(Protocol):
 
     def _turn_away(self, answer: bytes, deed: str) -> None:
         self._stop_waiting()
-        self.log.info("{peer} {deed}", peer=printable(self.transport.getPeer()), deed=deed)
+        self.log.info("{client} {deed}", client=printable(self.transport.getPeer()), deed=deed)
         if answer:
             self.transport.write(answer)
         self.transport.loseConnection()

@@ -11,6 +11,7 @@ from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from zope.interface import directlyProvides, implementer, providedBy
 
+from cletus.doors.address import printable
 from cletus.errors import ProtocolError
 from cletus.protocol.proxy import Origin, ProxyHeader
 
@@ -122,8 +123,8 @@ class ProxiedConnection(Protocol):
 
     def _refuse(self, reason: str) -> None:
         self._stop_waiting()
-        peer = self.transport.getPeer()
-        self.log.warn("the proxy at {peer} sent {reason}", peer=peer, reason=reason)
+        peer = printable(self.transport.getPeer())
+        self.log.warn("the proxy at {client} sent {reason}", client=peer, reason=reason)
         self.transport.abortConnection()
 
     def _give_up(self) -> None:

@@ -19,17 +19,41 @@ WINDOW: Final = 10.0
 LINES_MAX: Final = 50
 """Lines of one kind from one address in that time. Our choice: more than people cause."""
 
-CHARACTERS_MAX: Final = 80_000
-"""Characters of all lines that clients cause in that time: 8 kB a second."""
+BYTES_PER_SECOND: Final = 5500
+"""Bytes of all lines that clients cause in a second, on average."""
 
-AUDIT_CHARACTERS_MAX: Final = 20_000
-"""Characters of the audit log's lines about users in that time. They are counted apart, so that strangers who
-fill the log cannot hide what users do."""
+BYTES_AT_ONCE: Final = 12_000
+"""Bytes of them at once, when there were few before."""
+
+AUDIT_BYTES_PER_SECOND: Final = 1500
+"""The same of the audit log's lines about users. They are counted apart, so that strangers who fill the log
+cannot hide what users do."""
+
+AUDIT_BYTES_AT_ONCE: Final = 5000
+"""As above."""
+
+NOTES_MAX: Final = 20
+"""Kinds and addresses of which the log says by themselves how many lines were left out; those with the most."""
 
 KINDS_MAX: Final = 1000
 """Kinds and addresses that are counted apart in that time; more of them are counted together."""
 
 _HOST: Final = re.compile(r"(\S+?)(?::\d+)?>?$")
+
+
+class _Allowance:
+    """Bytes that may be written: they grow with the time that passes, and can be overdrawn by a line."""
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._at = now
+        self.left = burst
+
+    def refill(self, now: float) -> None:
+        """Add what has grown since the last time."""
+        self.left = min(self._burst, self.left + (now - self._at) * self._rate)
+        self._at = now
 
 
 class ClientLimit:
@@ -43,7 +67,8 @@ class ClientLimit:
         self._seconds = seconds
         self._window_ends = 0.0
         self._lines: dict[object, int] = {}
-        self._characters = {False: 0, True: 0}
+        self._others = _Allowance(BYTES_PER_SECOND, BYTES_AT_ONCE, seconds())
+        self._audit = _Allowance(AUDIT_BYTES_PER_SECOND, AUDIT_BYTES_AT_ONCE, seconds())
         self._omitted: dict[object, tuple[int, Mapping[str, Any]]] = {}
 
     def admit(self, event: Mapping[str, Any]) -> bool:
@@ -64,43 +89,49 @@ class ClientLimit:
         if kind not in self._lines and len(self._lines) >= KINDS_MAX:
             kind = None
         count = self._lines[kind] = self._lines.get(kind, 0) + 1
-        is_audit = _is_audit_of_user(event)
-        limit = AUDIT_CHARACTERS_MAX if is_audit else CHARACTERS_MAX
-        if count <= LINES_MAX and self._characters[is_audit] < limit:
+        allowance = self._allowance_of(event)
+        allowance.refill(self._seconds())
+        if count <= LINES_MAX and allowance.left > 0:
             return True
         omitted, _ = self._omitted.get(kind, (0, event))
         self._omitted[kind] = omitted + 1, event
         return False
 
-    def written(self, event: Mapping[str, Any], characters: int) -> None:
-        """Count the characters of an event that was written."""
+    def written(self, event: Mapping[str, Any], size: int) -> None:
+        """Count the bytes of an event that was written."""
         if event.get("client") is not None:
-            self._characters[_is_audit_of_user(event)] += characters
+            self._allowance_of(event).left -= size
 
     def finished(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """If a window of time is over: how many events of each kind were left out, and the latest."""
+        """If a window of time is over: how many events of a kind were left out, and the latest.
+
+        Of many kinds, the last entry is of all that have no entry of their own.
+        """
         now = self._seconds()
         if now < self._window_ends:
             return
         self._window_ends = now + WINDOW
         self._lines.clear()
-        self._characters = {False: 0, True: 0}
         omitted, self._omitted = self._omitted, {}
-        yield from omitted.values()
+        entries = sorted(omitted.values(), key=lambda entry: -entry[0])
+        yield from entries[:NOTES_MAX]
+        rest = entries[NOTES_MAX:]
+        if rest:
+            yield sum(count for count, _ in rest), rest[0][1]
 
-
-def _is_audit_of_user(event: Mapping[str, Any]) -> bool:
-    return event.get("log_namespace") == NAMESPACE and bool(event.get("user"))
+    def _allowance_of(self, event: Mapping[str, Any]) -> _Allowance:
+        is_of_user = event.get("log_namespace") == NAMESPACE and bool(event.get("user"))
+        return self._audit if is_of_user else self._others
 
 
 def _network_of(client: str) -> str:
     """The address in the ``repr`` of a client, without its port; of IPv6, its /64."""
     match = _HOST.search(client)
     host = (match[1] if match else client).strip("[]")
+    if ":" not in host:
+        return host
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
-    if address.version == 4:
         return host
     return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))

@@ -111,11 +111,11 @@ class Log:
             self._write({"log_format": _LOST, "count": lost, **_OURS})
 
     def _write(self, event: LogEvent) -> int:
-        """Write an event; returns its number of characters."""
+        """Write an event; returns its number of bytes in UTF-8."""
         text = self._render({"generation": self._service.session.generation, **event})
         self._stream.write(without_hidden_line(text))
         self._stream.flush()
-        return len(text)
+        return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
     def _apply_settings(self) -> None:
         settings = self._service.settings

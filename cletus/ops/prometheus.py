@@ -110,22 +110,27 @@ class MetricsPort:
 
 
 class _Factory(Factory):
-    """Creates protocols, and closes connections beyond ``CONNECTIONS_MAX``."""
+    """Creates protocols. Beyond ``CONNECTIONS_MAX`` the oldest gives way, so that idle ones keep nobody out."""
 
     noisy = False
 
     def __init__(self, render: Render, reactor: Any) -> None:
         self._render = render
         self._reactor = reactor
-        self.connected: set[MetricsProtocol] = set()
+        self.connected: dict[MetricsProtocol, None] = {}  # in the order of their coming
 
-    def buildProtocol(self, addr: object) -> MetricsProtocol | None:
+    def buildProtocol(self, addr: object) -> MetricsProtocol:
         """Twisted's: somebody has connected."""
         if len(self.connected) >= CONNECTIONS_MAX:
-            return None
-        protocol = MetricsProtocol(self._render, self._reactor, self.connected.discard)
-        self.connected.add(protocol)
+            oldest = next(iter(self.connected))
+            self._forget(oldest)
+            oldest.transport.abortConnection()
+        protocol = MetricsProtocol(self._render, self._reactor, self._forget)
+        self.connected[protocol] = None
         return protocol
+
+    def _forget(self, protocol: MetricsProtocol) -> None:
+        self.connected.pop(protocol, None)
 
 
 class MetricsProtocol(Protocol):

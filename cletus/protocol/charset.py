@@ -130,6 +130,8 @@ def telnet_encoder(charset: str = UTF_8) -> Encoder:
         LookupError: the character set is unknown, or telnet cannot carry it, because ASCII in it is
             not ASCII (UTF-16).
     """
+    if charset == UTF_8:  # nearly everybody's, and asked for each who connects
+        return _shared(UTF_8)
     name = codecs.lookup(_known(charset)).name
     if _encoded(_ASCII, name) != _ASCII.encode("ascii"):
         raise LookupError(f"{charset} cannot be spoken over telnet")

@@ -38,7 +38,7 @@ from cletus.protocol.charset import decode, telnet_encoder
 from cletus.protocol.lines import CutLine, LineBuffer, is_request
 from cletus.protocol.mccp import Budget, Deflater, Inflater, Mccp2, Mccp3
 from cletus.protocol.mssp import Status
-from cletus.protocol.negotiator import Message, Negotiator, Resized
+from cletus.protocol.negotiator import OPENING, Message, Negotiator, Resized
 from cletus.protocol.plain_state import PlainState
 from cletus.protocol.telnet import (
     HERE,
@@ -54,7 +54,7 @@ from cletus.protocol.telnet import (
     subnegotiation,
 )
 from cletus.protocol.terminal import Terminal
-from cletus.protocol.text import clean
+from cletus.protocol.text import typed_line
 
 __all__ = [
     "PIECE_END",
@@ -110,7 +110,7 @@ class Line:
     """A complete line.
 
     Attributes:
-        text: the line, decoded and cleaned (see ``text.clean``), without its end.
+        text: the line, decoded and cleaned (see ``text.typed_line``), without its end.
         cut: if the line was longer than ``line_max``, how many bytes of it were taken; else 0.
     """
 
@@ -212,6 +212,8 @@ class Connection(PlainState):
     """
 
     __slots__ = (
+        "_character_mode",
+        "_compression",
         "_deflate_next",
         "_deflater",
         "_events",
@@ -221,10 +223,12 @@ class Connection(PlainState):
         "_held",
         "_inflated_max",
         "_inflater",
+        "_is_open",
         "_is_tls",
         "_lines",
         "_mark_is_due",
-        "_negotiator",
+        "_msdp_variables",
+        "_negotiation",
         "_parser",
         "_prompt_is_sent",
         "_seconds",
@@ -263,16 +267,11 @@ class Connection(PlainState):
         self._parser = TelnetParser(subnegotiation_max, _HANDOVER if compression else frozenset())
         self._lines = LineBuffer(line_max)
         self._events: list[Event] = []  # emitted by the option that handles the present command
-        self._negotiator = Negotiator(
-            self.terminal,
-            emit=self._events.append,
-            status=status,
-            clock=clock,
-            compress=self._compress if compression else None,
-            msdp_variables=msdp_variables,
-            mode_changed=self._mode_changed,
-            character_mode=character_mode,
-        )
+        self._compression = compression
+        self._msdp_variables = msdp_variables
+        self._character_mode = character_mode
+        self._negotiation: Negotiator | None = None
+        self._is_open = False
         self._inflater: Inflater | None = None
         self._deflater: Deflater | None = None
         self._deflate_next = False
@@ -287,6 +286,24 @@ class Connection(PlainState):
         self._is_tls = False  # nothing of a TLS stream can be understood here
         self._subnegotiation_since: float | None = None
         self._unread = 0
+
+    @property
+    def _negotiator(self) -> Negotiator:
+        """Made when it is first needed: a peer that says nothing in telnet costs none."""
+        if self._negotiation is None:
+            self._negotiation = Negotiator(
+                self.terminal,
+                emit=self._events.append,
+                status=self._status,
+                clock=self._seconds,
+                compress=self._compress if self._compression else None,
+                msdp_variables=self._msdp_variables,
+                mode_changed=self._mode_changed,
+                character_mode=self._character_mode,
+            )
+            if self._is_open:
+                self._negotiation.open()  # as has been sent
+        return self._negotiation
 
     # -- to another process, and back ------------------------------------------------------------
 
@@ -403,7 +420,7 @@ class Connection(PlainState):
         for item in self._parser.receive(data):
             if isinstance(item, Data):
                 is_text = True
-                if self._negotiator.mode.is_on:
+                if self._negotiation is not None and self._negotiation.mode.is_on:
                     for start in range(0, len(item.data), KEYS_PIECE):
                         yield Keys(item.data[start : start + KEYS_PIECE])
                 else:
@@ -485,9 +502,10 @@ class Connection(PlainState):
             if line == mssp.REQUEST:  # a crawler that does not negotiate
                 return Reply(self.send(mssp.plain_reply(self._status())))
         cut = isinstance(line, CutLine)
-        charset, known = self.terminal.encoder.charset, self._negotiator.charset_known
+        charset = self.terminal.encoder.charset
+        known = self._negotiation is not None and self._negotiation.charset_known
         try:
-            text = clean(decode(line, charset, negotiated=known, cut=cut))
+            text = typed_line(decode(line, charset, negotiated=known, cut=cut))
         except Exception as error:  # noqa: BLE001 - as above: an application may set any encoder
             return Failed(error)
         return Line(text, len(line) if cut else 0)
@@ -516,7 +534,8 @@ class Connection(PlainState):
 
     def open(self) -> bytes:
         """The first bytes."""
-        return self._negotiator.open()
+        self._is_open = True
+        return OPENING
 
     def send(self, data: bytes) -> bytes:
         """The bytes that send this text.
@@ -539,7 +558,8 @@ class Connection(PlainState):
 
     def keep_alive(self) -> bytes:
         """A sign of life; none for a peer that would show it on the screen, or does not read."""
-        return self._out(NOP) if self._negotiator.speaks_telnet and not self.congested else b""
+        is_due = self._negotiation is not None and self._negotiation.speaks_telnet
+        return self._out(NOP) if is_due and not self.congested else b""
 
     def close(self) -> bytes:
         """The last bytes: they show what is typed again, and end the compressed stream."""
@@ -549,6 +569,8 @@ class Connection(PlainState):
 
     def hide_input(self, hidden: bool) -> bytes:
         """The bytes that make the terminal stop (or go on) showing what is typed; often none."""
+        if self._negotiation is None and not hidden:
+            return b""
         return self._negotiator.mode.hide_input(hidden)
 
     def prompt_mark(self) -> bytes:
@@ -570,7 +592,7 @@ class Connection(PlainState):
         return self._negotiator.message(package, data)
 
     def _mark(self) -> bytes:
-        mark = self._negotiator.prompt_mark()
+        mark = b"" if self._negotiation is None else self._negotiation.prompt_mark()
         self._mark_is_due = not mark
         return mark
 

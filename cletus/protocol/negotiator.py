@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from cletus.protocol import capabilities
 from cletus.protocol.character_mode import CharacterMode
@@ -25,11 +25,17 @@ from cletus.protocol.naws import WindowSize
 from cletus.protocol.new_environ import NewEnviron
 from cletus.protocol.options import Option, Options, Side, State
 from cletus.protocol.plain_state import PlainState
-from cletus.protocol.telnet import Negotiation, Subnegotiation
+from cletus.protocol.telnet import IAC, Negotiation, Subnegotiation, Verb
 from cletus.protocol.terminal import COLUMNS, ROWS, Terminal
 from cletus.protocol.ttype import TerminalType
 
+OPENING = bytes((IAC, Verb.DO, TerminalType.code, IAC, Verb.WILL, Mssp.code))
+"""The first bytes, as ``Negotiator.open`` has them, for a connection that has no negotiator yet."""
+
+OptionT = TypeVar("OptionT", bound=Option)
+
 _NAME_MAX = 60
+_COMPRESSION = frozenset({Mccp2.code, Mccp3.code})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +83,10 @@ class Negotiator(PlainState):
     __slots__ = (
         "_compress",
         "_emit",
-        "_environ",
-        "_gmcp",
-        "_msdp",
+        "_msdp_variables",
         "_named",
         "_offers_characters",
+        "_status",
         "_terminal",
         "_types_known",
         "charset_known",
@@ -106,32 +111,40 @@ class Negotiator(PlainState):
         self._terminal = terminal
         self._emit = emit
         self._compress = compress
-        self._gmcp = GmcpOption(self._message, self._offer_msdp)
-        self._msdp = Msdp(self._message, msdp_variables)
-        self._environ = NewEnviron(self._may_ask_environment, self._environment)
+        self._status = status
+        self._msdp_variables = msdp_variables
         self._types_known = False
         self._named = False
         self._offers_characters = character_mode
-        self.options = Options(self._known(status), clock)
+        self.options = Options((), clock, self._option)
         self.mode = CharacterMode(self.options, mode_changed)
         self.speaks_telnet = False
         self.charset_known = False
 
-    def _known(self, status: Callable[[], Status]) -> list[Option]:
-        known: list[Option] = [
-            Echo(self._mode_option_switched),
-            SuppressGoAhead(self._mode_option_switched),
-            EndOfRecord(),
-            TerminalType(self._types),
-            WindowSize(self._window),
-            CharsetOption(self._charset),
-            self._environ,
-            self._gmcp,
-            self._msdp,
-            Mssp(status),
-        ]
-        if self._compress is not None:
-            known += Mccp2(self._compress), Mccp3()
+    #: How the options are made: each when it is first needed.
+    _MAKERS: ClassVar[dict[int, Callable[[Negotiator], Option]]] = {
+        Echo.code: lambda self: Echo(self._mode_option_switched),
+        SuppressGoAhead.code: lambda self: SuppressGoAhead(self._mode_option_switched),
+        EndOfRecord.code: lambda _: EndOfRecord(),
+        TerminalType.code: lambda self: TerminalType(self._types),
+        WindowSize.code: lambda self: WindowSize(self._window),
+        CharsetOption.code: lambda self: CharsetOption(self._charset),
+        NewEnviron.code: lambda self: NewEnviron(self._may_ask_environment, self._environment),
+        GmcpOption.code: lambda self: GmcpOption(self._message, self._offer_msdp),
+        Msdp.code: lambda self: Msdp(self._message, self._msdp_variables),
+        Mssp.code: lambda self: Mssp(self._status),
+        Mccp2.code: lambda self: Mccp2(self._switch_compression),
+        Mccp3.code: lambda _: Mccp3(),
+    }
+
+    def _option(self, code: int) -> Option | None:
+        if code not in self._MAKERS or (code in _COMPRESSION and self._compress is None):
+            return None
+        return self._MAKERS[code](self)
+
+    def _known(self, option: type[OptionT]) -> OptionT:
+        known = self.options.find(option.code)
+        assert isinstance(known, option)  # noqa: S101 - it is not one of compression
         return known
 
     def snapshot(self) -> dict[str, Any]:
@@ -175,9 +188,10 @@ class Negotiator(PlainState):
 
     def message(self, package: str, data: Any) -> bytes:
         """The bytes of a message to the peer's program, by GMCP or MSDP; none if it has neither."""
-        if self._gmcp.on:
-            return self._gmcp.message(package, data)
-        return self._msdp.message(package, data)
+        gmcp = self._known(GmcpOption)
+        if gmcp.on:
+            return gmcp.message(package, data)
+        return self._known(Msdp).message(package, data)
 
     def _ask(self, side: Side, option: type[Option]) -> bytes:
         return self.options.ask(side, option.code, True)
@@ -189,6 +203,10 @@ class Negotiator(PlainState):
         if self._compress is not None:
             replies += self._ask(Side.LOCAL, Mccp2) + self._ask(Side.LOCAL, Mccp3)
         return replies
+
+    def _switch_compression(self, on: bool) -> None:
+        if self._compress is not None:
+            self._compress(on)
 
     def _mode_option_switched(self) -> bytes:
         return self.mode.switched()
@@ -212,11 +230,11 @@ class Negotiator(PlainState):
         offers = b""
         # Programs that take messages or mark prompts are MUD clients, whatever terminal they name.
         marks = self.options.state(Side.LOCAL, EndOfRecord.code) is State.YES
-        if self._offers_characters and not (self._gmcp.on or marks):
+        if self._offers_characters and not (self._known(GmcpOption).on or marks):
             offers = self.mode.offer() if capabilities.is_terminal(types) else b""
         if capabilities.is_windows_telnet(types):
             return offers
-        return offers + self._ask(Side.REMOTE, NewEnviron) + self._environ.ask()
+        return offers + self._ask(Side.REMOTE, NewEnviron) + self._known(NewEnviron).ask()
 
     def _may_ask_environment(self) -> bool:
         return self._types_known and not capabilities.is_windows_telnet(self._terminal.types)

@@ -160,14 +160,22 @@ class Options:
     """The options of one connection.
 
     Args:
-        options: those that we know. All others are refused.
+        options: those that we know from the beginning.
         clock: seconds, from any start, for the limit.
+        make: makes the option with this code when it is first needed, since a connection without telnet
+            needs none; ``None`` if we do not know it. What is not known is refused.
     """
 
-    __slots__ = ("_clock", "_count", "_halves", "_options", "_second")
+    __slots__ = ("_clock", "_count", "_halves", "_make", "_options", "_second")
 
-    def __init__(self, options: Iterable[Option], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        options: Iterable[Option],
+        clock: Callable[[], float],
+        make: Callable[[int], Option | None] = lambda _: None,
+    ) -> None:
         self._options = {option.code: option for option in options}
+        self._make = make
         self._halves: dict[tuple[Side, int], _Half] = {}
         self._clock = clock
         self._second = 0
@@ -186,11 +194,22 @@ class Options:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue with this state. What it says of options that are not known here is ignored."""
         for side, code, name, late in state["sides"]:
-            if code in self._options:
+            if code in self._options or self._make(code) is not None:
                 half = self._half(Side[side], code)
                 half.state, half.late = State[name], tuple(late)
-        for code, option in self._options.items():
-            option.restore(state["options"].get(code, {}))
+        for code, values in state["options"].items():
+            option = self.find(code)
+            if option is not None:
+                option.restore(values)
+
+    def find(self, code: int) -> Option | None:
+        """The option with this code; ``None`` if we do not know it."""
+        option = self._options.get(code)
+        if option is None:
+            option = self._make(code)
+            if option is not None:
+                self._options[code] = option
+        return option
 
     def state(self, side: Side, code: int) -> State:
         """The state of one side of an option."""
@@ -222,7 +241,7 @@ class Options:
         if not self.admits():
             return b""
         side, yes = _INCOMING[event.verb]
-        option = self._options.get(event.option)
+        option = self.find(event.option)
         half = None if option is None else self._half(side, event.option)
         if option is None or half is None:
             return self._say(side, event.option, False if yes else None)
@@ -236,7 +255,7 @@ class Options:
 
     def subnegotiation(self, event: Subnegotiation) -> bytes:
         """Pass a subnegotiation to its option, if a side of that is on. Returns what to send."""
-        option = self._options.get(event.option)
+        option = self.find(event.option)
         on = any(self.state(side, event.option) is State.YES for side in Side)
         if option is None or not on or not self.admits():
             return b""

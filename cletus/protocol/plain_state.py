@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+#: Types of values that cannot be changed: nearly all are of these, and there may be many thousands.
+_ATOMS: Final = frozenset({bool, bytes, float, int, str, type(None)})
 
 
 class PlainState:
@@ -21,7 +24,10 @@ class PlainState:
 
     def snapshot(self) -> dict[str, Any]:
         """The state, by the names of the attributes. Nothing in it is shared with the object."""
-        return {name: _copied(getattr(self, name)) for name in self.STATE}
+        return {
+            name: value if type(value := getattr(self, name)) in _ATOMS else _copied(value)
+            for name in self.STATE
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue with this state; for an object that has just been made."""

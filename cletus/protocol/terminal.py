@@ -175,8 +175,9 @@ class Terminal(PlainState):
             "prompts_apart": False,
             "editor": None,
         }  # fmt: skip - a table
+        put = object.__setattr__
         for name, value in initial.items():
-            object.__setattr__(self, name, value)
+            put(self, name, value)
         object.__setattr__(self, "reported", {})
         object.__setattr__(self, "changed", None)
         self._update_profile()
@@ -204,9 +205,17 @@ class Terminal(PlainState):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """As ``PlainState.restore``."""
-        super().restore(state)
-        self.encoder = _encoder(state["encoder"])
+        """As ``PlainState.restore``. What is as it was at first, as nearly all is, costs nothing."""
+        super().restore(
+            {
+                name: state[name]
+                for name in self.STATE
+                if name in state and state[name] != getattr(self, name)
+            }
+        )
+        encoder = _encoder(state["encoder"])
+        if encoder is not self.encoder:
+            self.encoder = encoder
         if state["editor"] is not None:
             self.editor = LineEditor(self.columns)
             self.editor.restore(state["editor"])

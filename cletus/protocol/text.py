@@ -48,8 +48,43 @@ _ZERO_WIDTH = "\u00ad" + "".join(
     if first > 0x7F
 )
 
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]+")
+
 # A run that may contain too many of them.
 _MARKS = re.compile(f"[{_ZERO_WIDTH}]{{{MARKS_MAX + 1},}}")
+
+
+class TypedLine(str):
+    """A clean line of which more was typed than others may see.
+
+    Attributes:
+        typed: what was typed, for a password: it is hashed as it is. Only corrections and control
+            characters are taken out.
+    """
+
+    __slots__ = ("typed",)
+    typed: str
+
+    def __sizeof__(self) -> int:
+        """The memory of both."""
+        return super().__sizeof__() + self.typed.__sizeof__()
+
+
+def typed_line(line: str) -> str:
+    """The line as others may see it; a ``TypedLine`` if it was typed otherwise.
+
+    Args:
+        line: one decoded line, without its end.
+    """
+    if line.isascii():  # nothing but control characters is taken from it
+        return line if line.isprintable() else clean(line)
+    text = clean(line)
+    typed = _CONTROL.sub("", _KEYS.sub("", _erased(line)))
+    if typed == text:
+        return text
+    both = TypedLine(text)
+    both.typed = typed
+    return both
 
 
 def clean(line: str) -> str:

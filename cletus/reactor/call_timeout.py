@@ -13,15 +13,16 @@ process if it was asked to stop meanwhile.
 
 from __future__ import annotations
 
+import linecache
 import os
 import select
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from types import FrameType
 from typing import Any, Final
 
@@ -164,7 +165,7 @@ class CallTimeout:
         ]  # the innermost first
         call = next((present for present in reversed(above) if self._is_ours(present)), None)
         now = time.monotonic()
-        self._stack = self._stack or _stack_of(frame)
+        self._stack = self._stack or stack_of(frame)
         if call is None or call is not self._call or _is_debugged(above):
             self._call, self._called_at, self._attempts = call, now, 0
             return
@@ -267,7 +268,7 @@ class _Watch:
         _log.error(
             "Code has held up the reactor for {seconds:.1f} s and cannot be interrupted:\n{stack}",
             seconds=seconds,
-            stack=_stack_of(frame),
+            stack=stack_of(frame),
         )
         if self.is_terminated:
             _log.critical("The process ends without an orderly stop: that code does not return")
@@ -288,10 +289,29 @@ def _root_of(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
-def _stack_of(frame: FrameType | None) -> str:
+def stack_of(frame: FrameType | None) -> str:
+    """The stack as Python's tracebacks have it, the innermost frame last; "" without one.
+
+    No file is read: that would hold up the reactor for longer, and Python would keep all lines of each, as
+    small strings all over the heap, which then cannot be given back. Of an application's module the line is
+    known.
+    """
     if frame is None:
         return ""
-    return "".join(traceback.format_stack(frame, _STACK_MAX)).rstrip()
+    innermost = tuple(islice(_frames(frame), _STACK_MAX))
+    return "\n".join(map(_described, reversed(innermost)))
+
+
+def _described(frame: FrameType) -> str:
+    path = frame.f_code.co_filename
+    text = f'  File "{path}", line {frame.f_lineno}, in {frame.f_code.co_name}'
+    entry = linecache.cache.get(path, ())
+    lines = entry[2] if len(entry) > 2 else []
+    # A module that has just begun is at line 0, and some instructions have none. The handler of the signal may
+    # come at any of them, and what it raises would be raised by the import, say, that it has interrupted.
+    if not frame.f_lineno or frame.f_lineno > len(lines):
+        return text
+    return f"{text}\n    {lines[frame.f_lineno - 1].strip()}"
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import linecache
 from typing import Any, Final
 
 from cletus.reactor.clock import Clock
@@ -57,6 +58,19 @@ class SpareMemory:
 def give_back() -> None:
     """Collect garbage, and give all free memory back, as far as the allocator of the system can (glibc)."""
     gc.collect()
+    _forget_source_lines()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def _forget_source_lines() -> None:
+    """Forget the lines of files that tracebacks have shown: they can be read again.
+
+    Python keeps them as thousands of small strings. Allocated while many people are there, they keep half of
+    the heap from being given back when those have left.
+    """
+    for path, entry in tuple(linecache.cache.items()):
+        # Without a time stamp it is a module of the application or generated code, which cannot be read again.
+        if len(entry) > 1 and entry[1] is not None:
+            linecache.cache.pop(path, None)

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock, deferLater
 
 from cletus import Client, Service, events
 from cletus.errors import Disconnected
+from cletus.protocol.text import typed_line
 from cletus.testing import MemoryTransport, Person
 from tests.conftest import Log, result_of
 
@@ -691,3 +692,35 @@ def test_the_echo_is_on_before_a_question_that_is_not_hidden(service: Service, c
     alice.types("secret")
     assert alice.transport.hidings == [True, False]
     work.callback(None)
+
+
+AS_TYPED = "pass\u202ewo\u0301rd"
+CLEAN = "passwórd"
+
+
+def test_a_hidden_answer_is_as_it_was_typed_and_lines_for_others_are_clean(
+    service: Service, come: Come
+) -> None:
+    heard, alice = echo(service), come(service)
+    answer = alice.client.ask("Password? ", hidden=True)
+    alice.client.line_received(typed_line(AS_TYPED))
+    alice.client.line_received(typed_line(AS_TYPED))
+    assert result_of(answer) == AS_TYPED
+    assert heard == [CLEAN]
+    assert type(heard[0]) is str
+
+
+def test_a_hidden_line_that_is_put_back_is_clean_for_others(service: Service, come: Come) -> None:
+    heard, client = echo(service), come(service).client
+    with client.input.held():
+        client.put_back(AS_TYPED)
+    assert heard == [CLEAN]
+
+
+def test_lines_that_wait_are_handed_to_another_process_as_plain_text(
+    service: Service, come: Come
+) -> None:
+    client = come(service).client
+    with client.input.held():
+        client.line_received(typed_line(AS_TYPED))
+        assert [type(line) for line in client.input.snapshot()["lines"]] == [str]

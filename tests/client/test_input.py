@@ -45,6 +45,7 @@ class Typist:
             resume_reading=lambda: self.pauses.append(False),
             handled=self.handled.append,
             lines_before=before,
+            outbox=str,
         )
         client: Any = SimpleNamespace(connected=True)
         output: Any = SimpleNamespace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import wcwidth
 from rich.table import Table
 from rich.text import Text
 
@@ -103,14 +104,21 @@ def test_colours_count_nothing_when_wrapping() -> None:
     assert as_text((style("[red]one two three four[/]"),), profile).count("\n") == 1
 
 
-def test_the_continuation_of_somebodys_words_is_indented() -> None:
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("columns", [20, 39, 40, 72, 80, 132])
+@pytest.mark.parametrize("filling", [" ", "x", "\u65e5", "a b ", "\t", "\u00a0", "e\u0301 ", "-"])
+def test_the_continuation_of_somebodys_words_is_indented(
+    filling: str, columns: int, wrap: bool
+) -> None:
     """Whether it is filled with spaces or with words, nothing of it stands at the left edge."""
-    for filling in (" " * 64, "x" * 64, "a b " * 40):
-        text = as_text((hanging(f"Bob says: hello.{filling}Kim says: yes"),), terminal().profile)
+    profile = terminal(columns=columns, wrap=wrap).profile
+    for count in range(columns // 2, 2 * columns):
+        text = as_text((hanging(f"Bob says: hello.{filling * count}Kim says: yes"),), profile)
         first, *others = text.rstrip("\n").split("\n")
         assert first.startswith("Bob says:")
-        assert others
-        assert all(line.startswith("  ") and len(line) <= 80 for line in others)
+        for row in others:
+            assert row.startswith("  ")
+            assert wcwidth.width(row) <= columns
 
 
 def test_a_short_line_and_a_screen_reader_get_it_in_one() -> None:

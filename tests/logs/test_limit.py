@@ -12,10 +12,12 @@ from twisted.logger import LogLevel
 
 from cletus.logs import Log
 from cletus.logs.limit import (
-    AUDIT_CHARACTERS_MAX,
-    CHARACTERS_MAX,
+    AUDIT_BYTES_AT_ONCE,
+    BYTES_AT_ONCE,
+    BYTES_PER_SECOND,
     KINDS_MAX,
     LINES_MAX,
+    NOTES_MAX,
     WINDOW,
     ClientLimit,
 )
@@ -79,14 +81,16 @@ def test_all_of_them_together_are_limited(limit: Limit) -> None:
         event = {"client": f"<Client 1 telnet 10.0.{number // 250}.{number % 250}:1>"}
         if not limit.limit.admit(event):
             break
-        limit.limit.written(event, CHARACTERS_MAX // 100)
+        limit.limit.written(event, BYTES_AT_ONCE // 100)
     assert number <= 101
+    limit.now += 0.5
+    limit.limit.admit(event)
+    assert limit.limit._others.left == pytest.approx(BYTES_PER_SECOND / 2)
 
 
 def test_strangers_who_fill_the_log_hide_nothing_that_users_do(limit: Limit) -> None:
-    """And both together write at most 10 kB a second."""
     stranger = {"client": "<Client 1 telnet 192.0.2.9:1>"}
-    limit.limit.written(stranger, CHARACTERS_MAX)
+    limit.limit.written(stranger, BYTES_AT_ONCE)
     assert not limit.limit.admit(stranger)
     banned = {
         "client": "<Client 2 telnet 192.0.2.1:1>",
@@ -94,9 +98,34 @@ def test_strangers_who_fill_the_log_hide_nothing_that_users_do(limit: Limit) -> 
         "log_namespace": "cletus.audit",
     }
     assert limit.limit.admit(banned)
-    limit.limit.written(banned, AUDIT_CHARACTERS_MAX)
+    limit.limit.written(banned, AUDIT_BYTES_AT_ONCE)
     assert not limit.limit.admit(banned)
-    assert (CHARACTERS_MAX + AUDIT_CHARACTERS_MAX) / WINDOW <= 10_000
+
+
+def test_whatever_clients_do_the_log_grows_by_at_most_10_kb_a_second(start) -> None:
+    """Over any 8 seconds, also if each line is about another address, and half of them about users."""
+    stream = io.StringIO()
+    log = Log(start(log_format="text"), stream)
+    now = 0.0
+    log._limit = ClientLimit(lambda: now)
+    for number in range(40_000):
+        now = 20.0 + number / 5000
+        event = {"log_format": "{client} did what is logged", "log_level": LogLevel.info}
+        event |= {"client": f"<Client 1 telnet 198.18.0.{number % 250}:4000>"}
+        log({**event, "log_namespace": "cletus.service.connections"})
+        log({**event, "log_namespace": "cletus.audit", "user": "ann"})
+    assert 20_000 < len(stream.getvalue()) < 80_000
+
+
+def test_of_many_kinds_only_some_have_a_note_of_their_own(limit: Limit) -> None:
+    list(limit.limit.finished())
+    for number in range(200):
+        limit.limit.written({"client": "x"}, BYTES_AT_ONCE)
+        for _ in range(1 + (number == 7)):
+            assert not limit.limit.admit({"client": f"<Client 1 telnet 10.0.0.{number}:1>"})
+    limit.now += WINDOW
+    notes = list(limit.limit.finished())
+    assert [count for count, _ in notes] == [2] + [1] * (NOTES_MAX - 1) + [200 - NOTES_MAX]
 
 
 def test_many_addresses_take_little_memory(limit: Limit) -> None:

@@ -27,8 +27,10 @@ from cletus.protocol.connection import (
     Resized,
     TlsHello,
 )
+from cletus.protocol.negotiator import OPENING, Negotiator
 from cletus.protocol.options import NEGOTIATIONS_PER_SECOND
 from cletus.protocol.telnet import HERE, subnegotiation
+from cletus.protocol.terminal import Terminal
 
 WILL, WONT, DO, DONT = (bytes((255, verb)) for verb in (251, 252, 253, 254))
 ECHO, TTYPE, EOR, NAWS, CHARSET, MSSP, GMCP = (
@@ -406,3 +408,22 @@ def test_a_tls_hello_is_recognised_and_no_line() -> None:
     assert read(connection(), hello) == [TlsHello()]
     assert TlsHello() in read(connection(), hello[:1], hello[1:])
     assert heard(read(connection(), b"\x16hello\r\n")) == [Line("hello")]
+
+
+def test_a_peer_that_says_nothing_in_telnet_costs_no_negotiator() -> None:
+    """What it is sent first is what a negotiator sends, and its first command finds one that has asked."""
+    connection = Connection(line_max=0, subnegotiation_max=0, inflated_max=0, clock=lambda: 0.0)
+    negotiator = Negotiator(
+        Terminal(telnet_encoder()), emit=lambda _: None, status=dict, clock=lambda: 0.0
+    )
+    assert connection.open() == negotiator.open() == OPENING
+    assert list(connection.receive(b"hello\r\n")) == [Line("hello")]
+    assert (
+        connection.prompt_mark() == connection.hide_input(False) == connection.keep_alive() == b""
+    )
+    assert connection._negotiation is None
+    event = next(iter(connection.receive(bytes((255, 251, 24)))))
+    assert isinstance(event, Reply)
+    assert event.data.startswith(
+        bytes((255, 250, 24, 1, 255, 240))
+    )  # it was asked, so it is agreed

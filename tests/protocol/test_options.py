@@ -307,3 +307,20 @@ def test_two_machines_fall_silent(
         states = [machine.state(side, CODE) for machine, side in zip(machines, sides, strict=True)]
         assert states[0] is states[1]
         assert states[0] in (State.YES, State.NO)
+
+
+def test_an_option_is_made_when_it_is_first_needed() -> None:
+    """A stranger who speaks no telnet costs no options."""
+    made: list[int] = []
+
+    def make(code: int) -> Option | None:
+        made.append(code)
+        return Willing() if code == Willing.code else None
+
+    options = Options((), lambda: 0, make)
+    options.ask(Side.LOCAL, Willing.code, True)
+    assert made == []
+    assert options.receive(Negotiation(Verb.DO, Willing.code)) == b""
+    assert options.receive(Negotiation(Verb.WILL, 200)) == bytes((255, Verb.DONT, 200))
+    options.subnegotiation(Subnegotiation(Willing.code, b""))
+    assert made == [Willing.code, 200]

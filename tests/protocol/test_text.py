@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import unicodedata
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
-from cletus.protocol.text import INVISIBLE_MAX, MARKS_MAX, clean
+from cletus.protocol.text import INVISIBLE_MAX, MARKS_MAX, TypedLine, clean, typed_line
 
 ACUTE = "\u0301"
 
@@ -130,3 +131,37 @@ def test_hostile_lines_take_time_in_proportion(unit: str) -> None:
     start = time.process_time()
     clean(line)
     assert time.process_time() - start < 1
+
+
+@given(st.text() | marks)
+def test_what_was_typed_comes_with_the_line_where_it_differs(line: str) -> None:
+    """For passwords, which are hashed as they were typed; everybody else gets the clean text."""
+    text = typed_line(line)
+    assert text == clean(line)
+    if isinstance(text, TypedLine):
+        assert text.typed != text
+        assert not any(unicodedata.category(char) == "Cc" and char != "\t" for char in text.typed)
+        assert sys.getsizeof(text) > sys.getsizeof(text.typed)
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("e\u0301", "e\u0301"),
+        ("a" + 6 * ACUTE, "a" + 6 * ACUTE),
+        ("a\u202eb", "a\u202eb"),
+        ("\ufeffword", "\ufeffword"),
+        ("abé\x7f\x1b[A\u202e", "ab\u202e"),
+    ],
+)
+def test_nothing_but_corrections_and_control_characters_is_taken_from_it(
+    line: str, typed: str
+) -> None:
+    text = typed_line(line)
+    assert isinstance(text, TypedLine)
+    assert text.typed == typed
+
+
+@pytest.mark.parametrize("line", ["hello", "héllo ☕", "a\x1b[2Jb\x07", "helo\x7flo"])
+def test_most_lines_were_typed_as_they_are(line: str) -> None:
+    assert type(typed_line(line)) is str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import linecache
 import weakref
 
 import pytest
@@ -66,3 +67,16 @@ def test_what_lies_in_cycles_is_freed() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_lines_of_files_that_tracebacks_have_shown_are_forgotten() -> None:
+    """They are thousands of small strings, which keep pieces of the heap. What cannot be read again stays."""
+    generated = (4, None, ["line\n"], "<generated>")
+    linecache.cache["<generated>"] = generated
+    linecache.getlines(__file__)
+    try:
+        give_back()
+        assert __file__ not in linecache.cache
+        assert linecache.cache["<generated>"] == generated
+    finally:
+        del linecache.cache["<generated>"]

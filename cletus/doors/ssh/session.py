@@ -37,7 +37,7 @@ from cletus.protocol.new_environ import VALUE_MAX, WANTED
 from cletus.protocol.terminal import COLUMNS as COLUMNS_UNKNOWN
 from cletus.protocol.terminal import ROWS as ROWS_UNKNOWN
 from cletus.protocol.terminal import Terminal
-from cletus.protocol.text import clean
+from cletus.protocol.text import clean, typed_line
 from cletus.reactor.shares import Share, Slice
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
                 self, door="ssh", claim=self._transport.claim
             )
         except Exception:  # noqa: BLE001 - Twisted would log it and leave a connection without a client
-            _log.failure("no client could be created for {address}", address=self.address)
+            _log.failure("no client could be created for {client}", client=self.address)
             self.abort()
             return
         if self._transport.is_blocked:
@@ -409,7 +409,7 @@ class Shell(_Channel):  # type: ignore[misc]  # see above
             if cut:
                 client.write(TOO_LONG.format(len(line)))
             charset, known = self.terminal.encoding, self._charset_known
-            client.line_received(clean(decode(line, charset, negotiated=known, cut=cut)))
+            client.line_received(typed_line(decode(line, charset, negotiated=known, cut=cut)))
 
     # -- called by the client: ``cletus.client.interfaces.Transport`` ------------------------
 

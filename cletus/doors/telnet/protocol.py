@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from cletus.client.client import Client
+    from cletus.client.ticket import Ticket
     from cletus.doors.admission import ConnectionLimiter
     from cletus.service.service import Service
 
@@ -138,6 +138,7 @@ class TelnetProtocol(Protocol):
         address: where the peer is, for logs: ``127.0.0.1:54321``.
         terminal: the person's terminal, as far as it is known.
         client: who is connected; ``None`` before that, and if they were refused.
+        ticket: of a page; for its client.
     """
 
     log = Logger()
@@ -151,6 +152,7 @@ class TelnetProtocol(Protocol):
         self._sent = service.metrics.sent
         self._received = service.metrics.received
         self.client: Client | None = None
+        self.ticket: Ticket | None = None
         self._is_encrypted = tls
         self._connection = self._new_connection(tls)
         self.terminal: Terminal = self._connection.terminal
@@ -189,9 +191,11 @@ class TelnetProtocol(Protocol):
         self.transport.registerProducer(self, True)
         self._put(self._connection.open())
         try:
-            self.client = self._service.connections.connected(self, door=self._door)
+            self.client = self._service.connections.connected(
+                self, door=self._door, ticket=self.ticket
+            )
         except Exception:  # noqa: BLE001 - Twisted would log it and leave a connection without a client
-            self.log.failure("no client could be created for {address}", address=self.address)
+            self.log.failure("no client could be created for {client}", client=self.address)
             self.abort()
 
     def dataReceived(self, data: bytes) -> None:
@@ -426,12 +430,15 @@ class TelnetProtocol(Protocol):
             subnegotiation_max=settings.subnegotiation_max,
             inflated_max=settings.inflated_max,
             clock=self._service.reactor.seconds,
-            status=partial(status_of, self._service),
+            status=self._status,
             compression=settings.compression,
             tls=tls,
             msdp_variables=settings.msdp_variables,
             character_mode=settings.character_mode,
         )
+
+    def _status(self) -> dict[str, Any]:
+        return status_of(self._service)
 
     # -- what has arrived -------------------------------------------------------------------
 
@@ -560,7 +567,7 @@ class TelnetProtocol(Protocol):
                     client.write_encoded(answer_to_http(b"", page))
                     client.close("spoke HTTP")
                 case TlsHello():
-                    self.log.info("{address} spoke TLS at a door without", address=self.address)
+                    self.log.info("{client} spoke TLS at a door without", client=self.address)
                     client.close("spoke TLS")
                 case Failed():
                     self._log_failure(Failure(event.error))

@@ -21,6 +21,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from websockets.frames import Frame, Opcode
 
+from cletus.client.ticket import Resumed, Ticket, ticket_of
 from cletus.doors.address import printable
 from cletus.doors.admission import ConnectionLimiter, counted_address
 from cletus.doors.listening import FreePort, Listening
@@ -32,7 +33,7 @@ from cletus.doors.web.http import Request
 from cletus.doors.web.interfaces import Admission, Socket, Start
 from cletus.doors.web.session import Session
 from cletus.doors.web.site import FIELDS, PAGE, Site
-from cletus.errors import CertificateError, DoorError, ProtocolError
+from cletus.errors import CallTimedOut, CertificateError, DoorError, ProtocolError
 from cletus.protocol.subprotocols import CODECS, TelnetCodec, TerminalCodec
 from cletus.reactor.shares import Share, Slice
 from cletus.service.interfaces import Left, Purpose
@@ -40,6 +41,7 @@ from cletus.service.lifecycle import State
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
+    from twisted.python.failure import Failure
 
     from cletus.client.client import Client
     from cletus.service.service import Service
@@ -51,6 +53,8 @@ LOOK_INTERVAL: Final = 0.5
 """Seconds between two looks at whether a file of the page was edited."""
 
 _RESUME = re.compile(r"session\.cletus(?:\.([A-Za-z0-9_-]{24})\.(\d{1,15}))?")
+_AT = re.compile(r"at\.cletus(?:\.([0-9a-f.]{1,60}))?")
+"""The last mark that a page has had from a gateway; offered by pages that can resume at another one."""
 _LOCAL_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 _log = Logger()
@@ -384,7 +388,40 @@ class WebDoor:
             if known is not None and known.can_resume(have):
                 return Start(TelnetCodec.name, known, partial(known.resume, have=have))
         session = Session(self, TelnetCodec(), peer, admission, resumable=True)
-        return new(session, TelnetCodec.name)
+        start = new(session, TelnetCodec.name)
+        at = next((match for name in offered if (match := _AT.fullmatch(name))), None)
+        ask = self._service.connections.resume_elsewhere
+        if not (words[1] and at and ask and self.resume_grace):
+            return start
+        return self._asked(start, session, partial(ask, ticket_of(words[1]), at[1] or ""), words[1])
+
+    def _asked(
+        self,
+        start: Start,
+        session: Session,
+        ask: Callable[[], Deferred[Resumed | None]],
+        secret: str,
+    ) -> Start:
+        """A session that begins when it is known whether another gateway had it."""
+
+        def begin(socket: Socket) -> None:
+            answer = ask()
+            session.wait(socket, answer)
+            answer.addTimeout(self.resume_grace, self._service.reactor)
+            answer.addErrback(lambda _: None)  # then the person begins anew
+            answer.addCallback(partial(answered, socket))
+            answer.addErrback(self._failed)
+
+        def answered(socket: Socket, resumed: Resumed | None) -> None:
+            if session.is_waiting_at(socket):
+                if resumed is not None:
+                    session.comes_from(secret, resumed)
+                start.begin(socket)
+
+        return Start(start.subprotocol, session, begin)
+
+    def _failed(self, failure: Failure) -> None:
+        _log.failure("a page could not go on here", failure=failure)
 
     def _new(
         self, session: Session, subprotocol: str | None, *, secure: bool, relayed: bool
@@ -398,8 +435,12 @@ class WebDoor:
                 session.secret_hash = _digest(secret)
                 self._sessions[session.secret_hash] = session
                 grace = round(self.resume_grace)
-                words = json.dumps({"session": secret, "grace": grace, **self.page})
+                words = json.dumps(
+                    {"session": secret, "grace": grace, **session.moved, **self.page}
+                )
             protocol = TelnetProtocol(self._service, door="web", tls=secure)
+            if session.resumable and self._service.connections.resume_elsewhere is not None:
+                protocol.ticket = Ticket(ticket_of(secret), session.former)
             protocol.terminal.relayed = relayed
             # The page breaks lines itself, and so do programs that are sent text and nothing of telnet.
             protocol.terminal.reflows = session.resumable or not session.speaks_telnet
@@ -478,7 +519,7 @@ class WebDoor:
             self._timers.append(self.call_later(interval, again))
             try:
                 call()
-            except Exception:  # noqa: BLE001 - the next time may go well
+            except (Exception, CallTimedOut):  # noqa: BLE001 - the next time may go well
                 _log.failure("a timer of the web door failed")
 
         self._timers.append(self.call_later(interval, again))

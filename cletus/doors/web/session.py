@@ -17,11 +17,13 @@ from twisted.internet.interfaces import ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cletus.client.ticket import Resumed, ticket_of
 from cletus.protocol.subprotocols import BINARY, TEXT, Codec, TelnetCodec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IAddress
 
     from cletus.doors.web.interfaces import Admission, SessionHost, Socket
@@ -53,6 +55,8 @@ class Session:
         protocol: the telnet connection inside.
         received: messages that have come from the peer.
         secret_hash: by which the door finds it.
+        former: the ticket that it had at another gateway; empty if it was at none.
+        moved: what the page is told about that.
     """
 
     disconnecting = False
@@ -69,7 +73,8 @@ class Session:
         self.protocol: Any = None
         self.received = 0
         self.resumable = resumable
-        self.secret_hash = b""
+        self.secret_hash = self.former = b""
+        self.moved: dict[str, Any] = {}
         self.admission = admission
         self._door = door
         self._codec = codec
@@ -87,8 +92,22 @@ class Session:
         self._closing = False
         self._ended = False
         self._grace: Any = None
+        self._answer: Deferred[Any] | None = None
 
     # -- what the door and its sockets say ------------------------------------------------------
+
+    def wait(self, socket: Socket, answer: Deferred[Any]) -> None:
+        """Wait with the first socket for whether another gateway had this session; ``begin()`` follows."""
+        self._socket, self._answer = socket, answer
+
+    def is_waiting_at(self, socket: Socket) -> bool:
+        """Whether it still waits, and with this socket."""
+        return self.protocol is None and not self._ended and socket is self._socket
+
+    def comes_from(self, secret: str, resumed: Resumed) -> None:
+        """Another gateway had it, with this secret."""
+        self.former = ticket_of(secret)
+        self.moved = {"moved": {"lines": resumed.lines, "lost": int(resumed.lost)}}
 
     def begin(self, protocol: Any, socket: Socket, words: str = "") -> None:
         """The first socket is there: make the telnet connection.
@@ -108,7 +127,7 @@ class Session:
 
     def message(self, socket: Socket, *, text: bool, data: bytes) -> None:
         """A message has come. One of a socket that was taken over means nothing."""
-        if socket is not self._socket or self._ended or self._closing:
+        if socket is not self._socket or self._ended or self._closing or self.protocol is None:
             return
         if self.resumable and text:
             return  # the session's words; a browser has none to say
@@ -198,6 +217,9 @@ class Session:
             return
         self._socket = None
         self._pings.clear()
+        if self.protocol is None:  # it has not begun
+            self._end(ConnectionLost())
+            return
         if self._closing:
             self._end(ConnectionDone())
             return
@@ -366,4 +388,7 @@ class Session:
         self._stop_waiting()
         self._kept.clear()
         self._door.session_ended(self)
-        self.protocol.connectionLost(Failure(reason))
+        if self.protocol is not None:
+            self.protocol.connectionLost(Failure(reason))
+        elif self._answer is not None:
+            self._answer.cancel()

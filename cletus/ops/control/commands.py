@@ -21,7 +21,7 @@ import msgspec
 import twisted
 
 from cletus.client.client import Client
-from cletus.errors import ServiceStateError
+from cletus.errors import CallTimedOut, ServiceStateError
 from cletus.service.restart_report import RestartReport
 from cletus.service.service import Service
 from cletus.storage.backends.urls import shown
@@ -114,8 +114,8 @@ async def handover(service: Service) -> Value:
     cluster = service.lifecycle.cluster
     if cluster is None:
         raise ServiceStateError("the service is one process; to renew it, use cletus restart")
-    await cluster.hand_over()
-    return {"pid": os.getpid(), "clients": len(service.clients)}
+    left = await cluster.hand_over()
+    return {"pid": os.getpid(), "clients": len(service.clients), "left": left}
 
 
 async def shutdown(service: Service) -> Value:
@@ -184,7 +184,7 @@ def _name_of(client: Client) -> str:
         for attribute in ("name", "key"):
             try:
                 value = getattr(owner, attribute, None)
-            except Exception:  # noqa: BLE001 - it may be a property of the application
+            except (Exception, CallTimedOut):  # noqa: BLE001 - it may be a property of the application
                 value = None
             if isinstance(value, str) and value:
                 return value[:_NAME_MAX]

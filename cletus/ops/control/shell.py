@@ -24,6 +24,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from cletus import events
+from cletus.errors import CallTimedOut
 from cletus.ops.control.messages import (
     LINE_MAX,
     PIECE,
@@ -255,7 +256,7 @@ class Namespace(dict[str, Any]):
 
         try:
             matches = Completer(self).attr_matches(text)
-        except Exception:  # noqa: BLE001 - a property of the application may raise anything
+        except (Exception, CallTimedOut):  # noqa: BLE001 - a property of the application may raise anything
             return []
         return sorted({str(name).rstrip("()") for name in matches})
 

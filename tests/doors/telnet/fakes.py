@@ -67,7 +67,7 @@ class FakeService:
         )
         self.on_connect: Callable[[FakeClient], object] = lambda client: None
 
-    def connected(self, transport: Any, *, door: str) -> FakeClient:
+    def connected(self, transport: Any, *, door: str, **_: Any) -> FakeClient:
         assert door == "telnet"
         client = FakeClient(transport)
         self.clients.append(client)

@@ -58,8 +58,6 @@ def connect(reactor):
     """A connection to the port: its protocol and what it answers to."""
     factory = reactor.tcpServers[0][1]
     protocol = factory.buildProtocol(None)
-    if protocol is None:
-        return None, None
     transport = StringTransport()
     transport.aborted = False
 
@@ -97,10 +95,15 @@ def test_the_event_loop_is_watched_meanwhile(begin, reactor):
     assert total == pytest.approx(0.3)
 
 
-def test_a_few_may_ask_at_once(begin, reactor):
+def test_of_too_many_at_once_the_oldest_gives_way(begin, reactor):
+    """Connections that ask nothing keep nobody out, also if they come again and again."""
     begin(metrics_port=9100)
-    assert all(connect(reactor)[0] is not None for _ in range(CONNECTIONS_MAX))
-    assert connect(reactor) == (None, None)
+    idle = [connect(reactor) for _ in range(CONNECTIONS_MAX)]
+    protocol, transport = connect(reactor)
+    assert [silent.aborted for _, silent in idle] == [True] + [False] * (CONNECTIONS_MAX - 1)
+    idle[0][0].connectionLost()
+    protocol.dataReceived(b"GET /metrics HTTP/1.1\r\n\r\n")
+    assert b" 200 " in transport.value()
 
 
 def test_a_request_may_come_in_pieces_and_is_the_only_one_of_its_connection(begin, reactor):

@@ -64,3 +64,9 @@ test("bytes 255 in lines and messages are doubled", () => {
   assert.deepEqual([...made().line("a")], [97, 13, 10]);
   assert.deepEqual([...made().gmcp("A", 1)], [...bytes(255, 250, 201, "A 1", 255, 240)]);
 });
+
+test("a mark says how far the text has come that is before it", () => {
+  const { events, reply } = made().receive(bytes("a", 255, 250, 210, "a.1.2.0", 255, 240, "b"));
+  assert.deepEqual(events, [{ text: "a" }, { mark: "a.1.2.0" }, { text: "b" }]);
+  assert.equal(reply.length, 0);
+});

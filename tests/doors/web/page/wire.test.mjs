@@ -33,7 +33,7 @@ test("a new visit offers a session, and sends what was waiting", () => {
   const { wire, last, states } = made();
   wire.send(Uint8Array.of(1));
   wire.connect();
-  assert.deepEqual(last().protocols, ["telnet.mudstandards.org", "session.cletus"]);
+  assert.deepEqual(last().protocols, ["telnet.mudstandards.org", "session.cletus", "at.cletus"]);
   assert.deepEqual(last().sent, []);
   last().say({ session: "s".repeat(24), grace: 180, page: "v" });
   assert.deepEqual(last().sent, [[1]]);
@@ -50,7 +50,7 @@ test("after a cut it says what it has, and sends again what did not arrive, befo
   last().lose();
   wire.send(Uint8Array.of(4));
   run();
-  assert.deepEqual(last().protocols, ["telnet.mudstandards.org", "session.cletus.S.2"]);
+  assert.deepEqual(last().protocols, ["telnet.mudstandards.org", "session.cletus.S.2", "at.cletus"]);
   last().say({ resumed: { received: 1, lost: 0 } });
   assert.deepEqual(last().sent, [[2], [3], [4]]);
   last().stream(12);
@@ -233,4 +233,61 @@ test("what comes before the rest of the page is there waits for it, in order", (
   last().stream(3);
   assert.deepEqual(heard.map(([name]) => name), ["state", "state", "fresh", "data", "data", "data"]);
   assert.deepEqual(heard.filter(([name]) => name === "data").map(([, bytes]) => bytes[0]), [1, 2, 3]);
+});
+
+test("at another gateway it goes on from the last mark, and sends the lines again that did not arrive", () => {
+  const { wire, run, last, fresh } = made();
+  const moved = [];
+  wire.on.moved = (...counts) => moved.push(counts);
+  wire.connect();
+  last().say({ session: "S" });
+  wire.at = "a.1.2.0";
+  for (const n of [1, 2, 3]) { wire.send(Uint8Array.of(n), LINE); wire.send(Uint8Array.of(9)); }
+  last().lose();
+  wire.send(Uint8Array.of(4), LINE);
+  run();
+  assert.deepEqual(last().protocols, ["telnet.mudstandards.org", "session.cletus.S.0", "at.cletus.a.1.2.0"]);
+  last().say({ session: "T", moved: { lines: 1, lost: 0 } });
+  assert.deepEqual(last().sent, [[2], [3], [4]]);
+  assert.deepEqual(moved, [[0, 0]]);
+  assert.deepEqual(fresh, [""]);
+  last().lose();
+  run();
+  assert.equal(last().protocols[1], "session.cletus.T.0");
+  last().say({ session: "U", moved: { lines: 2, lost: 1 } });
+  assert.deepEqual(last().sent, [[4]]);
+  assert.deepEqual(moved[1], [1, 0]);
+});
+
+test("a line of several messages is sent again as a whole, and counts once", () => {
+  const { wire, run, last } = made();
+  wire.on.moved = () => {};
+  wire.connect();
+  last().say({ session: "S" });
+  wire.send(Uint8Array.of(1), LINE);
+  wire.send(new Uint8Array(2000), LINE);
+  last().lose();
+  run();
+  last().say({ session: "T", moved: { lines: 1, lost: 0 } });
+  assert.deepEqual(last().sent.map((bytes) => bytes.length), [1024, 976]);
+  last().lose();
+  run();
+  last().say({ session: "U", moved: { lines: 1, lost: 0 } });
+  assert.equal(last().sent.length, 0);
+});
+
+test("w17: what was typed hidden, did not arrive and is not here any more, is counted at another gateway, too", () => {
+  const { wire, run, last } = made();
+  wire.connect();
+  last().say({ session: "S" });
+  wire.send(Uint8Array.of(7), SECRET);
+  const saved = JSON.parse(JSON.stringify(wire.save()));
+  const after = made();
+  const moved = [];
+  after.wire.on.moved = (...counts) => moved.push(counts);
+  after.wire.restore(saved);
+  after.wire.connect();
+  after.last().say({ session: "T", moved: { lines: 0, lost: 0 } });
+  assert.deepEqual(moved, [[0, 1]]);
+  assert.deepEqual(after.last().sent, []);
 });

@@ -5,6 +5,22 @@ import { say } from "./words.js";
 const LINES_MAX = 5000, KEPT_MAX = 600, ALOUD_MAX = 30, ALOUD_WAIT = 300;
 const DRAWN = /[─-▟]|\S {2,}\S|^ {2,}\S|^[|+*=_.\/\\ -]{6,}$/u;
 
+// Lines as they are read aloud: a pause behind each, but not where a sentence was broken for the width of
+// the window, and nothing of what is drawn with signs. A row of a table is not a sentence.
+export function sentences(lines) {
+  let spoken = "", indent = "", ended = true, table = false;
+  for (const line of lines) {
+    const [, begin, rest] = /^(\s*)(.*?)\s*$/su.exec(line);
+    const words = rest.replace(/(^|\s)[-=_*~|/\\+#^]{3,}(?=\s|$)/gu, " ").trim();
+    const goesOn = !ended && !table && begin !== "" && begin === indent && /^\p{Ll}/u.test(words);
+    spoken += spoken === "" ? words : ended || goesOn ? ` ${words}` : `. ${words}`;
+    indent = begin;
+    ended = /[.!?:…]$/.test(words);
+    table = /\S {2,}\S/.test(rest);
+  }
+  return ended ? spoken : `${spoken}.`;
+}
+
 export class Log {
   // options: {names: () => Set, me: () => string, settings}
   constructor(root, aloud, newer, options) {
@@ -194,11 +210,11 @@ export class Log {
     const how = this.options.settings.aloud;
     if (kind === "own" || how === "nothing" || !/[\p{L}\p{N}]/u.test(text)) return;
     if (how === "calls" && !this.calls(text)) return;
-    this.spoken.push(/[.!?:…]\s*$/.test(text) ? text.trim() : `${text.trim()}.`);
+    this.spoken.push(text);
     this.speaking ||= setTimeout(() => {
       this.speaking = 0;
       const lines = this.spoken.splice(0);
-      const paragraph = element("p", "", lines.slice(-ALOUD_MAX).join(" "));
+      const paragraph = element("p", "", sentences(lines.slice(-ALOUD_MAX)));
       this.aloud.append(paragraph);
       while (this.aloud.childElementCount > 20) this.aloud.firstElementChild.remove();
     }, ALOUD_WAIT);

@@ -84,6 +84,7 @@ function received(bytes) {
     if (event.text !== undefined) said(event.text);
     else if (event.prompt) prompted();
     else if (event.echo !== undefined) input.hide(event.echo);
+    else if (event.mark) wire.at = event.mark;
     else if (event.ready) {
       wire.send(telnet.gmcp("Core.Hello", { client: "Cletus", version: VERSION }));
       wire.send(telnet.gmcp("Core.Supports.Set", SUPPORTS));
@@ -382,6 +383,7 @@ async function begin() {
     data: received, state: setState,
     fresh: (why, unsent) => { telnet = newTelnet(); if (why) startAgain(why); missed(0, unsent); comeInUnasked(); },
     resumed: missed,
+    moved: (lost, unsent) => { telnet = newTelnet(); input.hide(false); missed(lost, unsent); },
     files: pageChanged,
     silent: () => { if (!telnet.speaksGmcp) return false; pinged = Date.now(); wire.send(telnet.gmcp("Core.Ping")); return true; },
   });

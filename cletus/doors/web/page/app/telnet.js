@@ -1,6 +1,6 @@
 // Telnet without I/O, the client's side: bytes in, events and answers out (RFC 854, 855, 857, 885, 1073, 1091, 2066).
 const IAC = 255, DONT = 254, DO = 253, WONT = 252, WILL = 251, SB = 250, GA = 249, EOR = 239, SE = 240;
-const ECHO = 1, TTYPE = 24, END_OF_RECORD = 25, NAWS = 31, CHARSET = 42, GMCP = 201;
+const ECHO = 1, TTYPE = 24, END_OF_RECORD = 25, NAWS = 31, CHARSET = 42, GMCP = 201, MARK = 210;
 const ACCEPTED_THERE = new Set([ECHO, END_OF_RECORD, GMCP, CHARSET]);
 const ACCEPTED_HERE = new Set([TTYPE, NAWS, CHARSET]);
 const SUBNEGOTIATION_MAX = 1 << 20;
@@ -20,7 +20,7 @@ export class Telnet {
     this.decoder = new TextDecoder("utf-8");
   }
 
-  // Returns {events, reply}: events are {text}, {prompt: true}, {echo: bool}, {gmcp: name, data}, {ready: "gmcp"}.
+  // Returns {events, reply}: events are {text}, {prompt: true}, {echo: bool}, {gmcp: name, data}, {ready: "gmcp"}, {mark}.
   receive(bytes) {
     const events = [], reply = [];
     let start = 0;
@@ -93,6 +93,8 @@ export class Telnet {
       const offered = new TextDecoder().decode(payload.subarray(2)).split(String.fromCharCode(payload[2]));
       const has = offered.some((name) => name.toUpperCase() === "UTF-8");
       reply.push(...frame(has ? [CHARSET, 2, ...encoder.encode("UTF-8")] : [CHARSET, 3]));
+    } else if (option === MARK) {
+      events.push({ mark: new TextDecoder().decode(payload.subarray(1)) });
     } else if (option === GMCP) {
       const text = new TextDecoder().decode(payload.subarray(1));
       const space = text.search(/\s/);

@@ -8,7 +8,7 @@ const TAKEN = 4001; // the code with which a socket is closed because another wi
 const FIRST_WAIT = 250, LONGEST_WAIT = 15000, SILENCE = 20000, ANSWER = 4000;
 
 export class Wire {
-  // on: {data(bytes), state(name), fresh(why, unsent), resumed(lost, unsent), files(words), silent()}
+  // on: {data(bytes), state(name), fresh(why, unsent), resumed(lost, unsent), moved(lost, unsent), files(words), silent()}
   // why: "" for the first session, or why the one before ended: "away", "stopped", "closed".
   // lost: pieces that the service could not keep; unsent: lines of ours that have not arrived and are not here any more.
   // Without on, they are kept until listen().
@@ -20,8 +20,10 @@ export class Wire {
     this.secret = "";
     this.ended = "";
     this.received = 0;
+    this.at = ""; // the last mark among what was received: another gateway goes on from there
     this.sent = 0; // numbered messages, in all
-    this.kept = []; // the latest of them, for sending again: {bytes, is}
+    this.lines = 0; // those of them that are lines
+    this.kept = []; // the latest of them, for sending again: {bytes, is, more}; more: it continues the one before
     this.waiting = []; // not numbered yet: there was no socket
     this.socket = null;
     this.open = false;
@@ -48,7 +50,8 @@ export class Wire {
     this.over = false;
     this.tell("state", this.secret ? "reconnecting" : this.ended === "stopped" ? "stopping" : "connecting");
     const session = this.secret ? `session.cletus.${this.secret}.${this.received}` : "session.cletus";
-    const socket = this.socket = this.make(this.url, [TELNET, session]);
+    const at = this.secret && this.at ? `at.cletus.${this.at}` : "at.cletus";
+    const socket = this.socket = this.make(this.url, [TELNET, session, at]);
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       if (socket !== this.socket) return;
@@ -62,7 +65,7 @@ export class Wire {
   // Send a message now, or when there is a connection again.
   send(bytes, is = OTHER) {
     for (let start = 0; start < bytes.length; start += MESSAGE_MAX) {
-      this.waiting.push({ bytes: bytes.subarray(start, start + MESSAGE_MAX), is: start && is === LINE ? OTHER : is });
+      this.waiting.push({ bytes: bytes.subarray(start, start + MESSAGE_MAX), is: start && is === LINE ? OTHER : is, more: start > 0 });
     }
     if (this.open) this.flush();
   }
@@ -70,6 +73,7 @@ export class Wire {
   flush() {
     for (const message of this.waiting.splice(0)) {
       this.sent++;
+      if (isLine(message)) this.lines++;
       this.kept.push(message);
       if (this.kept.length > KEPT_MAX) this.kept.shift();
       this.socket.send(message.bytes);
@@ -77,30 +81,50 @@ export class Wire {
   }
 
   words(words) {
-    if (words.session) {
+    if (words.moved && this.secret) {
+      this.moved(words);
+    } else if (words.session) {
       const why = this.secret ? "away" : this.ended;
       // What was typed for the session before is no answer to the questions of this one.
       const unsent = why ? typed(this.waiting) : 0;
       if (why) this.waiting = [];
-      this.secret = words.session;
-      this.ended = "";
-      this.received = this.sent = 0;
-      this.kept = [];
+      this.begins(words.session);
       this.started();
       this.tell("fresh", why, unsent);
     } else if (words.resumed) {
       const missing = Math.max(0, this.sent - words.resumed.received);
       const behind = missing ? this.kept.slice(-missing) : [];
-      const here = ({ bytes }) => bytes !== null;
-      const unsent = missing - behind.length + typed([...behind, ...this.waiting].filter((message) => !here(message)));
-      this.kept = behind.filter(here);
-      this.waiting = this.waiting.filter(here);
+      const gone = [...behind, ...this.waiting].filter((message) => !isHere(message));
+      const unsent = missing - behind.length + typed(gone);
+      this.lines -= behind.filter((message) => isLine(message) && !isHere(message)).length;
+      this.kept = behind.filter(isHere);
+      this.waiting = this.waiting.filter(isHere);
       this.sent = words.resumed.received + this.kept.length;
       for (const { bytes } of this.kept) this.socket.send(bytes); // before anything new
       this.started();
       this.tell("resumed", words.resumed.lost, unsent);
     }
     if (words.files) this.tell("files", words);
+  }
+
+  begins(secret) {
+    this.secret = secret;
+    this.ended = "";
+    this.received = this.sent = this.lines = 0;
+    this.kept = [];
+  }
+
+  // Another gateway goes on with the session. It numbers all anew, and lacks the lines that did not arrive.
+  moved({ session, moved }) {
+    let missing = Math.max(0, this.lines - moved.lines), start = this.kept.length;
+    while (missing && start) if (isLine(this.kept[--start])) missing--;
+    let inLine = false; // what is not of a line belongs to what was agreed with the gateway before
+    const lines = [...this.kept.slice(start), ...this.waiting].filter((message) => (inLine = isLine(message) || inLine && message.more));
+    const unsent = missing + typed(lines.filter((message) => !isHere(message)));
+    this.begins(session);
+    this.waiting = lines.filter(isHere);
+    this.tell("moved", moved.lost, unsent);
+    this.started();
   }
 
   started() {
@@ -162,17 +186,19 @@ export class Wire {
 
   // What was typed hidden is saved nowhere: of such a message, only that it was there; a window is told all.
   save(whole = false) {
-    const list = (messages) => messages.map(({ bytes, is }) => ({ bytes: bytes && (whole || is !== SECRET) ? Array.from(bytes) : null, is }));
-    return { secret: this.secret, received: this.received, sent: this.sent, kept: list(this.kept.slice(-200)), waiting: list(this.waiting) };
+    const list = (messages) => messages.map(({ bytes, is, more }) => ({ bytes: bytes && (whole || is !== SECRET) ? Array.from(bytes) : null, is, more }));
+    return { secret: this.secret, received: this.received, at: this.at, sent: this.sent, lines: this.lines, kept: list(this.kept.slice(-200)), waiting: list(this.waiting) };
   }
   restore(saved) {
-    const list = (messages) => messages.map(({ bytes, is }) => ({ bytes: bytes && Uint8Array.from(bytes), is }));
-    Object.assign(this, { secret: saved.secret, received: saved.received, sent: saved.sent });
+    const list = (messages) => messages.map(({ bytes, is, more }) => ({ bytes: bytes && Uint8Array.from(bytes), is, more }));
+    Object.assign(this, { secret: saved.secret, received: saved.received, at: saved.at ?? "", sent: saved.sent, lines: saved.lines ?? 0 });
     this.kept = list(saved.kept);
     this.waiting = list(saved.waiting);
   }
 }
 
+function isHere({ bytes }) { return bytes !== null; }
+function isLine({ is, more }) { return is !== OTHER && !more; }
 function typed(messages) { return messages.filter(({ is }) => is !== OTHER).length; }
 
 function address() {
