@@ -7,6 +7,7 @@ from cletus.contrib.users import (
     edit_preferences,
 )
 from cletus.events import Receive
+from cletus.text import gettext as _
 
 from example_service.commands import commands, people
 from example_service.login import users
@@ -62,7 +63,8 @@ def set_terminal(event: Receive, name: str, value: str) -> None:
     """Set a preference, and show what holds."""
     preferences(event, name, value)
     if not value:
-        event.user.write(f"Your terminal: {event.user.terminal_text()}.")
+        terminal = event.user.terminal_text()
+        event.user.write(_("Your terminal: {terminal}.", terminal=terminal))
 
 
 @people.register

@@ -15,7 +15,7 @@ from cletus.contrib.announce import (
 )
 from cletus.contrib.commands import Refused, Rest
 from cletus.contrib.moderation import register_commands, report
-from cletus.contrib.users import ADMIN, has_permission
+from cletus.contrib.users import ADMIN, has_permission, save_for
 from cletus.events import Receive
 from cletus.storage import TempStoreMixin
 from cletus.text import style
@@ -77,7 +77,7 @@ def role(event: Receive, user: User, name: str) -> None:
         user.revoke(name)
     else:
         user.grant(name)
-    user.save_when_possible()
+    save_for(user, event.user)
     roles = ", ".join(sorted(user.roles)) or "none"
     event.user.write(f"Roles of {user}: {roles}.")
 

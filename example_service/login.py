@@ -12,6 +12,7 @@ from cletus.contrib.users import (
     Users,
     ago,
 )
+from cletus.events import TakenOver
 
 from example_service.core import service
 from example_service.mail import Mailbox
@@ -76,6 +77,14 @@ def logged_in(event: LoggedIn) -> None:
         news = Mailbox.manager.of(user).summary()
         if news:
             user.write(news)
+
+
+@service.listen(TakenOver)
+def taken_over(_: TakenOver) -> None:
+    """After a crash, who had just come in may be in no room."""
+    for user in everyone_online():
+        if user.room is None:
+            user.enter_room(Room.manager.get(START), quietly=True)
 
 
 @service.listen(LinkLost)

@@ -9,7 +9,7 @@ from example_service.commands import people, talking
 from example_service.gmcp import gmcp
 from example_service.layout import table
 from example_service.login import moderation, users
-from example_service.users import User, everyone_online, tell_everyone
+from example_service.users import User, tell_everyone
 
 #: So many people are listed at once.
 WHO_MAX = 50
@@ -71,21 +71,17 @@ def shout(event: Receive, message: Rest) -> None:
 @people.register
 def who(event: Receive, name: str = "") -> None:
     """List who is online, or those whose name begins so: .who al."""
-    online = everyone_online()
-    fitting = (
-        [user for user in online if user.key.startswith(name.lower())]
-        if name
-        else online
-    )
+    online = User.manager.online(name.lower())
     rows = [
         (user, user.room or "", user.state_text() or user.title)
-        for user in fitting[:WHO_MAX]
+        for user in online[:WHO_MAX]
     ]
     event.user.write(*table(("Name", "Room", "Doing"), rows))
-    if len(fitting) > WHO_MAX:
-        more = f"{len(fitting) - WHO_MAX:,} more are not shown."
+    if len(online) > WHO_MAX:
+        more = f"{len(online) - WHO_MAX:,} more are not shown."
         event.user.write(f"{more} Type the beginning of a name: .who al")
-    event.user.write(f"{len(online):,} online.")
+    whose = f" whose names begin with {name}" if name else ""
+    event.user.write(f"{len(online):,} online{whose}.")
 
 
 @people.register(aliases=("whois",))

@@ -20,10 +20,14 @@ def local(date: datetime | float, reader: Any = None) -> datetime:
     """A date in the time zone of who reads it.
 
     Args:
-        date: the date; a number is seconds since the epoch.
+        date: the date; a number is seconds since the epoch. One that cannot be expressed there keeps its zone.
         reader: a user with the attribute ``zone``, as ``PreferencesMixin`` has it; for everybody else the
             date is in UTC.
     """
     if not isinstance(date, datetime):
         date = datetime.fromtimestamp(date, UTC)
-    return with_zone(date).astimezone(getattr(reader, "zone", None) or UTC)
+    aware = with_zone(date)
+    try:
+        return aware.astimezone(getattr(reader, "zone", None) or UTC)
+    except OverflowError:  # hours before the first year or after the last, as a file may have it
+        return aware

@@ -53,7 +53,7 @@ class Text(str):
         }
         english = plural if plural and count != 1 else message
         english = english.format(**values) if values else english
-        text = super().__new__(cls, _capitalised(english) if capital else english)
+        text = super().__new__(cls, cls.finished(_capitalised(english) if capital else english))
         text._capital = capital
         text._message, text._plural, text._count = message, plural, count
         text._values = values
@@ -67,19 +67,24 @@ class Text(str):
 
     @override
     def __reduce__(self) -> tuple[type[Text], tuple[str, str, int, dict[str, Any], bool]]:
-        return Text, (self._message, self._plural, self._count, self._values, self._capital)
+        return type(self), (self._message, self._plural, self._count, self._values, self._capital)
 
     def capitalised(self) -> Text:
         """The text with a capital first letter, in every language."""
-        return Text(self._message, self._plural, self._count, self._values, True)
+        return type(self)(self._message, self._plural, self._count, self._values, True)
+
+    @staticmethod
+    def finished(text: str) -> str:
+        """The last step, in each language: a subclass may tidy here what values have left."""
+        return text
 
     def in_language(self, language: str) -> str:
         """The text for readers of a language; in English where it is not translated."""
         catalogue = catalogues.of(language)
-        if catalogue is None:
+        if catalogue is None or not self._message:  # an empty message has the catalogue's header
             return str(self)
         text = self._translated(catalogue, language)
-        return _capitalised(text) if self._capital else text
+        return self.finished(_capitalised(text) if self._capital else text)
 
     def _translated(self, catalogue: standard.NullTranslations, language: str) -> str:
         if self._plural:
@@ -108,10 +113,10 @@ def gettext(message: str, /, **values: Any) -> Text:
 
     Args:
         message: in English, a literal, so that it can be extracted; ``{name}`` stands for a value. Without
-            values, braces mean nothing.
+            values, braces mean nothing. A text is returned as it is.
         **values: numbers, other texts, or objects that are shown by their ``str()``.
     """
-    return Text(message, "", 1, values)
+    return message if isinstance(message, Text) else Text(message, "", 1, values)
 
 
 def ngettext(singular: str, plural: str, count: int, /, **values: Any) -> Text:

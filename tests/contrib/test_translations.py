@@ -1,11 +1,8 @@
-"""Every text that contrib says to people can be translated, and is translated into German."""
+"""The texts of contrib are translated into German; each person reads theirs. ``test_texts.py`` finds them all."""
 
 from __future__ import annotations
 
-import ast
-import re
 import string
-from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
@@ -21,78 +18,27 @@ __all__ = ["app", "cletus_target", "service"]
 
 CONTRIB = OURS.parents[1] / "contrib"
 PO = OURS / "de" / "LC_MESSAGES" / "cletus.po"
+METHODS = [
+    ("**/commands.py", "cletus.contrib.commands.extract:extract"),
+    ("**.py", "python"),
+    ("**/socials/common.toml", "cletus.contrib.socials.extract:extract"),
+]
+#: Placeholders that a translation may leave out: pronouns, which people choose in English.
+PRONOUNS = {
+    f"{prefix}{word}"
+    for prefix in ("", "target_")
+    for word in ("they", "them", "their", "themself")
+}
 KEYWORDS = {"_": None, "gettext": None, "gettext_noop": None, "N_": None, "ngettext": (1, 2)}
-
-#: Calls whose literal arguments people read, beside those of exceptions that end in "Refused".
-SPEAKING = {
-    "write", "write_all", "write_users", "notify", "notice_text", "prompt", "ask", "step", "show", "refuse",
-    "_report",
-}  # fmt: skip
-
-#: Modules that say something to operators at a command line, or whose texts are code.
-FOR_OPERATORS = {"users/cli.py"}
-
-#: What a program reads, or the log, or what is nothing but a name.
-NOT_WORDS = {"login took too long"}
 
 
 def extracted() -> set[str]:
     """The messages of contrib; of a plural, the singular."""
-    found = extract_from_dir(CONTRIB, [("**.py", "python")], keywords=KEYWORDS)
+    found = extract_from_dir(CONTRIB, METHODS, keywords=KEYWORDS)
     return {
         message if isinstance(message, str) else message[0]
         for _file, _line, message, _comments, _context in found
     }
-
-
-def spoken(path: Path) -> list[tuple[int, str]]:
-    """Literal texts in a module that people are shown, and that are not given to gettext."""
-    tree = ast.parse(path.read_text())
-    found: list[tuple[int, str]] = []
-
-    def look(node: ast.AST) -> None:
-        match node:
-            case ast.Constant(value=str(text)):
-                found.append((node.lineno, text))
-            case ast.JoinedStr():
-                parts = [part.value for part in node.values if isinstance(part, ast.Constant)]
-                found.append((node.lineno, " ".join(map(str, parts))))
-            case ast.IfExp():
-                look(node.body)
-                look(node.orelse)
-            case ast.BoolOp(values=values) | ast.List(elts=values) | ast.Tuple(elts=values):
-                for value in values:
-                    look(value)
-            case ast.Starred():
-                look(node.value)
-
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-            if name in SPEAKING or name.endswith("Refused"):
-                arguments = node.args[:1] if name == "refuse" else node.args
-                for argument in arguments:
-                    look(argument)
-    return [(line, text) for line, text in found if re.search("[A-Za-z]{2,}[,.:?!]* ", text)]
-
-
-@pytest.mark.parametrize(
-    "path", sorted(CONTRIB.rglob("*.py")), ids=lambda path: str(path.relative_to(CONTRIB))
-)
-def test_what_people_read_goes_through_gettext(path):
-    if str(path.relative_to(CONTRIB)) in FOR_OPERATORS:
-        return
-    assert [(line, text) for line, text in spoken(path) if text not in NOT_WORDS] == []
-
-
-def test_a_text_that_does_not_is_found(tmp_path):
-    module = tmp_path / "module.py"
-    module.write_text(
-        'user.write("You left.", _("fine"))\n'
-        'raise NameRefused(f"Not {name} here.")\n'
-        'client.prompt(_("Name? ") if x else "Again, please: ")\n'
-    )
-    assert [line for line, _text in spoken(module)] == [1, 2, 3]
 
 
 def test_the_template_has_every_message():
@@ -121,7 +67,11 @@ def test_german_is_complete_and_its_placeholders_are_those_of_the_english():
 
 def placeholders(text: str) -> list[tuple[str, str | None, str | None]]:
     return sorted(
-        {(name, spec, how) for _, name, spec, how in string.Formatter().parse(text) if name},
+        {
+            (name, spec, how)
+            for _, name, spec, how in string.Formatter().parse(text)
+            if name and name not in PRONOUNS
+        },
         key=repr,
     )
 
@@ -175,12 +125,24 @@ APPLICATION = """
     def receive(event):
         return commands.run(event, event.data)
 
-    @commands.register
-    def create(event, name: str):
-        Channel.create(name, by=event.user)
+    channels = commands.group("Channels")
+    commands.topic("manners", "How to be polite.")
 
     @commands.register
+    def help(event, about: str = ""):
+        event.user.write(*commands.help(event, about))
+
+    @channels.register
+    def create(event, name: str):
+        "Create a channel."
+        Channel.create(name, by=event.user)
+
+    @channels.register
     def join(event, channel: Channel):
+        '''Join a channel.
+
+        Ask Bob.
+        '''
         channel.join(event.user)
 
     @commands.register
@@ -231,6 +193,40 @@ def test_a_german_evening(locale, app):
     assert "Ann has removed you from lamp.\n" in bob.reads()
     assert "Es gibt keinen Befehl dance." in ann.says("dance")
     assert "There is no command dance." in bob.says("dance")
+
+
+def test_help_is_in_the_language_of_who_asks(locale, app):
+    save(
+        locale,
+        {
+            "Join a channel.\n\nAsk Bob.": "Bei einem Kanal mitmachen.\n\nFrag Bob.",
+            "Channels": "Kanäle",
+            "How to be polite.": "Wie man höflich ist.",
+        },
+        name="help",
+    )
+    ann, bob = new_account(app, "Ann", "de"), new_account(app, "Bob")
+    assert ann.says("help") == (
+        "Kanäle\n"
+        "  create <name>            Create a channel.\n"
+        "  join <channel>           Bei einem Kanal mitmachen.\n"
+        "\n"
+        "Befehle\n"
+        "  help [about]\n"
+        "  kick <channel> <user>\n"
+        "  on <channel> <message>\n"
+        "\n"
+        "Themen: manners.\n"
+        "Schreib help und einen Namen, um mehr darüber zu lesen.\n"
+    )
+    assert (
+        ann.says("help join")
+        == "So geht es: join <channel>\n\nBei einem Kanal mitmachen.\n\nFrag Bob.\n"
+    )
+    assert ann.says("help manners") == "Wie man höflich ist.\n"
+    assert "mitmachen" in ann.says("help mitmachen") != bob.says("help mitmachen")
+    assert ann.says("help kick").endswith("\n\nEs gibt noch keine Beschreibung.\n")
+    assert bob.says("help join").endswith("\n\nJoin a channel.\n\nAsk Bob.\n")
 
 
 @pytest.mark.cletus(language="de")

@@ -55,7 +55,7 @@ def test_of_many_people_a_page_is_listed(evening, monkeypatch):
     page = evening.types(evening.bob, ".who C")
     assert "Cid" in page
     assert "Ann" not in page
-    assert page.endswith("3 online.\n")
+    assert page.endswith("1 online whose names begin with C.\n")
 
 
 @pytest.mark.parametrize(

@@ -165,3 +165,26 @@ def test_an_unreadable_catalogue_is_logged_and_the_rest_is_used(tmp_path, log):
 @pytest.mark.parametrize("language", ["../../etc", "de/..", "DE", "", "x" * 50, "de\0"])
 def test_what_is_not_a_language_is_not_looked_for(language):
     assert catalogues.of(language) is None
+
+
+def test_a_text_of_a_text_is_that_text():
+    text = gettext("Hello, {name}.", name="Ann")
+    assert gettext(text) is text
+    assert shown(gettext(text), "de") == "Hallo, Ann.\n"
+
+
+def test_an_empty_text_is_empty_in_every_language():
+    """In a catalogue, the empty message has its header."""
+    assert shown(gettext(""), "de") == shown(gettext(""), "") == "\n"
+
+
+def test_a_subclass_may_tidy_a_text_in_every_language():
+    class Loud(Text):
+        @staticmethod
+        def finished(text):
+            return text.upper()
+
+    text = Loud("left", "", 1, {})
+    assert text == "LEFT"
+    assert text.in_language("de") == "GEGANGEN"
+    assert type(text.capitalised()) is type(copy.copy(text)) is Loud

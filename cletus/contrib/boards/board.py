@@ -6,21 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict
 
-from wcwidth import wrap
-
 from cletus.contrib.audience import client_of, ignores, write_users
 from cletus.contrib.dates import local
 from cletus.contrib.loading import load_at_start
 from cletus.contrib.menus import table
 from cletus.contrib.permissions import has_permission
+from cletus.contrib.quoting import quoted
 from cletus.contrib.saving import save_for
 from cletus.errors import Refused
 from cletus.events import Event
 from cletus.storage import Field, Store
 from cletus.text import gettext as _
-
-#: Columns of a message. Our choice: it fits any terminal.
-WIDTH = 79
 
 
 class Message(TypedDict):
@@ -184,29 +180,30 @@ class BaseBoard(Store):
                 _unread(user, thread) or "",
                 thread.title,
                 thread.messages[0]["author"],
-                self._date(thread.messages[-1], user, "%d %b"),
+                self._date(thread.messages[-1], user, "%Y-%m-%d"),
             )
             for number, thread in enumerate(self.threads, 1)
         ]
         if not rows:
             return [_("Nothing has been written on {board} yet.", board=self)]
-        return table(("Number", "New", "Title", "Author", "Latest"), rows, client_of(user))
+        return table(
+            (_("Number"), _("New"), _("Title"), _("Author"), _("Latest")), rows, client_of(user)
+        )
 
-    def read(self, user: Any, number: int) -> list[str]:
+    def read(self, user: Any, number: int) -> list[object]:
         """The messages of a thread as lines, which count as read from now on. The caller saves the user.
 
         Raises:
             Refused: there is no such thread.
         """
         thread = self.thread(number)
-        lines = [f"{self}, {number}: {thread.title}"]
+        lines: list[object] = [f"{self}, {number}: {thread.title}"]
         for message in thread.messages:
-            lines += ["", f"{message['author']}, {self._date(message, user, '%d %B %Y, %H:%M')}"]
+            lines += ["", f"{message['author']}, {self._date(message, user, '%Y-%m-%d %H:%M')}"]
             if ignores(user, _Author(message["author_key"])):
                 lines.append(_("(You ignore the author.)"))
                 continue
-            for line in message["text"].split("\n"):
-                lines += wrap(line, WIDTH) or [""]
+            lines += quoted(message["text"])
         if hasattr(user, "messages_read"):
             existing = self._threads.manager.active()
             read = {key: count for key, count in user.messages_read.items() if key in existing}

@@ -29,7 +29,7 @@ def boards(event: ClientEvent) -> None:
         for board in _store(event).manager.active().values()
         if board.may_read(event.user)
     ]
-    event.user.write(*table(("Board", "New", "About"), rows, event.client))
+    event.user.write(*table((_("Board"), _("New"), _("About")), rows, event.client))
 
 
 def board(event: ClientEvent, name: str) -> None:

@@ -14,6 +14,7 @@ from cletus.events import ClientEvent
 from cletus.storage import Field, Store
 from cletus.storage.keys import normalise
 from cletus.text import gettext as _
+from cletus.text.translation import in_language
 
 #: Columns of a text. Our choice: it fits any terminal.
 WIDTH = 79
@@ -101,7 +102,8 @@ class HelpPages:
         """
         if not about:
             pages = ", ".join(sorted({*self._page_cls.manager.active()}))
-            more = wrap(f"Pages: {pages}.", WIDTH) if pages else []
+            text = in_language(_("Pages: {names}.", names=pages), event.client.terminal.language)
+            more = wrap(text, WIDTH) if pages else []
             return [*self._registry.help(event), *more]
         word = about.lower().removeprefix(self._registry.prefix).strip()
         page = self._page(word)
@@ -126,8 +128,8 @@ class HelpPages:
         """
         try:
             key = normalise("-".join(word.split()))
-        except InvalidKey as error:
-            raise Refused(str(error)) from None
+        except InvalidKey:
+            raise Refused(_("No page can be about {word!r}.", word=word)) from None
         page = self._page(key)
         return self._page_cls(key) if page is None else page
 

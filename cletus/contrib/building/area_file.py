@@ -15,10 +15,14 @@ from cletus.contrib.rooms import RoomFile
 from cletus.errors import RoomFileError, StorageError
 from cletus.storage import save_all
 from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 #: Of the module, not of a class: an event keeps its source, and so would keep old code alive.
 _log = Logger()
 
+#: Conflicts of a room as a whole; they are translated where people read them.
+DESTROYED: Final = N_("destroyed in the game, changed in the file")
+REMOVED: Final = N_("removed from the file, changed in the game")
 #: Fields of a room that are not in the file.
 _NOT_WRITTEN: Final = frozenset({"written", "area"})
 
@@ -65,7 +69,7 @@ class AreaFile(RoomFile):
                 self._remove(room, base or {}, conflicts)
             elif room is None and base is not None:
                 if values != base:
-                    conflicts.append(f"{room_key}: destroyed in the game, changed in the file")
+                    conflicts.append(f"{room_key}: {DESTROYED}")
             else:
                 changed.append(self._update(room, room_key, base or {}, values, conflicts))
         # The rooms first: a room that the area knows and that does not exist counts as destroyed.
@@ -95,7 +99,7 @@ class AreaFile(RoomFile):
         live = room_values(room)
         # A field that the file does not mention is one with its default.
         if any((live.get(name) or None) != (base.get(name) or None) for name in {*live, *base}):
-            conflicts.append(f"{room.key}: removed from the file, changed in the game")
+            conflicts.append(f"{room.key}: {REMOVED}")
             return
         keys = (*self.rooms, *self.room_cls.manager.all())
         others = (self.room_cls.manager.get(key) for key in keys if key != room.key)
@@ -138,7 +142,9 @@ def as_text(path: Path, rooms: dict[str, dict[str, Any]]) -> str:
     try:
         import yaml  # noqa: PLC0415 - an extra, which only files in YAML need
     except ImportError:
-        raise RoomFileError(path, "YAML needs PyYAML: pip install 'cletus-live[yaml]'") from None
+        raise RoomFileError(
+            path, N_("YAML needs PyYAML: pip install 'cletus-live[yaml]'")
+        ) from None
     return str(yaml.safe_dump(rooms, sort_keys=False, allow_unicode=True))
 
 

@@ -14,7 +14,6 @@ from cletus.contrib.building.area import check_build, may_build_somewhere
 from cletus.contrib.building.area_file import as_text, leave_to, room_values
 from cletus.contrib.commands import CommandRegistry, Group, Rest
 from cletus.contrib.editor import Editor
-from cletus.contrib.language import sentence
 from cletus.contrib.menus import table
 from cletus.contrib.menus.values import read_value, value_text
 from cletus.contrib.permissions import has_permission
@@ -26,6 +25,7 @@ from cletus.errors import FieldValueError, InvalidKey, KeyInUse, Refused, RoomFi
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
 from cletus.text import gettext as _
+from cletus.text import ngettext
 
 #: The most rows that ``find`` shows.
 _ROWS_MAX: Final = 100
@@ -42,8 +42,10 @@ def dig(event: ClientEvent, direction: str, name: Rest) -> None:
         raise Refused(_("There already is an exit {direction}.", direction=direction))
     try:
         room = type(here).manager.create("-".join(name.split()), name=name)
-    except (InvalidKey, KeyInUse) as error:
-        raise Refused(sentence(error)) from None
+    except InvalidKey:
+        raise Refused(_("A room cannot be called {name!r}.", name=name)) from None
+    except KeyInUse:
+        raise Refused(_("There already is a room {name!r}.", name=name)) from None
     with Act(user, "dig", here, target=f"{here.key} {direction} {room.key}") as act:
         act.add([room], are_new=True)
         room.area = getattr(here, "area", "")
@@ -166,7 +168,9 @@ def find(event: ClientEvent, words: Rest) -> None:
                 rows.append((name, key, obj, getattr(where, "key", "")))
     if not rows:
         raise Refused(_("Nothing has that name."))
-    user.write(*table(("Store", "Key", "Name", "Place"), rows[:_ROWS_MAX], event.client))
+    user.write(
+        *table((_("Store"), _("Key"), _("Name"), _("Place")), rows[:_ROWS_MAX], event.client)
+    )
     if len(rows) > _ROWS_MAX:
         user.write(_("and {count} more.", count=len(rows) - _ROWS_MAX))
 
@@ -235,14 +239,19 @@ def export(event: ClientEvent, area: str) -> Any:
     try:
         text = as_text(path, values)
     except RoomFileError as error:
-        raise Refused(str(error)) from None
+        raise Refused(_(error.reason)) from None
     stored.written, stored.conflicts = values, []
     save_for(stored, user)
     audit("building: export", stored.key)
     writing = user.service.run_in_thread(_write, path, text)
     return writing.addCallback(
         lambda _written: user.write(
-            _("{count} rooms are written to {name}.", count=len(values), name=path.name)
+            ngettext(
+                "{count} room is written to {name}.",
+                "{count} rooms are written to {name}.",
+                len(values),
+                name=path.name,
+            )
         )
     )
 
@@ -251,11 +260,11 @@ def conflicts(event: ClientEvent) -> None:
     """Read what builders and the files of areas have both changed."""
     check_build(event.user, event.user.room)
     lines = [
-        f"{key}, {conflict}"
+        _("{area}, {room}: {conflict}", area=key, room=room, conflict=_(reason))
         for store_cls in event.user.service.session.stores.values()
         if {"written", "conflicts"} <= store_cls.fields.keys()
         for key, area in store_cls.manager.all().items()
-        for conflict in area.conflicts
+        for room, _colon, reason in (line.partition(": ") for line in area.conflicts)
     ]
     event.user.write(*(lines or [_("There are no conflicts.")]))
 

@@ -22,7 +22,7 @@ from cletus.contrib.saving import save_for
 from cletus.contrib.things import HolderMixin, NounMixin, PlaceField
 from cletus.contrib.things.nouns import make_numbered
 from cletus.contrib.things.thing_file import FromFileMixin
-from cletus.errors import Refused
+from cletus.errors import CallTimedOut, Refused
 from cletus.service.timers import Timer
 from cletus.storage import Field, Manager, Store
 from cletus.text import gettext as _
@@ -230,7 +230,7 @@ class BaseCharacter(NounMixin, FromFileMixin, OccupantMixin, Store):
             method(*args)
         except Refused:
             return  # it wanted to do what it cannot do
-        except Exception:  # noqa: BLE001 - it is logged
+        except (Exception, CallTimedOut):  # noqa: BLE001 - it is logged
             _log.failure("{character} failed to notice", character=repr(self))
 
     @classmethod
@@ -264,6 +264,8 @@ class BaseCharacter(NounMixin, FromFileMixin, OccupantMixin, Store):
     def _place_all(cls, _: events.PostStart) -> None:
         """Put those that are nowhere where they were saved, or into their home."""
         for character in cls.manager.active().values():
+            if character.dead:
+                continue  # after a primary was lost, that is known before the service has started
             if character.room is None:
                 character.go_home()
             elif character not in character.room.occupants:

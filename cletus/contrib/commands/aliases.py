@@ -14,6 +14,7 @@ from cletus.contrib.commands.signature import take_word
 from cletus.errors import Refused
 from cletus.storage import Field
 from cletus.text import gettext as _
+from cletus.text import ngettext
 
 #: Aliases that lead to one another. Our choice.
 DEPTH_MAX: Final = 5
@@ -128,7 +129,7 @@ def _filled(name: str, stands_for: str, text: str) -> str:
         words.append(f'"{word}"' if " " in word else word)
     wanted = max((int(mark) for mark in marks if mark.isdigit()), default=0)
     if len(words) < wanted or ("*" not in marks and (len(words) > wanted or rest)):
-        count = f"{wanted} word{'s' if wanted > 1 else ''}"
+        count = ngettext("{count} word", "{count} words", wanted)
         raise Refused(
             _("{name} takes {count}: {stands_for}", name=name, count=count, stands_for=stands_for)
         )

@@ -34,7 +34,7 @@ def _registries(target: Target) -> list[CommandRegistry]:
         id(value): value
         for _, namespace in target.namespaces()
         for value in namespace.values()
-        if isinstance(value, CommandRegistry)
+        if issubclass(type(value), CommandRegistry)
     }
     return list(registries.values())
 

@@ -13,6 +13,8 @@ from cletus.contrib.permissions import has_permission
 from cletus.errors import Refused
 from cletus.events import ClientEvent
 from cletus.storage import Field
+from cletus.text import gettext as _
+from cletus.text.translation import in_language
 
 #: The name of a permission, which ``event.user.has_permission()`` is asked for, or a function of the
 #: event that returns whether the command can be used. If it raises ``Refused``, the person who tries the
@@ -49,13 +51,18 @@ class Command:
 
     @property
     def text(self) -> str:
-        """Its help: the function's docstring."""
-        return inspect.getdoc(self.function) or ""
+        """Its help: the function's docstring, which catalogues may translate."""
+        docstring = inspect.getdoc(self.function)
+        return _(docstring) if docstring else ""
 
     @property
     def summary(self) -> str:
-        """The first line of its help."""
-        return self.text.partition("\n")[0]
+        """The first line of its help, in English."""
+        return self.summary_in("")
+
+    def summary_in(self, language: str) -> str:
+        """The first line of its help, for readers of a language."""
+        return in_language(self.text, language).partition("\n")[0]
 
     @property
     def usage(self) -> str:

@@ -18,6 +18,10 @@ from cletus.errors import Refused, StorageError
 from cletus.events import ClientEvent
 from cletus.storage import Store
 from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
+
+#: What there is none of: names of stores that applications usually have.
+_STORES = (N_("board"), N_("channel"), N_("room"), N_("thing"), N_("user"))
 
 #: Converts a word: called with the word, the parameter's type, and the event.
 Converter: TypeAlias = Callable[[str, Any, ClientEvent], Any]
@@ -141,7 +145,9 @@ def _find(word: str, objects: list[Any], store_cls: Any, event: ClientEvent) -> 
     namesakes = [obj for obj in objects if _name(obj).lower() == name]
     if not namesakes:  # the beginning of a name, which may be that of several objects
         names = {_name(obj).lower(): _name(obj).lower() for obj in objects}
-        none = _("There is no {type} called {name!r}.", type=store_cls.__name__.lower(), name=name)
+        none = _(
+            "There is no {type} called {name!r}.", type=_(store_cls.__name__.lower()), name=name
+        )
         full_name = choose(name, names, none=none)
         namesakes = [obj for obj in objects if _name(obj).lower() == full_name]
     if number > len(namesakes):

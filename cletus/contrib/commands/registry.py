@@ -50,6 +50,7 @@ from cletus.renamed import ARGUMENTS, new_name
 from cletus.service.service import Service
 from cletus.text import gettext as _
 from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
+from cletus.text.translation import in_language
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -287,36 +288,39 @@ class CommandRegistry:
         )
 
     def help(self, event: ClientEvent, about: str = "") -> list[str]:
-        """Help for the person of this event, as lines of at most 79 columns.
+        """Help for the person of this event, in their language, as lines of at most 79 columns.
 
         Args:
             event: only commands that its user may use are shown.
             about: a command, a topic, or a word to search for; empty for the overview.
         """
         groups = self._for(event)
+        terminal = getattr(event.client, "terminal", None)
+        language = getattr(terminal, "language", "")
         if not about:
             listed = {
                 heading: [command for command in group if command.listed]
                 for heading, group in groups.items()
             }
-            terminal = getattr(event.client, "terminal", None)
             return help.overview(
                 listed,
                 self._topics,
                 self.prefix,
                 max(20, getattr(terminal, "columns", 0) or help.WIDTH),
+                language,
                 is_read_aloud=bool(getattr(terminal, "screen_reader", False)),
             )
         wanted = about.lower().removeprefix(self.prefix).strip()
         command = self._commands.get(wanted)
         if command is not None and command.is_for(event):
-            return help.describe(command, self.prefix)
+            return help.describe(command, self.prefix, language)
         topic = self._topics.get(wanted)
         if topic is not None:
-            return help.wrapped(topic)
+            return help.wrapped(topic, language)
         texts = {command.name: command.text for group in groups.values() for command in group}
-        texts |= {name: self._topics.get(name) or "" for name in self._topics}
-        return help.search(about, texts)
+        texts |= {name: self._topics.get(name) or name for name in self._topics}
+        translated = {name: in_language(_(text), language) for name, text in texts.items()}
+        return help.search(about, translated, language)
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -351,7 +355,7 @@ class CommandRegistry:
                 reason = f"the name {alias!r} is taken" if alias else "it needs a name"
                 raise CommandDeclarationError(name, reason)
             self._commands.add(alias, command)
-        self._groups.setdefault(group or "Commands", []).append(command)
+        self._groups.setdefault(group or N_("Commands"), []).append(command)
 
     def _expanded(self, line: str, event: ClientEvent) -> str:
         """The line, in which an alias of the person's own has become what it stands for."""

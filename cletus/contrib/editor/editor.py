@@ -18,6 +18,7 @@ from cletus.client.dialogue import Dialogue, step
 from cletus.errors import DialogueError, Refused, StorageError
 from cletus.storage import Field
 from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 GREETING = _("Type your text, and a single dot to finish. Type .help for more.")
 HELP = _(
@@ -60,10 +61,10 @@ class Editor(Dialogue):
     lines: Field[list[str]] = Field(list)
     at: Field[int | None] = Field(None, type=int)
     then: Field[Any] = Field(None)
-    saved: Field[str] = Field("Saved.")
+    saved: Field[str] = Field(N_("Saved."))
 
     def __init__(
-        self, text: str = "", *, then: Callable[[str], Any] | None = None, saved: str = "Saved."
+        self, text: str = "", *, then: Callable[[str], Any] | None = None, saved: str = N_("Saved.")
     ) -> None:
         super().__init__()
         check_is_importable(then)
@@ -155,7 +156,7 @@ class Editor(Dialogue):
         return self._saved(text)
 
     def _saved(self, text: str) -> Any:
-        self.client.write(self.saved)
+        self.client.write(_(self.saved))
         return self.done(text)
 
     def _quit(self, _arguments: str) -> Any:

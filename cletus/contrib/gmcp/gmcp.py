@@ -32,6 +32,8 @@ from cletus.contrib.users import (
 from cletus.contrib.users.tokens import DEVICE_MAX
 from cletus.errors import InvalidKey
 from cletus.service.service import Service
+from cletus.text import Text
+from cletus.text import gettext as _
 
 #: The attribute of a client: the messages of state that were sent, as JSON by package.
 _SENT = "gmcp_sent"
@@ -118,7 +120,11 @@ class Gmcp:
             to: the user who hears it.
             text: their words.
         """
-        for user, line in ((to, f"{sender} tells you: {text}"), (sender, f"You tell {to}: {text}")):
+        lines = (
+            (to, _("{sender} tells you: {text}", sender=sender, text=text)),
+            (sender, _("You tell {to}: {text}", to=to, text=text)),
+        )
+        for user, line in lines:
             if user.client is not None:
                 data = {"channel": "tell", "talker": str(sender), "text": line}
                 self._send(user.client, "Comm.Channel.Text", data)
@@ -159,6 +165,12 @@ class Gmcp:
     def _send(self, client: Client, package: str, data: Any) -> None:
         """Send a message to a program that has said what it supports: some show all that they get."""
         if getattr(client, _LISTED, False):
+            if isinstance(data, dict):
+                language = client.terminal.language
+                data = {
+                    key: value.in_language(language) if isinstance(value, Text) else value
+                    for key, value in data.items()
+                }
             client.gmcp.send(package, data)
 
     def _state(self, client: Client, package: str, data: Any) -> None:
@@ -195,9 +207,9 @@ class Gmcp:
         return () if self._channels is None else self._channels.manager.active().values()
 
     def _commands_of(self, client: Client) -> list[dict[str, str]]:
-        event = events.Receive(self._service, client, "")
+        event, language = events.Receive(self._service, client, ""), client.terminal.language
         return [
-            {"name": f"{self._commands.prefix}{command.name}", "help": command.summary}
+            {"name": f"{self._commands.prefix}{command.name}", "help": command.summary_in(language)}
             for command in self._commands
             if command.listed and command.is_for(event)
         ]
@@ -221,7 +233,8 @@ class Gmcp:
 
     def _tell_players(self) -> None:
         for user in self._users.online():
-            if user.client is not None:
+            # A list of all for each who takes none would make the arrival of many take their number squared.
+            if user.client is not None and getattr(user.client, _LISTED, False):
                 self._send_players(user.client)
 
     def _entered(self, event: Entered) -> None:
@@ -358,7 +371,7 @@ class Gmcp:
         if not isinstance(dialogue, LoginDialogue) or dialogue.step != dialogue.steps[0]:
             return
         if not self._exists(account):
-            message = {"success": False, "message": "Wrong password."}
+            message = {"success": False, "message": _("Wrong password.")}
             self._send(client, "Char.Login.Result", message)
             return
         client.line_received(account)

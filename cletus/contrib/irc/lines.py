@@ -9,6 +9,7 @@ from typing import Final
 from wcwidth import iter_graphemes
 
 from cletus.protocol.text import clean
+from cletus.text import Text
 
 #: Bytes of a line of IRC, its CR and LF not counted (RFC 2812, section 2.3).
 LINE_MAX: Final = 510
@@ -40,7 +41,9 @@ def decoded(line: bytes) -> str:
 
 
 def plain(text: str) -> str:
-    """What somebody on IRC has written, as people here may see it."""
+    """What somebody on IRC has written, as people here may see it; a text is ours."""
+    if isinstance(text, Text):
+        return text
     return clean(_FORMATTING.sub("", text)).strip()
 
 

@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 from twisted.words.protocols import irc
 from typing_extensions import override
 
-from cletus.contrib.irc.lines import decoded, folded
+from cletus.contrib.irc.lines import decoded, folded, plain
+from cletus.text import gettext as _
 from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 _log = Logger()
@@ -255,7 +256,7 @@ class IrcConnection(irc.IRCClient):
     @override
     def irc_ERR_ERRONEUSNICKNAME(self, prefix: str, params: list[str]) -> None:
         if not self.is_signed_on:
-            self.give_up(f"the server does not allow the nickname {self.wanted!r}")
+            self.give_up(_("the server does not allow the nickname {name}", name=self.wanted))
 
     @override
     def irc_ERR_PASSWDMISMATCH(self, prefix: str, params: list[str]) -> None:
@@ -287,7 +288,7 @@ class IrcConnection(irc.IRCClient):
     @override
     def kickedFrom(self, channel: str, kicker: str, message: str) -> None:
         self.left(channel)
-        self.refused[folded(channel)] = f"{kicker} has removed us from it"
+        self.refused[folded(channel)] = _("{kicker} has removed us from it", kicker=plain(kicker))
 
     @override
     def userJoined(self, user: str, channel: str) -> None:

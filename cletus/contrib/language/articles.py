@@ -74,11 +74,11 @@ def listed(items: Iterable[object], *, word: str = "and", nothing: str = "nothin
     """
     names = [item if isinstance(item, str) else str(item) for item in items]
     if not names:
-        return _translated(nothing)
+        return _(nothing)
     *others, last = names
     if not others:
         return last
-    return _("{items} {word} {last}", items=_joined(others), word=_translated(word), last=last)
+    return _("{items} {word} {last}", items=_joined(others), word=_(word), last=last)
 
 
 def _joined(items: list[str]) -> str:
@@ -96,10 +96,6 @@ _WORDS_OF_LISTS = (
     gettext_noop("nobody"),
     gettext_noop("nowhere"),
 )
-
-
-def _translated(word: str) -> str:
-    return word if isinstance(word, Text) else _(word)
 
 
 def capitalised(text: str) -> str:

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from wcwidth import clip, ljust, width, wrap
+from wcwidth import clip, ljust, width
 
 from cletus.contrib.audience import hush_of
 from cletus.contrib.dates import local
+from cletus.contrib.quoting import quoted
 from cletus.contrib.saving import save_for
 from cletus.errors import NotSaved, Refused
 from cletus.storage import Field, Manager, Store, TempStoreMixin
@@ -240,7 +241,7 @@ class BaseMailbox(Store):
             return [_("Your mailbox is empty.")]
         return [self._line(number, letter, reader) for number, letter in enumerate(self.letters, 1)]
 
-    def read(self, number: int, reader: Any = None) -> list[str]:
+    def read(self, number: int, reader: Any = None) -> list[object]:
         """Mark a letter as read, save the mark soon, and return the letter as lines.
 
         Args:
@@ -254,19 +255,17 @@ class BaseMailbox(Store):
         if not letter["read"]:
             letter["read"] = True
             self._save_read_mark(letter)
-        lines: list[str] = [
+        lines: list[object] = [
             _(
                 "From {sender}, {date}",
                 sender=letter["sender"],
-                date=self._date(letter, reader, "%d %B %Y, %H:%M"),
+                date=self._date(letter, reader, "%Y-%m-%d %H:%M"),
             )
         ]
         if letter["subject"]:
             lines.append(_("Subject: {subject}", subject=letter["subject"]))
         lines.append("")
-        for line in letter["text"].split("\n"):
-            lines += wrap(line, WIDTH) or [""]
-        return lines
+        return [*lines, *quoted(letter["text"])]
 
     def discard(self, number: int) -> None:
         """Delete a letter. The caller saves.
@@ -298,7 +297,7 @@ class BaseMailbox(Store):
     def _line(self, number: int, letter: Letter, reader: Any) -> str:
         about = letter["subject"] or letter["text"].strip().split("\n")[0]
         new = "  " if letter["read"] else "* "
-        date = self._date(letter, reader, "%d %b")
+        date = self._date(letter, reader, "%Y-%m-%d")
         line = f"{number:>3} {new}{ljust(letter['sender'], 20)} {date}  {about}"
         return line if width(line) <= WIDTH else clip(line, 0, WIDTH - 3) + "..."
 

@@ -82,7 +82,8 @@ class Form(Dialogue):
         """The question for the present field, with its present value."""
         name = self.names[self.at]
         question = self.questions.get(name) or name.replace("_", " ").capitalize()
-        return f"{question} [{value_text(self._value(name))}]: "
+        value = value_text(self._value(name))
+        return _("{question} [{value}]: ", question=question, value=value)
 
     @step(question_text)
     def answer(self, line: str) -> Any:
@@ -121,7 +122,7 @@ class Form(Dialogue):
             (number, name.replace("_", " "), value_text(self._value(name)))
             for number, name in enumerate(self.names, 1)
         ]
-        self.client.write(*table(("Number", "Field", "Value"), rows, self.client))
+        self.client.write(*table((_("Number"), _("Field"), _("Value")), rows, self.client))
         return self.review
 
     def _save(self) -> Any:

@@ -20,6 +20,7 @@ from cletus.contrib.pager.pager import rows_of
 from cletus.errors import Refused
 from cletus.storage import Field
 from cletus.text import gettext as _
+from cletus.text.translation import in_language
 
 #: Up to so many choices are listed below each other, however wide the window.
 _ONE_COLUMN: Final = 8
@@ -93,7 +94,7 @@ class Menu(Dialogue):
     def choose(self, line: str) -> Any:
         """A number, the beginning of a choice, or a key."""
         typed = line.strip().lower()
-        if typed in {label.lower() for label in self.labels}:
+        if typed in map(str.lower, self._shown):
             return self._chosen(typed)
         if typed in ("q", "quit"):
             return self.done(None)
@@ -105,6 +106,11 @@ class Menu(Dialogue):
     # -- inside -----------------------------------------------------------------------------
 
     @property
+    def _shown(self) -> list[str]:
+        """The choices in the language of the reader."""
+        return [in_language(label, self.client.terminal.language) for label in self.labels]
+
+    @property
     def _columns(self) -> int:
         """Choices beside each other: one for a screen reader."""
         if self.client.terminal.screen_reader or len(self.labels) <= _ONE_COLUMN:
@@ -113,14 +119,16 @@ class Menu(Dialogue):
 
     @property
     def _width(self) -> int:
-        return max(width(self._entry(index)) for index in range(len(self.labels)))
+        return max(map(width, self._entries))
 
     @property
     def _page(self) -> int:
         return max(1, rows_of(self.client) - _OTHER_ROWS) * self._columns
 
-    def _entry(self, index: int) -> str:
-        return f"{index + 1:>{len(str(len(self.labels)))}} {self.labels[index]}"
+    @property
+    def _entries(self) -> list[str]:
+        digits = len(str(len(self.labels)))
+        return [f"{number:>{digits}} {label}" for number, label in enumerate(self._shown, 1)]
 
     def _turn(self, count: int) -> None:
         if 0 <= self.at + count < len(self.labels):
@@ -130,15 +138,10 @@ class Menu(Dialogue):
         self._show()
 
     def _show(self) -> None:
-        columns = self._columns
-        entries = [
-            self._entry(index)
-            for index in range(self.at, min(self.at + self._page, len(self.labels)))
-        ]
+        columns, cell = self._columns, self._width
+        entries = self._entries[self.at : self.at + self._page]
         lines = [
-            "  ".join(
-                ljust(entry, self._width) for entry in entries[start : start + columns]
-            ).rstrip()
+            "  ".join(ljust(entry, cell) for entry in entries[start : start + columns]).rstrip()
             for start in range(0, len(entries), columns)
         ]
         self.client.write(*([self.title] if self.title else []), *lines)
@@ -149,8 +152,9 @@ class Menu(Dialogue):
             if not 0 <= index < len(self.labels):
                 raise Refused(_("There are the numbers 1 to {last}.", last=len(self.labels)))
         else:
-            indexes = {label.lower(): index for index, label in enumerate(self.labels)}
-            index = choose(typed, indexes, none=f"{typed[:40]!r} is not one of the choices.")
+            indexes = {label.lower(): index for index, label in enumerate(self._shown)}
+            none = _("{typed!r} is not one of the choices.", typed=typed[:40])
+            index = choose(typed, indexes, none=none)
         value = self.values[index]
         result = None if self.then is None else self.then(value)
         return self._wait(result, value) if isinstance(result, Deferred) else self.done(value)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from wcwidth import clip, ljust, rjust, width, wrap
 
 from cletus.client.client import Client
 from cletus.protocol.terminal import COLUMNS
 from cletus.text import style
+from cletus.text.translation import in_language
 
 #: Columns between two columns of the table.
 _GAP: Final = 2
 #: The narrowest that a column is made; a window too narrow for that gets lines.
 _NARROWEST: Final = 6
+#: In a window of fewer columns, such as a phone's, nothing but text in the last column is made narrower.
+_NARROW: Final = 60
 #: Lines that a cell of the last column may take. Our choice.
 _LINES_MAX: Final = 4
 
@@ -22,12 +25,12 @@ _LINES_MAX: Final = 4
 def table(
     names: Sequence[str], rows: Iterable[Sequence[object]], client: Client | None = None
 ) -> list[object]:
-    """Rows below the names of their columns, as lines for ``client.write``.
+    """Rows below the names of their columns, as lines for ``client.write``, in the language of the client.
 
     Columns are separated by spaces only. Numbers are aligned to the right. Where the window is too narrow,
     the widest columns are made narrower: text in the last one goes on below itself, in others it is cut.
-    A screen reader, and a window too narrow even for that, gets a line for
-    each row: ``Name: Ann; room: The inn``.
+    A screen reader, and a window too narrow even for that, such as a phone's, gets a line for each row:
+    ``Name: Ann; Room: The inn``.
 
     Args:
         names: of the columns.
@@ -37,16 +40,20 @@ def table(
     Raises:
         ValueError: a row is shorter or longer than ``names``.
     """
+    terminal = None if client is None else client.terminal
+    language = "" if terminal is None else terminal.language
+    names = [in_language(name, language) for name in names]
     values = [list(row) for row in rows]
-    cells = [[_text(value) for value in row] for row in values]
+    cells = [[" ".join(in_language(value, language).split()) for value in row] for row in values]
     if any(len(row) != len(names) for row in cells):
         raise ValueError(f"a row of the table has not {len(names)} columns")
-    terminal = None if client is None else client.terminal
     # One column less: some terminals begin a new line after the last.
     columns = (COLUMNS if terminal is None else terminal.columns) - 1
     widths = [max(map(width, column)) for column in zip(names, *cells, strict=True)]
     is_read_aloud = terminal is not None and terminal.screen_reader
-    if is_read_aloud or not _shrink(widths, columns):
+    needed = widths[:-1]
+    fits = _shrink(widths, columns) and (columns >= _NARROW or widths[:-1] == needed)
+    if is_read_aloud or not fits:
         return [_sentence(names, row) for row in cells]
     is_number = [
         all(isinstance(value, (int, float)) or value == "" for value in column)
@@ -97,11 +104,4 @@ def _cut(text: str, columns: int) -> str:
 
 
 def _sentence(names: Sequence[str], row: Sequence[str]) -> str:
-    parts = [f"{name}: {cell}" for name, cell in zip(names, row, strict=True) if cell]
-    return "; ".join(
-        part if number == 0 else part[:1].lower() + part[1:] for number, part in enumerate(parts)
-    )
-
-
-def _text(value: Any) -> str:
-    return " ".join(str(value).split())
+    return "; ".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=True) if cell)

@@ -89,15 +89,15 @@ def record(event: ClientEvent, whom: str = "") -> None:
     account = moderation.users.user.manager.peek(whom) if whom else None
     entries = moderation.record.about(whom.lower() if account is None else account.key)
     lines = [entry_text(entry, event.user) for entry in reversed(entries)]
-    page(event.client, lines or ["The record has nothing about that."])
+    page(event.client, lines or [_("The record has nothing about that.")])
 
 
 def reports(event: ClientEvent, number: int = 0) -> None:
     """List the reports that wait, or read one: reports 1."""
     waiting = _moderation(event).reports(event.user)
     if not number:
-        lines = [f"{each.key}: {each.by} about {each.name}: {each.text}" for each in waiting]
-        page(event.client, lines or ["No reports wait."])
+        lines = [_("{key}: {report}", key=each.key, report=_report_text(each)) for each in waiting]
+        page(event.client, lines or [_("No reports wait.")])
         return
     chosen = next((each for each in waiting if each.key == str(number)), None)
     if chosen is None:
@@ -106,9 +106,13 @@ def reports(event: ClientEvent, number: int = 0) -> None:
     page(
         event.client,
         [
-            f"Report {chosen.key}, {local(chosen.at, event.user):%d %B %Y, %H:%M}",
-            f"{chosen.by} about {chosen.name}: {chosen.text}",
-            *(["", "The latest lines of the chat history:", *said] if said else []),
+            _(
+                "Report {key}, {date}",
+                key=chosen.key,
+                date=f"{local(chosen.at, event.user):%Y-%m-%d %H:%M}",
+            ),
+            _report_text(chosen),
+            *(["", _("The latest lines of the chat history:"), *said] if said else []),
         ],
     )
 
@@ -123,7 +127,7 @@ def history(event: ClientEvent, whom: Rest = "") -> None:
     """Read what was said lately, by somebody or somewhere: history bob."""
     lines = _moderation(event).history.find(whom)[-_LINES_MAX:]
     shown = [line_text(line, event.user) for line in lines]
-    page(event.client, shown or ["The history has nothing of that."])
+    page(event.client, shown or [_("The history has nothing of that.")])
 
 
 def report(event: ClientEvent, user: str, text: Rest) -> None:
@@ -172,6 +176,10 @@ def register_commands(
 
 
 # -- inside -------------------------------------------------------------------------------------
+
+
+def _report_text(report: Any) -> str:
+    return _("{by} about {name}: {text}", by=report.by, name=report.name, text=report.text)
 
 
 def _moderation(event: ClientEvent) -> Moderation:

@@ -119,7 +119,7 @@ class BaseHistory(TempStoreMixin, Store):
 
 def line_text(line: Line, reader: Any = None) -> str:
     """A line as somebody reads it, with the time in their zone."""
-    at = f"{local(line['at'], reader):%d %b %H:%M:%S}"
+    at = f"{local(line['at'], reader):%Y-%m-%d %H:%M:%S}"
     return f"{at} {line['where']}, {line['name']}: {line['text']}"
 
 

@@ -23,7 +23,7 @@ class BaseJail(BaseBan):
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
     word = N_("jailed")
-    ended = "released"
+    ended = N_("released")
 
     @classmethod
     def forget_user(cls, key: str) -> None:

@@ -22,11 +22,13 @@ from cletus.contrib.moderation.reports import BaseReport
 from cletus.contrib.permissions import has_permission
 from cletus.contrib.saving import save_for
 from cletus.contrib.users import LoggedIn, Users
+from cletus.contrib.users.admin import CONSOLE
 from cletus.contrib.users.bans import Bans, BaseBan, subject_of
 from cletus.contrib.users.events import Moderated
 from cletus.errors import Refused
 from cletus.logs.audit import audit
 from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 #: Seconds between two looks at which jails have ended.
 _INTERVAL: Final = 60.0
@@ -114,7 +116,7 @@ class Moderation:
         user.write(_("You are kicked{reason}.", reason=why))
         user.leave("kicked")
         audit("kicked", key, actor=_name(by), outcome=reason)
-        self._fire("kicked", key, by, reason)
+        self._fire(N_("kicked"), key, by, reason)
 
     def hush(
         self, user: Any, *, by: Any = None, duration: timedelta | None = None, reason: str = ""
@@ -265,8 +267,8 @@ class Moderation:
             raise Refused(_("There is no report {number}.", number=number))
         report.delete()
         audit("report settled", report.about, actor=_name(by), outcome=result)
-        reason = f"{report.by} reported: {report.text}"
-        self._fire("settled", report.about, by, f"{reason}; {result}" if result else reason)
+        reason = f"{report.by}: {report.text}"
+        self._fire(N_("settled"), report.about, by, f"{reason}; {result}" if result else reason)
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -325,4 +327,4 @@ class Moderation:
 
 
 def _name(by: Any) -> str:
-    return "the console" if by is None else str(by.key)
+    return CONSOLE if by is None else str(by.key)

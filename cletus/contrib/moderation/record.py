@@ -6,8 +6,13 @@ from typing import Any, ClassVar, TypedDict
 
 from cletus.contrib.dates import local
 from cletus.contrib.saving import save_for
+from cletus.contrib.users.admin import CONSOLE
 from cletus.contrib.users.events import Moderated
 from cletus.storage import Field, Store
+from cletus.text import gettext as _
+
+#: After the key of an account that was deleted, in the store.
+_DELETED = " (deleted)"
 
 
 class Entry(TypedDict):
@@ -79,18 +84,29 @@ class BaseRecord(Store):
 
 def entry_text(entry: Entry, reader: Any = None) -> str:
     """An act as somebody reads it, with times in their zone."""
-    until, reason = "", ""
+    until: str = ""
     if entry["until"] is not None:
-        until = f" until {local(entry['until'], reader):%Y-%m-%d %H:%M %Z}"
-    if entry["reason"]:
-        reason = f": {entry['reason']}"
-    at = f"{local(entry['at'], reader):%Y-%m-%d %H:%M}"
-    return f"{at} {entry['target']} was {entry['action']} by {entry['by']}{until}{reason}"
+        until = _(" until {time}", time=f"{local(entry['until'], reader):%Y-%m-%d %H:%M %Z}")
+    return _(
+        "{at} {target} was {action} by {by}{until}{reason}",
+        at=f"{local(entry['at'], reader):%Y-%m-%d %H:%M}",
+        target=_party(entry["target"]),
+        action=_(entry["action"]),
+        by=_party(entry["by"]),
+        until=until,
+        reason=f": {entry['reason']}" if entry["reason"] else "",
+    )
+
+
+def _party(key: str) -> str:
+    if key.endswith(_DELETED):
+        return _("{key} (deleted)", key=key.removesuffix(_DELETED))
+    return _(key) if key == CONSOLE else key
 
 
 def _without(entry: Entry, key: str) -> Entry:
     return {
         **entry,
-        "target": f"{key} (deleted)" if entry["target"] == key else entry["target"],
-        "by": f"{key} (deleted)" if entry["by"] == key else entry["by"],
+        "target": key + _DELETED if entry["target"] == key else entry["target"],
+        "by": key + _DELETED if entry["by"] == key else entry["by"],
     }

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any, ClassVar
+
+from wcwidth import width
 
 from cletus.client.client import Client
 from cletus.client.dialogue import Dialogue, step
+from cletus.client.rendering import as_text
+from cletus.protocol.terminal import COLUMNS
 from cletus.storage import Field
 from cletus.text import gettext as _
 
@@ -16,10 +21,12 @@ class Pager(Dialogue):
 
     Args:
         lines: the lines.
-        rows: lines of a page; by default what fits the terminal.
+        rows: rows of a page; by default what fits the terminal. A line longer than the window is wide takes
+            several.
 
     Attributes:
         at: the index of the first line that has not been shown yet.
+        starts: the indexes of the first lines of the pages that have been shown.
     """
 
     #: Rows of a terminal that has not told its size.
@@ -28,6 +35,7 @@ class Pager(Dialogue):
     lines: Field[list[Any]] = Field(list)
     rows: Field[int] = Field(0)
     at: Field[int] = Field(0)
+    starts: Field[list[int]] = Field(list)
 
     def __init__(self, lines: Iterable[object] = (), *, rows: int = 0) -> None:
         super().__init__()
@@ -36,7 +44,7 @@ class Pager(Dialogue):
 
     @property
     def length(self) -> int:
-        """Lines of one page: one row is left for the prompt, and one for the line before."""
+        """Rows of one page: one row is left for the prompt, and one for the line before."""
         return max(1, self.rows or rows_of(self.client) - 2)
 
     def begin(self) -> Any:
@@ -58,7 +66,8 @@ class Pager(Dialogue):
             case "q" | "quit" | "s" | "stop":
                 return self.done()
             case "b" | "back":
-                self.at = max(0, self.at - 2 * self.length)
+                del self.starts[-1:]  # of the page that they see
+                self.at = self.starts.pop() if self.starts else 0
             case "a" | "all":
                 return self._show(len(self.lines))
             case "":
@@ -68,12 +77,31 @@ class Pager(Dialogue):
                 return self.done()
         return self._show()
 
-    def _show(self, count: int = 0) -> Any:
-        page = self.lines[self.at : self.at + (count or self.length)]
-        if page:
-            self.client.write(*page)
-        self.at += len(page)
-        return self.done() if self.at >= len(self.lines) else None
+    def _show(self, end: int = 0) -> Any:
+        self.starts.append(self.at)
+        end = end or self._end_of_page()
+        if end > self.at:
+            self.client.write(*self.lines[self.at : end])
+        self.at = end
+        return self.done() if end >= len(self.lines) else None
+
+    def _end_of_page(self) -> int:
+        """The index behind the last line that fits the page; a page has at least one line."""
+        left, end = self.length, self.at
+        while end < len(self.lines):
+            left -= height_of(self.lines[end], self.client)
+            if left < 0 and end > self.at:
+                break
+            end += 1
+        return end
+
+
+def height_of(line: object, client: Client) -> int:
+    """Rows of the client's window that a line takes."""
+    profile = client.terminal.profile
+    columns = client.terminal.columns or COLUMNS
+    rows = as_text((line,), profile).removesuffix("\n").split("\n")
+    return sum(max(1, ceil(width(row) / columns)) for row in rows)
 
 
 def rows_of(client: Client) -> int:
@@ -84,7 +112,8 @@ def rows_of(client: Client) -> int:
 def page(client: Client, lines: Iterable[object]) -> None:
     """Show lines page by page, or at once if they fit one page, or if the client is a page that scrolls."""
     lines = list(lines)
-    if len(lines) > rows_of(client) - 2 and not client.terminal.reflows:
+    height = sum(height_of(line, client) for line in lines)
+    if height > rows_of(client) - 2 and not client.terminal.reflows:
         client.start_dialogue(Pager(lines))
     elif lines:
         client.write(*lines)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from cletus import events
 from cletus.contrib.rooms.directions import arrival
 from cletus.contrib.rooms.events import Entered, Left, Said
+from cletus.contrib.rooms.room import BaseRoom
 from cletus.errors import Refused
 from cletus.storage import StoreField
 from cletus.text import gettext as _
@@ -38,8 +40,14 @@ class OccupantMixin:
 
     if TYPE_CHECKING:
         client: Any
+        manager: ClassVar[Any]
         service: ClassVar[Any]
         write: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not getattr(cls, "abstract", True) and getattr(cls, "service", None) is not None:
+            cls.service.listen(events.TakenOver)(cls._agree_with_rooms)
 
     # -- to override ------------------------------------------------------------------------
 
@@ -127,3 +135,21 @@ class OccupantMixin:
             room.write_all(self.departure_text(by), by=self, notice=True)
         room.left(self)
         self.service.fire(Left(self.service, self, room, by))
+
+    # -- inside -----------------------------------------------------------------------------
+
+    @classmethod
+    def _agree_with_rooms(cls, event: events.TakenOver) -> None:
+        """After a crash, ``room`` and the occupants of rooms may be a second apart: ``room`` is right."""
+        if event.planned:
+            return
+        users = cls.manager.active().values()
+        present = [user for user in users if getattr(user, "client", None) is not None]
+        stores = event.service.session.stores.values()
+        for store in (store for store in stores if issubclass(store, BaseRoom)):
+            for room in store.manager.active().values():
+                present += (user for user in room.occupants if type(user) is cls)
+                room.occupants[:] = (user for user in room.occupants if type(user) is not cls)
+        for user in dict.fromkeys(present):
+            if user.room is not None:
+                user.room.occupants.append(user)

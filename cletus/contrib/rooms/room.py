@@ -13,6 +13,7 @@ from cletus.errors import Refused
 from cletus.storage import Field, Manager, Store
 from cletus.text import gettext as _
 from cletus.text import ngettext
+from cletus.text.translation import in_language
 
 R = TypeVar("R", bound="BaseRoom")
 
@@ -47,6 +48,8 @@ class BaseRoom(Store):
 
     abstract = True
     manager: ClassVar[RoomManager[Any]] = RoomManager()
+    #: The keys of the rooms that files describe: an exit may lead to a room of another file.
+    described: ClassVar[frozenset[str]] = frozenset()
 
     name: Field[str] = Field("")
     description: Field[str] = Field("")
@@ -76,17 +79,18 @@ class BaseRoom(Store):
     # -- description --------------------------------------------------------------------
 
     def look(self, viewer: Any = None) -> list[Any]:
-        """The room as lines of at most 79 columns; as whole paragraphs for a viewer in a browser.
+        """The room in the viewer's language, as lines of at most 79 columns; in a browser, as paragraphs.
 
         Args:
             viewer: the user who looks; they are not listed.
         """
         terminal = getattr(getattr(viewer, "client", None), "terminal", None)
         reflows = getattr(terminal, "reflows", False)
+        language = getattr(terminal, "language", "")
         paragraphs = self.description.strip().split("\n\n")
         lines: list[Any] = [str(self)]
         texts = (self.exits_text(), self.things_text(viewer), self.people_text(viewer))
-        for text in (*paragraphs, *texts):
+        for text in (*paragraphs, *(in_language(text, language) for text in texts)):
             if reflows:
                 lines += [" ".join(text.split())] if text.strip() else []
             else:

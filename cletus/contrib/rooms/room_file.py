@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from twisted.logger import Logger
 
@@ -30,10 +29,6 @@ from cletus.text import gettext as _
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
 _log = Logger()
-
-
-#: Class of rooms to the keys of the rooms that its files describe: an exit may lead to another file.
-_described: WeakKeyDictionary[type[BaseRoom], set[str]] = WeakKeyDictionary()
 
 
 class RoomFile:
@@ -61,7 +56,7 @@ class RoomFile:
             if key in self.rooms:
                 raise self._error(f"the room {key!r} is described twice", name)
             self.rooms[key] = self._checked(name, room)
-        _described.setdefault(room_cls, set()).update(self.rooms)
+        room_cls.described = room_cls.described.union(self.rooms)
         service = room_cls.service
         service.listen(events.PreStart)(self.apply)
         service.listen(events.PostReload)(self.apply)
@@ -143,8 +138,8 @@ class RoomFile:
     def _report_dead_exits(self) -> None:
         for key, values in self.rooms.items():
             for direction, destination in values["exits"].items():
-                described = _described[self._room_cls]
-                if destination not in described and not self._is_room(destination):
+                described = destination in self._room_cls.described
+                if not described and not self._is_room(destination):
                     _log.warn(
                         "{path}: the exit {direction} of {key} leads to {destination}, which is not a room",
                         path=self.path,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cletus.contrib.audience import ignores, may_send
+from cletus.contrib.audience import ignores, may_send, write_users
 from cletus.contrib.socials.template import Template, View
 from cletus.errors import Refused
 from cletus.text import gettext as _
@@ -32,7 +32,7 @@ class Social:
     def perform(
         self, actor: Any, target: Any = None, how: str = "", *, others: Iterable[Any] = ()
     ) -> None:
-        """Show it to everybody, except those who ignore the actor.
+        """Show it to everybody, in the language of each, except to those who ignore the actor.
 
         Args:
             actor: who does it. Like all persons here, they have ``write`` and a ``str``.
@@ -53,9 +53,12 @@ class Social:
         involved = [actor] if target is None or target is actor else [actor, target]
         for reader in involved:
             reader.write(template.render(View(actor, target, reader, how)))
-        for reader in others:
-            if reader not in involved and not ignores(reader, actor):
-                reader.write(sentence)
+        write_users(
+            others,
+            sentence,
+            exclude=involved,
+            filter=lambda reader: not ignores(reader, actor),
+        )
 
     def _template(self, target: Any) -> Template:
         template = self.alone if target is None else self.at

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from cletus.contrib.language import THEY, YOU, Pronouns, conjugated, pronouns_of
+from typing_extensions import override
+
+from cletus.contrib.language import YOU, Pronouns, capitalised, conjugated, pronouns_of
 from cletus.errors import SocialError
+from cletus.text import Text
 
 _PART = re.compile(r"\{([^{}]*)\}")
 
@@ -64,41 +68,50 @@ class Template:
         self.needs_target = any(_is_target(name) for name in self._names)
         self._check()
 
-    def render(self, view: View) -> str:
+    def render(self, view: View) -> Text:
         """The sentence for one reader, with a capital letter at the beginning."""
+        values = {"actor": view.actor, "how": view.how, **_words(pronouns_of(view.actor))}
+        if view.target is not None:
+            values["target"] = view.target
+            words = _words(pronouns_of(view.target))
+            values |= {f"target_{name}": word for name, word in words.items()}
+        return _Sentence(self.message(view), "", 1, values)
+
+    def message(self, view: View) -> str:
+        """The message of the sentence for one reader: in English, with placeholders for names and pronouns."""
         words = [self._literals[0]]
-        subject: Pronouns = _as_seen(view.actor, view)
+        plural = view.actor is view.reader
         named_actor = False
         for name, literal in zip(self._names, self._literals[1:], strict=True):
-            if name == "actor":
-                word, subject = _named(view.actor, view), _as_seen(view.actor, view, by_name=True)
-                named_actor = True
-            elif name == "target":
-                word = self._target(view, named_actor)
-            elif name == "how":
-                word = view.how
-            elif _attribute(name):
-                word = self._pronoun(name, view)
-                if _attribute(name) == "subject":
-                    person = view.target if _is_target(name) else view.actor
-                    subject = _as_seen(person, view)
+            person = view.target if _is_target(name) else view.actor
+            is_you = person is view.reader
+            if name == "how":
+                word = "{how}"
+            elif name == "target" and person is view.actor and named_actor:
+                word = _named("themself", is_you)
+            elif name in ("actor", "target") or _attribute(name):
+                word = _named(name, is_you)
             else:
-                word = conjugated(name, plural=subject.plural)
+                word = conjugated(name, plural=plural)
+            if name == "actor":
+                plural, named_actor = is_you, True
+            elif _attribute(name) == "subject":
+                plural = is_you or pronouns_of(person).plural
             words += [word, literal]
-        return _tidied("".join(words))
+        return capitalised("".join(words))
+
+    def messages(self) -> list[str]:
+        """The messages of the sentence for all kinds of readers."""
+        actors = [_person(plural) for plural in (False, True)]
+        views = [
+            View(actor, target, reader)
+            for actor in actors
+            for target in ([_person(False), _person(True), actor] if self.needs_target else [None])
+            for reader in (actor, target, _person(False))
+        ]
+        return list(dict.fromkeys(map(self.message, views)))
 
     # -- inside -----------------------------------------------------------------------------
-
-    def _target(self, view: View, named_actor: bool) -> str:
-        """The target. If it is the actor, who has been named already, their reflexive pronoun."""
-        if view.target is view.actor and named_actor:
-            return _as_seen(view.actor, view).reflexive
-        return _named(view.target, view)
-
-    def _pronoun(self, name: str, view: View) -> str:
-        person = view.target if _is_target(name) else view.actor
-        word: str = getattr(_as_seen(person, view), _attribute(name))
-        return word
 
     def _check(self) -> None:
         if "{" in "".join(self._literals) or "}" in "".join(self._literals):
@@ -118,29 +131,31 @@ def _attribute(name: str) -> str:
     return _PRONOUNS.get(name.removeprefix("target_"), "")
 
 
-def _named(person: Any, view: View) -> str:
-    return "you" if person is view.reader else str(person)
+def _words(pronouns: Pronouns) -> dict[str, str]:
+    """Pronouns by their placeholders."""
+    return {name: getattr(pronouns, attribute) for name, attribute in _PRONOUNS.items()}
 
 
-def _as_seen(person: Any, view: View, *, by_name: bool = False) -> Pronouns:
-    """The pronouns of a person in this view. After a name, verbs are singular."""
-    if person is view.reader:
-        return YOU
-    return _SINGULAR if by_name else pronouns_of(person)
+_YOU = {"actor": "you", "target": "you", **_words(YOU)}
 
 
-class _Singular:
-    """After a name, a verb is singular, whatever the person's pronouns."""
-
-    subject, object = THEY.subject, THEY.object
-    possessive, reflexive = THEY.possessive, THEY.reflexive
-    plural = False
+def _named(name: str, is_you: bool) -> str:
+    return _YOU[name.removeprefix("target_")] if is_you else f"{{{name}}}"
 
 
-_SINGULAR = _Singular()
+def _person(plural: bool) -> Any:
+    """Anybody whose pronoun takes a plural verb, or a singular one: *they have*, *she has*."""
+    return SimpleNamespace(pronouns=SimpleNamespace(plural=plural))
 
 
-def _tidied(text: str) -> str:
-    """Remove the gaps of an empty adverb, and begin with a capital letter."""
-    text = re.sub(r"\s+([.,;!?])", r"\1", re.sub(r"\s+", " ", text)).strip()
-    return text[:1].upper() + text[1:]
+class _Sentence(Text):
+    """A text without the gaps of an empty adverb, in any language."""
+
+    __slots__ = ()
+
+    @override
+    @staticmethod
+    def finished(text: str) -> str:
+        """Begins with a capital letter, too."""
+        text = re.sub(r"\s+([.,;!?])", r"\1", re.sub(r"\s+", " ", text)).strip()
+        return capitalised(text)

@@ -20,11 +20,12 @@ from cletus.logs.audit import audit
 from cletus.service.lifecycle import State
 from cletus.service.service import Service
 from cletus.text import gettext as _
+from cletus.text import gettext_noop as N_  # noqa: N812 - as gettext's manual calls it
 
 T = TypeVar("T")
 
 #: Who has made a ban, if it was made from the command line.
-_CONSOLE: Final = "the console"
+CONSOLE: Final = N_("the console")
 
 
 def users_of(service: Service) -> Users:
@@ -69,7 +70,7 @@ async def add_user(users: Users, name: str, password: str, roles: Iterable[str] 
         user.grant(role)
     user.created = users.now()
     user.save()
-    audit("account created", user.key, actor=_CONSOLE)
+    audit("account created", user.key, actor=CONSOLE)
     return user
 
 
@@ -82,7 +83,7 @@ async def set_password(users: Users, name: str, password: str) -> Any:
     user = find_user(users, name)
     await user.set_password(check_new_password(password, name=str(user)))
     user.save()
-    audit("password changed", user.key, actor=_CONSOLE)
+    audit("password changed", user.key, actor=CONSOLE)
     return user
 
 
@@ -114,10 +115,10 @@ def ban(users: Users, whom: str, duration: timedelta | None = None, reason: str 
         StorageError: the ban could not be saved.
     """
     if users.service.state is State.RUNNING:
-        return users.ban(whom, duration=duration, by=_CONSOLE, reason=reason)
+        return users.ban(whom, duration=duration, by=CONSOLE, reason=reason)
     users.bans.load()
     users.check_ban(whom)
-    new = users.bans.prepare(whom, duration=duration, by=_CONSOLE, reason=reason)
+    new = users.bans.prepare(whom, duration=duration, by=CONSOLE, reason=reason)
     new.save()
     return new
 
@@ -181,14 +182,14 @@ async def _rename(users: Users, name: str, new: str) -> str:
     before = str(user)
     user.name = await users.check_name(new, user=user)
     user.save()
-    audit("account renamed", f"{before} to {user}", actor=_CONSOLE)
+    audit("account renamed", f"{before} to {user}", actor=CONSOLE)
     return _("{before} is now called {user}.", before=before, user=user)
 
 
 async def _delete(users: Users, name: str) -> str:
     user = find_user(users, name)
     users.user.manager.delete(user.key)
-    audit("account deleted", user.key, actor=_CONSOLE)
+    audit("account deleted", user.key, actor=CONSOLE)
     return _("The account of {user} is deleted.", user=user)
 
 

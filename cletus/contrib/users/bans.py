@@ -41,7 +41,7 @@ class BaseBan(Store):
     #: What those are whom it covers, in sentences.
     word: ClassVar[str] = N_("banned")
     #: What they are when it is ended early, in the audit log.
-    ended: ClassVar[str] = "unbanned"
+    ended: ClassVar[str] = N_("unbanned")
 
     name: Field[str | None] = Field(type=str)
     network: Field[str | None] = Field(type=str)
@@ -64,9 +64,16 @@ class BaseBan(Store):
         if self.since is None:
             return
         ahead = with_zone(self.since) - not_after(self.since, now)
-        if ahead:
-            self.since = now
-            self.until = None if self.until is None else self.until - ahead
+        if not ahead:
+            return
+        self.since = now
+        if self.until is not None:
+            try:
+                self.until -= ahead
+            except (
+                OverflowError
+            ):  # before the first year: a file says that it ends before it begins
+                self.until = now
 
     def __str__(self) -> str:
         """The sentence shown to those whom it covers."""
@@ -90,7 +97,7 @@ class BaseHush(BaseBan):
     abstract = True
     manager: ClassVar[Manager[BaseBan]] = Manager()
     word = N_("hushed")
-    ended = "unhushed"
+    ended = N_("unhushed")
 
     @classmethod
     def forget_user(cls, key: str) -> None:

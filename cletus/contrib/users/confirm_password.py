@@ -9,6 +9,7 @@ from cletus.contrib.addresses import origin_of
 from cletus.contrib.users.hashing import Urgency, queued_as
 from cletus.logs.audit import audit
 from cletus.text import gettext as _
+from cletus.text import ngettext
 
 QUESTION = _("Your present password: ")
 
@@ -32,7 +33,11 @@ async def confirm_password(client: Any, password: str, refusal: str) -> bool:
             throttle.leave_line(user.key, origin, familiar=True)
             throttle.succeeded(user.key, origin, familiar=True)
         client.write(
-            _("Too many wrong passwords. Try again in {seconds} seconds.", seconds=ceil(abs(wait)))
+            ngettext(
+                "Too many wrong passwords. Try again in {count} second.",
+                "Too many wrong passwords. Try again in {count} seconds.",
+                ceil(abs(wait)),
+            )
         )
         return False
     try:

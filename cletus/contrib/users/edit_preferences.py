@@ -7,7 +7,6 @@ from typing import Any
 from cletus.contrib.commands import choose
 from cletus.contrib.menus import table
 from cletus.contrib.menus.values import read_value, value_text
-from cletus.text import Text
 from cletus.text import gettext as _
 
 
@@ -27,9 +26,9 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
     """
     preferences = user.PREFERENCES
     if not name:
-        rows = [(name, _text(user, name), preferences[name]) for name in sorted(preferences)]
+        rows = [(name, _text(user, name), _(preferences[name])) for name in sorted(preferences)]
         return [
-            *table(("Preference", "Value", "What it is"), rows, user.client),
+            *table((_("Preference"), _("Value"), _("What it is")), rows, user.client),
             _("Your terminal: {terminal}.", terminal=user.terminal_text()),
         ]
     names = {name.replace("_", ""): name for name in preferences}
@@ -40,7 +39,7 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
                 "{name} is {value}: {about}.",
                 name=name,
                 value=_text(user, name),
-                about=_translated(preferences[name]),
+                about=_(preferences[name]),
             )
         ]
     user.prefer(name, read_value(user, name, typed, user.client))
@@ -48,10 +47,6 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
         _("{field} is now {value}.", field=name, value=_text(user, name)),
         _("Your terminal: {terminal}.", terminal=user.terminal_text()),
     ]
-
-
-def _translated(about: str) -> str:
-    return about if isinstance(about, Text) else _(about)
 
 
 def _text(user: Any, name: str) -> str:

@@ -19,6 +19,7 @@ A password is never kept in clear: between choosing and repeating it, the dialog
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
@@ -39,6 +40,7 @@ from cletus.service.timers import Timer
 from cletus.storage import Field
 from cletus.storage.keys import normalise
 from cletus.text import gettext as _
+from cletus.text import ngettext
 
 #: Passwords and names that one connection may try.
 TRIES_MAX = 3
@@ -128,7 +130,7 @@ class LoginDialogue(Dialogue):
         claimed, self.claimed = self.claimed, ""
         if claimed == name and self.has_proven(name):
             self.name = name
-            return self.check_ban() or self.enter()
+            return self.check_ban() or self.check_login_since() or self.enter()
         if not name:
             return self.done() if self.registers_guest else None
         self.names_tried += 1
@@ -183,11 +185,19 @@ class LoginDialogue(Dialogue):
         """The password of the account."""
         wait = self.users.throttle.try_login(self.key, self.origin, familiar=self.is_familiar)
         if wait < 0:
-            text = _("Too many failed logins. Try again in {seconds} seconds.", seconds=ceil(-wait))
+            text = ngettext(
+                "Too many failed logins. Try again in {count} second.",
+                "Too many failed logins. Try again in {count} seconds.",
+                ceil(-wait),
+            )
             return self.refuse(text, "throttled")
         if wait:
             self.client.write(
-                _("Too many failed logins. Please wait {seconds} seconds.", seconds=ceil(wait))
+                ngettext(
+                    "Too many failed logins. Please wait {count} second.",
+                    "Too many failed logins. Please wait {count} seconds.",
+                    ceil(wait),
+                )
             )
             await self.wait_in_line(wait)
         if await self.check(line):
@@ -196,7 +206,9 @@ class LoginDialogue(Dialogue):
         if self.tries >= TRIES_MAX:
             return self.refuse(_("Too many wrong passwords. Goodbye!"), "wrong passwords")
         self.client.write(_("Wrong password."))
-        self.client.service.fire(LoginFailed(self.client.service, self.client, "Wrong password."))
+        self.client.service.fire(
+            LoginFailed(self.client.service, self.client, _("Wrong password."))
+        )
         return self.ask_name
 
     def left(self) -> None:
@@ -301,7 +313,16 @@ class LoginDialogue(Dialogue):
         """``None``, or what a step returns to turn away a user whose name is banned."""
         bans = self.users.bans
         ban = bans.of_name(self.key) or bans.of_name(self.name)  # an account may have two names
-        return None if ban is None else self.refuse(str(ban), "banned")
+        return None if ban is None else self.refuse(ban.text_for(None), "banned")
+
+    def check_login_since(self) -> Any:
+        """``None``, or what a step returns to turn away who has come by another connection since."""
+        claim = self.client.claim
+        user = self.users.user.manager.active().get(self.key)
+        if claim is None or not claim.is_back or user is None or user.client is None:
+            return None
+        text = _("You have logged in from another connection. This one is closed.")
+        return self.refuse(text, "replaced by a new connection")
 
     async def register(self) -> Any:
         """Create the account and save it. Returns what a step may return."""
@@ -320,6 +341,8 @@ class LoginDialogue(Dialogue):
             await user.save_soon()
         except StorageError:
             user.log_out()  # an account that is not on disk must not stay active
+            with suppress(StorageError):
+                user.delete()  # nor be saved after all, when they have been told that it was not
             raise
         audit("account created", user.key)
         self.hashed = ""

@@ -46,14 +46,19 @@ class UserManager(Manager[U]):
                 return user
         return None
 
-    def online(self) -> list[U]:
-        """All users who are online, in the order of their login; guests come last."""
-        return [
-            user
-            for manager in self._family()
-            for user in manager.active().values()
-            if user.is_online
-        ]
+    def online(self, beginning: str = "") -> list[U]:
+        """All users who are online, in the order of their login; guests come last.
+
+        Args:
+            beginning: only those whose key begins so.
+        """
+        all_active = [manager.active() for manager in self._family()]
+        if beginning:  # first: to ask each whether they are online takes longer
+            all_active = [
+                {key: active[key] for key in active if key.startswith(beginning)}
+                for active in all_active
+            ]
+        return [user for active in all_active for user in active.values() if user.is_online]
 
     def peek(self, name: str) -> U | None:
         """The user of this name, without making them active; ``None`` if there is none.

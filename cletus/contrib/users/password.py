@@ -29,17 +29,16 @@ log = Logger()
 
 
 def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> str:
-    """Check a new password, and return it in the form in which it is hashed.
+    """Check a new password, and return it. It is hashed as it was typed.
 
     Args:
         password: as it was typed.
-        name: of its owner; it may not be their password.
+        name: of its owner; it may not be their password, nor with digits or signs around it, nor twice.
         line_max: the longest line that the door accepts, in bytes: a longer one may have been cut.
 
     Raises:
         PasswordRefused: the message says why, and does not contain the password.
     """
-    password = composed(password)
     try:
         size = len(password.encode())
     except UnicodeEncodeError:  # of half a surrogate pair, such as a byte that is not UTF-8 becomes
@@ -49,20 +48,27 @@ def check_new_password(password: str, *, name: str = "", line_max: int = 0) -> s
         raise PasswordRefused(
             _("That password is too long: it can have at most {longest} bytes.", longest=longest)
         )
-    if len(password) < SHORTEST:
+    letters = composed(password)
+    if len(letters) < SHORTEST:
         raise PasswordRefused(
             _(
                 "That password is too short: it must have at least {shortest} characters.",
                 shortest=SHORTEST,
             )
         )
-    if password.casefold() == name.casefold() or len(set(password)) < DIFFERENT:
+    if is_name(letters, name) or len(set(letters)) < DIFFERENT:
         raise PasswordRefused(_("That password is too easy to guess."))
-    if is_common(password):
+    if is_common(letters):
         raise PasswordRefused(
             _("That password is too easy to guess: it is on lists of common ones.")
         )
     return password
+
+
+def is_name(password: str, name: str) -> bool:
+    """Whether a password is nothing but a name, digits and signs."""
+    folded, own = password.casefold(), name.casefold()
+    return bool(own) and own in folded and not folded.replace(own, "").strip(digits + punctuation)
 
 
 def is_common(password: str) -> bool:
@@ -78,7 +84,7 @@ def _common() -> frozenset[str]:
 
 
 def composed(password: str) -> str:
-    """The password in Unicode's composed form, however the keyboard composed its letters."""
+    """The password in Unicode's composed form: what it looks like, however it was typed."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -125,7 +131,7 @@ class PasswordMixin:
                     longest=LONGEST,
                 )
             )
-        self.password = await hash_password(self.service, composed(password))
+        self.password = await hash_password(self.service, password)
 
     async def _check_password(self, password: str) -> bool:
         hashed = self.password
@@ -136,7 +142,7 @@ class PasswordMixin:
         return True
 
     async def _rehash(self, before: str, password: str) -> None:
-        hashed = await hash_password(self.service, composed(password))
+        hashed = await hash_password(self.service, password)
         if self.password == before:  # otherwise it was changed meanwhile
             self.password = hashed
             save_soon: Any = getattr(self, "save_soon", None)
@@ -152,7 +158,7 @@ class PasswordMixin:
 def is_possible(password: str) -> bool:
     """Whether it is short enough to be somebody's password; otherwise it is not hashed."""
     try:
-        return len(composed(password).encode()) <= LONGEST
+        return len(password.encode()) <= LONGEST
     except UnicodeEncodeError:
         return False  # half a surrogate pair, which doors never pass on
 
@@ -163,7 +169,9 @@ async def matches(service: Any, hashed: str | None, password: str) -> bool:
     Raises:
         PasswordsBusy: too many passwords are waiting to be hashed.
     """
-    password = composed(password)
     if not is_possible(password):
         hashed, password = None, ""  # takes as long as any other wrong password
-    return await verify(service, hashed, password)
+    if await verify(service, hashed, password):
+        return True
+    former = composed(password)  # what was hashed by former versions
+    return former != password and await verify(service, hashed, former)

@@ -31,6 +31,11 @@ class PendingLogins:
         pending.add(client)
         return len(pending)
 
+    def longest_silent(self, newcomer: Client) -> Client:
+        """Who of the newcomer's origin has typed nothing for longest, of several the one who came first."""
+        pending = self._all()[origin_of(newcomer.address)]
+        return min(pending, key=lambda client: (client.last_input_at, client.id))
+
     def discard(self, client: Client) -> None:
         """Remove a client that has logged in or disconnected, if it is there."""
         origin = origin_of(client.address)

@@ -71,6 +71,12 @@ class MissedMixin:
             client.write(_("({dropped} earlier lines were dropped.)", dropped=dropped))
         client.write(*missed)
 
+    def not_missed(self, *lines: object) -> None:
+        """Forget the oldest of the missed lines, as far as they are these."""
+        for line in lines:
+            if self.missed and self.missed[0] == line:
+                del self.missed[0]
+
     def forget_missed(self) -> None:
         """Forget the missed lines."""
         self.missed, self.missed_dropped = [], 0
@@ -111,7 +117,8 @@ class PresenceMixin(MissedMixin, _Base):
     @property
     def is_online(self) -> bool:
         """Whether they are connected, or their link is lost and they may still return."""
-        return self.client is not None or self.link_lost
+        # Not ``self.client``: the descriptor takes most of the time when all users are asked.
+        return self.__dict__.get("client") is not None or self.link_lost
 
     def write(self, *lines: object) -> None:
         """Send whole lines, or keep them while the link is lost."""
@@ -126,6 +133,12 @@ class PresenceMixin(MissedMixin, _Base):
         Another connection of the same user is told and closed.
         """
         was_online, was_lost = self.is_online, self.link_lost
+        if self.client is not None and self.client is not client:
+            lines = self.client.unconfirmed()  # of a gateway that is about to be taken for lost
+            if lines:
+                self.miss(*lines)
+        if was_lost:
+            self.not_missed(*client.shown_after_all())
         self._end_grace()
         self.origin = origin_of(client.address)
         self.log_in(client)
@@ -144,9 +157,12 @@ class PresenceMixin(MissedMixin, _Base):
         if not grace or self.service.state is not State.RUNNING:
             self.leave(reason)
             return
+        lines = [] if self.client is None else self.client.unconfirmed()
         self.client = None
         self._end_grace()
         self.link_lost = True
+        if lines:
+            self.miss(*lines)
         self.grace = self.service.call_later(grace, self.grace_over)
         self._note_leaving()
         audit_log.info(

@@ -39,6 +39,8 @@ from cletus.logs.context import subject
 from cletus.service.service import Service
 from cletus.text import gettext as _
 
+#: Seconds without a word after which somebody who is logging in makes room for a neighbour.
+_SILENT: Final = 10.0
 TOO_MANY: Final = _("Too many people are logging in from your address. Please try again later.")
 
 
@@ -147,7 +149,7 @@ class Users:
                 user.leave("banned")
         for client in self.service.clients:
             if client.user is None and self._covers(ban, client):
-                client.write("", str(ban))
+                client.write("", ban.text_for(None))
                 client.close("banned")
         return ban
 
@@ -318,14 +320,20 @@ class Users:
         client = event.client
         ban = self.bans.of_address(client.address)
         if ban is not None:
-            client.write(str(ban))
+            client.write(ban.text_for(None))
             client.close("banned")
             return
         limit = self.service.settings.users_strangers_per_address
         if self.pending_logins.add(client) > limit > 0:
-            client.write(TOO_MANY)
-            client.close("too many logins from that address")
-            return
+            # Who only holds a connection open must not keep a neighbour out.
+            silent = self.pending_logins.longest_silent(client)
+            waited = self.service.clock.seconds() - silent.last_input_at
+            refused = silent if waited >= _SILENT else client
+            self.pending_logins.discard(refused)
+            refused.write(TOO_MANY)
+            refused.close("too many logins from that address")
+            if refused is client:
+                return
         if self._login is not None:
             client.start_dialogue(self.login_dialogue())
 

@@ -107,14 +107,14 @@ def test_a_thread_is_read_and_answered(hall):
     hall.post(hall.ann, "tales", "The lost lamp", "It was dark.")
     assert hall.bob.reads() == "Ann has written on tales: The lost lamp\n"
     assert "tales    1  Stories." in hall.bob.says("boards")
-    assert "     1    1  The lost lamp  Ann     01 Jan\n" in hall.bob.says("board tales")
+    assert "     1    1  The lost lamp  Ann     1970-01-01\n" in hall.bob.says("board tales")
     assert hall.bob.says("read tales 1") == (
-        "tales, 1: The lost lamp\n\nAnn, 01 January 1970, 00:00\nIt was dark.\n"
+        "tales, 1: The lost lamp\n\nAnn, 1970-01-01 00:00\n  It was dark.\n"
     )
     assert "tales       Stories." in hall.bob.says("boards")
     hall.bob.says("answer tales 1", "And wet.", ".")
     assert hall.ann.reads() == "Bob has answered on tales: The lost lamp\n"
-    assert "Bob, 01 January 1970, 00:00\nAnd wet.\n" in hall.ann.says("read tales 1")
+    assert "Bob, 1970-01-01 00:00\n  And wet.\n" in hall.ann.says("read tales 1")
     module = __import__("small_application")
     assert module.posted == [("ann", "tales", "tales-1"), ("bob", "tales", "tales-1")]
 
@@ -122,8 +122,8 @@ def test_a_thread_is_read_and_answered(hall):
 def test_dates_are_shown_in_the_reader_s_time_zone(hall):
     hall.post(hall.ann, "tales", "The lost lamp", "It was dark.")
     hall.user("bob").zone = ZoneInfo("Asia/Tokyo")
-    assert "Ann, 01 January 1970, 09:00\n" in hall.bob.says("read tales 1")
-    assert "Ann, 01 January 1970, 00:00\n" in hall.ann.says("read tales 1")
+    assert "Ann, 1970-01-01 09:00\n" in hall.bob.says("read tales 1")
+    assert "Ann, 1970-01-01 00:00\n" in hall.ann.says("read tales 1")
 
 
 def test_news_is_written_by_those_who_may(hall):
@@ -226,7 +226,7 @@ def test_pages_of_help_stand_beside_docstrings(hall):
     assert hall.bob.says("help Ships") == "They sail.\n"
     assert hall.bob.says("help").endswith("Pages: help, ships.\n")
     assert "There is no help about" in hall.bob.says("help zzz")
-    assert "is not a letter" in hall.ann.says("write a/b")
+    assert hall.ann.says("write a/b") == "No page can be about 'a/b'.\n"
 
 
 def test_everything_survives_a_reload(hall):
@@ -236,7 +236,7 @@ def test_everything_survives_a_reload(hall):
     hall.bob.says("answer tales 1", "half a")
     assert hall.reload().ok
     hall.bob.says("message", ".")
-    assert "half a\nmessage\n" in hall.ann.says("read tales 1")
+    assert "  half a\n  message\n" in hall.ann.says("read tales 1")
 
 
 def test_everything_is_there_after_a_restart(hall, restart, connect):

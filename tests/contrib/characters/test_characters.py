@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cletus import events
 from cletus.contrib.rooms import Occupant
 from cletus.testing import assert_survives_reload
 
@@ -206,6 +207,16 @@ def test_one_that_dies_comes_back_in_its_home(inn):
     assert rat.room is inn.yard
     assert rat.is_awake
     assert happened(inn) == ["Died", "CameBack"]
+
+
+def test_one_that_is_dead_when_the_service_starts_comes_back_in_its_time(inn):
+    """A primary that succeeds another one has its timer before it starts."""
+    rat = make(inn, "rat", inn.yard)
+    rat.die()
+    inn.service.fire(events.PostStart(inn.service))
+    assert (rat.room, inn.yard.occupants) == (None, [])
+    inn.ann.waits(60)
+    assert (rat.room, inn.yard.occupants) == (inn.yard, [rat])
 
 
 def test_one_that_does_not_come_back_is_deleted_and_leaves_what_it_carried(inn):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cletus.contrib.gmcp import messages as gmcp_messages
 from cletus.contrib.users.tokens import LIFETIME
 
 APPLICATION = """
@@ -79,6 +80,15 @@ def test_a_wrong_password_is_answered(app, ann):
     other.sends("Char.Login.Credentials", {"account": "Nobody", "password": "nonsense"})
     assert len(of(other, "Char.Login.Result")) == 2
     assert other.client.user is None
+
+
+def test_programs_read_it_in_the_language_of_their_person(app, ann):
+    other = program(app)
+    other.client.terminal.language = "de"
+    for account in ("Ann", "Nobody"):
+        other.sends("Char.Login.Credentials", {"account": account, "password": "nonsense"})
+    message = {"success": False, "message": "Falsches Passwort."}
+    assert of(other, "Char.Login.Result") == [message, message]
 
 
 def test_credentials_are_not_typed_into_another_question(app):
@@ -225,3 +235,21 @@ def test_a_developer_who_comes_later_sees_the_latest_reloads(app, ann):
     latest = of(ann, "Cletus.Generation")[-1]
     assert latest["generation"] == 1
     assert [entry["generation"] for entry in latest["reloads"]] == [1]
+
+
+def test_nothing_is_listed_for_those_who_take_no_messages(app, ann, monkeypatch):
+    """Who comes in is told to Ann's program; for others no list is made, which would take their number squared."""
+    lists = []
+    make = gmcp_messages.channel_players
+
+    def channel_players(*args):
+        lists.append(args)
+        return make(*args)
+
+    others = [app.person() for _ in range(5)]
+    for number, other in enumerate(others):
+        other.says(f"Other{'abcde'[number]}", "y", PASSWORD, PASSWORD)
+    monkeypatch.setattr(gmcp_messages, "channel_players", channel_players)
+    program(app).says("Bob", "y", PASSWORD, PASSWORD)
+    assert [player["name"] for player in of(ann, "Comm.Channel.Players")[-1]][-1] == "Bob"
+    assert len(lists) <= 4  # of Ann and Bob

@@ -7,37 +7,23 @@ import pytest
 from cletus.contrib.irc import IrcBridge, IrcLimits, IrcUser
 from cletus.contrib.irc.link import CHECK_INTERVAL, LOST_AFTER
 from cletus.testing import assert_survives_reload
+from tests.contrib.channels.test_channel import APPLICATION as CHANNELS
 
-APPLICATION = """
-    from cletus import Service, events
-    from cletus.contrib.channels import BaseChannel
+APPLICATION = (
+    CHANNELS
+    + """
     from cletus.contrib.irc import IrcBridge, IrcLimits
-    from cletus.contrib.users import BaseUser
-    from cletus.storage import Field
-
-    service = Service(screen_lines_per_account=0, screen_lines_per_address=0, screen_lines_per_room=0)
-
-    class Channel(BaseChannel):
-        service = service
-
-    class User(BaseUser):
-        service = service
-        deaf_to = Field(set, session=True)
-
-        def ignores(self, other):
-            return other.key in self.deaf_to
 
     bridge = IrcBridge(
         service, Channel, {"lamp": "#lamp"}, server="tcp:127.0.0.1:6667", nickname="lantern"
     )
-
-    @service.listen(events.Receive)
-    def receive(event):
-        if event.user is None:
-            User(event.data, name=event.data.capitalize()).log_in(event.client)
-        else:
-            Channel.manager.get("lamp").say(event.user, event.data)
 """
+)
+
+#: A bridge has limits of its own.
+pytestmark = pytest.mark.cletus(
+    screen_lines_per_account=0, screen_lines_per_address=0, screen_lines_per_room=0
+)
 
 
 @pytest.fixture
@@ -364,8 +350,7 @@ def test_a_bridge_that_is_taken_out_disconnects(app, server, clock):
 
 
 def _without_bridge(text):
-    start = text.index("bridge = IrcBridge(")
-    return text[:start] + text[text.index("@service.listen") :]
+    return text[: text.index("bridge = IrcBridge(")]
 
 
 def test_the_end_of_the_service_says_goodbye(app, server, service, clock):

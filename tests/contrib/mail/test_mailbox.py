@@ -116,9 +116,9 @@ def test_dates_are_shown_in_the_reader_s_time_zone(app):
     send(app, app.bob)
     reader = SimpleNamespace(zone=ZoneInfo("Asia/Tokyo"))
     box = app.post.of(app.bob)
-    assert box.read(1, reader)[0] == "From Ann, 01 January 1970, 09:00"
-    assert box.read(1)[0] == "From Ann, 01 January 1970, 00:00"
-    assert "01 Jan" in box.listing(reader)[0]
+    assert box.read(1, reader)[0] == "From Ann, 1970-01-01 09:00"
+    assert box.read(1)[0] == "From Ann, 1970-01-01 00:00"
+    assert "1970-01-01" in box.listing(reader)[0]
 
 
 def test_letters_are_listed_with_what_is_new(app):
@@ -127,8 +127,8 @@ def test_letters_are_listed_with_what_is_new(app):
     box = app.post.of(app.user)
     box.read(1)
     assert box.listing() == [
-        "  1   Ann                  01 Jan  Dear Ann,",
-        "  2 * Ann                  01 Jan  On lamps and lanterns and lanterns and la...",
+        "  1   Ann                  1970-01-01  Dear Ann,",
+        "  2 * Ann                  1970-01-01  On lamps and lanterns and lanterns an...",
     ]
     assert box.summary() == "You have a new letter."
     assert max(map(len, box.listing())) <= 79
@@ -136,13 +136,13 @@ def test_letters_are_listed_with_what_is_new(app):
 
 def test_a_letter_is_read_in_full_within_the_screen(app):
     send(app, app.user, "word " * 9 + "\n\nEnd", subject="Words")
-    assert app.post.of(app.user).read(1) == [
-        "From Ann, 01 January 1970, 00:00",
+    assert list(map(str, app.post.of(app.user).read(1))) == [
+        "From Ann, 1970-01-01 00:00",
         "Subject: Words",
         "",
-        ("word " * 9).strip(),
+        "  " + ("word " * 9).strip(),
         "",
-        "End",
+        "  End",
     ]
 
 
@@ -186,8 +186,8 @@ def test_wide_letters_count_as_wide(app):
     (line,) = box.listing()
     assert line.endswith("...")
     assert 70 < width(line) <= 79
-    text = box.read(1)[3:]
-    assert "".join(text) == "燈籠" * 24
+    text = list(map(str, box.read(1)[3:]))
+    assert "".join(text).replace(" ", "") == "燈籠" * 24
     assert max(map(width, text)) <= 79
 
 
@@ -250,8 +250,8 @@ def test_a_letter_from_the_future_is_of_today(app):
     send(app, app.user)
     box = app.post.of(app.user)
     box.letters[0]["sent"] = 4e9
-    assert box.read(1)[0] == "From Ann, 01 January 1970, 00:00"
-    assert "01 Jan" in box.listing()[0]
+    assert box.read(1)[0] == "From Ann, 1970-01-01 00:00"
+    assert "1970-01-01" in box.listing()[0]
 
 
 def test_reading_a_letter_writes_a_mark_and_not_the_mailbox(app, monkeypatch):

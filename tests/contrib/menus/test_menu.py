@@ -17,6 +17,7 @@ APPLICATION = """
     from cletus import Service, events
     from cletus.contrib.menus import Menu
     from cletus.errors import Refused
+    from cletus.text import gettext as _
 
     service = Service()
     waiting = []
@@ -36,6 +37,8 @@ APPLICATION = """
             menu = Menu("Drinks:", ["ale", "milk", "mead", "tea"], then=partial(pour, client))
         elif event.data == "values":
             menu = Menu(choices={"One": 1, "Two": 2})
+        elif event.data == "texts":
+            menu = Menu(_("Saved."), {_("nobody"): 1, _("nothing"): 2})
         elif event.data.isdigit():
             menu = Menu("", [f"choice {n + 1}" for n in range(int(event.data))])
         else:
@@ -94,6 +97,15 @@ def test_choosing_nothing(bar):
 def test_values_may_be_other_than_the_texts(bar):
     bar.ann.says("values")
     assert "Chosen: 2\n" in bar.ann.says("two")
+
+
+def test_choices_are_read_and_typed_in_the_language_of_the_reader(bar):
+    (client,) = bar.service.clients
+    client.terminal.language = "de"
+    assert bar.ann.says("texts").startswith("Gespeichert.\n1 niemand\n2 nichts\n")
+    assert bar.ann.says("nie") == "Chosen: 1\n"
+    bar.ann.says("texts")
+    assert bar.ann.says("nichts") == "Chosen: 2\n"
 
 
 def test_it_waits_for_a_deferred(bar):

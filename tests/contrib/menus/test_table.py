@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from wcwidth import width
 
 from cletus.contrib.menus import table
+from cletus.text import gettext as _
+from cletus.text import ngettext
 
 NAMES = ("Name", "Room", "Lines")
 ROWS = [("Ann", "The inn", 7), ("Bob", "", 120)]
 
 
 def reader(columns: int = 80, screen_reader: bool = False) -> Any:
-    return SimpleNamespace(terminal=SimpleNamespace(columns=columns, screen_reader=screen_reader))
+    return SimpleNamespace(
+        terminal=SimpleNamespace(columns=columns, screen_reader=screen_reader, language="")
+    )
 
 
 def lines(*args: Any) -> list[str]:
@@ -38,16 +42,24 @@ def test_a_column_of_zeros_is_a_column_of_numbers():
 
 def test_a_screen_reader_gets_sentences():
     assert lines(NAMES, ROWS, reader(screen_reader=True)) == [
-        "Name: Ann; room: The inn; lines: 7",
-        "Name: Bob; lines: 120",
+        "Name: Ann; Room: The inn; Lines: 7",
+        "Name: Bob; Lines: 120",
     ]
 
 
 def test_the_widest_column_is_cut_to_fit_the_window():
     rows = [("Ann", "a long text " * 10, 1)]
-    assert lines(NAMES, rows, reader(40)) == [
-        "Name  Room                        Lines",
-        "Ann   a long text a long text...      1",
+    assert lines(NAMES, rows, reader(64)) == [
+        "Name  Room                                                Lines",
+        "Ann   a long text a long text a long text a long text...      1",
+    ]
+
+
+def test_nothing_but_the_last_column_is_cut_on_a_phone():
+    """A name that is cut cannot be typed."""
+    rows = [("screen_reader", "auto", "yes if your screen is read aloud")]
+    assert lines(("Name", "Value", "What it is"), rows, reader(35)) == [
+        "Name: screen_reader; Value: auto; What it is: yes if your screen is read aloud"
     ]
 
 
@@ -71,8 +83,8 @@ def test_it_takes_four_lines_at_most():
 
 def test_a_window_too_narrow_for_columns_gets_lines():
     assert lines(NAMES, ROWS, reader(12)) == [
-        "Name: Ann; room: The inn; lines: 7",
-        "Name: Bob; lines: 120",
+        "Name: Ann; Room: The inn; Lines: 7",
+        "Name: Bob; Lines: 120",
     ]
 
 
@@ -99,3 +111,12 @@ def test_it_fits_any_window_or_is_lines(rows, columns):
         assert all(width(line) < columns for line in shown)
     else:
         assert len(shown) == len(rows)
+
+
+def test_names_and_cells_are_in_the_language_of_the_reader():
+    client = reader()
+    client.terminal.language = "de"
+    row = (_("nobody"), ngettext("{count} word", "{count} words", 7))
+    assert lines((_("Name"), _("Value")), [row], client) == ["Name     Wert", "niemand  7 Wörter"]
+    client.terminal.screen_reader = True
+    assert lines((_("Name"), _("Value")), [row], client) == ["Name: niemand; Wert: 7 Wörter"]

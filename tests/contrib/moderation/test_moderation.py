@@ -296,7 +296,7 @@ def test_people_report_others_and_moderators_settle_that(hall):
     assert "The inn, Bob: you fool" in hall.kim.says("reports 1")
     assert hall.kim.says("settle 1 told him off") == "Report 1 is settled.\n"
     assert hall.kim.says("reports") == "No reports wait.\n"
-    assert "settled by kim: eve reported: He is rude; told him off" in hall.ann.says("record bob")
+    assert "settled by kim: eve: He is rude; told him off" in hall.ann.says("record bob")
     assert "no report 1" in hall.kim.says("settle 1")
 
 

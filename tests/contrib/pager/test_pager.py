@@ -54,6 +54,27 @@ def test_what_does_not_fit_is_shown_by_the_page(book):
     assert book.ann.says("x") == "heard x\n"
 
 
+def test_a_line_longer_than_the_window_takes_several_rows(book):
+    """Nothing of a page scrolls out of the window; the page before is the one that they saw."""
+    (client,) = book.service.clients
+    client.terminal.columns, client.terminal.rows = 20, 7
+    client.terminal.wrap = True
+    client.start_dialogue(Pager(["a word " * 7, "short", "b" * 30, "c", "d" * 200, "e"]))
+    pages = [book.ann.reads()] + [book.ann.says(word) for word in ("", "b", "", "", "")]
+    first = "a word a word a word\na word a word a word\na word\nshort\n"
+    rows = [page.rsplit("(line", 1)[0] for page in pages]
+    assert rows[0] == rows[2] == first
+    assert rows[1] == rows[3] == f"{'b' * 20}\n{'b' * 10}\nc\n"
+    assert rows[4] == f"{'d' * 20}\n" * 10  # it fits no page
+    assert rows[5] == "e\n"
+
+
+def test_what_fits_by_its_lines_alone_is_shown_by_the_page(book):
+    (client,) = book.service.clients
+    client.terminal.columns, client.terminal.rows = 5, 10
+    assert shown(book.ann.says("5"))[1]
+
+
 def test_a_page_that_scrolls_is_shown_all_of_it(book):
     """It breaks lines itself and keeps them: there is nothing to wait for."""
     (client,) = book.service.clients

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from wcwidth import width
 
-from cletus import Service
+from cletus import Service, events
 from cletus.contrib.rooms import BaseRoom, spelled_out
 from cletus.contrib.rooms.directions import arrival
 from cletus.errors import Refused
@@ -72,6 +72,21 @@ def test_who_enters_looks_around(inn):
     assert inn.bob.transcript == (
         "The hall\nA hall.\nIt is large.\nExits: north, down and attic.\nAnn is here.\n"
     )
+
+
+def test_after_a_crash_of_a_primary_rooms_have_whom_is_in_them(inn):
+    """What it had kept last may have been written in the middle of somebody's way."""
+    ann, bob = inn.active("user")["ann"], inn.active("user")["bob"]
+    hall, garden = inn.active("room")["hall"], inn.active("room")["garden"]
+    bob.room = garden
+    garden.occupants[:] = [ann, ann]
+    inn.service.fire(events.TakenOver(inn.service, planned=True))
+    assert (hall.occupants, garden.occupants) == ([ann, bob], [ann, ann])
+    inn.service.fire(events.TakenOver(inn.service, planned=False))
+    assert (hall.occupants, garden.occupants) == ([ann], [bob])
+    assert inn.reload().ok
+    inn.service.fire(events.TakenOver(inn.service, planned=False))
+    assert (hall.occupants, garden.occupants) == ([ann], [bob])
 
 
 def test_who_enters_is_announced_to_the_others(inn):

@@ -51,6 +51,8 @@ APPLICATION = """
 
     @service.listen(events.PreStart)
     def wake(_):
+        for key in Room.manager.keys():
+            Room.manager.get(key)  # one that somebody has dug is loaded as those that a file has
         for key in ("ann", "bob"):
             user = User.manager.get(key) or User(key)
             user.save()

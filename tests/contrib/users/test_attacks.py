@@ -149,6 +149,47 @@ def test_nobody_is_locked_out(talker):
     assert talker.login("bob", address=HOME).sees("Be kind.")
 
 
+ATTACKS = {
+    "a neighbour of the owner guesses": ["203.0.113.9:1"] * 4,
+    "an address sprays over many accounts": ["203.0.113.9:2"] * 4,
+    "a hundred addresses guess": [f"198.51.{n}.7:1" for n in range(100)],
+    "the /64s of a /48 guess": [f"[2001:db8:9:{n:x}::7]:1" for n in range(100)],
+    "neighbours begin to register": ["203.0.113.9:3"] * 19,
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_owner_gets_in_at_the_first_try_within_5_seconds(talker, attack):
+    """Issue 13: where they have been before, under each attack on passwords."""
+    talker.account("Bob")
+    for number in range(30):
+        talker.account(f"Alder{chr(97 + number % 26)}{'x' * (number // 26)}")
+    at_home = talker.login("bob", address=HOME)
+    at_home.types("quit")
+    at_home.hangs_up()
+    names = {
+        "an address sprays over many accounts": [f"alder{chr(97 + n)}" for n in range(26)],
+    }.get(attack, ["bob"])
+    if attack == "neighbours begin to register":
+        for address in ATTACKS[attack]:
+            talker.person(address).types("Cedarwick", "y")
+    else:
+        guessers = [
+            Guesser(talker, address, names[n % len(names)])
+            for n, address in enumerate(ATTACKS[attack])
+        ]
+        for second in range(30):
+            for number, guesser in enumerate(guessers):
+                guesser._name = names[(number + 7 * second) % len(names)]
+                guesser.guess()
+            talker.clock.advance(1)
+    begun = talker.clock.seconds()
+    owner = talker.login("bob", address=HOME)
+    while not owner.sees("Be kind.") and talker.clock.seconds() - begun < 5:
+        talker.clock.advance(0.5)
+    assert owner.sees("Be kind.")
+
+
 # -- floods -------------------------------------------------------------------------------------
 
 
@@ -175,6 +216,22 @@ def test_a_flood_of_strangers(talker):
     strangers[1].types("bob", PASSWORD)
     assert talker.person("192.0.2.66:100").sees("What is your name")
     assert talker.person("192.0.2.66:101").sees("Too many people are logging in from your address")
+
+
+def test_strangers_who_say_nothing_keep_no_neighbour_out(talker):
+    """Who has typed nothing for ten seconds makes room, who has been silent longest first."""
+    talker.account("Bob")
+    strangers = [talker.person(f"192.0.2.66:{n}") for n in range(20)]
+    talker.wait(9)
+    assert talker.person("192.0.2.66:99").sees("Too many people are logging in from your address")
+    strangers[0].types("alice")
+    talker.wait(1)
+    owner = talker.person("192.0.2.66:100")
+    assert strangers[1].sees("Too many people are logging in from your address")
+    assert strangers[1].transport.closed
+    owner.types("bob", PASSWORD)
+    assert talker.user_cls.manager.get_active("bob").is_online
+    assert not strangers[0].transport.closed
 
 
 def test_a_flood_of_strangers_is_still_counted_after_a_reload(talker):

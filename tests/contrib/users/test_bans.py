@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from twisted.internet.defer import fail
@@ -28,6 +28,22 @@ def test_a_banned_name_is_told_after_the_password(talker, bans):
     assert person.sees("You are banned: shouting.")
     assert person.transport.closed
     assert talker.user("bob") is None or not talker.user("bob").is_online
+
+
+@pytest.mark.parametrize("how", ["name", "address", "at once"])
+def test_a_ban_is_told_in_the_language_of_the_person(talk, how):
+    talker = talk(language="de")
+    talker.account("Bob")
+    if how == "address":
+        talker.users.bans.ban("192.0.2.1")
+    elif how == "name":
+        talker.users.bans.ban("bob")
+    person = talker.person("192.0.2.1:4000")
+    if how == "at once":
+        talker.users.ban("192.0.2.1")
+    elif how == "name":
+        person.types("bob", "correct horse")
+    assert person.sees("Du bist gesperrt.")
 
 
 def test_a_banned_name_cannot_be_registered(talker, bans):
@@ -294,3 +310,27 @@ def test_a_ban_of_somebody_with_two_names_holds_for_both(talker):
     assert bob.client is None
     for name in ("robert", "bob"):
         assert talker.login(name).sees("You are banned")
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("9999-12-31T00:00:00Z", "2027-01-01T00:00:00Z"),
+        ("2600-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59-14:00"),
+    ],
+)
+def test_dates_that_no_calendar_has_keep_no_other_ban_from_being_loaded(talker, bans, since, until):
+    """As people write them into files; an error while bans are loaded would let all who are banned in."""
+    stored = bans.ban("192.0.2.7")
+    stored.since, stored.until = datetime.fromisoformat(since), datetime.fromisoformat(until)
+    for ban in (stored, bans.ban("192.0.2.8")):
+        ban.save()
+        type(ban).manager.remove(ban)
+    bans.load()
+    assert bans.of_address("192.0.2.8:4000") is not None
+
+
+def test_a_ban_until_the_last_hour_of_the_last_year_is_told(talker, bans):
+    bans.ban("192.0.2.7").until = datetime.fromisoformat("9999-12-31T23:59:59-14:00")
+    assert talker.person("192.0.2.7:4000").sees("You are banned until 9999-12-31 23:59")

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from cletus.contrib.users import hashing
 from cletus.contrib.users.login import NAMES_MAX, TRIES_MAX
 from cletus.errors import StoreFull
+from cletus.storage.backends.memory import Memory
 from tests.contrib.users.conftest import PASSWORD, TALKER, Talker
 
 NEW = ("Bob", "y", PASSWORD, PASSWORD)
@@ -151,6 +152,28 @@ def test_an_account_that_cannot_be_saved(talker, logged, monkeypatch):
     assert talker.user("bob").client is person.client
 
 
+def test_an_account_that_could_not_be_saved_is_not_saved_later(talker, log, monkeypatch):
+    """They have been told that it was not, and choose its name again."""
+    write, full = Memory.write, [True]
+
+    def refuse(self, store, key, data):
+        if full:
+            raise StoreFull(store, key, "No space left on device", action="save")
+        write(self, store, key, data)
+
+    monkeypatch.setattr(Memory, "write", refuse)
+    person = register(talker)
+    talker.wait(1)
+    assert talker.service.settings.error_notice in person.screen
+    assert len(log.take_failures()) >= 1
+    full.clear()
+    talker.wait(120)
+    assert talker.user_cls.manager.keys() == []
+    person = register(talker)
+    talker.wait(1)
+    assert talker.user("bob").client is person.client
+
+
 def test_typing_ahead(talker):
     """All answers at once, as scripts send them, and the first command after them."""
     talker.account("Bob")
@@ -243,6 +266,15 @@ def test_without_registration_an_unknown_name_looks_like_a_wrong_password(run):
         nonsense.types("../x", "wrong horse")
     assert known.screen == unknown.screen == nonsense.screen
     assert known.transport.closed
+
+
+@pytest.mark.parametrize(("wait", "words"), [(0.4, "1 second."), (7, "7 seconds.")])
+def test_a_delay_is_told_in_seconds(talker, monkeypatch, wait, words):
+    talker.account("Bob")
+    monkeypatch.setattr(talker.users.throttle, "try_login", lambda *_args, **_options: wait)
+    assert talker.login("bob").sees(f"Please wait {words}")
+    monkeypatch.setattr(talker.users.throttle, "try_login", lambda *_args, **_options: -wait)
+    assert talker.login("bob").sees(f"Try again in {words}")
 
 
 # -- time ---------------------------------------------------------------------------------------

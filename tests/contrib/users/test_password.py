@@ -91,12 +91,37 @@ def test_too_long_fits_nobody(talker):
     assert user.check_password("half \ud800").result is False
 
 
-def test_a_password_does_not_depend_on_the_keyboard(talker):
-    """Letters with accents are composed."""
+@pytest.mark.parametrize(
+    ("password", "other"),
+    [
+        (NFD, NFC),
+        (" correct horse ", "correct horse"),
+        ("correct\u200dhorse", "correcthorse"),
+        ("corre\u0301\u0301\u0301\u0301\u0301ct horse", "corre\u0301\u0301\u0301\u0301ct horse"),
+        ("correct \ufb01sh", "correct fish"),
+        ("Correct horse", "correct horse"),
+    ],
+)
+def test_a_password_is_hashed_as_it_was_typed(talker, password, other):
+    """To the byte: what looks like it, or is equal to it by Unicode, is another one."""
+    user = talker.account("Bob")
+    user.set_password(check_new_password(password))
+    PasswordHasher().verify(user.password, password)
+    assert user.check_password(password).result is True
+    assert user.check_password(other).result is False
+
+
+def test_a_hash_of_a_former_version_still_works(talker):
+    """They composed the letters before they hashed them."""
     user = talker.account("Bob")
     user.set_password(NFC)
     assert user.check_password(NFD).result is True
-    assert check_new_password(NFD) == NFC
+
+
+@pytest.mark.parametrize("password", ["e\u0301" * 4, "a\u0301b\u0301" * 4])
+def test_a_short_or_simple_password_is_not_longer_for_being_decomposed(password):
+    with pytest.raises(PasswordRefused):
+        check_new_password(password)
 
 
 def test_nobody_without_a_password_can_log_in(talker):
@@ -161,3 +186,17 @@ def test_the_list_of_common_passwords_is_long_and_clean():
     common = password_module._common()
     assert len(common) > 10_000
     assert all(len(word) >= SHORTEST and word == word.casefold().strip() for word in common)
+
+
+@pytest.mark.parametrize(
+    "password", ["Trudi123", "trudi", "!!TRUDI!!", "trudiTrudi1", "1trudi2026"]
+)
+def test_ones_own_name_with_digits_or_signs_is_refused(password):
+    with pytest.raises(PasswordRefused):
+        check_new_password(password, name="Trudi")
+
+
+@pytest.mark.parametrize("name", ["", "Trudi"])
+def test_digits_and_words_around_a_name_are_a_password(name):
+    assert check_new_password("815329741", name=name) == "815329741"
+    assert check_new_password("trudi and the horse", name=name) == "trudi and the horse"

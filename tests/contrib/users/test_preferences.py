@@ -9,6 +9,7 @@ import pytest
 from cletus.contrib.users import edit_preferences
 from cletus.errors import Refused
 from cletus.text import style
+from cletus.text.translation import in_language
 
 LONG = "a long line " * 10
 
@@ -204,6 +205,13 @@ def test_all_are_listed_with_what_they_mean(bob):
     lines = "\n".join(map(str, edit_preferences(bob)))
     assert all(name in lines for name in bob.PREFERENCES)
     assert "Your terminal: utf-8, 80 columns, no screen reader." in lines
+
+
+def test_they_are_listed_in_the_language_of_the_person(bob):
+    bob.prefer("language", "de")
+    lines = [in_language(line, "de") for line in edit_preferences(bob)]
+    assert lines[0] == "Einstellung    Wert    Was das ist"
+    assert "time_zone      UTC     zum Beispiel Europe/Berlin" in lines
 
 
 def test_preferences_survive_a_reload(talker, bob):
