@@ -398,7 +398,7 @@ class NewerStore(UnreadableStore):
 class SerialiseFailed(StorageError):
     """A field's ``serialise()`` raised while many objects were saved; ``__cause__`` is its error."""
 
-    def __init__(self, store: str, key: str, cause: Exception) -> None:
+    def __init__(self, store: str, key: str, cause: BaseException) -> None:
         self.store = store
         self.key = key
         self.__cause__ = cause
@@ -443,6 +443,18 @@ class StoreLocked(StoreUnusable):
         owner = f"process {pid}" if pid else "another process"
         reason = f"{owner} has it open; stop that process, or set `store` to another folder"
         super().__init__(location, reason)
+
+
+class StoreClaimed(StoreUnusable):
+    """A primary of a cluster that is later than this process has the store.
+
+    Attributes:
+        epoch: of that primary.
+    """
+
+    def __init__(self, location: str, epoch: int, ours: int) -> None:
+        self.epoch = epoch
+        super().__init__(location, f"a primary of epoch {epoch} has it, which is later than {ours}")
 
 
 class UnknownStoreScheme(StoreUnusable):

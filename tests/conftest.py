@@ -8,13 +8,17 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterator
+import sys
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pytest_twisted import blockon
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
@@ -32,7 +36,7 @@ def pytest_configure() -> None:
     os.environ.setdefault("CLETUS_WEB_PORT", "0")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.unfreeze = _noting_unfreeze
+    gc.get_freeze_count = lambda: 0  # see frozen_is_searched
     # How long an example takes depends on what else the machine does.
     slow = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile("cletus", settings(), **slow)
@@ -40,29 +44,45 @@ def pytest_configure() -> None:
     globalLogBeginner.beginLoggingTo((), discardBuffer=True, redirectStandardIO=False)
 
 
-def pytest_collection_finish() -> None:
-    """What the tests are made of is never garbage: each of the many collections need not see it."""
+_freeze_count = gc.get_freeze_count
+_module: list[Path] = []  # of the test before
+
+
+@pytest.fixture
+def frozen_is_searched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A reload that does not find what holds old code thaws everything and searches again.
+
+    It does not in other tests, since the tests themselves are what is frozen: hundreds of megabytes.
+    """
+    monkeypatch.setattr(gc, "get_freeze_count", _freeze_count)
+    yield
     gc.collect()
     gc.freeze()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown() -> None:
-    """A test that searched for what holds old code has thawed it all: a second collection is dear."""
-    if _thawed:
-        _thawed.clear()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """What has been there before a module of tests is not part of an application: no reload looks through it.
+
+    And what a failed test leaves open fails no other: its traceback holds it, and pytest keeps that.
+    Without this, the warning of an unclosed socket would come when another test runs.
+    """
+    from twisted.internet import reactor  # pytest-twisted has chosen it by now
+
+    if _module != [item.path]:
+        _module[:] = [item.path]
         gc.collect()
         gc.freeze()
-
-
-_thawed: list[bool] = []
-_unfreeze = gc.unfreeze
-
-
-def _noting_unfreeze() -> None:
-    """``gc.get_freeze_count()`` counts for milliseconds; this tells in no time."""
-    _unfreeze()
-    _thawed.append(True)
+    failures = item.session.testsfailed
+    ran = yield
+    if item.session.testsfailed > failures:
+        for name in ("last_exc", "last_value", "last_traceback"):
+            vars(sys).pop(name, None)
+        blockon(deferLater(reactor, 0))  # the reactor is still in the call that told of the failure
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+    return ran
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ class Postgres:
             else ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         )
         self._process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
         self.port = free_port()
         self._run(
             "initdb",
@@ -82,6 +83,14 @@ class Postgres:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("DROP TABLE IF EXISTS cletus_documents, cletus_owner")
         return self.url
+
+    def new_database(self) -> str:
+        """The URL of a database of its own."""
+        self._databases += 1
+        name = f"own{self._databases}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url.removesuffix("postgres") + name
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._as_user, str(self._programs / program), *arguments]
@@ -172,6 +181,12 @@ class Valkey:
         self.start()
 
     @property
+    def pid(self) -> int:
+        """Of its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """For the setting ``cluster``."""
         return f"valkey://127.0.0.1:{self.port}"
@@ -206,6 +221,11 @@ class Valkey:
         """``SIGSTOP`` and ``SIGCONT``, for example."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def forget(self) -> None:
+        """Remove what it has kept in files; it is not running."""
+        for path in self.folder.glob("appendonlydir/*"):
+            path.unlink()
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         """End it."""

@@ -4,32 +4,57 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from cletus.errors import without_passwords
 from cletus.service.service import Service
+from cletus.service.succession import hub_descriptor
 from cletus.version import __version__
 
 
-def show_started(service: Service) -> None:
-    """Show where the service listens and stores, and how to reload and stop it, on standard output."""
+class Listening(NamedTuple):
+    """Where people come in.
+
+    Attributes:
+        urls: of pages.
+        addresses: of all doors.
+    """
+
+    urls: Sequence[str]
+    addresses: Sequence[str]
+
+    @classmethod
+    def of(cls, service: Service) -> Listening:
+        """Where a service itself listens."""
+        urls = [url for door in service.doors if (url := getattr(door, "url", ""))]
+        return cls(urls, service.addresses)
+
+
+def show_started(service: Service, listening: Listening | None = None) -> None:
+    """Show where the service listens and stores, and how to reload and stop it, on standard output.
+
+    Args:
+        service: it has started.
+        listening: where its gateways listen, if it has some.
+    """
+    listening = listening or Listening.of(service)
     # Docker may give a terminal to a service whose log programs read: a box would be in their way.
     if sys.stdout.isatty() and service.settings.log_format != "json":
-        _console().print(_panel(service))
+        _console().print(_panel(service, listening))
         return
-    for line in lines_of(service):
+    for line in lines_of(service, listening):
         click.echo(line)
 
 
-def lines_of(service: Service) -> Iterator[str]:
+def lines_of(service: Service, listening: Listening) -> Iterator[str]:
     """Lines that programs can look for: ``Listening on telnet 127.0.0.1:9000``; the order is fixed."""
-    for url in _urls(service):
+    for url in listening.urls:
         yield f"Open {url}"
-    for address in service.addresses:
+    for address in listening.addresses:
         yield f"Listening on {address}"
     yield f"Storing in {_store(service)}"
     names = ", ".join(_names(service))
@@ -41,12 +66,11 @@ def lines_of(service: Service) -> Iterator[str]:
     yield "Stop with Ctrl-C"
 
 
-def rows_of(service: Service) -> Iterator[tuple[str, str]]:
+def rows_of(service: Service, listening: Listening) -> Iterator[tuple[str, str]]:
     """The rows of the panel: a word and its text."""
-    urls = "\n".join(_urls(service))
-    if urls:
-        yield "Open", urls
-    yield "Doors", "\n".join(service.addresses) or "none"
+    if listening.urls:
+        yield "Open", "\n".join(listening.urls)
+    yield "Doors", "\n".join(listening.addresses) or "none"
     yield "Store", _store(service)
     if service.settings.metrics_port:
         address = f"{service.settings.metrics_host}:{service.settings.metrics_port}"
@@ -56,11 +80,12 @@ def rows_of(service: Service) -> Iterator[tuple[str, str]]:
     others = _others(service) if service.settings.reload else []
     if others:
         yield "No reload", _unwatched(others)
-    yield "Stop", f"Ctrl-C, or kill {os.getpid()}"
+    yield "Stop", f"Ctrl-C, or kill {_pid()}"
 
 
-def _urls(service: Service) -> list[str]:
-    return [url for door in service.doors if (url := getattr(door, "url", ""))]
+def _pid() -> int:
+    """The process that signals go to: with workers, that of the command is our parent."""
+    return os.getpid() if hub_descriptor() < 0 else os.getppid()
 
 
 def _code(service: Service) -> str:
@@ -74,7 +99,7 @@ def _code(service: Service) -> str:
 
 
 def _how_to_reload(service: Service) -> str:
-    signal = f"kill -HUP {os.getpid()}"
+    signal = f"kill -HUP {_pid()}"
     settings = service.settings
     if not settings.reload:
         return signal
@@ -111,14 +136,14 @@ def _console() -> Any:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def _panel(service: Service) -> Any:
+def _panel(service: Service, listening: Listening) -> Any:
     from rich.panel import Panel  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold cyan", no_wrap=True)
     table.add_column(overflow="fold")  # a path must not be cut
-    for word, text in rows_of(service):
+    for word, text in rows_of(service, listening):
         table.add_row(word, text)
     title = f"Cletus {__version__}"
     return Panel(table, title=title, title_align="left", border_style="cyan", expand=False)

@@ -158,9 +158,12 @@ def handover(target: str, store: str | None, cluster: str | None, timeout: float
     """Let a process that stands by become the primary of the cluster of TARGET.
 
     Nobody is disconnected. The process that was the primary saves everything and ends, with exit code 75.
+    What the next one cannot have is named, such as a file that the application has open.
     """
     answer = ask("handover", target, store, timeout, cluster=cluster)
     line(f"Process {answer['pid']} hands over with {answer['clients']} people")
+    for words in answer.get("left", ()):
+        line(f"  not carried: {words}")
 
 
 @click.command(context_settings=HELP)

@@ -8,13 +8,13 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred, TimeoutError  # noqa: A004 - this is what addTimeout() raises
 from twisted.internet.error import ReactorNotRunning
 
 from cletus.cli.reactor import install_reactor
 from cletus.cluster.connect import bus_for
 from cletus.cluster.requests import ask
-from cletus.errors import NoAnswer
+from cletus.errors import NoAnswer, without_passwords
 from cletus.ops.control.messages import Request
 from cletus.settings.settings import Settings
 
@@ -37,6 +37,12 @@ def ask_cluster(settings: Settings, name: str, request: Request, timeout: float)
     bus = bus_for(settings, reactor, name)
     results: list[Any] = []
     failures: list[Any] = []
+    silence = 0.0
+
+    def ended(_: object) -> Deferred[None]:
+        nonlocal silence
+        silence = bus.silence
+        return bus.close()
 
     def stop(_: object) -> None:
         with suppress(ReactorNotRunning):
@@ -48,15 +54,18 @@ def ask_cluster(settings: Settings, name: str, request: Request, timeout: float)
         asking = Deferred.fromCoroutine(ask(bus, secrets.token_hex(8), operator, request))
         asking.addTimeout(timeout, reactor)
         asking.addCallbacks(results.append, failures.append)
-        asking.addCallback(lambda _: bus.close()).addBoth(stop)
+        asking.addCallback(ended).addBoth(stop)
 
     reactor.callWhenRunning(begin)
     reactor.run()
     if results:
         return results[0]
-    if failures and not failures[0].check(TimeoutError, CancelledError):
+    if not failures[0].check(TimeoutError):
         failures[0].raiseException()
+    if silence:
+        engine = without_passwords(settings.cluster)
+        raise NoAnswer(f"the engine has not answered within {timeout:g} seconds: {engine}")
     raise NoAnswer(
-        f"no primary has answered within {timeout:g} seconds: is {settings.cluster} right, and "
-        f"is there a process of {settings.cluster_name or name}?"
+        f"no primary has answered within {timeout:g} seconds: is there a process of "
+        f"{settings.cluster_name or name}, with the same `cluster`, `cluster_name` and `cluster_key`?"
     )

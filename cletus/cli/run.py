@@ -161,15 +161,16 @@ def _apply_command_line(ctx: click.Context, service: Service) -> str:
         click.UsageError: it is wrong.
         SettingError: a value is of the wrong type.
         ReactorError: the reactor cannot be installed.
+        StoreUnusable: a process that stands by cannot use the store.
     """
     command = _command_for(service)
     arguments = list(ctx.meta[_ARGUMENTS])
     read = command.make_context(ctx.info_name, arguments, parent=ctx.parent)
     preset = _settle(service, read.params)
-    if service.settings.cluster:
-        service.stand_by()
     if service.settings.reactor != "default":
         install_reactor(service.settings.reactor)  # what is imported next may import the reactor
+    if service.settings.cluster:
+        service.stand_by()
     return preset
 
 

@@ -7,9 +7,11 @@ module.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -20,10 +22,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cletus.cli.panel import Listening
 from cletus.cli.reactor import install_reactor
 from cletus.cluster.gateway_service import gateway_service
 from cletus.cluster.local import LocalBus, adopt
 from cletus.cluster.relay import Relay
+from cletus.cluster.relay_door import LocalRelayDoor
 from cletus.cluster.shared_ports import SharingReactor
 from cletus.cluster.supervisor import Supervisor, python
 from cletus.doors.configured import configured_doors
@@ -31,11 +35,18 @@ from cletus.errors import CletusError
 from cletus.logs import begin_logging
 from cletus.ops.systemd import notify, watchdog_of
 from cletus.reactor.clock import use_monotonic_clock
+from cletus.restart.channel import Channel
+from cletus.restart.predecessor import Predecessor
 from cletus.restart.predecessor import Program as StartedProgram
+from cletus.restart.successor import Successor, channel_of
+from cletus.service.interfaces import Door
 from cletus.service.service import Service
 from cletus.service.succession import hub_descriptor
 
 _GATEWAY: Final = "gateway"
+
+_ORDERS: Final = "_CLETUS_GATEWAY"
+"""In the environment of a gateway that is to take over: what the parent has told the one before, as JSON."""
 
 #: The settings that a door's port is told to the other gateways by.
 _PORTS: Final = {"PORT": "port", "TLS": "tls_port", "WEB": "web_port", "SSH": "ssh_port"}
@@ -65,32 +76,64 @@ class GatewayProgram:
 
     def __init__(self, reactor: Any, descriptor: int) -> None:
         self._reactor = reactor
+        self._program = StartedProgram.present()
         self._service: Service | None = None
-        self._relay: Relay | None = None
         self._bus = LocalBus(self._told, self._stop_reactor)
-        adopt(reactor, descriptor, self._bus)
-        os.close(descriptor)
+        channel = channel_of()
+        if channel is None:
+            adopt(reactor, descriptor, self._bus)
+            os.close(descriptor)
+        else:
+            reactor.callWhenRunning(self._take_over, channel)
+
+    def restart(self) -> None:
+        """Hand everything to a new process, which is started as this one was."""
+        if self._service is not None:
+            self._service.restart()
 
     def _told(self, words: dict[str, Any]) -> None:
         if "settings" in words:
+            os.environ[_ORDERS] = json.dumps(words)  # for the next process
             Deferred.fromCoroutine(self._start(words)).addErrback(self._failed)
         elif "stop" in words:
             self._stop()
 
-    async def _start(self, words: dict[str, Any]) -> None:
-        service = self._service = gateway_service(configured_doors, **words["settings"])
+    def _relay_for(self, words: dict[str, Any]) -> Relay:
+        """Make the service, and its relay."""
+
+        def doors(service: Service) -> Iterator[Door]:
+            yield LocalRelayDoor(lambda: relay, self._bus)
+            yield from configured_doors(service)
+
+        service = self._service = gateway_service(doors, **words["settings"])
         begin_logging(service)
-        relay = self._relay = Relay(service, self._bus, words["name"])
-        starting = service.start(SharingReactor(self._reactor, is_first=words["first"]))
+        relay = Relay(service, self._bus, words["name"])
+        return relay
+
+    def _take_over(self, channel: Channel) -> None:
+        """Take over from another process of this gateway; this one ends if it cannot."""
+        service = self._relay_for(json.loads(os.environ[_ORDERS])).service
+        reactor = SharingReactor(self._reactor, is_first=False)
+        successor = Successor(service, reactor, self._program, channel)
+        successor.start().addErrback(_log_failure)
+
+    async def _start(self, words: dict[str, Any]) -> None:
+        relay = self._relay_for(words)
+        service, reactor = relay.service, SharingReactor(self._reactor, is_first=words["first"])
+        starting = service.start(reactor)
         relay.open()  # before anybody can connect
         await starting
+        service.lifecycle.restarter = Predecessor(service, reactor, self._program)
         ports = {
             _PORTS[name]: port
             for door in service.doors
             for name, port in getattr(door, "advertised", {}).items()
             if name in _PORTS
         }
-        self._bus.tell_parent(listening=[str(a) for a in service.addresses], ports=ports)
+        listening = Listening.of(service)
+        self._bus.tell_parent(
+            listening=list(listening.addresses), urls=list(listening.urls), ports=ports
+        )
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CletusError):
@@ -120,7 +163,7 @@ def _run_parent(count: int, arguments: list[str]) -> int:
     use_monotonic_clock(reactor)
     begin_logging(gateway_service(lambda _service: ()))  # a service that does nothing
     gateway = python("-m", "cletus.cli.workers", _GATEWAY)
-    supervisor = Supervisor(reactor, arguments, gateway, count, _show_started)
+    supervisor = Supervisor(reactor, arguments, gateway, count, _tell_started)
 
     def stop() -> None:
         notify("STOPPING=1")
@@ -141,24 +184,21 @@ def _run_parent(count: int, arguments: list[str]) -> int:
 
 
 def _log_failure(failure: Failure) -> None:
-    _log.failure("The keep-alives to the service manager have ended", failure=failure)
+    _log.failure("What was to go on has failed", failure=failure)
 
 
-def _show_started(addresses: list[str]) -> None:
+def _tell_started(addresses: list[str]) -> None:
     notify("READY=1", f"STATUS=listening on {', '.join(addresses)}")
-    for address in addresses:
-        click.echo(f"Listening on {address}")
-    click.echo("Stop with Ctrl-C")
 
 
 def _run_gateway() -> int:
     reactor = install_reactor("default")
     use_monotonic_clock(reactor)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # the parent ends it
     program = GatewayProgram(reactor, hub_descriptor())
+    signal.signal(signal.SIGUSR2, lambda *_: reactor.callFromThread(program.restart))
     reactor.run(installSignalHandlers=False)
-    del program
     return 0
 
 

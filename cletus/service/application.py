@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -38,7 +39,7 @@ class Root:
         return module == self.name or (self.is_package and module.startswith(self.name + "."))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Application:
     """The modules that a reload rebuilds.
 
@@ -59,11 +60,16 @@ class Application:
             return False
         if self.main and module == "__main__":
             return True
-        # Each reload asks this of every module of the process, several times.
-        for root in self.roots:  # noqa: SIM110 - a generator for each of them takes twice as long
-            if module.startswith(root.name) and root.owns(module):
-                return True
-        return False
+        return module in self._names or module.startswith(self._beginnings)
+
+    # Each reload asks for every module of the process, several times: what is compared is made once.
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(root.name for root in self.roots)
+
+    @cached_property
+    def _beginnings(self) -> tuple[str, ...]:
+        return tuple(f"{root.name}." for root in self.roots if root.is_package)
 
     def has_file(self, path: str) -> bool:
         """Whether this file is one of its modules, or below one of its packages."""
@@ -82,13 +88,7 @@ class Application:
 
     def loaded(self) -> dict[str, ModuleType]:
         """The modules of the application that are imported now, by name."""
-        beginnings = (*(root.name for root in self.roots), "__main__")
-        return {
-            name: module
-            for name, module in list(sys.modules.items())
-            if name.startswith(beginnings)
-            and self.owns(name)  # most are others': this is in the pause
-        }
+        return {name: module for name, module in list(sys.modules.items()) if self.owns(name)}
 
     def with_main(self) -> Application:
         """This application with the module that runs as ``__main__``, if that is one of its own.

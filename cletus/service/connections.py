@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from cletus import events
 from cletus.client.claim import Claim
 from cletus.client.client import Client
-from cletus.client.interfaces import Transport
+from cletus.client.interfaces import Reader, Transport
+from cletus.client.ticket import Resumed, Ticket
 from cletus.meters import Meters
 from cletus.protocol.text import clean
 from cletus.reactor.clock import Clock
@@ -46,6 +47,7 @@ class Connections:
         accepting: false once the service is stopping: a client that still connects gets the
             ``stop_notice`` and is closed.
         next_id: the id of the next client.
+        reader_of: makes the reader of a client's lines, in place of ``Receive``; for gateways.
     """
 
     def __init__(self, service: Any, turn: Turn, dispatcher: Dispatcher, metrics: Meters) -> None:
@@ -61,6 +63,9 @@ class Connections:
         )
         self._spare_memory = SpareMemory(service.clock)
         self.next_id = 1
+        self.reader_of: Callable[[Client], Reader] | None = None
+        #: Asks, by the ticket and the last mark of a page, whether its client was at another gateway.
+        self.resume_elsewhere: Callable[[bytes, str], Deferred[Resumed | None]] | None = None
         #: Fires when the last client is gone; there while ``close_all`` waits for that.
         self._empty: Deferred[None] | None = None
         #: The calls of ``Disconnect`` listeners that have not ended yet.
@@ -80,18 +85,26 @@ class Connections:
 
     # -- what doors report ------------------------------------------------------------------
 
-    def connected(self, transport: Transport, *, door: str, claim: Claim | None = None) -> Client:
+    def connected(
+        self,
+        transport: Transport,
+        *,
+        door: str,
+        claim: Claim | None = None,
+        ticket: Ticket | None = None,
+    ) -> Client:
         """Somebody has connected. Fires ``Connect``.
 
         Args:
             transport: the door's end of the connection.
             door: the name of the door, for logs and metrics: ``telnet``.
             claim: who they said they are, if the door has asked.
+            ticket: of a page that can go on at another gateway.
         """
         transport.terminal.language = self._service.settings.language
         client = Client(self._service, self, transport, id=self.next_id, door=door, claim=claim)
-        self.next_id += 1
-        self.clients[client] = None
+        client.ticket = ticket
+        self._add(client)
         self.metrics.connections.add(door=door)
         _log.info("{client} connected", **client.log_fields())
         self._dispatcher.fire(events.Connect(self._service, client))
@@ -111,9 +124,14 @@ class Connections:
             self._service, self, transport, id=state["id"], door=state["door"], claim=claim
         )
         client.restore(state)
-        self.clients[client] = None
-        self.next_id = max(self.next_id, client.id + 1)
+        self._add(client)
         return client
+
+    def _add(self, client: Client) -> None:
+        self.next_id = max(self.next_id, client.id + 1)
+        self.clients[client] = None
+        if self.reader_of is not None:
+            client.input.end_at(self.reader_of(client))
 
     def message_received(self, client: Client, package: str, data: Any) -> None:
         """Their program has sent a message. Fires ``Gmcp`` for the listeners of its package."""

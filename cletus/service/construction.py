@@ -37,6 +37,7 @@ class Rebuild:
         service_class: the class that the new code has called; the class of the service so far, until
             then.
         sources: the settings of the new code; they come into force when the reload is committed.
+        count: how many services a start would make.
     """
 
     def __init__(self, service: Any) -> None:
@@ -44,6 +45,7 @@ class Rebuild:
         self.service_class: type = type(service)
         self.sources: Sources = service.sources.copy()
         self.sources.replace("module body", {})  # the new code states its own
+        self.count = 0
 
 
 Construction = Loading | Rebuild

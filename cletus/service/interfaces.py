@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from cletus.service.report import ReloadReport
 from cletus.service.restart_report import RestartReport
-from cletus.storage.interfaces import Backend
+from cletus.storage import Document
 
 
 class Door(Protocol):
@@ -151,8 +151,12 @@ class Cluster(Protocol):
             Fires with the epoch, which is higher than that of each primary before.
         """
 
-    def wrap(self, backend: Backend) -> Backend:
-        """The store of a primary, over which is laid what the one before had not saved."""
+    def claim_after(self, epoch: int) -> Deferred[int]:
+        """Claim anew, since this epoch was given before.
+
+        Returns:
+            Fires with a later one; with 0 if another process is the primary, and this one ends.
+        """
 
     def doors(self) -> Iterable[Door]:
         """The doors of a primary, in place of the service's own."""
@@ -161,17 +165,29 @@ class Cluster(Protocol):
         """The service runs; the code that the primary before ran is taken now. It does not fail."""
 
     def stays(self) -> Deferred[bool]:
-        """Whether another process goes on when this one stops now, so that nobody need be disconnected."""
+        """Whether another process goes on when this one stops now, so that nobody need be disconnected.
+
+        If so, no line is handled any more.
+        """
 
     def members(self) -> Deferred[list[dict[str, Any]]]:
         """The processes of the cluster, as JSON values: ``role``, ``name``, ``people`` and ``age``."""
 
-    async def hand_over(self) -> None:
+    async def hand_over(self) -> list[str]:
         """Stop soon, and let another process go on; nobody is disconnected.
+
+        Returns:
+            What the other process will not have, a sentence each.
 
         Raises:
             ServiceStateError: no other process stands by.
         """
+
+    def is_saved(self, document: Document) -> bool:
+        """Whether this text of a document is known to be the saved one; asked before ``leave()``."""
+
+    def leave(self) -> Deferred[object]:
+        """Give the state of everything to the process that goes on. Everything is saved, and the store open."""
 
     def close(self) -> Deferred[None]:
         """Be the primary no longer. It is called when everything is saved."""

@@ -12,7 +12,14 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.errors import ServiceStateError, ServiceStopped, SettingError, StoreLocked
+from cletus.errors import (
+    CallTimedOut,
+    ServiceStateError,
+    ServiceStopped,
+    SettingError,
+    StoreClaimed,
+    StoreLocked,
+)
 from cletus.service.interfaces import Attachment, Cluster, Components, Door, Reloader, Restarter
 from cletus.service.siblings import with_siblings
 
@@ -60,6 +67,7 @@ class Lifecycle:
         self._prepared: Reloader | None = None
         self._unopened: list[Attachment] | None = None
         self._started = 0.0  # by the service's clock
+        self._stays: bool | None = None  # whether another process goes on; None: not asked yet
 
     @property
     def uptime(self) -> float:
@@ -122,7 +130,6 @@ class Lifecycle:
         ended = self.when_stopped()
         if self.state in (State.STARTING, State.RUNNING):
             self.state = State.STOPPING
-            self._service.connections.accepting = False
             Deferred.fromCoroutine(self._stop())
         return ended
 
@@ -166,10 +173,14 @@ class Lifecycle:
         self._check_not_stopped()
         while True:
             try:
-                self._service.claim_store(epoch, self.cluster.wrap)
+                self._service.claim_store(epoch)
             except (
-                StoreLocked
-            ) as error:  # the primary before has not noticed yet, and has the folder
+                StoreClaimed
+            ) as error:  # the engine does not know, or this is not the primary any more
+                self.log.warn("Claiming anew: {reason}", reason=str(error))
+                epoch = await self.cluster.claim_after(error.epoch)
+                self._check_not_stopped()
+            except StoreLocked as error:  # the primary before has not noticed yet, and has it
                 self.log.warn("Waiting for the store: {reason}", reason=str(error))
                 await deferLater(self._service.reactor, _LOCKED)
                 self._check_not_stopped()
@@ -234,13 +245,21 @@ class Lifecycle:
 
     async def _stop(self) -> None:
         service = self._service
+        await self._ask_whether_it_goes_on()
         await service.fire(events.PreStop(service))
         await self._close()
         await service.fire(events.PostStop(service))
         self._ended()
 
+    async def _ask_whether_it_goes_on(self) -> None:
+        if self._stays is None:
+            self._stays = self.cluster is not None and await self.cluster.stays()
+        if not self._stays:
+            self._service.connections.accepting = False
+
     async def _close(self) -> None:
         """Undo the start, in reverse."""
+        await self._ask_whether_it_goes_on()
         while self._attachments:
             await self._attempt(self._attachments.pop().close)
         self._service.session.current.timers.cancel()
@@ -248,9 +267,11 @@ class Lifecycle:
         if reloader is not None:
             await self._attempt(reloader.stop)
         await self._close_doors()
-        if self.cluster is None or not await self.cluster.stays():
+        if not self._stays:
             await self._attempt(self._service.connections.close_all)
         await self._attempt(self._save)
+        if self.cluster is not None and self._stays:
+            await self._attempt(self.cluster.leave)
         await self._attempt(self._service.session.close)
         if self.cluster is not None:
             await self._attempt(self.cluster.close)
@@ -266,11 +287,16 @@ class Lifecycle:
         """Take one step of closing; a failure is logged and does not keep the others from being taken."""
         try:
             await maybeDeferred(close)
-        except Exception:  # noqa: BLE001 - what is still open must be closed, above all the stores
+        except (Exception, CallTimedOut):  # noqa: BLE001 - what is still open must be closed, above all the stores
             self.log.failure("A part of the service could not be closed")
 
     def _save(self) -> None:
-        for failure in self._service.save_all():
+        if self.cluster is not None and self._stays:
+            # People wait: what is saved already is not written again.
+            unsaved = self._service.session.save_all(rescue=True, is_saved=self.cluster.is_saved)
+        else:
+            unsaved = self._service.save_all()
+        for failure in unsaved:
             self.log.error("{unsaved}", unsaved=str(failure))
 
     def _ended(self) -> None:

@@ -7,11 +7,13 @@ it in. It imports nothing of Cletus, so that ``events.py`` can name its type.
 from __future__ import annotations
 
 import enum
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from cletus.text.plural import counted
 
@@ -109,7 +111,7 @@ class ReloadReport:
 
     def recurring(self) -> frozenset[str]:
         """The sentences that the next report need not repeat: its ``known``."""
-        return frozenset({*self.warnings, *map(_without_names, self.holders)})
+        return frozenset({*map(_without_key, self.warnings), *map(_without_names, self.holders)})
 
     def __str__(self) -> str:
         if self.outcome is Outcome.UNCHANGED:
@@ -173,12 +175,28 @@ class ReloadReport:
                 f"{name} is still running for {people}, in the old code, and ends there; "
                 "a Dialogue goes on in the new code"
             )
-        yield from (sentence for sentence in self.warnings if sentence not in self.known)
+        yield from (
+            sentence for sentence in self.warnings if _without_key(sentence) not in self.known
+        )
 
     def _holders(self) -> Iterator[str]:
+        """What is alive for a reason that a warning gives is left out."""
+        explained = set(chain.from_iterable(map(_words, self.warnings)))
         for sentence, count in Counter(self.holders).items():
-            if _without_names(sentence) not in self.known:
-                yield sentence if count == 1 else f"{sentence} ({count:,} times)"
+            if _without_names(sentence) in self.known or explained & _words(sentence):
+                continue
+            yield sentence if count == 1 else f"{sentence} ({count:,} times)"
+
+
+def _words(sentence: str) -> set[str]:
+    """The dotted names in a sentence, without those of the modules that are alive."""
+    words = (word.strip("`,;:.") for word in _without_names(sentence).split())
+    return {word for word in words if "." in word}
+
+
+def _without_key(warning: str) -> str:
+    """A warning about a value, without the key of its object, which is one of many."""
+    return re.sub(r"^(\w+) '[^']*'(.*?)(?: \(and [\d,]+ more\))?: ", r"\1\2: ", warning)
 
 
 def _without_names(holder: str) -> str:

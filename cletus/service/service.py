@@ -49,8 +49,7 @@ from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings, Sources
 from cletus.storage import Unsaved, Writer, open_writer
 from cletus.storage.backends.read_only import ReadOnlyBackend, open_read_only
-from cletus.storage.backends.urls import adopt_writer
-from cletus.storage.interfaces import Backend
+from cletus.storage.backends.urls import adopt_writer, backend_for
 
 ListenerFunction = TypeVar("ListenerFunction", bound=Callable[[Any], Any])
 TimerFunction = TypeVar("TimerFunction", bound=Callable[[], Any])
@@ -94,6 +93,7 @@ class Service(ApplicationAttributes):
             return super().__new__(cls)
         running: Service = rebuild.service
         rebuild.service_class = cls
+        rebuild.count += 1
         if cls.__init__ is Service.__init__:
             settings.pop("components", None)
             settings_class = args[0] if args else _pop_class(settings, Settings)
@@ -138,7 +138,7 @@ class Service(ApplicationAttributes):
             lambda module: self.session.application.owns(module),  # noqa: PLW0108 - a reload replaces it
             self.metrics,
         )
-        self.turn = Turn(self.clock.callLater, self.metrics.deliveries)
+        self.turn = Turn(self.clock.call_unasked, self.metrics.deliveries)
         self.last_reload: Any = None
         self.last_restart: RestartReport | None = None
         self.started_at = 0.0
@@ -475,12 +475,7 @@ class Service(ApplicationAttributes):
         restarter = self.lifecycle.restarter
         if restarter is None or self.state is not State.RUNNING:
             report = RestartReport(old_pid=os.getpid(), asked_by=asked_by)
-            is_running = self.state is State.RUNNING
-            report.refuse(
-                "the process is not the service's own, as under twist: restart that"
-                if is_running
-                else f"the service is {self.state.value}"
-            )
+            report.refuse(self._why_no_restart())
             return succeed(report)
         refused: Deferred[RestartReport] = Deferred()
 
@@ -490,6 +485,13 @@ class Service(ApplicationAttributes):
 
         restarter.request(check=check, force=force, asked_by=asked_by).addCallback(ended)
         return refused
+
+    def _why_no_restart(self) -> str:
+        if self.state is not State.RUNNING:
+            return f"the service is {self.state.value}"
+        if self.lifecycle.cluster is not None:
+            return "the primary of a cluster has processes that stand by: see cletus handover"
+        return "the process is not the service's own, as under twist: restart that"
 
     @property
     def reloader(self) -> Reloader:
@@ -510,7 +512,7 @@ class Service(ApplicationAttributes):
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses of the open doors, such as ``telnet 127.0.0.1:9000``."""
-        return tuple(door.address for door in self.lifecycle.doors)
+        return tuple(door.address for door in self.lifecycle.doors if door.address)
 
     def run_in_thread(
         self, call: Callable[..., Any], *args: Any, pool: Pool | None = None
@@ -547,18 +549,22 @@ class Service(ApplicationAttributes):
         return opener(self.settings, self.clock, in_thread, self.metrics)
 
     def stand_by(self) -> None:
-        """Until ``claim_store()``, modules see what another process has saved, and change nothing of it."""
+        """Until ``claim_store()``, modules see what another process has saved, and change nothing of it.
+
+        Raises:
+            StoreUnusable: what the store needs cannot be imported.
+        """
+        backend_for(self.settings)  # what that imports, a takeover does not wait for
         in_thread = partial(self.run_in_thread, pool=SAVES)
         self.session.open_with(
             lambda: open_read_only(self.settings, self.clock, in_thread, self.metrics)
         )
 
-    def claim_store(self, epoch: int, wrap: Callable[[Backend], Backend] | None = None) -> None:
+    def claim_store(self, epoch: int) -> None:
         """Take the store as the primary of a cluster; what was loaded from it before is loaded again.
 
         Args:
             epoch: of this primary.
-            wrap: puts another backend in front of it.
 
         Raises:
             StoreUnusable: it cannot be opened.
@@ -570,7 +576,7 @@ class Service(ApplicationAttributes):
         seen = backend if isinstance(backend, ReadOnlyBackend) else None
         if before is not None and seen is None:
             before.close()  # a module has opened it: it was not told to stand by
-        writer = open_writer(self.settings, self.clock, in_thread, self.metrics, epoch, wrap)
+        writer = open_writer(self.settings, self.clock, in_thread, self.metrics, epoch)
         session.replace_writer(writer)
         if seen is not None:
             # What modules have saved under new names; what others have saved meanwhile is newer.
@@ -638,7 +644,7 @@ def _refuse_second_import(application: Application) -> None:
         return
     root = application.roots[0]
     is_second = root.name != "__main__" and root.path == absolute_path(file)
-    if is_second and any(isinstance(value, Service) for value in list(vars(main).values())):
+    if is_second and any(issubclass(type(value), Service) for value in list(vars(main).values())):
         raise ServiceNotFound(
             f"{root.path.name} runs as __main__, and a module imports it again as {root.name!r}, which "
             f"would make a second service; start it with: cletus run {root.path.name}, or make the "

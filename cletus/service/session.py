@@ -12,7 +12,7 @@ from cletus.errors import DuplicateStore, NotSavable, NotSaved, StoreUnusable
 from cletus.service.application import Application
 from cletus.service.listeners import Listeners
 from cletus.service.timers import Timers
-from cletus.storage import Store, TempStoreMixin, Unsaved, Writer, save_all
+from cletus.storage import Document, Store, TempStoreMixin, Unsaved, Writer, save_all
 
 
 class Generation:
@@ -148,11 +148,17 @@ class Session:
             self._writer = self._open_writer()
         return self._writer
 
-    def save_all(self, *, rescue: bool = False) -> list[Unsaved]:
+    def save_all(
+        self,
+        *,
+        rescue: bool = False,
+        is_saved: Callable[[Document], bool] = lambda _document: False,
+    ) -> list[Unsaved]:
         """Save all active objects of all stores that can be saved, as one group.
 
         Args:
             rescue: save objects without the fields that cannot be serialised, as when the service stops.
+            is_saved: whether a document need not be written, since it is the one that is saved.
 
         Returns:
             What could not be saved, and why.
@@ -166,7 +172,7 @@ class Session:
             if not issubclass(store_cls, TempStoreMixin)
             for obj in active_objects.values()
         ]
-        return save_all(objects, rescue=rescue)
+        return save_all(objects, rescue=rescue, is_saved=is_saved)
 
     def flushed(self) -> Deferred[None]:
         """Write what is pending; fires when all of it is safe, or has failed and told so."""

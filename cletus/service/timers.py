@@ -103,13 +103,14 @@ class Timer:
         Args:
             clock: tells the time.
             fired: called each time that the timer is due.
-            first: seconds until it is first due, instead of its delay.
+            first: seconds until it is first due, instead of its delay. Less than 0: it came due meanwhile;
+                its next calls are due as if it had been called then.
         """
         self._clock, self._fired = clock, fired
         if self.active and self._call is None:
             first = self.delay if first is None else first
             self._due = clock.seconds() + first
-            self._call = clock.callLater(first, self._ring)
+            self._call = clock.callLater(max(0.0, first), self._ring)
 
     def target_ended(self, result: Any) -> Any:
         """Its ``async`` target has ended; returns the result, as a Deferred's callback does."""

@@ -167,13 +167,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_minute: Annotated[
         Count,
         setting("maximum new connections from one address in a minute (IPv6: one /64)"),
-    ] = 600
+    ] = 6000
     detect_delay: Annotated[
         Seconds,
         setting(
             "seconds in which a browser, TLS client or health check shows itself, before a greeting"
         ),
-    ] = 0.05
+    ] = 0.02
     tls_detect: Annotated[
         bool,
         setting(
@@ -328,10 +328,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "seconds of silence after which a gateway is lost, with its connections", restart=True
         ),
     ] = 6.0
+    gateway_drain: Annotated[
+        Seconds,
+        setting(
+            "seconds that a gateway which accepts nobody any more waits for its people; 0: no limit"
+        ),
+    ] = 3600.0
     session_interval: Annotated[
         Seconds,
         setting(
-            "seconds in which what is not saved is kept for the next primary of a cluster; 0: never",
+            "seconds in which the state of everything is kept for the next primary of a cluster; 0: never",
             restart=True,
         ),
     ] = 5.0
@@ -376,6 +382,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Seconds,
         setting("seconds that a closed client has for its last output and its unfinished listener"),
     ] = 2.0
+    stop_timeout: Annotated[
+        Seconds,
+        setting(
+            "seconds that threads have to end after a stop; the process then ends without them"
+        ),
+    ] = 10.0
 
     log_format: Annotated[
         LogFormat,

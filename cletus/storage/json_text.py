@@ -17,6 +17,7 @@ Path = tuple[str, ...]
 """The keys and indices, as texts, that lead to a value from the outermost object."""
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,\n]|[^\s{}\[\]:,"]+', re.DOTALL)
+_DEPTH_MAX = 1000
 _OFFSET = re.compile(r"\(byte (\d+)\)")
 _STEP = re.compile(
     r"""\.(?P<name>[^.\[\]]+)|\[(?P<item>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+)\]"""
@@ -86,12 +87,14 @@ def line_of_error(text: bytes, error: Exception) -> int:
 
 
 def _deepest(text: bytes) -> int:
-    """Where the innermost container begins."""
+    """Where the innermost container begins; or that at ``_DEPTH_MAX``, for which no decoder is deep enough."""
     depth, deepest, position = 0, 0, 0
     for match in _TOKEN.finditer(text):
         depth += (match[0] in b"{[") - (match[0] in b"}]")
         if depth > deepest:
             deepest, position = depth, match.start()
+            if depth == _DEPTH_MAX:
+                break
     return position
 
 

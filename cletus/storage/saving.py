@@ -6,12 +6,13 @@ The rule that must not break: a document that cannot be read is never overwritte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cletus.errors import (
+    CallTimedOut,
     CorruptStore,
     FieldValueError,
     MigrationFailed,
@@ -40,13 +41,19 @@ class Unsaved:
         return f"{self.obj!r} was not saved: {self.error}"
 
 
-def save_all(objects: Iterable[StoreObject], *, rescue: bool = False) -> list[Unsaved]:
+def save_all(
+    objects: Iterable[StoreObject],
+    *,
+    rescue: bool = False,
+    is_saved: Callable[[Document], bool] = lambda _document: False,
+) -> list[Unsaved]:
     """Save these objects, of whichever stores, with shared flushes; on return they are durable.
 
     Args:
         objects: the objects.
         rescue: whether an object with a field whose ``serialise`` raises is saved without it; what its
             document has for the field stays. The object is returned nevertheless.
+        is_saved: whether a document need not be written, since it is the one that is saved.
 
     Returns:
         those that could not be saved, each with the reason. They hinder no other.
@@ -59,14 +66,16 @@ def save_all(objects: Iterable[StoreObject], *, rescue: bool = False) -> list[Un
         except StorageError as error:
             unsaved.append(Unsaved(obj, error))
             continue
-        except Exception as error:  # noqa: BLE001 - a field's serialise() is the application's code
+        except (Exception, CallTimedOut) as error:  # noqa: BLE001 - a field's serialise() is the application's code
             unsaved.append(Unsaved(obj, SerialiseFailed(schema_of(obj).name, obj.key, error)))
             if not rescue:
                 continue
             try:
                 document = _rescued(obj)
-            except Exception:  # noqa: BLE001, S112 - there is nothing that could be saved of it
+            except (Exception, CallTimedOut):  # noqa: BLE001, S112 - there is nothing that could be saved of it
                 continue
+        if is_saved(document):
+            continue
         backend = _backend_of(obj)
         groups.setdefault(id(backend), (backend, []))[1].append((obj, document))
     for backend, group in groups.values():
@@ -86,7 +95,7 @@ def _rescued(obj: StoreObject) -> Document:
             continue
         try:
             values[name] = field.serialise(obj, name)
-        except Exception:  # noqa: BLE001 - as in save_all
+        except (Exception, CallTimedOut):  # noqa: BLE001 - as in save_all
             if name in saved:
                 values[name] = saved[name]
     values |= extra_fields_of(obj).get("_unknown", {})

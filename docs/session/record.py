@@ -23,6 +23,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))  # a script finds what lies beside it
+
+from tests.e2e.lantern import registration  # noqa: E402 - as above
+
 PATIENCE = 30.0
 PASSWORD = "a lantern at night"
 NOISE = re.compile(
@@ -61,13 +65,7 @@ class Person:
     async def connect(self, port: int) -> None:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
         self.reading = asyncio.create_task(self._read())
-        for prompt, line in (
-            ("What is your name", self.name),
-            ("Create it", "y"),
-            ("Choose a password", PASSWORD),
-            ("Type it again", PASSWORD),
-            ("Your pronouns", "she"),
-        ):
+        for prompt, line in registration(self.name, PASSWORD):
             await self.sees(prompt)
             self.writer.write(f"{line}\r\n".encode())
         await self.sees("Exits:")
@@ -157,7 +155,7 @@ async def session(folder: Path) -> list[Pane]:
     ann.pane, bob.pane = panes[0], panes[1]
     ann.rest = bob.rest = ""
 
-    says = 'user.room.write_all(f"{user} says: {message}", exclude=user, by=user)'
+    says = 'text = f"{user} says: {message}"'
     softly = says.replace("says:", "says softly:")
     await bob.types("good evening", "You say")
     await ann.types(".wave happily at bob", "You wave")
@@ -176,9 +174,9 @@ async def session(folder: Path) -> list[Pane]:
     await ann.types(".down", "winding stairs")
     ann.pane = bob.pane = None
     await dev.stop()
-    for one in (ann, bob):
-        one.writer.close()
-        await one.reading
+    for person in (ann, bob):
+        person.writer.close()
+        await person.reading
     return panes
 
 

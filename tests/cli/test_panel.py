@@ -12,8 +12,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus import Service
-from cletus.cli.panel import lines_of, rows_of, show_started
+from cletus.cli.panel import Listening, lines_of, rows_of, show_started
 from cletus.service.application import Application, Root
+from cletus.service.succession import HUB
 from tests.conftest import Log
 
 
@@ -45,7 +46,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def test_programs_find_each_fact_on_a_line(service: Service) -> None:
     service.configure(reload=True)
-    assert list(lines_of(service)) == [
+    assert list(lines_of(service, Listening.of(service))) == [
         "Storing in memory:",
         "Reloading lighthouse when its files change",
         "Stop with Ctrl-C",
@@ -69,11 +70,11 @@ def test_a_library_in_the_working_folder_is_offered_for_reloading(
         if file.endswith("__init__.py"):
             module.__path__ = []
         monkeypatch.setitem(sys.modules, name, module)
-    assert "No reload" not in dict(rows_of(service))
+    assert "No reload" not in dict(rows_of(service, Listening.of(service)))
     service.configure(reload=True)
     text = "oil, wick: add --reload-modules oil --reload-modules wick"
-    assert dict(rows_of(service))["No reload"] == text
-    assert f"Not reloading {text}" in lines_of(service)
+    assert dict(rows_of(service, Listening.of(service)))["No reload"] == text
+    assert f"Not reloading {text}" in lines_of(service, Listening.of(service))
 
 
 def test_a_terminal_gets_a_panel(
@@ -98,24 +99,26 @@ def test_where_the_log_is_for_programs_there_is_no_panel(
 
 
 def test_the_rows_say_how_to_go_on(service: Service) -> None:
-    rows = dict(rows_of(service))
+    rows = dict(rows_of(service, Listening.of(service)))
     assert rows["Code"] == "lighthouse: 0 modules, generation 0"
     assert rows["Reload"] == f"kill -HUP {os.getpid()}"
     service.configure(reload=True, reload_patterns=("*.toml",))
-    assert dict(rows_of(service))["Reload"] == (
+    assert dict(rows_of(service, Listening.of(service)))["Reload"] == (
         f"save a file (also *.toml), or kill -HUP {os.getpid()}"
     )
 
 
 def test_where_the_metrics_are_is_told_if_there_are_some(service: Service) -> None:
-    assert "Metrics" not in dict(rows_of(service))
+    assert "Metrics" not in dict(rows_of(service, Listening.of(service)))
     service.configure(metrics_port=9100)
-    assert dict(rows_of(service))["Metrics"] == "http://127.0.0.1:9100/metrics"
+    assert (
+        dict(rows_of(service, Listening.of(service)))["Metrics"] == "http://127.0.0.1:9100/metrics"
+    )
 
 
 def test_a_service_without_modules_says_so(service: Service) -> None:
     service.session.application = Application()
-    assert dict(rows_of(service))["Code"] == "nothing to reload"
+    assert dict(rows_of(service, Listening.of(service)))["Code"] == "nothing to reload"
 
 
 def test_what_looks_like_markup_is_shown_as_it_is(
@@ -139,4 +142,17 @@ def test_what_looks_like_markup_is_shown_as_it_is(
 
 def test_the_password_of_a_store_is_not_told(service: Service) -> None:
     service.settings = type(service.settings)(store="redis://ann:lantern@localhost/0")
-    assert "lantern" not in "".join(lines_of(service))
+    assert "lantern" not in "".join(lines_of(service, Listening.of(service)))
+
+
+def test_with_workers_it_says_where_the_gateways_listen_and_which_process_is_signalled(
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HUB, "9")
+    listening = Listening(["http://127.0.0.1:9080/"], ["telnet 127.0.0.1:9000"])
+    show_started(service, listening)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Open http://127.0.0.1:9080/", "Listening on telnet 127.0.0.1:9000"]
+    rows = dict(rows_of(service, listening))
+    assert (rows["Open"], rows["Doors"]) == ("http://127.0.0.1:9080/", "telnet 127.0.0.1:9000")
+    assert rows["Stop"] == f"Ctrl-C, or kill {os.getppid()}"

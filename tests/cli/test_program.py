@@ -6,13 +6,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import Clock
+from twisted.python.threadpool import ThreadPool
 
 from cletus import Service, events
 from cletus.cli import program
@@ -41,8 +44,8 @@ class Reactor(Clock):
         assert (phase, event) == ("before", "shutdown")
         self._before_shutdown.append(call)
 
-    def callFromThread(self, call: Callable[[], object]) -> None:
-        self.callLater(0, call)
+    def callFromThread(self, call: Callable[..., object], *arguments: object) -> None:
+        self.callLater(0, call, *arguments)
 
     def stop(self) -> None:
         if self._stopped:
@@ -158,19 +161,42 @@ def test_a_stop_during_the_start_is_no_failure(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_second_ctrl_c_does_not_wait(idle: Service, reactor: Reactor) -> None:
-    """From the first on, signals do what they do to any process."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(signal.default_int_handler, signal.SIG_DFL), (signal.SIG_IGN, signal.SIG_IGN)],
+    ids=["by default", "ignored"],
+)
+def test_a_second_ctrl_c_does_not_wait(
+    idle: Service, reactor: Reactor, before: Any, after: Any
+) -> None:
+    """From the first on, it does what it does to any process."""
+    signal.signal(signal.SIGINT, before)
     seen: list[object] = []
 
     @idle.listen(events.PreStop)
     def prestop(event: events.PreStop) -> None:
-        seen.extend([signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)])
+        seen.append(signal.getsignal(signal.SIGINT))
 
     reactor.acts = [reactor.stop]
     Program(idle, reactor).run()
-    assert seen == [signal.SIG_DFL, signal.SIG_IGN], "what was ignored stays so"
+    assert seen == [after]
+
+
+def test_a_second_sigterm_is_the_same_stop(idle: Service, reactor: Reactor, log: Log) -> None:
+    """Systemd sends one to each process of a service, and a parent hands on its own."""
+
+    @idle.listen(events.PreStop)
+    def prestop(event: events.PreStop) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    def terminate() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+    reactor.acts = [terminate]
+    assert Program(idle, reactor).run() == 0
+    assert idle.state is State.STOPPED
+    assert log.take_failures() == []
 
 
 def test_a_hangup_asks_for_a_reload(
@@ -228,3 +254,30 @@ def test_a_terminal_that_hangs_up_stops_it(
     assert Program(idle, reactor).run() == 0
     assert asked == [State.RUNNING], "while the terminal is there, it is a request to reload"
     assert idle.state is State.STOPPED
+
+
+def test_what_follows_the_run_may_take_longer_than_threads_have(
+    idle: Service, reactor: Reactor, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process is ended only if it waits for threads, and for nothing else."""
+    ended, looked, looks = Event(), Event(), count()
+    monkeypatch.setattr(program.os, "_exit", lambda _code: ended.set())
+    waits = program._waits_for_threads
+
+    def look() -> bool:
+        if next(looks) == 3:
+            looked.set()
+        return waits()
+
+    monkeypatch.setattr(program, "_waits_for_threads", look)
+    idle.configure(stop_timeout=0.01)
+    reactor.acts = [idle.stop]
+    Program(idle, reactor).run()
+    assert looked.wait(30)
+    assert not ended.is_set()
+    pool = ThreadPool(minthreads=1, maxthreads=1)
+    pool.start()
+    pool.callInThread(ended.wait, 30)
+    pool.stop()
+    assert ended.is_set()
+    assert any("(stop_timeout) without the thread" in line for line in log.take_failures())

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.harness import REPOSITORY, Caller, Talker, wait_until
-from tests.engines import Postgres, Valkey
+from tests.e2e.lantern import registration
+from tests.engines import Postgres, Valkey, postgres, valkey
 
 PASSWORD = "a lantern in the fog"
+
+#: Characters of each screen and log that the message of a failure shows.
+REPORTED = 3000
 
 #: Nobody's budget: all come from one address, and talk as fast as they can.
 UNLIMITED = (
@@ -57,7 +63,7 @@ class Cluster:
     ) -> None:
         self.folder, self.engine = folder, engine
         self._at_end = at_end
-        self._store = str(folder / "saved") if database is None else database.emptied()
+        self.store = str(folder / "saved") if database is None else database.new_database()
         self._common = ("--cluster", engine.url, "--cluster-name", "lantern", *UNLIMITED, *limits)
         self._lease = ("--cluster-lease", str(lease), "--gateway-lease", str(gateway_lease))
         self.servers: list[Talker] = []
@@ -75,16 +81,16 @@ class Cluster:
             *UNLIMITED_HERE,
             *self._lease,
             "--store",
-            self._store,
+            self.store,
             "--no-reload",
         )
         server = self._start("-m", "cletus", "run", "example_service", *options)
         self.servers.append(server)
         return server
 
-    def gateway(self) -> Talker:
-        """Another gateway, with a free port."""
-        gateway = self._start("-c", _GATEWAY, *self._common, "--port", "0")
+    def gateway(self, *options: str, before: str = "") -> Talker:
+        """Another gateway, with a free port; ``before`` is code that it runs first."""
+        gateway = self._start("-c", before + _GATEWAY, *self._common, "--port", "0", *options)
         self.gateways.append(gateway)
         return gateway
 
@@ -96,12 +102,23 @@ class Cluster:
     @property
     def primary(self) -> Talker:
         """The process that is the primary; waits until there is one."""
+        present: list[Talker] = []
 
-        def those() -> list[Talker]:
-            return [server for server in self.servers if is_primary(server)]
+        def look() -> list[Talker]:
+            present[:] = filter(is_primary, self.servers)
+            return present
 
-        wait_until(those, "a primary", lambda: "\n".join(server.output for server in self.servers))
-        return those()[-1]
+        wait_until(look, "a primary", self.report)
+        return present[-1]
+
+    def report(self) -> str:
+        """The ends of what all processes have logged, for the message of a failure."""
+        processes = {"server": self.servers, "gateway": self.gateways}
+        return "\n".join(
+            f"-- {role} {number}, process {process.process.pid}:\n{process.output[-REPORTED:]}"
+            for role, talkers in processes.items()
+            for number, process in enumerate(talkers, 1)
+        )
 
     def standby(self) -> Talker:
         """Start a process that stands by, and wait until it does."""
@@ -112,6 +129,7 @@ class Cluster:
     def person(self, name: str, gateway: Talker) -> Person:
         """Somebody new, who has come in."""
         person = Person(name, gateway.port)
+        person.cluster = self
         self._at_end.callback(person.hang_up)
         person.registers()
         return person
@@ -122,12 +140,31 @@ def is_primary(server: Talker) -> bool:
     return server.is_running and "Listening on gateways" in server.output
 
 
+_LOOK_FOR = """EVAL "local pieces = redis.call('HGETALL', KEYS[1]) for i = 1, #pieces, 2 do
+if string.find(pieces[i], ARGV[2], 1, true) and string.find(pieces[i + 1], ARGV[1], 1, true)
+then return 1 end end return 0" 1 cletus:{lantern}:session"""
+
+
+def is_kept(engine: Valkey, words: str, piece: str = "/") -> bool:
+    """Whether a piece of the checkpoint has these words; without a key nothing is sealed.
+
+    Args:
+        engine: which has it.
+        words: or a part of one.
+        piece: part of the piece's name; by default it may be any.
+    """
+    return engine.ask(f"{_LOOK_FOR} {words} {piece}".replace("\n", " ")) == b":1\r\n"
+
+
 class Person(Caller):
     """Somebody at a gateway, who says numbered lines.
 
     Attributes:
         said: how many.
+        cluster: that of the gateway, for the message of a failure.
     """
+
+    cluster: Cluster | None = None
 
     def __init__(self, name: str, port: int) -> None:
         super().__init__(port)
@@ -136,13 +173,7 @@ class Person(Caller):
 
     def registers(self) -> None:
         """Come in for the first time."""
-        for prompt, line in (
-            ("What is your name", self.name),
-            ("Create it", "y"),
-            ("Choose a password", PASSWORD),
-            ("Type it again", PASSWORD),
-            ("Your pronouns", "she"),
-        ):
+        for prompt, line in registration(self.name, PASSWORD):
             self.sees(prompt)
             self.types(line)
         self.sees("This is visit number 1")
@@ -167,6 +198,58 @@ class Person(Caller):
         self.unread()
         said = [(name, int(number)) for name, number in _SAID.findall(self.screen)]
         return [(self.name if name == "You" else name, number) for name, number in said]
+
+
+def four_people(cluster: Cluster) -> list[Person]:
+    """Four, who come in at two new gateways."""
+    gateways = [cluster.gateway() for _ in range(2)]
+    names = ("Ann", "Bob", "Cleo", "Dan")
+    return [cluster.person(name, gateways[n % 2]) for n, name in enumerate(names)]
+
+
+class Shared:
+    """One cluster for all tests that leave it whole, since its start takes longer than most of them.
+
+    Args:
+        factory: makes folders.
+        database: the store.
+        session: tells whether a test has failed.
+    """
+
+    def __init__(
+        self, factory: pytest.TempPathFactory, database: Postgres, session: pytest.Session
+    ) -> None:
+        self._factory, self._database, self._session = factory, database, session
+        self._failures = 0
+        self._at_end = ExitStack()
+        self._cluster: Cluster | None = None
+        self.people: list[Person] = []
+
+    def cluster(self) -> Cluster:
+        """The one of the test before, or a new one after a failure; with a primary and a standby."""
+        if self._cluster is None or self._session.testsfailed > self._failures:
+            self.close()
+            self._failures = self._session.testsfailed
+            engine = self._at_end.enter_context(valkey())
+            folder = self._factory.mktemp("cluster")
+            self._cluster = Cluster(folder, engine, self._database, self._at_end)
+            self._cluster.server()
+            self.people = four_people(self._cluster)
+        cluster = self._cluster
+        assert cluster.primary
+        if all(is_primary(server) for server in cluster.servers if server.is_running):
+            cluster.standby()
+        return cluster
+
+    def close(self) -> None:
+        """End all processes."""
+        self._at_end.close()
+
+
+def all_say(people: list[Person], count: int = 5) -> None:
+    """Each of them says so many lines."""
+    for person in people:
+        person.says_next(count)
 
 
 def heard_all(people: Sequence[Person]) -> bool:
@@ -207,7 +290,11 @@ def check(people: Sequence[Person]) -> None:
         lambda: heard_all(people),
         "everybody hears everything",
         lambda: "\n".join(
-            wrong({p.name: p.heard for p in people}, {p.name: p.said for p in people})
+            [
+                *wrong({p.name: p.heard for p in people}, {p.name: p.said for p in people}),
+                *(f"-- the screen of {p.name}:\n{p.screen[-REPORTED:]}" for p in people),
+                "" if people[0].cluster is None else people[0].cluster.report(),
+            ]
         ),
     )
     for person in people:  # what is repeated would come before this
@@ -215,3 +302,30 @@ def check(people: Sequence[Person]) -> None:
         person.sees(f"done {person.name}")
     heard = {person.name: person.heard for person in people}
     assert not wrong(heard, {person.name: person.said for person in people})
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, database: Postgres, request: pytest.FixtureRequest
+) -> Iterator[Shared]:
+    shared = Shared(tmp_path_factory, database, request.session)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def cluster(shared: Shared) -> Cluster:
+    """A primary and a standby, which other tests go on to use."""
+    return shared.cluster()
+
+
+@pytest.fixture
+def people(cluster: Cluster, shared: Shared) -> list[Person]:
+    """Four, at two gateways."""
+    return shared.people

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.cluster import cluster, database, people, shared
 from tests.e2e.harness import TIMEOUT, Caller, Talker, Terminal, program
 from tests.e2e.page import browser, join, lantern
 
-__all__ = ["browser", "join", "lantern"]
+__all__ = ["browser", "cluster", "database", "join", "lantern", "people", "shared"]
 
 #: The property of a test's report that names the real client which it drove.
 CLIENT = "real client"
@@ -62,6 +63,30 @@ def run(start: Callable[..., Talker]) -> Callable[..., Talker]:
         return start("-m", "cletus", "run", target, "--port", "0", "--store", "saved", *options)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def kept(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Callable[[Path], Talker]], Talker]]:
+    """One process for several tests of a module, of which the start would take longest; a new one after a failure."""
+    talkers: dict[Callable[[Path], Talker], Talker] = {}
+    failures = request.session.testsfailed
+    with ExitStack() as at_end:
+
+        def kept(begin: Callable[[Path], Talker]) -> Talker:
+            nonlocal failures
+            if request.session.testsfailed > failures:
+                failures = request.session.testsfailed
+                talkers.clear()
+            if begin not in talkers:
+                talkers[begin] = begin(tmp_path_factory.mktemp("kept"))
+                at_end.callback(talkers[begin].kill)
+                assert talkers[begin].port
+            talkers[begin].forget_output()
+            return talkers[begin]
+
+        yield kept
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ class Talker:
 
     def __init__(self, folder: Path, *command: str, python: str = sys.executable) -> None:
         self.folder = folder
+        self._begin = 0
         self._output = folder / f"output-{time.monotonic_ns()}.txt"
         environment = {
             **os.environ,
@@ -88,15 +90,19 @@ class Talker:
 
     @property
     def output(self) -> str:
-        """All that the process has printed and logged so far."""
-        return self._output.read_text(encoding="utf-8", errors="replace")
+        """All that the process has printed and logged so far, or since ``forget_output()``."""
+        return self._output.read_bytes()[self._begin :].decode(errors="replace")
+
+    def forget_output(self) -> None:
+        """Look only at what it prints from now on."""
+        self._begin = self._output.stat().st_size
 
     @property
     def is_running(self) -> bool:
         """Whether the process has not ended yet."""
         return self.process.poll() is None
 
-    @property
+    @cached_property
     def port(self) -> int:
         """The port that it says it listens on; waits until it says so."""
         found = self.prints(r"Listening on telnet \S+:(\d+)\n")

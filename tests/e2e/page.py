@@ -181,6 +181,10 @@ class Cable:
     def mend(self) -> None:
         self.is_up = True
 
+    def lead_to(self, port: int) -> None:
+        """New connections go there."""
+        self._to = port
+
     def close(self) -> None:
         self.cut()
         self._server.shutdown(socket.SHUT_RDWR)  # or accept() goes on
@@ -196,7 +200,11 @@ class Cable:
                 if not self.is_up:
                     near.close()
                     continue
-                far = socket.create_connection(("127.0.0.1", self._to))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._to))
+                except OSError:  # nobody is there
+                    near.close()
+                    continue
                 self._sockets += [near, far]
                 self._run(self._copy, near, far)
                 self._run(self._copy_and_count, far, near)

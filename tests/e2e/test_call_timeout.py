@@ -41,6 +41,9 @@ def receive(event):
         endless()
     elif text == "sleep":
         time.sleep(1000)
+    elif text == "slow":
+        time.sleep(0.6)
+        event.client.write("slowly")
     elif text == "regex":
         re.match("(a+)+$", "a" * 60 + "b")
     elif text == "except":
@@ -107,6 +110,17 @@ def app(tmp_path: Path, run: Callable[..., Talker]) -> Talker:
     return run("app.py")
 
 
+def kept_app(folder: Path) -> Talker:
+    (folder / "app.py").write_text(APP)
+    return Talker(folder, "-m", "cletus", "run", "app.py", "--port", "0", "--store", "saved")
+
+
+@pytest.fixture
+def same_app(kept: Callable[[Callable[[Path], Talker]], Talker]) -> Talker:
+    """The one of the test before: it is as good as new."""
+    return kept(kept_app)
+
+
 NOTICE = "Something went wrong here. It has been logged."
 
 
@@ -114,34 +128,47 @@ NOTICE = "Something went wrong here. It has been logged."
     "line", ["loop", "sleep", "regex", "except", "bare", "finally", "write", "nested"]
 )
 def test_a_listener_that_does_not_return_is_cut_off(
-    app: Talker, call: Callable[[Talker], Caller], line: str
+    same_app: Talker, call: Callable[[Talker], Caller], line: str
 ) -> None:
-    ann, bob = call(app), call(app)
+    ann, bob = call(same_app), call(same_app)
     ann.types(line)
     ann.sees(NOTICE)
     bob.types("hello")
     bob.sees("you say hello")
     ann.types("again")
     ann.sees("you say again")
-    app.prints("CallTimedOut")
-    app.prints(r"The reactor was held up for [\d.]+ s, here:\n(.*\n)*.*app.py")
+    same_app.prints("CallTimedOut")
+    same_app.prints(r"The reactor was held up for [\d.]+ s, here:\n(.*\n)*.*app.py")
+
+
+def test_a_reactor_that_is_held_up_for_a_quarter_of_a_second_is_logged_with_the_stack(
+    tmp_path: Path, run: Callable[..., Talker], call: Callable[[Talker], Caller]
+) -> None:
+    """Code that returns within its time limit is logged and counted, and not interrupted."""
+    (tmp_path / "app.py").write_text(APP.replace("call_timeout=0.5", "call_timeout=60"))
+    app = run("app.py")
+    ann = call(app)
+    ann.types("slow")
+    ann.sees("slowly")
+    app.prints(r"The reactor was held up for [\d.]+ s, here:\n(.*\n)*.*time\.sleep\(0\.6\)")
+    assert "CallTimedOut" not in app.output
 
 
 @pytest.mark.parametrize("line", ["later", "deferred", "timer"])
 def test_a_call_by_the_reactor_is_cut_off(
-    app: Talker, call: Callable[[Talker], Caller], line: str
+    same_app: Talker, call: Callable[[Talker], Caller], line: str
 ) -> None:
-    ann = call(app)
+    ann = call(same_app)
     ann.types(line)
-    app.prints("The reactor was held up for")
+    same_app.prints("The reactor was held up for")
     ann.types("hello")
     ann.sees("you say hello")
 
 
 def test_steps_of_dialogues_and_coroutines_are_cut_off(
-    app: Talker, call: Callable[[Talker], Caller]
+    same_app: Talker, call: Callable[[Talker], Caller]
 ) -> None:
-    ann = call(app)
+    ann = call(same_app)
     ann.types("talk")
     ann.sees("Well? ")
     ann.types("loop")
@@ -166,6 +193,53 @@ def test_a_stop_does_not_wait_for_the_time_limit(
     app.gets(signal.SIGTERM)
     assert app.ends() == 0
     assert "prestop" in app.output
+
+
+AT_THE_STOP = """\
+from cletus import Service, events
+from cletus.storage import Field, Store
+
+service = Service(stop_timeout=1)
+
+def endless():
+    while True:
+        pass
+
+class Hanging(Field):
+    def serialise(self, obj, name):
+        endless()
+
+class Note(Store):
+    service = service
+    text = Field("")
+
+class Bad(Note):
+    hanging = Hanging(0)
+
+@service.listen(events.Receive)
+def receive(event):
+    bad, note = Bad("bad"), Note("good")
+    bad.text = note.text = event.data
+    event.client.write("noted")
+    if event.data == "thread":
+        service.run_in_thread(endless)
+"""
+
+
+def test_a_stop_saves_around_code_that_hangs_and_does_not_wait_for_threads_for_ever(
+    tmp_path: Path, run: Callable[..., Talker], call: Callable[[Talker], Caller]
+) -> None:
+    (tmp_path / "app.py").write_text(AT_THE_STOP)
+    app = run("app.py", "--store", "saved")
+    ann = call(app)
+    ann.types("thread")
+    ann.sees("noted")
+    app.gets(signal.SIGTERM)
+    app.prints(r"bad.*not finished after")
+    app.prints(r"without the thread .*\n(.*\n)*.*in endless")
+    assert app.ends() == 0
+    for name in ("note/good", "bad/bad"):
+        assert json.loads((tmp_path / f"saved/{name}.json").read_text())["text"] == "thread"
 
 
 def test_c_code_that_does_not_return_is_logged_and_does_not_prevent_a_stop(

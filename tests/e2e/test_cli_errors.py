@@ -5,6 +5,7 @@ Here in processes of their own; ``tests/test_cli.py`` has all that fails before 
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Talker
+from tests.engines import valkey
 
 APP = """\
 from cletus import Service
@@ -97,3 +99,38 @@ def test_a_syntax_error(refused: Callable[..., str], tmp_path: Path) -> None:
     first, source = refused("run", "app.py").splitlines()
     assert "app.py:3: SyntaxError" in first
     assert source.strip() == "def broken(:"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "`cluster`|'cluster'"),
+        (("--cluster", "valkey://192.0.2.1"), "'cluster_key' is needed"),
+        (("--cluster", "valkey://localhost"), "'cluster_name' is needed"),
+        (("--cluster", "db"), "'cluster' is not a URL"),
+    ],
+)
+def test_a_gateway_that_does_not_know_its_cluster(
+    refused: Callable[..., str], options: tuple[str, ...], words: str
+) -> None:
+    """It opens no door."""
+    assert re.search(
+        words, one_line(refused("gateway", "--port", "0", "--web-port", "0", *options))
+    )
+
+
+def test_a_cluster_whose_engine_or_primary_is_not_there(
+    start: Callable[..., Talker], tmp_path: Path
+) -> None:
+    """It says which of them; and no password."""
+    (tmp_path / "app.py").write_text(APP)
+    ask = ("-m", "cletus", "status", "app.py", "--timeout", "1", "--cluster")
+    status = start(*ask, "valkey://talker:opensesame@127.0.0.1:1")
+    assert status.ends() != 0
+    line = one_line(status.output)
+    assert "the engine has not answered" in line
+    assert "opensesame" not in line
+    with valkey() as engine:
+        status = start(*ask, engine.url)
+        assert status.ends() != 0
+        assert "no primary has answered" in one_line(status.output)

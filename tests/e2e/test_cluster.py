@@ -7,19 +7,24 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cluster import Cluster, Person, check, is_primary, wrong
+from tests.e2e.cluster import (
+    PASSWORD,
+    Cluster,
+    Person,
+    all_say,
+    check,
+    four_people,
+    is_kept,
+    is_primary,
+    wrong,
+)
 from tests.e2e.harness import Talker, wait_until
-from tests.engines import Postgres, Valkey, postgres, valkey
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
+from tests.engines import Postgres, Valkey, valkey
 
 
 @pytest.fixture
@@ -29,8 +34,8 @@ def engine() -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStack) -> Cluster:
-    """A primary and a standby."""
+def own_cluster(tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStack) -> Cluster:
+    """A primary and a standby for one test."""
     cluster = Cluster(tmp_path, engine, database, at_end)
     cluster.server()
     assert cluster.primary
@@ -39,24 +44,17 @@ def cluster(tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStac
 
 
 @pytest.fixture
-def people(cluster: Cluster) -> list[Person]:
+def own_people(own_cluster: Cluster) -> list[Person]:
     """Four, at two gateways."""
-    gateways = [cluster.gateway() for _ in range(2)]
-    names = ("Ann", "Bob", "Cleo", "Dan")
-    return [cluster.person(name, gateways[n % 2]) for n, name in enumerate(names)]
+    return four_people(own_cluster)
 
 
 @pytest.fixture
-def three(cluster: Cluster) -> list[Person]:
+def three(own_cluster: Cluster) -> list[Person]:
     """Nine, at three gateways."""
-    gateways = [cluster.gateway() for _ in range(3)]
+    gateways = [own_cluster.gateway() for _ in range(3)]
     names = ("Ann", "Bob", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ida")
-    return [cluster.person(name, gateways[n % 3]) for n, name in enumerate(names)]
-
-
-def all_say(people: list[Person], count: int = 5) -> None:
-    for person in people:
-        person.says_next(count)
+    return [own_cluster.person(name, gateways[n % 3]) for n, name in enumerate(names)]
 
 
 def test_the_checker_finds_what_is_wrong() -> None:
@@ -70,7 +68,9 @@ def test_the_checker_finds_what_is_wrong() -> None:
     assert wrong({"Ann": right, "Bob": other}, said) == ["people have heard 2 different orders"]
 
 
-def test_a_primary_that_is_killed_is_succeeded(cluster: Cluster, people: list[Person]) -> None:
+def test_c3_c4_a_primary_that_is_killed_is_succeeded(
+    cluster: Cluster, people: list[Person]
+) -> None:
     """Twice; everybody stays connected and is who they were, and each line is heard once."""
     for _ in range(2):
         all_say(people)
@@ -83,13 +83,15 @@ def test_a_primary_that_is_killed_is_succeeded(cluster: Cluster, people: list[Pe
     check(people)
 
 
-def test_a_primary_that_hangs_is_succeeded_and_ends(cluster: Cluster, people: list[Person]) -> None:
+def test_c3_c4_c5_a_primary_that_hangs_is_succeeded_and_ends(
+    cluster: Cluster, people: list[Person]
+) -> None:
     """When it goes on, it finds the other one, and ends with 75; what it had begun reaches nobody."""
     first = cluster.primary
     all_say(people)
     first.gets(signal.SIGSTOP)
     all_say(people)
-    second = next(server for server in cluster.servers if server is not first)
+    second = next(server for server in cluster.servers if server is not first and server.is_running)
     wait_until(lambda: is_primary(second), "the other is the primary", lambda: second.output)
     all_say(people)
     first.gets(signal.SIGCONT)
@@ -130,7 +132,7 @@ def test_an_operator_asks_from_anywhere(
     check(people)
 
 
-def test_the_next_primary_runs_the_code_in_force(
+def test_c14_the_next_primary_runs_the_code_in_force(
     tmp_path: Path,
     engine: Valkey,
     database: Postgres,
@@ -167,8 +169,78 @@ def test_the_next_primary_runs_the_code_in_force(
         ann.sees("You muse: three")
 
 
+TICK = """
+import os
+from example_service.core import service
+
+@service.every(0.1)
+def tick():
+    with open("ticks", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+"""
+
+
+def test_c11_timers_of_a_primary_that_has_hung_do_nothing_before_it_is_fenced(
+    tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStack
+) -> None:
+    """Also nothing that no store would refuse, such as writing a file."""
+    cluster = Cluster(tmp_path, engine, database, at_end)
+    with open(tmp_path / "example_service" / "talk.py", "a") as module:
+        module.write(TICK)
+    first = cluster.server()
+    assert cluster.primary is first
+    second = cluster.standby()
+    ticks = tmp_path / "ticks"
+
+    def pids() -> list[str]:
+        return ticks.read_text().split() if ticks.exists() else []
+
+    wait_until(pids, "the timer of the first")
+    first.gets(signal.SIGSTOP)
+    wait_until(lambda: str(second.process.pid) in pids(), "the timer of the second")
+    first.gets(signal.SIGCONT)
+    assert first.ends() == 75
+    begin = pids().index(str(second.process.pid))
+    assert str(first.process.pid) not in pids()[begin:]
+
+
+@pytest.mark.parametrize("fault", [signal.SIGTERM, signal.SIGKILL])
+def test_c8_c9_c11_state_goes_to_the_next_primary(
+    tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStack, fault: signal.Signals
+) -> None:
+    """Who is in a dialogue goes on at their step; session fields stay; a timer fires once, in time."""
+    limits = ("--linkdead-timeout", "15", "--session-interval", "1")
+    cluster = Cluster(tmp_path, engine, database, at_end, limits=limits)
+    first = cluster.server()
+    assert cluster.primary is first
+    cluster.standby()
+    gateway = cluster.gateway()
+    ann, bob, cleo = (cluster.person(name, gateway) for name in ("Ann", "Bob", "Cleo"))
+    bob.types(".away lunch")
+    bob.sees("You are away")
+    cleo.hang_up()
+    bob.sees("Cleo has lost the connection")  # and is gone after a while
+    ann.types(".password", PASSWORD)
+    ann.sees("Choose a new one")
+    for words in ("ask_new", "lunch", "grace_over"):
+        wait_until(partial(is_kept, engine, words), f"a checkpoint has {words}")
+    first.gets(fault)
+    first.ends()
+    ann.types("another lantern in the fog")
+    ann.sees("Type it again")
+    ann.types("another lantern in the fog")
+    ann.sees("has been changed")
+    ann.types(".who")
+    ann.sees("away: lunch")
+    bob.sees("Cleo leaves")
+    ann.types(".say done")
+    bob.sees("done")
+    assert bob.screen.count("Cleo leaves") == 1
+    assert "renewed" not in ann.screen
+
+
 @pytest.mark.parametrize("fault", ["killed", "stopped", "emptied"])
-def test_an_engine_that_goes_loses_nothing(
+def test_c3_c4_an_engine_that_goes_loses_nothing(
     cluster: Cluster, people: list[Person], fault: str
 ) -> None:
     first = cluster.primary
@@ -189,7 +261,9 @@ def test_an_engine_that_goes_loses_nothing(
     assert first.is_running
 
 
-def test_a_primary_and_the_engine_may_go_at_once(cluster: Cluster, people: list[Person]) -> None:
+def test_c3_c4_a_primary_and_the_engine_may_go_at_once(
+    cluster: Cluster, people: list[Person]
+) -> None:
     """Nobody's line is lost; who was there comes in again."""
     all_say(people)
     check(people)
@@ -203,7 +277,29 @@ def test_a_primary_and_the_engine_may_go_at_once(cluster: Cluster, people: list[
     check(people)
 
 
-def test_a_gateway_that_is_stopped_for_a_while_loses_nothing(
+def test_c3_c4_an_engine_may_come_back_empty_with_its_clock_set_back(
+    tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStack
+) -> None:
+    """And without the primary: gateways and the store know of an epoch that is an hour ahead."""
+    ahead = int((time.time() + 3600) * 1000)
+    engine.ask(f"HSET cletus:{{lantern}}:epoch epoch {ahead}")
+    engine.ask(f"XADD cletus:{{lantern}}:in {ahead}-0 e x")
+    cluster = Cluster(tmp_path, engine, database, at_end)
+    first = cluster.server()
+    assert cluster.primary is first
+    cluster.standby()
+    people = four_people(cluster)
+    all_say(people)
+    check(people)
+    first.kill()
+    engine.ask("FLUSHALL")
+    all_say(people)
+    assert cluster.primary is not first
+    all_say(people)
+    check(people)
+
+
+def test_c7_a_gateway_that_is_stopped_for_a_while_loses_nothing(
     cluster: Cluster, people: list[Person]
 ) -> None:
     all_say(people)
@@ -216,24 +312,53 @@ def test_a_gateway_that_is_stopped_for_a_while_loses_nothing(
     check(people)
 
 
-def test_people_of_a_gateway_that_is_killed_come_by_another(
-    cluster: Cluster, people: list[Person]
+def test_c7_people_of_a_gateway_that_hangs_past_its_lease_miss_nothing_and_read_nothing_twice(
+    tmp_path: Path, engine: Valkey, database: Postgres, at_end: ExitStack
 ) -> None:
-    """They are who they were, with their password; the others have missed nothing."""
-    all_say(people)
-    check(people)
-    cluster.gateways[0].kill()
-    others = people[1::2]
+    """They lose the link and are back without a password; what they type meanwhile is heard."""
+    cluster = Cluster(tmp_path, engine, database, at_end, gateway_lease=3.0)
+    cluster.server()
+    people = four_people(cluster)
+    ann, bob = people[:2]
+    for times in (1, 2):
+        all_say(people)
+        cluster.gateways[0].gets(signal.SIGSTOP)
+        all_say(people)
+        wait_until(
+            partial(has_read, bob, "Ann has lost the connection", times), "its lease is over"
+        )
+        all_say(people)
+        cluster.gateways[0].gets(signal.SIGCONT)
+        wait_until(partial(has_read, bob, "Ann is back", times), "they are back", cluster.report)
+        all_say(people)
+        check(people)
+    assert ann.screen.count("password") == bob.screen.count("password")
+
+
+def has_read(person: Person, words: str, times: int) -> bool:
+    """Whether somebody has read this so many times."""
+    person.unread()
+    return person.screen.count(words) == times
+
+
+def test_c6_people_of_a_gateway_that_is_killed_come_by_another(
+    own_cluster: Cluster, own_people: list[Person]
+) -> None:
+    """They are who they were, with their password, and read what they missed, as the others have."""
+    all_say(own_people)
+    check(own_people)
+    own_cluster.gateways[0].kill()
+    others = own_people[1::2]
     all_say(others)
-    for person in people[::2]:
+    for person in own_people[::2]:
         person.sees_the_end()
-        person.logs_in_again(cluster.gateways[1].port)
+        person.logs_in_again(own_cluster.gateways[1].port)
     all_say(others)
     check(others)
-    assert all(person.heard[-1] in others[0].heard for person in people[::2])
+    assert all(person.heard[-1] in others[0].heard for person in own_people[::2])
 
 
-def test_talk_goes_on_without_the_database(
+def test_c3_c4_talk_goes_on_without_the_database(
     cluster: Cluster, people: list[Person], database: Postgres
 ) -> None:
     all_say(people)
@@ -250,35 +375,87 @@ def test_talk_goes_on_without_the_database(
 @pytest.mark.parametrize(
     "seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 6))]
 )
-def test_a_storm_loses_doubles_and_reorders_nothing(
-    cluster: Cluster, three: list[Person], seed: int
+def test_c2_c3_c4_a_storm_loses_doubles_and_reorders_nothing(
+    own_cluster: Cluster, three: list[Person], seed: int
 ) -> None:
     """Primaries and the engine are killed, stopped and cut, by chance, while nine people talk."""
     chance = random.Random(seed)
     for _ in range(6):
-        if all(is_primary(server) for server in cluster.servers if server.is_running):
-            cluster.standby()
+        if all(is_primary(server) for server in own_cluster.servers if server.is_running):
+            own_cluster.standby()
         all_say(three, chance.randrange(1, 4))
         fault = chance.choice(
             ["kill primary", "stop primary", "kill engine", "stop engine", "empty", "both"]
         )
-        primary = cluster.primary
+        primary = own_cluster.primary
         if fault in ("kill primary", "both"):
             primary.kill()
         if fault == "stop primary":
             primary.gets(signal.SIGSTOP)
         if fault in ("kill engine", "both"):
-            cluster.engine.stop(signal.SIGKILL)
+            own_cluster.engine.stop(signal.SIGKILL)
         elif fault == "stop engine":
-            cluster.engine.send_signal(signal.SIGSTOP)
+            own_cluster.engine.send_signal(signal.SIGSTOP)
         elif fault == "empty":
-            cluster.engine.ask("FLUSHALL")
+            own_cluster.engine.ask("FLUSHALL")
         all_say(three, chance.randrange(1, 4))
         time.sleep(chance.random() * 3)  # it is the storm's; nothing is waited for
         if fault in ("kill engine", "both"):
-            cluster.engine.start()
+            own_cluster.engine.start()
         elif fault == "stop engine":
-            cluster.engine.send_signal(signal.SIGCONT)
+            own_cluster.engine.send_signal(signal.SIGCONT)
         if fault == "stop primary":
             primary.gets(signal.SIGCONT)
     check(three)
+
+
+#: Who hangs at once in a storm, each for less than a gateway's lease.
+PAIRS = [
+    ("primary", "gateway"),
+    ("primary", "engine"),
+    ("gateway", "engine"),
+    ("gateway", "other gateway"),
+    ("primary", "standby"),
+]
+
+
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 6))]
+)
+def test_c3_c4_c5_c7_a_storm_of_hangs_loses_doubles_and_reorders_nothing(
+    own_cluster: Cluster, own_people: list[Person], seed: int
+) -> None:
+    """Two processes at a time hang, begin and go on at different moments, and people talk all the while."""
+    chance = random.Random(seed)
+    first, second = chance.sample(own_cluster.gateways, 2)
+    for pair in chance.sample(PAIRS, len(PAIRS)):
+        if all(is_primary(server) for server in own_cluster.servers if server.is_running):
+            own_cluster.standby()
+        primary = own_cluster.primary
+        waiting = (
+            server for server in own_cluster.servers if server.is_running and not is_primary(server)
+        )
+        processes: dict[str, Talker | Valkey] = {
+            "primary": primary,
+            "standby": next(waiting, None) or own_cluster.standby(),
+            "engine": own_cluster.engine,
+            "gateway": first,
+            "other gateway": second,
+        }
+        hanging = [processes[name] for name in pair]
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            chance.shuffle(hanging)
+            for process in hanging:
+                all_say(own_people, chance.randrange(1, 4))
+                time.sleep(chance.random())  # it is the storm's; nothing is waited for
+                send(process, number)
+            time.sleep(chance.random() * 2)
+    check(own_people)
+
+
+def send(process: Talker | Valkey, number: signal.Signals) -> None:
+    """Send this signal, if the process has not ended."""
+    if isinstance(process, Valkey):
+        process.send_signal(number)
+    elif process.is_running:
+        process.gets(number)

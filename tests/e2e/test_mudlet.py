@@ -102,9 +102,11 @@ def test_what_follows_a_prompt_is_on_the_next_line_without_an_empty_one(
     mudlet, other = Mudlet(talker.port), call(talker)
     mudlet.ends_with("Welcome.", "> ")
     other.sees("Welcome.")
-    other.types("are you there?")
-    # Its answers to our questions may come later than its first prompt is covered.
-    mudlet.ends_with("Somebody says: are you there?", "> ")
+    # What it answers to our questions comes before what is typed when it has seen the second prompt.
+    mudlet.types("password")
+    mudlet.ends_with("Secret: ")
+    mudlet.types("opensesame")
+    mudlet.ends_with("It has 10 letters.", "> ")
     before = len(mudlet.lines)
     other.types("hello")
     mudlet.ends_with("Somebody says: hello", "> ")

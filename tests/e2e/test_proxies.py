@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 
 from cletus.doors.tls import self_signed
 from tests.e2e.harness import REPOSITORY, TIMEOUT, Talker, program, wait_until
+from tests.engines import valkey
 
 NAME, PERSON = "talk.example.org", "127.0.0.2"
 
@@ -63,9 +64,16 @@ class Proxy:
         (folder / "both.pem").write_bytes(self_signed(NAME)[0])
         (folder / "talk.py").write_text(APP)
 
-    def configuration(self, name: str) -> str:
-        """A file of ``deploy/``: listening on this machine only, with free ports and our certificate."""
+    def configuration(self, name: str, replaced: Mapping[str, str] = {}) -> str:
+        """A file of ``deploy/``: listening on this machine only, with free ports and our certificate.
+
+        Args:
+            name: of the file.
+            replaced: what an operator writes in place of what matches these patterns.
+        """
         text = (REPOSITORY / "deploy" / name).read_text()
+        for pattern, ours in replaced.items():
+            text = re.sub(pattern, ours, text)
         text = re.sub(r"/etc/\S+\.pem", str(self.folder / "both.pem"), text)
         text = re.sub(r"\b(listen|bind) :?(?=\d)", lambda found: f"{found[1]} 127.0.0.1:", text)
         return re.sub(
@@ -199,6 +207,41 @@ def test_haproxy(proxy: Proxy, needs: Callable[..., str]) -> None:
     proxy.sees_telnet(f"telnet from {PERSON} plain")
     proxy.sees_telnet(f"telnet from {PERSON} secure", "992", tls=True)
     proxy.sees_ssh()
+
+
+def test_haproxy_in_front_of_gateways(
+    proxy: Proxy, needs: Callable[..., str], at_end: ExitStack
+) -> None:
+    """With the lines for gateways of its own machine, and the page's certificate."""
+    haproxy = needs("haproxy")
+    engine = at_end.enter_context(valkey())
+    cluster = ("--cluster", engine.url, "--cluster-name", "talk")
+    run = ("-m", "cletus", "run", "talk.py", *cluster, "--store", "saved", "--no-reload")
+    primary = Talker(proxy.folder, *run)
+    at_end.callback(primary.kill)
+    unit = (REPOSITORY / "deploy" / "cluster" / "cletus-gateway@.service").read_text()
+    (options,) = re.findall("^ExecStart=.* --production (.*)", unit, re.MULTILINE)
+    options = options.replace("900%i", str(proxy.port["9000"]))
+    options = options.replace("908%i", str(proxy.port["9080"]))
+    gateway = Talker(proxy.folder, "-m", "cletus", "gateway", *cluster, *options.split())
+    at_end.callback(gateway.kill)
+    primary.prints("Listening on gateways")
+    gateway.prints("Stop with Ctrl-C")
+    (proxy.folder / "haproxy.cfg").write_text(
+        proxy.configuration(
+            "cluster/haproxy.cfg",
+            {
+                r".*server-template.*|.*# server gateway2.*": "",
+                "bind :9000": "bind :23",
+                "bind :9080": "bind :80",
+                "# bind": "bind",
+                r"# server (.*):90(.)1": r"server \1:90\g<2>0",
+            },
+        )
+    )
+    proxy.start(haproxy, "-db", "-f", "haproxy.cfg")
+    proxy.sees_the_page()
+    proxy.sees_telnet(f"telnet from {PERSON} plain")
 
 
 def test_caddy(proxy: Proxy, needs: Callable[..., str]) -> None:

@@ -84,6 +84,22 @@ def test_it_stops_in_order(
         socket.create_connection(("127.0.0.1", port), timeout=1)
 
 
+def test_sigterm_again_and_again_is_one_stop(
+    app: Callable[..., Talker], call: Callable[[Talker], Caller]
+) -> None:
+    """A service manager sends it to all processes of a service, and some hand it on."""
+    talker = app()
+    alice = call(talker)
+    alice.types("a", "b")
+    alice.sees("2\r\n")
+    while talker.is_running:
+        talker.process.send_signal(signal.SIGTERM)
+    assert talker.process.returncode == 0
+    assert "The service is going down. Goodbye!\r\n" in alice.sees_the_end()
+    assert json.loads((talker.folder / "saved/visit/visit1.json").read_text())["lines"] == 2
+    assert "Traceback" not in talker.output
+
+
 def test_a_second_run_finds_what_the_first_has_saved(
     app: Callable[..., Talker], call: Callable[[Talker], Caller]
 ) -> None:

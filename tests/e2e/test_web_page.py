@@ -30,6 +30,16 @@ MANY_LINES = """async () => {
     return [root.lastElementChild.textContent, root.querySelectorAll(".line").length];
 }"""
 
+#: What is read aloud of a page of help at the width of a phone, of a picture, and of a table.
+SENTENCES = """async () => {
+    const { sentences } = await import("/app/log.js");
+    return [
+        ["  .kick <channel> <user>", "      Remove somebody from a", "      channel.", "Type .help"],
+        ["        /|_|\\\\      a small place", "--- The lamp room ---", "Ann says: ..."],
+        ["  lamps   yes  2", "  boats   no   1"],
+    ].map(sentences);
+}"""
+
 
 def eventually(page: Page, expression: str) -> None:
     """Wait until something is true on the page."""
@@ -57,6 +67,14 @@ def test_keys_lead_round_the_page(join: Callable[..., Page]) -> None:
     page.sees("You say: the latest line")
     keys.press("Alt+1")  # as it stands; what is read by itself has a full stop behind it
     eventually(page, "aloud.lastElementChild.textContent === 'You say: the latest line'")
+
+
+def test_what_is_read_aloud_are_sentences(join: Callable[..., Page]) -> None:
+    assert join("Senta").tab.evaluate(SENTENCES) == [
+        ".kick <channel> <user>. Remove somebody from a channel. Type .help.",
+        "a small place. The lamp room. Ann says: ...",
+        "lamps   yes  2. boats   no   1.",
+    ]
 
 
 def test_who_reads_on_above_is_told_how_many_lines_are_new(join: Callable[..., Page]) -> None:

@@ -178,7 +178,7 @@ def _server(workers: Workers) -> int:
     return int(path.read_text().split()[0])
 
 
-def test_a_reload_is_seen_by_people_at_all_gateways(workers: Workers) -> None:
+def test_c13_a_reload_is_seen_by_people_at_all_gateways(workers: Workers) -> None:
     """C13: a good edit is in force for all, a broken one for nobody."""
     ann, bob = workers.person("Ann"), workers.person("Bob")
     workers.talker.edit("example_service/talk.py", "You say: ", "You cry: ")
@@ -212,6 +212,27 @@ def test_a_gateway_is_killed_and_the_others_go_on(workers: Workers) -> None:
     stayed[0].sees("Bob says: hello")
 
 
+def test_the_gateways_restart_and_keep_their_people(workers: Workers) -> None:
+    """Each by SIGUSR2; the primary is killed between two restarts, and the parent ends all of it in order."""
+    ann, bob = workers.person("Ann"), workers.person("Bob")
+    gateways = workers.gateways
+    assert len(gateways) == 2
+    for number in range(2):
+        for count, gateway in enumerate(gateways, 1):
+            os.kill(gateway, signal.SIGUSR2)  # after the first restart, it is the minder
+            workers.talker.prints("Restarted, process", times=2 * (2 * number + count))
+            ann.types(f"still here {number} {count}")
+            ann.sees(f"You say: still here {number} {count}")
+            bob.sees(f"Ann says: still here {number} {count}")
+        os.kill(_server(workers), signal.SIGKILL)
+    newcomer = workers.person("Cid")
+    newcomer.types("hello")
+    for caller in (ann, bob):
+        caller.sees("Cid says: hello")
+    assert workers.talker.stop() == 0
+    assert "The service is going down. Goodbye!" in ann.sees_the_end()
+
+
 def _sockets(pid: int) -> int:
     links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
     return sum(link.startswith("socket:") for link in links)
@@ -229,10 +250,18 @@ def _is_open(caller: Caller) -> bool:
 
 
 def test_everybody_is_told_when_the_service_stops(workers: Workers) -> None:
+    """A service manager signals each process; minders and the parent hand it on to those that serve."""
     ann = workers.person("Ann")
-    everybody = children_of(workers.talker.process.pid)
-    assert len(everybody) == 3
+    for pid in (workers.talker.process.pid, workers.gateways[0]):
+        os.kill(pid, signal.SIGUSR2)
+    workers.talker.prints("Restarted, process", times=4)
+    children = children_of(workers.talker.process.pid)
+    everybody = [*children, *(pid for child in children for pid in children_of(child))]
+    assert len(everybody) == 5
+    for pid in everybody:
+        os.kill(pid, signal.SIGTERM)
     assert workers.talker.stop() == 0
+    assert "Traceback" not in workers.talker.output
     assert "The service is going down. Goodbye!" in ann.sees_the_end()
     assert not [pid for pid in everybody if os.path.exists(f"/proc/{pid}")]
 
@@ -275,3 +304,113 @@ def test_without_workers_nothing_of_it_is_imported(
     talker = start("-m", "cletus", "run", "app.py")
     assert talker.ends() == 0
     assert "imported: []" in talker.output
+
+
+KEEPER = '''
+from pathlib import Path
+
+from cletus import Dialogue, Service, events, step
+from cletus.storage import Field, Store, TempStoreMixin
+
+service = Service()
+
+
+class Noted(Field):
+    """Writes down that a checkpoint takes it."""
+
+    def serialise(self, obj, name):
+        value = super().serialise(obj, name)
+        with Path("taken.txt").open("a") as file:
+            file.write(f"{value}\\n")
+        return value
+
+
+class Hero(Store):
+    service = service
+    score = Field(0)
+    mood = Field("", session=True)
+    bell = Field(None, session=True)
+
+    def ring(self):
+        for client in service.clients:
+            client.write(f"{self.key} rings, who is {self.mood}.")
+
+
+class Ghost(TempStoreMixin, Store):
+    service = service
+    age = Noted(0)
+
+
+class Order(Dialogue):
+    dish = Field("")
+
+    @step("Dish? ")
+    def ask_dish(self, line):
+        self.dish = line
+        return self.ask_drink
+
+    @step("Drink? ")
+    def ask_drink(self, line):
+        self.client.write(f"{self.dish} and {line}.")
+        return self.done()
+
+
+@service.listen(events.Receive)
+def receive(event):
+    client = event.client
+    match event.data.split():
+        case ["begin", mood, age]:
+            hero = Hero("ann")
+            hero.score = 1
+            hero.save()
+            hero.mood = mood
+            hero.bell = service.call_later(8.0, hero.ring)
+            Ghost("eve").age = int(age)
+            client.write("Begun.")
+        case ["order"]:
+            client.start_dialogue(Order())
+        case ["tell"]:
+            hero, ghosts = Hero.manager.get("ann"), Ghost.manager.active()
+            client.write(f"{hero.score} {hero.mood} {[ghost.age for ghost in ghosts.values()]}.")
+'''
+
+
+def test_c9_after_a_crash_of_the_primary_counts_what_the_last_checkpoint_has(
+    tmp_path: Path, start: Callable[..., Talker], at_end: ExitStack
+) -> None:
+    """Session fields, a dialogue, a timer, and an object that is never saved."""
+    (tmp_path / "keeper.py").write_text(KEEPER)
+    options = ("--port", "0", "--web-port", "0", "--workers", "2", "--session-interval", "0.5")
+    workers = Workers(
+        start("-m", "cletus", "run", "keeper.py", "--store", "saved", *options), at_end
+    )
+    ann = workers.connect()
+    ann.types("begin merry 7")
+    ann.sees("Begun.")
+    ann.types("order")
+    ann.sees("Dish? ")
+    ann.types("fish")
+    ann.sees("Drink? ")
+    taken = tmp_path / "taken.txt"
+
+    def takes() -> int:
+        return taken.read_text().count("7\n") if taken.exists() else 0
+
+    # The round that is under way may have passed the dialogue, so that the next one counts; it is sent
+    # when another one has begun.
+    before = takes()
+    wait_until(lambda: takes() >= before + 3, "three checkpoints")
+    ann.unread()
+    assert "rings" not in ann.screen
+    workers.kill_primary()
+    ann.types("wine")
+    for text in (
+        "fish and wine.",
+        "ann rings, who is merry.",
+    ):  # a timer that came due rings at once
+        wait_until(lambda text=text: ann.unread() and text in ann.screen, text, lambda: ann.screen)
+    ann.types("tell")
+    ann.sees("1 merry [7].")
+    assert ann.screen.count("Dish? ") == 1
+    assert ann.screen.count("rings") == 1
+    workers.talker.stop()

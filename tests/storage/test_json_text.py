@@ -77,3 +77,9 @@ def test_the_line_of_an_error(text: bytes, line: int) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError, RecursionError)) as caught:
         msgspec.json.decode(text)
     assert line_of_error(text, caught.value) == line
+
+
+def test_a_text_that_is_nested_without_end_is_not_read_to_its_end() -> None:
+    """A damaged file of a megabyte held everybody up for two seconds."""
+    assert line_of_error(b"[\n" * 3000, RecursionError()) == 1000
+    assert line_of_error(b"[\n" * 30 + b"\n" * 9, RecursionError()) == 30

@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 from cletus.errors import (
     NotSaved,
     StorageError,
+    StoreClaimed,
     StoreDenied,
     StoreFull,
     StoreIOError,
@@ -174,8 +175,7 @@ class PostgreSQL:
         """Cut off the primary before: if it is stopped within a transaction, that would hold up the claim."""
         row = connection.execute("SELECT epoch FROM cletus_owner WHERE format = 1").fetchone()
         if row is not None and row[0] > epoch:
-            reason = f"a primary of epoch {row[0]} has it, which is later than {epoch}"
-            raise StoreUnusable(self._shown, reason)
+            raise StoreClaimed(self._shown, row[0], epoch)
         connection.execute(_END_OWNER)
 
     def _lock(self, connection: psycopg.Connection[Any]) -> None:

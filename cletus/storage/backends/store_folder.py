@@ -12,6 +12,7 @@ import errno
 import itertools
 import os
 import re
+import stat
 from contextlib import suppress
 
 from cletus.errors import UnsafeName
@@ -88,6 +89,15 @@ def _length(name: str) -> int:
         return _NAME_MAX + 1
 
 
+def _link_owner(path: str) -> int | None:
+    """The user who has made this symbolic link; ``None`` if it is not one, or not there."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_uid if stat.S_ISLNK(status.st_mode) else None
+
+
 class StoreFolder:
     """An open folder. All methods raise ``OSError``; ``JsonFiles`` gives it our names.
 
@@ -96,12 +106,15 @@ class StoreFolder:
         calls: the system calls.
 
     Raises:
-        OSError: it does not exist, or is not a folder.
+        OSError: it does not exist, is not a folder, or is a symbolic link that somebody else has made.
     """
 
     def __init__(self, path: str, calls: Syscalls) -> None:
         self.path = path
         self._calls = calls
+        if _link_owner(path) not in (None, 0, os.geteuid()):
+            # Our own may lead to another disk; of somebody else's, who knows where it leads.
+            raise OSError(errno.ELOOP, "it is a symbolic link of another user", path)
         self._fd = calls.open(path, _FOLDER)
 
     def create(self) -> tuple[str, int]:

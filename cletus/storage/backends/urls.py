@@ -144,7 +144,8 @@ def _opener(url: str, scheme: str) -> Opener:
         opener: Opener = resolve_name(openers[scheme])
     except Exception as error:
         hint = ": pip install 'cletus-live[postgresql]'" if scheme == "postgresql" else ""
-        reason = f"{openers[scheme]} cannot be imported: {error}{hint}"
+        text = f"{error}{hint}" if isinstance(error, ImportError) else repr(error)
+        reason = f"{openers[scheme]} cannot be imported: {text}"
         raise StoreUnusable(repr(url), reason) from error
     return opener
 
@@ -155,7 +156,6 @@ def open_writer(
     in_thread: InThread,
     meters: Meters,
     epoch: int = 0,
-    wrap: Callable[[Backend], Backend] | None = None,
 ) -> Writer:
     """Open the backend.
 
@@ -165,7 +165,6 @@ def open_writer(
         in_thread: as for ``Writer``.
         meters: count what is saved.
         epoch: of the primary of a cluster, for a ``Fenced`` backend; else 0.
-        wrap: puts another backend in front of it.
 
     Raises:
         StoreUnusable: it cannot be opened.
@@ -175,8 +174,6 @@ def open_writer(
         backend.claim(epoch)
     else:
         backend.open()
-    if wrap is not None:
-        backend = wrap(backend)
     interval, group_max = settings.store_interval, settings.store_group_max
     return Writer(backend, clock, in_thread, interval, group_max, meters)
 

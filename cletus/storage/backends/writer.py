@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -67,6 +67,10 @@ class Writer:
         interval: seconds from a first ``submit`` to the group that it goes with.
         group_max: documents in a group; 0 means any number.
         meters: count what is saved, and how long it took.
+
+    Attributes:
+        noted: called with the documents that have just been written, in whichever thread; one without
+            data was deleted.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Writer:
         meters: Meters | None = None,
     ) -> None:
         self._meters = Meters() if meters is None else meters
+        self.noted: Callable[[Iterable[Document]], object] = _ignore
         self._backend = backend
         self._clock = clock
         self._in_thread = in_thread
@@ -237,9 +242,17 @@ class Writer:
     def _write(self, group: list[_Pending]) -> list[Failure]:
         """In a thread: write what has not been overtaken by now."""
         with self._order:
-            return self._backend.write_many(
-                [pending.document for pending in group if not pending.overtaken]
-            )
+            return self._put_many([pending.document for pending in group if not pending.overtaken])
+
+    def _put_many(self, documents: Sequence[Document]) -> list[Failure]:
+        failures = self._backend.write_many(documents)
+        failed = {id(failure.document) for failure in failures}
+        self.noted([document for document in documents if id(document) not in failed])
+        return failures
+
+    def _put(self, document: Document) -> None:
+        self._backend.write(document.store, document.key, document.data)
+        self.noted((document,))
 
     # -- now: the methods of a backend, in front of it -----------------------------------------------
 
@@ -285,6 +298,14 @@ class Writer:
             if pending is not None:
                 pending.settle(failure.error)
         self._retries.add(failures)
+
+    def coming(self, store: str, key: str) -> list[Document]:
+        """The texts of this document that are submitted and not safe yet; the latest one is the last."""
+        name = (store, key)
+        pending = [self._group.get(name), self._queue.get(name)]
+        texts = [entry.document for entry in pending if entry and not entry.overtaken]
+        failed = self._retries.get(name)
+        return texts if failed is None else [failed, *texts]
 
     def location(self, store: str, key: str) -> str:
         """Where this document is or would be; see ``Backend.location``."""
@@ -368,17 +389,17 @@ class Writer:
         self._ahead.pop((store, key), None)
         with self._measured(1):
             if not self._queue and not self._group and not self._retries:
-                self._backend.write(store, key, data)
+                self._put(Document(store, key, data))
                 return
             with self._overtaking({(store, key)}):
-                self._backend.write(store, key, data)
+                self._put(Document(store, key, data))
 
     def write_many(self, documents: Sequence[Document]) -> list[Failure]:
         """Write these now; see ``Backend.write_many``. Where that fails, a pending text is still written."""
         latest = {(document.store, document.key): document for document in documents}
         names = set(latest)
         with self._measured(len(documents)) as failures, self._overtaking(names):
-            failures.extend(self._backend.write_many(documents))
+            failures.extend(self._put_many(documents))
             for failure in failures:
                 name = (failure.document.store, failure.document.key)
                 if latest[name] is failure.document:
@@ -395,6 +416,7 @@ class Writer:
             except NotSaved:
                 if not coming:
                     raise
+            self.noted((Document(store, key, b""),))
 
     @contextmanager
     def _measured(self, documents: int) -> Iterator[list[Failure]]:
@@ -436,3 +458,7 @@ class Writer:
 
 def _log_bug(reason: Reason) -> None:
     _log.failure("the background writer stopped; the next save or flush starts it again", reason)
+
+
+def _ignore(_documents: Iterable[Document]) -> None:
+    """Nobody has to know what is written."""

@@ -60,8 +60,8 @@ def check(service: Service) -> None:
 def test_an_evening(tmp_path: Path) -> None:
     chance = random.Random(16)
     clock = StepClock()
-    folder = make("evening", "mud", tmp_path)
-    with Log().listening() as log, staged("evening", folder, clock) as service:
+    folder = make("night_out", "mud", tmp_path)
+    with Log().listening() as log, staged("night_out", folder, clock) as service:
         stores: Any = service.session.stores
         rooms = list(stores["room"].manager.active().values())
         for _ in range(CHARACTERS):
@@ -72,7 +72,7 @@ def test_an_evening(tmp_path: Path) -> None:
             person.says(name, "y", "black water", "black water")
             person.waits(1)
         service.session.stores["user"].manager.get("ann").grant("builder")
-        marsh = folder / "evening" / "areas" / "marsh.toml"
+        marsh = folder / "night_out" / "areas" / "marsh.toml"
         for line in range(LINES):
             for number, person in enumerate(people):
                 text = chance.choice(WORDS)
@@ -87,7 +87,7 @@ def test_an_evening(tmp_path: Path) -> None:
                 marsh.write_text(marsh.read_text().replace("still", f"still, {line}"))
                 module = chance.choice(("fight", "world", "characters", "commands"))
                 report = reloaded(
-                    service, {f"evening.{module}": lambda text: text + "\n# edited\n"}
+                    service, {f"night_out.{module}": lambda text: text + "\n# edited\n"}
                 )
                 assert report.ok, report.error
                 clock.advance(0)

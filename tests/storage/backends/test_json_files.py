@@ -6,6 +6,7 @@ import os
 import stat
 import string
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.errors import NotSaved, StoreDenied, StoreIOError, StoreUnusable, UnsafeName
-from cletus.storage.backends import json_files
+from cletus.storage.backends import json_files, store_folder
 from cletus.storage.backends.json_files import JsonFiles
 from cletus.storage.interfaces import Document
 from cletus.testing.log import Log
@@ -266,6 +267,22 @@ def test_only_plain_files_are_read(tmp_path: Path) -> None:
             home.read("user", key)
     home.write("user", "link", b"[]")  # in the place of the link
     assert (tmp_path / "secret").read_text() == "{}"
+
+
+def test_nothing_is_written_through_a_link_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of a folder of the store; our own link may lead to another disk."""
+    (tmp_path / "elsewhere").mkdir()
+    home = opened(tmp_path / "store")
+    (tmp_path / "store" / "user").symlink_to(tmp_path / "elsewhere")
+    home.write("user", "bob", b"{}")
+    assert files_in(tmp_path / "elsewhere") == ["bob.json"]
+    monkeypatch.setattr(store_folder, "_link_owner", lambda _: 54321)
+    for change in (partial(home.write, "user", "eve", b"{}"), partial(home.delete, "user", "bob")):
+        with pytest.raises(StoreIOError, match="it is a symbolic link"):
+            change()
+    assert files_in(tmp_path / "elsewhere") == ["bob.json"]
 
 
 def test_a_document_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,17 @@ def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> N
         backend_for(Settings(store="dict:x"))
 
 
+def test_a_package_whose_import_fails_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says how."""
+
+    def resolve(_name: str) -> object:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(urls, "resolve_name", resolve)
+    with pytest.raises(StoreUnusable, match="IndexError"):
+        backend_for(Settings(store="postgresql://localhost/talker"))
+
+
 def opener(url: str, settings: Settings) -> object:
     """What an entry point names."""
     return url, settings

@@ -109,6 +109,18 @@ class TestInFrontWithPending(BackendConformance):
         return bench.writer
 
 
+def test_all_texts_of_a_document_that_are_on_their_way_are_known(bench: Bench) -> None:
+    """One is being written, and the next waits: a crash may leave either."""
+    bench.submit("bob", "1")
+    bench.clock.advance(INTERVAL)
+    bench.submit("bob", "2")
+    assert [document.data for document in bench.writer.coming("user", "bob")] == [b"1", b"2"]
+    bench.threads.run()
+    assert [document.data for document in bench.writer.coming("user", "bob")] == [b"2"]
+    bench.tick()
+    assert bench.writer.coming("user", "bob") == []
+
+
 def test_a_group_goes_after_the_interval(bench: Bench) -> None:
     """What was submitted within 20 ms is written together, in the order it came."""
     first = bench.submit("bob", "1")
