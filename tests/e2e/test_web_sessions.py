@@ -17,10 +17,16 @@ from tests.e2e.page import PASSWORD, STORED, Cable, Page, started
 HIDE = "dispatchEvent(new PageTransitionEvent('pagehide'))"
 
 
+def gone_on(page: Page) -> Page:
+    """Wait until it has what the page before it was in the middle of: until then it hears no event."""
+    wait_until(page.log, "a page that goes on", page.tab.content)
+    return page
+
+
 def loaded_again(page: Page) -> Page:
     """F5."""
     page.tab.reload()
-    return page
+    return gone_on(page)
 
 
 def other_window(page: Page, *, hide: bool = True) -> Page:
@@ -28,7 +34,7 @@ def other_window(page: Page, *, hide: bool = True) -> Page:
     with page.tab.context.expect_page() as opened:
         page.tab.evaluate(f"{HIDE if hide else ''}; window.open('/')")
     page.tab.wait_for_selector("#notices >> text=another window")
-    return Page(page.tab.context, "", tab=opened.value)
+    return gone_on(Page(page.tab.context, "", tab=opened.value))
 
 
 def taken_back(page: Page) -> Page:
