@@ -28,9 +28,7 @@ from cletus.reload.code.import_guard import ImportGuard
 from cletus.reload.code.modules import ApplicationFinder, installed, mark, quote
 from cletus.reload.code.sources import (
     UNSETTLED,
-    Content,
     History,
-    Source,
     Sources,
     Unsettled,
     read,
@@ -46,8 +44,9 @@ from cletus.reload.leaks.retire import LeakFinder
 from cletus.reload.queue import ReloadQueue
 from cletus.reload.state.statements import note_statements
 from cletus.reload.transaction import Transaction
-from cletus.reload.trial.process import Trial, request_for
+from cletus.reload.trial.process import Trial, TrialOutcome, request_for
 from cletus.reload.watch.file_tree import FileTree, check_patterns
+from cletus.reload.watch.generated import GeneratedFiles
 from cletus.reload.watch.watcher import Pace, Watcher
 from cletus.service.application import Application
 from cletus.service.report import Outcome, ReloadReport
@@ -59,8 +58,6 @@ from cletus.settings.files import file_in
 _RETRY = 0.05
 #: Seconds for which an emptied file is waited for: some editors empty a file, and write it later.
 _EMPTY_WAIT = 2.0
-#: Seconds by which the time of a file may be behind the clock: the kernel counts it in ticks.
-_COARSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +91,7 @@ class ServiceReloader:
         self._attempted: dict[str, bytes] = {}
         #: When that was refused, in seconds since the epoch; ``None`` if it was not.
         self._refused_at: float | None = None
-        #: Between which times, in seconds since the epoch, the application was imported last.
-        self._imported = (0.0, 0.0)
-        #: Whether the last reload took modules that the import before it had written.
-        self._took_generated = False
+        self._generated = GeneratedFiles()
         #: Since when a file is empty that was not, by the reactor's clock.
         self._empty_since: float | None = None
         self._history = History()
@@ -343,9 +337,12 @@ class ServiceReloader:
         if not forced and digests == self._attempted and not self._is_saved_again(sources):
             self._end(ReloadReport())
             return None
-        is_generated = not forced and self._is_generated(sources)
-        self._attempted = digests
-        if is_generated:
+        before, self._attempted = self._attempted or self.sources.digests(), digests
+        if not forced and (names := self._generated.among(sources, before)):
+            self.log.warn(
+                "{names}: written by a module body while it was imported; that is not reloaded",
+                names=", ".join(sorted(names)),
+            )
             self._end(ReloadReport())
             return None
         if not forced and digests == self.sources.digests():
@@ -378,35 +375,6 @@ class ServiceReloader:
             return False
         return any(stamp[-1] / 1e9 > self._refused_at for stamp in sources.stamps.values())
 
-    def _is_generated(self, sources: Sources) -> bool:
-        """Whether nothing but files that the last import has written has changed since.
-
-        They would be written again by each reload. Modules are taken once, since they may have been
-        imported from their former text; data was read by the import itself.
-        """
-        before = self._attempted or self.sources.digests()
-        changed = {name for name, digest in sources.digests().items() if before.get(name) != digest}
-        files: dict[str, Source | Content] = {
-            **sources.modules,
-            **sources.extensions,
-            **sources.files,
-        }
-        start, end = self._imported
-        is_written = bool(changed) and all(
-            start <= sources.stamps[str(files[name].path)][-1] / 1e9 <= end for name in changed
-        )
-        if not is_written:
-            self._took_generated = False
-            return False
-        if not self._took_generated and not changed.isdisjoint(sources.modules):
-            self._took_generated = True
-            return False
-        self.log.warn(
-            "{names}: written by a module body while it was imported; that is not reloaded",
-            names=", ".join(sorted(changed)),
-        )
-        return True
-
     def _compile(self, diff: Diff, report: ReloadReport) -> None:
         """In a thread: compile what has changed."""
         with report.timed("check"):
@@ -429,13 +397,15 @@ class ServiceReloader:
             return ""
         assert finder is not None  # noqa: S101 - start() made it
         self._trial = Trial(reactor, request_for(service, diff.sources, tuple(finder.late)))
-        started_at = time.time() - _COARSE
+        started_at = time.time()
         with report.timed("trial"):
-            refusal: str = await self._trial.run(await self._in_thread(self._trial.payload))
+            outcome: TrialOutcome = await self._trial.run(
+                await self._in_thread(self._trial.payload)
+            )
         self._trial = None
-        if refusal:  # what its modules have written must not start the next trial
-            self._imported = (started_at, time.time())
-        return refusal
+        if outcome.refusal:  # what its modules have written must not start the next trial
+            self._generated.imported(started_at, outcome.written)
+        return outcome.refusal
 
     def _start(
         self, diff: Diff, report: ReloadReport, forced: bool, from_files: bool
@@ -478,10 +448,10 @@ class ServiceReloader:
             )
             self._python = self._libraries = None
             self._resume_collection = pause_collection()
-            started_at = time.time() - _COARSE
+            started_at = time.time()
             with self._service.call_timeout.protected():
                 committed = transaction.run()
-            self._imported = (started_at, time.time())
+            self._generated.imported(started_at)
             self._set_application(diff.sources.application if committed else former)
         if not committed:
             # Only the ledger: the transaction holds objects made by the refused code.

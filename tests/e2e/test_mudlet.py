@@ -25,7 +25,7 @@ class Mudlet:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self._rest = b""
         self._line = bytearray()
-        self._names = iter(NAMES)
+        self._names = list(NAMES)
         self.lines: list[str] = []
 
     def types(self, line: str) -> None:
@@ -36,14 +36,21 @@ class Mudlet:
 
     def ends_with(self, *lines: str) -> None:
         """Wait for these lines at the end of its screen."""
+        self._wait_until(lambda: self.lines[-len(lines) :] == list(lines), repr(lines))
+
+    def has_said_its_names(self) -> None:
+        """Wait until it was asked for the last one: what is typed then comes after the answer."""
+        self._wait_until(lambda: not self._names, "asked for all names")
+
+    def _wait_until(self, condition: Callable[[], bool], what: str) -> None:
         self._socket.settimeout(0.01)
 
-        def has_them() -> bool:
+        def holds() -> bool:
             with suppress(TimeoutError):
                 self._receive(self._socket.recv(65536))
-            return self.lines[-len(lines) :] == list(lines)
+            return condition()
 
-        wait_until(has_them, repr(lines), lambda: repr(self.lines))
+        wait_until(holds, what, lambda: repr(self.lines))
 
     def _receive(self, data: bytes) -> None:
         data, self._rest, position = self._rest + data, b"", 0
@@ -79,7 +86,7 @@ class Mudlet:
         if data[1] == SB:
             end = data.find(bytes((IAC, SE)))
             if end >= 0 and data[2] == TTYPE:
-                name = next(self._names)
+                name = self._names.pop(0)
                 self._socket.sendall(bytes((IAC, SB, TTYPE, 0)) + name + bytes((IAC, SE)))
             return end + 2 if end >= 0 else 0
         if data[1] < WILL:
@@ -102,7 +109,7 @@ def test_what_follows_a_prompt_is_on_the_next_line_without_an_empty_one(
     mudlet, other = Mudlet(talker.port), call(talker)
     mudlet.ends_with("Welcome.", "> ")
     other.sees("Welcome.")
-    # What it answers to our questions comes before what is typed when it has seen the second prompt.
+    mudlet.has_said_its_names()
     mudlet.types("password")
     mudlet.ends_with("Secret: ")
     mudlet.types("opensesame")

@@ -159,6 +159,23 @@ def test_a_module_body_that_writes_files_is_not_tried_for_ever(app: Talker) -> N
     assert len((app.folder / "count").read_text()) <= 2
 
 
+def test_what_is_saved_during_a_trial_is_tried_next_however_often(app: Talker) -> None:
+    """It is not taken for what the trial has written, which the process knows."""
+    body = "from pathlib import Path\nimport time\n"
+    body += "with Path('count').open('a') as file: file.write('x')\n"
+    body += "while not Path('go').exists(): time.sleep(0.01)\nPath('go').unlink()\n1/0"
+    count = app.folder / "count"
+    count.touch()
+    app.write("app.py", f"{APP}\n{body}\n")
+    for tried in range(1, 6):
+        has_begun = re.compile(f"x{{{tried}}}").fullmatch
+        wait_until(lambda begun=has_begun: begun(count.read_text()), f"trial {tried}")
+        edit = "# good" if tried == 5 else f"{body} + {tried}"
+        app.write("app.py", f"{APP}\n{edit}\n")
+        (app.folder / "go").touch()
+    app.prints("Reloaded, generation 1")
+
+
 def is_running(pid: int) -> bool:
     """Whether there is such a process that has not ended."""
     try:

@@ -125,7 +125,7 @@ def test_what_is_typed_is_remembered_completed_and_asked_about(join: Callable[..
     quinn.tab.fill(entry, "")
     quinn.tab.evaluate(PASTE, "one\r\n  two\n")
     quinn.tab.click("#paste >> text=Send as one line")
-    quinn.tab.wait_for_function(f"document.querySelector('{entry}').value === 'one two'")
+    wait_until(lambda: value() == "one two", "the lines as one", value)
     quinn.tab.fill(entry, "")
     quinn.tab.evaluate(PASTE, "number one\nnumber two")
     quinn.tab.wait_for_selector("#paste >> text=Send 2 lines?")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Talker
+from tests.e2e.harness import Talker, wait_until
 from tests.e2e.page import Page
 
 #: Whatever the policy stops is told by an event, and by no other means to the page itself.
@@ -144,7 +144,7 @@ def test_what_gets_into_the_page_all_the_same_does_not_run(
     """Should a mistake of ours let markup in, the browser stops what it would do."""
     page = watched("")
     page.tab.evaluate(f"() => {{ {injected} }}")
-    page.tab.wait_for_function("window.violations.length > 0")
+    wait_until(lambda: page.tab.evaluate("window.violations.length > 0"), "a violation")
     assert directive in page.tab.evaluate("window.violations")
     assert page.tab.evaluate("window.ran") is None
 
@@ -153,7 +153,7 @@ def test_eval_does_not_run(watched: Callable[[str], Page]) -> None:
     """In the page's own world: what playwright evaluates is exempt, a timer of it is not."""
     page = watched("")
     page.tab.evaluate("() => { setTimeout('window.ran = 1', 0) }")
-    page.tab.wait_for_function("window.violations.length > 0")
+    wait_until(lambda: page.tab.evaluate("window.violations.length > 0"), "a violation")
     assert page.tab.evaluate("window.ran") is None
 
 

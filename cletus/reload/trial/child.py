@@ -46,6 +46,14 @@ RESULT: Final = 3
 GRACE: Final = 1.0
 
 _FORKS: Final = frozenset({"os.fork", "os.forkpty"})
+#: Events of ``sys.audit`` for other programs: which files those write is not known here.
+_PROGRAMS: Final = frozenset({"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system"})
+#: Those for a file that gets a name, which is their second argument.
+_NAMED: Final = frozenset({"os.rename", "os.link", "os.symlink"})
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+#: Characters of a refusal, and of all paths that are told: the parent reads 65,536 bytes.
+_REFUSAL_MAX: Final = 10_000
+_PATHS_MAX: Final = 5_000
 _SLOW: Final = (
     "\n  The service would answer nobody meanwhile. Do such work in a thread, from a listener of "
     "events.PostStart"
@@ -162,9 +170,10 @@ def _forbid_to_end(request: Request) -> None:
         location = quoted(stack, request.application, request.sources)
         _finish(f"{location}{call} is called while the module is imported")
 
-    def on_event(event: str, _arguments: object) -> None:
+    def on_event(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _FORKS:
             refuse(f"{event}()", sys._getframe(1))
+        _written.note(event, arguments)
 
     faulthandler.enable(RESULT)
     sys.addaudithook(on_event)
@@ -175,7 +184,43 @@ def _forbid_to_end(request: Request) -> None:
 _leave: Final = os._exit
 
 
+class _Written:
+    """The files that this process writes, as the events of ``sys.audit`` say.
+
+    Attributes:
+        paths: their real paths; ``None`` if not all are known.
+    """
+
+    def __init__(self) -> None:
+        self.paths: set[str] | None = set()
+
+    def note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """An event has come."""
+        if event in _PROGRAMS:
+            self.paths = None
+        elif event in _NAMED:
+            self._add(arguments[1])
+        elif event == "open" and arguments[2] & _WRITING:
+            self._add(arguments[0])
+
+    def _add(self, path: object) -> None:
+        # A number is a descriptor, whose file was opened before.
+        if isinstance(path, str | bytes | os.PathLike):
+            with contextlib.suppress(ValueError):  # not a path
+                text = os.path.realpath(os.fsdecode(path))
+                if self.paths is not None and f"{os.sep}__pycache__{os.sep}" not in text:
+                    self.paths.add(text)
+
+
+_written: Final = _Written()
+
+
 def _finish(error: str) -> NoReturn:
     """Write the result and end, whatever the application has put before its end."""
-    os.write(RESULT, json.dumps(error[-20_000:]).encode())
+    paths = _written.paths
+    if paths is not None and sum(map(len, paths)) > _PATHS_MAX:
+        paths = None
+    written = None if paths is None else sorted(paths)
+    result = json.dumps({"refusal": error[-_REFUSAL_MAX:], "written": written}, ensure_ascii=False)
+    os.write(RESULT, result.encode(errors="backslashreplace"))
     _leave(0)

@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -53,6 +54,19 @@ def request_for(service: Service, sources: Sources, late: tuple[str, ...]) -> Re
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """How a trial has ended.
+
+    Attributes:
+        refusal: what refuses the edit, in words; "" if nothing does.
+        written: real paths of the files that the modules have written; ``None`` if that is not known.
+    """
+
+    refusal: str
+    written: frozenset[str] | None = None
+
+
 class Trial(ProcessProtocol):
     """A process that imports an edit.
 
@@ -65,7 +79,7 @@ class Trial(ProcessProtocol):
         self._reactor = reactor
         self._request = request
         self._result = b""
-        self._ended: Deferred[str] = Deferred()
+        self._ended: Deferred[TrialOutcome] = Deferred()
         self._limit: Any = None
         self._process: Any = None
         self._group = 0
@@ -75,11 +89,11 @@ class Trial(ProcessProtocol):
         """What the process reads. Make it in a thread: it has the texts of all modules."""
         return pickle.dumps(sys.path) + pickle.dumps(self._request)
 
-    def run(self, payload: bytes) -> Deferred[str]:
+    def run(self, payload: bytes) -> Deferred[TrialOutcome]:
         """Start it.
 
         Returns:
-            Fires when it has ended, with what refuses the edit, in words; "" if nothing does.
+            Fires when it has ended.
         """
         with open(os.devnull, "wb") as nowhere:
             # What modules print is in the log when the service imports them.
@@ -93,7 +107,7 @@ class Trial(ProcessProtocol):
                     childFDs={0: "w", **outputs, RESULT: "r"},
                 )
             except OSError as error:
-                self._ended.callback(f"the edit cannot be tried: {error}")
+                self._ended.callback(TrialOutcome(f"the edit cannot be tried: {error}"))
                 return self._ended
         self._group = self._process.pid
         self._process.writeToChild(0, payload)
@@ -126,7 +140,7 @@ class Trial(ProcessProtocol):
         """It has ended, and all its output is here."""
         if self._limit is not None and self._limit.active():
             self._limit.cancel()
-        self._ended.callback(self._in_words(reason.value))
+        self._ended.callback(self._outcome(reason.value))
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -136,10 +150,15 @@ class Trial(ProcessProtocol):
         with suppress(ProcessExitedAlready):  # it may not have made its group yet
             self._process.signalProcess("KILL")
 
-    def _in_words(self, end: Any) -> str:
+    def _outcome(self, end: Any) -> TrialOutcome:
         text = self._result.decode(errors="replace")
-        with suppress(ValueError):
-            return str(json.loads(text))
+        with suppress(ValueError, TypeError, KeyError):  # not what our part of it has written
+            result = json.loads(text)
+            written = result["written"]
+            return TrialOutcome(result["refusal"], None if written is None else frozenset(written))
+        return TrialOutcome(self._in_words(end, text))
+
+    def _in_words(self, end: Any, text: str) -> str:
         location = quoted(_frames(text), self._request.application, self._request.sources)
         if "Timeout (" in text or self._is_killed:
             return f"{location}the import does not end, and cannot be interrupted"

@@ -73,7 +73,7 @@ class PlayedReactor(Clock):
 def trial(reactor: PlayedReactor, timeout: float = 10.0) -> tuple[Trial, list[str]]:
     request = Request(APPLICATION, (), SOURCES, (), "", None, {}, timeout, min(timeout, 2.0))
     trial, results = Trial(reactor, request), list[str]()
-    trial.run(trial.payload()).addCallback(results.append)
+    trial.run(trial.payload()).addCallback(lambda outcome: results.append(outcome.refusal))
     return trial, results
 
 
@@ -88,8 +88,9 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("reason", "data", "text"),
     [
-        (ProcessDone(0), b'""', ""),
-        (ProcessDone(0), b'"NameError: x"', "NameError: x"),
+        (ProcessDone(0), b'{"refusal": "", "written": []}', ""),
+        (ProcessDone(0), b'{"refusal": "NameError: x", "written": []}', "NameError: x"),
+        (ProcessDone(0), b'"text of others"', "the import ends the process (exit code 0)"),
         (ProcessTerminated(exitCode=3), b"", "the import ends the process (exit code 3)"),
         (
             ProcessTerminated(signal=signal.SIGKILL),
@@ -121,7 +122,7 @@ def test_the_end_of_the_process_is_put_into_words(
 def test_what_the_process_has_started_ends_with_it(groups: list[tuple[int, int]]) -> None:
     reactor = PlayedReactor()
     trial(reactor)
-    reactor.end(ProcessDone(0), b'""')
+    reactor.end(ProcessDone(0), b'{"refusal": "", "written": []}')
     assert groups == [(reactor.pid, signal.SIGKILL)]
 
 
@@ -172,3 +173,22 @@ def test_a_reactor_without_processes_says_that_nothing_was_tried(run: Any) -> No
     report = app.reload(core=lambda text: text + "# more\n")
     assert report.ok
     assert "reload_trial: this reactor starts no processes; nothing was tried" in report.notes
+
+
+@pytest.mark.parametrize(
+    ("data", "written"),
+    [
+        (b'{"refusal": "x", "written": ["/a.py"]}', {"/a.py"}),
+        (b'{"refusal": "x", "written": null}', None),
+        (b"", None),
+    ],
+)
+def test_what_the_modules_have_written_is_known_if_they_end(
+    groups: list[Any], data: bytes, written: set[str] | None
+) -> None:
+    reactor, outcomes = PlayedReactor(), []
+    request = Request(APPLICATION, (), SOURCES, (), "", None, {}, 1.0, 1.0)
+    running = Trial(reactor, request)
+    running.run(b"").addCallback(outcomes.append)
+    reactor.end(ProcessDone(0), data)
+    assert [outcome.written for outcome in outcomes] == [written]
