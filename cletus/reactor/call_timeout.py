@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from types import FrameType
@@ -224,6 +224,8 @@ class _Watch:
         self._logged_at = 0.0
         self.beat_at = time.monotonic()
         self.is_terminated = False
+        #: Whether system calls go on after the timer's signal.
+        self._restarts = False
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         os.set_blocking(self._reader, False)
@@ -240,6 +242,7 @@ class _Watch:
         self._is_stopped = True
         os.write(self._writer, b"\0")
         self._runner.join()
+        self._let_restart(False)
         os.close(self._reader)
         os.close(self._writer)
 
@@ -247,10 +250,26 @@ class _Watch:
         while not self._is_stopped:
             if select.select([self._reader], [], [], HELD_UP)[0]:
                 self._pass_on(os.read(self._reader, 4096))
-            limit = self._limit()
-            late = time.monotonic() - self.beat_at
-            if late > (limit or 2.0) + _C_PATIENCE and not self._is_stopped:
-                self._is_stuck(late)
+            if not self._is_stopped:
+                self._look(time.monotonic() - self.beat_at)
+
+    def _look(self, late: float) -> None:
+        """See what the reactor's thread does, if it is late by this many seconds."""
+        # Only here: a frame that is kept would keep what it refers to.
+        frame = sys._current_frames().get(self._thread) if late > _BEAT else None
+        is_debugged = _is_debugged(_frames(frame))
+        self._let_restart(is_debugged)
+        if late > (self._limit() or 2.0) + _C_PATIENCE and not is_debugged:
+            self._is_stuck(late, frame)
+
+    def _let_restart(self, on: bool) -> None:
+        """Whether the timer's signal lets system calls go on: it would take a debugger's prompt off the screen.
+
+        Otherwise it ends them, so that code which hangs in one can be interrupted.
+        """
+        if on is not self._restarts:
+            signal.siginterrupt(signal.SIGALRM, not on)
+            self._restarts = on
 
     def _pass_on(self, numbers: bytes) -> None:
         numbers = numbers.replace(b"\0", b"")
@@ -259,12 +278,11 @@ class _Watch:
             with suppress(OSError):  # it is full or closed, as it may be without us
                 os.write(self._former_fd, numbers)
 
-    def _is_stuck(self, seconds: float) -> None:
+    def _is_stuck(self, seconds: float, frame: FrameType | None) -> None:
         """Log it once for each hold-up; end the process if somebody wants it to end."""
         if self._logged_at == self.beat_at and not self.is_terminated:
             return
         self._logged_at = self.beat_at
-        frame = sys._current_frames().get(self._thread)
         _log.error(
             "Code has held up the reactor for {seconds:.1f} s and cannot be interrupted:\n{stack}",
             seconds=seconds,
@@ -280,7 +298,7 @@ def _trace_nothing(_frame: FrameType, _event: str, _argument: object) -> None:
     """Have no new frame traced."""
 
 
-def _is_debugged(frames: list[FrameType]) -> bool:
+def _is_debugged(frames: Iterable[FrameType]) -> bool:
     """Whether a debugger waits for somebody to type, as after ``breakpoint()``."""
     return any(_root_of(frame) in _DEBUGGERS for frame in frames)
 

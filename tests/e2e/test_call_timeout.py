@@ -318,6 +318,13 @@ def stop_here(event):
     event.client.write("went on")
 
 @commands.register
+def stop_and_hang(event):
+    import os
+    reader, writer = os.pipe()
+    breakpoint()
+    os.read(reader, 1)
+
+@commands.register
 def tick(event):
     @service.every(0.05)
     def hang():
@@ -380,29 +387,59 @@ def test_a_save_is_not_torn(world: Callable[..., Talker], call: Callable[[Talker
     assert talker.ends() == 0
 
 
-def test_a_breakpoint_is_not_cut_off(
-    tmp_path: Path, world: Callable[..., Talker], at_end: ExitStack
-) -> None:
-    """Somebody looks around for longer than the time limit."""
+@pytest.fixture
+def terminal(tmp_path: Path, at_end: ExitStack) -> Terminal:
+    """The world in a terminal, where somebody can debug it."""
     (tmp_path / "world.py").write_text(WORLD)
     arguments = ["-m", "cletus", "run", str(tmp_path / "world.py"), "--port", "0"]
     terminal = Terminal(sys.executable, [*arguments, "--store", "memory:"], tmp_path)
     at_end.callback(terminal.kill)
+    return terminal
+
+
+def caller_of(terminal: Terminal, at_end: ExitStack) -> Caller:
     terminal.child.expect(r"telnet 127\.0\.0\.1:(\d+)")
     port = int(terminal.child.match[1])
     terminal.sees("Ctrl-C")
     ann = Caller(port)
     at_end.callback(ann.hang_up)
-    ann.types("stop_here")
+    return ann
+
+
+def looks_around(terminal: Terminal) -> None:
+    """For longer than the time limit, and than the patience with C code."""
     began = time.monotonic()
     while time.monotonic() < began + 2:
         terminal.sees("(Pdb) ")
         terminal.types("p 6 * 7")
         terminal.sees("42")
     terminal.sees("(Pdb) ")
+
+
+def test_a_breakpoint_is_not_cut_off(terminal: Terminal, at_end: ExitStack) -> None:
+    """Somebody looks around for longer than the time limit, also when the service is to stop."""
+    ann = caller_of(terminal, at_end)
+    ann.types("stop_here")
+    terminal.sees("(Pdb) ")
+    terminal.child.sendintr()
+    terminal.types("p 'Ctrl-C'")
+    looks_around(terminal)
     terminal.types("continue")
     ann.sees("went on")
+    terminal.sees_the_end()
     assert "CallTimedOut" not in terminal.screen
+    assert "cannot be interrupted" not in terminal.screen
+    assert terminal.child.wait() == 0
+
+
+def test_what_hangs_after_a_breakpoint_is_cut_off(terminal: Terminal, at_end: ExitStack) -> None:
+    ann = caller_of(terminal, at_end)
+    ann.types("stop_and_hang")
+    looks_around(terminal)
+    terminal.types("continue")
+    ann.sees("It has been logged as ")
+    ann.types("hello")
+    ann.sees("hello to you")
 
 
 PROGRAM = """\
