@@ -52,6 +52,7 @@ _DIGEST_SIZE: Final = 16
 FACTS: Final = ":facts"
 CLIENT: Final = ":client/"
 TIMER: Final = ":timer/"
+GATEWAY: Final = ":gateway/"
 LISTENER: Final = ":listener/"
 ATTRIBUTE: Final = ":service/"
 
@@ -168,6 +169,7 @@ class Checkpoints:
         interval: seconds in which each piece is looked at once.
         sent: the pieces that the bus has, by name.
         numbers: those of the timers that have one.
+        lost_gateways: returns what counts if one of them comes back, by name, as plain data.
 
     Attributes:
         left_out: what could not be taken in the latest round, by place, each with the reason.
@@ -188,6 +190,7 @@ class Checkpoints:
         interval: float,
         sent: Mapping[str, bytes] = {},
         numbers: Mapping[Timer, int] = {},
+        lost_gateways: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._service = service
         self._bus = bus
@@ -199,6 +202,7 @@ class Checkpoints:
         self._interval = interval
         self._sent = {name: digest_of(data) for name, data in sent.items()}
         self._numbers = dict(numbers)
+        self._lost_gateways = lost_gateways
         self._last_number = max(self._numbers.values(), default=0)
         self._naming: Naming | None = None
         self._pieces: Iterator[tuple[str, Callable[[], bytes | None]]] | None = None
@@ -240,6 +244,11 @@ class Checkpoints:
         waiting, self._waiting = self._waiting, []
         for ended in waiting:
             ended.callback(None)
+
+    def gateways_lost(self) -> None:
+        """Send what counts if they come back now: soon nothing on the bus tells what they were sent."""
+        pieces = {name: self._piece(name, take) for name, take in self._of_gateways()}
+        self._send({name: data for name, data in pieces.items() if data is not None}, ())
 
     def forget(self) -> None:
         """The engine has lost it all: send everything again."""
@@ -374,6 +383,7 @@ class Checkpoints:
         """All, by name. What is not taken at once has the user of each client again, right after them."""
         service = self._service
         yield FACTS, self._facts
+        yield from self._of_gateways()
         for store_cls in tuple(service.session.current.stores.values()):
             for key, obj in tuple(store_cls.manager.active().items()):
                 yield f"{store_cls.schema.name}/{key}", partial(self._object, obj)
@@ -450,6 +460,10 @@ class Checkpoints:
             asking += 1  # of code that cannot start again
         values = self._fitting("client", (asking,), client.attachments(), dialogues, tasks)
         return _encode_kept(KeptClient(state, leave(), values))
+
+    def _of_gateways(self) -> Iterator[tuple[str, Callable[[], bytes | None]]]:
+        for name, remnant in self._lost_gateways().items():
+            yield f"{GATEWAY}{name}", partial(msgspec.msgpack.encode, remnant)
 
     def _of_timers(self) -> Iterator[tuple[str, Callable[[], bytes | None]]]:
         for timer in self._service.session.current.timers:

@@ -138,7 +138,8 @@ class Hello(Part, frozen=True, tag="hello"):
     """The answer to ``Begin``, in several parts if it is long.
 
     Attributes:
-        last: the last entry of this primary process that it has carried out; 0 for none.
+        last: the last entry with anything of its own that it has carried out, be it of a primary before;
+            0 for none.
         connections: some of its connections.
         is_complete: whether these are the last.
         again: whether it has had a begin before, so that the lines of these may have been handled.

@@ -550,6 +550,8 @@ class GatewayDoor:
         service, saved = self._service, SavedDigests(self._service.session.writer)
         self._resumption = Resumption(service, saved, pieces)
         self._pause_collection()  # until all of them are here
+        if self.ledger is not None:
+            self._resumption.restore_gateways(self.ledger)
         await self._resumption.run(self._resume_known)
         self.has_resumed = bool(pieces)
         self._keep_state(saved, pieces, self._resumption.take_timers())
@@ -583,6 +585,7 @@ class GatewayDoor:
             interval=self._session_interval,
             sent=pieces,
             numbers={timer: number for number, timer in timers.items()},
+            lost_gateways=lambda: {} if self.ledger is None else self.ledger.remnants(),
         )
         self.checkpoints.start()
 
@@ -783,7 +786,10 @@ class GatewayDoor:
         # is always a command that the engine has not answered yet.
         answers = self._bus.silence < BEAT and count == 1
         self._carry_out(ledger.tick(BEAT, answers=answers))
-        for name, has_answered in ledger.take_lost():
+        lost_gateways = ledger.take_lost()
+        if lost_gateways and self.checkpoints is not None:
+            self.checkpoints.gateways_lost()
+        for name, has_answered in lost_gateways:
             # Before anything that it is sent when it comes back. A takeover does not wait for it, either.
             if has_answered:
                 lost = self._bus.lose(ledger.epoch, name)

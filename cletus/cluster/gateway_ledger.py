@@ -90,7 +90,7 @@ class GatewayLedger:
         self._incarnation = incarnation
         self.at = Position()
         self._life = 0  # of the primary
-        #: The last entry of this life with anything of its own. A begin may follow another before the primary
+        #: The last entry with anything of its own. A begin may follow another before the primary
         #: has heard of that; what it has sent before them all is still numbered by the first.
         self._last = Position()
         self.is_begun = False
@@ -246,8 +246,7 @@ class GatewayLedger:
 
     def _begin(self, sent: Sent, life: int) -> None:
         again = self._life > 0
-        if life != self._life:
-            self._life, self._last = life, Position()
+        self._life = life
         self.at = Position(sent.epoch, sent.begin, 0)
         self.is_begun, self._told = True, 0
         self._parts.clear()

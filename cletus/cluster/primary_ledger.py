@@ -533,8 +533,18 @@ class PrimaryLedger:
             "life": self._life,
             "begins": self._begins,
             "links": [link.snapshot() for link in self.links.values()],
-            "taken": [(lines, link.remnant()) for lines, link in self._taken.values()],
+            "taken": list(self.remnants().values()),
         }
+
+    def remnants(self) -> dict[str, tuple[dict[int, int], dict[str, Any]]]:
+        """Of gateways that were lost, by name, as plain data: what counts if one of them comes back."""
+        return {name: (lines, link.remnant()) for name, (lines, link) in self._taken.items()}
+
+    def restore_remnant(self, lines: dict[int, int], remnant: Mapping[str, Any]) -> None:
+        """Remember a gateway that the process before has lost."""
+        link = GatewayLink(remnant["name"], 0, self._wake, self._keep)
+        link.restore_remnant(remnant)
+        self._taken[link.name] = (lines, link)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on with such a state; for a ledger that has just been made."""
@@ -544,9 +554,7 @@ class PrimaryLedger:
         for link_state in state["links"]:
             self._new_link(link_state["name"], 0).restore(link_state)
         for lines, remnant in state.get("taken", ()):  # a version before has not left them
-            link = GatewayLink(remnant["name"], 0, self._wake, self._keep)
-            link.restore_remnant(remnant)
-            self._taken[link.name] = (lines, link)
+            self.restore_remnant(lines, remnant)
 
     # -- the bus ----------------------------------------------------------------------------
 
@@ -733,7 +741,8 @@ class PrimaryLedger:
         link.greeted_at = hello.last
         self._wake()
         if link.is_known:
-            link.confirm(hello.last)
+            if hello.last.epoch in self._epochs:
+                link.confirm(hello.last)
             link.send_again()
         elif not link.connections:
             link.forget_all()

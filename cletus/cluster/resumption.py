@@ -20,6 +20,7 @@ from cletus.cluster.checkpoint import (
     ATTRIBUTE,
     CLIENT,
     FACTS,
+    GATEWAY,
     LISTENER,
     SLICE,
     TIMER,
@@ -28,7 +29,7 @@ from cletus.cluster.checkpoint import (
     SavedDigests,
     digest_of,
 )
-from cletus.cluster.primary_ledger import GATEWAY_LOST
+from cletus.cluster.primary_ledger import GATEWAY_LOST, PrimaryLedger
 from cletus.cluster.value_codec import decode
 from cletus.errors import NotSaved
 from cletus.restart.by_name import Named, Reader
@@ -82,6 +83,15 @@ class Resumption:
     def _new_reader(self, timers: Mapping[int, Timer]) -> Reader:
         # The code is the same, so that nothing in it counts as stated anew.
         return Reader(Named(self._service, timers))
+
+    def restore_gateways(self, ledger: PrimaryLedger) -> None:
+        """Tell the ledger of the gateways that the primary before has lost. To be called before ``run()``."""
+        for name, data in self._with(GATEWAY):
+            self._attempt(f"gateway {name}", self._restore_gateway, ledger, data)
+
+    def _restore_gateway(self, ledger: PrimaryLedger, data: bytes) -> None:
+        lines, remnant = msgspec.msgpack.decode(data)
+        ledger.restore_remnant(lines, remnant)
 
     async def run(self, resume_person: Person) -> None:
         """Put everything back, in slices. What cannot be read is left out, and logged.

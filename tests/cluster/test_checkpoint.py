@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred
 
 from cletus import Dialogue, events, step
 from cletus.cluster import checkpoint
-from cletus.cluster.checkpoint import CLIENT, TIMER, SavedDigests
+from cletus.cluster.checkpoint import CLIENT, GATEWAY, TIMER, SavedDigests
 from cletus.cluster.gateway_door import RemoteTransport
+from cletus.cluster.primary_ledger import PrimaryLedger
 from cletus.cluster.resumption import Resumption
 from cletus.restart.snapshot import object_state
 from cletus.service.lifecycle import State
@@ -603,6 +604,48 @@ def test_c9_people_of_a_gateway_that_is_gone_have_lost_their_link(
     assert second.service.state is State.RUNNING
 
 
+@NEXT
+def test_c3_c7_a_gateway_that_was_lost_does_not_tell_lines_twice(
+    house: House, next_primary: Any
+) -> None:
+    """It has not read that they were handled, and comes back to the next primary."""
+    first = primary(house)
+    ann = house.gateway().connect()
+    house.advance(6)
+    house.gateway_bus.cut(loses_answers=True)
+    ann.says("one")
+    house.until(lambda: first.heard)
+    house.gateway_bus.cut()
+    house.until(lambda: first.lost)
+    second = next_primary(house, first)
+    ann.says("two")
+    house.gateway_bus.mend()
+    house.until(lambda: second.heard)
+    house.advance(6)
+    assert second.heard == ["two"]
+    assert not names(house, second, GATEWAY)
+
+
+@NEXT
+def test_c7_the_next_primary_knows_what_a_lost_gateway_has_shown(
+    house: House, next_primary: Any
+) -> None:
+    """It had not confirmed it yet, so the primary before has counted it as missed."""
+    first = primary(house)
+    ann = house.gateway().connect()
+    house.advance(6)
+    first.ann.client.write("read just before")
+    house.until(lambda: "read just before" in ann.transcript)
+    house.gateway_bus.cut()
+    first.ann.client.write("while it is silent")
+    house.until(lambda: first.lost)
+    second = next_primary(house, first)
+    house.gateway_bus.mend()
+    house.until(lambda: second.service.clients)
+    (client,) = second.service.clients
+    assert client.shown_after_all() == ["read just before"]
+
+
 # -- timers ---------------------------------------------------------------------------------------
 
 
@@ -846,7 +889,9 @@ def test_what_cannot_be_read_is_left_out(session: dict[str, bytes]) -> None:
     process = Talker(house)
     process.service.reactor = house.clock
     door: Any = None
-    resumption: Any = Resumption(process.service, _NoDigests(), session)
+    gateways = {f"{GATEWAY}{name}": data for name, data in session.items()}
+    resumption: Any = Resumption(process.service, _NoDigests(), session | gateways)
+    resumption.restore_gateways(PrimaryLedger(1, lease=1.0, backlog=0))
     Deferred.fromCoroutine(resumption.run(lambda _left, _state: door))
 
 
