@@ -89,7 +89,7 @@ class Act:
             if before is None:
                 obj.delete()
             else:
-                obj.from_json(before)
+                _restore(obj, before)
 
 
 def undo(user: Any) -> str:
@@ -116,10 +116,22 @@ def undo(user: Any) -> str:
             continue
         obj = manager.get(key)
         obj = session.find(store)(key) if obj is None else obj
-        obj.from_json(before)
+        _restore(obj, before)
         save_for(obj, user)
     audit("building: undo", action)
     return str(action)
+
+
+def _restore(obj: Any, document: str) -> None:
+    """Give an object the values that it had; a character that was destroyed is in its room again."""
+    obj.from_json(document)
+    if not hasattr(obj, "enter_room"):
+        return
+    room = obj.room
+    if room is None:
+        obj.go_home()
+    elif obj not in room.occupants:
+        obj.enter_room(room, quietly=True)
 
 
 def _neighbour(manager: Any, store: str, changes: list[list[Any]]) -> Any:

@@ -53,18 +53,21 @@ class AreaFile(RoomFile):
         try:
             self._merge()
         except StorageError as error:
-            _log.error("{path}: {error}", path=self.path, error=error)
+            _log.error("{path}: {error}", path=self.path, error=str(error))
 
     def _merge(self) -> None:
         key = self.path.stem
         area: Any = self.area_cls.manager.get(key)
         area = self.area_cls(key) if area is None else area
+        area.path = str(self.path)
         written = json.loads(json.dumps(self.rooms, default=str))  # as the store will have it
+        rooms = {each: self.room_cls.manager.get(each) for each in (*written, *area.written)}
+        if written == area.written:
+            return  # by far most reloads: nothing is written, and the conflicts are still there
         conflicts: list[str] = []
         changed: list[Any] = []
-        for room_key in dict.fromkeys((*written, *area.written)):
+        for room_key, room in rooms.items():
             base, values = area.written.get(room_key), written.get(room_key)
-            room: Any = self.room_cls.manager.get(room_key)
             if values is None:
                 self._remove(room, base or {}, conflicts)
             elif room is None and base is not None:
@@ -73,9 +76,15 @@ class AreaFile(RoomFile):
             else:
                 changed.append(self._update(room, room_key, base or {}, values, conflicts))
         # The rooms first: a room that the area knows and that does not exist counts as destroyed.
-        save_all(changed)
-        area.written, area.conflicts, area.path = written, conflicts, str(self.path)
-        area.save()
+        for unsaved in save_all(changed):
+            raise unsaved.error  # all is merged again after the next reload
+        before = area.written, area.conflicts
+        area.written, area.conflicts = written, conflicts
+        try:
+            area.save()
+        except StorageError:
+            area.written, area.conflicts = before
+            raise
         for conflict in conflicts:
             _log.warn("{path}: conflict, {conflict}", path=self.path, conflict=conflict)
 
@@ -89,12 +98,13 @@ class AreaFile(RoomFile):
             result, names = merged(base, room_values(room), values)
             conflicts += [f"{key}: {name}" for name in names]
         room.from_dict(result)
-        room.area = self.path.stem
+        if not base:  # else builders may have put it into another area
+            room.area = self.path.stem
         return room
 
     def _remove(self, room: Any, base: dict[str, Any], conflicts: list[str]) -> None:
-        """Delete a room that the file no longer has, unless builders have changed it."""
-        if room is None:
+        """Delete a room that no file has any more, unless builders have changed it."""
+        if room is None or room.key in self.room_cls.described:
             return
         live = room_values(room)
         # A field that the file does not mention is one with its default.

@@ -21,6 +21,7 @@ from cletus.contrib.rooms import spelled_out
 from cletus.contrib.rooms.directions import OPPOSITES
 from cletus.contrib.saving import save_for
 from cletus.contrib.things import choose_object
+from cletus.contrib.things.nouns import key_of
 from cletus.errors import FieldValueError, InvalidKey, KeyInUse, Refused, RoomFileError
 from cletus.events import ClientEvent
 from cletus.logs.audit import audit
@@ -41,7 +42,7 @@ def dig(event: ClientEvent, direction: str, name: Rest) -> None:
     if direction in here.exits:
         raise Refused(_("There already is an exit {direction}.", direction=direction))
     try:
-        room = type(here).manager.create("-".join(name.split()), name=name)
+        room = type(here).manager.create(key_of(name), name=name)
     except InvalidKey:
         raise Refused(_("A room cannot be called {name!r}.", name=name)) from None
     except KeyInUse:
@@ -59,8 +60,10 @@ def link(event: ClientEvent, direction: str, room: Rest) -> None:
     neighbour, direction = _room(event, room), spelled_out(direction)
     check_build(user, neighbour)
     back = OPPOSITES.get(direction, "")
-    if direction in here.exits or (back and neighbour.exits.get(back, here.key) != here.key):
-        raise Refused(_("There already is an exit that way."))
+    if direction in here.exits:
+        raise Refused(_("There already is an exit {direction}.", direction=direction))
+    if back and neighbour.exits.get(back, here.key) != here.key:
+        raise Refused(_("{room} already has an exit {direction}.", room=neighbour, direction=back))
     with Act(user, "link", here, neighbour, target=f"{here.key} {direction} {neighbour.key}"):
         here.connect(direction, neighbour)
     user.write(
@@ -117,7 +120,7 @@ def set_description(user: Any, room: Any, text: str) -> None:
 def destroy(event: ClientEvent, target: Rest) -> None:
     """Destroy a room by its key, or a thing or character that is here. What is inside goes home."""
     user, here = event.user, _here(event)
-    room = type(here).manager.get("-".join(target.split()))
+    room = here if target.lower() == "here" else _room_of_key(here, target)
     if room is None:
         obj = choose_object(target, _objects(user))
         _check_not_person(obj)
@@ -314,6 +317,13 @@ def _room(event: ClientEvent, text: str) -> Any:
     if room is None:
         raise Refused(_("There is no room {text!r}.", text=text))
     return room
+
+
+def _room_of_key(here: Any, text: str) -> Any:
+    try:
+        return type(here).manager.get(key_of(text))
+    except InvalidKey:
+        return None
 
 
 def _find_room(event: ClientEvent, text: str) -> Any:

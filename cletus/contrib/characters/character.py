@@ -45,7 +45,7 @@ class CharacterManager(Manager[C]):
             values: of other fields.
 
         Raises:
-            InvalidKey: the name has a character that no key can have.
+            InvalidKey: the name has no letter and no digit.
             UnknownField, FieldValueError: as for ``create``.
         """
         character: C = make_numbered(self, name, values)

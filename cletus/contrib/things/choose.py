@@ -17,7 +17,9 @@ _ALL: Final = frozenset({"all", "every", "everything"})
 _WORDS_MAX: Final = 10
 
 
-def choose_objects(text: str, objects: Iterable[Any], *, none: str = "") -> list[Any]:
+def choose_objects(
+    text: str, objects: Iterable[Any], *, none: str = "", nothing: str = ""
+) -> list[Any]:
     """The objects that this text means; at least one.
 
     Args:
@@ -25,6 +27,7 @@ def choose_objects(text: str, objects: Iterable[Any], *, none: str = "") -> list
             ``all``. Of several objects with the same name, it means the first.
         objects: in the order in which they are counted.
         none: the message if there is no such object.
+        nothing: the message if all are meant, and there are none.
 
     Raises:
         Refused: there is no such object, there are fewer, or objects of different names fit.
@@ -35,6 +38,8 @@ def choose_objects(text: str, objects: Iterable[Any], *, none: str = "") -> list
     fitting = _fitting(words, objects) if words else objects
     if not fitting or not (words or count == 0):
         name = " ".join(words)
+        if nothing and count == 0 and not name:
+            raise Refused(nothing)
         raise Refused(
             none or (_("There is no {name} here.", name=name) if name else _("There is nothing."))
         )

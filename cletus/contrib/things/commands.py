@@ -44,7 +44,10 @@ def get(event: ClientEvent, item: Rest) -> None:
     if source:
         container = choose_object(source, (*user.contents, *_room(user).contents))
         things = choose_objects(
-            name, container.contents, none=_("There is no {name} in it.", name=name)
+            name,
+            container.contents,
+            none=_("There is no {name} in it.", name=name),
+            nothing=_("There is nothing in it."),
         )
         _report(user, _GET_FROM, _move(things, user, user), container.definite)
     else:
@@ -55,7 +58,7 @@ def get(event: ClientEvent, item: Rest) -> None:
 def drop(event: ClientEvent, item: Rest) -> None:
     """Put something down: drop lamp, drop all."""
     user = event.user
-    things = choose_objects(item, user.carried, none=_("You carry no {name}.", name=item))
+    things = _carried(user, item)
     _report(user, _DROP, _move(things, _room(user), user))
 
 
@@ -66,7 +69,7 @@ def put(event: ClientEvent, item: Rest) -> None:
     if not container_name:
         raise Refused(_("Put it into what? Type, for instance: put coin in bag."))
     container = choose_object(container_name, (*user.contents, *_room(user).contents))
-    things = choose_objects(name, user.carried, none=_("You carry no {name}.", name=name))
+    things = _carried(user, name)
     things = [thing for thing in things if thing is not container] or things
     _report(user, _PUT, _move(things, container, user), container.definite)
 
@@ -85,7 +88,7 @@ def give(event: ClientEvent, item: Rest) -> None:
         raise Refused(_("{receiver} cannot take anything.", receiver=capitalised(str(receiver))))
     if ignores(receiver, user):
         raise Refused(_("{receiver} ignores you.", receiver=receiver))
-    things = choose_objects(name, user.carried, none=_("You carry no {name}.", name=name))
+    things = _carried(user, name)
     moved = _move(things, receiver, user)
     if moved:
         receiver.write(_("{user} gives you {things}.", user=user, things=named(moved)))
@@ -95,14 +98,15 @@ def give(event: ClientEvent, item: Rest) -> None:
 def wear(event: ClientEvent, item: Rest) -> None:
     """Put on something that you carry: wear hat."""
     user = event.user
-    things = choose_objects(item, user.carried, none=_("You carry no {name}.", name=item))
+    things = _carried(user, item)
     _report(user, _PUT_ON, _each(things, lambda thing: thing.wear(), user))
 
 
 def remove(event: ClientEvent, item: Rest) -> None:
     """Take off something that you wear: remove hat."""
     user = event.user
-    things = choose_objects(item, user.worn, none=_("You wear no {name}.", name=item))
+    none, nothing = _("You wear no {name}.", name=item), _("You wear {things}.", things=named(()))
+    things = choose_objects(item, user.worn, none=none, nothing=nothing)
     _report(user, _TAKE_OFF, _each(things, lambda thing: thing.take_off(), user))
 
 
@@ -153,6 +157,13 @@ def _room(user: Any) -> Any:
     if user.room is None:
         raise Refused(_("You are not in a room."))
     return user.room
+
+
+def _carried(user: Any, name: str) -> list[Any]:
+    """The things that this text means, of those that they carry."""
+    none = _("You carry no {name}.", name=name)
+    nothing = _("You carry {things}.", things=named(()))
+    return choose_objects(name, user.carried, none=none, nothing=nothing)
 
 
 def _split(text: str, words: tuple[str, ...]) -> tuple[str, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from cletus.contrib.language import an, grouped, listed, number_word, plural
 from cletus.errors import KeyInUse
 from cletus.storage import Field
+from cletus.storage.keys import normalise
 
 
 class NounMixin:
@@ -60,19 +61,41 @@ def named(objects: Iterable[Any], *, nothing: str = "nothing") -> str:
     return listed(grouped(objects), nothing=nothing)
 
 
+#: The field of an object that is made with an article before its name; ``a`` and ``an`` are put there anyway.
+_ARTICLES: Final[dict[str, dict[str, str]]] = {
+    "a": {},
+    "an": {},
+    "some": {"article": "some"},
+    "the": {"article": "the"},
+}
+
+
+def key_of(name: str) -> str:
+    """The key for an object of this name, of its letters and digits: ``anns-old-hat`` for *Ann's old hat*.
+
+    Raises:
+        InvalidKey: it has none.
+    """
+    kept = (c if c.isalpha() or c.isdecimal() or c in "_-" else "" for c in "-".join(name.split()))
+    return normalise("-".join(filter(None, "".join(kept).split("-"))))
+
+
 def make_numbered(manager: Any, name: str, values: dict[str, Any]) -> Any:
     """A new object of a store with ``NounMixin`` under a key of its own: ``rat-1``. It is not saved yet.
 
     Args:
         manager: of the store; all saved objects are active.
-        name: of the object; its key begins with it.
+        name: of the object; its key begins with it. An article before it becomes its article.
         values: of other fields.
 
     Raises:
-        InvalidKey: the name has a character that no key can have.
+        InvalidKey: the name has no letter and no digit.
         UnknownField, FieldValueError: as for ``Manager.create``.
     """
-    base = "-".join(name.lower().split())
+    article, _space, noun = name.partition(" ")
+    if noun.strip() and article.lower() in _ARTICLES:
+        name, values = noun.strip(), {**_ARTICLES[article.lower()], **values}
+    base = key_of(name)
     for number in itertools.count(1):
         if manager.get_active(f"{base}-{number}") is None:
             with suppress(KeyInUse):  # by a document that cannot be read

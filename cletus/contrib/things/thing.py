@@ -51,7 +51,7 @@ class ThingManager(Manager[T]):
             values: of other fields.
 
         Raises:
-            InvalidKey: the name has a character that no key can have.
+            InvalidKey: the name has no letter and no digit.
             UnknownField, FieldValueError: as for ``create``.
         """
         thing: T = make_numbered(self, name, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import tomllib
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cletus.contrib.building.area_file import as_text
+from cletus.errors import StorageError
+from cletus.storage.interfaces import Failure
 from cletus.testing import reloaded
 
 APPLICATION = """
@@ -129,6 +132,71 @@ def test_people_of_an_area_whose_file_is_emptied_go_to_a_room_that_stays(marsh, 
     assert marsh.reload().ok
     assert sorted(marsh.rooms()) == ["reeds"]
     assert service.session.stores["user"].manager.get("ann").room is marsh.rooms()["reeds"]
+
+
+def test_a_conflict_is_shown_until_the_file_is_edited_or_exported(marsh):
+    """It was forgotten at the next reload, of whatever file."""
+    marsh.ann.says("rename The tall reeds")
+    assert marsh.edit(reeds={"name": "The short reeds"}).ok
+    assert marsh.reload().ok
+    assert marsh.ann.says("conflicts") == "marsh, reeds: name\n"
+    marsh.ann.says("export marsh")
+    assert marsh.ann.says("conflicts") == "There are no conflicts.\n"
+
+
+def test_a_reload_that_edits_no_area_writes_no_room(marsh, service, monkeypatch):
+    """Each reload waited until every room was on the disk."""
+    saved: list[object] = []
+    for name in ("write", "write_many"):
+        monkeypatch.setattr(service.session.writer, name, lambda *args: saved.append(args) or [])
+    assert marsh.reload().ok
+    assert saved == []
+
+
+@pytest.mark.parametrize("order", [("marsh", "hills"), ("hills", "marsh")])
+def test_a_room_that_is_moved_to_the_file_of_another_area_stays(marsh, service, order):
+    """It was destroyed, with what was in it, or its people were sent away."""
+    first, second = (marsh.path.with_name(f"{name}{marsh.path.suffix}") for name in order)
+    files = "\n".join(f"AreaFile(Room, Area, Path({str(path)!r}))" for path in (first, second))
+    hills = marsh.path.with_name(f"hills{marsh.path.suffix}")
+    hills.write_text(as_text(hills, {"top": {"name": "The top", "exits": {}}}))
+    edit = lambda text: re.sub(r"(?m)^AreaFile.*$", lambda _: files, text)  # noqa: E731 - read once
+    assert reloaded(service, {"small_application": edit}).ok
+    reeds = marsh.rooms()["reeds"]
+    assert service.session.stores["user"].manager.get("ann").room is reeds
+    marsh.path.write_text(as_text(marsh.path, {"pool": ROOMS["pool"]}))
+    hills.write_text(
+        as_text(hills, {"top": {"name": "The top", "exits": {}}, "reeds": ROOMS["reeds"]})
+    )
+    assert marsh.reload().ok
+    assert marsh.rooms()["reeds"] is reeds
+    assert reeds.area == "hills"
+    assert reeds.occupants
+    assert "no longer exists" not in marsh.ann.transcript
+    assert marsh.reload().ok
+    assert "reeds" in marsh.rooms()
+
+
+def test_a_room_that_builders_put_into_another_area_stays_there(marsh, service):
+    """The next reload took it back."""
+    reeds = marsh.rooms()["reeds"]
+    reeds.area = "hills"
+    assert marsh.edit(reeds={"name": "The short reeds"}).ok
+    reeds = marsh.rooms()["reeds"]
+    assert (reeds.name, reeds.area) == ("The short reeds", "hills")
+
+
+def test_a_merge_that_could_not_be_saved_is_done_again(marsh, service, log, monkeypatch):
+    """Its area counted as merged: after a crash, the edit was lost."""
+    full = lambda documents: [Failure(each, StorageError("full")) for each in documents]  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr(service.session.writer, "write_many", full)
+        assert marsh.edit(reeds={"name": "The short reeds"}).ok
+        assert service.session.stores["area"].manager.get("marsh").written == ROOMS
+    assert "full" in "".join(log.take_failures())
+    assert marsh.reload().ok
+    reeds = service.session.stores["area"].manager.get("marsh").written["reeds"]
+    assert reeds["name"] == "The short reeds"
 
 
 def test_a_room_that_was_destroyed_stays_so(marsh):

@@ -93,7 +93,10 @@ def test_rooms_are_linked_and_unlinked(inn):
     assert inn.ann.says("link east marsh") == "There is now an exit east, to The marsh.\n"
     marsh = inn.active("room")["marsh"]
     assert marsh.exits == {"west": "inn"}
-    assert inn.ann.says("link east marsh") == "There already is an exit that way.\n"
+    assert inn.ann.says("link east marsh") == "There already is an exit east.\n"
+    inn.active("room")["marsh"].exits["south"] = "nowhere"
+    assert inn.ann.says("link north marsh") == "The marsh already has an exit south.\n"
+    del inn.active("room")["marsh"].exits["south"]
     assert inn.ann.says("unlink e") == "There is no exit east any more.\n"
     assert (inn.room.exits, marsh.exits) == ({}, {})
     assert inn.ann.says("link up nowhere") == "There is no room 'nowhere'.\n"
@@ -132,6 +135,8 @@ def test_a_room_is_renamed_described_and_set(inn):
         ("set sword weight 2", "There is no sword here."),
         ("destroy bob", "People cannot be built."),
         ("destroy inn", "You are in that room. Go somewhere else first."),
+        ("destroy here", "You are in that room. Go somewhere else first."),
+        ("dig up !!", "A room cannot be called '!!'."),
         ("find zzz", "Nothing has that name."),
         ("export marsh", "There is no area 'marsh' with a file."),
         ("conflicts", "There are no conflicts."),
@@ -177,6 +182,25 @@ def test_a_destroyed_room_lets_everything_go_and_comes_back(inn):
     marsh = inn.active("room")["marsh"]
     assert (marsh.exits, inn.room.exits) == ({"west": "inn"}, {"east": "marsh"})
     assert coin.place is marsh
+
+
+def test_a_name_may_have_an_apostrophe(inn):
+    """It was refused: it cannot be in a key."""
+    assert "to Bob's inn - (old)" in inn.ann.says("dig n Bob's inn - (old)")
+    assert inn.active("room")["bobs-inn-old"].name == "Bob's inn - (old)"
+    assert inn.ann.says("destroy bob's inn (old)") == "Bob's inn - (old) is gone.\n"
+
+
+def test_a_destroyed_character_is_in_its_room_again(inn):
+    """It came back into no room."""
+    rat = inn.store("rat").manager.make("rat", inn.active("room")["marsh"])
+    rat.enter_room(inn.room)
+    inn.ann.says("destroy rat")
+    assert "A rat is here." not in inn.room.look(inn.user)
+    inn.ann.says("undo")
+    assert "A rat is here." in inn.room.look(inn.user)
+    inn.ann.says("set rat name mouse", "undo")
+    assert "A rat is here." in inn.room.look(inn.user)
 
 
 def test_people_in_a_room_whose_digging_is_undone_come_to_where_it_was_dug(inn):

@@ -154,6 +154,39 @@ def test_what_cannot_be_meant_or_taken_is_answered(inn, typed, answer):
     assert carried(inn, "ann") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "shown", "key"),
+    [
+        ("a box", "a box", "box-1"),
+        ("An old box", "an old box", "old-box-1"),
+        ("some water", "some water", "water-1"),
+        ("the One Ring", "the One Ring", "one-ring-1"),
+        ("a", "an a", "a-1"),
+        ("Ann's hat (new)", "an Ann's hat (new)", "anns-hat-new-1"),
+    ],
+)
+def test_a_thing_is_made_with_the_article_of_its_name(inn, name, shown, key):
+    thing = make(inn, name)
+    assert (str(thing), thing.key) == (shown, key)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("drop all", "You carry nothing."),
+        ("give all to bob", "You carry nothing."),
+        ("put all in bag", "You carry nothing."),
+        ("wear everything", "You carry nothing."),
+        ("remove all", "You wear nothing."),
+        ("get all from bag", "There is nothing in it."),
+    ],
+)
+def test_of_nothing_there_is_no_all(inn, typed, answer):
+    """It read: you carry no all."""
+    make(inn, "bag", container=True)
+    assert inn.ann.says(typed) == f"{answer}\n"
+
+
 def test_a_container_holds_what_is_put_into_it(inn):
     make(inn, "bag", container=True, weight=1)
     for _ in range(2):

@@ -5,7 +5,6 @@
 
 from cletus.contrib.building import register_commands
 from cletus.contrib.commands import Refused, Rest
-from cletus.contrib.language import sentence
 from cletus.contrib.menus import Form
 from cletus.errors import InvalidKey
 from cletus.events import Receive
@@ -21,7 +20,8 @@ def make(event: Receive, name: Rest) -> None:
     """Make a thing, and say what it is like: make old hat."""
     try:
         thing = Thing.manager.make(name, event.user)
-    except InvalidKey as error:
-        raise Refused(sentence(error)) from None
+    except InvalidKey:
+        raise Refused(f"A thing cannot be called {name!r}.") from None
+    event.user.write(f"You carry {thing} now. What is it like?")
     names = ("description", "weight", "container", "wearable", "healing")
     event.client.start_dialogue(Form(thing, names))
