@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import threading
 from collections import deque
-from contextlib import suppress
 from typing import Final
 from weakref import WeakSet
 
@@ -43,6 +43,7 @@ class BackgroundWriter:
         self._texts: deque[str] = deque()
         self._size = 0  # of the texts, and of the one that is being written
         self._lost = 0
+        self._is_failing = False
         self._is_closed = False
         threading.Thread(target=self._run, name="cletus log", daemon=True).start()
         atexit.register(self.close)
@@ -62,9 +63,9 @@ class BackgroundWriter:
         """Part of a stream; nothing is to be done."""
 
     def take_lost(self) -> int:
-        """How many texts were lost since the last call; 0 while there is no room to write that number."""
+        """How many texts were lost since the last call; 0 while that number could not be written."""
         with self._changed:
-            if self._size > QUEUE_MAX // 2:
+            if self._is_failing or self._size > QUEUE_MAX // 2:
                 return 0  # the line that tells it would be lost, too, and the number with it
             lost, self._lost = self._lost, 0
         return lost
@@ -83,6 +84,7 @@ class BackgroundWriter:
         atexit.unregister(self.close)
 
     def _run(self) -> None:
+        is_torn = False  # whether the last line was written in part
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._texts or self._is_closed)
@@ -90,9 +92,26 @@ class BackgroundWriter:
                     return
                 text = self._texts.popleft()
             data = text.encode(errors="backslashreplace")
-            with suppress(OSError):  # the reader is gone
-                while data:
-                    data = data[os.write(self._fd, data) :]
+            left = self._write(b"\n" + data if is_torn else data)
+            is_torn = (is_torn or len(left) < len(data)) if left else False
             with self._changed:
+                self._is_failing = bool(left)
+                self._lost += bool(left)
                 self._size -= len(text)
                 self._changed.notify_all()
+
+    def _write(self, data: bytes) -> bytes:
+        """Write what can be written; returns the rest, if the disk is full or the reader is gone."""
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:  # another process that shares it has made it non-blocking
+                self._wait_for_room()
+            except OSError:
+                break
+        return data
+
+    def _wait_for_room(self) -> None:
+        room = select.poll()
+        room.register(self._fd, select.POLLOUT)
+        room.poll()

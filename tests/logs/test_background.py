@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +102,54 @@ def test_a_reader_that_is_gone_is_no_error(pipe: Pipe) -> None:
     pipe.writer.write("to nobody\n")
     pipe.writer.close(5)
     pipe.reading = os.open("/dev/null", os.O_RDONLY)
+
+
+def test_what_a_full_disk_does_not_take_is_counted() -> None:
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    writer = BackgroundWriter(descriptor)
+    writer.write("one\n")
+    writer.write("two\n")
+    writer.wait(5)
+    assert writer.take_lost() == 0, "the line with their number would be lost as well"
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    writer.write("three\n")
+    writer.wait(5)
+    assert writer.take_lost() == 2
+    writer.close(5)
+    os.close(null)
+    os.close(descriptor)
+
+
+def test_a_line_after_one_that_was_cut_by_a_full_disk_begins_a_line(tmp_path: Path) -> None:
+    """Both would be one line, which no reader of the log understands."""
+    path = tmp_path / "log"
+    limit, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with path.open("w") as file:
+        writer = BackgroundWriter(file.fileno())
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6, hard))
+            writer.write("first\nsecond\n")
+            writer.write("third\n")
+            writer.wait(5)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+            signal.signal(signal.SIGXFSZ, before)
+        writer.write("fourth\n")
+        writer.close(5)
+    assert path.read_text() == "first\n\nfourth\n"
+    assert writer.take_lost() == 2
+
+
+def test_a_pipe_that_another_process_has_made_non_blocking_takes_all_in_the_end(pipe: Pipe) -> None:
+    os.set_blocking(pipe.stream.fileno(), False)
+    line = "x" * 999 + "\n"
+    for _ in range(200):  # a pipe holds 64 KiB
+        pipe.writer.write(line)
+    pipe.writer.write("the end\n")
+    assert pipe.read("the end\n") == 200 * line + "the end\n"
+    assert pipe.writer.take_lost() == 0
 
 
 def test_its_thread_does_not_keep_the_process_alive_and_ends_with_it(pipe: Pipe) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict
 
 from cletus.contrib.audience import client_of, ignores, write_users
+from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.dates import local
 from cletus.contrib.loading import load_at_start
 from cletus.contrib.menus import table
@@ -109,8 +110,11 @@ class BaseBoard(Store):
     abstract = True
     #: The store of the threads, by its name.
     thread_store: ClassVar[str] = "thread"
-    #: Maximum number of threads on a board. Our choice.
+    #: Maximum number of threads on a board; guests and newcomers can fill half of it. Our choice.
     threads_max: ClassVar[int] = 200
+    #: Maximum number of threads of one author on a board that is half full, and that everybody may write on,
+    #: so that nobody can fill it alone. Our choice.
+    own_max: ClassVar[int] = 20
     #: Maximum number of messages in a thread. Our choice.
     messages_max: ClassVar[int] = 100
     #: Maximum number of characters of a message.
@@ -216,15 +220,20 @@ class BaseBoard(Store):
         """Begin a thread, and tell those who may read it; returns the thread.
 
         Raises:
-            Refused: they may not write here, the text is empty or too long, or the board is full.
+            Refused: they may not write here, the text is empty or too long, or the board or their share of it
+                is full.
         """
         self._check(user, text)
         title = " ".join(title.split())[: self.title_max]
         if not title:
             raise Refused(_("A thread needs a title."))
         threads = self.threads
-        if len(threads) >= self.threads_max:
+        half = self.threads_max // 2
+        if len(threads) >= (max(1, half) if is_newcomer(user) else self.threads_max):
             raise Refused(_("{board} is full.", board=self))
+        own = sum(thread.messages[0]["author_key"] == user.key for thread in threads)
+        if len(threads) >= half and own >= self.own_max and not self.writing:
+            raise Refused(_("You have {count} threads on {board}.", count=own, board=self))
         numbers = (thread.key.rpartition("-")[2] for thread in threads)
         known = [int(number) for number in numbers if number.isascii() and number.isdigit()]
         self.posted = max(self.posted, *known, 0) + 1  # a number is not used twice: it was read

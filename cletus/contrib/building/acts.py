@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from cletus.contrib.building.area import check_build
 from cletus.contrib.building.area_file import leave_to
 from cletus.contrib.saving import save_for
 from cletus.errors import Refused
@@ -96,15 +97,17 @@ def undo(user: Any) -> str:
     """Undo the last act of a builder that was not undone; returns what it was.
 
     Raises:
-        Refused: there is none, or what it has changed was changed by somebody since.
+        Refused: there is none, what it has changed was changed by somebody since, or they may not build there
+            any more.
     """
     if not getattr(user, "acts", None):
         raise Refused(_("There is nothing to undo."))
     session = user.service.session
     action, changes = user.acts[-1]["action"], user.acts[-1]["changes"]
-    for store, key, _before, after in changes:
+    for store, key, before, after in changes:
         if _document(session, (store, key)) != after:
             raise Refused(_("{key} has been changed since.", key=key))
+        _check_area(user, session.find(store), key, before, after)
     user.acts.pop()
     for store, key, before, _after in changes:
         manager = session.find(store).manager
@@ -132,6 +135,15 @@ def _restore(obj: Any, document: str) -> None:
         obj.go_home()
     elif obj not in room.occupants:
         obj.enter_room(room, quietly=True)
+
+
+def _check_area(user: Any, store_cls: Any, key: str, *documents: str | None) -> None:
+    """Whether somebody may build in a room as it is and as it was; things have no area."""
+    for document in documents if "area" in store_cls.fields else ():
+        if document is not None:
+            room = store_cls.schema.detached(key)
+            room.from_json(document)
+            check_build(user, room)
 
 
 def _neighbour(manager: Any, store: str, changes: list[list[Any]]) -> Any:

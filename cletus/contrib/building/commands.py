@@ -112,7 +112,12 @@ def describe(event: ClientEvent) -> None:
 
 
 def set_description(user: Any, room: Any, text: str) -> None:
-    """What the editor does at its end: an act that can be undone."""
+    """What the editor does at its end: an act that can be undone.
+
+    Raises:
+        Refused: they may not build there any more.
+    """
+    check_build(user, room)
     with Act(user, "describe", room):
         room.description = text
 
@@ -243,20 +248,9 @@ def export(event: ClientEvent, area: str) -> Any:
         text = as_text(path, values)
     except RoomFileError as error:
         raise Refused(_(error.reason)) from None
-    stored.written, stored.conflicts = values, []
-    save_for(stored, user)
     audit("building: export", stored.key)
     writing = user.service.run_in_thread(_write, path, text)
-    return writing.addCallback(
-        lambda _written: user.write(
-            ngettext(
-                "{count} room is written to {name}.",
-                "{count} rooms are written to {name}.",
-                len(values),
-                name=path.name,
-            )
-        )
-    )
+    return writing.addCallback(lambda _: _exported(user, stored, values, path))
 
 
 def conflicts(event: ClientEvent) -> None:
@@ -380,12 +374,29 @@ def _set_closed(event: ClientEvent, typed: str, *, closed: bool) -> None:
         user.write(_("The way {direction} is open.", direction=direction))
 
 
+def _exported(user: Any, area: Any, values: dict[str, dict[str, Any]], path: Path) -> None:
+    """Note that the file has these rooms; before it has, the next merge would take its text for an edit."""
+    area.written, area.conflicts = values, []
+    save_for(area, user)
+    user.write(
+        ngettext(
+            "{count} room is written to {name}.",
+            "{count} rooms are written to {name}.",
+            len(values),
+            name=path.name,
+        )
+    )
+
+
 def _write(path: Path, text: str) -> None:
-    """Replace a file at once, so that nobody reads half of it."""
+    """Replace a file at once, so that nobody reads half of it, and durably."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, path.stat().st_mode & 0o777)
             file.write(text)
+            file.flush()
+            os.fsync(handle)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

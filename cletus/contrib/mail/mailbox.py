@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from wcwidth import clip, ljust, width
 
 from cletus.contrib.audience import hush_of
+from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.dates import local
 from cletus.contrib.quoting import quoted
 from cletus.contrib.saving import save_for
@@ -62,6 +63,8 @@ class MailboxManager(Manager[M]):
             raise Refused(hush_of(sender))
         box = self.of(to)
         try:
+            if is_newcomer(sender) and len(box.letters) >= box.letters_max // 2:
+                raise box.is_full()
             box.put(str(sender), text, subject, sender_key=sender.key)
         except Refused:
             self.release(to)
@@ -147,7 +150,7 @@ class BaseMailbox(Store):
 
     abstract = True
     manager: ClassVar[MailboxManager[Any]] = MailboxManager()
-    #: Maximum number of letters in one mailbox. Our choice.
+    #: Maximum number of letters in one mailbox; guests and newcomers can fill half of it. Our choice.
     letters_max: ClassVar[int] = 100
     #: Maximum number of unread letters of one sender, so that nobody can fill a mailbox alone. Our choice.
     unread_max: ClassVar[int] = 20
@@ -202,7 +205,7 @@ class BaseMailbox(Store):
                 _("A letter can have at most {text_max} characters.", text_max=self.text_max)
             )
         if len(self.letters) >= self.letters_max:
-            raise Refused(_("The mailbox of {owner} is full.", owner=self.key))
+            raise self.is_full()
         unread = [letter for letter in self.letters if not letter["read"]]
         waiting = sum(_account(letter) == (sender_key or sender) for letter in unread)
         if waiting >= self.unread_max:
@@ -222,6 +225,10 @@ class BaseMailbox(Store):
                 sender_key=sender_key,
             )
         )
+
+    def is_full(self) -> Refused:
+        """What a sender is told whose letter has no room."""
+        return Refused(_("The mailbox of {owner} is full.", owner=self.key))
 
     @property
     def unread(self) -> int:

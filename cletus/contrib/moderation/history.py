@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final, TypedDict
 
 from cletus.contrib.dates import local
@@ -69,20 +70,40 @@ class BaseHistory(TempStoreMixin, Store):
         self.prune()
 
     def prune(self) -> None:
-        """Forget what is too old or too much."""
+        """Forget what is too old, and if there is too much, the oldest lines of those who have said most."""
         settings = self.service.settings
         now = self.service.clock.now()
         earliest = now - settings.moderation_history_time
-        size, count = self.size, 0
+        count = 0
         for line in self.lines:
             # A line of the future was said while the machine's clock was ahead: it is as old as it can be.
-            if earliest <= line["at"] <= now and size <= settings.moderation_history_bytes:
+            if earliest <= line["at"] <= now:
                 break
-            size -= _size(line)
+            self.size -= _size(line)
             count += 1
-        if count:
-            del self.lines[:count]
-            self.size = size
+        del self.lines[:count]
+        if self.size > settings.moderation_history_bytes:
+            self._shrink(settings.moderation_history_bytes * 7 // 8)  # not with each line
+
+    def _shrink(self, size: int) -> None:
+        """Keep so many bytes, in fair shares: nobody can push out what others have said."""
+        sizes: Counter[str] = Counter()
+        for line in self.lines:
+            sizes[line["user"]] += _size(line)
+        share, left = size, size
+        for number, taken in enumerate(sorted(sizes.values())):
+            share = left // (len(sizes) - number)
+            if taken > share:
+                break
+            left -= taken
+        kept: list[Line] = []
+        free = dict.fromkeys(sizes, share)
+        for line in reversed(self.lines):
+            free[line["user"]] -= _size(line)
+            if free[line["user"]] >= 0:
+                kept.append(line)
+        self.lines = kept[::-1]
+        self.size = sum(map(_size, kept))
 
     def find(self, words: str = "") -> list[Line]:
         """The lines of a speaker or of a room or channel, oldest first; without words, all.

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from cletus import events
 from cletus.contrib import channels, rooms
+from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.moderation.history import BaseHistory
 from cletus.contrib.moderation.jail import BaseJail, JailMixin
 from cletus.contrib.moderation.record import BaseRecord
@@ -25,6 +26,7 @@ from cletus.contrib.users import LoggedIn, Users
 from cletus.contrib.users.admin import CONSOLE
 from cletus.contrib.users.bans import Bans, BaseBan, subject_of
 from cletus.contrib.users.events import Moderated
+from cletus.contrib.users.mixins import digest_of
 from cletus.errors import Refused
 from cletus.logs.audit import audit
 from cletus.text import gettext as _
@@ -123,6 +125,7 @@ class Moderation:
     ) -> BaseBan:
         """As ``Users.hush``."""
         self._check(user, by, "hush")
+        self._check_author(self.users.hushes.find(subject_of(user)), by)
         return self.users.hush(user, duration=duration, by=_name(by), reason=reason)
 
     def unhush(self, user: Any, *, by: Any = None) -> bool:
@@ -134,7 +137,9 @@ class Moderation:
     def ban(
         self, whom: str, *, by: Any = None, duration: timedelta | None = None, reason: str = ""
     ) -> BaseBan:
-        """As ``Users.ban``, of a name or an address."""
+        """As ``Users.ban``, of a name or an address. It refuses to replace what ``unban`` refuses to end."""
+        account = self.users.user.manager.peek(whom)
+        self._check_author(self.users.bans.find(whom if account is None else account.key), by)
         return self.users.ban(whom, duration=duration, by=_name(by), reason=reason)
 
     def unban(self, whom: str, *, by: Any = None) -> bool:
@@ -159,6 +164,7 @@ class Moderation:
             Refused: there is no jail, or the user is ``by``, or ranks above them.
         """
         self._check(user, by, "jail")
+        self._check_author(self.jails.find(subject_of(user)), by)
         cell = self.jail_room
         if cell is None:
             raise Refused(_("There is no jail."))
@@ -205,7 +211,8 @@ class Moderation:
             text: what has happened.
 
         Raises:
-            Refused: the text is empty or too long, or too many reports wait.
+            Refused: the text is empty or too long, or too many reports wait: in all, of this user, or of the
+                guests and newcomers of their address.
         """
         report_cls = self._report_cls
         if not text.strip() or len(text) > report_cls.text_max:
@@ -216,9 +223,12 @@ class Moderation:
                 )
             )
         active = report_cls.manager.active()
-        if sum(report.by == by.key for report in active.values()) >= report_cls.own_max:
+        # A guest is another one at each visit, and an address has several accounts an hour.
+        origin = digest_of(by.origin) if is_newcomer(by) else ""
+        own = sum(each.by == by.key or each.origin == origin != "" for each in active.values())
+        if own >= report_cls.own_max:
             raise Refused(_("Your earlier reports have not been read yet."))
-        if len(active) >= report_cls.reports_max:
+        if len(active) >= report_cls.reports_max // (2 if origin else 1):
             raise Refused(_("Too many reports wait. Please tell a moderator."))
         number = max((int(key) for key in active if key.isdigit()), default=0) + 1
         report = report_cls(
@@ -226,6 +236,7 @@ class Moderation:
             about=user.key,
             name=str(user),
             by=by.key,
+            origin=origin,
             text=text.strip(),
             at=self.service.clock.now(),
             lines=[line for line in self.history.find(user.key) if line["user"] == user.key][
@@ -278,8 +289,10 @@ class Moderation:
         self.users.check_rank(user, by)
 
     def _check_author(self, ban: BaseBan | None, by: Any) -> None:
-        """What somebody of a higher rank has decided, a moderator does not undo."""
-        author = self.users.user.manager.peek(ban.by) if ban is not None and ban.by else None
+        """What somebody of a higher rank has decided, a moderator does not undo, nor replace by less."""
+        if ban is None or not ban.by or ban.has_expired(self.users.now()):
+            return
+        author = self.users.user.manager.peek(ban.by)
         if author is not None and by is not None and author.key != by.key:
             self.users.check_rank(author, by)
 

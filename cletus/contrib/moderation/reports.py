@@ -17,6 +17,7 @@ class BaseReport(Store):
         about: the key of the user whom it is about.
         name: their name at that time.
         by: the key of the user who has written it.
+        origin: a digest of their address, if they were a guest or a newcomer.
         text: what they have written.
         at: when, in seconds since the epoch by the service's clock.
         lines: the latest lines of the chat history of the user whom it is about.
@@ -24,9 +25,10 @@ class BaseReport(Store):
 
     abstract = True
     manager: ClassVar[Manager[BaseReport]] = Manager()
-    #: Reports that can wait. Our choice.
+    #: Reports that can wait; those of guests and newcomers are at most half of them. Our choice.
     reports_max: ClassVar[int] = 200
-    #: Reports of one user that can wait, so that nobody can bury those of others. Our choice.
+    #: Reports of one user, or of the guests and newcomers of one address, that can wait, so that nobody can
+    #: bury those of others. Our choice.
     own_max: ClassVar[int] = 5
     #: Maximum number of characters of a report.
     text_max: ClassVar[int] = 500
@@ -36,6 +38,7 @@ class BaseReport(Store):
     about: Field[str] = Field("")
     name: Field[str] = Field("")
     by: Field[str] = Field("")
+    origin: Field[str] = Field("")
     text: Field[str] = Field("")
     at: Field[float] = Field(0.0)
     lines: Field[list[Line]] = Field(list, type=list[Line])

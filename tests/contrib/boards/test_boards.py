@@ -170,6 +170,26 @@ def test_texts_and_boards_have_bounds(hall, monkeypatch):
         board.reply(ann, thread, "z")
 
 
+def test_nobody_alone_can_fill_a_board_nor_can_newcomers(hall, monkeypatch):
+    board, news = hall.active("board")["tales"], hall.active("board")["news"]
+    ann, bob = hall.user("ann"), hall.user("bob")
+    for each in (board, news):
+        monkeypatch.setattr(type(each), "threads_max", 8)
+        monkeypatch.setattr(type(each), "own_max", 2)
+    ann.may = {"announce"}
+    for number in range(4):
+        board.post(ann, f"Tale {number}", "x")
+    with pytest.raises(Refused, match="You have 4 threads on tales"):
+        board.post(ann, "Tale 5", "x")
+    monkeypatch.setattr(type(bob), "is_newcomer", True, raising=False)
+    with pytest.raises(Refused, match="is full"):
+        board.post(bob, "A", "x")
+    monkeypatch.undo()
+    board.post(bob, "A", "x")
+    for number in range(6):
+        news.post(ann, f"News {number}", "x")
+
+
 def test_a_thread_is_removed_by_its_author_and_by_moderators(hall):
     hall.post(hall.ann, "tales", "A", "x")
     assert hall.bob.says("unpost tales 1").startswith("Only moderators")

@@ -221,6 +221,29 @@ def test_an_export_has_what_was_built_and_is_no_edit(marsh):
     assert list(marsh.path.parent.glob(".marsh*")) == []
 
 
+def test_an_export_that_fails_loses_nothing_that_was_built(marsh, monkeypatch, log):
+    """The disk was full: the area said that the file had it, so the next merge took the file's old text."""
+
+    def full(_file):
+        raise OSError(28, "No space left on device")
+
+    marsh.ann.says("rename The tall reeds")
+    monkeypatch.setattr("os.fsync", full)
+    assert "written" not in marsh.ann.says("export marsh")
+    monkeypatch.undo()
+    (failure,) = log.take_failures()
+    assert "No space left" in failure
+    assert marsh.reload().ok
+    assert marsh.rooms()["reeds"].name == "The tall reeds"
+    assert list(marsh.path.parent.glob(".marsh*")) == []
+
+
+def test_an_exported_file_can_be_read_by_those_who_could_before(marsh):
+    marsh.path.chmod(0o664)
+    marsh.ann.says("export marsh")
+    assert marsh.path.stat().st_mode & 0o777 == 0o664
+
+
 def test_a_restart_keeps_what_was_built(marsh, restart):
     marsh.ann.says("rename The tall reeds", "dig up A nest")
     stores = restart().session.stores

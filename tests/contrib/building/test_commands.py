@@ -237,6 +237,18 @@ def test_builders_of_an_area_build_there_only(inn):
     assert inn.active("room")["loft"].area == "marsh"
 
 
+def test_who_is_a_builder_no_more_saves_no_text_and_undoes_nothing(inn):
+    inn.user.may = {"build:marsh", "build"}
+    inn.ann.says("rename Here", "describe", "Rude words.")
+    inn.user.may = {"build:marsh"}
+    assert "You may not build in this room." in inn.ann.says(".")
+    inn.ann.says(".quit")
+    inn.user.enter_room(inn.active("room")["marsh"])
+    inn.ann.reads()
+    assert inn.ann.says("undo") == "You may not build in this room.\n"
+    assert (inn.room.name, inn.room.description) == ("Here", "")
+
+
 def test_teleporting_to_a_room_and_to_a_person(inn):
     assert "The marsh" in inn.ann.says("teleport marsh")
     bob = inn.person()

@@ -202,6 +202,18 @@ def test_nobody_alone_can_fill_a_mailbox(app):
     send(app, app.bob)
 
 
+def test_newcomers_cannot_fill_a_mailbox(app, monkeypatch):
+    """An address has several new accounts an hour."""
+    monkeypatch.setattr(type(app.post.of(app.bob)), "letters_max", 4)
+    send(app, app.bob)
+    send(app, app.bob)
+    monkeypatch.setattr(type(app.user), "is_newcomer", True, raising=False)
+    with pytest.raises(Refused, match="is full"):
+        app.post.send(app.bob, sender=app.user, text="x")
+    monkeypatch.setattr(type(app.user), "is_newcomer", False)
+    send(app, app.bob)
+
+
 def test_a_mailbox_may_count_its_letters(app, monkeypatch):
     """An empty one of a class with ``__len__`` is false; it is a mailbox all the same, and the same one."""
     box = app.post.of(app.bob)

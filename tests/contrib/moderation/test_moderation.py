@@ -152,6 +152,17 @@ def test_a_keeper_does_not_undo_what_an_admin_has_decided(hall, command, undo):
     )
 
 
+@pytest.mark.parametrize("command", ["hush bob", "jail bob", "ban bob"])
+def test_a_keeper_does_not_shorten_what_an_admin_has_decided(hall, command):
+    """An act takes the place of an earlier one of its kind: one of a second would end it."""
+    hall.ann.says(f"{command} 10d")
+    assert hall.kim.says(f"{command} 1s") == "Ann ranks above you.\n"
+    assert "is " in hall.ann.says(f"{command} 1s"), "an admin may"
+    hall.ann.waits(2)
+    hall.login("bob")
+    assert " is " in hall.kim.says(f"{command} 1h"), "it is over"
+
+
 def test_a_hush_is_told_and_ended(hall):
     hall.kim.says("hush bob 5m shouting")
     assert "You are hushed until" in hall.bob.says("say hello")
@@ -317,6 +328,18 @@ def test_reports_have_bounds(hall, monkeypatch):
     assert "Too many reports" in hall.bob.says("report eve one more")
 
 
+def test_guests_and_newcomers_of_one_address_cannot_bury_the_reports_of_others(hall, monkeypatch):
+    monkeypatch.setattr(hall.moderation._report_cls, "own_max", 2)
+    for number in range(4):
+        answer = hall.login("guest", "192.0.2.7").says(f"report bob {number}")
+        assert ("Thank you" in answer) == (number < 2)
+    hall.login("zoe", "192.0.2.7")
+    hall.user("zoe").created = hall.moderation.users.now()
+    assert "have not been read" in hall.login("zoe", "192.0.2.7").says("report bob again")
+    assert "Thank you" in hall.login("guest", "192.0.2.8").says("report bob he shouts")
+    assert "Thank you" in hall.eve.says("report bob he does")
+
+
 def test_reports_outlast_the_service(hall, restart):
     hall.eve.says("report bob He is rude")
     hall.eve.waits(1)
@@ -355,6 +378,18 @@ def test_the_history_has_a_bound_of_bytes_and_of_time(hall):
     assert 10 < len(history.lines) < 50
     hall.bob.waits(700)
     assert (history.lines, history.size) == ([], 0)
+
+
+def test_nobody_can_push_the_lines_of_others_or_all_of_their_own_out_of_the_history(hall):
+    history = hall.moderation.history
+    hall.app.service.configure(moderation_history_bytes=5000)
+    hall.bob.says("say you fool")
+    hall.eve.says("say stop it")
+    for number in range(200):
+        history.note(hall.user("kim"), "The attic", f"{number} " + "x" * 100)
+    assert [line["text"] for line in history.lines[:2]] == ["you fool", "stop it"]
+    assert history.size <= 5000
+    assert history.lines[-1]["text"].startswith("199 ")
 
 
 @pytest.mark.parametrize("name", ["moderation_history_bytes", "moderation_history_time"])
