@@ -272,6 +272,24 @@ def test_c11_what_was_due_while_the_engine_was_away_is_done_when_it_is_back(hous
     assert first.is_primary
 
 
+def test_c11_code_that_other_libraries_call_can_wait_until_the_engine_has_confirmed(
+    house: House,
+) -> None:
+    """By ``service.sleep(0)``; and what it saves in the background waits by itself."""
+    first = house.process()
+    house.until(lambda: first.is_primary)
+    done: list[str] = []
+    house.engine.stop()
+    house.advance(LEASE + 1)
+    first.service.sleep(0).addCallback(lambda _: done.append("slept"))
+    first.user("ann").save_soon().addCallback(lambda _: done.append("saved"))
+    house.advance(5)
+    assert done == []
+    house.engine.start()
+    house.until(lambda: len(done) == 2)
+    assert first.is_primary
+
+
 def test_a_primary_that_stops_hands_over(house: House) -> None:
     """Nobody is disconnected or told good-bye, and the standby goes on at once."""
     first, second = house.process(), house.process()
