@@ -359,3 +359,13 @@ def test_copy_refuses_what_is_in_use_or_empty(run: Callable[..., Result], folder
     assert "nowhere has no documents" in done.stderr
     assert not (folder / "nowhere").exists()
     assert not (folder / "other.db").exists()
+
+
+@pytest.mark.parametrize("store", ["store", "sqlite:same.db"])
+def test_copy_refuses_a_target_that_is_the_source_or_nowhere(
+    run: Callable[..., Result], store: str
+) -> None:
+    if store != "store":
+        run("copy", "store", store)
+    assert run("copy", store, store, code=2).stderr.startswith("cletus: FROM and TO are both ")
+    assert "would end with this command" in run("copy", store, "memory:", code=2).stderr
