@@ -2,13 +2,15 @@
 
 The table ``cletus_documents`` has a row for each document: ``store``, ``key``, ``data`` (the JSON, for
 queries), ``saved_at``, and ``bytes``, the text exactly as it was saved. ``data`` is NULL where the text is
-not JSON. One service owns the tables of a schema: it holds an advisory lock, and each write checks that no
-other service has taken the place of one that was cut off (the epoch in ``cletus_owner``).
+not JSON, or has U+0000 in it, which jsonb does not take. One service owns the tables of a schema: it holds
+an advisory lock, and each write checks that no other service has taken the place of one that was cut off
+(the epoch in ``cletus_owner``).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -108,7 +110,7 @@ class PostgreSQL:
         )
         self._own = threading.local()
         self._readers: list[psycopg.Connection[Any]] = []
-        self._indexed: set[tuple[str, str]] = set()
+        self._indexed: set[str] = set()
 
     # -- opening and closing ----------------------------------------------------------------
 
@@ -300,14 +302,17 @@ class PostgreSQL:
     def find(self, store: str, conditions: Sequence[Condition]) -> list[str]:
         """The keys of documents that may fulfil these conditions; see ``Searchable.find``."""
         check_name(store, store, "")
-        wheres: list[sql.Composable] = [sql.SQL("store = {} AND data IS NOT NULL").format(store)]
+        self._create_index("", "cletus_no_jsonb", sql.SQL("(store) WHERE data IS NULL"))
+        wheres: list[sql.Composable] = [sql.SQL("data IS NOT NULL")]
         for condition in conditions:
             self._index(store, condition.indexed)
             wheres.append(_where(condition))
-        query = sql.SQL("SELECT key FROM cletus_documents WHERE {}")
-        return [
-            key for (key,) in self._select(query.format(sql.SQL(" AND ").join(wheres)), (), store)
-        ]
+        # What jsonb does not take, such as the character U+0000, may fulfil them as well.
+        query = sql.SQL(
+            "SELECT key FROM cletus_documents WHERE store = {0} AND data IS NULL "
+            "UNION ALL SELECT key FROM cletus_documents WHERE store = {0} AND {1}"
+        ).format(store, sql.SQL(" AND ").join(wheres))
+        return [key for (key,) in self._select(query, (), store)]
 
     def find_by_sql(self, store: str, where: str, parameters: Sequence[Any]) -> list[str]:
         """The keys of documents for which this expression is true; see ``Searchable.find_by_sql``."""
@@ -318,15 +323,16 @@ class PostgreSQL:
     def _index(self, store: str, names: Sequence[str]) -> None:
         """Hash indexes: they have no limit for the size of a value."""
         for name in names:
-            if (store, name) in self._indexed or not self._epoch:
-                continue
-            query = sql.SQL(
-                "CREATE INDEX IF NOT EXISTS {} ON cletus_documents USING hash ((data -> {})) "
-                "WHERE store = {} AND data IS NOT NULL"
-            ).format(sql.Identifier(f"cletus_{store}_{name}"[:63]), name, store)
-            with self._written(store, "") as connection:
-                connection.execute(query)
-            self._indexed.add((store, name))
+            values = sql.SQL("USING hash ((data -> {})) WHERE store = {} AND data IS NOT NULL")
+            self._create_index(store, f"cletus_{store}_{name}"[:63], values.format(name, store))
+
+    def _create_index(self, store: str, name: str, values: sql.Composable) -> None:
+        if name in self._indexed or not self._epoch:
+            return
+        query = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON cletus_documents {}")
+        with self._written(store, "") as connection:
+            connection.execute(query.format(sql.Identifier(name), values))
+        self._indexed.add(name)
 
     # -- writing ----------------------------------------------------------------------------
 
@@ -453,6 +459,8 @@ def _where(condition: Condition) -> sql.Composable:
             condition.value, (list, dict)
         ):  # what is in it may equal what JSON tells apart
             choices.append(sql.SQL("{} IS NOT NULL").format(value))
+        elif not _takes(condition.value):
+            choices.append(sql.SQL("FALSE"))
         else:
             equal = [sql.Literal(Jsonb(value)) for value in _equals_of(condition.value)]
             choices.append(sql.SQL("{} IN ({})").format(value, sql.SQL(", ").join(equal)))
@@ -464,6 +472,11 @@ def _where(condition: Condition) -> sql.Composable:
             sql.SQL("data -> '_version' IS DISTINCT FROM {}").format(Jsonb(condition.version))
         )
     return sql.SQL("({})").format(sql.SQL(" OR ").join(choices))
+
+
+def _takes(value: Any) -> bool:
+    """Whether jsonb has this value: not a text with U+0000 or half of a surrogate pair."""
+    return not isinstance(value, str) or not re.search("[\0\ud800-\udfff]", value)
 
 
 def _equals_of(value: Any) -> list[Any]:

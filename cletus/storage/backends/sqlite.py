@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -399,10 +400,15 @@ def _where(condition: Condition) -> tuple[str, list[Any]]:
 
 
 def _is_comparable(value: Any) -> bool:
-    """Whether SQLite has a value that equals this one: not for containers and large numbers."""
+    """Whether SQLite has a value that equals this one.
+
+    Not for containers, large numbers, and texts with U+0000, where its JSON ends, or half of a surrogate pair.
+    """
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
-    return isinstance(value, (str, float))
+    if isinstance(value, str):
+        return not re.search("[\0\ud800-\udfff]", value)
+    return isinstance(value, float)
 
 
 def _quoted(path: str) -> str:
