@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -58,6 +59,9 @@ class _Description:
             return {name: [(self.of(key), self.of(item)) for key, item in value.items()]}
         if name.startswith(("cletus.", "twisted.", "_thread")):
             return f"{name} {id(value)}"
+        if isinstance(value, partial):  # its own reduction tells whether its __dict__ was looked at
+            parts = [value.func, value.args, value.keywords, vars(value)]
+            return {name: [self.of(part) for part in parts]}
         try:
             reduced = value.__reduce_ex__(4)
         except TypeError:

@@ -39,7 +39,7 @@ talking.register(moderation.report, cooldown=30)
 def receive(event: Receive) -> Any:
     """Run a line of a user who is logged in."""
     user = event.user
-    if user is None or not event.data.strip():
+    if user is None:
         return None
     result = commands.run(event, event.data)
     user.show_prompt()

@@ -138,6 +138,7 @@ def test_a_keeper_jails_somebody(service, ann, newcomer):
 def test_an_alias_and_a_prompt_are_kept(ann):
     ann.says("alias hi = say Hello, $1!", "preferences prompt {health} >")
     assert "You say: Hello, Marta!\n20 > " in ann.says("hi Marta")
+    assert ann.says("").endswith("20 > ")
 
 
 def test_a_reload_keeps_everybody_where_they_are(service, ann, client):
