@@ -10,6 +10,9 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: An IPv6 provider gives each subscriber a whole network of this size.
 IPV6_PREFIX = 64
 
+#: A customer may have a network of this size. Some providers give larger ones to few.
+CUSTOMER_PREFIX = 48
+
 
 def host_of(address: str) -> str:
     """The host part of ``client.address``: ``127.0.0.1`` of ``127.0.0.1:9000``, ``::1`` of ``[::1]:9000``.
@@ -37,6 +40,17 @@ def origin_of(address: str) -> str:
     if ip.version == 4 or mapped is not None:
         return str(mapped or ip)
     return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
+
+
+def customer_of(origin: str) -> str:
+    """The network of an origin that one customer surely may hold: the address itself, or an IPv6 /48.
+
+    Shares of what all use are counted by it, since a /48 has 65,536 origins.
+    """
+    network = network_of(origin)
+    if network is None or network.version == 4:
+        return origin
+    return str(network.supernet(new_prefix=min(network.prefixlen, CUSTOMER_PREFIX)))
 
 
 def prefix_of(origin: str) -> str:

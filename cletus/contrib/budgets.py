@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from cletus.contrib.addresses import origin_of
+from cletus.contrib.addresses import customer_of, origin_of
 from cletus.storage import TempStoreMixin
 from cletus.text import gettext as _
 
@@ -65,6 +65,7 @@ def spend(sender: Any, lines: tuple[object, ...], room: Any = None) -> str:
     origin = getattr(sender, "origin", "") or (origin_of(client.address) if client else "")
     if not origin or service is None:
         return ""
+    origin = customer_of(origin)
     rows = sum(1 + len(str(line).encode("utf-8", "replace")) // ROW for line in lines)
     levels = _levels.setdefault(service, {})
     now = float(service.clock.seconds())

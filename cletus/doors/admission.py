@@ -20,6 +20,10 @@ _LOG_INTERVAL = 1.0
 WINDOW: Final = 60.0
 """Seconds in which new connections are counted."""
 
+NETWORK_SHARES: Final = 4
+"""So many times what one address may have, all addresses of an IPv6 /48 may have together: it may be one
+customer's, and has 65,536 networks that count as an address each. Our choice."""
+
 ADDRESSES_MAX: Final = 100_000
 """Addresses whose new connections are counted apart; with more, counting begins anew. Our choice."""
 
@@ -58,15 +62,17 @@ class ConnectionLimiter:
         Returns:
             ``None``; or, if there is no room for it, what to tell the peer. It is not counted then.
         """
-        settings, address = self._service.settings, counted_address(host)
-        from_there = self._by_address.get(address, 0)
+        settings, places = self._service.settings, _places(host)
+        per_address = settings.connections_per_address
         if settings.connections_max and self._count >= settings.connections_max:
             self._log_refusal(host)
             return FULL
-        if address and 0 < settings.connections_per_address <= from_there:
+        if any(
+            0 < per_address * shares <= self._by_address.get(place, 0) for place, shares in places
+        ):
             self._log_refusal(host)
             return CROWDED
-        if address and settings.connections_per_address and self._is_too_fast(address, host):
+        if per_address and self._is_too_fast(places, host):
             self._log_refusal(host)
             return CROWDED
         self.count(host)
@@ -74,20 +80,17 @@ class ConnectionLimiter:
 
     def count(self, host: str) -> None:
         """Count a connection that was admitted before, by another process."""
-        address = counted_address(host)
         self._count += 1
-        if address:
-            self._by_address[address] = self._by_address.get(address, 0) + 1
+        for place, _shares in _places(host):
+            self._by_address[place] = self._by_address.get(place, 0) + 1
 
     def release(self, host: str) -> None:
         """A connection that was admitted has gone."""
         self._count -= 1
-        address = counted_address(host)
-        if not address:
-            return
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        for place, _shares in _places(host):
+            self._by_address[place] -= 1
+            if not self._by_address[place]:
+                del self._by_address[place]
 
     def trusts(self, host: str) -> bool:
         """Whether this is a proxy of ours, which says by the PROXY protocol who connects."""
@@ -97,7 +100,7 @@ class ConnectionLimiter:
         """Whether this is a proxy of ours, which says by HTTP headers whose request it sends."""
         return _is_in(host, self._proxies) or _is_in(host, self._web_proxies)
 
-    def _is_too_fast(self, address: str, host: str) -> bool:
+    def _is_too_fast(self, places: list[tuple[str, int]], host: str) -> bool:
         """Count a new connection, and whether it is one too many for this minute.
 
         There is one line for each such address and minute, as fail2ban wants it (``deploy/fail2ban.conf``).
@@ -108,10 +111,13 @@ class ConnectionLimiter:
         if now >= self._window_ends or len(self._recent) >= ADDRESSES_MAX:
             self._recent.clear()
             self._window_ends = now + WINDOW
-        count = self._recent[address] = self._recent.get(address, 0) + 1
-        if count == limit + 1:
-            self.log.warn("too many new connections from {host}", host=host)
-        return count > limit
+        is_too_fast = False
+        for place, shares in places:
+            count = self._recent[place] = self._recent.get(place, 0) + 1
+            if count == limit * shares + 1:
+                self.log.warn("too many new connections from {host}", host=host)
+            is_too_fast = is_too_fast or count > limit * shares
+        return is_too_fast
 
     def _log_refusal(self, host: str) -> None:
         """Log one line a second at the most: refusing must cost less than asking."""
@@ -163,3 +169,27 @@ def counted_address(host: str) -> str:
     if not isinstance(address, IPv6Address):
         return host if address is None else str(address)
     return str(IPv6Network((int(address) >> 64 << 64, 64)).network_address)
+
+
+def counted_network(host: str) -> str:
+    """What one customer may hold: an IPv4 address, or the /48 network of an IPv6 address.
+
+    Args:
+        host: as for ``counted_address``.
+    """
+    address = counted_address(host)
+    if ":" not in address:
+        return address
+    try:
+        number = int(IPv6Address(address))
+    except ValueError:
+        return address
+    return str(IPv6Network((number >> 80 << 80, 48)))
+
+
+def _places(host: str) -> list[tuple[str, int]]:
+    """What a connection is counted under, each with how many times the limit of an address it has."""
+    address, network = counted_address(host), counted_network(host)
+    if not address:
+        return []
+    return [(address, 1)] if network == address else [(address, 1), (network, NETWORK_SHARES)]

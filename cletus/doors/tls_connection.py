@@ -24,7 +24,7 @@ from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
-from cletus.doors.admission import counted_address
+from cletus.doors.admission import counted_network
 from cletus.doors.fast_send import held_by
 from cletus.reactor.shares import Share, Shares, Slice
 
@@ -73,7 +73,7 @@ class TlsConnection(_Connection):  # type: ignore[misc]  # see above
         if self.factory.handshakes.admit(host) is None:
             self._host = host
             self._timer = self.factory.clock.callLater(HANDSHAKE_TIMEOUT, self._give_up)
-        self.share = self.factory.shares.join(counted_address(host), self._decrypt)
+        self.share = self.factory.shares.join(counted_network(host), self._decrypt)
         super().makeConnection(transport)
         if self._host is None:
             self.abortConnection()

@@ -125,7 +125,7 @@ class ClientLimit:
 
 
 def _network_of(client: str) -> str:
-    """The address in the ``repr`` of a client, without its port; of IPv6, its /64."""
+    """The address in the ``repr`` of a client, without its port; of IPv6, its /48."""
     match = _HOST.search(client)
     host = (match[1] if match else client).strip("[]")
     if ":" not in host:
@@ -134,4 +134,4 @@ def _network_of(client: str) -> str:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host
-    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return str(ipaddress.ip_network((int(address) >> 80 << 80, 48)))

@@ -162,11 +162,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 64 * 1024 * 1024
     connections_max: Annotated[Count, setting("maximum simultaneous connections")] = 10_000
     connections_per_address: Annotated[
-        Count, setting("maximum simultaneous connections from one address (IPv6: one /64)")
+        Count,
+        setting(
+            "maximum simultaneous connections from one address (IPv6: one /64; 4 times as many of a /48)"
+        ),
     ] = 100
     connections_per_minute: Annotated[
         Count,
-        setting("maximum new connections from one address in a minute (IPv6: one /64)"),
+        setting(
+            "maximum new connections from one address in a minute (IPv6: one /64; 4 times of a /48)"
+        ),
     ] = 6000
     detect_delay: Annotated[
         Seconds,

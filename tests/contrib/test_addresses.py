@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cletus.contrib.addresses import host_of, network_of, origin_of
+from cletus.contrib.addresses import customer_of, host_of, network_of, origin_of
 
 HOSTS = {
     "127.0.0.1:9000": "127.0.0.1",
@@ -37,6 +37,12 @@ def test_the_host_of_an_address(address):
 def test_the_origin_of_an_address(address):
     """A port makes no difference, and a /64 has 2^64 addresses to choose from."""
     assert origin_of(address) == ORIGINS[address]
+
+
+def test_what_one_customer_may_hold():
+    assert customer_of("192.0.2.7") == "192.0.2.7"
+    assert customer_of("2001:db8:1:2::/64") == "2001:db8:1::/48"
+    assert customer_of("memory") == "memory"
 
 
 def test_a_network_as_people_write_it():

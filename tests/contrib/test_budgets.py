@@ -59,6 +59,12 @@ def test_a_room_has_a_budget_wherever_its_people_come_from(service):
     assert lines_sent(service, crowd) == 100 * (9 + 2)
 
 
+def test_an_ipv6_48_counts_as_one_address(service):
+    """One customer may have it, with 65,536 origins."""
+    crowd = [service.user(f"u{n}", f"2001:db8:9:{n:x}::/64") for n in range(18)]
+    assert lines_sent(service, crowd) == 40 * (9 + 2)
+
+
 def test_newcomers_of_many_addresses_leave_half_of_a_room_to_others(service):
     crowd = [service.user(f"u{n}", f"192.0.2.{n}", is_newcomer=True) for n in range(100)]
     lines_sent(service, crowd, seconds=1)

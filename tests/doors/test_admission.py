@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cletus.doors import admission
-from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter
+from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter, counted_network
 from cletus.errors import SettingError
 from cletus.meters import Meters
 from cletus.settings.settings import Settings
@@ -55,6 +55,42 @@ def test_what_counts_as_one_address(first: str, second: str, same: bool) -> None
     connections = limiter(connections_per_address=1)
     assert connections.admit(first) is None
     assert connections.admit(second) == (CROWDED if same else None)
+
+
+def test_an_ipv6_48_cannot_take_all_places() -> None:
+    """It may be one customer's, and has 65,536 addresses as they are counted."""
+    connections = limiter(connections_per_address=2, connections_per_minute=100)
+    answers = [connections.admit(f"2001:db8:7:{n:x}::1") for n in range(10)]
+    assert answers == [None] * 8 + [CROWDED] * 2
+    assert connections.admit("2001:db8:8:1::1") is None
+    connections.release("2001:db8:7:1::1")
+    assert connections.admit("2001:db8:7:99::1") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("1.1.1.1", "1.1.1.1"),
+        ("::ffff:1.1.1.1", "1.1.1.1"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("", ""),
+    ],
+)
+def test_what_one_customer_may_hold(host: str, network: str) -> None:
+    """The time of the reactor is divided by it."""
+    assert counted_network(host) == network
+
+
+def test_new_connections_of_an_ipv6_48_have_a_rate(log: Log) -> None:
+    connections = limiter(connections_per_minute=5)
+    answers = []
+    for number in range(22):
+        answers.append(connections.admit(f"2001:db8:7:{number:x}::1"))
+        if answers[-1] is None:
+            connections.release(f"2001:db8:7:{number:x}::1")
+    assert answers == [None] * 20 + [CROWDED] * 2
+    assert sum("too many new connections" in line for line in log.lines) == 1
 
 
 def test_nothing_is_kept_of_connections_that_were_released() -> None:

@@ -61,12 +61,13 @@ def test_lines_of_one_kind_and_address_are_limited_and_counted(limit: Limit) -> 
     ("one", "other", "same"),
     [
         ("[2001:db8::1]", "[2001:db8::ffff:1]", True),
-        ("[2001:db8:0:1::1]", "[2001:db8:0:2::1]", False),
+        ("[2001:db8:0:1::1]", "[2001:db8:0:2::1]", True),
+        ("[2001:db8:0:1::1]", "[2001:db8:1:1::1]", False),
         ("[fe80::1%eth0]", "[fe80::2%eth0]", True),
         ("a local socket", "a local socket", True),
     ],
 )
-def test_an_ipv6_address_counts_by_its_64(limit: Limit, one: str, other: str, same: bool) -> None:
+def test_an_ipv6_address_counts_by_its_48(limit: Limit, one: str, other: str, same: bool) -> None:
     while limit.admits(one):
         pass
     assert limit.admits(other) != same

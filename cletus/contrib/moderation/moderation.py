@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from cletus import events
 from cletus.contrib import channels, rooms
+from cletus.contrib.addresses import customer_of
 from cletus.contrib.budgets import is_newcomer
 from cletus.contrib.moderation.history import BaseHistory
 from cletus.contrib.moderation.jail import BaseJail, JailMixin
@@ -224,7 +225,7 @@ class Moderation:
             )
         active = report_cls.manager.active()
         # A guest is another one at each visit, and an address has several accounts an hour.
-        origin = digest_of(by.origin) if is_newcomer(by) else ""
+        origin = digest_of(customer_of(by.origin)) if is_newcomer(by) else ""
         own = sum(each.by == by.key or each.origin == origin != "" for each in active.values())
         if own >= report_cls.own_max:
             raise Refused(_("Your earlier reports have not been read yet."))

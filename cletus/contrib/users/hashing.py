@@ -23,6 +23,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from twisted.internet.defer import Deferred
 
+from cletus.contrib.addresses import customer_of
 from cletus.errors import PasswordsBusy
 from cletus.reactor.threads import Pool
 from cletus.text import gettext as _
@@ -95,9 +96,9 @@ def queued_as(urgency: Urgency, origin: str) -> Iterator[None]:
 
     Args:
         urgency: whose hash it is.
-        origin: as ``addresses.origin_of`` returns it.
+        origin: as ``addresses.origin_of`` returns it. All of an IPv6 /48 have one turn.
     """
-    token = _place.set((urgency, origin))
+    token = _place.set((urgency, customer_of(origin)))
     try:
         yield
     finally:

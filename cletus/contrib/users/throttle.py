@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from cletus.contrib.addresses import prefix_of
+from cletus.contrib.addresses import customer_of, prefix_of
 from cletus.meters import Counter, Meters
 from cletus.storage import Field, Store, TempStoreMixin
 
@@ -51,6 +51,12 @@ class Backoff:
 
 #: Our choices. One address: five failures without delay, then 1, 2, 4 ... 60 seconds.
 ADDRESS = Backoff(free=5, longest=60.0, forgive=60.0)
+
+#: An IPv6 /48, which may be one customer's: twenty failures without delay.
+NETWORK = Backoff(free=20, longest=60.0, forgive=60.0)
+
+#: So many times what an IPv6 /64 may do in an hour, all of a /48 may do together.
+CUSTOMER_SHARES = 4
 
 #: One account, from addresses that it has not logged in from: ten without delay, then 1 ... 30 seconds.
 ACCOUNT = Backoff(free=10, longest=30.0, forgive=60.0)
@@ -167,15 +173,19 @@ class BaseThrottle(TempStoreMixin, Store):
         Args:
             action: a word for it, such as ``"account"``.
             origin: as ``addresses.origin_of`` returns it.
-            per_hour: the limit; 0 means no limit.
+            per_hour: the limit, of which an IPv6 /48 has four times as much; 0 means no limit.
         """
         if not per_hour:
             return True
-        backoff = Backoff(free=per_hour, longest=0.0, forgive=3600.0 / per_hour)
-        name = f"{action} from {origin}"
-        if self._now_failed(name, backoff) > per_hour - 1:
+        limits = {customer_of(origin): per_hour * CUSTOMER_SHARES, origin: per_hour}
+        counters = [
+            (f"{action} from {place}", Backoff(free=limit, longest=0.0, forgive=3600.0 / limit))
+            for place, limit in limits.items()
+        ]
+        if any(self._now_failed(name, by) > by.free - 1 for name, by in counters):
             return False
-        self._remember(name, backoff, self._now_failed(name, backoff) + 1.0)
+        for name, by in counters:
+            self._remember(name, by, self._now_failed(name, by) + 1.0)
         return True
 
     def prune(self) -> None:
@@ -264,8 +274,11 @@ def _counters(account: str, origin: str, *, familiar: bool) -> tuple[_Counter, .
             _Counter(f"account {account!r} from {origin}", FAMILIAR),
             _Counter(f"known accounts of address {origin}", FAMILIAR_ADDRESS),
         )
+    customer = customer_of(origin)
+    network = () if customer == origin else (_Counter(f"network {customer}", NETWORK),)
     return (
         _Counter(f"address {origin}", ADDRESS),
+        *network,
         _Counter(f"account {account!r} from {prefix_of(origin)}", PREFIX),
         _Counter(f"account {account!r}", ACCOUNT, in_line=False),
     )

@@ -12,7 +12,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from cletus.doors.address import host_and_port, printable
-from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter, counted_address
+from cletus.doors.admission import CROWDED, FULL, ConnectionLimiter, counted_network
 from cletus.doors.keep_alive import KeepAlive
 from cletus.doors.listening import FreePort, Listening
 from cletus.doors.proxy_protocol import ProxyProtocolFactory
@@ -32,7 +32,7 @@ UNPROVEN_MAX: Final = 100
 """Connections that have not come in yet. Our choice; each costs a key exchange, some 2 ms."""
 
 UNPROVEN_PER_ADDRESS: Final = 20
-"""Those from one address (IPv6: one /64). Our choice."""
+"""Those from one address (IPv6: one /48). Our choice."""
 
 _LOG_INTERVAL: Final = 1.0
 _REASON_MAX: Final = 200
@@ -195,7 +195,7 @@ class SshFactory(ServerFactory):
     def admit(self, connection: SshTransport) -> bytes | None:
         """Count a new connection. Returns ``None``, or what to tell the peer if there is no room."""
         host = getattr(connection.transport.getPeer(), "host", "")
-        address = counted_address(host)
+        address = counted_network(host)
         if len(self._unproven) >= UNPROVEN_MAX:
             return FULL
         if address and list(self._unproven.values()).count(address) >= UNPROVEN_PER_ADDRESS:

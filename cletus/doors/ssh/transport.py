@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from cletus.client.input import Bucket
 from cletus.doors.address import printable
-from cletus.doors.admission import counted_address
+from cletus.doors.admission import counted_network
 from cletus.doors.fast_send import held_by
 from cletus.doors.ssh.auth import ALGORITHMS, UserAuth, disconnection
 from cletus.doors.ssh.quiet import QUIET
@@ -153,7 +153,7 @@ class SshTransport(_Transport):  # type: ignore[misc]  # see above
 
     def join_shares(self, work: Callable[[Slice], bool]) -> Share:
         """A share of the time of the reactor for a part of this connection."""
-        host = counted_address(getattr(self.transport.getPeer(), "host", ""))
+        host = counted_network(getattr(self.transport.getPeer(), "host", ""))
         shares: Shares = self.cletus_service.connections.shares
         return shares.join(host, work, self._share)
 

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from cletus import events
 from cletus.doors.address import printable
-from cletus.doors.admission import counted_address
+from cletus.doors.admission import counted_network
 from cletus.doors.fast_send import can_fast_send, fast_send, held_by, unsent
 from cletus.errors import ProtocolError, RestartError
 from cletus.logs.context import log_context
@@ -443,7 +443,7 @@ class TelnetProtocol(Protocol):
     # -- what has arrived -------------------------------------------------------------------
 
     def _join_shares(self, host: str) -> None:
-        host = counted_address(host)
+        host = counted_network(host)
         below: Share | None = getattr(self.transport, "share", None)  # of TLS
         self._share = self._service.connections.shares.join(host, self._work, below)
 

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from cletus.doors.address import printable
-from cletus.doors.admission import counted_address
+from cletus.doors.admission import counted_network
 from cletus.doors.fast_send import can_fast_send, fast_send, held_by, unsent
 from cletus.doors.web.http import (
     Closed,
@@ -362,7 +362,7 @@ class WebConnection(Protocol):
             self._refuse(503, "Too many people are here. Please come back later.")
             return []
         if self._share is not None:
-            self._share.move(counted_address(self._admission.host))
+            self._share.move(counted_network(self._admission.host))
         if request.is_upgrade:
             return self._upgrade(request)
         status, fields, body = self._door.response(request)

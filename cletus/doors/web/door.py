@@ -23,7 +23,7 @@ from websockets.frames import Frame, Opcode
 
 from cletus.client.ticket import Resumed, Ticket, ticket_of
 from cletus.doors.address import printable
-from cletus.doors.admission import ConnectionLimiter, counted_address
+from cletus.doors.admission import ConnectionLimiter, counted_network
 from cletus.doors.listening import FreePort, Listening
 from cletus.doors.telnet.protocol import TelnetProtocol, name_of, status_of
 from cletus.doors.tls import encrypted
@@ -234,7 +234,7 @@ class WebDoor:
 
     def share(self, host: str, work: Callable[[Slice], bool], within: Share | None) -> Share:
         """The share of a new connection from this address in the time of the reactor."""
-        return self._service.connections.shares.join(counted_address(host), work, within)
+        return self._service.connections.shares.join(counted_network(host), work, within)
 
     def note_memory(self, connection: WebConnection) -> None:
         """What a connection holds may have changed."""

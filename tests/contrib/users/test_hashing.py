@@ -168,6 +168,15 @@ def test_a_full_queue_makes_room_for_who_has_asked_for_less(threads, order):
     assert ("one", True) in order
 
 
+def test_an_ipv6_48_has_one_turn(threads, order):
+    """Else one customer, with 65,536 origins, would fill the queue for everybody."""
+    for number in range(6):
+        ask(threads, hashing.Urgency.LOGIN, f"2001:db8:9:{number:x}::/64", order)
+    ask(threads, hashing.Urgency.LOGIN, "one", order)
+    finish_all(threads)
+    assert ("one", True) in order
+
+
 def test_a_flood_of_registrations_refuses_no_login(threads, order):
     for number in range(50):
         ask(threads, hashing.Urgency.NEW, f"flood{number % 8}", order)

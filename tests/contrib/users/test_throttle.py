@@ -9,6 +9,7 @@ from cletus.contrib.users.throttle import (
     ADDRESS,
     ENTRIES_MAX,
     FAMILIAR,
+    NETWORK,
     PREFIX,
     WAIT_MAX,
     Backoff,
@@ -143,6 +144,20 @@ def test_so_many_in_an_hour_and_no_more(throttle, talker):
     talker.wait(1200)
     assert [throttle.take("account", HERE, 3) for _ in range(2)] == [True, False]
     assert all(throttle.take("account", HERE, 0) for _ in range(100))
+
+
+def test_an_ipv6_48_has_four_times_as_many_accounts_and_no_more(throttle):
+    """It may be one customer's, with 65,536 origins."""
+    taken = [throttle.take("account", f"2001:db8:9:{n:x}::/64", 3) for n in range(20)]
+    assert taken == [True] * 12 + [False] * 8
+    assert throttle.take("account", "2001:db8:8:1::/64", 3)
+
+
+def test_a_password_that_is_tried_with_all_names_from_an_ipv6_48_is_slowed_down(throttle):
+    waits = [fail(throttle, f"n{n}", f"2001:db8:9:{n:x}::/64") for n in range(60)]
+    assert waits[: NETWORK.free] == [0.0] * NETWORK.free
+    assert min(waits) < -WAIT_MAX
+    assert throttle.try_login("n1", "2001:db8:8:1::/64", familiar=False) == 0.0
 
 
 def test_right_passwords_do_not_count_while_they_are_checked(throttle):
