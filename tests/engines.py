@@ -6,6 +6,7 @@ Where a server is not installed its tests are skipped, with what to install; wit
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -15,20 +16,28 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 import psycopg
 import pytest
 
+#: Below those that the kernel gives to whoever asks for any: nobody takes one between the pick and its use.
+_PORTS = itertools.cycle(range(10_000, 32_000))
+#: Tests that run at once begin at different ones.
+next(itertools.islice(_PORTS, os.getpid() * 101 % 22_000, None))
+
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """A port that nothing listens on, another one each time."""
+    for port in _PORTS:
+        with socket.socket() as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                listening.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("the range has no end")
 
 
 def missing(program: str, package: str) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -174,10 +175,12 @@ class Thawing:
             left = Left(purpose, self._descriptor(number), state, client_id)
             if client_id:
                 sockets[client_id] = (configured, left)
+            elif configured in doors and purpose is Purpose.NEW:
+                with suppress(OSError):  # the peer has gone meanwhile
+                    doors[configured].take_over(left, None)
             elif configured in doors:
                 doors[configured].take_over(left, None)
-                if purpose is Purpose.LISTENING:
-                    self.open_doors.append(doors[configured])
+                self.open_doors.append(doors[configured])
         for client_id, state in clients.items():
             configured, socket = sockets.get(client_id, ("", None))
             door = doors.get(configured) or _door_like(doors, configured)

@@ -99,7 +99,7 @@ CLIENTS = (
         first=lambda port: f"#session t 127.0.0.1 {port} utf-8\r",
         leaves="#exit\r",
     ),
-    RealClient("nc", "nc", host_port("-w", "20"), tty=False, hides=False, end="\n"),
+    RealClient("nc", "nc", host_port("-w", "120"), tty=False, hides=False, end="\n"),
     RealClient("ncat --telnet", "ncat", host_port("--telnet"), tty=False, hides=False, end="\n"),
     RealClient("ncat --ssl", "ncat", host_tls("--ssl"), tty=False, hides=False, end="\n"),
     RealClient(

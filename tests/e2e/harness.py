@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 #: Seconds after which something that must happen is taken not to happen any more. On a machine that others
 #: use as well, Python alone takes 20 to start.
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 
 #: RFC 854: text, a doubled 255 (one of data), or a command.
 _TELNET = re.compile(
@@ -140,6 +141,15 @@ class Talker:
         text = (self.folder / file).read_text(encoding="utf-8")
         assert old in text, f"{file} has no {old!r}"
         self.write(file, text.replace(old, new))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still meanwhile, so that all that is saved inside is one edit, however slow the saving is."""
+        self.gets(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.gets(signal.SIGCONT)
 
     def gets(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import REPOSITORY, TIMEOUT, Talker, wait_until
+from tests.engines import free_port
 
 PASSWORD = "correct horse battery"
 #: Everything that the browser keeps, with the bytes of kept messages as text.
@@ -71,12 +72,6 @@ def started(folder: Path, *options: str) -> Talker:
     options += ("--users-accounts-per-hour=0", "--screen-lines-per-address=0")
     options += ("--screen-lines-of-newcomers=0", "--screen-lines-per-room=0")
     return Talker(folder, "-m", "cletus", "run", "example_service", *options)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Page:

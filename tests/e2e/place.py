@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.e2e.harness import TIMEOUT
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "lantern-s3cret"
 
@@ -63,7 +65,7 @@ class Place:
         assert self.process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + TIMEOUT
             while b"Stop with" not in text:
                 if not selector.select(deadline - time.monotonic()):
                     raise AssertionError(f"it does not start: {self.log.read_text()}")
@@ -110,7 +112,7 @@ class Visitor:
     """A connection of the test's own."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.received = b""
 
     def says(self, line: str) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Caller, Talker, Terminal, wait_until
-from tests.e2e.test_metrics_and_logs import free_port, scrape
+from tests.e2e.test_metrics_and_logs import scrape
+from tests.engines import free_port
 
 APP = """\
 import ctypes, os, re, time
@@ -186,10 +187,13 @@ def test_a_stop_does_not_wait_for_the_time_limit(
     tmp_path: Path, run: Callable[..., Talker], call: Callable[[Talker], Caller]
 ) -> None:
     """SIGTERM interrupts code that hangs, and the service stops in order, even without a limit."""
-    (tmp_path / "app.py").write_text(APP.replace("call_timeout=0.5", "call_timeout=0"))
+    text = APP.replace("call_timeout=0.5", "call_timeout=0")
+    text = text.replace("def endless():\n", "def endless():\n    print('hanging', flush=True)\n")
+    (tmp_path / "app.py").write_text(text)
     app = run("app.py")
     ann = call(app)
     ann.types("loop")
+    app.prints("hanging")
     app.gets(signal.SIGTERM)
     assert app.ends() == 0
     assert "prestop" in app.output
@@ -398,7 +402,7 @@ def terminal(tmp_path: Path, at_end: ExitStack) -> Terminal:
 
 
 def caller_of(terminal: Terminal, at_end: ExitStack) -> Caller:
-    terminal.child.expect(r"telnet 127\.0\.0\.1:(\d+)")
+    terminal.child.expect(r"telnet 127\.0\.0\.1:(\d+)\s")
     port = int(terminal.child.match[1])
     terminal.sees("Ctrl-C")
     ann = Caller(port)
@@ -452,7 +456,7 @@ reactor.callWhenRunning(
     lambda: service.start(reactor).addCallback(lambda _: reactor.callLater(0.01, reactor.stop))
 )
 reactor.run()
-print("timer", signal.getitimer(signal.ITIMER_REAL)[0])
+print(f"timer {signal.getitimer(signal.ITIMER_REAL)[0]}")
 """
 
 

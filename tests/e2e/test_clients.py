@@ -17,13 +17,12 @@ import pytest
 from pexpect.popen_spawn import PopenSpawn
 
 from .clients import CLIENTS, RealClient
-from .harness import Record
+from .harness import TIMEOUT, Record, wait_until
 from .place import PASSWORD, Place
 
 pytestmark = pytest.mark.e2e
 
 SAID = "h\u00e9llo \u2615 w\u00f6rld"
-TIMEOUT = 60
 
 # Names that nobody could take for each other: the service refuses those.
 NAMES = [
@@ -120,9 +119,15 @@ class Seat:
         return "".join(self._screen.pieces)
 
     def types_when_it_is_up(self, line: str) -> None:
-        """For programs with a command line of their own."""
-        self._program.expect(pexpect.TIMEOUT, timeout=2)
+        """For programs with a command line of their own: what is typed before that may be thrown away."""
+        self._program.expect(r"\S")
+        self.hides_what_is_typed()
         self._program.send(line)
+
+    def hides_what_is_typed(self) -> None:
+        """Wait until its terminal does not echo: the program may show a prompt before it sees to that."""
+        if self._client.tty:
+            wait_until(lambda: not self._program.getecho(), "no echo", lambda: self.screen)
 
     def close(self) -> None:
         """Leave the program; one that does not end by itself is ended."""
@@ -171,6 +176,7 @@ def talk(seat: Seat, other: Any, name: str, said: str) -> None:
     seat.sees("What is your name")
     seat.types(name)
     seat.sees("assword")
+    seat.hides_what_is_typed()
     seat.types(PASSWORD)
     seat.sees("Welcome")
     seat.types(said)
@@ -203,7 +209,9 @@ def test_expect_logs_in_by_its_own_script(place: Place, ran: Callable[[str], Non
         ' expect "Welcome"; send "hello\\r"; expect "You say: hello"; send ".quit\\r";'
         ' expect "Goodbye"; expect eof; exit 7'
     )
-    done = subprocess.run(["expect", "-c", script], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["expect", "-c", script], capture_output=True, timeout=TIMEOUT, check=False
+    )
     assert done.returncode == 7, done.stdout
     assert PASSWORD.encode() not in done.stdout
     ran("expect")

@@ -105,12 +105,13 @@ def test_a_prompt_inside_the_service(talk: Talker, at_end: ExitStack, tmp_path: 
     ann.sees(">>> ")
     ann.child.send("len(clients)\r")
     ann.sees("\r\n0\r\n")
-    talk.write(
-        "talk/rooms.py",
-        "from cletus.storage import Store\nfrom talk.core import service\n"
-        "class Room(Store):\n    service = service\n",
-    )
-    talk.edit("talk/__init__.py", "import commands,", "import rooms, commands,")
+    with talk.held():
+        talk.write(
+            "talk/rooms.py",
+            "from cletus.storage import Store\nfrom talk.core import service\n"
+            "class Room(Store):\n    service = service\n",
+        )
+        talk.edit("talk/__init__.py", "import commands,", "import rooms, commands,")
     talk.prints("Reloaded, generation 1")
     assert "still" not in talk.output, "the shell holds no old code"
     ann.child.send("Room\r")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Caller, Talker
+from tests.engines import free_port
 from tests.test_deploy import commands
 
 HANDING_OVER = Path(__file__).with_name("handing_over.py")
@@ -24,22 +24,16 @@ def connect(event):
 """
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
 @pytest.mark.parametrize("number", [0, 1, 3], ids=["cletus.service", "Dockerfile", "Procfile"])
 def test_a_service_starts(
     start: Callable[..., Talker],
     call: Callable[[Talker], Caller],
     tmp_path: Path,
-    port: int,
     number: int,
 ) -> None:
     """In production: it does not watch, and logs JSON."""
     (tmp_path / "talker.py").write_text(APP)
+    port = free_port()
     replaced = {
         "0.0.0.0": "127.0.0.1",
         "/var/lib/talker": "stores",

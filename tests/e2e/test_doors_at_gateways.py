@@ -21,10 +21,10 @@ import pytest
 
 from tests.e2e.cluster import UNLIMITED_HERE, is_primary
 from tests.e2e.harness import REPOSITORY, TIMEOUT, Caller, Talker, Terminal, program, wait_until
-from tests.e2e.page import Page, free_port
+from tests.e2e.page import Page
 from tests.e2e.test_ssh import OPENSSH
 from tests.e2e.test_workers import Workers
-from tests.engines import Valkey, valkey
+from tests.engines import Valkey, free_port, valkey
 
 PASSWORD = "a lantern in the fog"
 DOORS = ("tls", "web", "ssh")

@@ -158,7 +158,11 @@ class House:
 
     async def _save(self, path: Path, text: str, report: str) -> None:
         before = len(re.findall(report, self.log))
-        path.write_text(text)
+        beside = path.with_name(path.name + "~")
+        beside.write_text(text)
+        beside.replace(
+            path
+        )  # on a busy machine, a file may stay empty for longer than the debounce
         await self.logs(report, before + 1)
         self.edits[report] += 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Caller, Talker, wait_until
+from tests.engines import free_port
 from tests.ops.metrics.conftest import read
 
 pytestmark = pytest.mark.e2e
@@ -28,12 +28,6 @@ def receive(event):
         raise ValueError("broken")
     service.write_all(f"{word}: {event.data}")
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def scrape(port: int) -> dict[str, float]:
@@ -60,7 +54,7 @@ def test_an_operator_sees_people_and_reloads(tmp_path: Path, at_end: ExitStack) 
     at_end.callback(caller.hang_up)
     caller.types("hello")
     caller.sees("one: hello")
-    app.write_text(APP.replace('"one"', '"two"'))
+    talker.edit("app.py", '"one"', '"two"')
     wait_until(lambda: scrape(port)["cletus_generation"] == 1, "a reload", lambda: talker.output)
     caller.types("again")
     caller.sees("two: again")

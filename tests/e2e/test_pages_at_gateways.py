@@ -13,10 +13,10 @@ import pytest
 
 from tests.e2e.cluster import UNLIMITED_HERE, Cluster, Person, is_kept, is_primary
 from tests.e2e.harness import Talker, wait_until
-from tests.e2e.page import Cable, Page, free_port
+from tests.e2e.page import Cable, Page
 from tests.e2e.test_doors_at_gateways import new_talker
 from tests.e2e.test_workers import Workers
-from tests.engines import Valkey, valkey
+from tests.engines import Valkey, free_port, valkey
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_dev_has_a_panel_colours_and_tls(at_end: ExitStack, tmp_path: Path, colo
     program = [sys.executable, *arguments, "--port", "0", "--tls-port", "0"]
     terminal = Terminal("/usr/bin/env", ["NO_COLOR=" + "1" * (not colours), *program], tmp_path)
     at_end.callback(terminal.kill)
-    terminal.child.expect(r"telnet 127\.0\.0\.1:(\d+)")
+    terminal.child.expect(r"telnet 127\.0\.0\.1:(\d+)\s")
     ann = Caller(int(terminal.child.match[1]))
     at_end.callback(ann.hang_up)
     for fact in ("tls 127.0.0.1:", "memory:", "1 module, generation 0", "save a file", "Ctrl-C"):

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from cletus.doors.tls import self_signed
 from tests.e2e.harness import REPOSITORY, TIMEOUT, Talker, program, wait_until
-from tests.engines import valkey
+from tests.engines import free_port, valkey
 
 NAME, PERSON = "talk.example.org", "127.0.0.2"
 
@@ -56,11 +56,7 @@ class Proxy:
         self._stack = stack
         self._errors = (folder / "proxy.txt").open("w+")
         stack.callback(self._errors.close)
-        with ExitStack() as held:
-            free = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
-            self.port = {
-                port: server.getsockname()[1] for port, server in zip(PORTS, free, strict=True)
-            }
+        self.port = {port: free_port() for port in PORTS}
         (folder / "both.pem").write_bytes(self_signed(NAME)[0])
         (folder / "talk.py").write_text(APP)
 

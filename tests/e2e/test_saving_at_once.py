@@ -90,18 +90,16 @@ def test_a_burst_of_files_is_one_reload(
     alice = call(talker)
     alice.types("version?")
     assert alice.sees(".\r\n") == "one.\r\n"
-    save(
-        talker,
-        {**package("two"), "talk/new.py": "'one file more'\n"}
-        if save is in_place
-        else package("two"),
-    )
+    new = {"talk/new.py": "'one file more'\n"} if save is in_place else {}
+    with talker.held():
+        save(talker, {**package("two"), **new})
     talker.prints("Reloaded, generation 1")
     alice.types("version?")
     assert alice.sees(".\r\n") == "two.\r\n"
 
     # Whatever was still under way then would come before the reload of this one.
-    save(talker, package("three"))
+    with talker.held():
+        save(talker, package("three"))
     talker.prints("Reloaded, generation 2")
     alice.types("version?")
     assert alice.sees(".\r\n") == "three.\r\n"

@@ -12,13 +12,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from .harness import Talker, Terminal
+from .harness import TIMEOUT, Talker, Terminal
 from .place import PASSWORD, Place
 from .test_clients import logged_in
 
 pytestmark = pytest.mark.e2e
-
-TIMEOUT = 60
 
 #: Nothing of the person who runs these tests is read, and nothing is remembered.
 OPENSSH = (
@@ -311,7 +309,7 @@ def ssh(place: Place, *arguments: str, typed: str = "") -> subprocess.CompletedP
     PROGRAMS[0].skip_if_missing()
     command = ["ssh", *OPENSSH, "-p", str(place.ports["ssh"]), *arguments]
     return subprocess.run(
-        command, input=typed, capture_output=True, text=True, timeout=60, check=False
+        command, input=typed, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
 
 
@@ -334,7 +332,7 @@ def test_files_are_not_transferred(place: Place, home: Path) -> None:
     if shutil.which("sftp") is None:
         pytest.skip("sftp is not installed")
     command = ["sftp", *OPENSSH, "-P", str(place.ports["ssh"]), "guest@127.0.0.1"]
-    done = subprocess.run(command, input="", capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, input="", capture_output=True, timeout=TIMEOUT, check=False)
     assert done.returncode != 0
 
 

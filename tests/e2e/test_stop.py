@@ -179,7 +179,7 @@ def test_it_can_be_stopped_while_it_starts(app: Callable[..., Talker]) -> None:
         "    await Deferred()\n"
     )
     talker = app(text)
-    talker.prints("starting\n")
+    talker.prints("starting")
     assert talker.stop(signal.SIGINT) == 0
     assert "Traceback" not in talker.output
     assert "Listening" not in talker.output

@@ -18,11 +18,12 @@ LINE_AFTER = '{person!s:<16}{person.lines_said:>6}  {person.title} and is {perso
 
 def give_a_mood(talker: Talker) -> None:
     """Edit the greeting, and give users a new field with a default, which .who shows."""
-    talker.edit(
-        USERS, "    visits = Field(0)\n", '    visits = Field(0)\n    mood = Field("calm")\n'
-    )
-    talker.edit(LOGIN, 'f"Welcome, {user}!', 'f"Well met, {user}!')
-    talker.edit(COMMANDS, LINE_BEFORE, LINE_AFTER)
+    with talker.held():
+        talker.edit(
+            USERS, "    visits = Field(0)\n", '    visits = Field(0)\n    mood = Field("calm")\n'
+        )
+        talker.edit(LOGIN, 'f"Welcome, {user}!', 'f"Well met, {user}!')
+        talker.edit(COMMANDS, LINE_BEFORE, LINE_AFTER)
     talker.prints(r"Reloaded, generation \d+: .*talk\.commands.* changed")
 
 
@@ -146,15 +147,17 @@ def test_a_field_that_one_edit_takes_away_the_next_brings_back_with_its_value(
     alice.types("one", "two", ".who")
     assert re.search(r"alice +2  ", alice.sees("1 here."))
     field = "    lines_said = Field(0, session=True)\n"
-    talk.edit(USERS, field, "")
-    talk.edit(COMMANDS, "user.lines_said += 1", "pass")
-    talk.edit(COMMANDS, "{person.lines_said:>6}", "{0:>6}")
+    with talk.held():
+        talk.edit(USERS, field, "")
+        talk.edit(COMMANDS, "user.lines_said += 1", "pass")
+        talk.edit(COMMANDS, "{person.lines_said:>6}", "{0:>6}")
     talk.prints("field User.lines_said is gone: 1 value parked")
     talk.prints(r"Reloaded, .*talk\.commands.* changed")
     alice.types("three", ".who")
     assert re.search(r"alice +0  ", alice.sees("1 here."))
-    talk.edit(USERS, "    title =", f"{field}    title =")
-    talk.edit(COMMANDS, "{0:>6}", "{person.lines_said:>6}")
+    with talk.held():
+        talk.edit(USERS, "    title =", f"{field}    title =")
+        talk.edit(COMMANDS, "{0:>6}", "{person.lines_said:>6}")
     talk.prints(r"Reloaded, .*talk.commands.* changed", 2)
     alice.types(".who")
     assert re.search(r"alice +2  ", alice.sees("1 here."))

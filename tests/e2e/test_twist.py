@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import REPOSITORY, Caller, Talker, wait_until
+from tests.engines import free_port
 
 APP = """\
 import logging
@@ -131,8 +132,7 @@ async def prestart(event):
 def test_the_daemon_of_twistd(tmp_path: Path, at_end: ExitStack) -> None:
     """It runs on when ``twistd`` has ended; the store is locked and saved by the daemon."""
     (tmp_path / "app.py").write_text(APP)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, *TWISTD, "cletus", "app.py", f"--port={port}", "--store=saved"]
     began = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (began.returncode, began.stdout, began.stderr) == (0, "", "")

@@ -61,13 +61,13 @@ def test_the_public_api_works_and_reloads(
     assert bob.sees("you?]\r\n[and you?]\r\n") == "[how are you?]\r\n[and you?]\r\n"
     assert alice.unread() == "", "nobody hears themselves"
 
-    held = talker.output.count("still referred to")
+    held = talker.output.count("old code is still alive")
     assert held == 0 or way.startswith("python"), "the first __main__ is held by its own frame"
     talker.edit("app.py", "]", ">")
     talker.prints("Reloaded, generation 2")
     alice.types("fine")
     assert bob.sees("fine>\r\n") == "[fine>\r\n"
-    assert talker.output.count("still referred to") == held
+    assert talker.output.count("old code is still alive") == held
     assert talker.stop() == 0
 
 

@@ -12,7 +12,8 @@ import pytest
 from cletus.cli.templates import make
 from cletus.doors.web.site import PAGE
 from tests.e2e.harness import TIMEOUT, Talker, wait_until
-from tests.e2e.page import PASSWORD, Page, free_port
+from tests.e2e.page import PASSWORD, Page
+from tests.engines import free_port
 
 ACCENT = "getComputedStyle(document.documentElement).getPropertyValue('--accent').trim()"
 #: A service of a dozen lines that plays what it is told to.

@@ -91,7 +91,7 @@ def restarted(lantern: Talker) -> Callable[[Page], Page]:
     def restarted(page: Page) -> Page:
         restarts = lantern.output.count("Restarted, process")
         lantern.gets(signal.SIGUSR2)
-        lantern.prints("Restarted, process", times=restarts + 1)
+        lantern.prints("Restarted, process", times=restarts + 2)  # both processes say so
         return page
 
     return restarted

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.harness import Talker, wait_until
+from tests.e2e.harness import TIMEOUT, Talker, wait_until
 from tests.e2e.page import Cable
 
 #: Slow 4G, as Lighthouse and WebPageTest have it: 150 ms there and back, 1.6 Mbit/s down, 750 kbit/s up.
@@ -24,8 +25,6 @@ new MutationObserver((_, observer) => {
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
 SECOND = 1000
-#: Other programs on the machine only ever make it slower; the fastest of some visits says what the page takes.
-VISITS = 8
 BYTES_MAX = 60_000
 
 
@@ -49,7 +48,9 @@ def test_the_first_question_is_there_within_a_second_over_slow_4g(
 ) -> None:
     url = lantern.prints(r"Open (http://\S+)\n")[1]
     times: list[float] = []
-    while len(times) < VISITS and min(times, default=SECOND) >= SECOND:
+    # Other programs on the machine only ever make it slower; the fastest visit says what the page takes.
+    deadline = time.monotonic() + TIMEOUT
+    while min(times, default=SECOND) >= SECOND and time.monotonic() < deadline:
         times.append(first_question(browser, url))
     record_property("first question over slow 4G, ms", round(min(times)))
     assert min(times) < SECOND, times

@@ -160,6 +160,10 @@ def fault(place):
     elif deed == "stop":
         os.kill(os.getpid(), signal.SIGTERM)
         return
+    elif deed == "wait":
+        Path("waits.txt").touch()
+        until_gone(Path("waits.txt"))
+        return
     raise RuntimeError(f"a fault at {place}")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import struct
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests.e2e.harness import TIMEOUT, Caller
+from tests.e2e.harness import TIMEOUT, Caller, wait_until
 from tests.restart.conftest import Serving
 
 MCCP3 = (
@@ -152,6 +154,33 @@ def test_s1_s6_through_a_proxy(
             person.types("address")
             person.sees(f"{address}\r\n")
             person.hang_up()
+
+
+def test_s1_who_breaks_off_meanwhile_before_it_is_known_who_they_are_hinders_nobody(
+    serving: Callable[..., Serving], called: Callable[[int], Caller]
+) -> None:
+    """As the health checks of proxies do, which connect and reset."""
+    service = serving("--proxy-from=127.0.0.1")
+    person = called(service.port)
+    person.socket.sendall(b"PROXY TCP4 192.0.2.1 127.0.0.1 4000 9000\r\n")
+    fault, waits = service.folder / "fault.txt", service.folder / "waits.txt"
+    fault.write_text("S before-IMPORTED wait")
+    with ThreadPoolExecutor(1) as pool:
+        restart = pool.submit(service.restart)
+        wait_until(waits.exists, "another process", lambda: service.output)
+        silent = called(service.port)
+        person.types("a")
+        person.sees("a 1 1\r\n")
+        fault.write_text("S before-thaw wait")
+        waits.unlink()
+        wait_until(waits.exists, "the sockets are handed over", lambda: service.output)
+        silent.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        silent.hang_up()
+        waits.unlink()
+        report = restart.result()
+    assert report["outcome"] == "taken over", report
+    person.types("b")
+    person.sees("b 2 2\r\n")
 
 
 def test_s1_over_a_unix_socket(serving: Callable[..., Serving]) -> None:
