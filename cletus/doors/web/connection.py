@@ -49,6 +49,9 @@ REQUESTS_MAX: Final = 100
 FRAMES_MAX: Final = 200
 """Frames in a second, pings and fragments among them; past that nothing is read for a second."""
 
+PINGS_MAX: Final = 8
+"""Pings that may wait for their answer; who answers none is sent no more. Our choice: three minutes of them."""
+
 PIECE: Final = 512
 """Bytes that are parsed before the door may do something else. Our choice: 85 empty messages."""
 
@@ -246,10 +249,13 @@ class WebConnection(Protocol):
             self.transport.write(frame)
 
     def ping(self) -> None:
-        """Ask the browser for a sign of life, unless it does not read at the moment."""
-        if self.session is not None and not self.session.is_congested and not self._over:
+        """Ask the browser for a sign of life, unless it does not read or answer at the moment."""
+        session = self.session
+        if session is None or session.is_congested or self._over:
+            return
+        if session.unanswered < PINGS_MAX:
             self._http.ping(b"")
-            self.session.ping_sent()
+            session.ping_sent()
             self._send_replies()
 
     def close(self, code: int, reason: str = "") -> None:

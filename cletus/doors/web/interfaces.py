@@ -66,6 +66,10 @@ class Visit(Protocol):
     def message(self, socket: Socket, *, text: bool, data: bytes) -> None:
         """A message has come."""
 
+    @property
+    def unanswered(self) -> int:
+        """Pings that wait for their answer."""
+
     def ping_sent(self) -> None:
         """A ping has been sent."""
 

@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from cletus import Client, Service, events
 from cletus.contrib.users import is_private
 from cletus.doors.telnet.protocol import TelnetProtocol, page_of
-from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT
+from cletus.doors.web.connection import FRAMES_MAX, HEAD_TIMEOUT, PINGS_MAX
 from cletus.doors.web.door import WebDoor
 from cletus.doors.web.session import GOING_GRACE
 from cletus.doors.web.site import FILE_MAX, PAGE
@@ -388,6 +388,15 @@ def test_frames_that_a_pong_has_proved_are_forgotten_at_the_next(
     assert [words["resumed"] for words in visit(door, secret, have).words] == [
         {"received": 1, "lost": 0}
     ]
+
+
+def test_who_answers_no_ping_is_sent_few(door: WebDoor) -> None:
+    """Each is noted until it is answered."""
+    tab = visit(door)
+    tab.taken()
+    for _ in range(100):
+        door._ping()
+    assert tab.taken().count(b"\x89\x00") == PINGS_MAX
 
 
 def test_a_window_may_go_on_from_what_another_has_passed(door: WebDoor, clock: Clock) -> None:
