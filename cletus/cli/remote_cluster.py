@@ -30,7 +30,7 @@ def ask_cluster(settings: Settings, name: str, request: Request, timeout: float)
 
     Raises:
         SettingError: a setting is wrong.
-        NoAnswer: none came in time.
+        NoAnswer: none came in time, or the command was interrupted.
         ControlRefused: the primary refuses.
     """
     reactor: Any = install_reactor("default")
@@ -60,6 +60,8 @@ def ask_cluster(settings: Settings, name: str, request: Request, timeout: float)
     reactor.run()
     if results:
         return results[0]
+    if not failures:  # by a signal, which stops the reactor
+        raise NoAnswer("interrupted before the primary has answered")
     if not failures[0].check(TimeoutError):
         failures[0].raiseException()
     if silence:

@@ -6,6 +6,7 @@ Here in processes of their own; ``tests/test_cli.py`` has all that fails before 
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -134,3 +135,16 @@ def test_a_cluster_whose_engine_or_primary_is_not_there(
         status = start(*ask, engine.url)
         assert status.ends() != 0
         assert "no primary has answered" in one_line(status.output)
+
+
+def test_a_command_that_waits_for_a_cluster_may_be_interrupted(
+    start: Callable[..., Talker], tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    with socket.create_server(("127.0.0.1", 0)) as engine:
+        url = f"valkey://127.0.0.1:{engine.getsockname()[1]}"
+        status = start("-m", "cletus", "status", "app.py", "--cluster", url)
+        with engine.accept()[0]:
+            status.gets(signal.SIGINT)
+            assert status.ends() != 0
+    assert "interrupted before the primary has answered" in one_line(status.output)

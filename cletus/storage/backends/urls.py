@@ -30,6 +30,7 @@ GROUP = "cletus.stores"
 #: Those that ship, imported when they are named: a service on files does without them.
 _OURS = {
     "memory": "cletus.storage.backends.memory:from_url",
+    "postgres": "cletus.storage.backends.postgresql:from_url",
     "postgresql": "cletus.storage.backends.postgresql:from_url",
     "sqlite": "cletus.storage.backends.sqlite:from_url",
 }
@@ -143,7 +144,7 @@ def _opener(url: str, scheme: str) -> Opener:
     try:
         opener: Opener = resolve_name(openers[scheme])
     except Exception as error:
-        hint = ": pip install 'cletus-live[postgresql]'" if scheme == "postgresql" else ""
+        hint = ": pip install 'cletus-live[postgresql]'" if scheme.startswith("postgres") else ""
         text = f"{error}{hint}" if isinstance(error, ImportError) else repr(error)
         reason = f"{openers[scheme]} cannot be imported: {text}"
         raise StoreUnusable(repr(url), reason) from error

@@ -50,6 +50,12 @@ def test_odd_file_urls_are_refused(store: str) -> None:
         backend_for(Settings(store=store))
 
 
+def test_postgresql_has_the_two_schemes_of_libpq() -> None:
+    for scheme in ("postgres", "postgresql"):
+        backend = backend_for(Settings(store=f"{scheme}://db/talker"))
+        assert backend.location("a", "b") == f"{scheme}://db/talker: a/b"
+
+
 def test_memory_is_a_scheme() -> None:
     """For tests."""
     assert isinstance(backend_for(Settings(store="memory:")), Memory)
@@ -62,7 +68,7 @@ def test_an_unknown_scheme_names_the_known() -> None:
     assert caught.value.scheme == "redis"
     assert set(caught.value.known) >= {"file", "memory"}
     assert isinstance(caught.value, StartError)
-    assert "known are file:, memory:, postgresql:, sqlite:" in str(caught.value)
+    assert "known are file:, memory:, postgres:, postgresql:, sqlite:" in str(caught.value)
     assert "'./redis://localhost/0'" in str(caught.value)
 
 
