@@ -40,7 +40,7 @@ from cletus.reload.state.plain_types import ATOMS, is_a
 from cletus.reload.state.records import forget_classes
 from cletus.reload.state.statements import Path, Statements
 from cletus.reload.state.stores import place_of
-from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers
+from cletus.reload.state.timers import CarriedTimers, carry_timers, commit_timers, held_by
 from cletus.reload.state.undo import Undo, set_class
 from cletus.service.construction import Rebuild, constructing
 from cletus.service.listeners import Listener
@@ -165,8 +165,9 @@ class Transaction:
         session.staged = staged
         with report.timed("stage"):
             self._import()
-            for container, before in self._checkpoint.changed_lists():
-                self._registries.keep_once(container, before)
+            for container, before in self._checkpoint.changed():
+                if is_a(container, list):
+                    self._registries.keep_once(container, before)
             self._registries.replace(self._new_names)
             self._keep_foreign_stores(staged)
             present = self._state(staged)
@@ -196,9 +197,10 @@ class Transaction:
         stores = self._stores_in_use(staged)
         conversion.whereabouts.stores = [objects for _, objects, _ in stores]
         conversion.convert_classes()
-        conversion.join(session.current.statements, present, self._in_use(stores, present))
+        in_use = self._in_use(stores, present)
+        conversion.join(session.current.statements, present, in_use, self._given)
         present.close()
-        conversion.exchange(self._attachments())
+        conversion.exchange([*self._attachments(), *held_by(session.current.timers)])
         self._set_attachments()
         notes = [*self._checkpoint.notes(), self.ledger.modules]
         conversion.exchange_rest(self._accounts(), notes)
@@ -310,6 +312,12 @@ class Transaction:
                 if key in objects
             }
         return in_use
+
+    def _given(self) -> list[Any]:
+        """Objects older than the new modules to which their bodies have given something."""
+        holders = self._persistent()
+        changed = (*self._checkpoint.changed(), *self._registries.changed())
+        return [*holders, *map(vars, holders), *(container for container, _ in changed)]
 
     def _activate(self, stores: list[StoreInUse]) -> None:
         """Make the objects active in their new managers, in the order in which they were."""

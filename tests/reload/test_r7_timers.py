@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from cletus.errors import TimerError
@@ -68,6 +70,21 @@ def test_a_call_due_later_is_made_when_it_was_due_once_in_the_new_code(app):
     app.clock.advance(100)
     assert ("hello", "bob", 3) not in rang(app)
     assert app.active("user")["bob"].woken == 1
+
+
+def test_what_is_in_a_partial_and_in_arguments_is_of_the_new_code(app):
+    once = app.module("clocks").once
+    app.service.call_later(5, partial(once, "partial"))
+    app.service.call_later(5, map_all, [once], "list")
+    app.clock.advance(3)
+    reload(app)
+    app.clock.advance(2)
+    assert rang(app) == [("partial", 2), ("list", 2)]
+
+
+def map_all(functions, word):
+    for function in functions:
+        function(word)
 
 
 def test_a_repeating_call_keeps_its_phase_over_reloads(app):

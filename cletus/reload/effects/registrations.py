@@ -320,6 +320,9 @@ class _AfterImport(MetaPathFinder):
             original = loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
+                del (
+                    loader.exec_module
+                )  # the module keeps its loader, which would keep what is recorded
                 original(module)
                 self._function()
 
@@ -376,7 +379,7 @@ class Withdrawal:
         for collector in _collectors(namespaces):
             old = former.get(collector._name)
             if old is not None and _is_alike(old, collector):
-                vars(collector).update(vars(old), _documentation=collector._documentation)
+                _go_on(collector, old)
         # What was not registered by a module body is not registered by the next one either.
         again = {name_of(type(collector)) for collector in self._registered_own()}
         for collector in self._own_collectors:
@@ -442,8 +445,25 @@ def _is_alike(old: Any, new: Any) -> bool:
     """Whether two collectors of one name have the same type, labels and options."""
     return type(old) is type(new) and all(
         getattr(old, name, None) == getattr(new, name, None)
-        for name in ("_labelnames", "_kwargs", "_unit", "_upper_bounds")
+        for name in ("_labelnames", "_labelvalues", "_kwargs", "_unit", "_upper_bounds")
     )
+
+
+def _go_on(collector: Any, old: Any) -> None:
+    """Give a collector the values of the one before it, except for what its module body states.
+
+    That is the function that a gauge calls, and the contents of an ``Info``.
+    """
+    present, former = vars(collector), dict(vars(old))
+    former.pop("_child_samples", None)
+    if type(collector).__name__ == "Info" and present.get("_value"):
+        former.pop("_value", None)
+    children = former.get("_metrics", {})
+    for labels, child in present.get("_metrics", {}).items():
+        if labels in children:
+            _go_on(child, children[labels])
+        children[labels] = child
+    present.update(former, _documentation=collector._documentation)
 
 
 class CallSites:

@@ -170,7 +170,7 @@ class Registries:
         known, changes = self._libraries.known, []
         # What weak references lead to may be held by an entry of another container alone: all entries
         # are found before the first is taken out.
-        for container, before in self._changed():
+        for container, before in self.changed():
             added, lost = _difference(container, before)
             added = [entry for entry in added if self._codes(entry, known, with_objects=True)]
             lost = [entry for entry in lost if self._codes(entry, set())]
@@ -192,7 +192,7 @@ class Registries:
         """
         changes = [
             (container, self._replaced(container, before, names.namespaces))
-            for container, before in self._changed()
+            for container, before in self.changed()
             if id(container) not in self._libraries.owners
         ]
         for container, entries in changes:
@@ -207,12 +207,13 @@ class Registries:
         """
         _remove(container, self._replaced(container, before, None))
 
-    # -- inside -----------------------------------------------------------------------------
-
-    def _changed(self) -> Iterator[tuple[Any, Any]]:
+    def changed(self) -> Iterator[tuple[Any, Any]]:
+        """The containers that hold something else than before, each with what it held."""
         for container, before in self._before:
             if _is_changed(container, before):
                 yield container, before
+
+    # -- inside -----------------------------------------------------------------------------
 
     def _replaced(
         self, container: Any, before: Any, namespaces: Mapping[str, Namespace] | None

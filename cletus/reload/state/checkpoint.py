@@ -36,16 +36,15 @@ class Contents:
 
     def restore(self) -> None:
         """Give all of them what they held when they were first noted."""
-        for container, content in reversed(self._noted):
-            if not _are_same(container, content):
-                restore_contents(container, content)
+        for container, content in reversed(self.changed()):
+            restore_contents(container, content)
 
-    def changed_lists(self) -> list[tuple[list[Any], list[Any]]]:
-        """The lists that hold something else now, each with what it held."""
+    def changed(self) -> list[tuple[Any, Any]]:
+        """The containers that hold something else now, each with what it held."""
         return [
             (container, content)
             for container, content in self._noted
-            if type(container) is list and not _are_same(container, content)
+            if not _are_same(container, content)
         ]
 
     def notes(self) -> list[Any]:
@@ -95,9 +94,9 @@ class Checkpoint:
         values = (attachments.values() for _, attachments in self._attachments)
         self._contents.note_deeply(chain.from_iterable(values), owns)
 
-    def changed_lists(self) -> list[tuple[list[Any], list[Any]]]:
-        """The lists that hold something else now, each with what it held."""
-        return self._contents.changed_lists()
+    def changed(self) -> list[tuple[Any, Any]]:
+        """The containers that hold something else now, each with what it held."""
+        return self._contents.changed()
 
     def notes(self) -> list[Any]:
         """What refers to what was noted."""

@@ -402,7 +402,11 @@ class Conversion:
     # -- what module bodies state -----------------------------------------------------------
 
     def join(
-        self, former: Statements | None, present: Statements, in_use: Mapping[Path, Any]
+        self,
+        former: Statements | None,
+        present: Statements,
+        in_use: Mapping[Path, Any],
+        given: Callable[[], Iterable[Any]],
     ) -> None:
         """Let the objects that the module bodies have made again be those that are in use.
 
@@ -410,6 +414,7 @@ class Conversion:
             former: what the modules in force stated when they were imported.
             present: what the new ones state.
             in_use: the objects that the modules in force name now, by path, and active store objects.
+            given: finds the older objects to which the bodies have given something.
         """
         successors: dict[int, Any] = {}
         for path, new in present.objects.items():
@@ -421,7 +426,10 @@ class Conversion:
             self._joined.append(new)
         present.objects.clear()
         if successors:
-            self._put_in_place(successors, gc.get_objects(generation=0))
+            young = gc.get_objects(generation=0)
+            known = set(map(id, young))
+            older = [holder for holder in given() if id(holder) not in known]
+            self._put_in_place(successors, [*young, *older])
 
     def _take_stated(self, old: Any, new: Any, names: list[str]) -> None:
         values, attributes = values_of(new), attributes_of(old)

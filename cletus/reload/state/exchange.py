@@ -14,7 +14,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, compress, repeat
-from operator import is_
+from operator import is_, or_
 from typing import Any
 
 from cletus.client.attributes import ApplicationAttributes
@@ -39,6 +39,9 @@ _SHALLOW = 3
 
 #: What is never looked into: it is not state, or it cannot be changed.
 _CLOSED = (type, types.FrameType, types.CodeType, types.GeneratorType, types.CoroutineType)
+
+#: What ``list[Item]`` and ``Item | None`` make. They cannot be changed, as ``typing.List[Item]`` can.
+_ALIASES = frozenset({types.GenericAlias, types.UnionType})
 
 _FOLLOWED = CONTAINERS | IMMUTABLE | WEAK | {functools.partial, types.MappingProxyType}
 
@@ -299,6 +302,8 @@ class Exchanger:
             return self._exchange_items
         if cls in CODE or issubclass(cls, type):
             return self._exchange_code
+        if cls in _ALIASES:
+            return self._exchange_alias
         if issubclass(cls, weakref.ref):
             return self._exchange_reference
         if issubclass(cls, Manager):
@@ -336,6 +341,16 @@ class Exchanger:
         ):
             return value
         return self._remembered(value, _rebuild(value, items))
+
+    def _exchange_alias(self, alias: Any) -> Any:
+        is_union = type(alias) is types.UnionType
+        items = alias.__args__ if is_union else (alias.__origin__, *alias.__args__)
+        new = [self.exchange(item) for item in items]
+        if all(map(is_, new, items)):
+            return alias
+        if is_union:
+            return self._remembered(alias, functools.reduce(or_, new))
+        return self._remembered(alias, types.GenericAlias(new[0], tuple(new[1:])))
 
     def _exchange_code(self, value: Any) -> Any:
         if is_a(value, types.MethodType):

@@ -12,6 +12,8 @@ from contextlib import suppress
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+from zope.interface.interface import InterfaceClass
+
 from cletus.client.attributes import ApplicationAttributes
 from cletus.reload.state.plain_types import is_a, name_of
 from cletus.service.session import Session
@@ -113,6 +115,8 @@ class NewCode:
         module = getattr(value, "__module__", None)
         if not (isinstance(module, str) and self._application.owns(module)):
             return value
+        if is_a(value, InterfaceClass):
+            return self._named(value, module, value.__name__)
         if self._is_new(value):
             return value
         if self._is_bound(value):

@@ -17,6 +17,8 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from zope.interface.interface import InterfaceClass
+
 from cletus.storage.schema import DocumentState
 from cletus.text.markup import Styled
 
@@ -53,13 +55,14 @@ IMMUTABLE = frozenset({tuple, frozenset})
 #: Weak containers; what they hold does not show among what they refer to.
 WEAK = frozenset({weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary})
 
-#: Functions and the like, which are found in the new code by their names.
+#: Functions and the like, interfaces among them, which are found in the new code by their names.
 CODE = frozenset(
     {
         types.FunctionType,
         types.MethodType,
         types.ModuleType,
         functools._lru_cache_wrapper,
+        InterfaceClass,
     }
 )
 

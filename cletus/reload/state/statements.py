@@ -83,6 +83,23 @@ def _is_of_others(code: Any) -> bool:
     return module is not None and not hasattr(module, MARK)
 
 
+#: For keys by which nothing is found in the next generation.
+_NO_PART = object()
+
+
+def _part_of(key: Any) -> Any:
+    """The part of a path that stands for the key of a dict."""
+    cls = type(key)
+    if cls in ATOMS:
+        return key
+    if issubclass(cls, enum.Enum):
+        return cls.__qualname__, key.name
+    if cls is tuple:
+        parts = tuple(map(_part_of, key))
+        return _NO_PART if _NO_PART in parts else parts
+    return _NO_PART
+
+
 class Statements:
     """What the modules of one generation name and make.
 
@@ -134,7 +151,8 @@ class Statements:
         if cls is object or cls is ContextVar:
             self._add(value, path)
         elif cls is dict and len(path) < _DEPTH:
-            self._visit_names({k: v for k, v in value.items() if type(k) in ATOMS}, path)
+            parts = ((_part_of(key), item) for key, item in value.items())
+            self._visit_names({part: item for part, item in parts if part is not _NO_PART}, path)
         elif issubclass(cls, type):
             if (
                 value.__module__ == path[0]

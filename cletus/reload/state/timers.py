@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 from cletus.errors import CarryError
 from cletus.reload.state.convert import Conversion
+from cletus.reload.state.plain_types import CONTAINERS, is_a
 from cletus.service.report import ReloadReport
 from cletus.service.timers import Timer, Timers
 
@@ -65,6 +67,16 @@ def carry_timers(
     for timer in asked:
         staged.add(timer)
     return carried
+
+
+def held_by(timers: Timers) -> list[Any]:
+    """The containers and partials that timers call, or pass on: what is in them is exchanged there."""
+    return [
+        part
+        for timer in timers
+        for part in (timer.target, *timer.args, *timer.kwargs.values())
+        if type(part) in CONTAINERS or is_a(part, functools.partial)
+    ]
 
 
 def commit_timers(carried: CarriedTimers) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import importlib
 import logging
+import sys
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python import components, log
 from zope.interface import Interface
 
-from cletus.reload.effects.registrations import exit_functions
+from cletus.reload.effects.registrations import _AfterImport, exit_functions
 
 #: What a module registers, as text; and what the process then has of it, as a function.
 REGISTERS = {
@@ -138,6 +140,30 @@ def test_a_collector_goes_on_with_its_value(run):
     app.reload(a="")
 
 
+def test_what_a_body_states_about_a_collector_is_that_of_the_new_one(run):
+    """The function of a gauge, and the contents of an ``Info``; a child has its own values."""
+    from prometheus_client import REGISTRY
+
+    text = """
+    from prometheus_client import Gauge, Info
+    GAUGE = Gauge("taken_online", "online", ["room"])
+    GAUGE.labels("hall").set_function(lambda: 1)
+    CELLAR = GAUGE.labels("cellar")
+    INFO = Info("taken_build", "build")
+    INFO.info({"version": "v1"})
+    """
+    app = run(a=text)
+    app.module("a").CELLAR.set(7)
+    report = app.reload(a=text.replace("lambda: 1", "lambda: 2").replace("v1", "v2"))
+    app.module("a").CELLAR.inc()
+    value = REGISTRY.get_sample_value
+    assert value("taken_online", {"room": "hall"}) == 2
+    assert value("taken_online", {"room": "cellar"}) == 8
+    assert value("taken_build_info", {"version": "v2"}) == 1
+    assert report.holders == []
+    app.reload(a="")
+
+
 def test_a_collector_registered_while_the_service_runs_stays(run):
     from prometheus_client import REGISTRY
 
@@ -157,3 +183,16 @@ def test_what_the_application_has_taken_back_itself_is_not_put_back(run):
     before = exit_functions()
     assert not app.reload(a="1 / 0").ok
     assert exit_functions() == before
+
+
+def test_a_library_that_is_imported_meanwhile_does_not_keep_what_is_recorded(tmp_path, monkeypatch):
+    """A module keeps its loader for ever: it kept the first generation, with SQLAlchemy."""
+    (tmp_path / "of_others.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    imported: list[str] = []
+    finder = _AfterImport("of_others", lambda: imported.append("of_others"))
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    module: Any = importlib.import_module("of_others")
+    del sys.modules["of_others"]
+    assert imported == ["of_others"]
+    assert "exec_module" not in vars(module.__loader__)

@@ -647,6 +647,94 @@ def test_what_a_module_names_is_one_object_before_and_after_with_the_new_body_s_
     assert type(world.SWORD) is world.Weapon
 
 
+def test_what_a_module_names_is_what_its_body_has_given_to_others(run):
+    """The service and what hangs there are older than the new modules, and have the object in use."""
+    app = run(
+        world=WORLD
+        + """
+    class Bus:
+        def __init__(self):
+            self.by, self.kept, self.pair = {}, set(), ()
+
+    class Look:
+        def run(self):
+            return "v1"
+
+    LOOK = Look()
+    if not hasattr(service, "bus"):
+        service.bus = Bus()
+    service.look, service.run_look, service.looks = LOOK, LOOK.run, (LOOK,)
+    service.bus.by["look"] = LOOK
+    service.bus.kept.add(LOOK)
+    service.bus.pair = (LOOK, LOOK.run)
+    """
+    )
+    service, look = app.service, app.module("world").LOOK
+
+    def given():
+        bus = service.bus
+        methods = [service.run_look, bus.pair[1]]
+        objects = [service.look, *service.looks, bus.by["look"], *bus.kept, bus.pair[0]]
+        return [*objects, *(method.__self__ for method in methods)]
+
+    assert not app.reload(world=lambda text: text + "\n1/0\n").ok
+    assert {*map(id, given())} == {id(look)}
+    edited(app, "v1", "v2")
+    assert app.module("world").LOOK is look
+    assert {*map(id, given())} == {id(look)}
+    assert service.run_look() == service.bus.pair[1]() == "v2"
+
+
+def test_what_stands_under_an_enum_member_or_a_tuple_is_named_too(run):
+    app = run(
+        world=WORLD
+        + """
+    import enum
+
+    class Kind(enum.Enum):
+        SWORD = 1
+
+    class Weapon:
+        def __init__(self, damage):
+            self.damage = damage
+
+    KINDS = {Kind.SWORD: Weapon(5), ("axe", 1): Weapon(6)}
+    """
+    )
+    box, world = app.store("box")("box"), app.module("world")
+    box.one = list(world.KINDS.values())
+    edited(app, "Weapon(5)", "Weapon(50)", "Weapon(6)", "Weapon(60)")
+    world = app.module("world")
+    assert [*map(id, box.one)] == [*map(id, world.KINDS.values())]
+    assert [weapon.damage for weapon in box.one] == [50, 60]
+    assert world.KINDS[world.Kind.SWORD] is box.one[0]
+
+
+def test_types_of_the_application_in_types_of_the_language_are_of_the_new_code(run):
+    app = run(
+        world=WORLD
+        + """
+    from zope.interface import Interface, implementer
+
+    class ISmell(Interface):
+        pass
+
+    @implementer(ISmell)
+    class Rose:
+        pass
+    """
+    )
+    box, world = app.store("box")("box"), app.module("world")
+    rose = world.Rose
+    box.one = [list[rose], rose | None, dict[str, list[rose]], type[rose], world.ISmell, rose()]
+    edited(app, "class Rose:", "class Rose:\n    red = True")
+    world = app.module("world")
+    rose, smell = world.Rose, world.ISmell
+    assert box.one[:4] == [list[rose], rose | None, dict[str, list[rose]], type[rose]]
+    assert box.one[4] is smell
+    assert smell.providedBy(box.one[5])
+
+
 def test_what_a_module_names_keeps_its_tools_of_libraries(run):
     """A weak dict, a lock or a table of another library is not what the body states anew."""
     text = """
