@@ -104,10 +104,11 @@ class References:
         self._accounts = set(map(id, accounts))
         self._code = code
         self._follows = ByClass(_is_followed)
+        self._may_be_old = ByClass(lambda cls: issubclass(cls, _CODE))
         self._counts: Counter[int] = Counter()
         self._parts: dict[int, Any] = {}
         self._count([*old, *accounts])
-        for referred in (self._follows, code, gc.get_referents(*notes)):
+        for referred in (self._follows, self._may_be_old, code, gc.get_referents(*notes)):
             self._counts.update(map(id, referred))
 
     def have_others(self) -> bool:
@@ -135,7 +136,11 @@ class References:
             self._counts.update(map(id, followed))
             fresh = {id(value): value for value in followed}
             unseen = fresh.keys() - known.keys() - self._skipped
-            level = list(filter(self._is_part, map(fresh.__getitem__, unseen)))
+            level = [
+                value
+                for value in map(fresh.__getitem__, unseen)
+                if (self._is_old(value) if self._may_be_old[type(value)] else gc.is_tracked(value))
+            ]
             known.update({id(part): part for part in level})
             self._skipped.update(unseen - known.keys())
 
@@ -163,9 +168,8 @@ class References:
         modules = {*map(_MODULE, functions), *map(_module_of, classes)}
         return any(isinstance(module, str) and self._owns(module) for module in modules)
 
-    def _is_part(self, value: Any) -> bool:
-        if not is_a(value, _CODE):
-            return gc.is_tracked(value)
+    def _is_old(self, value: Any) -> bool:
+        """Whether a function, a class or the like is of the old code."""
         if id(value) in self._young:
             return False  # it is of the new code
         if is_a(value, types.ModuleType):
