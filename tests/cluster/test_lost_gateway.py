@@ -127,6 +127,22 @@ def test_c7_a_gateway_cut_off_for_longer_brings_its_people_back_without_a_passwo
     assert ann.connected
 
 
+def test_c7_who_is_back_before_their_last_line_was_handled_stays(talker: Any) -> None:
+    """Their connection of before is there until then, and is not another login."""
+    _, ann, bob = silent(talker)
+    (client,) = (one for one in talker.service.clients if talker.user("ann").client is one)
+    with client.input.held():
+        client.line_received("typed just before")
+        while client.connected:
+            talker.clock.advance(1)
+        talker.gateway.bus.mend()
+        talker.clock.advance(1)
+        assert not client.gone
+    talker.clock.advance(1)
+    assert ann.connected
+    assert bob.transcript.count("typed just before") == 1
+
+
 def test_c7_what_a_gateway_had_shown_before_it_was_cut_off_is_not_missed(talker: Any) -> None:
     """It confirms each second, so the primary took it for missed; the gateway knows better."""
     other = talker.cluster.gateway("b")

@@ -45,6 +45,8 @@ from cletus.text import ngettext
 #: Passwords and names that one connection may try.
 TRIES_MAX = 3
 NAMES_MAX = 10
+#: Seconds between two looks whether a connection that is gone has handled all that was typed there.
+_PAUSE = 0.1
 
 
 class LoginDialogue(Dialogue):
@@ -130,7 +132,7 @@ class LoginDialogue(Dialogue):
         claimed, self.claimed = self.claimed, ""
         if claimed == name and self.has_proven(name):
             self.name = name
-            return self.check_ban() or self.check_login_since() or self.enter()
+            return self.check_ban() or await self.check_login_since() or self.enter()
         if not name:
             return self.done() if self.registers_guest else None
         self.names_tried += 1
@@ -315,14 +317,18 @@ class LoginDialogue(Dialogue):
         ban = bans.of_name(self.key) or bans.of_name(self.name)  # an account may have two names
         return None if ban is None else self.refuse(ban.text_for(None), "banned")
 
-    def check_login_since(self) -> Any:
+    async def check_login_since(self) -> Any:
         """``None``, or what a step returns to turn away who has come by another connection since."""
-        claim = self.client.claim
-        user = self.users.user.manager.active().get(self.key)
-        if claim is None or not claim.is_back or user is None or user.client is None:
+        if self.client.claim is None or not self.client.claim.is_back:
             return None
-        text = _("You have logged in from another connection. This one is closed.")
-        return self.refuse(text, "replaced by a new connection")
+        users = self.users.user.manager
+        while (user := users.active().get(self.key)) is not None and user.client is not None:
+            if user.client.connected:
+                text = _("You have logged in from another connection. This one is closed.")
+                return self.refuse(text, "replaced by a new connection")
+            # Their connection of before is gone, and has yet to handle what was typed there.
+            await self.pause(_PAUSE)
+        return None
 
     async def register(self) -> Any:
         """Create the account and save it. Returns what a step may return."""
