@@ -29,6 +29,20 @@ class RoomManager(Manager[R]):
         wanted = name.strip().lower()
         return next((room for room in self.active().values() if room.name.lower() == wanted), None)
 
+    def get_or_any(self, key: str) -> R:
+        """The room of this key; if it does not exist any more, the one with the most exits.
+
+        Raises:
+            LookupError: there are no rooms.
+        """
+        room = self.get(key)
+        if room is not None:
+            return room
+        rooms = self.all().values()
+        if not rooms:
+            raise LookupError("there are no rooms")
+        return max(rooms, key=lambda room: len(room.exits))
+
 
 #: Columns of a description. Our choice: it fits any terminal.
 WIDTH = 79

@@ -31,8 +31,9 @@ def edit_preferences(user: Any, name: str = "", typed: str = "") -> list[object]
             *table((_("Preference"), _("Value"), _("What it is")), rows, user.client),
             _("Your terminal: {terminal}.", terminal=user.terminal_text()),
         ]
-    names = {name.replace("_", ""): name for name in preferences}
-    name = choose(name.replace("_", "").replace("-", ""), names)
+    plain = name.lower().replace("_", "").replace("-", "")
+    fitting = [each for each in preferences if each.replace("_", "").startswith(plain)]
+    name = choose(fitting[0] if len(fitting) == 1 else name, {each: each for each in preferences})
     if not typed:
         return [
             _(

@@ -199,6 +199,13 @@ def test_rooms_are_found_by_key_and_by_name(inn):
     assert manager.get_by_name("nowhere at all") is None
 
 
+def test_if_a_room_is_gone_there_is_another(inn):
+    manager = inn.store("room").manager
+    assert manager.get_or_any("hall") is manager.get("hall")
+    most = max(len(room.exits) for room in manager.all().values())
+    assert len(manager.get_or_any("nowhere").exits) == most > 0
+
+
 def test_wide_letters_count_as_wide(inn):
     """Han takes two columns a letter."""
     hall = inn.active("room")["hall"]

@@ -183,12 +183,20 @@ def test_what_is_no_language_is_refused(bob, typed):
         ("width", "-", "width is now auto."),
         ("timezone", "europe/paris", "time_zone is now Europe/Paris."),
         ("screen-reader", "on", "screen_reader is now yes."),
+        ("ScreenR", "on", "screen_reader is now yes."),
         ("colours", "no", "colours is now none."),
         ("width", "", "width is auto: columns of your window: 20 to 500, or 0 for automatic."),
     ],
 )
 def test_a_preference_is_read_and_set_as_it_is_typed(bob, name, typed, line):
     assert edit_preferences(bob, name, typed)[0] == line
+
+
+def test_preferences_are_listed_by_their_names(bob):
+    with pytest.raises(Refused, match="is not charset, .*, screen_reader, time_zone or width"):
+        edit_preferences(bob, "zzz")
+    with pytest.raises(Refused, match="'c' could be charset or colours"):
+        edit_preferences(bob, "c")
 
 
 @pytest.mark.parametrize(

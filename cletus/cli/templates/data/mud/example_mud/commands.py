@@ -143,7 +143,7 @@ def flee(event: Receive) -> None:
     if event.user.foe is None:
         raise Refused("Nobody fights you.")
     event.user.stop_fighting()
-    event.user.go(next(iter(event.user.room.exits)))
+    event.user.go(next(iter(event.user.room.exits), "away"))
 
 
 @fighting.register(aliases=("sc",))

@@ -33,7 +33,7 @@ moderation = Moderation(users, jail="lock-up", start=START)
 @service.listen(LoggedIn)
 def logged_in(event: LoggedIn) -> None:
     """Somebody has come online."""
-    event.user.enter_room(event.user.room or Room.manager.get(START))
+    event.user.enter_room(event.user.room or Room.manager.get_or_any(START))
 
 
 @service.listen(Reconnected)

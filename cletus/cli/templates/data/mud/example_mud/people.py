@@ -45,7 +45,7 @@ class User(
         self.room.write_all(f"{self} falls.", exclude=self)
         self.write("You fall. After a while, you wake up in the square.")
         self.health = self.health_max
-        self.enter_room(Room.manager.get(START))
+        self.enter_room(Room.manager.get_or_any(START))
         self.save_when_possible()
 
 

@@ -117,6 +117,20 @@ def test_builders_build(service, ann):
     assert "You carry a fork." in ann.says("i")
 
 
+def test_newcomers_begin_elsewhere_if_the_square_is_gone(
+    service, ann, newcomer
+):
+    store(service, "user").get("ann").grant("builder")
+    ann.says("n", "destroy square")
+    assert "The pool" in newcomer("Bob").transcript
+
+
+def test_nobody_can_flee_where_there_are_no_exits(service, ann):
+    store(service, "user").get("ann").grant("builder")
+    ann.says("n", "unlink south", "unlink north", "kill rat")
+    assert "There are no exits." in ann.says("flee")
+
+
 def test_an_edited_area_is_merged_with_what_was_built(service, ann):
     store(service, "user").get("ann").grant("builder")
     ann.says("rename The old square", "dig up The loft")
