@@ -62,7 +62,8 @@ class Mud:
     def command(self, *words: str) -> None:
         """Run ``cletus`` in the folder."""
         command = (sys.executable, "-m", "cletus", *words)
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
+        result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        assert result.returncode == 0, f"{words}: {result.stdout}{result.stderr}"
 
     def logs_in(self, name: str, *, is_new: bool = False) -> Caller:
         """Somebody comes in."""

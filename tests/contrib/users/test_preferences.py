@@ -193,7 +193,7 @@ def test_a_preference_is_read_and_set_as_it_is_typed(bob, name, typed, line):
 
 
 def test_preferences_are_listed_by_their_names(bob):
-    with pytest.raises(Refused, match="is not charset, .*, screen_reader, time_zone or width"):
+    with pytest.raises(Refused, match=r"is not charset, .*, screen_reader, time_zone or width"):
         edit_preferences(bob, "zzz")
     with pytest.raises(Refused, match="'c' could be charset or colours"):
         edit_preferences(bob, "c")
