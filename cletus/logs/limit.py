@@ -19,17 +19,17 @@ WINDOW: Final = 10.0
 LINES_MAX: Final = 50
 """Lines of one kind from one address in that time. Our choice: more than people cause."""
 
-BYTES_PER_SECOND: Final = 5500
+BYTES_PER_SECOND: Final = 4500
 """Bytes of all lines that clients cause in a second, on average."""
 
 BYTES_AT_ONCE: Final = 12_000
 """Bytes of them at once, when there were few before."""
 
-AUDIT_BYTES_PER_SECOND: Final = 1500
-"""The same of the audit log's lines about users. They are counted apart, so that strangers who fill the log
-cannot hide what users do."""
+AUDIT_BYTES_PER_SECOND: Final = 1250
+"""The same of the audit log's lines about users, and again of those about strangers. They are counted apart, so
+that nobody who fills the log hides what users do, or who tries passwords."""
 
-AUDIT_BYTES_AT_ONCE: Final = 5000
+AUDIT_BYTES_AT_ONCE: Final = 3500
 """As above."""
 
 NOTES_MAX: Final = 20
@@ -42,13 +42,19 @@ _HOST: Final = re.compile(r"(\S+?)(?::\d+)?>?$")
 
 
 class _Allowance:
-    """Bytes that may be written: they grow with the time that passes, and can be overdrawn by a line."""
+    """Bytes that may be written: they grow with the time that passes, and can be overdrawn by a line.
+
+    Attributes:
+        left: these bytes.
+        lines: kind and address to the lines of this window of time.
+    """
 
     def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
         self._burst = burst
         self._at = now
         self.left = burst
+        self.lines: dict[object, int] = {}
 
     def refill(self, now: float) -> None:
         """Add what has grown since the last time."""
@@ -66,9 +72,10 @@ class ClientLimit:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._window_ends = 0.0
-        self._lines: dict[object, int] = {}
         self._others = _Allowance(BYTES_PER_SECOND, BYTES_AT_ONCE, seconds())
-        self._audit = _Allowance(AUDIT_BYTES_PER_SECOND, AUDIT_BYTES_AT_ONCE, seconds())
+        self._audit, self._audit_of_users = (
+            _Allowance(AUDIT_BYTES_PER_SECOND, AUDIT_BYTES_AT_ONCE, seconds()) for _ in range(2)
+        )
         self._omitted: dict[object, tuple[int, Mapping[str, Any]]] = {}
 
     def admit(self, event: Mapping[str, Any]) -> bool:
@@ -86,10 +93,11 @@ class ClientLimit:
             event.get("code"),
             _network_of(str(client)),
         )
-        if kind not in self._lines and len(self._lines) >= KINDS_MAX:
-            kind = None
-        count = self._lines[kind] = self._lines.get(kind, 0) + 1
         allowance = self._allowance_of(event)
+        lines = allowance.lines
+        if kind not in lines and len(lines) >= KINDS_MAX:
+            kind = None
+        count = lines[kind] = lines.get(kind, 0) + 1
         allowance.refill(self._seconds())
         if count <= LINES_MAX and allowance.left > 0:
             return True
@@ -111,7 +119,8 @@ class ClientLimit:
         if now < self._window_ends:
             return
         self._window_ends = now + WINDOW
-        self._lines.clear()
+        for allowance in (self._others, self._audit, self._audit_of_users):
+            allowance.lines.clear()
         omitted, self._omitted = self._omitted, {}
         entries = sorted(omitted.values(), key=lambda entry: -entry[0])
         yield from entries[:NOTES_MAX]
@@ -120,8 +129,9 @@ class ClientLimit:
             yield sum(count for count, _ in rest), rest[0][1]
 
     def _allowance_of(self, event: Mapping[str, Any]) -> _Allowance:
-        is_of_user = event.get("log_namespace") == NAMESPACE and bool(event.get("user"))
-        return self._audit if is_of_user else self._others
+        if event.get("log_namespace") != NAMESPACE:
+            return self._others
+        return self._audit_of_users if event.get("user") else self._audit
 
 
 def _network_of(client: str) -> str:

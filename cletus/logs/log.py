@@ -31,7 +31,7 @@ RENDERERS: Final[dict[str, Callable[[], Render]]] = {
 }
 
 
-_LOST: Final = "{count} log lines were lost: the log was not read fast enough"
+_LOST: Final = "{count} log lines were lost: they could not be written, or not fast enough"
 _OMITTED: Final = "{count} lines were left out, the last of them: {line}"
 _OURS: Final = {"log_namespace": __name__, "log_level": LogLevel.warn}
 _QUOTED_MAX: Final = 200  # characters of a line that is quoted

@@ -103,6 +103,22 @@ def test_strangers_who_fill_the_log_hide_nothing_that_users_do(limit: Limit) -> 
     assert not limit.limit.admit(banned)
 
 
+def test_strangers_of_many_addresses_hide_neither_what_users_do_nor_who_tries_passwords(
+    limit: Limit,
+) -> None:
+    list(limit.limit.finished())
+    for number in range(2 * KINDS_MAX):
+        stranger = {"client": f"<Client 1 telnet 10.1.{number // 250}.{number % 250}:1>"}
+        if limit.limit.admit(stranger):
+            limit.limit.written(stranger, 90)
+    assert not limit.limit.admit(stranger)
+    wrong = {"client": "<Client 2 telnet 192.0.2.1:1>", "log_namespace": "cletus.audit"}
+    assert limit.limit.admit(wrong)
+    limit.limit.written(wrong, AUDIT_BYTES_AT_ONCE)
+    assert not limit.limit.admit(wrong)
+    assert limit.limit.admit({**wrong, "user": "ann"})
+
+
 def test_whatever_clients_do_the_log_grows_by_at_most_10_kb_a_second(start) -> None:
     """Over any 8 seconds, also if each line is about another address, and half of them about users."""
     stream = io.StringIO()
@@ -115,6 +131,7 @@ def test_whatever_clients_do_the_log_grows_by_at_most_10_kb_a_second(start) -> N
         event |= {"client": f"<Client 1 telnet 198.18.0.{number % 250}:4000>"}
         log({**event, "log_namespace": "cletus.service.connections"})
         log({**event, "log_namespace": "cletus.audit", "user": "ann"})
+        log({**event, "log_namespace": "cletus.audit"})
     assert 20_000 < len(stream.getvalue()) < 80_000
 
 
@@ -133,7 +150,7 @@ def test_many_addresses_take_little_memory(limit: Limit) -> None:
     list(limit.limit.finished())
     for a, b in itertools.product(range(100), range(100)):
         limit.limit.admit({"client": f"<Client 1 telnet 10.1.{a}.{b}:1>"})
-    assert len(limit.limit._lines) <= KINDS_MAX + 1
+    assert len(limit.limit._others.lines) <= KINDS_MAX + 1
 
 
 def test_the_log_says_what_it_has_left_out(start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ class SeenMixin:
 
     def note_login(self, now: datetime, origin: str) -> None:
         """Record a login; the caller saves."""
-        self.created = self.created or now
+        self.created = not_after(self.created or now, now)
         self.last_login = now
         self.visits += 1
         digest = self._digest(origin)

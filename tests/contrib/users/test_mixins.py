@@ -22,6 +22,15 @@ def ann(talker):
     return talker.user_cls("ann", name="Ann")
 
 
+def test_an_account_of_the_future_is_a_newcomers_for_a_day_only(bob, talker):
+    """It was made while the machine's clock was ahead by a year."""
+    bob.created = talker.users.now() + timedelta(days=365)
+    bob.note_login(talker.users.now(), "192.0.2.1")
+    assert bob.is_newcomer
+    talker.wait(90_000)
+    assert not bob.is_newcomer
+
+
 def test_coming_and_going_are_noted(talker):
     """Times with their zone; a new account says when it was made."""
     person = talker.person()
