@@ -32,6 +32,7 @@ from cletus.service.lifecycle import State
 from cletus.service.service import Service
 from cletus.settings.files import from_environment
 from cletus.settings.settings import Settings
+from cletus.text.plural import counted
 
 _HELP: Final = """Accept connections for a service that runs elsewhere, as the primary of a cluster.
 
@@ -71,7 +72,7 @@ class Gateway:
         if self._is_draining or service.state is not State.RUNNING:
             return
         self._is_draining = True
-        _log.info("Draining: {count} people are connected", count=len(service.clients))
+        _log.info("Draining: {present}", present=counted(len(service.clients), "connection"))
         for door in service.doors:
             if not isinstance(door, RelayDoor):
                 closed = door.close()

@@ -295,7 +295,7 @@ def _facts(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _member(member: dict[str, Any]) -> str:
-    people = "" if member["role"] == "standby" else f", people: {member['people']}"
+    people = "" if "standby" in member["role"] else f", people: {member['people']}"
     return f"{member['role']} {member['name']}{people} (heard {duration(member['age'])} ago)"
 
 

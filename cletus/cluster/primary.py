@@ -76,7 +76,8 @@ def _member(node: Node) -> dict[str, Any]:
     role = role_of(node)
     if role is not None:
         name = f"{role.host}, process {role.pid}"
-        return {"role": role.role, "name": name, "people": role.people, "age": node.age}
+        standing = role.role if node.age < GONE else f"lost {role.role}"
+        return {"role": standing, "name": name, "people": role.people, "age": node.age}
     people = 0
     with suppress(msgspec.MsgspecError, TypeError, LookupError):
         people = msgspec.msgpack.decode(node.data)["people"]

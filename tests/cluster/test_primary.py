@@ -272,6 +272,19 @@ def test_c11_what_was_due_while_the_engine_was_away_is_done_when_it_is_back(hous
     assert first.is_primary
 
 
+def test_a_primary_that_was_lost_is_not_listed_as_another_one(house: House) -> None:
+    """It is named as lost as long as it is remembered."""
+    first, second = house.process(), house.process()
+    house.until(lambda: first.is_primary)
+    first.bus.cut()
+    house.until(lambda: second.is_primary)
+    house.advance(1)
+    members: list[Any] = []
+    second.service.lifecycle.cluster.members().addCallback(members.extend)
+    house.until(lambda: members)
+    assert sorted(member["role"] for member in members) == ["lost primary", "primary"]
+
+
 def test_c11_code_that_other_libraries_call_can_wait_until_the_engine_has_confirmed(
     house: House,
 ) -> None:
