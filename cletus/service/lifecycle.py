@@ -252,10 +252,15 @@ class Lifecycle:
         self._ended()
 
     async def _ask_whether_it_goes_on(self) -> None:
-        if self._stays is None:
-            self._stays = self.cluster is not None and await self.cluster.stays()
+        if self._stays is None and self.cluster is not None:
+            await self._attempt(self._ask_cluster)
         if not self._stays:
             self._service.connections.accepting = False
+
+    async def _ask_cluster(self) -> None:
+        self._stays = False  # unless it answers
+        if self.cluster is not None:
+            self._stays = await self.cluster.stays()
 
     async def _close(self) -> None:
         """Undo the start, in reverse."""

@@ -127,6 +127,28 @@ def test_attachments_open_last_and_close_first(
     ]
 
 
+class BrokenCluster:
+    """One that does not know whether another process goes on."""
+
+    def stays(self) -> Deferred[bool]:
+        return fail(RuntimeError("no answer"))
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
+
+
+def test_a_cluster_that_fails_does_not_prevent_the_stop(
+    idle: Service, clock: Clock, notes: list[str], log: Log
+) -> None:
+    result_of(idle.start(clock, doors=[Door("a", notes)]))
+    idle.lifecycle.cluster = BrokenCluster()  # type: ignore[assignment]  # it has what a stop asks
+    result_of(idle.stop())
+    assert notes[-4:] == ["PreStop", "reloader stops", "a closes", "PostStop"]
+    assert idle.state is State.STOPPED
+    (failure,) = log.take_failures()
+    assert "no answer" in failure
+
+
 def test_an_attachment_that_cannot_be_opened_fails_the_start(
     idle: Service, clock: Clock, notes: list[str]
 ) -> None:
