@@ -89,7 +89,7 @@ class Page:
 
     def __init__(self, context: Any, url: str, name: str = "", *, tab: Any = None) -> None:
         self.tab = context.new_page() if tab is None else tab
-        self.tab.set_default_timeout(TIMEOUT * 1000)
+        self.tab.context.set_default_timeout(TIMEOUT * 1000)
         self.errors: list[str] = []
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.on("console", self._console)

@@ -78,10 +78,10 @@ class Place:
         """End it as Ctrl-C does; returns its exit code."""
         self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(20)
+            return self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)  # it says where each of its threads is
-            self.process.wait(20)
+            self.process.wait(TIMEOUT)
             raise AssertionError(f"it does not stop:\n{self.log.read_text()[-8000:]}") from None
         finally:
             assert self.process.stdout is not None

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 
 from tests.e2e.harness import Talker, program
 
-PATIENCE = 100.0
+PATIENCE = 200.0
 SPEAKERS = 3  # at each door
 
 APP = """\
@@ -278,7 +278,7 @@ def test_everybody_reads_every_line_once_through_reloads(
     talker.prints("Stop with Ctrl-C")
 
     async def whole() -> tuple[Crowd, list[Person]]:
-        async with asyncio.timeout(PATIENCE if web < 100 else 5 * PATIENCE):
+        async with asyncio.timeout(PATIENCE if web < 100 else 2.5 * PATIENCE):
             return await story(talker, web, telnet, ssh)
 
     crowd, speakers = asyncio.run(whole())

@@ -33,7 +33,7 @@ NO_BUDGETS = [
     f"--screen-lines-{budget}=0"
     for budget in ("per-account", "per-address", "of-newcomers", "per-room")
 ]
-PATIENCE = 60.0
+PATIENCE = 120.0
 PASSWORD = "a lantern at night"
 #: Telnet commands, subnegotiations, and colours: of no matter here.
 NOISE = re.compile(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Caller, Talker, wait_until
+from tests.e2e.harness import TIMEOUT, Caller, Talker, wait_until
 from tests.engines import free_port
 from tests.ops.metrics.conftest import read
 
@@ -32,7 +32,7 @@ def receive(event):
 
 def scrape(port: int) -> dict[str, float]:
     """The figures, as Prometheus would get them."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     connection.request("GET", "/metrics")
     answer = connection.getresponse()
     assert answer.status == 200

@@ -44,8 +44,8 @@ def opened(
             "-m", "cletus", "run", target, "--port=0", "--store=saved", "--web-port", port, *options
         )
         contexts.append(browser.new_context())
+        contexts[-1].set_default_timeout(TIMEOUT * 1000)
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(TIMEOUT * 1000)
         tab.goto(talker.prints(r"Open (http://\S+)\n")[1])
         return talker, tab
 
