@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from twisted.logger import Logger
 
@@ -29,6 +29,15 @@ from cletus.text import gettext as _
 #: A logger of the module, not of a class: a log event refers to the object that its logger belongs to,
 #: and would keep old code alive.
 _log = Logger()
+
+
+#: When a file is applied. After a restart, the objects are those of the old process: the file may be newer.
+APPLIED_AT: Final = (
+    events.PreStart,
+    events.PostReload,
+    events.PostRestart,
+    events.TakenOver,
+)
 
 
 class RoomFile:
@@ -57,9 +66,8 @@ class RoomFile:
                 raise self._error(f"the room {key!r} is described twice", name)
             self.rooms[key] = self._checked(name, room)
         room_cls.described = room_cls.described.union(self.rooms)
-        service = room_cls.service
-        service.listen(events.PreStart)(self.apply)
-        service.listen(events.PostReload)(self.apply)
+        for event in APPLIED_AT:
+            room_cls.service.listen(event)(self.apply)
 
     def apply(self, _: events.Event | None = None) -> None:
         """Update the rooms from the file. Rooms that it no longer has are closed.

@@ -125,7 +125,8 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
         if not cls.abstract:
             load_at_start(cls)
             cls.service.listen(events.PostStart)(cls._find_lost)
-            cls.service.listen(events.PostReload)(cls._reloaded)
+            for event in (events.PostReload, events.PostRestart):
+                cls.service.listen(event)(cls._renewed)
 
     # -- to override ------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class BaseThing(NounMixin, FromFileMixin, HolderMixin, Store):
         _send_lost_home(cls.service, cls.schema.name)
 
     @classmethod
-    def _reloaded(cls, _: events.PostReload) -> None:
+    def _renewed(cls, _: events.PostReload | events.PostRestart) -> None:
         # Later: a room of a file may be made by a listener that is called after this.
         cls.service.call_later(0, _send_lost_home, cls.service, cls.schema.name)
 

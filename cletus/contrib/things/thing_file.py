@@ -16,7 +16,7 @@ from typing import Any, Final
 from twisted.logger import Logger
 
 from cletus import events
-from cletus.contrib.rooms.room_file import check_values, read_file
+from cletus.contrib.rooms.room_file import APPLIED_AT, check_values, read_file
 from cletus.errors import InvalidKey, RoomFileError, StorageError
 from cletus.storage import Field
 from cletus.storage.keys import normalise
@@ -70,9 +70,8 @@ class ThingFile:
             if key in self.things:
                 raise self._error(f"the thing {key!r} is described twice", name)
             self.things[key] = checked
-        service = thing_cls.service
-        service.listen(events.PreStart)(self.apply)
-        service.listen(events.PostReload)(self.apply)
+        for event in APPLIED_AT:
+            thing_cls.service.listen(event)(self.apply)
 
     def apply(self, _: events.Event | None = None) -> None:
         """Update the things from the file."""
