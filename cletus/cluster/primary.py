@@ -123,6 +123,9 @@ class Primary:
         self._waiting = metrics.gauge(
             "cletus_cluster_waiting_bytes", "Bytes for the engine that it has not taken yet."
         )
+        self._unconfirmed = metrics.gauge(
+            "cletus_cluster_unconfirmed_bytes", "Bytes for gateways that they have not shown yet."
+        )
         self._silence = metrics.gauge(
             "cletus_cluster_silence_seconds", "How long the engine has not answered."
         )
@@ -296,6 +299,8 @@ class Primary:
 
     def _announce(self) -> None:
         self._waiting.set(self._bus.waiting)
+        ledger = None if self.door is None else self.door.ledger
+        self._unconfirmed.set(0 if ledger is None else ledger.kept)
         self._silence.set(self._bus.silence)
         if self._is_announcing:  # the engine is away, and one word of us is enough
             return

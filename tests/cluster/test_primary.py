@@ -272,6 +272,23 @@ def test_c11_what_was_due_while_the_engine_was_away_is_done_when_it_is_back(hous
     assert first.is_primary
 
 
+def test_what_gateways_have_not_confirmed_is_counted(house: House) -> None:
+    """It goes down when they have shown it."""
+    first = house.process()
+    unconfirmed = first.service.metrics.gauge("cletus_cluster_unconfirmed_bytes", "")
+    house.until(lambda: first.is_primary)
+    ann = house.gateway().connect()
+    house.advance(3)
+    house.gateway_bus.cut()
+    first.service.write_all("news" * 1000)
+    house.advance(2)
+    assert unconfirmed.value > 4000
+    house.gateway_bus.mend()
+    house.advance(3)
+    assert "news" in ann.transcript
+    assert unconfirmed.value < 100
+
+
 def test_a_primary_that_was_lost_is_not_listed_as_another_one(house: House) -> None:
     """It is named as lost as long as it is remembered."""
     first, second = house.process(), house.process()

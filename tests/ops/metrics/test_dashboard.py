@@ -23,6 +23,7 @@ QUERIES = [target["expr"] for panel in PANELS for target in panel.get("targets",
 def as_in_a_cluster(metrics: Meters) -> None:
     """``tests/cluster/test_primary.py`` has the real ones."""
     metrics.gauge("cletus_cluster_waiting_bytes", "As cletus.cluster has it.")
+    metrics.gauge("cletus_cluster_unconfirmed_bytes", "As cletus.cluster has it.")
     metrics.gauge("cletus_cluster_silence_seconds", "As cletus.cluster has it.")
     metrics.counter("cletus_cluster_takeovers", "As cletus.cluster has it.").add(planned="yes")
 
