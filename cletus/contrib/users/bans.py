@@ -60,13 +60,14 @@ class BaseBan(Store):
         return self.until is not None and with_zone(self.until) <= now
 
     def begin_by(self, now: datetime) -> None:
-        """Begin now, if it would begin in the future: it was made while the clock was ahead."""
+        """Begin now, and save soon, if it would begin in the future: it was made while the clock was ahead."""
         if self.since is None:
             return
         ahead = with_zone(self.since) - not_after(self.since, now)
         if not ahead:
             return
         self.since = now
+        save_for(self)
         if self.until is not None:
             try:
                 self.until -= ahead
@@ -128,13 +129,13 @@ class Bans:
         active = manager.active()
         for key, ban in manager.all().items():
             if key not in active:
-                ban.begin_by(self._now())
                 manager.add_active(ban)
 
     def __iter__(self) -> Iterator[BaseBan]:
         """The bans in force, the newest last. Expired bans are deleted."""
         now = self._now()
         for ban in self._ban_cls.manager.active().values():
+            ban.begin_by(now)
             if ban.has_expired(now):
                 ban.delete()
             else:
@@ -258,9 +259,10 @@ class Bans:
 
     def _in_force(self, key: str) -> BaseBan | None:
         ban = self._ban_cls.manager.active().get(key)
-        if ban is None or ban.has_expired(self._now()):
+        if ban is None:
             return None
-        return ban
+        ban.begin_by(self._now())
+        return None if ban.has_expired(self._now()) else ban
 
     def _lengths(self, version: int) -> set[int]:
         """The prefix lengths of banned networks: there are few, however many bans there are."""

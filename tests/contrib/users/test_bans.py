@@ -300,6 +300,21 @@ def test_a_ban_that_begins_in_the_future_begins_now(bans, monkeypatch):
     assert (loaded.since, loaded.until) == (now, now + HOUR)
 
 
+def test_a_ban_that_was_made_while_the_clock_was_ahead_ends_in_time_without_a_restart(
+    bans, monkeypatch
+):
+    """The clock is set back while the service runs."""
+    now = bans._now()
+    monkeypatch.setattr(bans, "_now", lambda: now + 8760 * HOUR)
+    for whom in ("mallory", "192.0.2.7"):
+        bans.ban(whom, duration=HOUR)
+    monkeypatch.setattr(bans, "_now", lambda: now)
+    assert bans.of_name("mallory").until == now + HOUR
+    assert bans.of_address("192.0.2.7:4000").until == now + HOUR
+    monkeypatch.setattr(bans, "_now", lambda: now + HOUR)
+    assert list(bans) == []
+
+
 def test_a_ban_of_somebody_with_two_names_holds_for_both(talker):
     """They have been renamed, and log in by the old name, too."""
     talker.account("Bob")
