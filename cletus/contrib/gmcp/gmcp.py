@@ -101,6 +101,7 @@ class Gmcp:
             (LoginFailed, self._not_let_in),
             (events.Closing, self._closing),
             (events.PostReload, self._reloaded),
+            (events.PostRestart, self._send_all),
             (events.ReloadFailed, self._not_reloaded),
             (events.EditUndone, self._not_reloaded),
         ):
@@ -268,6 +269,10 @@ class Gmcp:
     def _reloaded(self, event: events.PostReload) -> None:
         self._tell_developers(event.report)
         self._remember(event.report)
+        self._send_all(event)
+
+    def _send_all(self, _event: events.PostReload | events.PostRestart) -> None:
+        """Send everybody what they have been sent: new code may say it in another way."""
         for client in self._service.clients:
             client.__dict__.pop(_SENT, None)
             self.send_state(client)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cletus import events
 from cletus.contrib.gmcp import messages as gmcp_messages
 from cletus.contrib.users.tokens import LIFETIME
 
@@ -227,6 +228,13 @@ def test_a_developer_is_told_of_each_reload_and_nobody_else(app, ann, log):
     assert refused["ok"] is False
     assert refused["frames"][-1]["code"] == "def broken(:"
     assert of(bob, "Cletus.Reload") == of(bob, "Cletus.Generation") == []
+
+
+def test_everybody_is_sent_their_state_again_after_a_restart(app, ann):
+    """New code may say it in another way."""
+    generations = len(of(ann, "Cletus.Generation"))
+    app.service.fire(events.PostRestart(app.service, None))
+    assert len(of(ann, "Cletus.Generation")) == generations + 1
 
 
 def test_a_developer_who_comes_later_sees_the_latest_reloads(app, ann):
