@@ -29,7 +29,7 @@ GETTEXT = {"_", "N_", "gettext", "gettext_noop", "ngettext"}
 FOR_OTHERS = {
     "audit", "info", "warn", "warning", "error", "failure", "debug", "counter",
     "close", "leave", "stop",
-    "ValueError", "TypeError", "YAMLError", "CommandDeclarationError", "DialogueError", "SocialError",
+    "ValueError", "TypeError", "LookupError", "YAMLError", "CommandDeclarationError", "DialogueError", "SocialError",
     "RoomFileError", "_error",
     "compile", "split", "type", "TypeVar", "ContextVar",
 }  # fmt: skip
@@ -57,6 +57,7 @@ NOT_SENTENCES = {
     "users/hashing.py": {"nobody has this password"},
     "users/mixins.py": {"guest {}"},  # a key
     "users/names.py": {"Lu", "Ll", "Lo"},  # categories of Unicode
+    "users/throttle.py": {"network {}"},  # the name of a counter
 }  # fmt: skip
 
 #: Strings that are read in a log, in errors of the application's code or files, or when a connection ends.
