@@ -32,6 +32,7 @@ class BaseBan(Store):
         network: the address or network as text, or ``None`` if the ban is of a name.
         until: when it ends; ``None`` if it is permanent.
         since: when it began.
+        ahead: seconds by which the clock was ahead of the time that had passed, when it became active.
         by: who made it, for admins to see.
         reason: shown to those who are turned away.
     """
@@ -47,6 +48,7 @@ class BaseBan(Store):
     network: Field[str | None] = Field(type=str)
     until: Field[datetime | None] = Field(type=datetime)
     since: Field[datetime | None] = Field(type=datetime)
+    ahead: Field[float] = Field(0.0, session=True)
     by: Field[str] = Field("")
     reason: Field[str] = Field("")
 
@@ -55,19 +57,33 @@ class BaseBan(Store):
         """The name, address or network that is banned, as people write it."""
         return self.name or (self.network or "").removesuffix("/32").removesuffix("/128")
 
+    @property
+    def ends(self) -> datetime | None:
+        """When it ends, by the machine's clock as it is now; ``None`` if it does not end by itself.
+
+        That is ``until``, unless the clock was set since: a ban takes as long as it was made for.
+        A date without a zone, written into the file by hand, is in UTC.
+        """
+        if self.until is None:
+            return None
+        clock_was_set = round(_ahead(self.service) - self.ahead)
+        try:
+            return with_zone(self.until) + timedelta(seconds=clock_was_set)
+        except OverflowError:
+            return with_zone(self.until)
+
     def has_expired(self, now: datetime) -> bool:
-        """Whether it has ended. A date without a zone, written into the file by hand, is in UTC."""
-        return self.until is not None and with_zone(self.until) <= now
+        """Whether it has ended."""
+        return self.ends is not None and self.ends <= now
 
     def begin_by(self, now: datetime) -> None:
-        """Begin now, and save soon, if it would begin in the future: it was made while the clock was ahead."""
+        """Begin now, if it would begin in the future: it was made while the clock was ahead."""
         if self.since is None:
             return
         ahead = with_zone(self.since) - not_after(self.since, now)
         if not ahead:
             return
         self.since = now
-        save_for(self)
         if self.until is not None:
             try:
                 self.until -= ahead
@@ -83,8 +99,8 @@ class BaseBan(Store):
     def text_for(self, reader: Any) -> str:
         """As ``str``, with the date in the time zone of a user."""
         until: str = ""
-        if self.until is not None:
-            until = _(" until {time}", time=f"{local(self.until, reader):%Y-%m-%d %H:%M %Z}")
+        if self.ends is not None:
+            until = _(" until {time}", time=f"{local(self.ends, reader):%Y-%m-%d %H:%M %Z}")
         reason = f": {self.reason}" if self.reason else ""
         return _("You are {word}{until}{reason}.", word=_(self.word), until=until, reason=reason)
 
@@ -129,13 +145,14 @@ class Bans:
         active = manager.active()
         for key, ban in manager.all().items():
             if key not in active:
+                ban.begin_by(self._now())
+                ban.ahead = _ahead(ban.service)
                 manager.add_active(ban)
 
     def __iter__(self) -> Iterator[BaseBan]:
         """The bans in force, the newest last. Expired bans are deleted."""
         now = self._now()
         for ban in self._ban_cls.manager.active().values():
-            ban.begin_by(now)
             if ban.has_expired(now):
                 ban.delete()
             else:
@@ -189,7 +206,7 @@ class Bans:
             ban = self._ban_cls(key)
         ban.name = name
         ban.network = None if network is None else str(network)
-        ban.since, ban.until = now, until
+        ban.since, ban.until, ban.ahead = now, until, _ahead(ban.service)
         ban.by, ban.reason = by, reason
         audit(ban.word, ban.name or ban.network, actor=by, outcome=_terms(ban))
         ends = None if until is None else until.timestamp()
@@ -259,10 +276,9 @@ class Bans:
 
     def _in_force(self, key: str) -> BaseBan | None:
         ban = self._ban_cls.manager.active().get(key)
-        if ban is None:
+        if ban is None or ban.has_expired(self._now()):
             return None
-        ban.begin_by(self._now())
-        return None if ban.has_expired(self._now()) else ban
+        return ban
 
     def _lengths(self, version: int) -> set[int]:
         """The prefix lengths of banned networks: there are few, however many bans there are."""
@@ -291,6 +307,11 @@ def subject_of(user: Any) -> str:
     """What a ban of this user covers: the key of an account; of a guest, whose name is reused, the address."""
     is_guest = isinstance(user, TempStoreMixin)
     return str(user.origin if is_guest and network_of(user.origin) is not None else user.key)
+
+
+def _ahead(service: Any) -> float:
+    """Seconds by which the machine's clock is ahead of the time that has passed, from any start."""
+    return float(service.clock.now() - service.clock.seconds())
 
 
 def _supernet(network: Network, length: int) -> Network:
