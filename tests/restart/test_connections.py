@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -124,6 +124,20 @@ def test_s1_a_slow_reader(serving: Callable[..., Serving], called: Callable[[int
     assert all(line.endswith(b"flood %d" % number) for number, line in enumerate(flood))
 
 
+@contextmanager
+def restarting(service: Serving) -> Iterator[Future[dict[str, Any]]]:
+    """Restart it; what is inside happens when another process is ready to take over."""
+    waits = service.folder / "waits.txt"
+    (service.folder / "fault.txt").write_text("S before-IMPORTED wait")
+    with ThreadPoolExecutor(1) as pool:
+        restart = pool.submit(service.restart)
+        try:
+            wait_until(waits.exists, "another process", lambda: service.output)
+            yield restart
+        finally:
+            waits.unlink(missing_ok=True)
+
+
 def test_s1_s6_through_a_proxy(
     serving: Callable[..., Serving], called: Callable[[int], Caller]
 ) -> None:
@@ -138,11 +152,12 @@ def test_s1_s6_through_a_proxy(
         person.types("a")
         person.sees("a 1 1\r\n")
     for count in (2, 3):
-        half = called(port)
-        half.socket.sendall(b"PROXY TCP4 198.51.100.7 127")
-        silent = called(port)
-        silent.socket.sendall(b"PROXY TCP4 198.51.100.8 127.0.0.1 5000 9000\r\n")
-        report = service.restart()
+        with restarting(service) as restart:  # a header has to be whole within ten seconds
+            half = called(port)
+            half.socket.sendall(b"PROXY TCP4 198.51.100.7 127")
+            silent = called(port)
+            silent.socket.sendall(b"PROXY TCP4 198.51.100.8 127.0.0.1 5000 9000\r\n")
+        report = restart.result()
         assert report["outcome"] == "taken over", report
         assert report["dropped"] == 0, report
         half.socket.sendall(b".0.0.1 5000 9000\r\n")
@@ -163,21 +178,17 @@ def test_s1_who_breaks_off_meanwhile_before_it_is_known_who_they_are_hinders_nob
     service = serving("--proxy-from=127.0.0.1")
     person = called(service.port)
     person.socket.sendall(b"PROXY TCP4 192.0.2.1 127.0.0.1 4000 9000\r\n")
-    fault, waits = service.folder / "fault.txt", service.folder / "waits.txt"
-    fault.write_text("S before-IMPORTED wait")
-    with ThreadPoolExecutor(1) as pool:
-        restart = pool.submit(service.restart)
-        wait_until(waits.exists, "another process", lambda: service.output)
+    with restarting(service) as restart:
         silent = called(service.port)
         person.types("a")
         person.sees("a 1 1\r\n")
-        fault.write_text("S before-thaw wait")
+        waits = service.folder / "waits.txt"
+        (service.folder / "fault.txt").write_text("S before-thaw wait")
         waits.unlink()
         wait_until(waits.exists, "the sockets are handed over", lambda: service.output)
         silent.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         silent.hang_up()
-        waits.unlink()
-        report = restart.result()
+    report = restart.result()
     assert report["outcome"] == "taken over", report
     person.types("b")
     person.sees("b 2 2\r\n")
