@@ -119,6 +119,20 @@ def _codec(_: Application, search: Any) -> Withdraw:
     return withdraw
 
 
+def _codec_error(_: Application, name: str, handler: Any) -> Withdraw:
+    reference = _weakly(handler)
+
+    def withdraw() -> Callable[[], Any]:
+        handler = reference()
+        if handler is None or codecs.lookup_error(name) is not handler:
+            return _nothing
+        # It cannot be unregistered: from here on it raises the error, as nearly as an unknown name does.
+        codecs.register_error(name, getattr(codecs, f"{name}_errors", codecs.strict_errors))
+        return lambda: codecs.register_error(name, handler)
+
+    return withdraw
+
+
 def _log_handler(_: Application, logger: logging.Logger, handler: logging.Handler) -> Withdraw:
     reference = _weakly(handler)
 
@@ -207,6 +221,7 @@ def _not_withdrawable(*_: Any, **__: Any) -> None:
 _FUNCTIONS: tuple[tuple[Any, str, Callable[..., Withdraw | None]], ...] = (
     (atexit, "register", _exit_function),
     (codecs, "register", _codec),
+    (codecs, "register_error", _codec_error),
     (os, "register_at_fork", _not_withdrawable),
     (logging.Logger, "addHandler", _log_handler),
     (logging.Filterer, "addFilter", _log_filter),

@@ -419,7 +419,7 @@ class Conversion:
         successors: dict[int, Any] = {}
         for path, new in present.objects.items():
             old = in_use.get(path)
-            if old is None or old is new or type(old) is not type(new) or not _is_alike(old, new):
+            if old is None or old is new or not self._goes_on(old, new):
                 continue
             self._take_stated(old, new, list(stated(former, path, new, present.values[path])))
             successors[id(new)] = old
@@ -430,6 +430,20 @@ class Conversion:
             known = set(map(id, young))
             older = [holder for holder in given() if id(holder) not in known]
             self._put_in_place(successors, [*young, *older])
+
+    def _goes_on(self, old: Any, new: Any) -> bool:
+        """Whether the object in use can be the one that the body has made, of a related class, too."""
+        cls, new_class = type(old), type(new)
+        if new_class is cls:
+            return _is_alike(old, new)
+        is_related = issubclass(new_class, cls) or issubclass(cls, new_class)
+        is_own = self.new_code.owns(cls) and self.new_code.owns(new_class)
+        if not (is_related and is_own and self._fits(old, new_class)):
+            return False
+        set_class(old, new_class)  # to try it was noted for the undo
+        self._drop_cached(cls, new_class, [old])
+        self.exchanger.converted(new_class, is_hashed=_is_hashed(cls, new_class))
+        return True
 
     def _take_stated(self, old: Any, new: Any, names: list[str]) -> None:
         values, attributes = values_of(new), attributes_of(old)

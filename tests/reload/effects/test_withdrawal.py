@@ -48,6 +48,10 @@ REGISTERS = {
         "import atexit\nclass Box:\n    def bye(self): pass\nBOX = Box()\natexit.register(BOX.bye)",
         lambda: len(exit_functions()),
     ),
+    "a handler of codec errors": (
+        "import codecs\ndef mine(error): return '', error.end\ncodecs.register_error('taken', mine)",
+        lambda: int(_codec_error() not in (None, codecs.strict_errors)),
+    ),
     "an adapter": (
         (
             "from twisted.python.components import registerAdapter\nimport host\n"
@@ -78,6 +82,13 @@ REGISTERS = {
 
 class IThing(Interface):
     pass
+
+
+def _codec_error() -> Any:
+    try:
+        return codecs.lookup_error("taken")
+    except LookupError:
+        return None
 
 
 def _collectors() -> list[Any]:

@@ -519,9 +519,10 @@ def test_keys_whose_hash_depends_on_the_class_are_found(run, layout, key):
         return eval(key.format("Spot(1)"), vars(app.module("world")))
 
     box.one, box.two = {made(): "here"}, {made()}
-    bad = "one = Field(session=True)\n        bad = Field(lambda: 1 / 0)"
+    bad = "one = Field(session=True)\n    bad = Field(lambda: 1 / 0)"
     grown = "        x: int\n".replace("    ", "", 1)
-    assert not edit(app, grown, grown + "    y: int = 2\n", "one = Field(session=True)", bad).ok
+    refused = edit(app, grown, grown + "    y: int = 2\n", "one = Field(session=True)", bad)
+    assert "ZeroDivisionError" in refused.error
     assert box.one[made()] == "here"
     assert made() in box.two
     edited(app, grown, grown + "    y: int = 2\n")
@@ -683,6 +684,45 @@ def test_what_a_module_names_is_what_its_body_has_given_to_others(run):
     assert app.module("world").LOOK is look
     assert {*map(id, given())} == {id(look)}
     assert service.run_look() == service.bus.pair[1]() == "v2"
+
+
+def test_what_a_module_names_may_become_of_a_related_class(run):
+    """Who has it, has it still; another thing under the same name is another object."""
+    app = run(
+        world=WORLD
+        + """
+    class Weapon:
+        def __init__(self, damage):
+            self.damage, self.uses = damage, 0
+        def hit(self):
+            return self.damage
+
+    class Sword(Weapon):
+        def __init__(self, damage):
+            super().__init__(damage)
+            self.edge = "sharp"
+        def hit(self):
+            return self.damage * 10
+
+    class Coin:
+        pass
+
+    BLADE = Weapon(5)
+    """
+    )
+    box, blade = app.store("box")("box"), app.module("world").BLADE
+    box.one, blade.uses = blade, 3
+    bad = "two = Field(session=True)\n    bad = Field(lambda: 1 / 0)"
+    refused = edit(app, "Weapon(5)", "Sword(6)", "two = Field(session=True)", bad)
+    assert "ZeroDivisionError" in refused.error
+    assert (type(blade), vars(blade)) == (app.module("world").Weapon, {"damage": 5, "uses": 3})
+    edited(app, "Weapon(5)", "Sword(6)")
+    assert box.one is blade is app.module("world").BLADE
+    assert (blade.hit(), blade.uses, blade.edge) == (60, 3, "sharp")
+    edited(app, "BLADE = Sword(6)", "BLADE = Coin()")
+    assert app.module("world").BLADE is not blade
+    assert box.one is blade
+    assert blade.hit() == 60
 
 
 def test_what_stands_under_an_enum_member_or_a_tuple_is_named_too(run):
