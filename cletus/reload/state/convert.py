@@ -32,6 +32,7 @@ from cletus.reload.state.records import (
     attributes_of_all,
     forget_classes,
     has_same_layout,
+    loss_of,
     make_anew,
     record_fields,
     set_value,
@@ -339,6 +340,9 @@ class Conversion:
             self._lack(cls, new_class, required)
             self._new_objects.append(objects)
             return []
+        if reason := next(filter(None, map(loss_of, objects, repeat(new_class))), ""):
+            self._refuse(cls, objects, reason)
+            return []
         created = [self._replace(obj, new_class) for obj in objects]
         self._new_objects.append(created)
         self.exchanger.converted(new_class, is_hashed=_is_hashed(cls, new_class))
@@ -377,7 +381,7 @@ class Conversion:
             self._gone.setdefault(cls, str(error))
             self.exchanger.met.setdefault(cls, {})[id(obj)] = obj
             return obj
-        reason = self.new_code.refusal_of(cls)
+        reason = self.new_code.refusal_of(cls) or loss_of(obj, new_class)
         required = {field.name for field in record_fields(new_class) if field.default is None}
         if reason:
             self.exchanger.refusals[cls] = reason

@@ -7,6 +7,7 @@ that is known of its objects are their attributes.
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,9 @@ from typing import Any
 
 import attrs
 import msgspec
+
+from cletus.reload.state.plain_types import is_a, name_of
+from cletus.reload.state.undo import MUTABLE, contents_of, restore_contents
 
 _KINDS_OF_TYPE = (1 << 9) | (1 << 8)
 _HEAP_TYPE = 1 << 9
@@ -185,16 +189,59 @@ def builtin_base(cls: type) -> Any:
     return next(base for base in cls.__mro__ if not _is_of_class_statement(base))
 
 
+def loss_of(old: Any, new_class: type) -> str:
+    """What an object would lose if it were made anew, beside attributes; "" if it is nothing.
+
+    That is what it holds as a list, a dict, a string ..., if it is nothing of the sort any more.
+    """
+    former, base = _held_as(old), builtin_base(new_class)
+    if former is object or issubclass(base, BaseException) or _sort_of(former) == _sort_of(base):
+        return ""
+    if is_a(old, MUTABLE) and not contents_of(old):
+        return ""
+    return f"{name_of(type(old))} is not a {former.__name__} any more: what is in it would be lost"
+
+
+def _held_as(obj: Any) -> type:
+    """As what an object holds something that has no name: ``dict``, ``str``; ``object`` if it does not."""
+    cls = type(obj)
+    if issubclass(cls, (BaseException, msgspec.Struct)) or is_named_tuple(cls):
+        return object
+    base: type = builtin_base(cls)
+    return base
+
+
 def _empty(old: Any, new_class: type) -> Any:
-    base = builtin_base(new_class)
-    if base is object:
-        return object.__new__(new_class)
+    """An object without attributes, with what the old one holds as a list, a dict, a number ..."""
+    base, former = builtin_base(new_class), _held_as(old)
     if issubclass(base, BaseException):
         return base.__new__(new_class, *getattr(old, "args", ()))
-    new = base.__new__(new_class, *(() if base in (list, dict, set) else (old,)))
-    if base in (list, dict, set):
-        base.__init__(new, old)
+    if _sort_of(former) != _sort_of(base):
+        former = object  # nothing is lost
+    if issubclass(base, MUTABLE):
+        return _container(old, former, base, new_class)
+    return base.__new__(new_class, *(() if former is object else (old,)))
+
+
+def _container(old: Any, former: type, base: Any, new_class: type) -> Any:
+    new = base.__new__(new_class)
+    if issubclass(base, deque):
+        base.__init__(new, (), old.maxlen if former is base else None)
+    elif issubclass(base, defaultdict):
+        base.__init__(new, old.default_factory if former is base else None)
+    else:
+        base.__init__(new)
+    if former is not object:
+        restore_contents(new, contents_of(old) if is_a(old, MUTABLE) else list(old))
     return new
+
+
+#: What can hold the contents of another one of the same line.
+_SORTS = ((dict,), (list, deque, set, tuple, frozenset), (int, float, complex))
+
+
+def _sort_of(base: type) -> Any:
+    return next((sort for sort in _SORTS if issubclass(base, sort)), base)
 
 
 def _of_dataclass(cls: Any) -> Iterator[RecordField]:

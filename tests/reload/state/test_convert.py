@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import gc
 import sqlite3
@@ -229,6 +230,42 @@ def test_other_holders_of_what_is_made_anew(app, box, kind):
     edited(app, text, f"{text}(slots=True, weakref_slot=True)")
     assert held(kind, box.one) is box.two
     assert outside[0] is box.two
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "made", "holds"),
+    [
+        ("collections.deque", "collections.deque", "([1, 2], 3)", "deque([1, 2], maxlen=3)"),
+        ("collections.defaultdict", "collections.defaultdict", "(int, a=1)", "{'a': 1}"),
+        ("collections.OrderedDict", "collections.OrderedDict", "(a=1)", "{'a': 1}"),
+        ("dict", "collections.OrderedDict", "(a=1)", "{'a': 1}"),
+        ("list", "collections.deque", "([1])", "deque([1])"),
+        ("object", "dict", "()", "{}"),
+        ("dict", "object", "()", None),
+        ("dict", "object", "(a=1)", "is not a dict any more: what is in it would be lost"),
+        ("str", "object", "('a')", "is not a str any more: what is in it would be lost"),
+    ],
+)
+def test_what_is_made_anew_holds_what_the_old_one_held(run, before, after, made, holds):
+    """As a list, a dict and so on. What cannot hold it refuses the reload: nothing is lost in silence."""
+    text = f"import collections\nclass Bag({before}):\n    label = None\n"
+    app = run(world=text)
+    app.service.bag = bag = eval(f"Bag{made}", vars(app.module("world")))
+    bag.label = "old"
+    slots = "    __slots__ = ('label',)\n"
+    report = app.reload(world=f"import collections\nclass Bag({after}):\n{slots}")
+    if holds is not None and holds.startswith("is not"):
+        assert holds in report.error
+        assert app.service.bag is bag
+        return
+    assert report.ok, str(report)
+    bag = app.service.bag
+    assert type(bag) is app.module("world").Bag
+    assert bag.label == "old"
+    if holds is not None:
+        base = next(cls for cls in (collections.deque, dict) if isinstance(bag, cls))
+        assert repr(base(bag) if base is dict else base(bag, bag.maxlen)) == holds
+    assert getattr(bag, "default_factory", int) is int
 
 
 def test_a_refused_reload_puts_the_old_object_back_everywhere(run):
