@@ -366,6 +366,9 @@ class Conversion:
             key = f"{new_class.__name__}.{name}"
             self._report.fields_dropped[key] = self._report.fields_dropped.get(key, 0) + 1
         self.exchanger.succeed(obj, new)
+        for reference in weakref.getweakrefs(obj):
+            if type(reference) in weakref.ProxyTypes:
+                self.exchanger.succeed(reference, weakref.proxy(new))
         self._replaced.append(obj)
         self._undo.add(silence, new)  # it shares what the old one is going to use
         return new

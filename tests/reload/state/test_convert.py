@@ -268,6 +268,17 @@ def test_what_is_made_anew_holds_what_the_old_one_held(run, before, after, made,
     assert getattr(bag, "default_factory", int) is int
 
 
+def test_a_proxy_of_what_is_made_anew_stands_for_the_new_object(run):
+    app = run(world="class Room:\n    pass\n")
+    app.service.room = room = app.module("world").Room()
+    room.name = "hall"
+    app.service.seen = {"near": weakref.proxy(room)}
+    del room
+    assert app.reload(world="class Room:\n    __slots__ = ('name', '__weakref__')\n").ok
+    app.service.room.name = "attic"
+    assert app.service.seen["near"].name == "attic"
+
+
 def test_a_refused_reload_puts_the_old_object_back_everywhere(run):
     app = run(world=WORLD, last="")
     item, box = app.module("world").Item("lamp", 5), app.store("box")("box")
