@@ -137,8 +137,10 @@ def test_what_is_not_json_is_left_out(service: Service) -> None:
     assert list(user.manager.find(score=0)) == ["bob"]
 
 
-@pytest.mark.parametrize("odd", ["a\0b", "\0"])
-def test_what_a_database_has_no_value_for_is_found(service: Service, odd: str) -> None:
+@pytest.mark.parametrize("odd", ["a\0b", "\0", "100 %", "%s", "?", "'", "\\", "{}", "%(a)s"])
+def test_what_a_database_has_no_value_for_or_reads_as_a_sign_is_found(
+    service: Service, odd: str
+) -> None:
     """By that, and by other fields."""
     user = users(service)
     saved(user, "ann", name=odd, score=3)

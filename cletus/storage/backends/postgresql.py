@@ -272,10 +272,10 @@ class PostgreSQL:
     ) -> list[tuple[Any, ...]]:
         try:
             try:
-                return self._reader().execute(query, values).fetchall()
+                return self._reader().execute(query, values or None).fetchall()
             except _LOST:
                 self._forget_reader()  # the server was restarted, for example
-                return self._reader().execute(query, values).fetchall()
+                return self._reader().execute(query, values or None).fetchall()
         except errors.UndefinedTable:
             return []  # nothing has been saved here yet
         except psycopg.Error as error:
