@@ -51,6 +51,8 @@ class Minder:
         self.pid = pid
         self.statuses: dict[int, int] = {}
         self._text = b""
+        #: Signals that have come while nobody served.
+        self._kept: list[int] = []
 
     def run(self) -> int:
         """Wait until nobody serves any more; returns the status of the last who did, as ``waitpid`` does."""
@@ -90,6 +92,9 @@ class Minder:
 
     def _forward(self, number: int, _frame: object) -> None:
         self._read_names()
+        if self.pid in self.statuses:  # another process may have that number now
+            self._kept.append(number)
+            return
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
@@ -104,13 +109,21 @@ class Minder:
                     return
                 *names, self._text = (self._text + data).split(b"\n")
                 if names:
-                    self.pid = int(names[-1])
+                    self._goes_on_in(int(names[-1]))
                     with suppress(OSError):  # the end is read next
                         self.named.send(b".")
         except BlockingIOError:
             pass
         except OSError:
             self.named.close()
+
+    def _goes_on_in(self, pid: int) -> None:
+        self.pid = pid
+        with suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            self.statuses.pop(pid, None)  # of one that had this number before
+            while self._kept:
+                os.kill(pid, self._kept.pop(0))
 
     def _reap(self) -> None:
         try:

@@ -32,6 +32,7 @@ named = socket.socket(fileno=int(os.environ["NAMED"]))
 heir = subprocess.Popen([sys.executable, "-c", {heir!r}], pass_fds=[named.fileno()])
 named.send(b"%d\\n" % heir.pid)
 named.recv(1)
+open("named.txt", "w").close()
 os._exit(0)
 """
 
@@ -71,6 +72,7 @@ def test_it_hands_signals_on(tmp_path: Path) -> None:
     )
     process = start(HANDS_ON.format(heir=heir), tmp_path)
     wait_until((tmp_path / "ready.txt").exists, "the heir")
+    wait_until((tmp_path / "named.txt").exists, "its name")
     heard = tmp_path / "heard.txt"
     for count, number in enumerate((signal.SIGHUP, signal.SIGUSR2), 1):
         process.send_signal(signal.SIGINT)
@@ -84,6 +86,29 @@ def test_it_hands_signals_on(tmp_path: Path) -> None:
     assert heard.read_text().split() == [
         str(int(number)) for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGTERM)
     ]
+
+
+def test_a_signal_that_comes_while_nobody_serves_is_for_the_next_one() -> None:
+    """The number of the one before may be another process's by then; here it is this one's."""
+    heard: list[int] = []
+    named, naming = socket.socketpair()
+    named.setblocking(False)
+    minding = minder.Minder(named, os.getpid())
+    minding.statuses[os.getpid()] = 0
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+    try:
+        minding._forward(signal.SIGUSR1, None)
+        assert heard == []
+        naming.send(b"%d\n" % os.getpid())
+        minding._read_names()
+        assert heard == [signal.SIGUSR1]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        named.close()
+        naming.close()
+    assert minding.statuses == {}, (
+        "the next one is not taken for the one that had its number before"
+    )
 
 
 def test_orphans_are_reaped(tmp_path: Path) -> None:

@@ -177,11 +177,11 @@ def _copy(source: str, target: str) -> None:
     if not shown(target):
         raise NotTransferable("a copy in memory would end with this command")
     original, copied = (backend_for(Settings(store=store)) for store in (source, target))
+    if original.location("a", "a") == copied.location("a", "a"):
+        raise NotTransferable(f"FROM and TO are both {shown(source)}")
     count = sum(len(original.keys(name)) for name in stores_in(original, ()))
     if not count:
         raise NotTransferable(f"{shown(source)} has no documents")
-    if original.location("a", "a") == copied.location("a", "a"):
-        raise NotTransferable(f"FROM and TO are both {shown(source)}")
     with _owned(original), _owned(copied), display.progress("Copying", count) as seen:
         contents = copying.copy(original, copied, seen)
     documents = counted(contents.count, "document")

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
@@ -95,6 +95,8 @@ class Trial(ProcessProtocol):
         Returns:
             Fires when it has ended.
         """
+        if self._is_killed:
+            return succeed(TrialOutcome("the service is stopping"))
         with open(os.devnull, "wb") as nowhere:
             # What modules print is in the log when the service imports them.
             outputs = {1: nowhere.fileno(), 2: nowhere.fileno()}
@@ -145,6 +147,8 @@ class Trial(ProcessProtocol):
     # -- inside -----------------------------------------------------------------------------
 
     def _kill_group(self) -> None:
+        if self._process is None:
+            return  # 0 would be our own group
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._group, signal.SIGKILL)
         with suppress(ProcessExitedAlready):  # it may not have made its group yet

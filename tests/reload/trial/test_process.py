@@ -168,6 +168,20 @@ def test_a_process_without_a_group_yet_is_killed_by_itself() -> None:
     assert reactor.killed == 1
 
 
+def test_one_that_is_killed_before_it_has_begun_does_not_begin(
+    groups: list[tuple[int, int]],
+) -> None:
+    """As when the service stops while the request is pickled: group 0 would be that of the service."""
+    reactor, outcomes = PlayedReactor(), []
+    request = Request(APPLICATION, (), SOURCES, (), "", None, {}, 1.0, 1.0)
+    running = Trial(reactor, request)
+    running.kill()
+    running.run(b"").addCallback(outcomes.append)
+    assert groups == []
+    assert [outcome.refusal for outcome in outcomes] == ["the service is stopping"]
+    assert not hasattr(reactor, "protocol")
+
+
 def test_a_reactor_without_processes_says_that_nothing_was_tried(run: Any) -> None:
     app = run({"reload_trial": True})
     report = app.reload(core=lambda text: text + "# more\n")
