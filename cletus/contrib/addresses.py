@@ -50,7 +50,7 @@ def customer_of(origin: str) -> str:
     network = network_of(origin)
     if network is None or network.version == 4:
         return origin
-    return str(network.supernet(new_prefix=min(network.prefixlen, CUSTOMER_PREFIX)))
+    return _widened(network, CUSTOMER_PREFIX)
 
 
 def prefix_of(origin: str) -> str:
@@ -58,9 +58,11 @@ def prefix_of(origin: str) -> str:
     network = network_of(origin)
     if network is None:
         return origin
-    return str(
-        network.supernet(new_prefix=min(network.prefixlen, 24 if network.version == 4 else 48))
-    )
+    return _widened(network, 24 if network.version == 4 else CUSTOMER_PREFIX)
+
+
+def _widened(network: Network, prefix: int) -> str:
+    return str(network.supernet(new_prefix=min(network.prefixlen, prefix)))
 
 
 def network_of(text: str) -> Network | None:

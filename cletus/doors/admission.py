@@ -177,14 +177,10 @@ def counted_network(host: str) -> str:
     Args:
         host: as for ``counted_address``.
     """
-    address = counted_address(host)
-    if ":" not in address:
-        return address
-    try:
-        number = int(IPv6Address(address))
-    except ValueError:
-        return address
-    return str(IPv6Network((number >> 80 << 80, 48)))
+    address = _parsed(host) if ":" in host else None
+    if not isinstance(address, IPv6Address):
+        return counted_address(host)
+    return str(IPv6Network((int(address) >> 80 << 80, 48)))
 
 
 def _places(host: str) -> list[tuple[str, int]]:

@@ -88,12 +88,8 @@ class Application:
 
     def loaded(self) -> dict[str, ModuleType]:
         """The modules of the application that are imported now, by name."""
-        names, beginnings, main = self._names, self._beginnings, "__main__" if self.main else ""
-        return {  # as owns() says; a reload asks this while people wait
-            name: module
-            for name, module in sys.modules.copy().items()
-            if name in names or name.startswith(beginnings) or name == main
-        }
+        modules = sys.modules.copy()
+        return {name: modules[name] for name in filter(self.owns, modules)}
 
     def with_main(self) -> Application:
         """This application with the module that runs as ``__main__``, if that is one of its own.
