@@ -119,6 +119,11 @@ class ClusterLantern(Lantern):
         visitor._client_or_none = next(here, None)
         return visitor
 
+    def passes(self, seconds: int) -> None:
+        """Let time pass, with a turn in each second."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+
 
 @pytest.fixture(autouse=True)
 def collector():

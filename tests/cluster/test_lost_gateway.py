@@ -39,8 +39,7 @@ def silent(talker: Any) -> tuple[Any, Any, Any]:
 def test_c6_who_comes_back_by_another_gateway_reads_what_they_missed(talker: Any) -> None:
     """What was said while the gateway was silent, and after it was taken for lost, in order and once."""
     other, ann, bob = silent(talker)
-    for _ in range(9):
-        talker.clock.advance(1)
+    talker.passes(9)
     bob.says("when it is lost")
     talker.clock.advance(1)
     again = other.connect()
@@ -99,11 +98,9 @@ def test_c7_a_gateway_cut_off_for_less_than_its_lease_loses_nothing(talker: Any)
     talker.gateway.bus.cut()
     bob.says("while it is silent")
     ann.says("typed meanwhile")
-    for _ in range(4):
-        talker.clock.advance(1)
+    talker.passes(4)
     talker.gateway.bus.mend()
-    for _ in range(4):
-        talker.clock.advance(1)
+    talker.passes(4)
     assert ann.transcript.count("while it is silent") == 1
     assert bob.transcript.count("typed meanwhile") == 1
     assert "You missed" not in ann.transcript
@@ -114,12 +111,10 @@ def test_c7_a_gateway_cut_off_for_longer_brings_its_people_back_without_a_passwo
 ) -> None:
     """They lose the link, read what they missed, and need no password."""
     _, ann, bob = silent(talker)
-    for _ in range(9):
-        talker.clock.advance(1)
+    talker.passes(9)
     assert "Ann has lost the connection" in bob.transcript
     talker.gateway.bus.mend()
-    for _ in range(4):
-        talker.clock.advance(1)
+    talker.passes(4)
     assert "Ann is back" in bob.transcript
     assert "Your password" not in ann.transcript.partition("does not answer")[2]
     assert ann.transcript.partition("You missed:")[2].count("while it is silent") == 1
@@ -154,11 +149,9 @@ def test_c7_what_a_gateway_had_shown_before_it_was_cut_off_is_not_missed(talker:
     assert ann.transcript.count("read just before") == 1
     talker.gateway.bus.cut()
     bob.says("while it is silent")
-    for _ in range(9):
-        talker.clock.advance(1)
+    talker.passes(9)
     talker.gateway.bus.mend()
-    for _ in range(4):
-        talker.clock.advance(1)
+    talker.passes(4)
     assert ann.transcript.count("read just before") == 1
     assert ann.transcript.partition("You missed:")[2].count("while it is silent") == 1
 
@@ -166,15 +159,13 @@ def test_c7_what_a_gateway_had_shown_before_it_was_cut_off_is_not_missed(talker:
 def test_c12_who_has_come_back_elsewhere_stays_there_when_the_gateway_is_back(talker: Any) -> None:
     """The connection that they had there is the older one."""
     other, ann, bob = silent(talker)
-    for _ in range(9):
-        talker.clock.advance(1)
+    talker.passes(9)
     again = other.connect()
     for line in ("Ann", PASSWORD):
         again.says(line)
         talker.clock.advance(1)
     talker.gateway.bus.mend()
-    for _ in range(4):
-        talker.clock.advance(1)
+    talker.passes(4)
     assert again.connected
     assert not ann.connected
     again.says("still here")
@@ -187,8 +178,7 @@ def test_a_gateway_is_lost_also_while_much_is_said(
     """There is always something that the engine is about to answer then."""
     _, _, bob = silent(talker)
     monkeypatch.setattr(MemoryBus, "silence", 0.01)
-    for _ in range(9):
-        talker.clock.advance(1)
+    talker.passes(9)
     assert "Ann has lost the connection" in bob.transcript
 
 
@@ -197,8 +187,7 @@ def test_no_gateway_is_lost_while_the_engine_is_away(
 ) -> None:
     _, _, bob = silent(talker)
     monkeypatch.setattr(MemoryBus, "silence", 1.5)
-    for _ in range(30):
-        talker.clock.advance(1)
+    talker.passes(30)
     assert "Ann has lost the connection" not in bob.transcript
 
 
@@ -207,8 +196,7 @@ def test_a_takeover_does_not_wait_for_a_gateway_that_was_lost(talker: Any) -> No
     silent(talker)
     memory = talker.cluster.engine.memory
     assert set(memory.nodes) == {"a", "b"}
-    for _ in range(9):
-        talker.clock.advance(1)
+    talker.passes(9)
     assert set(memory.nodes) == {"b"}
     assert frames_for("a") not in memory.streams
     assert "a" not in memory.acks
