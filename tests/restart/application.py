@@ -147,9 +147,10 @@ ROLE = "S" if "SUCCESSOR_OF_CLETUS" in os.environ else "O"
 
 def fault(place):
     file = Path("fault.txt")
-    if not file.exists():
+    try:
+        role, wanted, deed = file.read_text().split()
+    except FileNotFoundError:  # there is none, or the other process has just taken it
         return
-    role, wanted, deed = file.read_text().split()
     if (role, wanted) != (ROLE, place):
         return
     file.unlink()
